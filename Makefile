@@ -1,0 +1,44 @@
+# `make demo` shows the main job; `make test` runs everything that CI runs.
+# Both make .venv themselves, ask for no root, and download nothing but packages from PyPI.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python -P
+
+.PHONY: demo test lint types unit install format clean
+.DEFAULT_GOAL := test
+
+# What is installed follows from pyproject.toml alone, so nothing is downloaded again until it changes.
+$(VENV)/.packages: pyproject.toml .ci/requirements
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(RUN) .ci/requirements | $(RUN) -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+	@touch $@
+
+# The built wheel is what runs, not the source tree.
+install: $(VENV)/.packages
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --force-reinstall .
+
+demo: install
+	@$(RUN) examples/main_job.py
+
+lint: install
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+types: install
+	$(RUN) -m mypy
+	$(RUN) -m basedpyright
+
+unit: install
+	@rm -f .coverage .coverage.*
+	$(RUN) -m coverage run -m pytest $(ARGS)
+	@$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage report
+
+test: lint types unit
+
+format: install
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+clean:
+	rm -rf $(VENV) dist .coverage* .mypy_cache .pytest_cache .ruff_cache
