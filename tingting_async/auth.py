@@ -1,0 +1,196 @@
+"""Who is asking: credentials, tokens, where tokens are kept, and the flow that renews them.
+
+No URL of the service is in here: a generation of the API supplies its sign-in as a `Dialect`. No I/O either: the flow
+is a generator that yields requests and receives responses, so it is tested without a socket.
+"""
+
+import time
+from collections.abc import Generator, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, cast
+
+import anyio
+import attrs
+import jwt
+
+from tingting_async.errors import ApiError, AuthenticationError, DecodeError, TransportError, UsageError
+from tingting_async.redaction import hide_repr
+from tingting_async.wire import Request, Response
+
+LEEWAY = 30.0
+"""An access token is renewed this many seconds before it ends, or a tenth of its life before, whichever is less."""
+
+
+@attrs.frozen
+class Tokens:
+    """What a sign-in gave. Times are Unix seconds by this machine's clock."""
+
+    access: str = attrs.field(repr=hide_repr)
+    refresh: str | None = attrs.field(default=None, repr=hide_repr)
+    renew_at: float | None = None
+    """From when on the access token is not to be used; None where it does not say."""
+
+    @classmethod
+    def of(cls, access: str, refresh: str | None, *, now: float | None = None) -> "Tokens":
+        """Read when to renew from the access token, if it is a JWT that says so."""
+        now = time.time() if now is None else now
+        try:
+            # Only read, not trusted: the signature is for the service to verify.
+            unverified = {"verify_signature": False, "verify_exp": False, "verify_iat": False}
+            claims: dict[str, Any] = cast("Any", jwt).decode(access, options=unverified)
+            expires, issued = float(claims["exp"]), float(claims.get("iat", now))
+        except (jwt.PyJWTError, LookupError, TypeError, ValueError):
+            return cls(access, refresh)
+        # Its lifetime is counted from its arrival: a clock here that is wrong by an hour must not renew for ever.
+        lifetime = expires - issued
+        return cls(access, refresh, renew_at=now + lifetime - min(LEEWAY, lifetime / 10))
+
+    def is_due(self) -> bool:
+        """Tell whether the access token is about to end, or has."""
+        return self.renew_at is not None and time.time() >= self.renew_at
+
+
+@attrs.frozen
+class Credentials:
+    """An e-mail address and a password."""
+
+    email: str = attrs.field(repr=False)
+    password: str = attrs.field(repr=False)
+
+
+class TokenStore(Protocol):
+    """Where tokens are kept between requests, and perhaps between processes.
+
+    The session loads before it renews, and saves what it got, all under `lock()`: so two processes that share a store
+    do not renew over each other.
+    """
+
+    async def load(self) -> Tokens | None:
+        """Return what was saved last, or None."""
+        ...
+
+    async def save(self, tokens: Tokens | None) -> None:
+        """Keep the tokens; None forgets them."""
+        ...
+
+    def lock(self) -> AbstractAsyncContextManager[Any]:
+        """Return what is entered around load, renewal and save."""
+        ...
+
+
+class MemoryTokenStore:
+    """Keeps tokens for as long as the object lives; may be shared by several sessions of one event loop."""
+
+    def __init__(self) -> None:
+        self._tokens: Tokens | None = None
+        self._lock = anyio.Lock()
+
+    async def load(self) -> Tokens | None:
+        """Return what was saved last, or None."""
+        return self._tokens
+
+    async def save(self, tokens: Tokens | None) -> None:
+        """Keep the tokens; None forgets them."""
+        self._tokens = tokens
+
+    def lock(self) -> AbstractAsyncContextManager[Any]:
+        """Return the lock around load, renewal and save."""
+        return self._lock
+
+
+class Dialect(Protocol):
+    """How a generation of the API signs in."""
+
+    def login(self, credentials: Credentials) -> Request[Any]:
+        """Return the request that signs in."""
+        ...
+
+    def read_login(self, request: Request[Any], response: Response) -> Tokens:
+        """Read the tokens from its answer."""
+        ...
+
+    def refresh(self, token: str) -> Request[Any]:
+        """Return the request that renews the access token by the refresh token."""
+        ...
+
+    def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
+        """Read the tokens from its answer; `token` is the refresh token that was used."""
+        ...
+
+    def is_final(self, error: AuthenticationError) -> bool:
+        """Tell whether a 401 is about the account and not the token, so that renewing would not help."""
+        ...
+
+
+Flow = Generator[Request[Any], Response, Tokens]
+
+
+class Auth:
+    """The auth state of a session: what to send with a request, and how to renew it."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        *,
+        credentials: Credentials | None = None,
+        api_token: str | None = None,
+        store: TokenStore | None = None,
+    ) -> None:
+        if api_token is not None and (credentials is not None or store is not None):
+            raise UsageError("Give either `api_token`, or `email` and `password` (with or without `token_store`).")
+        self.dialect = dialect
+        self.credentials = credentials
+        self.store: TokenStore = store or MemoryTokenStore()
+        self.tokens = Tokens(api_token) if api_token is not None else None
+        self.is_fixed = api_token is not None
+
+    @property
+    def access(self) -> str | None:
+        """The access token in use, or None."""
+        return None if self.tokens is None else self.tokens.access
+
+    def is_due(self) -> bool:
+        """Tell whether tokens have to be got before the next request."""
+        return self.tokens is None or self.tokens.is_due()
+
+    def headers(self) -> Mapping[str, str]:
+        """Return what identifies the account on a request."""
+        assert self.tokens is not None
+        return {"Authorization": f"Bearer {self.tokens.access}"}
+
+    def can_renew(self, error: AuthenticationError) -> bool:
+        """Tell whether a refused request is worth a renewal and a second try."""
+        return not self.is_fixed and not self.dialect.is_final(error)
+
+    def renewal(self, tokens: Tokens | None) -> Flow:
+        """Get new tokens: by the refresh token of `tokens`, else by the credentials.
+
+        Yields requests; receives their responses, or has their errors thrown in.
+
+        Raises:
+            AuthenticationError: Neither the one nor the other is there, or was accepted.
+        """
+        refused: Exception | None = None
+        if tokens is not None and tokens.refresh is not None:
+            request = self.dialect.refresh(tokens.refresh)
+            try:
+                return self.dialect.read_refresh(request, (yield request), tokens.refresh)
+            except (ApiError, TransportError, DecodeError) as error:
+                if isinstance(error, AuthenticationError) and self.dialect.is_final(error):
+                    raise
+                refused = error
+        if self.credentials is None:
+            raise AuthenticationError(
+                "No way to sign in: "
+                + ("the session was not refreshed, and " if refused else "")
+                + "there is no e-mail address with a password. Give `email` and `password`, or `api_token`.",
+                status=getattr(refused, "status", 0),
+            ) from refused
+        request = self.dialect.login(self.credentials)
+        try:
+            return self.dialect.read_login(request, (yield request))
+        except ApiError as error:
+            # A wrong password is 401 by one document and 400 with a field error by another: it is one thing to us.
+            if error.status in (400, 401, 403, 404, 422) and not isinstance(error, AuthenticationError):
+                raise AuthenticationError(str(error), **vars(error)) from None
+            raise

@@ -1,0 +1,45 @@
+"""The classic API (`/api/accounts`, `/api/system`)."""
+
+from tingting_async.classic.models import (
+    Campaign,
+    Confirmation,
+    Login,
+    Number,
+    NumberAdded,
+    NumberStatus,
+    Otp,
+    OtpChannel,
+    OtpSource,
+    Outcome,
+    PhoneNumber,
+    Priority,
+    RunStarted,
+    Services,
+    SpokenMessage,
+    TokenPair,
+    User,
+    Voice,
+)
+from tingting_async.classic.session import TingTing
+
+__all__ = [
+    "Campaign",
+    "Confirmation",
+    "Login",
+    "Number",
+    "NumberAdded",
+    "NumberStatus",
+    "Otp",
+    "OtpChannel",
+    "OtpSource",
+    "Outcome",
+    "PhoneNumber",
+    "Priority",
+    "RunStarted",
+    "Services",
+    "SpokenMessage",
+    "TingTing",
+    "TokenPair",
+    "User",
+    "Voice",
+]

@@ -1,0 +1,53 @@
+"""Who is signed in."""
+
+from tingting_async.auth import Tokens
+from tingting_async.classic.auth import login
+from tingting_async.classic.models import Login, User
+from tingting_async.classic.resource import Limit, Resource
+from tingting_async.errors import UsageError
+from tingting_async.wire import Effect, Request
+
+
+class Accounts(Resource):
+    """The account (classic documents, Accounts)."""
+
+    async def user_details(self, *, timeout: Limit = None) -> User:
+        """Return who is signed in (`GET /api/accounts/user_details/`)."""
+        return await self._session.call(
+            Request(
+                "GET",
+                "/api/accounts/user_details/",
+                Effect.READS,
+                "accounts.user_details",
+                User,
+                payload=("data", "user_details"),
+                timeout=timeout,
+            )
+        )
+
+    async def login(self, *, timeout: Limit = None) -> Login:
+        """Sign in now, and use the new tokens from now on (`POST /api/accounts/login/`).
+
+        Not needed: the session signs in on first use.
+
+        Raises:
+            UsageError: The session has no e-mail address with a password.
+            AuthenticationError: They are not accepted.
+        """
+        credentials = self._session.auth.credentials
+        if credentials is None:
+            raise UsageError("accounts.login: the session has no e-mail address with a password to sign in with.")
+        answer = await self._session.call(login(credentials, timeout=timeout))
+        await self._session.adopt(Tokens.of(answer.token.access, answer.token.refresh))
+        return answer
+
+    async def refresh(self) -> None:
+        """Renew the access token now (`POST /api/accounts/token/refresh/`).
+
+        Not needed: the session renews it before it ends, and when it is refused.
+
+        Raises:
+            UsageError: The session uses a fixed API token.
+            AuthenticationError: Neither the refresh token nor the credentials are accepted.
+        """
+        await self._session.renew()

@@ -1,0 +1,294 @@
+"""Campaigns: whom to reach, with what, and when."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from tingting_async import inputs
+from tingting_async.classic.convert import read_page
+from tingting_async.classic.models import (
+    Campaign,
+    Confirmation,
+    Outcome,
+    Priority,
+    RunStarted,
+    Services,
+    SpokenMessage,
+    Voice,
+)
+from tingting_async.classic.resource import Limit, Resource
+from tingting_async.conventions import PageNumbers
+from tingting_async.errors import UsageError
+from tingting_async.inputs import FileLike
+from tingting_async.pagination import Paginator
+from tingting_async.session import Session
+from tingting_async.wire import Effect, Request, Response, find_url
+
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_AUDIO = (".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac")
+
+
+class Campaigns(Resource):
+    """Campaigns (classic documents, Campaigns)."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        # Which parameter asks for a page is not documented; what works is found out once for the session.
+        self._convention = PageNumbers("page", "page_number")
+
+    def list(self, *, window: int | None = None, timeout: Limit = None) -> Paginator[Campaign]:
+        """List the account's campaigns, in the service's order (`GET /api/system/campaigns`).
+
+        Args:
+            window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
+            timeout: The limits of each page's call.
+        """
+        request = Request(
+            "GET",
+            "/api/system/campaigns",
+            Effect.READS,
+            "campaigns.list",
+            list[Campaign],
+            payload=("result", "campaign-lists"),
+            timeout=timeout,
+        )
+        return self._session.paginate(request, self._convention, read_page, window=window)
+
+    async def get(self, id: int, *, timeout: Limit = None) -> Campaign:
+        """Return a campaign (`GET /api/system/campaigns/<id>/details`).
+
+        Raises:
+            NotFoundError: There is none of this id in the account.
+        """
+        return await self._session.call(details(id, timeout))
+
+    async def create(
+        self,
+        name: str,
+        services: Services | str,
+        *,
+        numbers: Iterable[str | int] | None = None,
+        file: FileLike | None = None,
+        description: str | None = None,
+        timeout: Limit = None,
+    ) -> Campaign:
+        """Create a campaign; nobody is called before it is run (`POST /api/system/campaigns/`).
+
+        Args:
+            name: Its name.
+            services: Whether it calls or texts.
+            numbers: Whom to reach: numbers of Nepal in any usual spelling. Either these or `file`.
+            file: An .xlsx file with the numbers.
+            description: What it is for.
+            timeout: The limits of this call.
+
+        Raises:
+            UsageError: Neither or both of `numbers` and `file`; a number that is none, or comes twice.
+            OutcomeUnknownError: It may have been created: look for its name in `list()` before creating it again.
+        """
+        if (numbers is None) == (file is None):
+            raise UsageError("campaigns.create: give either `numbers` or `file`.")
+        fields: dict[str, Any] = {
+            "name": inputs.text(name, "name"),
+            "services": inputs.member(Services, services, "services").value,
+        }
+        if description is not None:
+            fields["description"] = description
+        request = Request(
+            "POST",
+            "/api/system/campaigns/",
+            Effect.ADDS,
+            "campaigns.create",
+            Campaign,
+            payload=("data", "details", 0),
+            timeout=timeout,
+            find_out="look for its name in campaigns.list()",
+        )
+        if numbers is not None:
+            fields["individual_number"] = [int(number) for number in inputs.phone_numbers(numbers)]
+            return await self._session.call(request.with_json(fields))
+        assert file is not None
+        sheet = await inputs.file(file, "file", suffixes=(".xlsx",), content_type=_XLSX)
+        return await self._session.call(request.with_form(fields, {"send_to_number_file": sheet}))
+
+    async def update(
+        self,
+        id: int,
+        *,
+        name: str | None = None,
+        services: Services | str | None = None,
+        description: str | None = None,
+        timeout: Limit = None,
+    ) -> Campaign:
+        """Change a campaign; what is not given stays (`PUT /api/system/campaigns/<id>/update/`).
+
+        Raises:
+            UsageError: Nothing to change is given.
+            NotFoundError: There is none of this id in the account.
+        """
+        fields: dict[str, Any] = {}
+        if name is not None:
+            fields["name"] = inputs.text(name, "name")
+        if services is not None:
+            fields["services"] = inputs.member(Services, services, "services").value
+        if description is not None:
+            fields["description"] = description
+        if not fields:
+            raise UsageError("campaigns.update: give `name`, `services` or `description`.")
+        return await self._session.call(
+            Request(
+                "PUT",
+                f"/api/system/campaigns/{inputs.identifier(id)}/update/",
+                Effect.SETS,
+                "campaigns.update",
+                Campaign,
+                payload=("data", "details", 0),
+                json=fields,
+                timeout=timeout,
+            )
+        )
+
+    async def delete(self, id: int, *, timeout: Limit = None) -> Confirmation:
+        """Delete a campaign (`DELETE /api/system/campaigns/<id>/delete`).
+
+        Raises:
+            NotFoundError: There is none of this id in the account.
+        """
+        return await self._session.call(
+            Request(
+                "DELETE",
+                f"/api/system/campaigns/{inputs.identifier(id)}/delete",
+                Effect.SETS,
+                "campaigns.delete",
+                Confirmation,
+                timeout=timeout,
+                find_out="ask for it with campaigns.get(): it is gone if that is a NotFoundError",
+            )
+        )
+
+    async def run(
+        self,
+        id: int,
+        *,
+        message: str | None = None,
+        audio_file: FileLike | None = None,
+        priority: Priority | str | None = None,
+        voice: Voice | str | None = None,
+        schedule: datetime | None = None,
+        numbers: Sequence[int] | None = None,
+        rerun: Iterable[Outcome | str] | None = None,
+        check_tags: bool = False,
+        timeout: Limit = None,
+    ) -> RunStarted:
+        """Run a campaign: people are called, and credits are spent (`POST /api/system/campaigns/<id>/begin/`).
+
+        Never sent twice by itself once it may have arrived.
+
+        Args:
+            id: The campaign's.
+            message: What is said or texted; may hold the campaign's usable tags as `{tags_name}`.
+            audio_file: What is played.
+            priority: Which of the two, where both are given.
+            voice: Who reads the message; `Voice.RIJA` by default. Line breaks and doubled spaces, which upset the
+                speech synthesis, are then sent as single spaces.
+            schedule: When; an aware datetime on a full minute. None for now.
+            numbers: Ids of the numbers to reach (`Number.id`); None for all.
+            rerun: Reach those again whose last call ended so.
+            check_tags: Whether to ask for the campaign first, and refuse a message with tags that it does not have.
+            timeout: The limits of this call.
+
+        Raises:
+            UsageError: What was given cannot be sent.
+            OutcomeUnknownError: It may be running: look at the campaign's numbers before running it again.
+        """
+        if message is None and audio_file is None:
+            raise UsageError("campaigns.run: give `message`, `audio_file`, or both with `priority`.")
+        if (message is not None and audio_file is not None) != (priority is not None):
+            raise UsageError("campaigns.run: `priority` is for `message` and `audio_file` together, and needed there.")
+        fields: dict[str, Any] = {}
+        if message is not None:
+            inputs.text(message, "message")
+            fields["message"] = message if voice is None else inputs.spoken(message)
+        if voice is not None:
+            fields["voice_input"] = inputs.text(voice, "voice")
+        if schedule is not None:
+            fields["schedule_date"] = inputs.schedule(schedule)
+        if numbers is not None:
+            fields["individual"] = [inputs.identifier(number, "numbers") for number in numbers]
+            if not fields["individual"]:
+                raise UsageError("campaigns.run: `numbers` is empty; leave it out to reach all.")
+        if rerun is not None:
+            fields["status"] = [inputs.member(Outcome, outcome, "rerun").value for outcome in _listed(rerun)]
+            if not fields["status"]:
+                raise UsageError("campaigns.run: `rerun` is empty; leave it out for a first run.")
+        if priority is not None:
+            fields["priority"] = inputs.member(Priority, priority, "priority").value
+        request = Request(
+            "POST",
+            f"/api/system/campaigns/{inputs.identifier(id)}/begin/",
+            Effect.RINGS,
+            "campaigns.run",
+            RunStarted,
+            timeout=timeout,
+            find_out=f"look at the statuses in numbers.list({id})",
+        )
+        if audio_file is not None:
+            audio = await inputs.file(audio_file, "audio_file", suffixes=_AUDIO, content_type="audio/mpeg")
+            request = request.with_form(fields, {"aud_file": audio})
+        else:
+            request = request.with_json(fields)
+        if check_tags and message is not None:
+            campaign = await self.get(id, timeout=timeout)
+            inputs.tags(inputs.placeholders(message), campaign.usable_tags, "message")
+        return await self._session.call(request)
+
+    async def test_voice(
+        self, message: str, *, voice: Voice | str | None = None, timeout: Limit = None
+    ) -> SpokenMessage:
+        """Have a message read aloud, calling nobody (`POST /api/system/test/voice/`).
+
+        Args:
+            message: What is read; line breaks and doubled spaces, which upset the speech synthesis, are sent as single
+                spaces.
+            voice: Who reads it; `Voice.RIJA` by default.
+            timeout: The limits of this call.
+        """
+        fields = {"message": inputs.spoken(inputs.text(message, "message"))}
+        if voice is not None:
+            fields["voice_input"] = inputs.text(voice, "voice")
+        request = Request(
+            "POST",
+            "/api/system/test/voice/",
+            Effect.READS,
+            "campaigns.test_voice",
+            Response,
+            json=fields,
+            timeout=timeout,
+        )
+        return _spoken_message(await self._session.call(request), self._session.base_url)
+
+
+def details(id: int, timeout: Limit) -> Request[Campaign]:
+    """Return the request for one campaign; its numbers' tags are checked against it as well."""
+    return Request(
+        "GET",
+        f"/api/system/campaigns/{inputs.identifier(id)}/details",
+        Effect.READS,
+        "campaigns.get",
+        Campaign,
+        payload=("data", "details", 0),
+        timeout=timeout,
+    )
+
+
+def _listed(values: Iterable[Outcome | str]) -> Iterable[Outcome | str]:
+    """Take a single text as what it looks like, one value, not as its letters."""
+    return [values] if isinstance(values, str) else values
+
+
+def _spoken_message(response: Response, base_url: str) -> SpokenMessage:
+    content_type = response.headers.get("Content-Type", "").partition(";")[0]
+    url = find_url(response)
+    if url is not None:
+        return SpokenMessage(url=base_url + url if url.startswith("/") else url, content_type=content_type)
+    return SpokenMessage(audio=response.body, content_type=content_type)

@@ -1,0 +1,63 @@
+"""How the classic API's answers are read."""
+
+from typing import Any, TypeVar, cast
+
+import attrs
+from cattrs import Converter
+
+from tingting_async import wire
+from tingting_async.classic.models import Confirmation, Number, NumberAdded, Pagination
+from tingting_async.conventions import Page
+from tingting_async.convert import Hook, Reader
+from tingting_async.wire import Request, Response
+
+T = TypeVar("T")
+
+
+def _number_added_hook(_: Any, converter: Converter) -> Hook:
+    """Return the hook for the answer to an added number, which the documents do not print: the number is looked for."""
+    read_confirmation = converter.get_structure_hook(Confirmation)
+    read_number = converter.get_structure_hook(Number)
+
+    def read(value: Any, _: Any) -> NumberAdded:
+        said: Confirmation = read_confirmation(value, Confirmation)
+        for place in (said.data, *said.data.values(), said.extra):
+            found = cast("Any", cast("list[Any]", place)[0] if isinstance(place, list) and place else place)
+            if isinstance(found, dict) and {"id", "number"} <= cast("dict[str, Any]", found).keys():
+                return NumberAdded(**attrs.asdict(said, recurse=False), number=read_number(found, Number))
+        return NumberAdded(**attrs.asdict(said, recurse=False))
+
+    return read
+
+
+READER = Reader({NumberAdded: _number_added_hook})
+
+
+def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+    """Read a page whose envelope has to hold its place among the others."""
+    items = reader.read(request, response, wire.decode(request, response), request.model, request.payload)
+    body: dict[str, Any] = response.json()
+    path = ("pagination",)
+    place = reader.read(request, response, wire.dig(request, response, body, path), Pagination, path)
+    result = cast("dict[str, Any]", body.get(str(request.payload[0]), {}))
+    beside = {key: value for key, value in {**result, **body}.items() if key not in {*request.payload, "pagination"}}
+    return Page(
+        items,
+        place.page_number,
+        place.total_items,
+        place.total_pages,
+        place.has_next,
+        place.links,
+        {**place.extra, "has_previous": place.has_previous, **beside},
+    )
+
+
+def read_list(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+    """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
+    body = wire.decode(attrs.evolve(request, payload=()), response)
+    if isinstance(body, dict) and "pagination" in body:
+        if "result" in body and request.payload[0] not in body:
+            request = attrs.evolve(request, payload=("result", *request.payload[1:]))
+        return read_page(reader, request, response)
+    items = reader.read(request, response, wire.decode(request, response), request.model, request.payload)
+    return Page(items, 1, len(items), 1, has_next=False)

@@ -1,0 +1,149 @@
+"""The numbers of a campaign, which the service also calls actions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tingting_async import inputs
+from tingting_async.classic.campaigns import details
+from tingting_async.classic.convert import read_list
+from tingting_async.classic.models import Confirmation, Number, NumberAdded
+from tingting_async.classic.resource import Limit, Resource
+from tingting_async.conventions import PageNumbers
+from tingting_async.pagination import Paginator
+from tingting_async.session import Session
+from tingting_async.wire import Effect, Request
+
+
+class Numbers(Resource):
+    """The numbers of a campaign (classic documents, Numbers)."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        # The documents print no pagination here; where the service paginates, it does so as for campaigns.
+        self._convention = PageNumbers("page", "page_number")
+
+    def list(self, campaign_id: int, *, window: int | None = None, timeout: Limit = None) -> Paginator[Number]:
+        """List a campaign's numbers (`GET /api/system/campaigns/number/<campaign_id>`).
+
+        Args:
+            campaign_id: The campaign's.
+            window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
+            timeout: The limits of each page's call.
+        """
+        request = Request(
+            "GET",
+            f"/api/system/campaigns/number/{inputs.identifier(campaign_id, 'campaign_id')}",
+            Effect.READS,
+            "numbers.list",
+            list[Number],
+            payload=("data", "number-lists"),
+            timeout=timeout,
+        )
+        return self._session.paginate(request, self._convention, read_list, window=window)
+
+    async def get(self, id: int, *, timeout: Limit = None) -> Number:
+        """Return a number (`GET /api/system/number/<number_id>/`).
+
+        Raises:
+            NotFoundError: There is none of this id in the account.
+        """
+        return await self._session.call(
+            Request(
+                "GET",
+                f"/api/system/number/{inputs.identifier(id)}/",
+                Effect.READS,
+                "numbers.get",
+                Number,
+                payload=("data", "number-detail"),
+                timeout=timeout,
+            )
+        )
+
+    async def add(
+        self,
+        campaign_id: int,
+        number: str | int,
+        *,
+        tags: Mapping[str, str] | None = None,
+        check_tags: bool = False,
+        timeout: Limit = None,
+    ) -> NumberAdded:
+        """Add a number to a campaign (`POST /api/system/campaigns/number/<campaign_id>/`).
+
+        Args:
+            campaign_id: The campaign's.
+            number: A number of Nepal in any usual spelling.
+            tags: What the campaign's usable tags stand for with this number: `{"tags_name": "…"}`.
+            check_tags: Whether to ask for the campaign first, and refuse tags that it does not have.
+            timeout: The limits of this call.
+
+        Raises:
+            UsageError: The number is none, or a tag is not among the campaign's.
+            OutcomeUnknownError: It may have been added: look for it in `list()` before adding it again.
+        """
+        fields: dict[str, Any] = {"number": int(inputs.phone_number(number))}
+        if tags is not None:
+            fields["available_tags"] = dict(tags)
+        request = Request(
+            "POST",
+            f"/api/system/campaigns/number/{inputs.identifier(campaign_id, 'campaign_id')}/",
+            Effect.ADDS,
+            "numbers.add",
+            NumberAdded,
+            json=fields,
+            timeout=timeout,
+            find_out=f"look for it in numbers.list({campaign_id})",
+        )
+        if check_tags and tags:
+            campaign = await self._session.call(details(campaign_id, timeout))
+            inputs.tags(tags, campaign.usable_tags, "tags")
+        return await self._session.call(request)
+
+    async def edit(
+        self, id: int, number: str | int, *, tags: Mapping[str, str] | None = None, timeout: Limit = None
+    ) -> Number:
+        """Change a number, and what its tags stand for (`PUT /api/system/number/<number_id>/`).
+
+        Args:
+            id: The number's id (`Number.id`).
+            number: A number of Nepal in any usual spelling.
+            tags: What the campaign's usable tags stand for with this number; None leaves them out of the request.
+            timeout: The limits of this call.
+
+        Raises:
+            UsageError: The number is none.
+            NotFoundError: There is none of this id in the account.
+        """
+        fields: dict[str, Any] = {"number": int(inputs.phone_number(number))}
+        if tags is not None:
+            fields["available_tags"] = dict(tags)
+        return await self._session.call(
+            Request(
+                "PUT",
+                f"/api/system/number/{inputs.identifier(id)}/",
+                Effect.SETS,
+                "numbers.edit",
+                Number,
+                payload=("data", "details"),
+                json=fields,
+                timeout=timeout,
+            )
+        )
+
+    async def delete(self, id: int, *, timeout: Limit = None) -> Confirmation:
+        """Take a number out of its campaign (`DELETE /api/system/campaigns/number/<number_id>/delete/`).
+
+        Raises:
+            NotFoundError: There is none of this id in the account.
+        """
+        return await self._session.call(
+            Request(
+                "DELETE",
+                f"/api/system/campaigns/number/{inputs.identifier(id)}/delete/",
+                Effect.SETS,
+                "numbers.delete",
+                Confirmation,
+                timeout=timeout,
+                find_out="ask for it with numbers.get(): it is gone if that is a NotFoundError",
+            )
+        )

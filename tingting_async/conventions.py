@@ -1,0 +1,222 @@
+"""How the pages of a list follow each other: pure functions of what was asked and what came."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+
+from tingting_async.errors import PaginationError
+from tingting_async.wire import Params
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Page(Generic[T]):
+    """One page of a list, as the service gave it."""
+
+    items: Sequence[T]
+    number: int
+    """Which page, from 1."""
+    total_items: int | None
+    """Of the whole list, at the time of this page; None where the service does not say."""
+    total_pages: int | None
+    has_next: bool
+    links: Any = attrs.field(default=None, repr=False)
+    """The links to other pages, as they came; only their queries are ever used."""
+    extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+    """What the envelope holds beside."""
+
+
+@attrs.frozen
+class Ask:
+    """Which page to ask for: the query that asks for it, and the number it should then bear."""
+
+    params: Params
+    number: int
+
+
+class Convention(Protocol):
+    """How a list's pages follow each other. One object serves all listings of a session, and may remember."""
+
+    def first(self) -> Ask:
+        """Return what asks for the first page."""
+        ...
+
+    def after(self, ask: Ask, page: Page[Any]) -> Ask | None:
+        """Return what follows a page that came; None after the last.
+
+        Raises:
+            PaginationError: The page contradicts itself.
+        """
+        ...
+
+    def ahead(self, ask: Ask, like: Page[Any]) -> Ask | None:
+        """Return what will follow `ask`, judged by the last page that came; None where that cannot be known."""
+        ...
+
+    def otherwise(self, ask: Ask, page: Page[Any]) -> Ask | None:
+        """Return None if this is the page that was asked for, else another way to ask for it.
+
+        Raises:
+            PaginationError: There is no other way.
+        """
+        ...
+
+
+class PageNumbers:
+    """Pages by number, where the parameter that asks for one is not documented.
+
+    The links are followed where they say it (their query only). Else `parameters` are tried in turn, and the number
+    that the answer bears tells whether the service listened. What worked is remembered for the session.
+    """
+
+    def __init__(self, *parameters: str) -> None:
+        self._candidates = parameters
+        self._works: str | None = None
+        self._rest: Params = ()
+
+    def first(self) -> Ask:
+        """Ask for the first page, by not asking for any."""
+        return Ask((), 1)
+
+    def after(self, ask: Ask, page: Page[Any]) -> Ask | None:
+        """Follow the links, or count on."""
+        if not page.has_next and (page.total_pages is None or page.number >= page.total_pages):
+            return None
+        if page.has_next and page.total_pages is not None and page.number > page.total_pages:
+            raise PaginationError(
+                f"Page {page.number} says that it is one of {page.total_pages} and that there is a next one.",
+                number=page.number,
+            )
+        number = ask.number + 1
+        if self._works is None and (query := _next_query(page.links, number)):
+            return Ask(query, number)
+        return self._ask(self._works or self._candidates[0], number)
+
+    def ahead(self, ask: Ask, like: Page[Any]) -> Ask | None:
+        """Count on, once it is known how to ask and how many there are."""
+        if self._works is None or like.total_pages is None or ask.number >= like.total_pages:
+            return None
+        return self._ask(self._works, ask.number + 1)
+
+    def otherwise(self, ask: Ask, page: Page[Any]) -> Ask | None:
+        """Compare the number; remember the parameter that worked, or try the next."""
+        asked_by = self._asked_by(ask)
+        if page.number == ask.number:
+            if asked_by is not None and self._works is None:
+                self._works = asked_by
+                self._rest = tuple(pair for pair in ask.params if pair[0] != asked_by)
+            return None
+        untried = (
+            self._candidates[self._candidates.index(asked_by) + 1 :]
+            if asked_by in self._candidates
+            else (self._candidates)
+        )
+        if self._works is not None or ask.number == 1 or not untried:
+            raise PaginationError(
+                f"Page {ask.number} was asked for and page {page.number} came"
+                f"{'' if self._works else ': the service listens to none of ' + ', '.join(self._candidates)}.",
+                number=ask.number,
+            )
+        return self._ask(untried[0], ask.number)
+
+    def _asked_by(self, ask: Ask) -> str | None:
+        """Return the one parameter of a query that can be the page's number."""
+        names = [name for name, value in ask.params if value == str(ask.number)]
+        known = [name for name in self._candidates if name in names]
+        return known[0] if known else names[0] if len(names) == 1 else None
+
+    def _ask(self, parameter: str, number: int) -> Ask:
+        return Ask((*self._rest, (parameter, str(number))), number)
+
+
+def _next_query(links: Any, number: int) -> Params | None:
+    """Return the query of the link to page `number`, in whichever of the common forms the links came.
+
+    Only the query is used: behind a proxy such links bear the wrong scheme, host or port, and no credential may follow.
+    """
+    for url, names in _links(links):
+        if "next" in names or str(number) in names:
+            return tuple(parse_qsl(urlsplit(url).query)) or None
+    for url, _ in _links(links):  # Bare strings: the one with the number in its query.
+        query = tuple(parse_qsl(urlsplit(url).query))
+        if any(value == str(number) for _, value in query):
+            return query
+    return None
+
+
+def _links(links: Any) -> Iterator[tuple[str, set[str]]]:
+    """Yield each link's URL with the names it goes by."""
+    if isinstance(links, dict):
+        parts = cast("dict[str, Any]", links)
+        url = next((parts[key] for key in ("url", "href", "link") if isinstance(parts.get(key), str)), None)
+        if url is not None:  # {"url": …, "label": "2", "active": false} or {"rel": "next", "href": …}
+            yield url, {str(parts[key]).lower() for key in ("rel", "label", "number", "page") if key in parts}
+            return
+        for name, value in parts.items():  # {"next": …, "previous": …}
+            if isinstance(value, str):
+                yield value, {name.lower()}
+    elif isinstance(links, list):
+        parts_of_list = cast("list[Any]", links)
+        if len(parts_of_list) >= 2 and isinstance(parts_of_list[0], str) and isinstance(parts_of_list[1], int):
+            yield parts_of_list[0], {str(parts_of_list[1])}  # DRF's PageLink: [url, number, is_active, is_break]
+            return
+        for part in parts_of_list:
+            yield from [(part, set[str]())] if isinstance(part, str) else _links(part)
+
+
+class LimitOffset:
+    """Pages by limit and offset, advancing by what came: a service may cap the limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+
+    def first(self) -> Ask:
+        """Ask from the start."""
+        return self._ask(0, 1)
+
+    def after(self, ask: Ask, page: Page[Any]) -> Ask | None:
+        """Go on behind the last item that came."""
+        end = self._offset(ask) + len(page.items)
+        if not page.has_next and (page.total_items is None or end >= page.total_items):
+            return None
+        if not page.items:
+            raise PaginationError(
+                f"Page {ask.number} is empty, and {page.total_items} items are said to be there.", number=ask.number
+            )
+        return self._ask(end, ask.number + 1)
+
+    def ahead(self, ask: Ask, like: Page[Any]) -> Ask | None:
+        """Take it that the pages are as large as the last one."""
+        offset = self._offset(ask) + len(like.items)
+        if not like.items or like.total_items is None or offset >= like.total_items:
+            return None
+        return self._ask(offset, ask.number + 1)
+
+    def otherwise(self, ask: Ask, page: Page[Any]) -> Ask | None:  # noqa: ARG002 - the envelope bears no number
+        """Take what came: this envelope does not say which page it is."""
+        return None
+
+    def _ask(self, offset: int, number: int) -> Ask:
+        return Ask((("limit", str(self._limit)), ("offset", str(offset))), number)
+
+    @staticmethod
+    def _offset(ask: Ask) -> int:
+        return int(dict(ask.params)["offset"])
+
+
+class OnePage:
+    """A list without pages."""
+
+    def first(self) -> Ask:
+        """Ask for all of it."""
+        return Ask((), 1)
+
+    def after(self, ask: Ask, page: Page[Any]) -> Ask | None:  # noqa: ARG002 - nothing follows
+        """Tell that nothing follows."""
+        return None
+
+    ahead = after
+    otherwise = after

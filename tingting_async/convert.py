@@ -1,0 +1,330 @@
+"""JSON values to models, strictly: nothing is guessed, nothing is dropped, and an error names its path.
+
+cattrs as it comes reads `None` as `"None"` and `"no"` as `True`; the hooks here refuse both. A good payload takes the
+fast pass; only one that failed is read again with detailed validation, to say where it is wrong.
+"""
+
+import enum
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal, InvalidOperation
+from types import GenericAlias, UnionType
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
+
+import attrs
+from cattrs import Converter
+from cattrs.cols import is_mapping, list_structure_factory
+from cattrs.cols import mapping_structure_factory as _mapping_factory  # pyright: ignore[reportUnknownVariableType]
+from cattrs.gen import make_dict_structure_fn, override
+from cattrs.v import transform_error
+
+from tingting_async.errors import DecodeError
+from tingting_async.wire import PayloadPath, Request, Response, excerpt, spell
+
+T = TypeVar("T")
+
+KATHMANDU = timezone(timedelta(hours=5, minutes=45), "Asia/Kathmandu")
+"""The service's time zone, without daylight saving since 1986."""
+
+_WIRE = "tingting_async.wire_name"
+_EXTRA = "*extra*"  # Not a name that a field of the service has.
+
+
+class OpenEnum(enum.StrEnum):
+    """An enum that takes unknown values as they are: they are kept, and compare by their text."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "OpenEnum | None":
+        if not isinstance(value, str):
+            return None
+        # Not remembered among the members: values of the service must not grow the class.
+        member = str.__new__(cls, value)
+        member._name_ = value
+        member._value_ = value
+        return member
+
+
+class _Loose:
+    pass
+
+
+NumberText = Annotated[str, _Loose()]
+"""A text that also travels as an integer, such as a phone number."""
+
+
+def wire(name: str, **options: Any) -> Any:
+    """Declare a field that has another name on the wire."""
+    return attrs.field(metadata={_WIRE: name}, **options)
+
+
+def extra() -> Any:
+    """Declare the field that keeps what the service sent and the model does not know."""
+    return attrs.field(factory=dict[str, Any], metadata={_WIRE: _EXTRA}, repr=False, kw_only=True)
+
+
+class Unread(ValueError):  # noqa: N818 - never leaves this library
+    """What a hook cannot read: says the type of what came, never the value, which may be personal."""
+
+    def __init__(self, value: object, wanted: str) -> None:
+        kind = cast("type", type(value))
+        super().__init__(f"expected {wanted}, got {_KINDS.get(kind, kind.__name__)}")
+
+
+_KINDS: dict[type, str] = {type(None): "null", bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
+
+
+def read_int(value: Any, _: Any = None) -> int:
+    """Read an integer, or a text or float that is one."""
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer():
+        return int(value)
+    if type(value) is str:
+        try:
+            return int(value)
+        except ValueError:
+            pass
+    raise Unread(value, "an integer")
+
+
+def read_float(value: Any, _: Any = None) -> float:
+    """Read a number, or a text that is one."""
+    if type(value) is float or type(value) is int:
+        return float(value)
+    if type(value) is str:
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    raise Unread(value, "a number")
+
+
+def read_decimal(value: Any, _: Any = None) -> Decimal:
+    """Read a decimal from a text or a number, digit by digit."""
+    if type(value) in (str, int, float):
+        try:
+            number = Decimal(str(value))
+        except InvalidOperation:
+            pass
+        else:
+            if number.is_finite():
+                return number
+    raise Unread(value, "a decimal")
+
+
+def read_str(value: Any, _: Any = None) -> str:
+    """Read a text."""
+    if type(value) is str:
+        return value
+    raise Unread(value, "a text")
+
+
+def read_number_text(value: Any, _: Any = None) -> str:
+    """Read a text that also travels as an integer."""
+    if type(value) is str:
+        return value
+    if type(value) is int:
+        return str(value)
+    raise Unread(value, "a text or an integer")
+
+
+def read_bool(value: Any, _: Any = None) -> bool:
+    """Read true or false, never a text or a number."""
+    if type(value) is bool:
+        return value
+    raise Unread(value, "true or false")
+
+
+def read_datetime(value: Any, _: Any = None) -> datetime:
+    """Read an ISO 8601 date or datetime; one without an offset is the service's local time."""
+    if type(value) is str:
+        try:
+            when = datetime.fromisoformat(value)
+        except ValueError:
+            pass
+        else:
+            return when if when.tzinfo is not None else when.replace(tzinfo=KATHMANDU)
+    raise Unread(value, "an ISO 8601 datetime")
+
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
+_SPOKEN = re.compile(r"(?:(\d+)\s*h)?\s*(?:(\d+)\s*m)?\s*(?:(\d+(?:\.\d+)?)\s*s)?")
+
+
+def read_duration(value: Any, _: Any = None) -> timedelta:
+    """Read a duration: a number of seconds, `"10s"`, `"1m 5s"` or `"05:30:00"`."""
+    if type(value) is str:
+        text = value.strip()
+        match = _CLOCK.fullmatch(text) or _SPOKEN.fullmatch(text)
+        if match and any(match.groups()):
+            hours, minutes, seconds = (float(part or 0) for part in match.groups())
+            return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        return timedelta(seconds=read_float(value))
+    except (Unread, OverflowError, ValueError):
+        raise Unread(value, "a duration") from None
+
+
+Hook = Callable[[Any, Any], Any]
+
+_HOOKS: dict[Any, Hook] = {
+    int: read_int,
+    float: read_float,
+    Decimal: read_decimal,
+    str: read_str,
+    bool: read_bool,
+    NumberText: read_number_text,
+    datetime: read_datetime,
+    timedelta: read_duration,
+}
+
+
+HookFactory = Callable[[Any, Converter], Hook]
+
+
+def make_converter(*, detailed: bool, factories: Mapping[Any, HookFactory]) -> Converter:
+    """Return a converter with the strict hooks; `factories` make a generation's own, by type."""
+    converter = Converter(detailed_validation=detailed)
+    for kind, hook in _HOOKS.items():
+        converter.register_structure_hook_func(_is_exactly(kind), hook)
+    converter.register_structure_hook_func(_is_open_enum, _read_enum)
+    converter.register_structure_hook_factory(_is_optional, _optional_hook)
+    converter.register_structure_hook_factory(_is_list, _list_hook)
+    converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
+    converter.register_structure_hook_factory(is_mapping, _mapping_hook)
+    converter.register_structure_hook_factory(attrs.has, _model_hook)
+    for kind, factory in factories.items():
+        converter.register_structure_hook_factory(_is_exactly(kind), factory)
+    return converter
+
+
+class Reader:
+    """Reads payloads into models: the fast pass, and on failure the detailed one."""
+
+    def __init__(self, factories: Mapping[Any, HookFactory] | None = None) -> None:
+        self._fast = make_converter(detailed=False, factories=factories or {})
+        self._detailed = make_converter(detailed=True, factories=factories or {})
+
+    def read(self, request: Request[Any], response: Response, payload: Any, model: type[T], path: PayloadPath) -> T:
+        """Read what was found at `path` of an answer into a model.
+
+        Raises:
+            DecodeError: It does not fit; `path` and `problems` say where.
+        """
+        try:
+            return self._fast.structure(payload, model)
+        except Exception:  # noqa: BLE001 - whatever it was, the detailed pass says it better
+            return self._explain(request, response, payload, model, spell(path))
+
+    def _explain(self, request: Request[Any], response: Response, payload: Any, model: type[T], root: str) -> T:
+        try:
+            return self._detailed.structure(payload, model)
+        except Exception as error:  # noqa: BLE001 - a payload of the service must not raise anything but ours
+            found = [line.rpartition(" @ ") for line in transform_error(error, root, _describe)]
+        problems = [(where.removeprefix("."), what) for what, _, where in found]
+        shown = excerpt(response)
+        raise DecodeError(
+            f"{request.operation}: the answer to {request.method} {request.path} does not fit its model: "
+            f"{'; '.join(f'`{where}`: {what}' for where, what in problems[:3])}"
+            f"{f' and {len(problems) - 3} more' if len(problems) > 3 else ''}. It began with {shown!r}",
+            path=problems[0][0],
+            problems=tuple(problems),
+            excerpt=shown,
+            status=response.status,
+            operation=request.operation,
+        )
+
+
+def _describe(error: BaseException, _: object) -> str:
+    # The hooks name types and never values; any other error may quote what it met.
+    if isinstance(error, KeyError):
+        return "missing"
+    return str(error) if isinstance(error, Unread) else type(error).__name__
+
+
+def _is_exactly(kind: Any) -> Callable[[Any], bool]:
+    return lambda asked: asked == kind  # An `Annotated` type is equal to itself, and not the same object.
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is list
+
+
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _is_open_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, OpenEnum)
+
+
+def _read_enum(value: Any, kind: type[OpenEnum]) -> OpenEnum:
+    if type(value) is not str:
+        raise Unread(value, "a text")
+    return cast("OpenEnum", kind._value2member_map_.get(value)) or kind(value)
+
+
+def _is_optional(kind: Any) -> bool:
+    return get_origin(kind) in (Union, UnionType) and type(None) in get_args(kind) and len(get_args(kind)) == 2
+
+
+def _optional_hook(kind: Any, converter: Converter) -> Hook:
+    (inner,) = (part for part in get_args(kind) if part is not type(None))
+    hook = converter.get_structure_hook(inner)
+    if inner is str or inner == NumberText:
+        return lambda value, _: None if value is None else hook(value, inner)
+    # Where a text cannot be a value, an empty one says that there is none: `"playback": ""`.
+    return lambda value, _: None if value is None or value == "" else hook(value, inner)
+
+
+def _list_hook(kind: Any, converter: Converter) -> Hook:
+    hook = list_structure_factory(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        # Any iterable would do for cattrs: a text by its letters, an object by its keys.
+        if type(value) is not list:
+            raise Unread(value, "a list")
+        return hook(value, kind)
+
+    return read
+
+
+def _tuple_hook(kind: Any, converter: Converter) -> Hook:
+    hook = _list_hook(GenericAlias(list, get_args(kind)[:1]), converter)
+    # A field's null list holds nothing; a payload's list is a `list`, and never null.
+    return lambda value, _: () if value is None else tuple(hook(value, kind))
+
+
+def _mapping_hook(kind: Any, converter: Converter) -> Hook:
+    (_, item) = get_args(kind)
+    hook = _mapping_factory(cast("Any", GenericAlias(dict, (str, item))), converter)
+
+    def read(value: Any, _: Any) -> Any:
+        if value is None:
+            return {}
+        if type(value) is not dict:
+            raise Unread(value, "an object")
+        given = cast("dict[str, Any]", value)
+        return given if item is Any else hook(given, kind)
+
+    return read
+
+
+def _model_hook(kind: Any, converter: Converter) -> Hook:
+    fields = attrs.fields(kind)
+    renamed: dict[str, Any] = {
+        field.name: override(rename=field.metadata[_WIRE]) for field in fields if _WIRE in field.metadata
+    }
+    hook = make_dict_structure_fn(kind, converter, **renamed)
+    known = frozenset(field.metadata.get(_WIRE, field.name) for field in fields)
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is not dict:
+            raise Unread(value, "an object")
+        given = cast("dict[str, Any]", value)
+        if not given.keys() <= known:
+            given = {**given, _EXTRA: {name: part for name, part in given.items() if name not in known}}
+        return hook(given, kind)
+
+    return read

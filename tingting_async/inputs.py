@@ -1,0 +1,143 @@
+"""Input as the service wants it, or a refusal before anything is sent."""
+
+import re
+import string
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from os import PathLike
+from typing import TypeVar
+
+import anyio
+
+from tingting_async.convert import KATHMANDU, OpenEnum
+from tingting_async.errors import UsageError
+from tingting_async.redaction import mask
+from tingting_async.wire import File
+
+FileLike = str | PathLike[str] | File
+"""A path, or a `File` with the content at hand."""
+
+E = TypeVar("E", bound=OpenEnum)
+
+
+def text(value: str, name: str) -> str:
+    """Return a text that says something."""
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(f"`{name}` is empty.")
+    return value
+
+
+def identifier(value: int, name: str = "id") -> int:
+    """Return an id, which becomes part of a path."""
+    if type(value) is not int or value < 0:
+        raise UsageError(f"`{name}` has to be a number of the service's, an integer from 0 up.")
+    return value
+
+
+def member(kind: type[E], value: E | str, name: str) -> E:
+    """Return one of the values that the documents name: enums are open for what is read, not for what is sent."""
+    if value not in set(kind):
+        raise UsageError(f"`{name}` is {str(value)!r}; it has to be one of {', '.join(repr(m.value) for m in kind)}.")
+    return kind(value)
+
+
+def phone_number(value: str | int, name: str = "number") -> str:
+    """Return a number of Nepal as the service writes it: digits, without the country's code.
+
+    Raises:
+        UsageError: It is none, or another country's.
+    """
+    # Imported on the first number: its tables cost more to import than all the rest.
+    from phonenumbers import NumberParseException, is_possible_number, parse  # noqa: PLC0415
+
+    if type(value) not in (str, int):
+        raise UsageError(f"`{name}` has to be a text or an integer.")
+    try:
+        number = parse(str(value), "NP")
+    except NumberParseException:
+        raise UsageError(f"`{name}` ({mask(value)}) is no phone number.") from None
+    if number.country_code != 977:
+        raise UsageError(f"`{name}` ({mask(value)}) is a number of another country; TingTing calls Nepal.")
+    if not is_possible_number(number):
+        raise UsageError(f"`{name}` ({mask(value)}) has too few or too many digits for a number of Nepal.")
+    return str(number.national_number)
+
+
+def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[str]:
+    """Return several numbers; none at all, and one that comes twice, are refused: twice is two calls."""
+    if isinstance(values, str):
+        raise UsageError(f"`{name}` has to be a list of numbers, not one text.")
+    found: dict[str, int] = {}
+    for index, value in enumerate(values):
+        number = phone_number(value, f"{name}[{index}]")
+        if number in found:
+            raise UsageError(
+                f"`{name}[{index}]` is the same as `{name}[{found[number]}]` ({mask(number)}): that person would be "
+                "reached twice."
+            )
+        found[number] = index
+    if not found:
+        raise UsageError(f"`{name}` is empty.")
+    return list(found)
+
+
+def schedule(when: datetime, *, now: datetime | None = None) -> str:
+    """Return an instant as the service's local time in whole minutes.
+
+    Raises:
+        UsageError: It is naive, past, or not on a full minute: it would not be that instant any more.
+    """
+    if when.tzinfo is None or when.utcoffset() is None:
+        raise UsageError(
+            "`schedule` has no time zone, so nobody can tell which instant it is: give an aware datetime, such as "
+            'datetime(…, tzinfo=ZoneInfo("Asia/Kathmandu")).'
+        )
+    if when.second or when.microsecond:
+        raise UsageError("`schedule` has seconds, and the service only minutes: .replace(second=0, microsecond=0).")
+    if when < (now or datetime.now(UTC)) - timedelta(minutes=1):
+        raise UsageError("`schedule` has passed already.")
+    return when.astimezone(KATHMANDU).strftime("%Y-%m-%dT%H:%M")
+
+
+def spoken(message: str) -> str:
+    """Return a message fit for speech: line breaks, doubled and no-break spaces have upset the synthesis."""
+    return " ".join(message.split())
+
+
+def placeholders(message: str) -> set[str]:
+    """Return the names of a message's `{placeholders}`."""
+    try:
+        return {name for _, name, _, _ in string.Formatter().parse(message) if name}
+    except ValueError:
+        return set(re.findall(r"\{([^{}]+)\}", message))
+
+
+def tags(names: Iterable[str], usable: Sequence[str] | None, name: str) -> None:
+    """Refuse tags that a campaign does not have.
+
+    Raises:
+        UsageError: With those that it does have.
+    """
+    unknown = sorted(set(names) - set(usable or ()))
+    if unknown:
+        has = ", ".join(usable) if usable else "none"
+        raise UsageError(f"`{name}` uses {', '.join(unknown)}; the campaign's usable tags are: {has}.")
+
+
+async def file(source: FileLike, name: str, *, suffixes: Sequence[str], content_type: str) -> File:
+    """Return a file's content, read without holding up the event loop.
+
+    Raises:
+        UsageError: It cannot be read, is empty, or is of another kind.
+    """
+    if not isinstance(source, File):
+        path = anyio.Path(source)
+        try:
+            source = File(path.name, await path.read_bytes(), content_type)
+        except OSError as error:
+            raise UsageError(f"`{name}` cannot be read: {error.strerror} ({str(path)!r}).") from error
+    if not source.name.lower().endswith(tuple(suffixes)):
+        raise UsageError(f"`{name}` is {source.name!r}; the service takes {' or '.join(suffixes)}.")
+    if not source.content:
+        raise UsageError(f"`{name}` ({source.name!r}) is empty.")
+    return source

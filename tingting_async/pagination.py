@@ -1,0 +1,216 @@
+"""Lists page by page: the paginator, and the window of pages in flight.
+
+No generator of this module yields inside a task group or a cancel scope (PEP 789). Pages are fetched ahead by
+`_Window`, a plain object: its tasks belong to the session, a failure is held until its own page is due, and closing
+it is a synchronous cancel, legal from any task and from the garbage collector.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any, Generic, TypeVar
+
+from tingting_async.conventions import Ask, Convention, Page
+from tingting_async.errors import NotFoundError, PaginationError, SessionClosedError, UsageError
+from tingting_async.wire import Params
+
+T = TypeVar("T")
+
+
+Fetch = Callable[[Params], Coroutine[Any, Any, Page[T]]]
+Spawn = Callable[[Coroutine[Any, Any, Page[T]]], "asyncio.Task[Page[T]]"]
+
+
+class _Window(Generic[T]):
+    """The pages in flight: at most `width`, handed out in order."""
+
+    def __init__(self, fetch: Fetch[T], spawn: Spawn[T], convention: Convention, *, width: int, ramps: bool) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._fetch = fetch
+        self._spawn = spawn
+        self._convention = convention
+        self._width = width
+        self._ramps = ramps
+        self._pending: deque[tuple[Ask, asyncio.Task[Page[T]]]] = deque()
+        self._next: Ask | None = convention.first()
+        self._last: Page[T] | None = None
+        self._delivered = 0
+
+    async def next(self) -> Page[T] | None:
+        """Return the next page, or None after the last. After an error, the same page is asked for again."""
+        # A loop that may leave early should not have asked for much more than it saw: 1, 2, 2, 4, 4, 4, 4, 8, …
+        width = min(self._width, 1 << (self._delivered + 1).bit_length() - 1) if self._ramps else self._width
+        self._fill(width)
+        if not self._pending:
+            return None
+        ask, task = self._pending[0]
+        try:
+            if not task.done():
+                await asyncio.shield(task)  # The consumer's cancellation is its own; the page stays due.
+            page = task.result()
+            while (other := self._convention.otherwise(ask, page)) is not None:
+                ask, page = other, await self._fetch(other.params)
+            following = self._judge(ask, page)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise SessionClosedError("The session was closed while pages were on their way.") from None
+            raise
+        except NotFoundError as error:
+            await self._confirm_end(ask, error)
+            self.close()
+            self._next = None
+            return None
+        except BaseException:
+            self.close()
+            self._next = ask
+            raise
+        self._pending.popleft()
+        if self._pending and (following is None or self._pending[0][0] != following):
+            self.close()  # What was guessed is not what follows.
+        if not self._pending:
+            self._next = following
+        self._last = page
+        self._delivered += 1
+        self._fill(width - 1)
+        return page
+
+    def close(self) -> None:
+        """Cancel what is in flight."""
+        for _, task in self._pending:
+            task.cancel()
+        self._pending.clear()
+
+    def __del__(self) -> None:
+        # A `break` drops the last reference; so may the garbage collector, later and in another thread.
+        if self._pending and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_cancel, [task for _, task in self._pending])
+
+    def _fill(self, width: int) -> None:
+        while self._next is not None and len(self._pending) < width:
+            ask = self._next
+            self._pending.append((ask, self._spawn(self._fetch(ask.params))))
+            self._next = None if self._last is None else self._convention.ahead(ask, self._last)
+
+    def _judge(self, ask: Ask, page: Page[T]) -> Ask | None:
+        if self._last is not None and page.items == self._last.items:
+            raise PaginationError(f"Page {ask.number} holds the same as the page before it.", number=ask.number)
+        return self._convention.after(ask, page)
+
+    async def _confirm_end(self, ask: Ask, error: NotFoundError) -> None:
+        """Take a 404 as the end of the list only where it has become shorter meanwhile."""
+        if self._last is None:
+            raise error
+        first = await self._fetch(self._convention.first().params)
+        if first.total_pages is None or first.total_pages >= ask.number:
+            raise error
+
+
+def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+
+
+class _Walk(AsyncIterator[T]):
+    """One walk over a list."""
+
+    def __init__(self, window: _Window[Any]) -> None:
+        self._window = window
+
+    async def aclose(self) -> None:
+        """End the walk; what is in flight is cancelled. Not needed after the end, and not on `break`."""
+        self._window.close()
+
+
+class PageWalk(_Walk[Page[T]]):
+    """One walk over the pages of a list; see `Paginator.pages`."""
+
+    async def __anext__(self) -> Page[T]:
+        page = await self._window.next()
+        if page is None:
+            raise StopAsyncIteration
+        return page
+
+
+class ItemWalk(_Walk[T]):
+    """One walk over the items of a list; see `Paginator`."""
+
+    _items: Iterator[T] = iter(())
+
+    async def __anext__(self) -> T:
+        while True:
+            for item in self._items:
+                return item
+            page = await self._window.next()
+            if page is None:
+                raise StopAsyncIteration
+            self._items = iter(page.items)
+
+
+class Paginator(Generic[T]):
+    """A list of the service, all its pages, in order.
+
+    ::
+
+        async for campaign in tingting.campaigns.list(): ...
+        async for page in tingting.campaigns.list().pages(): ...
+        newest = await tingting.campaigns.list().first()
+
+    Nothing is asked before the first item is. Pages are fetched ahead; each walk starts anew.
+    """
+
+    def __init__(
+        self, fetch: Fetch[T], spawn: Spawn[T], convention: Convention, *, window: int, given: int | None = None
+    ) -> None:
+        if given is not None and given < 1:
+            raise UsageError(f"window={given}: at least one page has to be in flight.")
+        self._fetch = fetch
+        self._spawn = spawn
+        self._convention = convention
+        self._width = given or window
+        self._ramps = given is None
+
+    def __aiter__(self) -> ItemWalk[T]:
+        return ItemWalk(self._window(ramps=self._ramps))
+
+    def pages(self) -> PageWalk[T]:
+        """Walk page by page."""
+        return PageWalk(self._window(ramps=self._ramps))
+
+    async def collect(self, limit: int | None = None) -> list[T]:
+        """Return the items as a list.
+
+        Args:
+            limit: At most so many, from the start; None for all.
+        """
+        if limit is not None and limit < 0:
+            raise UsageError(f"limit={limit}: give the number of items wanted, or None for all.")
+        items: list[T] = []
+        if limit == 0:
+            return items
+        window = self._window(ramps=limit is not None)
+        try:
+            while (page := await window.next()) is not None:
+                items += page.items
+                if limit is not None and len(items) >= limit:
+                    break
+        finally:
+            window.close()
+        return items[:limit]
+
+    async def first(self) -> T | None:
+        """Return the first item, or None of an empty list; asks for one page."""
+        items = await self.collect(1)
+        return items[0] if items else None
+
+    async def count(self) -> int:
+        """Return how many items there are: as the first page says, else by walking."""
+        page = await self._fetch(self._convention.first().params)
+        if page.total_items is not None:
+            return page.total_items
+        total = 0
+        async for each in self.pages():
+            total += len(each.items)
+        return total
+
+    def _window(self, *, ramps: bool) -> _Window[T]:
+        return _Window(self._fetch, self._spawn, self._convention, width=self._width, ramps=ramps)

@@ -1,0 +1,426 @@
+"""The session: joins requests, auth, policy and transport. One way for a request, one for a list of pages."""
+
+import asyncio
+import copy
+import logging
+import os
+import ssl as ssl_module
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, cast
+
+import attrs
+
+from tingting_async import policy, wire
+from tingting_async.auth import Auth, Credentials, Dialect, Tokens, TokenStore
+from tingting_async.conventions import Convention, Page
+from tingting_async.convert import Reader
+from tingting_async.errors import (
+    AuthenticationError,
+    DecodeError,
+    NotFoundError,
+    NotSentError,
+    SessionClosedError,
+    TingTingError,
+    TransportError,
+    UsageError,
+)
+from tingting_async.pagination import Paginator
+from tingting_async.policy import Budget, Retries
+from tingting_async.transport import Transport, normalise_base_url
+from tingting_async.wire import Params, Request, Response, Timeout
+
+if TYPE_CHECKING:
+    import aiohttp
+
+T = TypeVar("T")
+
+DEFAULT_BASE_URL = "https://app.tingting.io"
+
+_log = logging.getLogger("tingting_async")
+
+
+class _SignInFailedError(Exception):
+    """Carries the error of a renewal past the repeats of the request that waits for it.
+
+    The renewal has had its own repeats; and whatever became of it, the request itself was never sent.
+    """
+
+    def __init__(self, error: TingTingError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Session:
+    """What both generations' `TingTing` are: the auth state, one connection pool, the limits, the tasks.
+
+    Use it with `async with`, from as many tasks of one event loop as you like. It may be opened in one task and closed
+    in another.
+
+    Args:
+        base_url: The service's address, with or without `/api/v1/` or a trailing slash.
+        email: Signs in on first use, together with `password`.
+        password: Goes with `email`.
+        api_token: A fixed token, instead of signing in.
+        token_store: Where tokens are kept between sessions; in memory by default.
+        timeout: The limits of every call: a `Timeout`, or the seconds that a whole call may take.
+        window: How many pages of a list are fetched ahead, at most.
+        max_in_flight: How many requests are on their way at the same time, at most.
+        retries: How failures are repeated, where the operation allows it.
+        http: Your own `aiohttp.ClientSession`; it is never closed, and its proxy and TLS settings are used.
+        proxy: The URL of an HTTP proxy.
+        ssl: A TLS context.
+        trust_env: Whether the proxy is taken from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
+        allow_plain_http: Whether `http://` is accepted for another host than this machine: whoever is on the way can
+            then read the password, the tokens and every phone number.
+
+    Raises:
+        UsageError: The arguments contradict each other, or the address would give the credentials away.
+    """
+
+    _dialect: Dialect
+    _reader: Reader
+
+    def __init__(
+        self,
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        email: str | None = None,
+        password: str | None = None,
+        api_token: str | None = None,
+        token_store: TokenStore | None = None,
+        timeout: Timeout | float = Timeout(),  # noqa: B008 - a frozen value
+        window: int = 4,
+        max_in_flight: int = 32,
+        retries: Retries = Retries(),  # noqa: B008 - a frozen value
+        http: "aiohttp.ClientSession | None" = None,
+        proxy: str | None = None,
+        ssl: ssl_module.SSLContext | None = None,
+        trust_env: bool = False,
+        allow_plain_http: bool = False,
+    ) -> None:
+        self._transport: Transport | None = None
+        if (email is None) != (password is None):
+            raise UsageError("`email` and `password` go together.")
+        if email is None and api_token is None and token_store is None:
+            raise UsageError("Give `email` and `password`, or `api_token`, or a `token_store` that holds tokens.")
+        if api_token is not None and not (api_token.isascii() and api_token.isprintable() and api_token.strip()):
+            raise UsageError("`api_token` is empty, or holds characters that no token has.")
+        if window < 1 or max_in_flight < 1:
+            raise UsageError(f"window={window}, max_in_flight={max_in_flight}: both have to be 1 or more.")
+        if http is not None and (proxy or ssl or trust_env):
+            raise UsageError("`proxy`, `ssl` and `trust_env` are settings of your own `http` session: set them there.")
+        credentials = None if email is None or password is None else Credentials(email, password)
+        self._auth = Auth(self._dialect, credentials=credentials, api_token=api_token, store=token_store)
+        self._timeout = Timeout.of(timeout)
+        self._retries = retries
+        self._budget = Budget(retries.budget)
+        self._window = window
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._renewal: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
+        self._transport = Transport(
+            base_url=normalise_base_url(base_url, allow_plain_http=allow_plain_http),
+            max_in_flight=max_in_flight,
+            http=http,
+            proxy=proxy,
+            ssl=ssl,
+            trust_env=trust_env,
+        )
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """Make a session from the environment.
+
+        Reads `TINGTING_BASE_URL`, `TINGTING_API_TOKEN`, `TINGTING_EMAIL` and `TINGTING_PASSWORD`; with an API token the
+        other two are not used. What is given by keyword counts more.
+
+        Args:
+            **options: As of the class.
+
+        Raises:
+            UsageError: Neither a token nor an e-mail address with a password is there.
+        """
+        found: dict[str, Any] = {
+            name: value
+            for name in ("base_url", "api_token", "email", "password")
+            if (value := os.environ.get(f"TINGTING_{name.upper()}"))
+        }
+        if "api_token" in {*found, *options}:
+            found.pop("email", None)
+            found.pop("password", None)
+        if options.keys() & {"email", "password", "token_store"}:
+            found.pop("api_token", None)
+        try:
+            return cls(**{**found, **options})
+        except UsageError as error:
+            raise UsageError(
+                f"{error} The environment is asked for TINGTING_API_TOKEN, or TINGTING_EMAIL and TINGTING_PASSWORD."
+            ) from None
+
+    @property
+    def base_url(self) -> str:
+        """The service's address, as it is used."""
+        assert self._transport is not None
+        return self._transport.base_url
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__}.{type(self).__qualname__} {self.base_url}{' closed' * self._is_closed}>"
+
+    async def __aenter__(self) -> Self:
+        self._enter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the session: what is in flight is cancelled and awaited. Closing twice does no harm."""
+        self._is_closed = True
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        assert self._transport is not None
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            await self._transport.aclose()
+
+    def __del__(self) -> None:
+        if self._transport is not None and not self._is_closed:
+            self._transport.warn_if_open()
+
+    async def call(self, request: Request[T]) -> T:
+        """Carry out an operation: the one way in which anything is asked.
+
+        Raises:
+            TingTingError: See `tingting_async.errors`.
+        """
+        response = await self.exchange(request)
+        if request.model is Response:
+            return cast("T", response)
+        try:
+            payload = wire.decode(request, response)
+            return self._reader.read(request, response, payload, request.model, request.payload)
+        except DecodeError as error:
+            self._raise(policy.settle(request, error), error)
+
+    @property
+    def auth(self) -> Auth:
+        """The auth state, for the generation's accounts."""
+        return self._auth
+
+    async def adopt(self, tokens: Tokens) -> None:
+        """Use these tokens from now on."""
+        async with self._auth.store.lock():
+            await self._auth.store.save(tokens)
+            self._auth.tokens = tokens
+
+    async def renew(self) -> None:
+        """Get new tokens now.
+
+        Raises:
+            UsageError: The session uses a fixed API token.
+            AuthenticationError: Neither the refresh token nor the credentials are accepted.
+        """
+        if self._auth.is_fixed:
+            raise UsageError("A fixed API token cannot be renewed.")
+        self._enter()
+        deadline = asyncio.get_running_loop().time() + self._timeout.total
+        try:
+            await self._renew("accounts.refresh", rejected=self._auth.access, deadline=deadline)
+        except _SignInFailedError as failed:
+            raise failed.error from failed.__cause__
+
+    async def exchange(self, request: Request[Any]) -> Response:
+        """Carry out a request, and return the answer to be read."""
+        self._enter()
+        timeout = request.timeout or self._timeout
+        deadline = asyncio.get_running_loop().time() + timeout.total
+        try:
+            try:
+                # The first attempt goes bare: what repeats is entered only once something has failed.
+                response = await self._authenticated(request, timeout, deadline)
+            except TingTingError as failure:
+                return await self._repeated(request, timeout, deadline, failure)
+        except _SignInFailedError as failed:
+            raise failed.error from failed.__cause__
+        self._budget.earn()
+        return response
+
+    def paginate(
+        self,
+        request: Request[list[T]],
+        convention: Convention,
+        read: Callable[[Reader, Request[list[T]], Response], Page[T]],
+        *,
+        window: int | None = None,
+    ) -> Paginator[T]:
+        """Return the pages of a list.
+
+        Args:
+            request: What asks for the first page.
+            convention: How the others are asked for.
+            read: Reads a page from an answer.
+            window: How many pages are in flight at once; None for the session's, with a slow start.
+        """
+
+        async def fetch(params: Params) -> Page[T]:
+            asked = attrs.evolve(request, params=merge(request.params, params)) if params else request
+            return read(self._reader, asked, await self.exchange(asked))
+
+        return Paginator(fetch, self.spawn, convention, window=self._window, given=window)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start a task that ends with the session at the latest."""
+        try:
+            self._enter()
+        except SessionClosedError:
+            coroutine.close()
+            raise
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # Seen, even where nobody waits for it any more.
+
+    def _enter(self) -> None:
+        if self._is_closed:
+            raise SessionClosedError("The session is closed: open another.")
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None:
+                raise SessionClosedError("The session was first used in another event loop: open one session for each.")
+            self._loop = loop
+
+    async def _repeated(
+        self, request: Request[Any], timeout: Timeout, deadline: float, failure: TingTingError
+    ) -> Response:
+        """Repeat a failed request for as long as its effect, the deadline and the session's budget allow."""
+        last = failure
+        try:
+            if not policy.may_repeat(request.effect, failure):
+                raise failure
+            async for attempt in policy.repeats(request, self._retries, self._budget, deadline=deadline):
+                with attempt:
+                    if attempt.retry_state.attempt_number == 1:
+                        raise failure
+                    _log.info("%s: attempt %d", request.operation, attempt.retry_state.attempt_number)
+                    may_be_done = policy.leaves_unknown(last)
+                    try:
+                        return await self._authenticated(request, timeout, deadline)
+                    except NotFoundError as error:
+                        if request.method == "DELETE" and may_be_done:
+                            return wire.already_gone()
+                        last = error
+                        raise
+                    except TingTingError as error:
+                        last = error
+                        raise
+        except TingTingError as error:
+            self._raise(policy.settle(request, error), error)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _authenticated(self, request: Request[Any], timeout: Timeout, deadline: float) -> Response:
+        """Send a request as the account; if the token is refused, renew it once and send the request again."""
+        if not request.authenticate:
+            return await self._attempt(request, timeout, deadline)
+        if self._auth.is_due():
+            await self._renew(request.operation, rejected=self._auth.access, deadline=deadline)
+        used = self._auth.access
+        try:
+            return await self._attempt(self._attach(request), timeout, deadline)
+        except AuthenticationError as error:
+            if not self._auth.can_renew(error):
+                raise
+        await self._renew(request.operation, rejected=used, deadline=deadline)
+        return await self._attempt(self._attach(request), timeout, deadline)
+
+    def _attach(self, request: Request[T]) -> Request[T]:
+        return attrs.evolve(request, headers={**request.headers, **self._auth.headers()})
+
+    async def _attempt(self, request: Request[Any], timeout: Timeout, deadline: float) -> Response:
+        assert self._transport is not None
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        try:
+            response = await self._transport.send(request, timeout, remaining=deadline - started)
+        except TingTingError as error:
+            _log.debug("%s: %s %s failed: %s", request.operation, request.method, request.path, error)
+            raise
+        _log.debug(
+            "%s: %s %s: %d in %.3f s",
+            request.operation,
+            request.method,
+            request.path,
+            response.status,
+            loop.time() - started,
+        )
+        if (refusal := wire.judge(request, response)) is not None:
+            raise refusal
+        return response
+
+    async def _renew(self, operation: str, *, rejected: str | None, deadline: float) -> None:
+        """Wait until the session has other tokens than the rejected one; one renewal serves all who wait."""
+        if self._auth.access != rejected and not self._auth.is_due():
+            return
+        task = self._renewal
+        if task is None or task.done():
+            task = self._renewal = self.spawn(self._run_renewal(rejected))
+        try:
+            async with asyncio.timeout_at(deadline):
+                await asyncio.shield(task)  # Whoever stops waiting does not stop the renewal for the others.
+        except TimeoutError:
+            late = f"{operation}: signing in took longer than the whole call may. Nothing was sent."
+            raise _SignInFailedError(NotSentError(late, operation=operation, phase="sign-in")) from None
+        except asyncio.CancelledError:
+            if task.cancelled() and self._is_closed:
+                raise SessionClosedError(f"{operation}: the session was closed meanwhile.") from None
+            raise
+        except TransportError as error:
+            lost = f"{operation}: signing in failed, so nothing was sent. {error}"
+            raise _SignInFailedError(NotSentError(lost, operation=operation, phase="sign-in")) from error
+        except TingTingError as error:
+            # All who wait get the error, each a copy of its own: a traceback belongs to one task.
+            raise _SignInFailedError(copy.copy(error)) from error.__cause__
+
+    async def _run_renewal(self, rejected: str | None) -> None:
+        async with self._auth.store.lock():
+            stored = await self._auth.store.load()
+            if stored is None or stored.access == rejected or stored.is_due():
+                stored = await self._run_flow(stored or self._auth.tokens)
+                await self._auth.store.save(stored)
+            self._auth.tokens = stored
+
+    async def _run_flow(self, tokens: Tokens | None) -> Tokens:
+        flow = self._auth.renewal(tokens)
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    response = await self.exchange(request)
+                except TingTingError as error:
+                    request = flow.throw(error)
+                else:
+                    request = flow.send(response)
+        except StopIteration as end:
+            return cast("Tokens", end.value)
+
+    @staticmethod
+    def _raise(error: TingTingError, cause: TingTingError) -> Never:
+        if error is cause:
+            raise error
+        raise error from cause
+
+
+def merge(params: Params, others: Params) -> Params:
+    """Return `params` with those of `others` added, or in the place of their namesakes."""
+    names = {name for name, _ in others}
+    return (*(pair for pair in params if pair[0] not in names), *others)

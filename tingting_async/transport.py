@@ -1,0 +1,311 @@
+"""Requests over sockets: the only room that knows aiohttp.
+
+A request in; status, headers and bytes out. Of what aiohttp does on its own account nothing is relied on: no cookies,
+no redirects, and no second sending (it repeats GET, PUT and DELETE on a dropped keep-alive connection by itself).
+"""
+
+import asyncio
+import functools
+import math
+import ssl as ssl_module
+import urllib.request
+import warnings
+from contextvars import ContextVar
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import attrs
+import orjson
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+from yarl import URL
+
+from tingting_async._version import __version__
+from tingting_async.errors import (
+    DecodeError,
+    NotSentError,
+    SessionClosedError,
+    TingTingError,
+    TransportError,
+    UsageError,
+)
+from tingting_async.redaction import redact
+from tingting_async.wire import Effect, File, Request, Response, Timeout
+
+LARGEST_BODY = 64 * 2**20
+"""Bytes of an answer that are read into memory; a larger one is a `DecodeError`."""
+_MOST_REDIRECTS = 5
+_USER_AGENT = f"tingting_async/{__version__}"
+
+
+@attrs.define
+class _Progress:
+    """How far one attempt has come."""
+
+    is_connected: bool = False
+
+
+# aiohttp does not tell in which phase its total time ran out, and tracing every request to learn it costs a fifth of
+# the request. The connector is asked in the task of its request, so a context variable finds the way back.
+_progress: ContextVar[_Progress] = ContextVar("tingting_async.progress")
+
+
+class _Connector(aiohttp.TCPConnector):
+    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        _progress.get().is_connected = True
+        return connection
+
+
+class Transport:
+    """The connections of a session.
+
+    Args:
+        base_url: Scheme, host and port; nothing is ever sent elsewhere.
+        max_in_flight: How many requests are on their way at the same time, at most.
+        http: A user's own `aiohttp.ClientSession`; borrowed, and never closed by us.
+        proxy: The URL of an HTTP proxy.
+        ssl: A TLS context; None for aiohttp's default.
+        trust_env: Whether the proxy is taken from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        max_in_flight: int,
+        http: aiohttp.ClientSession | None,
+        proxy: str | None,
+        ssl: ssl_module.SSLContext | None,
+        trust_env: bool,
+    ) -> None:
+        self.base_url = base_url
+        self._places = asyncio.Semaphore(max_in_flight)
+        self._borrowed = http
+        # Not aiohttp's own `trust_env`: that one adds credentials from ~/.netrc as well, beside ours.
+        self._proxy = proxy or (_proxy_of_environment(base_url) if trust_env else None)
+        self._ssl = ssl
+        self._own: dict[bool, aiohttp.ClientSession] = {}
+        self._is_closed = False
+
+    async def send(self, request: Request[Any], timeout: Timeout, *, remaining: float) -> Response:
+        """Send a request and read the whole answer.
+
+        Args:
+            request: What to send, with every header that identifies the account.
+            timeout: The limits of this attempt.
+            remaining: What is left of the whole call, in seconds.
+
+        Raises:
+            NotSentError: Nothing left this machine.
+            TransportError: It was sent, and no whole answer came.
+            DecodeError: The answer is too large.
+        """
+        if self._places.locked():
+            started = asyncio.get_running_loop().time()
+            await self._wait_for_place(request, timeout, remaining)
+            remaining -= asyncio.get_running_loop().time() - started
+        else:
+            await self._places.acquire()
+        try:
+            url = self.base_url + request.target
+            response = await self._exchange(request, url, timeout, remaining)
+            for _ in range(_MOST_REDIRECTS):
+                # Only GETs are followed, and only home: a POST would become a GET, and the token would leave.
+                if not (300 <= response.status < 400 and request.method == "GET"):
+                    break
+                target = _target(url, response)
+                if target is None:
+                    break
+                url = target
+                response = await self._exchange(request, url, timeout, remaining)
+            return response
+        finally:
+            self._places.release()
+
+    async def aclose(self) -> None:
+        """Close what is ours."""
+        self._is_closed = True
+        for session in self._own.values():
+            await session.close()
+
+    def warn_if_open(self) -> None:
+        """Warn of connections that nobody closed; for the garbage collector, so nothing is awaited here."""
+        if any(not session.closed for session in self._own.values()):
+            warnings.warn("A TingTing session was never closed: use `async with`.", ResourceWarning, stacklevel=3)
+
+    async def _wait_for_place(self, request: Request[Any], timeout: Timeout, remaining: float) -> None:
+        limit = remaining if timeout.pool is None else min(timeout.pool, remaining)
+        try:
+            async with asyncio.timeout(limit):
+                await self._places.acquire()
+        except TimeoutError:
+            raise self._failure(
+                NotSentError, request, "pool", f"no place among the requests in flight came free within {limit:.3g} s"
+            ) from None
+
+    async def _exchange(self, request: Request[Any], url: str, timeout: Timeout, remaining: float) -> Response:
+        progress = _Progress()
+        token = _progress.set(progress)
+        try:
+            async with self._session(request.effect).request(
+                request.method,
+                URL(url, encoded=True),
+                headers=request.headers,
+                data=_body(request),
+                allow_redirects=False,
+                timeout=_client_timeout(
+                    remaining if timeout.answer is None or remaining < timeout.answer else timeout.answer,
+                    timeout.connect,
+                ),
+                proxy=self._proxy,
+            ) as answer:
+                progress.is_connected = True  # A borrowed session has not our connector.
+                return Response(answer.status, answer.headers, await _read(request, answer))
+        except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError) as error:
+            raise self._translate(request, error, progress) from (
+                # It holds the request's headers, and shows them in its repr.
+                None if isinstance(error, aiohttp.ClientResponseError) else error
+            )
+        finally:
+            _progress.reset(token)
+
+    def _session(self, effect: Effect) -> aiohttp.ClientSession:
+        """Return the connections for a request.
+
+        A server may close an idle keep-alive connection in the very moment in which the next request is written to it;
+        whether that was read is then unknown. So whatever changes something goes out on a fresh connection.
+        """
+        if self._borrowed is not None:
+            return self._borrowed
+        fresh = effect is not Effect.READS
+        session = self._own.get(fresh)
+        if session is None:
+            # `limit=0`: the places in flight are counted above, where it can be told that it was them one waited for.
+            connector = _Connector(limit=0, force_close=fresh, ssl=True if self._ssl is None else self._ssl)
+            session = self._own[fresh] = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": _USER_AGENT, "Accept": "application/json, */*;q=0.5"},
+            )
+        return session
+
+    def _translate(self, request: Request[Any], error: Exception, progress: _Progress) -> TingTingError:
+        if self._is_closed or (isinstance(error, RuntimeError) and "closed" in str(error)):
+            if not progress.is_connected or request.effect is Effect.READS:
+                return SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
+        elif isinstance(error, RuntimeError):
+            raise error
+        if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+            return UsageError(f"{request.operation}: {self.base_url!r} is no address that can be asked.")
+        never = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+        if never or isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ServerFingerprintMismatch):
+            progress.is_connected = False
+        what = redact(str(error)) or type(error).__name__
+        if isinstance(error, TimeoutError):
+            what = "time ran out"
+        if progress.is_connected:
+            return self._failure(TransportError, request, "answer", f"no whole answer came ({what})")
+        return self._failure(NotSentError, request, "connect", f"no connection came about ({what})")
+
+    def _failure(self, kind: type[TransportError], request: Request[Any], phase: str, what: str) -> TransportError:
+        done = "Nothing was sent." if kind is NotSentError else "It was sent."
+        return kind(
+            f"{request.operation}: {request.method} {request.path} on {self.base_url}: {what}. {done}",
+            operation=request.operation,
+            method=request.method,
+            path=request.path,
+            phase=phase,
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def _client_timeout(total: float, connect: float | None) -> aiohttp.ClientTimeout:
+    # `ceil_threshold`: aiohttp rounds longer limits up to whole seconds unless told otherwise.
+    return aiohttp.ClientTimeout(
+        total=max(total, 0.001),
+        connect=None if connect is None else max(min(connect, total), 0.001),
+        ceil_threshold=math.inf,
+    )
+
+
+def _target(url: str, response: Response) -> str | None:
+    """Return where a redirect leads, if that is on the same origin."""
+    here = URL(url, encoded=True)
+    try:
+        target = here.join(URL(response.headers["Location"]))
+        return str(target) if target.origin() == here.origin() else None
+    except (LookupError, ValueError):
+        return None
+
+
+def _body(request: Request[Any]) -> bytes | aiohttp.FormData | aiohttp.BytesPayload | None:
+    if request.form:
+        form = aiohttp.FormData(default_to_multipart=True)
+        for name, value in request.form:
+            if isinstance(value, File):
+                form.add_field(name, value.content, filename=value.name, content_type=value.content_type)
+            else:
+                form.add_field(name, value)
+        return form
+    if request.json is None:
+        return None
+    return aiohttp.BytesPayload(orjson.dumps(request.json), content_type="application/json")
+
+
+async def _read(request: Request[Any], answer: aiohttp.ClientResponse) -> bytes:
+    length = answer.content_length
+    if length is not None and length <= LARGEST_BODY and "Content-Encoding" not in answer.headers:
+        return await answer.read()
+    # Without a length, or compressed, only reading tells how much it is.
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise DecodeError(
+                f"{request.operation}: the answer to {request.method} {request.path} is larger than "
+                f"{LARGEST_BODY // 2**20} MiB, and was not read to its end.",
+                status=answer.status,
+                operation=request.operation,
+            )
+    return bytes(body)
+
+
+def _proxy_of_environment(base_url: str) -> str | None:
+    parts = urlsplit(base_url)
+    if urllib.request.proxy_bypass(parts.netloc):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)
+
+
+def normalise_base_url(url: str, *, allow_plain_http: bool) -> str:
+    """Return scheme, host and port of a base URL as other clients write it, with whatever prefix lies before `/api`.
+
+    Raises:
+        UsageError: It is no URL of a host, or would send the credentials in the clear.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
+        # Not quoted: a password may have been written into it.
+        raise UsageError('`base_url` has to look like "https://app.tingting.io", without user, query or fragment.')
+    if parts.scheme == "http" and not allow_plain_http and not _is_loopback(host):
+        raise UsageError(
+            f"{host} would be asked over plain http, which shows passwords and phone numbers to everyone on the way. "
+            "Use https, or `allow_plain_http=True` if you mean it."
+        )
+    path = parts.path.rstrip("/").removesuffix("/v1").removesuffix("/api")
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,367 @@
+"""Requests and responses as values, and what an answer means. No I/O, no endpoint, no generation of the API."""
+
+import enum
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar, cast
+from urllib.parse import urlencode
+
+import attrs
+import orjson
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from tingting_async.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    DecodeError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ServerError,
+)
+from tingting_async.redaction import redact
+
+T_co = TypeVar("T_co", covariant=True)
+
+Params = tuple[tuple[str, str], ...]
+"""A query, as pairs of texts in the order in which they are sent."""
+
+PayloadPath = tuple[str | int, ...]
+"""Where something lies in a JSON value: keys of objects and indexes of arrays."""
+
+
+class Effect(enum.Enum):
+    """What a request does to the world; it decides what may be repeated."""
+
+    READS = "reads"
+    """Changes nothing."""
+    SETS = "sets"
+    """Doing it twice is the same as doing it once: update, delete."""
+    ADDS = "adds"
+    """Doing it twice makes two of something."""
+    RINGS = "rings"
+    """Rings or texts a person, or spends money."""
+    REVOKES = "revokes"
+    """Ends something that others still use, such as the previous API token."""
+
+
+@attrs.frozen
+class Timeout:
+    """How long to wait, all in seconds. None means for ever, but for the whole call.
+
+    One attempt ends after `connect` if no connection came about, and after `answer` at the latest, connecting included.
+    """
+
+    pool: float | None = 60.0
+    """For a place among the requests in flight (`max_in_flight`)."""
+    connect: float | None = 10.0
+    """For name look-up, TCP and TLS."""
+    answer: float | None = 30.0
+    """For one attempt, from its start to the last byte of the answer."""
+    total: float = 120.0
+    """For the whole call: signing in, repeats and their pauses included."""
+
+    @classmethod
+    def of(cls, value: "Timeout | float") -> "Timeout":
+        """Read a number as the limit of the whole call."""
+        return value if isinstance(value, Timeout) else cls(total=float(value))
+
+
+def _limit(value: Timeout | float | None) -> Timeout | None:
+    return None if value is None else Timeout.of(value)
+
+
+@attrs.frozen
+class File:
+    """A file's content, as it is sent."""
+
+    name: str
+    content: bytes = attrs.field(repr=False)
+    content_type: str = "application/octet-stream"
+
+
+@attrs.frozen
+class Request(Generic[T_co]):
+    """An operation of the service as a value: what to ask, what it does, and where the answer lies.
+
+    `T_co` is the type of the result.
+    """
+
+    method: str
+    path: str
+    """From the root of the host, with the trailing slash exactly as documented."""
+    effect: Effect
+    operation: str
+    """Its name here, e.g. `"campaigns.run"`."""
+    model: type[T_co]
+    """What the payload is read into; `Response` for the raw answer."""
+    payload: PayloadPath = ()
+    params: Params = attrs.field(default=(), repr=False)
+    json: object = attrs.field(default=None, repr=False)
+    """The body, if it is JSON; None for no body."""
+    form: tuple[tuple[str, str | File], ...] = attrs.field(default=(), repr=False)
+    """The body, if it is multipart/form-data; a list is a name that comes several times."""
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    authenticate: bool = True
+    timeout: Timeout | None = attrs.field(default=None, converter=_limit)
+    """None for the session's."""
+    find_out: str = ""
+    """How to find out whether it happened, in words that follow "To find out, "."""
+    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """Values in the request that no text may ever show, beside those that show themselves by their form."""
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
+
+    def with_json(self, fields: Mapping[str, Any]) -> "Request[T_co]":
+        """Return the request with a JSON body."""
+        return attrs.evolve(self, json=fields)
+
+    def with_form(self, fields: Mapping[str, Any], files: Mapping[str, File]) -> "Request[T_co]":
+        """Return the request with a multipart body; a list becomes a name that comes several times."""
+        pairs: list[tuple[str, str | File]] = []
+        for name, value in fields.items():
+            values = cast("list[Any]", value) if isinstance(value, list) else [value]
+            pairs += [(name, str(part)) for part in values]
+        return attrs.evolve(self, form=(*pairs, *files.items()))
+
+    def redact(self, text: str) -> str:
+        """Mask in a text of the service whatever must not be shown."""
+        for secret in self.secrets:
+            text = text.replace(secret, "[secure]")
+        return redact(text, codes=self.operation.startswith("otp") or "otp" in text.lower())
+
+
+def _no_headers() -> CIMultiDictProxy[str]:
+    return CIMultiDictProxy(CIMultiDict())
+
+
+@attrs.define
+class Response:
+    """What came back: status, headers and bytes. The body is decoded once, when it is first looked at."""
+
+    status: int
+    headers: CIMultiDictProxy[str] = attrs.field(factory=_no_headers, repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+    _json: Any = attrs.field(default=..., init=False, repr=False, eq=False)
+
+    def json(self) -> Any:
+        """Return the body as JSON, whatever the content type claims.
+
+        Raises:
+            ValueError: The body is not JSON.
+        """
+        # Mistyped answers were seen (text/html holding JSON), so the bytes are asked and not the header.
+        if self._json is ...:
+            self._json = orjson.loads(self.body)
+        return self._json
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: BadRequestError,
+    429: RateLimitedError,
+}
+
+_ADVICE: dict[type[ApiError], str] = {
+    BadRequestError: "Mend the input and call again.",
+    AuthenticationError: "Check the credentials.",
+    PermissionDeniedError: "This account is not allowed to do that.",
+    NotFoundError: "Check the id, and that it belongs to this account.",
+    ConflictError: "Look at the present state before asking again.",
+    RateLimitedError: "Ask less often, or later.",
+    ServerError: "The service failed; try later.",
+}
+
+
+def judge(request: Request[Any], response: Response) -> ApiError | None:
+    """Return the error that an answer amounts to, or None where it is a success.
+
+    A failure envelope counts under HTTP 200 too: `{"status": 400, "success": false, …}`.
+    """
+    status = response.status
+    if 200 <= status < 300:
+        try:
+            body = response.json()
+        except ValueError:
+            return None  # For the reader to say: an audio file is a success, an HTML page is not.
+        if type(body) is not dict or cast("dict[str, Any]", body).get("success") is not False:
+            return None
+        inner: object = cast("dict[str, Any]", body).get("status")
+        if isinstance(inner, int) and 400 <= inner <= 599:
+            status = inner
+    kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
+    if 200 <= status < 300:
+        kind = BadRequestError
+    message, field_errors = _explain(response)
+    shown = request.redact(" ".join([message, *(f"{name}: {'; '.join(said)}." for name, said in field_errors.items())]))
+    advice = _ADVICE.get(kind, "The answer is none that this operation should give.")
+    if 300 <= status < 400:
+        advice = "Redirects are followed only for reads on the same origin: check `base_url`."
+    error = kind(
+        f"{request.operation}: {request.method} {request.path} was answered with {status} ({_reason(status)})"
+        f"{': ' + shown.strip().rstrip('.') if shown.strip() else ', without an explanation'}. {advice}",
+        status=status,
+        message=message,
+        field_errors=field_errors,
+        body=response.body,
+        operation=request.operation,
+        method=request.method,
+        path=request.path,
+        request_id=response.headers.get("X-Request-ID"),
+    )
+    if isinstance(error, RateLimitedError | ServerError):
+        error.retry_after = retry_after(response)
+    return error
+
+
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no standard status"
+
+
+def retry_after(response: Response, *, now: datetime | None = None) -> float | None:
+    """Return how many seconds the answer asks to wait; None if it does not say, or not readably."""
+    value = response.headers.get("Retry-After")
+    if value is None:
+        return None
+    try:
+        seconds = float(int(value))
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if when.tzinfo is None:  # "-0000" says that nothing is known of the zone; HTTP dates are in GMT.
+            when = when.replace(tzinfo=UTC)
+        seconds = (when - (now or datetime.now(UTC))).total_seconds()
+    return max(0.0, seconds)
+
+
+def excerpt(response: Response, *, length: int = 200) -> str:
+    """Return the start of a body, on one line, with digits and tokens masked."""
+    # Redact before cutting: half a token is not recognised as one.
+    text = redact(" ".join(response.body[: 16 * length].decode(errors="replace").split()), codes=True)
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def decode(request: Request[Any], response: Response) -> Any:
+    """Return the payload of an answer.
+
+    Raises:
+        DecodeError: The body is no JSON, or the payload is not where it belongs.
+    """
+    if not response.body and not request.payload:
+        return {}  # A deletion may answer with nothing at all.
+    try:
+        value = response.json()
+    except ValueError:
+        shown = excerpt(response)
+        raise DecodeError(
+            f"{request.operation}: {request.method} {request.path} was answered with {response.status} and a body "
+            f"that is not JSON: {shown!r}",
+            excerpt=shown,
+            status=response.status,
+            operation=request.operation,
+        ) from None
+    return dig(request, response, value, request.payload)
+
+
+def dig(request: Request[Any], response: Response, value: Any, path: PayloadPath) -> Any:
+    """Return what lies at `path`.
+
+    Raises:
+        DecodeError: It is not there. A missing key is never read as an empty list.
+    """
+    for depth, step in enumerate(path):
+        try:
+            if isinstance(step, str):
+                value = cast("dict[str, Any]", {} if type(value) is not dict else value)[step]
+            else:
+                value = cast("list[Any]", [] if type(value) is not list else value)[step]
+        except LookupError:
+            where = spell(path[: depth + 1])
+            shown = excerpt(response)
+            raise DecodeError(
+                f"{request.operation}: the answer to {request.method} {request.path} lacks `{where}`: {shown!r}",
+                path=where,
+                problems=((where, "missing"),),
+                excerpt=shown,
+                status=response.status,
+                operation=request.operation,
+            ) from None
+    return value
+
+
+def spell(path: PayloadPath) -> str:
+    """Return a path as it is read: `result.campaign-lists[3].id`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
+_MESSAGE_KEYS = ("message", "detail", "error", "messages")
+_ENVELOPE_KEYS = {*_MESSAGE_KEYS, "status", "success", "errors", "data", "code"}
+
+
+def _explain(response: Response) -> tuple[str, dict[str, tuple[str, ...]]]:
+    """Return what a failure says, as a message and by field, in whichever of its shapes it came."""
+    try:
+        body = response.json()
+    except ValueError:
+        return (excerpt(response), {})
+    if not isinstance(body, dict):
+        return ("; ".join(_texts(body)), {})
+    answer = cast("dict[str, Any]", body)
+    messages = [text for key in _MESSAGE_KEYS for text in _texts(answer.get(key))]
+    fields: dict[str, tuple[str, ...]] = {}
+    errors = answer.get("errors")
+    for said in errors if isinstance(errors, list) else [errors]:  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(said, dict):
+            _collect(cast("dict[str, Any]", said), fields)
+        else:
+            messages += _texts(said)
+    # DRF's bare form: the fields are the keys of the answer itself.
+    _collect({key: value for key, value in answer.items() if key not in _ENVELOPE_KEYS}, fields)
+    return ("; ".join(dict.fromkeys(messages)), fields)
+
+
+def _collect(by_field: Mapping[str, Any], fields: dict[str, tuple[str, ...]]) -> None:
+    for name, said in by_field.items():
+        if texts := tuple(_texts(said)):
+            fields[str(name)] = fields.get(str(name), ()) + texts
+
+
+def _texts(value: Any) -> list[str]:
+    """Return every text in a JSON value, in order."""
+    if value is None or value == "":
+        return []
+    if isinstance(value, dict):
+        return [text for part in cast("dict[str, Any]", value).values() for text in _texts(part)]
+    if isinstance(value, list):
+        return [text for part in cast("list[Any]", value) for text in _texts(part)]
+    return [str(value)]
+
+
+def already_gone() -> Response:
+    """Return the answer to a deletion that was found done when it was repeated."""
+    return Response(200, body=b'{"success": true, "message": "Already gone."}')
+
+
+def find_url(response: Response) -> str | None:
+    """Return the URL that an answer holds: bare, as JSON, or somewhere in an object."""
+    try:
+        texts = _texts(response.json())
+    except ValueError:
+        texts = [response.body[:4096].decode(errors="replace").strip()]
+    return next((text for text in texts if text.startswith(("https://", "http://", "/")) and " " not in text), None)
