@@ -1,7 +1,6 @@
 """The session: joins requests, auth, policy and transport. One way for a request, one for a list of pages."""
 
 import asyncio
-import copy
 import logging
 import os
 import ssl as ssl_module
@@ -19,14 +18,13 @@ from tingting_async.errors import (
     AuthenticationError,
     DecodeError,
     NotFoundError,
-    NotSentError,
     SessionClosedError,
     TingTingError,
-    TransportError,
     UsageError,
 )
 from tingting_async.pagination import Paginator
 from tingting_async.policy import Budget, Retries
+from tingting_async.sign_in import SignIn, SignInFailedError
 from tingting_async.transport import Transport, normalise_base_url
 from tingting_async.wire import Params, Request, Response, Timeout
 
@@ -38,17 +36,6 @@ T = TypeVar("T")
 DEFAULT_BASE_URL = "https://app.tingting.io"
 
 _log = logging.getLogger("tingting_async")
-
-
-class _SignInFailedError(Exception):
-    """Carries the error of a renewal past the repeats of the request that waits for it.
-
-    The renewal has had its own repeats; and whatever became of it, the request itself was never sent.
-    """
-
-    def __init__(self, error: TingTingError) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 class Session:
@@ -117,7 +104,7 @@ class Session:
         self._budget = Budget(retries.budget)
         self._window = window
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._renewal: asyncio.Task[None] | None = None
+        self._sign_in = SignIn(self._auth, self.exchange, self.spawn)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
         self._transport = Transport(
@@ -215,9 +202,7 @@ class Session:
 
     async def adopt(self, tokens: Tokens) -> None:
         """Use these tokens from now on."""
-        async with self._auth.store.lock():
-            await self._auth.store.save(tokens)
-            self._auth.tokens = tokens
+        await self._sign_in.adopt(tokens)
 
     async def renew(self) -> None:
         """Get new tokens now.
@@ -231,8 +216,8 @@ class Session:
         self._enter()
         deadline = asyncio.get_running_loop().time() + self._timeout.total
         try:
-            await self._renew("accounts.refresh", rejected=self._auth.access, deadline=deadline)
-        except _SignInFailedError as failed:
+            await self._sign_in.renew("accounts.refresh", rejected=self._auth.access, deadline=deadline)
+        except SignInFailedError as failed:
             raise failed.error from failed.__cause__
 
     async def exchange(self, request: Request[Any]) -> Response:
@@ -246,7 +231,7 @@ class Session:
                 response = await self._authenticated(request, timeout, deadline)
             except TingTingError as failure:
                 return await self._repeated(request, timeout, deadline, failure)
-        except _SignInFailedError as failed:
+        except SignInFailedError as failed:
             raise failed.error from failed.__cause__
         self._budget.earn()
         return response
@@ -333,14 +318,14 @@ class Session:
         if not request.authenticate:
             return await self._attempt(request, timeout, deadline)
         if self._auth.is_due():
-            await self._renew(request.operation, rejected=self._auth.access, deadline=deadline)
+            await self._sign_in.renew(request.operation, rejected=self._auth.access, deadline=deadline)
         used = self._auth.access
         try:
             return await self._attempt(self._attach(request), timeout, deadline)
         except AuthenticationError as error:
             if not self._auth.can_renew(error):
                 raise
-        await self._renew(request.operation, rejected=used, deadline=deadline)
+        await self._sign_in.renew(request.operation, rejected=used, deadline=deadline)
         return await self._attempt(self._attach(request), timeout, deadline)
 
     def _attach(self, request: Request[T]) -> Request[T]:
@@ -366,52 +351,6 @@ class Session:
         if (refusal := wire.judge(request, response)) is not None:
             raise refusal
         return response
-
-    async def _renew(self, operation: str, *, rejected: str | None, deadline: float) -> None:
-        """Wait until the session has other tokens than the rejected one; one renewal serves all who wait."""
-        if self._auth.access != rejected and not self._auth.is_due():
-            return
-        task = self._renewal
-        if task is None or task.done():
-            task = self._renewal = self.spawn(self._run_renewal(rejected))
-        try:
-            async with asyncio.timeout_at(deadline):
-                await asyncio.shield(task)  # Whoever stops waiting does not stop the renewal for the others.
-        except TimeoutError:
-            late = f"{operation}: signing in took longer than the whole call may. Nothing was sent."
-            raise _SignInFailedError(NotSentError(late, operation=operation, phase="sign-in")) from None
-        except asyncio.CancelledError:
-            if task.cancelled() and self._is_closed:
-                raise SessionClosedError(f"{operation}: the session was closed meanwhile.") from None
-            raise
-        except TransportError as error:
-            lost = f"{operation}: signing in failed, so nothing was sent. {error}"
-            raise _SignInFailedError(NotSentError(lost, operation=operation, phase="sign-in")) from error
-        except TingTingError as error:
-            # All who wait get the error, each a copy of its own: a traceback belongs to one task.
-            raise _SignInFailedError(copy.copy(error)) from error.__cause__
-
-    async def _run_renewal(self, rejected: str | None) -> None:
-        async with self._auth.store.lock():
-            stored = await self._auth.store.load()
-            if stored is None or stored.access == rejected or stored.is_due():
-                stored = await self._run_flow(stored or self._auth.tokens)
-                await self._auth.store.save(stored)
-            self._auth.tokens = stored
-
-    async def _run_flow(self, tokens: Tokens | None) -> Tokens:
-        flow = self._auth.renewal(tokens)
-        try:
-            request = next(flow)
-            while True:
-                try:
-                    response = await self.exchange(request)
-                except TingTingError as error:
-                    request = flow.throw(error)
-                else:
-                    request = flow.send(response)
-        except StopIteration as end:
-            return cast("Tokens", end.value)
 
     @staticmethod
     def _raise(error: TingTingError, cause: TingTingError) -> Never:

@@ -1,0 +1,104 @@
+"""One renewal for all who wait for it."""
+
+import asyncio
+import copy
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, cast
+
+from tingting_async.auth import Auth, Tokens
+from tingting_async.errors import NotSentError, SessionClosedError, TingTingError, TransportError
+from tingting_async.wire import Request, Response
+
+
+class SignInFailedError(Exception):
+    """Carries the error of a renewal past the repeats of the request that waits for it.
+
+    The renewal has had its own repeats; and whatever became of it, the request itself was never sent.
+    """
+
+    def __init__(self, error: TingTingError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class SignIn:
+    """Renews a session's tokens: a single flight, in a task of the session's.
+
+    Args:
+        auth: The state that is renewed.
+        exchange: Carries out a request that needs no tokens, with its repeats.
+        spawn: Starts a task that ends with the session.
+    """
+
+    def __init__(
+        self,
+        auth: Auth,
+        exchange: Callable[[Request[Any]], Awaitable[Response]],
+        spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
+    ) -> None:
+        self._auth = auth
+        self._exchange = exchange
+        self._spawn = spawn
+        self._task: asyncio.Task[None] | None = None
+
+    async def adopt(self, tokens: Tokens) -> None:
+        """Use these tokens from now on."""
+        async with self._auth.store.lock():
+            await self._auth.store.save(tokens)
+            self._auth.tokens = tokens
+
+    async def renew(self, operation: str, *, rejected: str | None, deadline: float) -> None:
+        """Wait until the session has other tokens than the rejected one; one renewal serves all who wait.
+
+        Args:
+            operation: What waits for it.
+            rejected: The access token that was refused, or is about to end; None if there was none.
+            deadline: When what waits for it ends, by the loop's clock.
+
+        Raises:
+            SignInFailedError: It failed, or took too long.
+            SessionClosedError: The session was closed meanwhile.
+        """
+        if self._auth.access != rejected and not self._auth.is_due():
+            return
+        task = self._task
+        if task is None or task.done():
+            task = self._task = self._spawn(self._run_renewal(rejected))
+        try:
+            async with asyncio.timeout_at(deadline):
+                await asyncio.shield(task)  # Whoever stops waiting does not stop the renewal for the others.
+        except TimeoutError:
+            late = f"{operation}: signing in took longer than the whole call may. Nothing was sent."
+            raise SignInFailedError(NotSentError(late, operation=operation, phase="sign-in")) from None
+        except asyncio.CancelledError:
+            if task.cancelled():  # Only a closing session cancels it.
+                raise SessionClosedError(f"{operation}: the session was closed meanwhile.") from None
+            raise
+        except TransportError as error:
+            lost = f"{operation}: signing in failed, so nothing was sent. {error}"
+            raise SignInFailedError(NotSentError(lost, operation=operation, phase="sign-in")) from error
+        except TingTingError as error:
+            # All who wait get the error, each a copy of its own: a traceback belongs to one task.
+            raise SignInFailedError(copy.copy(error)) from error.__cause__
+
+    async def _run_renewal(self, rejected: str | None) -> None:
+        async with self._auth.store.lock():
+            stored = await self._auth.store.load()
+            if stored is None or stored.access == rejected or stored.is_due():
+                stored = await self._run_flow(stored or self._auth.tokens)
+                await self._auth.store.save(stored)
+            self._auth.tokens = stored
+
+    async def _run_flow(self, tokens: Tokens | None) -> Tokens:
+        flow = self._auth.renewal(tokens)
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    response = await self._exchange(request)
+                except TingTingError as error:
+                    request = flow.throw(error)
+                else:
+                    request = flow.send(response)
+        except StopIteration as end:
+            return cast("Tokens", end.value)
