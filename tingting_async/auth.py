@@ -158,6 +158,12 @@ class Auth:
         assert self.tokens is not None
         return {"Authorization": f"Bearer {self.tokens.access}"}
 
+    def secrets(self) -> tuple[str, ...]:
+        """Return what no text may show, whatever the service quotes."""
+        assert self.tokens is not None
+        password = "" if self.credentials is None else self.credentials.password
+        return tuple(filter(None, (password, self.tokens.access, self.tokens.refresh)))
+
     def can_renew(self, error: AuthenticationError) -> bool:
         """Tell whether a refused request is worth a renewal and a second try."""
         return not self.is_fixed and not self.dialect.is_final(error)

@@ -174,7 +174,6 @@ _HOOKS: dict[Any, Hook] = {
     Decimal: read_decimal,
     str: read_str,
     bool: read_bool,
-    NumberText: read_number_text,
     datetime: read_datetime,
     timedelta: read_duration,
 }
@@ -187,8 +186,10 @@ def make_converter(*, detailed: bool, factories: Mapping[Any, HookFactory]) -> C
     """Return a converter with the strict hooks; `factories` make a generation's own, by type."""
     converter = Converter(detailed_validation=detailed)
     for kind, hook in _HOOKS.items():
-        converter.register_structure_hook_func(_is_exactly(kind), hook)
-    converter.register_structure_hook_func(_is_open_enum, _read_enum)
+        converter.register_structure_hook(kind, hook)
+    converter.register_structure_hook_func(_is_exactly(NumberText), read_number_text)
+    # By class and not by predicate: a text's hook would be asked first, as these enums are texts.
+    converter.register_structure_hook(OpenEnum, _read_enum)
     converter.register_structure_hook_factory(_is_optional, _optional_hook)
     converter.register_structure_hook_factory(_is_list, _list_hook)
     converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
@@ -223,7 +224,7 @@ class Reader:
         except Exception as error:  # noqa: BLE001 - a payload of the service must not raise anything but ours
             found = [line.rpartition(" @ ") for line in transform_error(error, root, _describe)]
         problems = [(where.removeprefix("."), what) for what, _, where in found]
-        shown = excerpt(response)
+        shown = excerpt(request, response)
         raise DecodeError(
             f"{request.operation}: the answer to {request.method} {request.path} does not fit its model: "
             f"{'; '.join(f'`{where}`: {what}' for where, what in problems[:3])}"
@@ -253,10 +254,6 @@ def _is_list(kind: Any) -> bool:
 
 def _is_tuple(kind: Any) -> bool:
     return get_origin(kind) is tuple
-
-
-def _is_open_enum(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, OpenEnum)
 
 
 def _read_enum(value: Any, kind: type[OpenEnum]) -> OpenEnum:

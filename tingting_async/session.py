@@ -152,6 +152,12 @@ class Session:
         assert self._transport is not None
         return self._transport.base_url
 
+    @property
+    def requests_sent(self) -> int:
+        """How many requests the session has made so far: signing in, pages ahead and repeats included."""
+        assert self._transport is not None
+        return self._transport.sent
+
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} {self.base_url}{' closed' * self._is_closed}>"
 
@@ -329,7 +335,11 @@ class Session:
         return await self._attempt(self._attach(request), timeout, deadline)
 
     def _attach(self, request: Request[T]) -> Request[T]:
-        return attrs.evolve(request, headers={**request.headers, **self._auth.headers()})
+        return attrs.evolve(
+            request,
+            headers={**request.headers, **self._auth.headers()},
+            secrets=request.secrets + self._auth.secrets(),
+        )
 
     async def _attempt(self, request: Request[Any], timeout: Timeout, deadline: float) -> Response:
         assert self._transport is not None

@@ -60,6 +60,20 @@ class _Connector(aiohttp.TCPConnector):
         return connection
 
 
+class _LostError(aiohttp.ClientError):
+    """A connection was lost."""
+
+
+async def _send_once(request: ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from repeating GET, PUT and DELETE by itself, which it does after just these errors."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _LostError(str(error)) from error
+
+
 class Transport:
     """The connections of a session.
 
@@ -90,6 +104,8 @@ class Transport:
         self._ssl = ssl
         self._own: dict[bool, aiohttp.ClientSession] = {}
         self._is_closed = False
+        self.sent = 0
+        """Requests that were put on the wire, or tried to be."""
 
     async def send(self, request: Request[Any], timeout: Timeout, *, remaining: float) -> Response:
         """Send a request and read the whole answer.
@@ -148,6 +164,7 @@ class Transport:
             ) from None
 
     async def _exchange(self, request: Request[Any], url: str, timeout: Timeout, remaining: float) -> Response:
+        self.sent += 1
         progress = _Progress()
         token = _progress.set(progress)
         try:
@@ -189,6 +206,7 @@ class Transport:
             session = self._own[fresh] = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_send_once,),
                 headers={"User-Agent": _USER_AGENT, "Accept": "application/json, */*;q=0.5"},
             )
         return session

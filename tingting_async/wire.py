@@ -23,7 +23,7 @@ from tingting_async.errors import (
     RateLimitedError,
     ServerError,
 )
-from tingting_async.redaction import redact
+from tingting_async.redaction import SECURE, redact
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -131,11 +131,11 @@ class Request(Generic[T_co]):
             pairs += [(name, str(part)) for part in values]
         return attrs.evolve(self, form=(*pairs, *files.items()))
 
-    def redact(self, text: str) -> str:
-        """Mask in a text of the service whatever must not be shown."""
+    def redact(self, text: str, *, codes: bool = False) -> str:
+        """Mask in a text of the service whatever must not be shown; with `codes` every run of four digits and more."""
         for secret in self.secrets:
-            text = text.replace(secret, "[secure]")
-        return redact(text, codes=self.operation.startswith("otp") or "otp" in text.lower())
+            text = text.replace(secret, SECURE)
+        return redact(text, codes=codes or self.operation.startswith("otp"))
 
 
 def _no_headers() -> CIMultiDictProxy[str]:
@@ -203,7 +203,7 @@ def judge(request: Request[Any], response: Response) -> ApiError | None:
     kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
     if 200 <= status < 300:
         kind = BadRequestError
-    message, field_errors = _explain(response)
+    message, field_errors = _explain(request, response)
     shown = request.redact(" ".join([message, *(f"{name}: {'; '.join(said)}." for name, said in field_errors.items())]))
     advice = _ADVICE.get(kind, "The answer is none that this operation should give.")
     if 300 <= status < 400:
@@ -250,10 +250,10 @@ def retry_after(response: Response, *, now: datetime | None = None) -> float | N
     return max(0.0, seconds)
 
 
-def excerpt(response: Response, *, length: int = 200) -> str:
+def excerpt(request: Request[Any], response: Response, *, length: int = 200) -> str:
     """Return the start of a body, on one line, with digits and tokens masked."""
     # Redact before cutting: half a token is not recognised as one.
-    text = redact(" ".join(response.body[: 16 * length].decode(errors="replace").split()), codes=True)
+    text = request.redact(" ".join(response.body[: 16 * length].decode(errors="replace").split()), codes=True)
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
@@ -263,12 +263,12 @@ def decode(request: Request[Any], response: Response) -> Any:
     Raises:
         DecodeError: The body is no JSON, or the payload is not where it belongs.
     """
-    if not response.body and not request.payload:
+    if not response.body and not request.payload and request.method == "DELETE":
         return {}  # A deletion may answer with nothing at all.
     try:
         value = response.json()
     except ValueError:
-        shown = excerpt(response)
+        shown = excerpt(request, response)
         raise DecodeError(
             f"{request.operation}: {request.method} {request.path} was answered with {response.status} and a body "
             f"that is not JSON: {shown!r}",
@@ -293,7 +293,7 @@ def dig(request: Request[Any], response: Response, value: Any, path: PayloadPath
                 value = cast("list[Any]", [] if type(value) is not list else value)[step]
         except LookupError:
             where = spell(path[: depth + 1])
-            shown = excerpt(response)
+            shown = excerpt(request, response)
             raise DecodeError(
                 f"{request.operation}: the answer to {request.method} {request.path} lacks `{where}`: {shown!r}",
                 path=where,
@@ -314,12 +314,12 @@ _MESSAGE_KEYS = ("message", "detail", "error", "messages")
 _ENVELOPE_KEYS = {*_MESSAGE_KEYS, "status", "success", "errors", "data", "code"}
 
 
-def _explain(response: Response) -> tuple[str, dict[str, tuple[str, ...]]]:
+def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, tuple[str, ...]]]:
     """Return what a failure says, as a message and by field, in whichever of its shapes it came."""
     try:
         body = response.json()
     except ValueError:
-        return (excerpt(response), {})
+        return (excerpt(request, response), {})
     if not isinstance(body, dict):
         return ("; ".join(_texts(body)), {})
     answer = cast("dict[str, Any]", body)

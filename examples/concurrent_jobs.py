@@ -1,0 +1,26 @@
+"""Ten jobs list the account's campaigns at the same time, on one session: one sign-in, one pool, one limit."""
+
+import anyio
+
+from tingting_async import TingTing
+
+
+async def count_services(tingting: TingTing, job: int) -> None:
+    """Walk over all campaigns, and count them by service."""
+    counts: dict[str, int] = {}
+    async for campaign in tingting.campaigns.list():
+        counts[campaign.services] = counts.get(campaign.services, 0) + 1
+    print(f"Job {job}: {dict(sorted(counts.items()))}")
+
+
+async def main() -> None:
+    """Run the jobs."""
+    async with TingTing.from_env(max_in_flight=16) as tingting:
+        async with anyio.create_task_group() as jobs:
+            for job in range(1, 11):
+                jobs.start_soon(count_services, tingting, job)
+        print(f"{tingting.requests_sent} requests")
+
+
+if __name__ == "__main__":
+    anyio.run(main)

@@ -1,0 +1,62 @@
+"""An aiohttp web service that awaits the client: `GET /campaigns`, and `POST /campaigns/<id>/run`.
+
+The session lives as long as the application, and serves all its requests.
+"""
+
+import os
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from tingting_async import ApiError, NotFoundError, OutcomeUnknownError, TingTing, TingTingError
+
+TINGTING = web.AppKey("tingting", TingTing)
+
+
+async def session(app: web.Application) -> AsyncIterator[None]:
+    """Open the session on start-up, close it on shut-down."""
+    async with TingTing.from_env() as tingting:
+        app[TINGTING] = tingting
+        yield
+
+
+async def list_campaigns(request: web.Request) -> web.Response:
+    """Answer with the first campaigns; `?limit=` says how many."""
+    campaigns = await request.app[TINGTING].campaigns.list().collect(limit=int(request.query.get("limit", "25")))
+    return web.json_response([{"id": each.id, "name": each.name, "services": each.services} for each in campaigns])
+
+
+async def run_campaign(request: web.Request) -> web.Response:
+    """Run a campaign; an unknown outcome is told as such, so that nobody presses the button twice."""
+    campaign, message = int(request.match_info["id"]), (await request.json())["message"]
+    try:
+        run = await request.app[TINGTING].campaigns.run(campaign, message=message)
+    except OutcomeUnknownError as error:
+        return web.json_response({"started": None, "why": str(error)}, status=502)
+    return web.json_response({"started": True, "credits_on_hold": run.credits_on_hold})
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn the client's errors into answers."""
+    try:
+        return await handler(request)
+    except NotFoundError as error:
+        return web.json_response({"why": str(error)}, status=404)
+    except ApiError as error:
+        return web.json_response({"why": str(error)}, status=502)
+    except TingTingError as error:
+        return web.json_response({"why": str(error)}, status=503)
+
+
+def make_app() -> web.Application:
+    """Return the application."""
+    app = web.Application(middlewares=[errors])
+    app.cleanup_ctx.append(session)
+    app.add_routes([web.get("/campaigns", list_campaigns), web.post("/campaigns/{id:\\d+}/run", run_campaign)])
+    return app
+
+
+if __name__ == "__main__":
+    web.run_app(make_app(), host="127.0.0.1", port=int(os.environ.get("PORT", "8080")))

@@ -1,0 +1,201 @@
+"""Listing, over sockets: every page, once and in order, or an error."""
+
+import asyncio
+import gc
+from typing import Any
+
+import pytest
+
+from tingting_async import DecodeError, PaginationError, Retries, ServerError, TingTing
+from tingting_async.sandbox import Fault, Sandbox
+
+pytestmark = pytest.mark.anyio
+
+CAMPAIGNS = "/api/system/campaigns"
+
+
+def connect(sandbox: Sandbox, **options: Any) -> TingTing:
+    """Return a session of the sandbox's account."""
+    return TingTing(base_url=sandbox.url, api_token=sandbox.api_token, retries=Retries(pause=0), **options)
+
+
+def queries(sandbox: Sandbox) -> list[str]:
+    """Return the queries with which campaigns were listed."""
+    return [received.query for received in sandbox.requests if received.path == CAMPAIGNS]
+
+
+CONVENTIONS = [
+    pytest.param({"page_parameter": "page"}, id="page"),
+    pytest.param({"page_parameter": "page_number"}, id="page_number"),
+    *(
+        pytest.param({"page_parameter": parameter, "links": links}, id=f"{parameter}-{links}")
+        for parameter in ("page", "page_number", "links")
+        for links in ("strings", "objects", "page_links", "labelled")
+    ),
+]
+
+
+@pytest.mark.parametrize("options", CONVENTIONS)
+@pytest.mark.parametrize("window", [None, 1, 8])
+async def test_conventions(options: dict[str, Any], window: int | None) -> None:
+    """57 campaigns at page size 10 come out once each and in order, however page 2 is asked for."""
+    async with Sandbox(campaigns=57, page_size=10, **options) as sandbox, connect(sandbox) as tingting:
+        expected = [campaign.id async for campaign in tingting.campaigns.list(window=1)]
+        assert len(set(expected)) == 57
+        sandbox.requests.clear()
+        assert expected == [campaign.id async for campaign in tingting.campaigns.list(window=window)]
+        assert len(queries(sandbox)) == 6  # What worked was remembered: no request is wasted any more.
+
+
+async def test_links_lead_nowhere_else() -> None:
+    """Of a link only the query is used, whatever scheme, host and port it names."""
+    async with (
+        Sandbox() as elsewhere,
+        Sandbox(campaigns=25, page_parameter="links", links="objects", link_base=elsewhere.url) as sandbox,
+        connect(sandbox) as tingting,
+    ):
+        assert len(await tingting.campaigns.list().collect()) == 25
+        assert elsewhere.requests == []
+
+
+async def test_empty_list() -> None:
+    """An account without campaigns has an empty list, a count of 0 and no first one."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaigns = tingting.campaigns.list()
+        assert await campaigns.collect() == []
+        assert await campaigns.count() == 0
+        assert None is await campaigns.first()
+
+
+async def test_surface() -> None:
+    """Pages, count, first and collect say the same, and a limit asks for no page too many."""
+    async with Sandbox(campaigns=57, page_size=10) as sandbox, connect(sandbox) as tingting:
+        campaigns = tingting.campaigns.list()
+        everything = await campaigns.collect()
+        pages = [page async for page in campaigns.pages()]
+        assert everything == [item for page in pages for item in page.items]
+        assert [page.number for page in pages] == [1, 2, 3, 4, 5, 6]
+        assert [page.has_next for page in pages] == [True] * 5 + [False]
+        assert {(57, 6)} == {(page.total_items, page.total_pages) for page in pages}
+        assert "messages" in pages[0].extra
+        assert await campaigns.count() == 57
+        assert everything[0] == await campaigns.first()
+        sandbox.requests.clear()
+        assert everything[:10] == await campaigns.collect(limit=10)
+        assert len(queries(sandbox)) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"page_parameter": None}, {"repeat_page": True}, {"endless": True}, {"page_parameter": None, "endless": True}],
+)
+async def test_contradictions(options: dict[str, Any]) -> None:
+    """A service that ignores the page, repeats one, or has a next one for ever ends in a PaginationError."""
+    async with Sandbox(campaigns=57, page_size=10, **options) as sandbox, connect(sandbox) as tingting:
+        with pytest.raises(PaginationError):
+            await tingting.campaigns.list().collect()
+        assert len(queries(sandbox)) < 12
+
+
+async def test_missing_list() -> None:
+    """A body without `campaign-lists` is a DecodeError that names the path, never an empty list."""
+    body = {"pagination": {"page_number": 1, "has_next": False}, "result": {"messages": "…"}}
+    async with Sandbox(campaigns=3) as sandbox, connect(sandbox) as tingting:
+        sandbox.faults.add(Fault(path=CAMPAIGNS, kind="status", status=200, body=body))
+        with pytest.raises(DecodeError, match="campaign-lists") as caught:
+            await tingting.campaigns.list().collect()
+        assert caught.value.path == "result.campaign-lists"
+
+
+async def test_misread_item() -> None:
+    """An item that does not fit is a DecodeError that names its place and what is wrong there."""
+    item = {"id": 1, "name": "a", "services": "PHONE", "user_phone": [], "description": None, "usable_tags": []}
+    body = {
+        "pagination": {"page_number": 1, "has_next": False},
+        "result": {"messages": "…", "campaign-lists": [item, {**item, "id": None}]},
+    }
+    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+        sandbox.faults.add(Fault(path=CAMPAIGNS, kind="status", status=200, body=body))
+        with pytest.raises(DecodeError) as caught:
+            await tingting.campaigns.list().collect()
+        assert caught.value.problems == (("result.campaign-lists[1].id", "expected an integer, got null"),)
+
+
+async def settled(tingting: TingTing, sandbox: Sandbox) -> None:
+    """Wait until what was cancelled has ended, on both sides."""
+    gc.collect()
+    for _ in range(100):
+        if not tingting._tasks:
+            break
+        await asyncio.sleep(0)
+    await sandbox.wait_idle()
+
+
+async def test_break() -> None:
+    """Breaking out of a listing at item 3 of 1,000 leaves no task and no open request."""
+    async with Sandbox(campaigns=1000, page_size=10) as sandbox, connect(sandbox) as tingting:
+        stalled = sandbox.faults.add(Fault(path=CAMPAIGNS, kind="stall", nth=5))
+        seen = 0
+        async for _ in tingting.campaigns.list(window=8):
+            seen += 1
+            if seen == 33:  # Pages 5 and on are in flight, and one of them hangs.
+                break
+        assert stalled.hit.is_set()
+        await settled(tingting, sandbox)
+        assert set() == tingting._tasks
+        assert sandbox.in_flight == 0
+
+        sandbox.faults.clear()
+        sandbox.requests.clear()
+        async for _ in tingting.campaigns.list():
+            seen += 1
+            if seen == 36:
+                break
+        await settled(tingting, sandbox)
+        assert set() == tingting._tasks
+        assert len(queries(sandbox)) == 1
+
+
+async def test_failing_page_is_held() -> None:
+    """A page that fails surfaces when it is due, as itself; going on with the same walk asks for it again."""
+    async with Sandbox(campaigns=57, page_size=10) as sandbox, connect(sandbox) as tingting:
+        expected = await tingting.campaigns.list().collect()
+        sandbox.faults.add(Fault(path=CAMPAIGNS, query="page=4", kind="status", status=500, times=4))
+        walk = aiter(tingting.campaigns.list(window=8))
+        seen = [await anext(walk) for _ in range(30)]
+        with pytest.raises(ServerError):
+            await anext(walk)
+        seen += [campaign async for campaign in walk]
+        assert expected == seen
+
+
+async def test_other_task_closes() -> None:
+    """A session that was opened in one task and is closed in another works, and ends what is in flight."""
+    async with Sandbox(campaigns=30) as sandbox:
+        tingting = connect(sandbox)
+        await asyncio.create_task(tingting.__aenter__())
+        assert len(await tingting.campaigns.list().collect()) == 30
+        await asyncio.create_task(tingting.aclose())
+        await sandbox.wait_idle()
+        assert sandbox.in_flight == 0
+
+
+async def test_many_listings() -> None:
+    """Ten listings on one session all complete, and no more than `max_in_flight` requests are on their way."""
+    async with Sandbox(campaigns=57, page_size=10) as sandbox, connect(sandbox, max_in_flight=3) as tingting:
+        lists = await asyncio.gather(*(tingting.campaigns.list(window=4).collect() for _ in range(10)))
+        assert [len(each) for each in lists] == [57] * 10
+        assert sandbox.most_in_flight <= 3
+
+
+async def test_numbers_with_and_without_pages() -> None:
+    """A campaign's numbers come out whole, whether or not the service paginates them."""
+    for paginated in (False, True):
+        async with (
+            Sandbox(campaigns=1, numbers=23, page_size=10, number_pagination=paginated) as sandbox,
+            connect(sandbox) as tingting,
+        ):
+            campaign = await tingting.campaigns.list().first()
+            assert campaign is not None
+            numbers = await tingting.numbers.list(campaign.id).collect()
+            assert len({number.id for number in numbers}) == 23

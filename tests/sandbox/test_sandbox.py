@@ -1,0 +1,344 @@
+"""The sandbox by itself, asked without the client."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import requests
+
+from tingting_async.sandbox import Clock, Fault, Sandbox
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+
+# Keys of a JSON object that are data and not names: an object of tags has whichever a campaign has.
+FREE = {"available_tags"}
+# The samples leave these empty or null, and the documents say what they hold otherwise.
+HOLDS: dict[str, tuple[str, ...]] = {"usable_tags": ("list",), "message": ("str", "null"), "links": ("list", "dict")}
+NULLABLE = {"duration": ("null", "int"), "playback": ("null", "int")}
+
+
+def shape(value: Any, name: str = "") -> Any:
+    """Return a JSON value's shape: its keys and types."""
+    if name in HOLDS:
+        return HOLDS[name]
+    if name in NULLABLE:
+        return NULLABLE[name]
+    if isinstance(value, dict):
+        return {key: shape(part, key) for key, part in value.items()} if name not in FREE else "dict"
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return "null" if value is None else type(value).__name__
+
+
+@pytest.mark.anyio
+async def test_samples() -> None:
+    """The sandbox answers with the keys and types of the documents' samples."""
+    async with Sandbox(campaigns=3) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+
+        async def ask(method: str, path: str, **options: Any) -> Any:
+            async with http.request(method, path, **options) as answer:
+                return json.loads(await answer.read())
+
+        account = {"email": sandbox.email, "password": sandbox.password}
+        answers = {"login": await ask("POST", "/api/accounts/login/", json=account)}
+        token = answers["login"]["data"]["token"]
+        answers["refresh"] = await ask("POST", "/api/accounts/token/refresh/?", json={"refresh": token["refresh"]})
+        http.headers["Authorization"] = f"Bearer {token['access']}"
+        answers["user_details"] = await ask("GET", "/api/accounts/user_details/")
+        answers["campaigns"] = await ask("GET", "/api/system/campaigns")
+        fields = {"name": "n", "services": "SMS", "description": "d", "individual_number": [9800000001, 9800000002]}
+        answers["campaign_create"] = await ask("POST", "/api/system/campaigns/", json=fields)
+        id = answers["campaign_create"]["data"]["details"][0]["id"]  # noqa: A001
+        answers["campaign_update"] = await ask("PUT", f"/api/system/campaigns/{id}/update/", json={"name": "m"})
+        answers["campaign_details"] = await ask("GET", f"/api/system/campaigns/{id}/details")
+        answers["numbers"] = await ask("GET", f"/api/system/campaigns/number/{id}")
+        number = answers["numbers"]["data"]["number-lists"][0]["id"]
+        answers["number_detail"] = await ask("GET", f"/api/system/number/{number}/")
+        answers["number_edit"] = await ask("PUT", f"/api/system/number/{number}/", json={"number": 9800000003})
+        answers["number_delete"] = await ask("DELETE", f"/api/system/campaigns/number/{number}/delete/")
+        answers["campaign_begin"] = await ask("POST", f"/api/system/campaigns/{id}/begin/", json={"message": "m"})
+        answers["campaign_delete"] = await ask("DELETE", f"/api/system/campaigns/{id}/delete")
+        answers["phone_numbers"] = await ask("GET", "/api/system/phone_numbers")
+        sid = {"phone_sid": answers["phone_numbers"]["data"]["number_lists"][0]["phone_number_sid"]}
+        answers["phone_number_buy"] = await ask("POST", "/api/system/phone_numbers/", json=sid)
+        answers["owned_phone_numbers"] = await ask("GET", "/api/system/owned/phone_numbers")
+        answers["phone_number_release"] = await ask("DELETE", "/api/system/phone_numbers", json=sid)
+        otp = {
+            "number": "9800000001",
+            "message": "{otp}",
+            "sms_send_options": "text",
+            "otp_options": "personnel",
+            "otp": "12",
+        }
+        answers["otp"] = await ask("POST", "/api/system/send/otp/", json=otp)
+
+    samples = {path.stem.removeprefix("classic_"): path for path in SAMPLES.glob("classic_*.json")}
+    assert answers.keys() == samples.keys()
+    for name, path in samples.items():
+        expected = json.loads(path.read_bytes())
+        assert (name, shape(answers[name])) == (name, shape(expected))
+
+
+@pytest.mark.anyio
+async def test_slashes() -> None:
+    """A reader who forgets the slash is sent on; a writer is told that there is no such page."""
+    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        async with http.get("/api/accounts/user_details?x=1", allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (301, "/api/accounts/user_details/?x=1")
+        async with http.post("/api/accounts/login", allow_redirects=False) as answer:
+            assert answer.status == 404
+        async with http.get("/nowhere", allow_redirects=False) as answer:
+            assert (answer.status, await answer.json()) == (404, {"detail": "Not Found"})
+
+
+BAD = [
+    ("POST", "/api/accounts/login/", {"email": "a"}, "password"),
+    ("POST", "/api/accounts/login/", b"no json", "JSON"),
+    ("POST", "/api/accounts/token/refresh/", {}, "refresh"),
+    ("POST", "/api/accounts/token/refresh/", b"[1]", "dictionary"),
+    ("POST", "/api/system/campaigns/", {"name": "n"}, "services"),
+    ("POST", "/api/system/campaigns/", {"name": "n", "services": "FAX", "individual_number": [1]}, "FAX"),
+    ("POST", "/api/system/campaigns/", {"name": "n", "services": "SMS"}, "numbers"),
+    ("POST", "/api/system/campaigns/", {"name": "n", "services": "SMS", "individual_number": ["x"]}, "valid phone"),
+    ("PUT", "/api/system/campaigns/{campaign}/update/", {"services": "FAX"}, "FAX"),
+    ("POST", "/api/system/campaigns/{campaign}/begin/", {}, "message"),
+    ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "{tags_x}"}, "tags_x"),
+    ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "m", "voice_input": "x"}, "voice_input"),
+    ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "m", "priority": "x"}, "priority"),
+    ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "m", "individual": [999]}, "pk"),
+    ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "m", "status": ["x"]}, "status"),
+    ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "m", "status": ["failed"]}, "nobody"),
+    ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "m", "schedule_date": "soon"}, "format"),
+    (
+        "POST",
+        "/api/system/campaigns/{campaign}/begin/",
+        {"message": "m", "schedule_date": "2020-01-01T00:00"},
+        "passed",
+    ),
+    ("POST", "/api/system/test/voice/", {}, "message"),
+    ("POST", "/api/system/test/voice/", {"message": "m", "voice_input": "x"}, "voice_input"),
+    ("POST", "/api/system/campaigns/number/{campaign}/", {}, "number"),
+    ("POST", "/api/system/campaigns/number/{campaign}/", {"number": 9800000001, "available_tags": {"x": 1}}, "tags"),
+    ("POST", "/api/system/phone_numbers/", {}, "phone_sid"),
+    ("POST", "/api/system/send/otp/", {"number": "9800000001"}, "message"),
+    ("POST", "/api/system/send/otp/", {"number": "9800000001", "message": "m", "sms_send_options": "text"}, "otp"),
+    ("POST", "/api/system/send/otp/", {"number": "9800000001", "message": "{otp}", "sms_send_options": "fax"}, "fax"),
+    (
+        "POST",
+        "/api/system/send/otp/",
+        {"number": "9800000001", "message": "{otp}", "sms_send_options": "text", "otp_options": "personnel"},
+        "otp",
+    ),
+    (
+        "POST",
+        "/api/system/send/otp/",
+        {"number": "9800000001", "message": "{otp}", "sms_send_options": "text", "otp_options": "x"},
+        "otp_options",
+    ),
+]
+
+
+@pytest.mark.anyio
+async def test_bad_input() -> None:
+    """Input that the documents forbid is refused with 400 and a word about the field, and nothing happens."""
+    async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        (campaign,) = sandbox.world.campaigns
+        for method, path, body, word in BAD:
+            content: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
+            async with http.request(method, path.format(campaign=campaign), **content) as answer:
+                assert (path, 400) == (path, answer.status)
+                assert word in await answer.text()
+        assert sandbox.effects == []
+
+
+@pytest.mark.anyio
+async def test_nothing_of_others() -> None:
+    """What is not there, or another account's, is a 404; without a token it is a 401."""
+    async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        other = sandbox.world.add_account("ram@example.com", "p")
+        (campaign,) = sandbox.world.campaigns.values()
+        sid = next(line.sid for line in sandbox.world.lines.values() if line.owner)
+        paths = [
+            ("GET", f"/api/system/campaigns/{campaign.id}/details"),
+            ("PUT", f"/api/system/campaigns/{campaign.id}/update/"),
+            ("DELETE", f"/api/system/campaigns/{campaign.id}/delete"),
+            ("POST", f"/api/system/campaigns/{campaign.id}/begin/"),
+            ("GET", f"/api/system/campaigns/number/{campaign.id}"),
+            ("POST", f"/api/system/campaigns/number/{campaign.id}/"),
+            ("GET", f"/api/system/number/{campaign.contacts[0].id}/"),
+            ("PUT", f"/api/system/number/{campaign.contacts[0].id}/"),
+            ("DELETE", f"/api/system/campaigns/number/{campaign.contacts[0].id}/delete/"),
+            ("DELETE", "/api/system/phone_numbers"),
+        ]
+        for token, status in ((other.api_token, 404), ("wrong", 401), ("", 401)):
+            http.headers["Authorization"] = f"Bearer {token}".strip()
+            for method, path in paths:
+                async with http.request(method, path, json={"phone_sid": sid}) as answer:
+                    assert (path, answer.status) == (path, status)
+        other.is_activated = False
+        http.headers["Authorization"] = f"Bearer {other.api_token}"
+        async with http.get(paths[0][1]) as answer:
+            assert (answer.status, await answer.json()) == (401, {"detail": "Account is not activated."})
+        async with http.post("/api/accounts/login/", json={"email": other.email, "password": "p"}) as answer:
+            assert (answer.status, await answer.json()) == (401, {"detail": "Account is not activated."})
+        async with http.post("/api/system/phone_numbers/", json={"phone_sid": "none"}) as answer:
+            assert answer.status == 401
+
+
+@pytest.mark.anyio
+async def test_running() -> None:
+    """A run rings each number once, on the clock, holds credits while it lasts, and cannot be begun twice."""
+    async with Sandbox(campaigns=4, numbers=6, seed=3) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        for campaign in sandbox.world.campaigns.values():
+            path = f"/api/system/campaigns/{campaign.id}/begin/"
+            for status in (200, 400):
+                async with http.post(path, json={"message": "m"}) as answer:
+                    assert answer.status == status
+        owner = sandbox.world.owner
+        assert (owner.on_hold, owner.credits) == (24, 100_000)
+        sandbox.clock.advance(600)
+        rung = [effect.key for effect in sandbox.effects if effect.kind in ("call", "sms")]
+        assert sorted(rung) == sorted({str(id) for id in sandbox.world.contacts})  # noqa: A001
+        assert (owner.on_hold, owner.credits) == (0, 100_000 - 24)
+        assert {campaign.status for campaign in sandbox.world.campaigns.values()} == {"Completed"}
+        assert {contact.status for contact in sandbox.world.contacts.values()} > {"completed", "unanswered"}
+
+
+@pytest.mark.anyio
+async def test_poor_account() -> None:
+    """A run that would cost more than there is does not begin."""
+    async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        sandbox.world.owner.credits = 2
+        (campaign,) = sandbox.world.campaigns
+        async with http.post(f"/api/system/campaigns/{campaign}/begin/", json={"message": "m"}) as answer:
+            assert answer.status == 400
+            assert "credits" in await answer.text()
+        assert sandbox.effects == []
+
+
+@pytest.mark.anyio
+async def test_sheets() -> None:
+    """What is no sheet is refused."""
+    async with Sandbox(campaigns=0) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        form = aiohttp.FormData({"name": "n", "services": "SMS"})
+        form.add_field("send_to_number_file", b"no sheet", filename="n.xlsx")
+        async with http.post("/api/system/campaigns/", data=form) as answer:
+            assert answer.status == 400
+            assert "xlsx" in await answer.text()
+
+
+@pytest.mark.anyio
+async def test_past_the_end() -> None:
+    """A page that there is not is a 404, or the last one again, as the options say."""
+    for past_the_end, status in (("404", 404), ("last", 200)):
+        async with (
+            Sandbox(campaigns=25, past_the_end=past_the_end) as sandbox,
+            aiohttp.ClientSession(sandbox.url, headers={"Authorization": f"Bearer {sandbox.api_token}"}) as http,
+        ):
+            for page in ("9", "x"):
+                async with http.get("/api/system/campaigns", params={"page": page}) as answer:
+                    assert answer.status == status
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("kind", "status", "length"),
+    [("mistyped", 200, None), ("non_utf8", 200, None), ("gigantic", 200, 1002), ("html", 500, None)],
+)
+async def test_faults_that_answer(kind: Any, status: int, length: int | None) -> None:
+    """A fault answers as its name says, as often as it was told to."""
+    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        fault = sandbox.faults.add(Fault(kind, path="*/user_details/", size=1000, times=2))
+        assert [fault] == list(sandbox.faults)
+        for _ in range(2):
+            async with http.get("/api/accounts/user_details/") as answer:
+                body = await answer.read()
+                assert (answer.status, len(body)) == (status, length or len(body))
+                assert b"Sita" not in body or kind == "mistyped"
+        async with http.get("/api/accounts/user_details/") as answer:
+            assert "Sita" in await answer.text()
+        assert fault.count == 2
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", ["reset", "reset_after", "truncate", "garbage"])
+async def test_faults_that_break_off(kind: Any) -> None:
+    """A fault breaks the connection off; whether the thing was done is as its name says."""
+    async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        sandbox.faults.add(Fault(kind, method="POST"))
+        (campaign,) = sandbox.world.campaigns
+        with pytest.raises(aiohttp.ClientError):
+            async with http.post(f"/api/system/campaigns/{campaign}/begin/", json={"message": "m"}) as answer:
+                await answer.read()
+        assert len(sandbox.effects) == (0 if kind == "reset" else 1)
+
+
+@pytest.mark.anyio
+async def test_fault_that_closes() -> None:
+    """A kept connection that is closed without a word is noticed by the next request, which needs another."""
+    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        sandbox.faults.add(Fault("close", path="/nowhere/", times=1))
+        for _ in range(2):
+            async with http.get("/nowhere/") as answer:
+                assert answer.status == 404
+
+
+@pytest.mark.anyio
+async def test_delay_and_redirect() -> None:
+    """A delayed answer is the right one; a redirect names its place."""
+    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        sandbox.faults.add(Fault("delay", path="/nowhere/", delay=0.001))
+        sandbox.faults.add(Fault("redirect", path="/elsewhere/", status=307, location="http://127.0.0.1:9/"))
+        async with http.get("/nowhere/") as answer:
+            assert answer.status == 404
+        async with http.get("/elsewhere/", allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (307, "http://127.0.0.1:9/")
+
+
+def test_same_seed() -> None:
+    """The same seed makes the same world, another one another."""
+    first, again, other = (Sandbox(campaigns=20, seed=seed).world for seed in (1, 1, 2))
+    names = [[campaign.name for campaign in world.campaigns.values()] for world in (first, again, other)]
+    assert names[0] == names[1] != names[2]
+
+
+def test_clock() -> None:
+    """Time moves on, and never back."""
+    clock = Clock()
+    before = clock.now()
+    clock.advance(3600)
+    assert clock.now() >= before + 3600
+    assert clock.iso(0) == "1970-01-01T05:45:00+05:45"
+    with pytest.raises(ValueError, match="back"):
+        clock.advance(-1)
+
+
+@pytest.fixture
+def tingting_sandbox_options() -> dict[str, Any]:
+    """Override what the plugin's sandbox is made of."""
+    return {"campaigns": 7}
+
+
+def test_plugin(tingting_sandbox: Sandbox) -> None:
+    """The plugin's fixture serves code that does not use asyncio, with the options that a suite gives."""
+    answer = requests.get(
+        f"{tingting_sandbox.url}/api/system/campaigns",
+        headers={"Authorization": f"Bearer {tingting_sandbox.api_token}"},
+        timeout=10,
+    )
+    assert answer.json()["pagination"]["total_items"] == 7
+
+
+def test_taken_port(tingting_sandbox: Sandbox) -> None:
+    """A port that is taken is an error where the sandbox is started, not in its thread."""
+    port = int(tingting_sandbox.url.rpartition(":")[2])
+    with pytest.raises(OSError, match="in use"), Sandbox(port=port).in_thread():
+        pass

@@ -1,0 +1,113 @@
+"""The examples run, against a sandbox, as their readers would run them."""
+
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestServer
+
+from tingting_async.sandbox import Sandbox
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(name: str, sandbox: Sandbox | None) -> str:
+    """Run an example in a process of its own, and return what it prints."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("TINGTING_")}
+    if sandbox is not None:
+        environment |= {"TINGTING_BASE_URL": sandbox.url, "TINGTING_EMAIL": sandbox.email}
+        environment |= {"TINGTING_PASSWORD": sandbox.password}
+    command = [sys.executable, "-P", str(EXAMPLES / name)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_main_job() -> None:
+    """The main job without an account lists the thousand campaigns of its own sandbox, and says what it took."""
+    lines = run("main_job.py", None).splitlines()
+    assert any("Signed in" in line and "sita@example.com" in line for line in lines)
+    assert lines[-1].startswith("1,000 campaigns on 100 pages, 102 requests, ")
+
+
+def test_main_job_of_an_account() -> None:
+    """The main job lists the campaigns of the account in the environment."""
+    with Sandbox(campaigns=57).in_thread() as sandbox:
+        lines = run("main_job.py", sandbox).splitlines()
+    assert lines[-1].startswith("57 campaigns on 6 pages, ")
+
+
+def test_main_job_without_credentials() -> None:
+    """Half an account in the environment is an error that says what is missing, not a sandbox."""
+    environment = {**os.environ, "TINGTING_EMAIL": "sita@example.com", "TINGTING_PASSWORD": ""}
+    command = [sys.executable, "-P", str(EXAMPLES / "main_job.py")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 1
+    assert "UsageError" in done.stderr
+    assert "TINGTING_PASSWORD" in done.stderr
+
+
+def test_list_campaigns() -> None:
+    """Every campaign is listed."""
+    with Sandbox(campaigns=57).in_thread() as sandbox:
+        assert len(run("list_campaigns.py", sandbox).splitlines()) == 58
+
+
+def test_run_campaign() -> None:
+    """A campaign is created, run and followed, and no full number is shown."""
+    printed = run("run_campaign.py", None)
+    assert "3 credits are on hold" in printed
+    assert "…01" in printed
+    assert "9800000001" not in printed
+
+
+def test_concurrent_jobs() -> None:
+    """Ten jobs see the same campaigns on one session, with one sign-in and six pages each."""
+    with Sandbox(campaigns=57).in_thread() as sandbox:
+        lines = run("concurrent_jobs.py", sandbox).splitlines()
+        assert sum(received.path == "/api/accounts/login/" for received in sandbox.requests) == 1
+    assert len({line.partition(": ")[2] for line in lines[:10]}) == 1
+    assert lines[10] == "61 requests"
+
+
+@pytest.mark.anyio
+async def test_web_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The web service lists campaigns, runs one, and tells an unknown outcome as such."""
+    make_app: Any = runpy.run_path(str(EXAMPLES / "web_service.py"))["make_app"]
+    async with Sandbox(campaigns=57) as sandbox:
+        monkeypatch.setenv("TINGTING_BASE_URL", sandbox.url)
+        monkeypatch.setenv("TINGTING_API_TOKEN", sandbox.api_token)
+        async with TestServer(make_app()) as server, aiohttp.ClientSession(server.make_url("/")) as http:
+            async with http.get("/campaigns?limit=30") as answer:
+                campaigns = await answer.json()
+            assert len(campaigns) == 30
+            async with http.post(f"/campaigns/{campaigns[0]['id']}/run", json={"message": "hi"}) as answer:
+                assert await answer.json() == {"started": True, "credits_on_hold": 3}
+            async with http.post("/campaigns/999999/run", json={"message": "hi"}) as answer:
+                assert answer.status == 404
+
+
+def test_sandbox_command() -> None:
+    """The sandbox's command prints how to connect, serves, and ends cleanly when it is told to."""
+    command = [sys.executable, "-P", "-m", "tingting_async.sandbox", "--campaigns", "12"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        environment = dict(os.environ)
+        for _ in range(5):
+            line = process.stdout.readline()
+            if line.startswith("export "):
+                name, _, value = line.removeprefix("export ").strip().partition("=")
+                environment[name] = value
+        listing = [sys.executable, "-P", str(EXAMPLES / "list_campaigns.py")]
+        done = subprocess.run(listing, env=environment, capture_output=True, text=True, timeout=50, check=True)
+        assert len(done.stdout.splitlines()) == 13
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""

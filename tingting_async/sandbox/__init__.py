@@ -1,0 +1,12 @@
+"""A stand-in for the TingTing service on this machine: stateful, over real sockets, and misbehaving on request.
+
+It shares no code with the client, so that no mistake can agree with itself on both sides.
+"""
+
+from tingting_async.sandbox.clock import Clock
+from tingting_async.sandbox.faults import Fault, Faults
+from tingting_async.sandbox.options import Options
+from tingting_async.sandbox.server import Received, Sandbox
+from tingting_async.sandbox.world import Effect, World
+
+__all__ = ["Clock", "Effect", "Fault", "Faults", "Options", "Received", "Sandbox", "World"]

@@ -1,0 +1,11 @@
+"""The classic API (`/api/accounts`, `/api/system`)."""
+
+from tingting_async.sandbox.classic import accounts, campaigns, numbers, otp, phone_numbers
+
+routes = [
+    *accounts.routes,
+    *campaigns.routes,
+    *numbers.routes,
+    *phone_numbers.routes,
+    *otp.routes,
+]

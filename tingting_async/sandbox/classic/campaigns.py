@@ -1,0 +1,209 @@
+"""Campaigns: list, create, update, delete, details, begin, test voice."""
+
+import io
+import re
+from datetime import datetime
+from typing import Any, cast
+
+from aiohttp import web
+
+from tingting_async.sandbox.classic.envelopes import (
+    RefusedError,
+    answer,
+    campaign_body,
+    envelope,
+    not_found,
+    page,
+    path_id,
+    read_body,
+    signed_in,
+)
+from tingting_async.sandbox.clock import KATHMANDU
+from tingting_async.sandbox.running import begin as begin_campaign
+from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.world import Account, Campaign, Contact
+
+routes = web.RouteTableDef()
+
+_SERVICES = ("PHONE", "SMS", "SMS & PHONE")
+_VOICES = ("np_rija", "np_prasanna", "np_binod")
+_OUTCOMES = ("hungup", "unanswered", "failed", "terminated", "completed")
+_AUDIO = b"ID3\x04\x00\x00\x00\x00\x00\x00 a sandbox has no voice"
+
+
+@routes.get("/api/system/campaigns")
+@signed_in
+async def list_campaigns(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """List the account's campaigns (sample classic_campaigns.json)."""
+    items = [campaign_body(campaign) for campaign in sandbox.world.campaigns_of(account)]
+    return page(request, sandbox.options, items, "campaign-lists", "Campaign Successfully Retrieved")
+
+
+@routes.post("/api/system/campaigns/")
+@signed_in
+async def create(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Create a campaign (sample classic_campaign_create.json)."""
+    body = await read_body(request)
+    required = {name: "This field is required." for name in ("name", "services") if not body.get(name)}
+    if required:
+        raise RefusedError(**required)
+    if body["services"] not in _SERVICES:
+        raise RefusedError(services=f'"{body["services"]}" is not a valid choice.')
+    if "send_to_number_file" in body:
+        numbers = _sheet(body["send_to_number_file"])
+    else:
+        numbers = [mobile(number, "individual_number") for number in _as_list(body.get("individual_number"))]
+    if not numbers:
+        raise RefusedError(individual_number="Give either numbers or a file.")
+    campaign = sandbox.world.add_campaign(account, body["name"], body["services"], body.get("description") or "")
+    for number in numbers:
+        sandbox.world.add_contact(campaign, number, {})
+    details = [campaign_body(campaign, tags=False)]
+    return envelope({"details": details}, "Campaign Created Successfully", status=201)
+
+
+@routes.put("/api/system/campaigns/{id:\\d+}/update/")
+@signed_in
+async def update(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Change a campaign (sample classic_campaign_update.json)."""
+    body = await read_body(request)
+    campaign = sandbox.world.campaign(account, path_id(request))
+    if campaign is None:
+        return not_found()
+    if body.get("services", "PHONE") not in _SERVICES:
+        raise RefusedError(services=f'"{body["services"]}" is not a valid choice.')
+    for name in ("name", "services", "description"):
+        if name in body:
+            setattr(campaign, name, body[name])
+    campaign.updated_at = sandbox.clock.now()
+    details = [campaign_body(campaign, tags=False)]
+    return envelope({"details": details}, "Campaign details successfully updated.")
+
+
+@routes.delete("/api/system/campaigns/{id:\\d+}/delete")
+@signed_in
+async def delete(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Delete a campaign (sample classic_campaign_delete.json, spelt as it is)."""
+    campaign = sandbox.world.campaign(account, path_id(request))
+    if campaign is None:
+        return not_found()
+    sandbox.world.remove_campaign(campaign)
+    return envelope({"camaign": "Campaign Deleted Succesfully"})
+
+
+@routes.get("/api/system/campaigns/{id:\\d+}/details")
+@signed_in
+async def details(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Show a campaign (sample classic_campaign_details.json)."""
+    campaign = sandbox.world.campaign(account, path_id(request))
+    if campaign is None:
+        return not_found()
+    return envelope({"messages": "Details Retrived successfully", "details": [campaign_body(campaign)]})
+
+
+@routes.post("/api/system/campaigns/{id:\\d+}/begin/")
+@signed_in
+async def begin(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Run a campaign (sample classic_campaign_begin.json)."""
+    body = await read_body(request)
+    campaign = sandbox.world.campaign(account, path_id(request))
+    if campaign is None:
+        return not_found()
+    if campaign.status in ("Running", "Scheduled"):
+        raise RefusedError(campaign="Campaign is already running.")
+    if not body.get("message") and "aud_file" not in body:
+        raise RefusedError(message="Give either a message or an audio file.")
+    unknown = set(re.findall(r"\{(.*?)\}", body.get("message") or "")) - set(campaign.usable_tags)
+    if unknown:
+        raise RefusedError(message=f"Unknown tags: {', '.join(sorted(unknown))}.")
+    if body.get("voice_input", "np_rija") not in _VOICES:
+        raise RefusedError(voice_input=f'"{body["voice_input"]}" is not a valid choice.')
+    if body.get("priority", "message") not in ("message", "audio"):
+        raise RefusedError(priority=f'"{body["priority"]}" is not a valid choice.')
+    targets = _targets(campaign, body)
+    at = _schedule(sandbox, body.get("schedule_date"))
+    if account.credits - account.on_hold < len(targets):
+        raise RefusedError(credits="You do not have enough credits.")
+    held = begin_campaign(sandbox.world, account, campaign, targets, at)
+    hold = f"{held} credits on hold for Individual Number campaign."
+    return envelope({"hold amount": hold}, "Campaign is running!!")
+
+
+@routes.post("/api/system/test/voice/")
+@signed_in
+async def say(request: web.Request, sandbox: Sandbox, _: Account) -> web.StreamResponse:
+    """Say where a message can be heard; the documents do not print how."""
+    body = await read_body(request)
+    if not body.get("message"):
+        raise RefusedError(message="This field is required.")
+    if body.get("voice_input", "np_rija") not in _VOICES:
+        raise RefusedError(voice_input=f'"{body["voice_input"]}" is not a valid choice.')
+    url = f"{request.scheme}://{request.host}/media/output/{abs(hash(body['message'])):032x}.mp3"
+    match sandbox.options.test_voice:
+        case "audio":
+            return web.Response(body=_AUDIO, content_type="audio/mpeg")
+        case "text":
+            return web.Response(text=url)
+        case "object":
+            return envelope({"audio_url": url})
+        case _:
+            return answer(url)
+
+
+@routes.get("/media/output/{name}")
+async def media(_: web.Request) -> web.StreamResponse:
+    """Serve the audio, to anyone."""
+    return web.Response(body=_AUDIO, content_type="audio/mpeg")
+
+
+def mobile(value: Any, field: str) -> str:
+    """Return a number as it is kept: digits."""
+    if isinstance(value, bool) or not re.fullmatch(r"\d{7,10}", str(value)):
+        raise RefusedError(**{field: "Enter a valid phone number."})
+    return str(value)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else [] if value is None else [value]
+
+
+def _sheet(content: Any) -> list[str]:
+    try:
+        import openpyxl  # noqa: PLC0415 - an extra, needed by this alone
+    except ModuleNotFoundError:
+        raise RefusedError(send_to_number_file="The sandbox reads sheets with openpyxl: install it.") from None
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is no sheet
+        raise RefusedError(send_to_number_file="Upload a valid .xlsx file.") from None
+    rows = list(book.worksheets[0].iter_rows(values_only=True))
+    return [mobile(row[0], "send_to_number_file") for row in rows[1:] if row and row[0] is not None]
+
+
+def _targets(campaign: Campaign, body: dict[str, Any]) -> list[Contact]:
+    targets = campaign.contacts
+    if "individual" in body:
+        wanted = {int(wanted) for wanted in _as_list(body["individual"])}
+        targets = [contact for contact in targets if contact.id in wanted]
+        if len(targets) != len(wanted):
+            raise RefusedError(individual="Invalid pk - object does not exist.")
+    if "status" in body:
+        statuses = _as_list(body["status"])
+        if not set(statuses) <= set(_OUTCOMES):
+            raise RefusedError(status="Not a valid choice.")
+        targets = [contact for contact in targets if contact.status in statuses]
+    if not targets:
+        raise RefusedError(campaign="There is nobody to reach.")
+    return targets
+
+
+def _schedule(sandbox: Sandbox, value: Any) -> float | None:
+    if value is None:
+        return None
+    try:
+        when = datetime.strptime(value, "%Y-%m-%dT%H:%M").replace(tzinfo=KATHMANDU)  # The service's local time.
+    except (TypeError, ValueError):
+        raise RefusedError(schedule_date="Datetime has wrong format. Use YYYY-MM-DDThh:mm.") from None
+    if when.timestamp() < sandbox.clock.now() - 60:
+        raise RefusedError(schedule_date="The date has passed.")
+    return when.timestamp()

@@ -1,0 +1,207 @@
+"""The classic API's answers: its envelope, its refusals, its pages."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+import aiohttp
+import orjson
+from aiohttp import web
+
+from tingting_async.sandbox.faults import EXPIRED
+from tingting_async.sandbox.options import Options
+from tingting_async.sandbox.server import SANDBOX, Sandbox
+from tingting_async.sandbox.world import Account, Campaign, Contact
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+AccountHandler = Callable[[web.Request, Sandbox, Account], Awaitable[web.StreamResponse]]
+
+
+class RefusedError(Exception):
+    """Input that the service does not take, by field."""
+
+    def __init__(self, **fields: str) -> None:
+        super().__init__(fields)
+        self.fields = fields
+
+
+def answer(value: Any, status: int = 200) -> web.Response:
+    """Return JSON."""
+    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+
+
+def envelope(data: Any, message: str | None = None, status: int = 200) -> web.Response:
+    """Return a success in its envelope."""
+    # A 204 has no body in HTTP, so that status stands inside only (sample classic_phone_number_release.json).
+    return answer(
+        {"status": status, "success": True, "message": message, "errors": [], "data": data},
+        200 if status == 204 else status,
+    )
+
+
+def refusal(options: Options, fields: Mapping[str, str], status: int = 400) -> web.Response:
+    """Return a refusal, in the shape that the options say."""
+    by_field = {name: [text] for name, text in fields.items()}
+    lines = [f"{name}: {text}" for name, text in fields.items()]
+    if options.envelope_errors == "bare":
+        return answer(by_field, status)
+    if options.envelope_errors == "detail":
+        return answer({"detail": " ".join(lines)}, status)
+    errors: list[Any] = lines if options.envelope_errors == "strings" else [by_field]
+    failed: dict[str, Any] = {
+        "status": status,
+        "success": False,
+        "message": "Invalid input",
+        "errors": errors,
+        "data": {},
+    }
+    return answer(failed, 200 if options.errors_under_200 else status)
+
+
+def not_found() -> web.Response:
+    """Return what there is for what there is not."""
+    return answer({"status": 404, "success": False, "message": "Not found.", "errors": [], "data": {}}, 404)
+
+
+def signed_in(handler: AccountHandler) -> Handler:
+    """Let only those in who say who they are, by JWT or by API token; turn refused input into its answer."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        sandbox = request.app[SANDBOX]
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if not token:
+            return answer({"detail": "Authentication credentials were not provided."}, 401)
+        account = sandbox.tokens.account(token, "access")
+        account = account or next((each for each in sandbox.world.accounts if each.api_token == token), None)
+        if scheme != "Bearer" or account is None:
+            return answer(EXPIRED, 401)
+        if not account.is_activated:
+            return answer({"detail": "Account is not activated."}, 401)
+        try:
+            return await handler(request, sandbox, account)
+        except RefusedError as refused:
+            return refusal(sandbox.options, refused.fields)
+
+    return serve
+
+
+async def read_body(request: web.Request) -> dict[str, Any]:
+    """Return the fields of a JSON or multipart body; a file is its bytes, a repeated name a list."""
+    raw = await request.read()
+    if request.content_type == "multipart/form-data":
+        return await _read_multipart(request, raw)
+    try:
+        body = orjson.loads(raw or b"{}")
+    except json.JSONDecodeError as error:
+        raise RefusedError(detail=f"JSON parse error - {error}") from None
+    if not isinstance(body, dict):
+        raise RefusedError(non_field_errors="Invalid data. Expected a dictionary.")
+    return cast("dict[str, Any]", body)
+
+
+async def _read_multipart(request: web.Request, raw: bytes) -> dict[str, Any]:
+    # The bytes were read already, for the sandbox's records; so they are fed to the parser again.
+    stream = aiohttp.StreamReader(request.protocol, 2**20, loop=asyncio.get_running_loop())
+    stream.feed_data(raw)
+    stream.feed_eof()
+    fields: dict[str, Any] = {}
+    reader = aiohttp.MultipartReader(request.headers, stream)
+    while isinstance(part := await reader.next(), aiohttp.BodyPartReader):
+        content: Any = bytes(await part.read())
+        name = part.name or ""
+        if part.filename is None:
+            content = content.decode()
+            if name in fields:
+                before = fields[name]
+                content = [*(cast("list[Any]", before) if isinstance(before, list) else [before]), content]
+        fields[name] = content
+    return fields
+
+
+def path_id(request: web.Request) -> int:
+    """Return the id in the path."""
+    return int(request.match_info["id"])
+
+
+def page(request: web.Request, options: Options, items: list[Any], name: str, message: str) -> web.Response:
+    """Return one page of a list, in the envelope that lists have."""
+    size, total = options.page_size, len(items)
+    pages = max(1, -(-total // size))
+    parameter = "p" if options.page_parameter == "links" else options.page_parameter
+    try:
+        number = int(request.query.get(parameter, "1")) if parameter else 1
+    except ValueError:
+        number = 0
+    if not 1 <= number <= pages and not options.endless:
+        if options.past_the_end == "404":
+            return answer({"detail": "Invalid page."}, 404)
+        number = pages
+    shown = number - 1 if options.repeat_page and number > 1 else number
+    has_next = number < pages or options.endless
+    return answer(
+        {
+            "pagination": {
+                "total_items": total,
+                "total_pages": pages,
+                "page_number": number,
+                "has_next": has_next,
+                "has_previous": number > 1,
+                "links": _links(request, options, parameter, number, pages),
+            },
+            "result": {"messages": message, name: items[(shown - 1) * size : shown * size]},
+        }
+    )
+
+
+def _links(request: web.Request, options: Options, parameter: str | None, number: int, pages: int) -> Any:
+    if options.links == "none" or parameter is None:
+        return []
+    base = options.link_base or f"{request.scheme}://{request.host}"
+
+    def link(page: int) -> str:
+        return f"{base}{request.path}?{parameter}={page}"
+
+    after = link(number + 1) if number < pages else None
+    before = link(number - 1) if number > 1 else None
+    near = range(max(1, number - 2), min(pages, number + 2) + 1)
+    match options.links:
+        case "strings":
+            return [url for url in (before, after) if url]
+        case "objects":
+            return {"next": after, "previous": before}
+        case "page_links":
+            return [[link(page), page, page == number, False] for page in near]
+        case _:
+            ends = (
+                [{"url": before, "label": "Previous", "active": False}],
+                [{"url": after, "label": "Next", "active": False}],
+            )
+            middle = [{"url": link(page), "label": str(page), "active": page == number} for page in near]
+            return [*ends[0], *middle, *ends[1]]
+
+
+def campaign_body(campaign: Campaign, *, tags: bool = True) -> dict[str, Any]:
+    """Return a campaign as the classic API shows it (sample classic_campaigns.json)."""
+    body: dict[str, Any] = {
+        "id": campaign.id,
+        "name": campaign.name,
+        "user_phone": campaign.user_phone,
+        "services": campaign.services,
+        "description": campaign.description,
+    }
+    return {**body, "usable_tags": campaign.usable_tags} if tags else body
+
+
+def number_body(campaign: Campaign, contact: Contact) -> dict[str, Any]:
+    """Return a number as the classic API shows it, `campaing` and all (sample classic_numbers.json)."""
+    return {
+        "id": contact.id,
+        "number": int(contact.number),
+        "campaing": campaign.name,
+        "available_tags": contact.tags,
+        "status": contact.status,
+        "duration": contact.seconds,
+        "playback": contact.playback,
+        "credit_consumed": contact.credit_consumed + contact.credit_consumed_sms,
+    }

@@ -1,0 +1,53 @@
+"""One-time passwords."""
+
+from aiohttp import web
+
+from tingting_async.sandbox.classic.campaigns import mobile
+from tingting_async.sandbox.classic.envelopes import RefusedError, envelope, read_body, signed_in
+from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.world import Account, SentOtp
+
+routes = web.RouteTableDef()
+
+
+@routes.post("/api/system/send/otp/")
+@signed_in
+async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Send a code (sample classic_otp.json)."""
+    body = await read_body(request)
+    required = {
+        name: "This field is required." for name in ("number", "message", "sms_send_options") if not body.get(name)
+    }
+    if required:
+        raise RefusedError(**required)
+    if "{otp}" not in body["message"]:
+        raise RefusedError(message="The message must contain {otp}.")
+    if body["sms_send_options"] not in ("voice", "text"):
+        raise RefusedError(sms_send_options=f'"{body["sms_send_options"]}" is not a valid choice.')
+    options = body.get("otp_options", "generated")
+    if options not in ("generated", "personnel"):
+        raise RefusedError(otp_options=f'"{options}" is not a valid choice.')
+    number = mobile(body["number"], "number")
+    code = str(body.get("otp") or "")
+    if options == "personnel":
+        if not code.isdigit():
+            raise RefusedError(otp="This field is required.")
+    else:
+        length = int(body.get("otp_length") or 5)
+        code = "".join(str(sandbox.world.random.randrange(10)) for _ in range(length))
+    # A spoken code is spelt digit by digit (sample classic_otp.json shows it in a text as well).
+    message = body["message"].replace("{otp}", " ".join(code))
+    sent = SentOtp(
+        sandbox.world.id(), account.id, number, message, code, options, body["sms_send_options"], sandbox.clock.now()
+    )
+    sandbox.world.otps.append(sent)
+    account.credits -= 1
+    sandbox.world.happened("otp", sent.id)
+    shown = {
+        "number": number,
+        "otp_options": options,
+        "message": message,
+        "otp": code,
+        "sms_send_options": sent.channel,
+    }
+    return envelope({"details": shown}, "OTP Sent Successfully.")

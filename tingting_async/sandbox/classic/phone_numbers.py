@@ -1,0 +1,77 @@
+"""The account's own lines, and those for sale."""
+
+from typing import Any
+
+from aiohttp import web
+
+from tingting_async.sandbox.classic.envelopes import RefusedError, envelope, not_found, read_body, signed_in
+from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.world import Account, Line
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/api/system/owned/phone_numbers")
+@signed_in
+async def owned(_: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """List the account's lines (sample classic_owned_phone_numbers.json)."""
+    return envelope(
+        {"owned_numbers": [_body(line) for line in sandbox.world.lines.values() if line.owner == account.id]}
+    )
+
+
+@routes.get("/api/system/phone_numbers")
+@signed_in
+async def for_sale(_: web.Request, sandbox: Sandbox, __: Account) -> web.StreamResponse:
+    """List the lines that nobody owns (sample classic_phone_numbers.json)."""
+    lines = [_body(line) for line in sandbox.world.lines.values() if line.owner is None]
+    return envelope({"number_lists": lines}, "Number Lists Retrived Successfully!!")
+
+
+@routes.post("/api/system/phone_numbers/")
+@signed_in
+async def buy(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Sell a line (sample classic_phone_number_buy.json)."""
+    line = await _line(request, sandbox)
+    if line is None:
+        return not_found()
+    if line.owner is not None:
+        raise RefusedError(phone_sid="This number is not for sale.")
+    line.owner = account.id
+    account.credits -= int(line.rate)
+    sandbox.world.happened("purchase", line.sid)
+    return envelope({"number_details": [_body(line)]}, f"{line.phone_number} number bought successfully!!")
+
+
+@routes.delete("/api/system/phone_numbers")
+@signed_in
+async def release(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Take a line back (sample classic_phone_number_release.json)."""
+    line = await _line(request, sandbox)
+    if line is None or line.owner != account.id:
+        return not_found()
+    line.owner = None
+    sandbox.world.happened("release", line.sid)
+    return envelope({}, f"{line.phone_number} number released successfully!!", status=204)
+
+
+async def _line(request: web.Request, sandbox: Sandbox) -> Line | None:
+    sid = (await read_body(request)).get("phone_sid")
+    if not sid:
+        raise RefusedError(phone_sid="This field is required.")
+    return sandbox.world.lines.get(str(sid))
+
+
+def _body(line: Line) -> dict[str, Any]:
+    return {
+        "phone_number": line.phone_number,
+        "rate": line.rate,
+        "available_capabilities": "Voice, SMS",
+        "phone_number_sid": line.sid,
+        "friendly_name": "",
+        "accept_incoming": None,
+        "configure_with": "",
+        "call_comes_in": None,
+        "call_url": None,
+        "http_request": None,
+    }

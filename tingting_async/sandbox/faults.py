@@ -1,0 +1,186 @@
+"""Misbehaviour on request."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+import attrs
+import orjson
+from aiohttp import web
+
+Kind = Literal[
+    "status",  # answers with `status`, `body` and `headers`, and does nothing
+    "delay",  # waits `delay` seconds, then serves
+    "stall",  # waits for `release()`, then serves
+    "reset",  # resets the connection, and does nothing
+    "reset_after",  # serves, and resets the connection instead of answering
+    "gateway_timeout",  # serves, and answers 504 with a proxy's page
+    "truncate",  # serves, and breaks off in the middle of the answer
+    "html",  # serves, and answers 500 with an HTML page
+    "empty",  # serves, and answers 200 with nothing
+    "mistyped",  # serves, and calls the JSON text/html
+    "non_utf8",  # serves, and answers 200 with bytes that are no text
+    "gigantic",  # serves, and answers with `size` bytes
+    "garbage",  # serves, and answers with what is not HTTP
+    "redirect",  # answers with `status` and `location`, and does nothing
+    "expired_token",  # answers 401, as if the token had ended
+    "close",  # serves, answers, and closes the connection without having said so
+]
+
+_PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"
+EXPIRED = {
+    "detail": "Given token not valid for any token type",
+    "code": "token_not_valid",
+    "messages": [{"token_class": "AccessToken", "token_type": "access", "message": "Token is invalid or expired"}],
+}
+
+Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@attrs.define(eq=False)
+class Fault:
+    """Something to go wrong with the requests that match."""
+
+    kind: Kind
+    method: str = "*"
+    """A pattern, as of a file name."""
+    path: str = "*"
+    """A pattern, as of a file name."""
+    query: str | None = None
+    """What the query has to be; None for any."""
+    nth: int | None = None
+    """Only the n-th match, from 1; None for every."""
+    times: int | None = None
+    """At most so often; None for ever."""
+    status: int = 500
+    body: Any = None
+    """JSON, or bytes as they are."""
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    delay: float = 0.0
+    """Seconds."""
+    size: int = 2**27
+    """Bytes."""
+    location: str = ""
+    hit: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False)
+    """Set when it struck."""
+    count: int = attrs.field(default=0, init=False)
+    """How often it struck."""
+    _matches: int = attrs.field(default=0, init=False)
+    _released: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False)
+
+    def release(self) -> None:
+        """Let stalled requests go on."""
+        self._released.set()
+
+    def strikes(self, request: web.Request) -> bool:
+        """Tell whether it strikes this request, and count."""
+        if not (fnmatchcase(request.method, self.method) and fnmatchcase(request.path, self.path)):
+            return False
+        if self.query is not None and request.query_string != self.query:
+            return False
+        self._matches += 1
+        if (self.nth is not None and self._matches != self.nth) or (
+            self.times is not None and self.count >= self.times
+        ):
+            return False
+        self.count += 1
+        self.hit.set()
+        return True
+
+    async def apply(self, request: web.Request, serve: Serve) -> web.StreamResponse:
+        """Serve a request, wrongly."""
+        match self.kind:
+            case "status":
+                raw = self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
+                body = b"" if self.body is None else raw
+                return web.Response(
+                    status=self.status, body=body, headers={"Content-Type": "application/json", **self.headers}
+                )
+            case "redirect":
+                return web.Response(status=self.status, headers={"Location": self.location})
+            case "expired_token":
+                return web.json_response(EXPIRED, status=401)
+            case "reset":
+                return _reset(request)
+            case "delay":
+                await asyncio.sleep(self.delay)
+                return await serve(request)
+            case "stall":
+                await self._released.wait()
+                return await serve(request)
+            case _:
+                return await self._spoil(request, await serve(request))
+
+    async def _spoil(self, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
+        assert isinstance(answer, web.Response)
+        body = answer.body if isinstance(answer.body, bytes) else b""
+        match self.kind:
+            case "gateway_timeout":
+                return web.Response(status=504, text=_PAGE.format("504 Gateway Time-out"), content_type="text/html")
+            case "html":
+                return web.Response(status=500, text=_PAGE.format("Server Error (500)"), content_type="text/html")
+            case "empty":
+                return web.Response(status=200)
+            case "mistyped":
+                return web.Response(status=answer.status, body=body, content_type="text/html")
+            case "non_utf8":
+                return web.Response(status=200, body=b"\xff\xfe" + body[:64] + b"\xc3", content_type="application/json")
+            case "gigantic":
+                return web.Response(status=200, body=b'"' + b"x" * self.size + b'"', content_type="application/json")
+            case "garbage":
+                assert request.transport is not None
+                request.transport.write(b"\x15\x03\x01\x00\x02\x02\x50 no HTTP at all\r\n\r\n")
+                request.transport.close()
+                return answer
+            case "truncate":
+                stream = web.StreamResponse(headers={"Content-Type": "application/json"})
+                stream.content_length = len(body) + 64
+                await stream.prepare(request)
+                await stream.write(body[: len(body) // 2])
+                return _reset(request, stream)
+            case "close":
+                assert request.transport is not None
+                await answer.prepare(request)
+                await answer.write_eof()
+                request.transport.close()
+                return answer
+            case _:
+                return _reset(request)
+
+
+class Faults:
+    """The faults of a sandbox; the first that strikes a request is applied."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(self._faults)
+
+    def add(self, fault: Fault) -> Fault:
+        """Let something go wrong from now on; returns it."""
+        self._faults.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Behave again; stalled requests go on."""
+        for fault in self._faults:
+            fault.release()
+        self._faults.clear()
+
+    def strike(self, request: web.Request) -> Fault | None:
+        """Return the fault for a request, if any."""
+        return next((fault for fault in self._faults if fault.strikes(request)), None)
+
+
+def _reset(request: web.Request, answer: web.StreamResponse | None = None) -> web.StreamResponse:
+    """Drop the connection with a TCP reset, as a crashed server or a firewall does."""
+    if request.transport is not None:
+        request.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        request.transport.abort()
+    return answer or web.Response(status=500)

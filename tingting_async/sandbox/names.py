@@ -1,0 +1,53 @@
+"""People, places and messages to fill the sandbox with; the same seed gives the same ones."""
+
+from random import Random
+
+_FIRST = "सीता राम गीता हरि अञ्जली विवेक सुनिता प्रकाश मञ्जु दीपक कविता सुरेश निर्मला रमेश आशा कृष्ण पार्वती गोपाल".split()
+_LAST = "श्रेष्ठ तामाङ गुरुङ शर्मा अधिकारी पौडेल महर्जन राई लामा थापा कार्की भण्डारी घिमिरे बस्नेत".split()
+_PLACES = "काठमाडौं पोखरा ललितपुर भक्तपुर विराटनगर वीरगञ्ज धरान बुटवल जनकपुर हेटौंडा नेपालगञ्ज इटहरी".split()
+_OCCASIONS = (
+    "दशैंको शुभकामना",
+    "तिहारको छुट",
+    "खोप अभियान",
+    "विद्यालय भर्ना",
+    "बिजुली महसुल सम्झना",
+    "रक्तदान शिविर",
+    "आईपीओ खुल्यो",
+    "ऋण किस्ता सम्झना",
+)
+TAGS = ("tags_name", "tags_age", "tags_city", "tags_amount")
+CARRIERS = {
+    "984": "NTC",
+    "985": "NTC",
+    "986": "NTC",
+    "974": "NTC",
+    "980": "Ncell",
+    "981": "Ncell",
+    "982": "Ncell",
+    "961": "Smart",
+}
+
+
+def person(random: Random) -> str:
+    """Return a name."""
+    return f"{random.choice(_FIRST)} {random.choice(_LAST)}"
+
+
+def place(random: Random) -> str:
+    """Return a city."""
+    return random.choice(_PLACES)
+
+
+def occasion(random: Random) -> str:
+    """Return what a campaign may be about."""
+    return f"{random.choice(_OCCASIONS)}, {place(random)}"
+
+
+def message(random: Random) -> str:
+    """Return a message."""
+    return f"नमस्ते {{tags_name}}! {occasion(random)}। थप जानकारीका लागि हामीलाई सम्पर्क गर्नुहोस्।"
+
+
+def mobile(random: Random) -> str:
+    """Return a mobile number."""
+    return random.choice(tuple(CARRIERS)) + f"{random.randrange(10**7):07d}"

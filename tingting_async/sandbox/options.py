@@ -1,0 +1,47 @@
+"""How the service behaves where its documents are silent or disagree, and what there is."""
+
+from typing import Literal
+
+import attrs
+
+LinkForm = Literal["none", "strings", "objects", "page_links", "labelled"]
+ErrorShape = Literal["strings", "fields", "bare", "detail"]
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """The sandbox's switches. All times in seconds."""
+
+    campaigns: int = 25
+    """How many there are from the start."""
+    numbers: int = 3
+    """How many numbers each has."""
+    seed: int = 1
+    """The same seed makes the same campaigns, numbers and lines."""
+    page_size: int = 10
+    page_parameter: Literal["page", "page_number", "links"] | None = "page"
+    """Which parameter asks for a page. `"links"`: one that only they tell. None: whatever is asked, page 1 comes."""
+    links: LinkForm = "none"
+    """What `links` of a page holds."""
+    link_base: str | None = None
+    """Scheme and host of the links; None for the right ones. Behind a TLS proxy they tend to be wrong."""
+    repeat_page: bool = False
+    """Every page but the first repeats the items of the page before."""
+    endless: bool = False
+    """There is a next page for ever."""
+    past_the_end: Literal["404", "last"] = "404"
+    """What comes for a page that there is not."""
+    number_pagination: bool = False
+    """Whether a campaign's numbers are paginated; the documents print them whole."""
+    envelope_errors: ErrorShape = "fields"
+    """How bad input is refused: an envelope with `errors` as texts or by field, the bare fields, or a bare `detail`."""
+    errors_under_200: bool = False
+    """Whether refusals in an envelope come under HTTP 200."""
+    access_lifetime: float = 86_400
+    refresh_lifetime: float = 7 * 86_400
+    rotate_refresh: bool = False
+    """Whether a refresh gives a new refresh token as well, and ends the old one."""
+    test_voice: Literal["audio", "string", "text", "object"] = "string"
+    """What a test of the voice answers: the audio, or its URL as JSON, as plain text, or in an object."""
+    number_add_answer: Literal["envelope", "object"] = "envelope"
+    """What adding a number answers: an envelope without the number, or with it."""

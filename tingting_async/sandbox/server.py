@@ -1,0 +1,209 @@
+"""The sandbox as a server: over real sockets, on a port of its own."""
+
+import asyncio
+import threading
+from collections.abc import Generator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+from types import TracebackType
+from typing import Self, cast
+
+import attrs
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from tingting_async.sandbox.clock import Clock
+from tingting_async.sandbox.faults import Faults
+from tingting_async.sandbox.options import Options
+from tingting_async.sandbox.running import settle
+from tingting_async.sandbox.tokens import Tokens
+from tingting_async.sandbox.world import Effect, World
+
+
+@attrs.define
+class Received:
+    """A request that came in."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+    at: float
+    """Unix seconds, by the sandbox's clock."""
+    status: int | None = None
+    """What was answered; None while it is served, and where the connection was dropped."""
+
+
+class Sandbox:
+    """A stand-in for the TingTing service, on this machine, with an account that can be used at once.
+
+    ::
+
+        async with Sandbox(campaigns=57) as sandbox:
+            TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password)
+
+    It serves in the current event loop; `in_thread()` serves beside code that does not use asyncio. It rings nobody.
+
+    Args:
+        host: Where to listen.
+        port: The port; 0 for a free one.
+        **options: How the service behaves where its documents are silent, and what there is; see `Options`.
+    """
+
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, **options: object) -> None:
+        self.options = Options(**options)  # type: ignore[arg-type]
+        self.clock = Clock()
+        self.world = World(
+            self.clock, campaigns=self.options.campaigns, numbers=self.options.numbers, seed=self.options.seed
+        )
+        self.tokens = Tokens(
+            self.clock,
+            access_lifetime=self.options.access_lifetime,
+            refresh_lifetime=self.options.refresh_lifetime,
+            rotate_refresh=self.options.rotate_refresh,
+        )
+        self.faults = Faults()
+        self.requests: list[Received] = []
+        """Every request, in the order in which they came."""
+        self.in_flight = 0
+        """Requests that are being served now."""
+        self.most_in_flight = 0
+        """The most there ever were at the same time."""
+        self._idle = asyncio.Event()
+        self._host = host
+        self._port = port
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens: the client's `base_url`."""
+        return f"http://{self._host}:{self._port}"
+
+    @property
+    def email(self) -> str:
+        """The account's e-mail address."""
+        return self.world.owner.email
+
+    @property
+    def password(self) -> str:
+        """The account's password."""
+        return self.world.owner.password
+
+    @property
+    def api_token(self) -> str:
+        """The account's API token."""
+        return self.world.owner.api_token
+
+    @property
+    def effects(self) -> list[Effect]:
+        """What happened in the world, up to now by the clock."""
+        settle(self.world)
+        return self.world.effects
+
+    def expire_access_tokens(self) -> None:
+        """Refuse every access token given out so far."""
+        self.tokens.revoke("access")
+
+    def revoke_refresh_tokens(self) -> None:
+        """Refuse every refresh token given out so far."""
+        self.tokens.revoke("refresh")
+
+    def change_password(self, password: str) -> None:
+        """Give the account another password."""
+        self.world.owner.password = password
+
+    @contextmanager
+    def serving(self) -> Generator[None]:
+        """Count a request among those in flight."""
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            if not self.in_flight:
+                self._idle.set()
+
+    async def wait_idle(self) -> None:
+        """Wait until no request is being served any more."""
+        while self.in_flight:
+            self._idle.clear()
+            await self._idle.wait()
+
+    async def __aenter__(self) -> Self:
+        from tingting_async.sandbox import classic  # noqa: PLC0415 - the routes know the sandbox
+
+        app = web.Application(middlewares=[_serve], client_max_size=2**26)
+        app[SANDBOX] = cast("Sandbox", self)
+        app.add_routes(classic.routes)
+        # A client that goes away ends the work on its request, as in front of the real service a proxy does.
+        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        await site.start()
+        (self._host, self._port, *_) = self._runner.addresses[0]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.faults.clear()
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    @contextmanager
+    def in_thread(self) -> Generator[Self]:
+        """Serve in a thread with an event loop of its own, for code that does not use asyncio."""
+        started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+        async def serve() -> None:
+            stop = asyncio.Event()
+            try:
+                async with self:
+                    started.set_result((asyncio.get_running_loop(), stop))
+                    await stop.wait()
+            except OSError as error:
+                started.set_exception(error)
+
+        thread = threading.Thread(target=asyncio.run, args=(serve(),), name="tingting sandbox", daemon=True)
+        thread.start()
+        loop, stop = started.result()
+        try:
+            yield self
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            thread.join()
+
+
+SANDBOX = web.AppKey("sandbox", Sandbox)
+
+
+@web.middleware
+async def _serve(request: web.Request, handler: Handler) -> web.StreamResponse:
+    sandbox = request.app[SANDBOX]
+    with sandbox.serving():
+        body = await request.read()
+        received = Received(
+            request.method, request.path, request.query_string, dict(request.headers), body, sandbox.clock.now()
+        )
+        sandbox.requests.append(received)
+        settle(sandbox.world)
+        fault = sandbox.faults.strike(request)
+        serve = partial(_answer, handler=handler)
+        answer = await (serve(request) if fault is None else fault.apply(request, serve))
+        received.status = answer.status
+        return answer
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        # Django sends those who read on to the address with the slash; those who write are told that there is no such.
+        if error.status == 404 and request.method == "GET" and not request.path.endswith("/"):
+            slashed = request.rel_url.with_path(request.path + "/", keep_query=True)
+            if (await request.app.router.resolve(request.clone(rel_url=slashed))).http_exception is None:
+                return web.Response(status=301, headers={"Location": str(slashed)})
+        return web.json_response({"detail": error.reason}, status=error.status)

@@ -1,0 +1,66 @@
+"""The tokens that were given out, and whose they are."""
+
+from typing import Any, cast
+
+import attrs
+import jwt
+
+from tingting_async.sandbox.clock import Clock
+from tingting_async.sandbox.world import Account
+
+_KEY = "the sandbox keeps no secrets, but a key has a length"
+
+
+@attrs.define
+class _Issued:
+    account: Account
+    kind: str
+    expires: float
+
+
+class Tokens:
+    """Gives out JWTs, and knows them again."""
+
+    def __init__(self, clock: Clock, *, access_lifetime: float, refresh_lifetime: float, rotate_refresh: bool) -> None:
+        self._clock = clock
+        self._lifetimes = {"access": access_lifetime, "refresh": refresh_lifetime}
+        self._rotates = rotate_refresh
+        self._issued: dict[str, _Issued] = {}
+        self._serial = 0
+
+    def issue(self, account: Account, kind: str) -> str:
+        """Return a new token, `"access"` or `"refresh"`."""
+        self._serial += 1
+        now = self._clock.now()
+        expires = now + self._lifetimes[kind]
+        claims: dict[str, Any] = {
+            "token_type": kind,
+            "exp": expires,
+            "iat": now,
+            "jti": str(self._serial),
+            "user_id": account.id,
+        }
+        token: str = cast("Any", jwt).encode(claims, _KEY, algorithm="HS256")
+        self._issued[token] = _Issued(account, kind, expires)
+        return token
+
+    def account(self, token: str, kind: str) -> Account | None:
+        """Return whose token it is, if it is one, and of this kind, and still good."""
+        issued = self._issued.get(token)
+        good = issued is not None and issued.kind == kind and issued.expires > self._clock.now()
+        return issued.account if issued is not None and good else None
+
+    def renew(self, refresh: str) -> dict[str, str] | None:
+        """Return what a refresh token is worth: an access token, and perhaps its own successor."""
+        account = self.account(refresh, "refresh")
+        if account is None:
+            return None
+        answer = {"access": self.issue(account, "access")}
+        if self._rotates:
+            del self._issued[refresh]
+            answer["refresh"] = self.issue(account, "refresh")
+        return answer
+
+    def revoke(self, kind: str) -> None:
+        """End all tokens of a kind."""
+        self._issued = {token: issued for token, issued in self._issued.items() if issued.kind != kind}

@@ -1,0 +1,215 @@
+"""What there is: accounts, campaigns, contacts, lines, sent OTPs; and what happened. Tests read it as the truth."""
+
+import uuid
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import attrs
+
+from tingting_async.sandbox import names
+from tingting_async.sandbox.clock import Clock
+
+
+@attrs.define
+class Account:
+    """Someone who can sign in."""
+
+    id: int
+    email: str
+    password: str = attrs.field(repr=False)
+    api_token: str = attrs.field(repr=False)
+    first_name: str
+    last_name: str
+    username: str
+    contact_number: str
+    address: str
+    is_activated: bool = True
+    credits: int = 100_000
+    on_hold: int = 0
+
+
+@attrs.define
+class Contact:
+    """A number of a campaign, and what came of it."""
+
+    id: int
+    campaign_id: int
+    number: str
+    tags: dict[str, Any]
+    created_at: float
+    updated_at: float
+    uuid: str
+    status: str = "not started"
+    seconds: int | None = None
+    playback: int | None = None
+    credit_consumed: int = 0
+    credit_consumed_sms: int = 0
+    plan: list[tuple[float, str]] = attrs.field(factory=list[tuple[float, str]])
+    """What is still to come: when, and which status."""
+
+    @property
+    def carrier(self) -> str:
+        """Whose network it is on."""
+        return names.CARRIERS.get(self.number[:3], "other")
+
+
+@attrs.define
+class Campaign:
+    """A campaign, as both generations of the API know it."""
+
+    id: int
+    owner: int
+    name: str
+    services: str
+    description: str
+    updated_at: float
+    usable_tags: list[str] = attrs.field(factory=list[str])
+    user_phone: list[int] = attrs.field(factory=list[int])
+    status: str = "Not Started"
+    message: str = ""
+    sms_message: str = ""
+    scheduled_at: float | None = None
+    contacts: list[Contact] = attrs.field(factory=list[Contact])
+    on_hold: int = 0
+    targets: list[Contact] = attrs.field(factory=list[Contact])
+    """Whom the present run reaches."""
+
+
+@attrs.define
+class Line:
+    """A telephone number that can be bought."""
+
+    sid: str
+    phone_number: str
+    rate: float
+    owner: int | None = None
+
+
+@attrs.define
+class SentOtp:
+    """A one-time password that went out."""
+
+    id: int
+    owner: int
+    number: str
+    message: str
+    otp: str
+    options: str
+    channel: str
+    created_at: float
+
+
+@attrs.frozen
+class Effect:
+    """Something that happened in the world: a run, a call, a text message, an OTP, a purchase, and so on."""
+
+    kind: str
+    """`created`, `contact`, `run`, `call`, `sms`, `otp`, `purchase`, `release`."""
+    key: str
+    """What it happened to."""
+    at: float
+
+
+class World:
+    """The state of a sandbox."""
+
+    def __init__(self, clock: Clock, *, campaigns: int, numbers: int, seed: int) -> None:
+        self.clock = clock
+        self.random = Random(seed)
+        self.effects: list[Effect] = []
+        self.accounts: list[Account] = []
+        self.campaigns: dict[int, Campaign] = {}
+        self.contacts: dict[int, Contact] = {}
+        self.lines: dict[str, Line] = {}
+        self.otps: list[SentOtp] = []
+        self._ids = iter(range(1, 10**12))
+        self.owner = self.add_account("sita@example.com", "sandbox-password")
+        for _ in range(campaigns):
+            campaign = self.add_campaign(
+                self.owner,
+                names.occasion(self.random),
+                self.random.choice(("PHONE", "SMS")),
+                f"{names.person(self.random)}, {names.place(self.random)}",
+                tags=list(names.TAGS[: self.random.randrange(len(names.TAGS))]),
+            )
+            for _ in range(numbers):
+                self.add_contact(campaign, names.mobile(self.random), {})
+        for index in range(6):
+            sid = uuid.UUID(int=self.random.getrandbits(128)).hex
+            number = f"1597{self.random.randrange(10**4):04d}"
+            self.lines[sid] = Line(sid, number, 40.0, self.owner.id if index < 2 else None)
+        self.effects.clear()  # What was there from the start did not happen.
+
+    def id(self) -> int:
+        """Return an id that nothing else has."""
+        return next(self._ids)
+
+    def happened(self, kind: str, key: object) -> None:
+        """Note that something happened."""
+        self.effects.append(Effect(kind, str(key), self.clock.now()))
+
+    def add_account(self, email: str, password: str) -> Account:
+        """Open an account."""
+        account = Account(
+            id=self.id(),
+            email=email,
+            password=password,
+            api_token=f"{self.random.getrandbits(256):064x}",
+            first_name="Sita",
+            last_name="Example",
+            username=email.partition("@")[0],
+            contact_number=names.mobile(self.random),
+            address="Balkot",
+        )
+        self.accounts.append(account)
+        return account
+
+    def add_campaign(
+        self, owner: Account, name: str, services: str, description: str, *, tags: list[str] | None = None
+    ) -> Campaign:
+        """Create a campaign."""
+        now = self.clock.now()
+        campaign = Campaign(self.id(), owner.id, name, services, description, now, usable_tags=tags or [])
+        self.campaigns[campaign.id] = campaign
+        self.happened("created", campaign.id)
+        return campaign
+
+    def add_contact(self, campaign: Campaign, number: str, tags: dict[str, Any]) -> Contact:
+        """Add a number to a campaign."""
+        now = self.clock.now()
+        unique = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+        contact = Contact(self.id(), campaign.id, number, tags, now, now, unique)
+        campaign.contacts.append(contact)
+        self.contacts[contact.id] = contact
+        self.happened("contact", contact.id)
+        return contact
+
+    def remove_campaign(self, campaign: Campaign) -> None:
+        """Delete a campaign, with its numbers."""
+        del self.campaigns[campaign.id]
+        for contact in campaign.contacts:
+            del self.contacts[contact.id]
+
+    def remove_contact(self, contact: Contact) -> None:
+        """Take a number out of its campaign."""
+        del self.contacts[contact.id]
+        self.campaigns[contact.campaign_id].contacts.remove(contact)
+
+    def campaigns_of(self, account: Account) -> list[Campaign]:
+        """Return an account's campaigns, the newest first."""
+        return [campaign for campaign in reversed(self.campaigns.values()) if campaign.owner == account.id]
+
+    def campaign(self, account: Account, id: int) -> Campaign | None:
+        """Return one of an account's campaigns."""
+        campaign = self.campaigns.get(id)
+        return campaign if campaign is not None and campaign.owner == account.id else None
+
+    def contact(self, account: Account, id: int) -> Contact | None:
+        """Return one of an account's contacts."""
+        contact = self.contacts.get(id)
+        return contact if contact is not None and self.campaign(account, contact.campaign_id) else None
+
+    def running(self) -> Iterator[Campaign]:
+        """Yield the campaigns that are not at rest."""
+        return (each for each in self.campaigns.values() if each.status in ("Scheduled", "Running"))
