@@ -51,3 +51,13 @@ def message(random: Random) -> str:
 def mobile(random: Random) -> str:
     """Return a mobile number."""
     return random.choice(tuple(CARRIERS)) + f"{random.randrange(10**7):07d}"
+
+
+VOICES = (
+    {"id": 1, "voice_display_name": "Rija", "voice_internal_name": "np_rija", "is_premium": False},
+    {"id": 2, "voice_display_name": "Rija premium", "voice_internal_name": "np_rija", "is_premium": True},
+    {"id": 3, "voice_display_name": "Prashanna", "voice_internal_name": "np_prashanna", "is_premium": False},
+    {"id": 4, "voice_display_name": "Binod", "voice_internal_name": "np_binod", "is_premium": False},
+    {"id": 5, "voice_display_name": "Shreegya", "voice_internal_name": "np_shreegya", "is_premium": False},
+)
+"""As sample v1_voice_models.json has them: two share an internal name."""

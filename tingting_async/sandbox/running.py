@@ -88,11 +88,18 @@ def _end(world: World, campaign: Campaign, status: str) -> None:
 def _move(world: World, campaign: Campaign, contact: Contact, at: float, status: str) -> None:
     previous, contact.status, contact.updated_at = contact.status, status, at
     if campaign.services == "SMS":
-        contact.credit_consumed_sms = 1
-        world.happened("sms", contact.id)
+        _text(world, contact)
     elif status == "dialing":
         contact.credit_consumed = 1
         world.happened("call", contact.id)
     elif previous == "answered":
         contact.playback = 100 if status == "completed" else Random(contact.id).randint(5, 90)
         contact.seconds = max(1, contact.playback * 30 // 100)
+    if campaign.services == "SMS & PHONE" and status in campaign.failover_target and not contact.plan:
+        contact.failover_sms_sent = True
+        _text(world, contact)
+
+
+def _text(world: World, contact: Contact) -> None:
+    contact.credit_consumed_sms = 1
+    world.happened("sms", contact.id)

@@ -133,11 +133,11 @@ class Sandbox:
             await self._idle.wait()
 
     async def __aenter__(self) -> Self:
-        from tingting_async.sandbox import classic  # noqa: PLC0415 - the routes know the sandbox
+        from tingting_async.sandbox import classic, media, v1  # noqa: PLC0415 - the routes know the sandbox
 
         app = web.Application(middlewares=[_serve], client_max_size=2**26)
         app[SANDBOX] = cast("Sandbox", self)
-        app.add_routes(classic.routes)
+        app.add_routes([*classic.routes, *v1.routes, *media.routes])
         # A client that goes away ends the work on its request, as in front of the real service a proxy does.
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()

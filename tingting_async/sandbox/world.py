@@ -25,6 +25,8 @@ class Account:
     contact_number: str
     address: str
     is_activated: bool = True
+    token_created_at: float = 0.0
+    token_used_at: float | None = None
     credits: int = 100_000
     on_hold: int = 0
 
@@ -45,6 +47,7 @@ class Contact:
     playback: int | None = None
     credit_consumed: int = 0
     credit_consumed_sms: int = 0
+    failover_sms_sent: bool = False
     plan: list[tuple[float, str]] = attrs.field(factory=list[tuple[float, str]])
     """What is still to come: when, and which status."""
 
@@ -70,6 +73,16 @@ class Campaign:
     message: str = ""
     sms_message: str = ""
     scheduled_at: float | None = None
+    voice: int | None = None
+    category: str = ""
+    draft: bool = False
+    failover_target: list[str] = attrs.field(factory=list[str])
+    length_factor: str = "1.00"
+    credit_limit: int | None = None
+    bulk_file: str | None = None
+    audio_file: str | None = None
+    steps: list[dict[str, Any]] = attrs.field(factory=list[dict[str, Any]])
+    """Of a survey, in their order."""
     contacts: list[Contact] = attrs.field(factory=list[Contact])
     on_hold: int = 0
     targets: list[Contact] = attrs.field(factory=list[Contact])
@@ -98,6 +111,7 @@ class SentOtp:
     options: str
     channel: str
     created_at: float
+    company_name: str = ""
 
 
 @attrs.frozen
@@ -123,6 +137,9 @@ class World:
         self.contacts: dict[int, Contact] = {}
         self.lines: dict[str, Line] = {}
         self.otps: list[SentOtp] = []
+        self.templates: dict[int, dict[str, Any]] = {}
+        self.voices = list(names.VOICES)
+        self.brokers = [{"id": 1, "phone_number": "+97715970425"}, {"id": 2, "phone_number": "+97715970426"}]
         self._ids = iter(range(1, 10**12))
         self.owner = self.add_account("sita@example.com", "sandbox-password")
         for _ in range(campaigns):

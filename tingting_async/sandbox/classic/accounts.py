@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from tingting_async.sandbox.classic.envelopes import RefusedError, answer, envelope, read_body, refusal, signed_in
+from tingting_async.sandbox.classic.envelopes import envelope, refusal, signed_in
+from tingting_async.sandbox.http import RefusedError, answer, read_body
 from tingting_async.sandbox.server import SANDBOX, Sandbox
 from tingting_async.sandbox.world import Account
 

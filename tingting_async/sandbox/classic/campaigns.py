@@ -1,26 +1,18 @@
 """Campaigns: list, create, update, delete, details, begin, test voice."""
 
-import io
 import re
 from datetime import datetime
 from typing import Any, cast
 
 from aiohttp import web
 
-from tingting_async.sandbox.classic.envelopes import (
-    RefusedError,
-    answer,
-    campaign_body,
-    envelope,
-    not_found,
-    page,
-    path_id,
-    read_body,
-    signed_in,
-)
+from tingting_async.sandbox.classic.envelopes import campaign_body, envelope, not_found, page, signed_in
 from tingting_async.sandbox.clock import KATHMANDU
+from tingting_async.sandbox.http import RefusedError, mobile, path_id, read_body
+from tingting_async.sandbox.media import speak
 from tingting_async.sandbox.running import begin as begin_campaign
 from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.sheets import read_sheet
 from tingting_async.sandbox.world import Account, Campaign, Contact
 
 routes = web.RouteTableDef()
@@ -28,7 +20,6 @@ routes = web.RouteTableDef()
 _SERVICES = ("PHONE", "SMS", "SMS & PHONE")
 _VOICES = ("np_rija", "np_prasanna", "np_binod")
 _OUTCOMES = ("hungup", "unanswered", "failed", "terminated", "completed")
-_AUDIO = b"ID3\x04\x00\x00\x00\x00\x00\x00 a sandbox has no voice"
 
 
 @routes.get("/api/system/campaigns")
@@ -50,7 +41,8 @@ async def create(request: web.Request, sandbox: Sandbox, account: Account) -> we
     if body["services"] not in _SERVICES:
         raise RefusedError(services=f'"{body["services"]}" is not a valid choice.')
     if "send_to_number_file" in body:
-        numbers = _sheet(body["send_to_number_file"])
+        rows = read_sheet(body["send_to_number_file"], "send_to_number_file", allow_csv=False)
+        numbers = [mobile(next(iter(row.values())), "send_to_number_file") for row in rows]
     else:
         numbers = [mobile(number, "individual_number") for number in _as_list(body.get("individual_number"))]
     if not numbers:
@@ -138,46 +130,11 @@ async def say(request: web.Request, sandbox: Sandbox, _: Account) -> web.StreamR
         raise RefusedError(message="This field is required.")
     if body.get("voice_input", "np_rija") not in _VOICES:
         raise RefusedError(voice_input=f'"{body["voice_input"]}" is not a valid choice.')
-    url = f"{request.scheme}://{request.host}/media/output/{abs(hash(body['message'])):032x}.mp3"
-    match sandbox.options.test_voice:
-        case "audio":
-            return web.Response(body=_AUDIO, content_type="audio/mpeg")
-        case "text":
-            return web.Response(text=url)
-        case "object":
-            return envelope({"audio_url": url})
-        case _:
-            return answer(url)
-
-
-@routes.get("/media/output/{name}")
-async def media(_: web.Request) -> web.StreamResponse:
-    """Serve the audio, to anyone."""
-    return web.Response(body=_AUDIO, content_type="audio/mpeg")
-
-
-def mobile(value: Any, field: str) -> str:
-    """Return a number as it is kept: digits."""
-    if isinstance(value, bool) or not re.fullmatch(r"\d{7,10}", str(value)):
-        raise RefusedError(**{field: "Enter a valid phone number."})
-    return str(value)
+    return speak(request, sandbox.options.test_voice, body["message"])
 
 
 def _as_list(value: Any) -> list[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else [] if value is None else [value]
-
-
-def _sheet(content: Any) -> list[str]:
-    try:
-        import openpyxl  # noqa: PLC0415 - an extra, needed by this alone
-    except ModuleNotFoundError:
-        raise RefusedError(send_to_number_file="The sandbox reads sheets with openpyxl: install it.") from None
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is no sheet
-        raise RefusedError(send_to_number_file="Upload a valid .xlsx file.") from None
-    rows = list(book.worksheets[0].iter_rows(values_only=True))
-    return [mobile(row[0], "send_to_number_file") for row in rows[1:] if row and row[0] is not None]
 
 
 def _targets(campaign: Campaign, body: dict[str, Any]) -> list[Contact]:

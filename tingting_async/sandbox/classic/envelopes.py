@@ -1,34 +1,14 @@
 """The classic API's answers: its envelope, its refusals, its pages."""
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
-import aiohttp
-import orjson
 from aiohttp import web
 
-from tingting_async.sandbox.faults import EXPIRED
+from tingting_async.sandbox import http
+from tingting_async.sandbox.http import AccountHandler, Handler, answer
 from tingting_async.sandbox.options import Options
-from tingting_async.sandbox.server import SANDBOX, Sandbox
-from tingting_async.sandbox.world import Account, Campaign, Contact
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-AccountHandler = Callable[[web.Request, Sandbox, Account], Awaitable[web.StreamResponse]]
-
-
-class RefusedError(Exception):
-    """Input that the service does not take, by field."""
-
-    def __init__(self, **fields: str) -> None:
-        super().__init__(fields)
-        self.fields = fields
-
-
-def answer(value: Any, status: int = 200) -> web.Response:
-    """Return JSON."""
-    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+from tingting_async.sandbox.world import Campaign, Contact
 
 
 def envelope(data: Any, message: str | None = None, status: int = 200) -> web.Response:
@@ -59,69 +39,14 @@ def refusal(options: Options, fields: Mapping[str, str], status: int = 400) -> w
     return answer(failed, 200 if options.errors_under_200 else status)
 
 
+def signed_in(handler: AccountHandler) -> Handler:
+    """Let only those in who say who they are."""
+    return http.signed_in(handler, refusal)
+
+
 def not_found() -> web.Response:
     """Return what there is for what there is not."""
     return answer({"status": 404, "success": False, "message": "Not found.", "errors": [], "data": {}}, 404)
-
-
-def signed_in(handler: AccountHandler) -> Handler:
-    """Let only those in who say who they are, by JWT or by API token; turn refused input into its answer."""
-
-    async def serve(request: web.Request) -> web.StreamResponse:
-        sandbox = request.app[SANDBOX]
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if not token:
-            return answer({"detail": "Authentication credentials were not provided."}, 401)
-        account = sandbox.tokens.account(token, "access")
-        account = account or next((each for each in sandbox.world.accounts if each.api_token == token), None)
-        if scheme != "Bearer" or account is None:
-            return answer(EXPIRED, 401)
-        if not account.is_activated:
-            return answer({"detail": "Account is not activated."}, 401)
-        try:
-            return await handler(request, sandbox, account)
-        except RefusedError as refused:
-            return refusal(sandbox.options, refused.fields)
-
-    return serve
-
-
-async def read_body(request: web.Request) -> dict[str, Any]:
-    """Return the fields of a JSON or multipart body; a file is its bytes, a repeated name a list."""
-    raw = await request.read()
-    if request.content_type == "multipart/form-data":
-        return await _read_multipart(request, raw)
-    try:
-        body = orjson.loads(raw or b"{}")
-    except json.JSONDecodeError as error:
-        raise RefusedError(detail=f"JSON parse error - {error}") from None
-    if not isinstance(body, dict):
-        raise RefusedError(non_field_errors="Invalid data. Expected a dictionary.")
-    return cast("dict[str, Any]", body)
-
-
-async def _read_multipart(request: web.Request, raw: bytes) -> dict[str, Any]:
-    # The bytes were read already, for the sandbox's records; so they are fed to the parser again.
-    stream = aiohttp.StreamReader(request.protocol, 2**20, loop=asyncio.get_running_loop())
-    stream.feed_data(raw)
-    stream.feed_eof()
-    fields: dict[str, Any] = {}
-    reader = aiohttp.MultipartReader(request.headers, stream)
-    while isinstance(part := await reader.next(), aiohttp.BodyPartReader):
-        content: Any = bytes(await part.read())
-        name = part.name or ""
-        if part.filename is None:
-            content = content.decode()
-            if name in fields:
-                before = fields[name]
-                content = [*(cast("list[Any]", before) if isinstance(before, list) else [before]), content]
-        fields[name] = content
-    return fields
-
-
-def path_id(request: web.Request) -> int:
-    """Return the id in the path."""
-    return int(request.match_info["id"])
 
 
 def page(request: web.Request, options: Options, items: list[Any], name: str, message: str) -> web.Response:

@@ -4,17 +4,8 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from tingting_async.sandbox.classic.campaigns import mobile
-from tingting_async.sandbox.classic.envelopes import (
-    RefusedError,
-    envelope,
-    not_found,
-    number_body,
-    page,
-    path_id,
-    read_body,
-    signed_in,
-)
+from tingting_async.sandbox.classic.envelopes import envelope, not_found, number_body, page, signed_in
+from tingting_async.sandbox.http import RefusedError, mobile, path_id, read_body
 from tingting_async.sandbox.server import Sandbox
 from tingting_async.sandbox.world import Account, Campaign
 

@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from tingting_async.sandbox.classic.campaigns import mobile
-from tingting_async.sandbox.classic.envelopes import RefusedError, envelope, read_body, signed_in
+from tingting_async.sandbox.classic.envelopes import envelope, signed_in
+from tingting_async.sandbox.http import RefusedError, mobile, read_body
 from tingting_async.sandbox.server import Sandbox
 from tingting_async.sandbox.world import Account, SentOtp
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
-from tingting_async.sandbox.classic.envelopes import RefusedError, envelope, not_found, read_body, signed_in
+from tingting_async.sandbox.classic.envelopes import envelope, not_found, signed_in
+from tingting_async.sandbox.http import RefusedError, read_body
 from tingting_async.sandbox.server import Sandbox
 from tingting_async.sandbox.world import Account, Line
 

@@ -1,0 +1,278 @@
+"""Campaigns: list, create, read, change, delete, run, stop, test voice, demo call, report."""
+
+import csv
+import io
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import nepali_datetime
+from aiohttp import web
+
+from tingting_async.sandbox.clock import KATHMANDU
+from tingting_async.sandbox.http import RefusedError, answer, path_id, read_body
+from tingting_async.sandbox.media import speak
+from tingting_async.sandbox.running import begin, stop
+from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.v1.common import not_found, page, signed_in, voice
+from tingting_async.sandbox.world import Account, Campaign
+
+routes = web.RouteTableDef()
+
+_SERVICES = ("PHONE", "SMS", "SMS & PHONE", "SURVEY")
+_STATUSES = ("hungup", "unanswered", "failed", "not started", "completed")
+
+
+@routes.get("/api/v1/campaign/")
+@signed_in
+async def list_campaigns(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """List the account's campaigns by its filters (sample v1_campaigns.json)."""
+    asked = request.query
+    found = [
+        campaign
+        for campaign in sandbox.world.campaigns_of(account)
+        if asked.get("status", campaign.status) == campaign.status
+        and asked.get("search", "").lower() in campaign.name.lower()
+        and (asked.get("draft", "").lower() != "true" or campaign.draft)
+        and _in_range(campaign, asked.get("from_date"), asked.get("to_date"))
+    ]
+    found.sort(key=lambda campaign: campaign.updated_at, reverse=asked.get("sort_by") != "asc")
+    return page(request, sandbox.options, [listed(sandbox, campaign) for campaign in found])
+
+
+def _in_range(campaign: Campaign, start: str | None, end: str | None) -> bool:
+    """Tell whether a campaign changed in a range of Unix seconds; its end takes in the whole day."""
+    try:
+        after = start is None or campaign.updated_at >= float(start)
+        last = None if end is None else datetime.fromtimestamp(float(end), KATHMANDU).date()
+    except ValueError:
+        raise RefusedError(detail="Invalid date.") from None
+    return after and (last is None or datetime.fromtimestamp(campaign.updated_at, KATHMANDU).date() <= last)
+
+
+@routes.post("/api/v1/campaign/create/")
+@signed_in
+async def create(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Create a campaign (sample v1_campaign_create.json)."""
+    body = await read_body(request)
+    required = {name: "This field is required." for name in ("name", "services") if not body.get(name)}
+    if required:
+        raise RefusedError(**required)
+    _check(sandbox, body)
+    campaign = sandbox.world.add_campaign(account, body["name"], body["services"], body.get("description") or "")
+    _apply(sandbox, campaign, body)
+    return answer({**shown(sandbox, campaign), "main_audit": str(campaign.id + 4000)}, 201)
+
+
+@routes.get("/api/v1/campaign/{id:\\d+}/")
+@signed_in
+async def details(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Show a campaign (sample v1_campaign_details.json)."""
+    campaign = sandbox.world.campaign(account, path_id(request))
+    if campaign is None:
+        return not_found()
+    return answer({**shown(sandbox, campaign), "campaign_action_count": len(campaign.contacts)})
+
+
+@signed_in
+async def update(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Change a campaign, or its voice and text (samples v1_campaign_details.json and v1_campaign_message.json)."""
+    if request.method not in sandbox.options.update_methods:
+        return answer({"detail": f'Method "{request.method}" not allowed.'}, 405)
+    body = await read_body(request)
+    campaign = sandbox.world.campaign(account, path_id(request))
+    if campaign is None:
+        return not_found()
+    _check(sandbox, body)
+    _apply(sandbox, campaign, body)
+    everything = shown(sandbox, campaign)
+    if request.path.endswith("/message/"):
+        wanted = ("voice", "sms_message", "message", "category", "draft", "length_factor")
+        return answer({name: everything[name] for name in wanted})
+    return answer({**everything, "campaign_action_count": len(campaign.contacts)})
+
+
+for _path in ("/api/v1/campaign/{id:\\d+}/", "/api/v1/campaign/create/{id:\\d+}/message/"):
+    for _method in ("PATCH", "PUT", "POST"):
+        routes.route(_method, _path)(update)
+
+
+@routes.delete("/api/v1/campaign/{id:\\d+}/")
+@signed_in
+async def delete(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Delete a campaign; the documents do not print the answer."""
+    campaign = sandbox.world.campaign(account, path_id(request))
+    if campaign is None:
+        return not_found()
+    sandbox.world.remove_campaign(campaign)
+    if sandbox.options.delete_answer == "empty":
+        return web.Response(status=204)
+    return answer({"message": "Successfully Deleted."})
+
+
+@routes.post("/api/v1/run-campaign/{id:\\d+}/")
+@routes.post("/api/v1/run-survey/{id:\\d+}/")
+@signed_in
+async def run(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Run a campaign (samples v1_run_campaign.json and v1_run_campaign_scheduled.json)."""
+    campaign = sandbox.world.campaign(account, path_id(request))
+    if campaign is None:
+        return not_found()
+    if campaign.status in ("Running", "Scheduled"):
+        raise RefusedError(message="Campaign is already running.")
+    if campaign.draft:
+        raise RefusedError(message="Campaign is a draft.")
+    targets = [contact for contact in campaign.contacts if contact.status == "not started"]
+    if not targets:
+        raise RefusedError(message="Campaign has no contacts.")
+    if campaign.services != "SMS" and not campaign.user_phone:
+        raise RefusedError(message="Campaign has no phone number to call from.")
+    if account.credits - account.on_hold < len(targets):
+        raise RefusedError(message="You do not have enough credits.")
+    at = campaign.scheduled_at
+    if at is not None and at <= sandbox.clock.now():
+        at = None
+    begin(sandbox.world, account, campaign, targets, at)
+    if at is None:
+        return answer({"message": "Campaign Began Successfully!!"})
+    when = datetime.fromtimestamp(at, KATHMANDU)
+    day: Any = cast("Any", nepali_datetime).date.from_datetime_date(when.date())
+    return answer({"message": f"Campaign Scheduled successfully for {day} at {when:%H:%M:%S}"})
+
+
+@routes.post("/api/v1/campaign/emergency-stop/{id:\\d+}/")
+@signed_in
+async def emergency_stop(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Stop a campaign; the documents do not print the answer."""
+    campaign = sandbox.world.campaign(account, path_id(request))
+    if campaign is None:
+        return not_found()
+    if campaign.status not in ("Running", "Scheduled"):
+        raise RefusedError(message="Campaign is not running.")
+    stop(sandbox.world, campaign)
+    return answer({"message": "Campaign Terminated Successfully"})
+
+
+@routes.post("/api/v1/test-speak/riri/{id:\\d+}/")
+@signed_in
+async def test_speak(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Say where a message can be heard (sample v1_test_voice.json)."""
+    body = await read_body(request)
+    if sandbox.world.campaign(account, path_id(request)) is None:
+        return not_found()
+    if not body.get("message"):
+        raise RefusedError(message="This field is required.")
+    if voice(sandbox.world, body.get("voice_input")) is None:
+        raise RefusedError(voice_input="This field is required.")
+    return speak(request, sandbox.options.test_voice, body["message"])
+
+
+@routes.post("/api/v1/demo-call/{id:\\d+}/")
+@routes.post("/api/v1/test-survey/{id:\\d+}/")
+@signed_in
+async def demo_call(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Call one contact; the documents do not print the answer."""
+    contact = sandbox.world.contact(account, path_id(request))
+    if contact is None:
+        return not_found()
+    account.credits -= 1
+    sandbox.world.happened("demo", contact.id)
+    return answer({"message": "Demo Call Placed Successfully"})
+
+
+@routes.get("/api/v1/download/report/{id:\\d+}/")
+@signed_in
+async def report(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Give out what came of a campaign, as CSV."""
+    campaign = sandbox.world.campaign(account, path_id(request))
+    if campaign is None:
+        return not_found()
+    text = io.StringIO()
+    sheet = csv.writer(text)
+    sheet.writerow(["Number", "Status", "Duration", "Playback", "Credit Consumed", "Carrier", "Updated At"])
+    for contact in campaign.contacts:
+        lasted, heard = f"{contact.seconds or 0}s", contact.playback or ""
+        spent, at = contact.credit_consumed + contact.credit_consumed_sms, sandbox.clock.iso(contact.updated_at)
+        sheet.writerow([contact.number, contact.status, lasted, heard, spent, contact.carrier, at])
+    return web.Response(
+        text=text.getvalue(),
+        content_type="text/csv",
+        headers={"Content-Disposition": f'attachment; filename="report-{campaign.id}.csv"'},
+    )
+
+
+def shown(sandbox: Sandbox, campaign: Campaign) -> dict[str, Any]:
+    """Return a campaign, its voice as an id."""
+    over = sum(not contact.plan and contact.status != "not started" for contact in campaign.contacts)
+    at = campaign.scheduled_at
+    return {
+        "id": campaign.id,
+        "name": campaign.name,
+        "services": campaign.services,
+        "status": campaign.status,
+        "sms_message": campaign.sms_message,
+        "message": campaign.message,
+        "description": campaign.description,
+        "schedule": None if at is None else sandbox.clock.iso(at),
+        "audio_file": campaign.audio_file,
+        "bulk_file": campaign.bulk_file,
+        "category": campaign.category,
+        "user_phone": campaign.user_phone,
+        "progress_percent": 100 * over // len(campaign.contacts) if campaign.contacts else 0,
+        "updated_at": sandbox.clock.iso(campaign.updated_at),
+        "credit_limit": campaign.credit_limit,
+        "voice": campaign.voice,
+        "draft": campaign.draft,
+        "failover_target": campaign.failover_target,
+        "length_factor": campaign.length_factor,
+    }
+
+
+def listed(sandbox: Sandbox, campaign: Campaign) -> dict[str, Any]:
+    """Return a campaign as the list shows it, its voice as an object."""
+    count = {"campaign_action_count": len(campaign.contacts)}
+    return {**shown(sandbox, campaign), **count, "voice": voice(sandbox.world, campaign.voice)}
+
+
+def _check(sandbox: Sandbox, body: dict[str, Any]) -> None:
+    if body.get("services", "PHONE") not in _SERVICES:
+        raise RefusedError(services=f'"{body["services"]}" is not a valid choice.')
+    voice(sandbox.world, body.get("voice"))
+    if body.get("category") not in (None, "", "Text", "Audio"):
+        raise RefusedError(category=f'"{body["category"]}" is not a valid choice.')
+    lines = cast("list[Any]", body.get("user_phone") or [])
+    if not {str(line) for line in lines} <= {str(each["id"]) for each in sandbox.world.brokers}:
+        raise RefusedError(user_phone="Invalid pk - object does not exist.")
+    if not set(cast("list[str]", body.get("failover_target") or [])) <= set(_STATUSES):
+        raise RefusedError(failover_target="Not a valid choice.")
+    _instant(body.get("schedule"))
+
+
+def _apply(sandbox: Sandbox, campaign: Campaign, body: dict[str, Any]) -> None:
+    for name in ("name", "services", "description", "message", "sms_message", "category", "draft", "credit_limit"):
+        if body.get(name) is not None:
+            setattr(campaign, name, body[name])
+    if "failover_target" in body:
+        campaign.failover_target = list(body["failover_target"] or [])
+    if "user_phone" in body:
+        campaign.user_phone = [int(line) for line in cast("list[Any]", body["user_phone"] or [])]
+    if "length_factor" in body and body["length_factor"] is not None:
+        campaign.length_factor = f"{float(body['length_factor']):.2f}"
+    if "voice" in body:
+        found = voice(sandbox.world, body["voice"])
+        campaign.voice = None if found is None else int(found["id"])
+    if "schedule" in body:
+        campaign.scheduled_at = _instant(body["schedule"])
+    if isinstance(body.get("steps"), list):
+        campaign.steps = [{**step, "id": sandbox.world.id(), "survey": campaign.id} for step in body["steps"]]
+    campaign.updated_at = sandbox.clock.now()
+
+
+def _instant(value: Any) -> float | None:
+    """Return Unix seconds of a date or datetime; one without an offset is the service's local time."""
+    if not value:
+        return None
+    try:
+        when = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise RefusedError(schedule="Datetime has wrong format.") from None
+    return (when if when.tzinfo else when.replace(tzinfo=KATHMANDU)).astimezone(UTC).timestamp()

@@ -1,0 +1,124 @@
+"""The v1 API's answers: bare bodies, DRF's refusals, limit and offset."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from tingting_async.sandbox import http
+from tingting_async.sandbox.clock import KATHMANDU
+from tingting_async.sandbox.http import AccountHandler, Handler, RefusedError, answer
+from tingting_async.sandbox.options import Options
+from tingting_async.sandbox.world import Contact, World
+
+_MOST_ROWS = 10  # Whatever `limit` asks for: what the public clients found.
+
+
+def refusal(_: Options, fields: Mapping[str, str]) -> web.Response:
+    """Return a refusal, by field; a `detail` is bare."""
+    return answer({name: text if name in ("detail", "message") else [text] for name, text in fields.items()}, 400)
+
+
+def signed_in(handler: AccountHandler) -> Handler:
+    """Let only those in who say who they are."""
+    return http.signed_in(handler, refusal)
+
+
+def not_found() -> web.Response:
+    """Return what there is for what there is not."""
+    return answer({"detail": "Not found."}, 404)
+
+
+def page(
+    request: web.Request, options: Options, items: list[Any], *, enveloped: bool = False, **beside: Any
+) -> web.Response:
+    """Return some rows of a list, by `limit` and `offset` or by `page`, with whatever its envelope holds beside."""
+    limit = min(_integer(request, "limit", _MOST_ROWS), _MOST_ROWS) or _MOST_ROWS
+    offset = _integer(request, "offset", 0)
+    by_page = "page" in request.query
+    if by_page:
+        offset = (max(1, _integer(request, "page", 1)) - 1) * limit
+    base = f"{options.link_base or f'{request.scheme}://{request.host}'}{request.path}"
+
+    def link(start: int) -> str | None:
+        if not 0 <= start < max(1, len(items)) or start == offset:
+            return None
+        place = {"page": start // limit + 1} if by_page else {"limit": limit, "offset": start}
+        kept = {key: value for key, value in request.query.items() if key not in ("limit", "offset", "page")}
+        return str(http.with_query(base, {**kept, **place}))
+
+    rows: Any = items[offset : offset + limit]
+    if enveloped:
+        rows = {"status": 200, "success": True, "errors": [], "data": rows}
+    return answer(
+        {
+            "count": len(items),
+            "total_pages": max(1, -(-len(items) // limit)),
+            "next": link(offset + limit),
+            "previous": link(max(0, offset - limit)) if offset else None,
+            "results": rows,
+            **beside,
+        }
+    )
+
+
+def _integer(request: web.Request, name: str, default: int) -> int:
+    try:
+        return max(0, int(request.query.get(name, default)))
+    except ValueError:
+        return default
+
+
+def display_date(at: float) -> str:
+    """Return a time as rows that were just added show it: "Jan. 27, 2026, 05:19 PM" (sample v1_add_contacts.json)."""
+    when = datetime.fromtimestamp(at, KATHMANDU)
+    month = when.strftime("%b") + ("" if when.month == 5 else ".")
+    return f"{month} {when.day}, {when.year}, {when:%I:%M %p}"
+
+
+def contact_row(world: World, contact: Contact) -> dict[str, Any]:
+    """Return a contact as the list shows it (sample v1_contacts.json)."""
+    return {
+        "id": contact.id,
+        "number": contact.number,
+        "status": contact.status,
+        "updated_at": world.clock.iso(contact.updated_at),
+        "call_duration": f"{contact.seconds or 0}s",
+        "playback": "" if contact.playback is None else str(contact.playback),
+        "credit_consumed": contact.credit_consumed,
+        "credit_consumed_SMS": contact.credit_consumed_sms,
+        "carrier": contact.carrier,
+    }
+
+
+def added_row(world: World, contact: Contact) -> dict[str, Any]:
+    """Return a contact as adding many shows it (sample v1_add_contacts.json)."""
+    return {
+        "id": contact.id,
+        "updated_at": display_date(contact.updated_at),
+        "created_at": world.clock.iso(contact.created_at),
+        "deleted_at": None,
+        "number": contact.number,
+        "status": contact.status,
+        "other_variables": contact.tags,
+        "credit_consumed": contact.credit_consumed,
+        "credit_consumed_SMS": contact.credit_consumed_sms,
+        "duration": "" if contact.seconds is None else f"{contact.seconds}s",
+        "playback": "" if contact.playback is None else str(contact.playback),
+        "uuid": contact.uuid,
+        "failover_sms_sent": contact.failover_sms_sent,
+        "campaing": contact.campaign_id,
+    }
+
+
+def voice(world: World, value: Any) -> dict[str, Any] | None:
+    """Return the voice that is meant by an id, or, as the vendor's own client sends it, by the whole object."""
+    if isinstance(value, dict):
+        value = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if value in (None, ""):
+        return None
+    found = next((each for each in world.voices if str(each["id"]) == str(value)), None)  # pyright: ignore[reportUnknownArgumentType]
+    if found is None:
+        raise RefusedError(voice=f'Invalid pk "{value}" - object does not exist.')
+    return found

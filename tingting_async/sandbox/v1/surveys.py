@@ -1,0 +1,228 @@
+"""Surveys: their steps, their templates, their report."""
+
+import ast
+import csv
+import io
+import json
+from random import Random
+from typing import Any, cast
+
+from aiohttp import web
+
+from tingting_async.sandbox.http import RefusedError, answer, path_id, read_body
+from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.v1.common import not_found, signed_in, voice
+from tingting_async.sandbox.world import Account, Campaign
+
+routes = web.RouteTableDef()
+
+_FIELDS = ("id", "survey", "order", "content_type", "text_or_url", "response_type", "input_name", "audio_file")
+_CONTENT = ("say", "play", "info")
+_RESPONSES = ("dtmf", "raw_record", "none")
+_STEPS = "/api/v1/campaign/create/{id:\\d+}/survey/"
+
+
+def _survey(request: web.Request, sandbox: Sandbox, account: Account) -> Campaign | None:
+    campaign = sandbox.world.campaign(account, path_id(request))
+    return campaign if campaign is not None and campaign.services == "SURVEY" else None
+
+
+@routes.get(_STEPS)
+@signed_in
+async def steps(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """List a survey's steps."""
+    campaign = _survey(request, sandbox, account)
+    return not_found() if campaign is None else answer({"results": [_shown(step) for step in campaign.steps]})
+
+
+@routes.post(_STEPS)
+@routes.patch(_STEPS)
+@signed_in
+async def set_steps(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Set a survey's steps, with the audio files by the index of their step."""
+    body = await read_body(request)
+    campaign = _survey(request, sandbox, account)
+    if campaign is None:
+        return not_found()
+    given = _read_steps(body.get("steps"))
+    rows = campaign.steps if given is None else [_step(sandbox, campaign, step) for step in given]
+    for index, step in enumerate(rows):
+        if isinstance(body.get(str(index)), bytes):
+            step["audio_file"] = f"{request.scheme}://{request.host}/media/output/{step['id']}.mp3"
+    campaign.steps = sorted(rows, key=lambda step: step["order"])
+    return answer({"results": [_shown(step) for step in campaign.steps]}, 201 if request.method == "POST" else 200)
+
+
+@routes.delete(_STEPS)
+@signed_in
+async def delete_steps(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Delete a survey's steps."""
+    campaign = _survey(request, sandbox, account)
+    if campaign is None:
+        return not_found()
+    campaign.steps = []
+    return web.Response(status=204)
+
+
+def _read_steps(value: Any) -> list[dict[str, Any]] | None:
+    """Return the steps in a body: JSON, or what the vendor's own client makes of them.
+
+    It posts a list of dictionaries as a form. Among files each comes out as Python spells it; without files only their
+    keys do, and then the steps that came with the campaign itself stand.
+    """
+    parts = cast("list[Any]", value if isinstance(value, list) else [] if value is None else [value])
+    found: list[dict[str, Any]] = []
+    for part in parts:
+        step = part
+        if isinstance(step, str):
+            try:
+                step = json.loads(step)
+            except ValueError:
+                try:
+                    step = ast.literal_eval(step)
+                except (SyntaxError, ValueError):
+                    return None
+        found += cast("list[dict[str, Any]]", step if isinstance(step, list) else [step])
+    return found if value is not None else None
+
+
+def _step(sandbox: Sandbox, campaign: Campaign, step: dict[str, Any]) -> dict[str, Any]:
+    if problem := _problem(step):
+        raise RefusedError(**problem)
+    return {**step, "id": sandbox.world.id(), "survey": campaign.id}
+
+
+def _problem(step: dict[str, Any]) -> dict[str, str]:
+    if step.get("content_type") not in _CONTENT:
+        return {"content_type": "This field is required." if not step.get("content_type") else "Not a valid choice."}
+    if step.get("response_type", "none") not in _RESPONSES:
+        return {"response_type": "Not a valid choice."}
+    if len(step.get("input_name") or "") > 128:
+        return {"input_name": "Ensure this field has no more than 128 characters."}
+    return {}
+
+
+def _shown(step: dict[str, Any]) -> dict[str, Any]:
+    return {name: step.get(name) for name in _FIELDS}
+
+
+@routes.get("/api/v1/download/survey/{id:\\d+}/report/")
+@signed_in
+async def report(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Give out what people answered, as CSV or as JSON."""
+    campaign = _survey(request, sandbox, account)
+    if campaign is None:
+        return not_found()
+    asked = [step for step in campaign.steps if step.get("response_type") not in (None, "none")]
+    names = [str(step.get("input_name")) for step in asked]
+    rows = [
+        {"number": contact.number, "status": contact.status, **{name: _answer(contact.id, name) for name in names}}
+        for contact in campaign.contacts
+        if contact.status in ("completed", "hungup")
+    ]
+    if request.query.get("format") == "json":
+        return answer(rows)
+    text = io.StringIO()
+    sheet = csv.DictWriter(text, ["number", "status", *names])
+    sheet.writeheader()
+    sheet.writerows(rows)
+    return web.Response(text=text.getvalue(), content_type="text/csv")
+
+
+def _answer(contact: int, name: str) -> str:
+    return str(Random(f"{contact} {name}").randint(1, 5))
+
+
+@routes.get("/api/v1/survey-templates/")
+@signed_in
+async def list_templates(request: web.Request, sandbox: Sandbox, _: Account) -> web.StreamResponse:
+    """List the templates, by `page` and `page_size`, without `total_pages` (sample v1_survey_templates.json)."""
+    search = request.query.get("search", "").lower()
+    rows = [each for each in reversed(sandbox.world.templates.values()) if search in each["name"].lower()]
+    number, size = (max(1, int(request.query.get(name, default))) for name, default in (("page", 1), ("page_size", 10)))
+    if (number - 1) * size >= max(1, len(rows)):
+        return answer({"detail": "Invalid page."}, 404)
+    base = f"{sandbox.options.link_base or f'{request.scheme}://{request.host}'}{request.path}"
+    after = f"{base}?page={number + 1}&page_size={size}" if number * size < len(rows) else None
+    before = f"{base}?page={number - 1}&page_size={size}" if number > 1 else None
+    shown = rows[(number - 1) * size : number * size]
+    return answer({"count": len(rows), "next": after, "previous": before, "results": shown})
+
+
+@routes.post("/api/v1/survey-templates/")
+@signed_in
+async def create_template(request: web.Request, sandbox: Sandbox, _: Account) -> web.StreamResponse:
+    """Create a template, as JSON or with its audio files (sample v1_survey_template.json)."""
+    body = await read_body(request)
+    if not body.get("name"):
+        raise RefusedError(name="This field is required.")
+    template: dict[str, Any] = {
+        "id": sandbox.world.id(),
+        "name": body["name"],
+        "voice": None,
+        "length_factor": "1.00",
+        "content": [],
+        "created_at": sandbox.clock.iso(),
+    }
+    _fill(request, sandbox, template, body)
+    sandbox.world.templates[template["id"]] = template
+    return answer(template, 201)
+
+
+@routes.get("/api/v1/survey-templates/{id:\\d+}/")
+@routes.patch("/api/v1/survey-templates/{id:\\d+}/")
+@routes.delete("/api/v1/survey-templates/{id:\\d+}/")
+@signed_in
+async def template(request: web.Request, sandbox: Sandbox, _: Account) -> web.StreamResponse:
+    """Show, change or delete a template."""
+    found = sandbox.world.templates.get(path_id(request))
+    if found is None:
+        return not_found()
+    if request.method == "DELETE":
+        del sandbox.world.templates[found["id"]]
+        return web.Response(status=204)
+    if request.method == "PATCH":
+        _fill(request, sandbox, found, await read_body(request))
+    return answer(found)
+
+
+def _fill(request: web.Request, sandbox: Sandbox, template: dict[str, Any], body: dict[str, Any]) -> None:
+    template["name"] = body.get("name") or template["name"]
+    if "voice" in body:
+        found = voice(sandbox.world, body["voice"])
+        template["voice"] = None if found is None else {**found, "is_beta": False}
+    if "length_factor" in body:
+        template["length_factor"] = f"{float(body['length_factor']):.2f}"
+    if "content" in body:
+        content = json.loads(body["content"]) if isinstance(body["content"], str) else body["content"]
+        template["content"] = [{"order": index, "audio_file": None, **step} for index, step in enumerate(content)]
+    for step in template["content"]:
+        if isinstance(body.get(f"step_{step['order']}_audio_file"), bytes):
+            step["audio_file"] = f"{request.scheme}://{request.host}/media/output/{template['id']}-{step['order']}.mp3"
+
+
+@routes.post("/api/v1/survey-templates/{id:\\d+}/apply-to-campaign/")
+@signed_in
+async def apply_template(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+    """Make a survey's steps of a template (samples v1_survey_template_apply.json and …_207.json)."""
+    body = await read_body(request)
+    found = sandbox.world.templates.get(path_id(request))
+    if found is None:
+        return not_found()
+    campaign = sandbox.world.campaign(account, int(body.get("campaign_id") or 0))
+    if campaign is None:
+        return answer({"error": "Campaign not found."}, 404)
+    if campaign.services != "SURVEY":
+        return answer({"error": "Campaign is not a survey."}, 400)
+    made: list[dict[str, Any]] = []
+    errors: list[dict[str, list[str]]] = []
+    for step in cast("list[dict[str, Any]]", found["content"]):
+        if problem := _problem(step):
+            errors.append({name: [text] for name, text in problem.items()})
+        else:
+            made.append(_step(sandbox, campaign, step))
+    campaign.steps = [*campaign.steps, *made]
+    sandbox.world.happened("steps", campaign.id)
+    if errors:
+        return answer({"created": [{"id": step["id"], "order": step["order"]} for step in made], "errors": errors}, 207)
+    return answer({"message": "Template applied successfully.", "steps": made}, 201)
