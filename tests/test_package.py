@@ -19,14 +19,15 @@ MODULES = {
 
 # Each room, with those that it may look into.
 LAYERS = [
-    {"errors", "redaction", "_version"},
+    {"errors", "redaction", "compiled", "_version"},
     {"wire"},
-    {"auth", "policy", "transport", "conventions", "convert", "inputs", "pagination"},
+    {"auth", "policy", "transport", "conventions", "convert", "inputs", "pagination", "download"},
     {"sign_in"},
     {"session"},
+    {"resource"},
 ]
 CORE = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
-SIDEWAYS = {("pagination", "conventions"), ("inputs", "convert"), ("convert", "compiled")}
+SIDEWAYS = {("pagination", "conventions"), ("inputs", "convert")}
 
 
 def imports(path: Path) -> set[str]:

@@ -218,5 +218,10 @@ class OnePage:
         """Tell that nothing follows."""
         return None
 
-    ahead = after
-    otherwise = after
+    def ahead(self, ask: Ask, like: Page[Any]) -> Ask | None:  # noqa: ARG002 - nothing follows
+        """Tell that nothing follows."""
+        return None
+
+    def otherwise(self, ask: Ask, page: Page[Any]) -> Ask | None:  # noqa: ARG002 - there is only this one
+        """Take what came."""
+        return None

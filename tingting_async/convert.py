@@ -202,7 +202,7 @@ def make_converter(*, detailed: bool, factories: Mapping[Any, HookFactory]) -> C
     converter.register_structure_hook_factory(_is_list, _list_hook)
     converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
     converter.register_structure_hook_factory(is_mapping, _mapping_hook)
-    converter.register_structure_hook_factory(attrs.has, _model_hook if detailed else _fast_model_hook)
+    converter.register_structure_hook_factory(attrs.has, model_hook)
     for kind, factory in factories.items():
         converter.register_structure_hook_factory(_is_exactly(kind), factory)
     return converter
@@ -323,7 +323,12 @@ def _mapping_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
-def _model_hook(kind: Any, converter: Converter) -> Hook:
+def model_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook that reads an object into a model, as its fields say."""
+    return _detailed_model_hook(kind, converter) if converter.detailed_validation else _fast_model_hook(kind, converter)
+
+
+def _detailed_model_hook(kind: Any, converter: Converter) -> Hook:
     fields = attrs.fields(kind)
     renamed: dict[str, Any] = {
         field.name: override(rename=field.metadata[_WIRE]) for field in fields if _WIRE in field.metadata
@@ -344,7 +349,7 @@ def _model_hook(kind: Any, converter: Converter) -> Hook:
 
 def _fast_model_hook(kind: Any, converter: Converter) -> Hook:
     if not is_plain(kind):
-        return _model_hook(kind, converter)
+        return _detailed_model_hook(kind, converter)
     fields = attrs.fields(kind)
     extra_field = next((field.name for field in fields if _key(field) == _EXTRA), None)
     parts = [_part(field, converter) for field in fields if _key(field) != _EXTRA]

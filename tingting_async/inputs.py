@@ -5,7 +5,7 @@ import string
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 
@@ -81,22 +81,67 @@ def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[st
     return list(found)
 
 
+def instant(when: datetime, name: str) -> datetime:
+    """Return an instant in the service's local time.
+
+    Raises:
+        UsageError: It is naive: nobody can tell which instant it is.
+    """
+    if when.tzinfo is None or when.utcoffset() is None:
+        raise UsageError(
+            f"`{name}` has no time zone, so nobody can tell which instant it is: give an aware datetime, such as "
+            'datetime(…, tzinfo=ZoneInfo("Asia/Kathmandu")).'
+        )
+    return when.astimezone(KATHMANDU)
+
+
+def future(when: datetime, name: str, *, now: datetime | None = None) -> datetime:
+    """Return an instant that is still to come, in the service's local time.
+
+    Raises:
+        UsageError: It is naive, or past.
+    """
+    local = instant(when, name)
+    if when < (now or datetime.now(UTC)) - timedelta(minutes=1):
+        raise UsageError(f"`{name}` has passed already.")
+    return local
+
+
 def schedule(when: datetime, *, now: datetime | None = None) -> str:
     """Return an instant as the service's local time in whole minutes.
 
     Raises:
         UsageError: It is naive, past, or not on a full minute: it would not be that instant any more.
     """
-    if when.tzinfo is None or when.utcoffset() is None:
-        raise UsageError(
-            "`schedule` has no time zone, so nobody can tell which instant it is: give an aware datetime, such as "
-            'datetime(…, tzinfo=ZoneInfo("Asia/Kathmandu")).'
-        )
+    local = future(when, "schedule", now=now)
     if when.second or when.microsecond:
         raise UsageError("`schedule` has seconds, and the service only minutes: .replace(second=0, microsecond=0).")
-    if when < (now or datetime.now(UTC)) - timedelta(minutes=1):
-        raise UsageError("`schedule` has passed already.")
-    return when.astimezone(KATHMANDU).strftime("%Y-%m-%dT%H:%M")
+    return local.strftime("%Y-%m-%dT%H:%M")
+
+
+def otp(number: str | int, message: str, *, otp: str | None, length: int | None, is_spoken: bool) -> dict[str, Any]:
+    """Return what both generations send for a one-time password.
+
+    Raises:
+        UsageError: The message lacks `{otp}`; the number is none; the code or its length make no sense.
+    """
+    if "{otp}" not in text(message, "message"):
+        raise UsageError("otp.send: `message` has to hold {otp}, where the code goes.")
+    if otp is not None and length is not None:
+        raise UsageError("otp.send: `length` is for codes that the service makes up; `otp` has its own.")
+    if otp is not None and not (isinstance(otp, str) and otp.isascii() and otp.isdigit()):
+        raise UsageError("otp.send: `otp` has to be a text of digits (a text, as it may begin with zeros).")
+    if length is not None and (type(length) is not int or length < 1):
+        raise UsageError(f"otp.send: `length` is {length!r}; it has to be a number of digits.")
+    fields: dict[str, Any] = {
+        "number": phone_number(number),
+        "message": spoken(message) if is_spoken else message,
+    }
+    if otp is not None:
+        fields["otp"] = otp
+    if length is not None:
+        fields["otp_length"] = length
+    return fields
 
 
 def spoken(message: str) -> str:

@@ -275,6 +275,11 @@ def _body(request: Request[Any]) -> bytes | aiohttp.FormData | aiohttp.BytesPayl
 
 
 async def _read(request: Request[Any], answer: aiohttp.ClientResponse) -> bytes:
+    if request.sink is not None and answer.status == 200:
+        await request.sink.start()
+        async for piece in answer.content.iter_any():
+            await request.sink.write(piece)
+        return b""
     length = answer.content_length
     if length is not None and length <= LARGEST_BODY and "Content-Encoding" not in answer.headers:
         return await answer.read()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 from urllib.parse import urlencode
 
 import attrs
@@ -84,6 +84,18 @@ class File:
     content_type: str = "application/octet-stream"
 
 
+class Sink(Protocol):
+    """Takes a body piece by piece."""
+
+    async def start(self) -> None:
+        """Begin, or begin again: whatever was taken so far belonged to an attempt that failed."""
+        ...
+
+    async def write(self, piece: bytes) -> None:
+        """Take a piece."""
+        ...
+
+
 @attrs.frozen
 class Request(Generic[T_co]):
     """An operation of the service as a value: what to ask, what it does, and where the answer lies.
@@ -107,6 +119,10 @@ class Request(Generic[T_co]):
     """The body, if it is multipart/form-data; a list is a name that comes several times."""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     authenticate: bool = True
+    is_silent: bool = False
+    """Whether the documents do not print the answer: text, or nothing at all, is then taken as well."""
+    sink: "Sink | None" = attrs.field(default=None, repr=False)
+    """Takes the body of a good answer piece by piece, instead of memory."""
     timeout: Timeout | None = attrs.field(default=None, converter=_limit)
     """None for the session's."""
     find_out: str = ""
@@ -265,6 +281,8 @@ def decode(request: Request[Any], response: Response) -> Any:
     """
     if not response.body and not request.payload and request.method == "DELETE":
         return {}  # A deletion may answer with nothing at all.
+    if request.is_silent and not response.body.lstrip().startswith((b"<", b"{", b"[", b'"')):
+        return {"message": response.body.decode(errors="replace")}
     try:
         value = response.json()
     except ValueError:

@@ -1,4 +1,4 @@
-"""What every resource of the classic API is made of."""
+"""What every resource is made of."""
 
 from tingting_async.session import Session
 from tingting_async.wire import Timeout
