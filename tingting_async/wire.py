@@ -1,12 +1,13 @@
 """Requests and responses as values, and what an answer means. No I/O, no endpoint, no generation of the API."""
 
 import enum
+import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar, cast
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import attrs
 import orjson
@@ -115,9 +116,9 @@ class Request(Generic[T_co]):
     """Values in the request that no text may ever show, beside those that show themselves by their form."""
 
     @property
-    def target(self) -> str:
-        """Path and query."""
-        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
+    def query(self) -> str:
+        """The query, as it stands behind the question mark."""
+        return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in self.params])
 
     def with_json(self, fields: Mapping[str, Any]) -> "Request[T_co]":
         """Return the request with a JSON body."""
@@ -136,6 +137,13 @@ class Request(Generic[T_co]):
         for secret in self.secrets:
             text = text.replace(secret, SECURE)
         return redact(text, codes=codes or self.operation.startswith("otp"))
+
+
+def _quoted(text: str) -> str:
+    return text if text.isalnum() and text.isascii() else _quoted_at_length(text)
+
+
+_quoted_at_length = functools.lru_cache(maxsize=256)(quote_plus)  # The names of parameters come with every request.
 
 
 def _no_headers() -> CIMultiDictProxy[str]:
@@ -184,8 +192,8 @@ _ADVICE: dict[type[ApiError], str] = {
 }
 
 
-def judge(request: Request[Any], response: Response) -> ApiError | None:
-    """Return the error that an answer amounts to, or None where it is a success.
+def failure_status(response: Response) -> int | None:
+    """Return the status of the failure that an answer amounts to, or None where it is a success.
 
     A failure envelope counts under HTTP 200 too: `{"status": 400, "success": false, …}`.
     """
@@ -200,6 +208,14 @@ def judge(request: Request[Any], response: Response) -> ApiError | None:
         inner: object = cast("dict[str, Any]", body).get("status")
         if isinstance(inner, int) and 400 <= inner <= 599:
             status = inner
+    return status
+
+
+def judge(request: Request[Any], response: Response) -> ApiError | None:
+    """Return the error that an answer amounts to, or None where it is a success."""
+    status = failure_status(response)
+    if status is None:
+        return None
     kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
     if 200 <= status < 300:
         kind = BadRequestError

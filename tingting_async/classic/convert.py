@@ -40,7 +40,9 @@ def read_page(reader: Reader, request: Request[list[T]], response: Response) -> 
     path = ("pagination",)
     place = reader.read(request, response, wire.dig(request, response, body, path), Pagination, path)
     result = cast("dict[str, Any]", body.get(str(request.payload[0]), {}))
-    beside = {key: value for key, value in {**result, **body}.items() if key not in {*request.payload, "pagination"}}
+    beside: dict[Any, Any] = {**result, **body}
+    for key in (*request.payload, "pagination"):
+        beside.pop(key, None)
     return Page(
         items,
         place.page_number,
