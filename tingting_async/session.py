@@ -261,7 +261,7 @@ class Session:
         """
         # A page's request differs in its query only; `attrs.evolve` for each would look at all fields.
         fields = {field.name: getattr(request, field.name) for field in attrs.fields(Request) if field.name != "params"}
-        ask = functools.partial(Request[list[T]], **fields)
+        ask: Callable[..., Request[list[T]]] = functools.partial(Request, **fields)
 
         async def fetch(params: Params) -> Page[T]:
             asked = ask(params=merge(request.params, params)) if params else request

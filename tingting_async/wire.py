@@ -273,8 +273,8 @@ def excerpt(request: Request[Any], response: Response, *, length: int = 200) -> 
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def decode(request: Request[Any], response: Response) -> Any:
-    """Return the payload of an answer.
+def decode(request: Request[Any], response: Response, *, whole: bool = False) -> Any:
+    """Return the payload of an answer, or with `whole` all that came.
 
     Raises:
         DecodeError: The body is no JSON, or the payload is not where it belongs.
@@ -292,7 +292,7 @@ def decode(request: Request[Any], response: Response) -> Any:
             status=response.status,
             operation=request.operation,
         ) from None
-    return dig(request, response, value, request.payload)
+    return value if whole else dig(request, response, value, request.payload)
 
 
 def dig(request: Request[Any], response: Response, value: Any, path: PayloadPath) -> Any:

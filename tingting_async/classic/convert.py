@@ -56,7 +56,7 @@ def read_page(reader: Reader, request: Request[list[T]], response: Response) -> 
 
 def read_list(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
     """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
-    body = wire.decode(attrs.evolve(request, payload=()), response)
+    body = wire.decode(request, response, whole=True)
     if isinstance(body, dict) and "pagination" in body:
         if "result" in body and request.payload[0] not in body:
             request = attrs.evolve(request, payload=("result", *request.payload[1:]))
