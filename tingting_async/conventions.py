@@ -103,12 +103,12 @@ class PageNumbers:
 
     def otherwise(self, ask: Ask, page: Page[Any]) -> Ask | None:
         """Compare the number; remember the parameter that worked, or try the next."""
-        asked_by = self._asked_by(ask)
         if page.number == ask.number:
-            if asked_by is not None and self._works is None:
+            if self._works is None and (asked_by := self._asked_by(ask)) is not None:
                 self._works = asked_by
                 self._rest = tuple(pair for pair in ask.params if pair[0] != asked_by)
             return None
+        asked_by = self._asked_by(ask)
         untried = (
             self._candidates[self._candidates.index(asked_by) + 1 :]
             if asked_by in self._candidates

@@ -292,14 +292,20 @@ def _optional_hook(kind: Any, converter: Converter) -> Hook:
 
 def _list_hook(kind: Any, converter: Converter) -> Hook:
     hook = list_structure_factory(kind, converter)
+    plain = _PLAIN.get(get_args(kind)[0])
 
     def read(value: Any, _: Any) -> Any:
         # Any iterable would do for cattrs: a text by its letters, an object by its keys.
         if type(value) is not list:
             raise Unread(value, "a list")
-        return hook(value, kind)
+        given = cast("list[Any]", value)
+        return given[:] if plain is not None and {*map(type, given)} <= plain else hook(given, kind)
 
     return read
+
+
+_PLAIN: dict[Any, set[type]] = {int: {int}, str: {str}, bool: {bool}, NumberText: {str}}
+"""Lists of these are taken as they are, where all their items are of the type itself."""
 
 
 def _tuple_hook(kind: Any, converter: Converter) -> Hook:

@@ -1,6 +1,7 @@
 """The session: joins requests, auth, policy and transport. One way for a request, one for a list of pages."""
 
 import asyncio
+import functools
 import logging
 import os
 import ssl as ssl_module
@@ -258,9 +259,12 @@ class Session:
             read: Reads a page from an answer.
             window: How many pages are in flight at once; None for the session's, with a slow start.
         """
+        # A page's request differs in its query only; `attrs.evolve` for each would look at all fields.
+        fields = {field.name: getattr(request, field.name) for field in attrs.fields(Request) if field.name != "params"}
+        ask: Callable[..., Request[list[T]]] = functools.partial(Request, **fields)
 
         async def fetch(params: Params) -> Page[T]:
-            asked = attrs.evolve(request, params=merge(request.params, params)) if params else request
+            asked = ask(params=merge(request.params, params)) if params else request
             return read(self._reader, asked, await self.exchange(asked))
 
         return Paginator(fetch, self.spawn, convention, window=self._window, given=window)
@@ -327,26 +331,20 @@ class Session:
             await self._sign_in.renew(request.operation, rejected=self._auth.access, deadline=deadline)
         used = self._auth.access
         try:
-            return await self._attempt(self._attach(request), timeout, deadline)
+            return await self._attempt(request, timeout, deadline)
         except AuthenticationError as error:
             if not self._auth.can_renew(error):
                 raise
         await self._sign_in.renew(request.operation, rejected=used, deadline=deadline)
-        return await self._attempt(self._attach(request), timeout, deadline)
-
-    def _attach(self, request: Request[T]) -> Request[T]:
-        return attrs.evolve(
-            request,
-            headers={**request.headers, **self._auth.headers()},
-            secrets=request.secrets + self._auth.secrets(),
-        )
+        return await self._attempt(request, timeout, deadline)
 
     async def _attempt(self, request: Request[Any], timeout: Timeout, deadline: float) -> Response:
         assert self._transport is not None
         loop = asyncio.get_running_loop()
         started = loop.time()
+        headers = {**request.headers, **self._auth.headers()} if request.authenticate else request.headers
         try:
-            response = await self._transport.send(request, timeout, remaining=deadline - started)
+            response = await self._transport.send(request, headers, timeout, remaining=deadline - started)
         except TingTingError as error:
             _log.debug("%s: %s %s failed: %s", request.operation, request.method, request.path, error)
             raise
@@ -358,9 +356,13 @@ class Session:
             response.status,
             loop.time() - started,
         )
-        if (refusal := wire.judge(request, response)) is not None:
-            raise refusal
-        return response
+        if wire.failure_status(response) is None:
+            return response
+        if request.authenticate:
+            request = attrs.evolve(request, secrets=request.secrets + self._auth.secrets())
+        refusal = wire.judge(request, response)
+        assert refusal is not None
+        raise refusal
 
     @staticmethod
     def _raise(error: TingTingError, cause: TingTingError) -> Never:
@@ -371,5 +373,7 @@ class Session:
 
 def merge(params: Params, others: Params) -> Params:
     """Return `params` with those of `others` added, or in the place of their namesakes."""
+    if not params:
+        return others
     names = {name for name, _ in others}
     return (*(pair for pair in params if pair[0] not in names), *others)

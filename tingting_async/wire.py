@@ -1,12 +1,13 @@
 """Requests and responses as values, and what an answer means. No I/O, no endpoint, no generation of the API."""
 
 import enum
+import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Generic, Protocol, TypeVar, cast
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import attrs
 import orjson
@@ -131,9 +132,9 @@ class Request(Generic[T_co]):
     """Values in the request that no text may ever show, beside those that show themselves by their form."""
 
     @property
-    def target(self) -> str:
-        """Path and query."""
-        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
+    def query(self) -> str:
+        """The query, as it stands behind the question mark."""
+        return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in self.params])
 
     def with_json(self, fields: Mapping[str, Any]) -> "Request[T_co]":
         """Return the request with a JSON body."""
@@ -152,6 +153,13 @@ class Request(Generic[T_co]):
         for secret in self.secrets:
             text = text.replace(secret, SECURE)
         return redact(text, codes=codes or self.operation.startswith("otp"))
+
+
+def _quoted(text: str) -> str:
+    return text if text.isalnum() and text.isascii() else _quoted_at_length(text)
+
+
+_quoted_at_length = functools.lru_cache(maxsize=256)(quote_plus)  # The names of parameters come with every request.
 
 
 def _no_headers() -> CIMultiDictProxy[str]:
@@ -200,8 +208,8 @@ _ADVICE: dict[type[ApiError], str] = {
 }
 
 
-def judge(request: Request[Any], response: Response) -> ApiError | None:
-    """Return the error that an answer amounts to, or None where it is a success.
+def failure_status(response: Response) -> int | None:
+    """Return the status of the failure that an answer amounts to, or None where it is a success.
 
     A failure envelope counts under HTTP 200 too: `{"status": 400, "success": false, …}`.
     """
@@ -216,6 +224,14 @@ def judge(request: Request[Any], response: Response) -> ApiError | None:
         inner: object = cast("dict[str, Any]", body).get("status")
         if isinstance(inner, int) and 400 <= inner <= 599:
             status = inner
+    return status
+
+
+def judge(request: Request[Any], response: Response) -> ApiError | None:
+    """Return the error that an answer amounts to, or None where it is a success."""
+    status = failure_status(response)
+    if status is None:
+        return None
     kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
     if 200 <= status < 300:
         kind = BadRequestError
@@ -273,8 +289,8 @@ def excerpt(request: Request[Any], response: Response, *, length: int = 200) -> 
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def decode(request: Request[Any], response: Response) -> Any:
-    """Return the payload of an answer.
+def decode(request: Request[Any], response: Response, *, whole: bool = False) -> Any:
+    """Return the payload of an answer, or with `whole` all that came.
 
     Raises:
         DecodeError: The body is no JSON, or the payload is not where it belongs.
@@ -294,7 +310,7 @@ def decode(request: Request[Any], response: Response) -> Any:
             status=response.status,
             operation=request.operation,
         ) from None
-    return dig(request, response, value, request.payload)
+    return value if whole else dig(request, response, value, request.payload)
 
 
 def dig(request: Request[Any], response: Response, value: Any, path: PayloadPath) -> Any:

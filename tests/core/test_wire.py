@@ -153,10 +153,10 @@ def test_multipart_fields() -> None:
     assert form == (("name", "n"), ("status", "a"), ("status", "b"), ("file", File("f", b"c")))
 
 
-def test_target() -> None:
-    """The path is sent as documented, and the query is encoded."""
-    assert request().target == "/p/"
-    assert request(params=(("search", "क &"), ("page", "2"))).target == "/p/?search=%E0%A4%95+%26&page=2"
+def test_query() -> None:
+    """The query is encoded."""
+    assert request().query == ""
+    assert request(params=(("search", "क &"), ("page", "2"))).query == "search=%E0%A4%95+%26&page=2"
 
 
 def test_timeout() -> None:
