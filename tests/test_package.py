@@ -19,7 +19,7 @@ MODULES = {
 
 # Each room, with those that it may look into.
 LAYERS = [
-    {"errors", "redaction", "compiled", "_version"},
+    {"errors", "redaction", "timeouts", "compiled", "_version"},
     {"wire"},
     {"auth", "policy", "transport", "conventions", "convert", "inputs", "pagination", "download"},
     {"sign_in"},

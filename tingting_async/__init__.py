@@ -49,7 +49,8 @@ from tingting_async.errors import (
 )
 from tingting_async.pagination import Paginator
 from tingting_async.policy import Retries
-from tingting_async.wire import File, Timeout
+from tingting_async.timeouts import Timeout
+from tingting_async.wire import File
 
 __all__ = [
     "ApiError",

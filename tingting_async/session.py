@@ -26,8 +26,9 @@ from tingting_async.errors import (
 from tingting_async.pagination import Paginator
 from tingting_async.policy import Budget, Retries
 from tingting_async.sign_in import SignIn, SignInFailedError
+from tingting_async.timeouts import Timeout
 from tingting_async.transport import Transport, normalise_base_url
-from tingting_async.wire import Params, Request, Response, Timeout
+from tingting_async.wire import Params, Request, Response
 
 if TYPE_CHECKING:
     import aiohttp

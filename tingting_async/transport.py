@@ -34,7 +34,8 @@ from tingting_async.errors import (
     UsageError,
 )
 from tingting_async.redaction import redact
-from tingting_async.wire import Effect, File, Request, Response, Timeout
+from tingting_async.timeouts import Timeout
+from tingting_async.wire import Effect, File, Request, Response
 
 LARGEST_BODY = 64 * 2**20
 """Bytes of an answer that are read into memory; a larger one is a `DecodeError`."""

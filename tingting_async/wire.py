@@ -2,6 +2,7 @@
 
 import enum
 import functools
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,6 +26,7 @@ from tingting_async.errors import (
     ServerError,
 )
 from tingting_async.redaction import SECURE, redact
+from tingting_async.timeouts import Timeout
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -48,28 +50,6 @@ class Effect(enum.Enum):
     """Rings or texts a person, or spends money."""
     REVOKES = "revokes"
     """Ends something that others still use, such as the previous API token."""
-
-
-@attrs.frozen
-class Timeout:
-    """How long to wait, all in seconds. None means for ever, but for the whole call.
-
-    One attempt ends after `connect` if no connection came about, and after `answer` at the latest, connecting included.
-    """
-
-    pool: float | None = 60.0
-    """For a place among the requests in flight (`max_in_flight`)."""
-    connect: float | None = 10.0
-    """For name look-up, TCP and TLS."""
-    answer: float | None = 30.0
-    """For one attempt, from its start to the last byte of the answer."""
-    total: float = 120.0
-    """For the whole call: signing in, repeats and their pauses included."""
-
-    @classmethod
-    def of(cls, value: "Timeout | float") -> "Timeout":
-        """Read a number as the limit of the whole call."""
-        return value if isinstance(value, Timeout) else cls(total=float(value))
 
 
 def _limit(value: Timeout | float | None) -> Timeout | None:
@@ -150,8 +130,10 @@ class Request(Generic[T_co]):
 
     def redact(self, text: str, *, codes: bool = False) -> str:
         """Mask in a text of the service whatever must not be shown; with `codes` every run of four digits and more."""
-        for secret in self.secrets:
-            text = text.replace(secret, SECURE)
+        for secret in filter(None, self.secrets):
+            # As it is, and in both ways in which it is written in a JSON body that is shown unread.
+            for form in {secret, *(json.dumps(secret, ensure_ascii=escaped)[1:-1] for escaped in (True, False))}:
+                text = text.replace(form, SECURE)
         return redact(text, codes=codes or self.operation.startswith("otp"))
 
 
@@ -270,11 +252,11 @@ def retry_after(response: Response, *, now: datetime | None = None) -> float | N
     if value is None:
         return None
     try:
-        seconds = float(int(value))
+        seconds = float(max(0, min(int(value), 10**9)))  # Some thirty years: within what a float holds.
     except ValueError:
         try:
             when = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if when.tzinfo is None:  # "-0000" says that nothing is known of the zone; HTTP dates are in GMT.
             when = when.replace(tzinfo=UTC)
@@ -285,7 +267,10 @@ def retry_after(response: Response, *, now: datetime | None = None) -> float | N
 def excerpt(request: Request[Any], response: Response, *, length: int = 200) -> str:
     """Return the start of a body, on one line, with digits and tokens masked."""
     # Redact before cutting: half a token is not recognised as one.
-    text = request.redact(" ".join(response.body[: 16 * length].decode(errors="replace").split()), codes=True)
+    words = response.body[: 16 * length].decode(errors="replace").split()
+    if len(response.body) > 16 * length and len(words) > 1:
+        words.pop()
+    text = request.redact(" ".join(words), codes=True)
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
@@ -378,13 +363,17 @@ def _collect(by_field: Mapping[str, Any], fields: dict[str, tuple[str, ...]]) ->
 
 def _texts(value: Any) -> list[str]:
     """Return every text in a JSON value, in order."""
-    if value is None or value == "":
-        return []
-    if isinstance(value, dict):
-        return [text for part in cast("dict[str, Any]", value).values() for text in _texts(part)]
-    if isinstance(value, list):
-        return [text for part in cast("list[Any]", value) for text in _texts(part)]
-    return [str(value)]
+    texts: list[str] = []
+    rest = [value]
+    while rest:  # Not by recursion: what came may be nested deeper than the stack.
+        part = rest.pop()
+        if isinstance(part, dict):
+            rest.extend(reversed(cast("dict[str, Any]", part).values()))
+        elif isinstance(part, list):
+            rest.extend(reversed(cast("list[Any]", part)))
+        elif part is not None and part != "":
+            texts.append(str(part))
+    return texts
 
 
 def already_gone() -> Response:

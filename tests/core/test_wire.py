@@ -9,7 +9,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from tingting_async import errors, wire
 from tingting_async.redaction import hide_repr, mask, mask_repr, redact
-from tingting_async.wire import Effect, File, Request, Response, Timeout
+from tingting_async.timeouts import Timeout
+from tingting_async.wire import Effect, File, Request, Response
 
 
 def request(**options: Any) -> Request[Any]:
@@ -96,7 +97,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
     [
         ("120", 120.0),
         ("-5", 0.0),
-        ("99999999999", 99999999999.0),
+        ("99999999999", 1e9),
         ("Mon, 23 Nov 2026 12:00:30 GMT", 30.0),
         ("Mon, 23 Nov 2026 11:00:00 GMT", 0.0),
         ("Mon, 23 Nov 2026 12:00:30 -0000", 30.0),

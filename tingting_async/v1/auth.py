@@ -5,8 +5,9 @@ from typing import Any
 
 from tingting_async.auth import Credentials, Tokens
 from tingting_async.errors import AuthenticationError, DecodeError
+from tingting_async.timeouts import Timeout
 from tingting_async.v1.models import Confirmation
-from tingting_async.wire import Effect, Request, Response, Timeout
+from tingting_async.wire import Effect, Request, Response
 
 
 def login(credentials: Credentials, timeout: Timeout | float | None = None) -> Request[Confirmation]:

@@ -13,8 +13,9 @@ from tingting_async.errors import DecodeError
 from tingting_async.redaction import mask_repr
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
+from tingting_async.timeouts import Timeout
 from tingting_async.v1.models import ContactStatus
-from tingting_async.wire import Effect, Request, Response, Timeout, excerpt
+from tingting_async.wire import Effect, Request, Response, excerpt
 
 LONG = Timeout(answer=600.0, total=600.0)
 """Reports are made while one waits: the limits of their calls by default."""
