@@ -11,6 +11,7 @@ from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.http import RefusedError, mobile, path_id, read_body
 from tingting_async.sandbox.media import speak
 from tingting_async.sandbox.running import begin as begin_campaign
+from tingting_async.sandbox.running import cost
 from tingting_async.sandbox.server import Sandbox
 from tingting_async.sandbox.sheets import read_sheet
 from tingting_async.sandbox.world import Account, Campaign, Contact
@@ -114,7 +115,7 @@ async def begin(request: web.Request, sandbox: Sandbox, account: Account) -> web
         raise RefusedError(priority=f'"{body["priority"]}" is not a valid choice.')
     targets = _targets(campaign, body)
     at = _schedule(sandbox, body.get("schedule_date"))
-    if account.credits - account.on_hold < len(targets):
+    if account.credits - account.on_hold < cost(campaign, targets):
         raise RefusedError(credits="You do not have enough credits.")
     held = begin_campaign(sandbox.world, account, campaign, targets, at)
     hold = f"{held} credits on hold for Individual Number campaign."

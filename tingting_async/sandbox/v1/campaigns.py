@@ -11,7 +11,7 @@ from aiohttp import web
 from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.http import RefusedError, answer, path_id, read_body
 from tingting_async.sandbox.media import speak
-from tingting_async.sandbox.running import begin, stop
+from tingting_async.sandbox.running import begin, cost, reschedule, stop
 from tingting_async.sandbox.server import Sandbox
 from tingting_async.sandbox.v1.common import not_found, page, signed_in, voice
 from tingting_async.sandbox.world import Account, Campaign
@@ -126,7 +126,7 @@ async def run(request: web.Request, sandbox: Sandbox, account: Account) -> web.S
         raise RefusedError(message="Campaign has no contacts.")
     if campaign.services != "SMS" and not campaign.user_phone:
         raise RefusedError(message="Campaign has no phone number to call from.")
-    if account.credits - account.on_hold < len(targets):
+    if account.credits - account.on_hold < cost(campaign, targets):
         raise RefusedError(message="You do not have enough credits.")
     at = campaign.scheduled_at
     if at is not None and at <= sandbox.clock.now():
@@ -261,7 +261,7 @@ def _apply(sandbox: Sandbox, campaign: Campaign, body: dict[str, Any]) -> None:
         found = voice(sandbox.world, body["voice"])
         campaign.voice = None if found is None else int(found["id"])
     if "schedule" in body:
-        campaign.scheduled_at = _instant(body["schedule"])
+        reschedule(sandbox.world, campaign, _instant(body["schedule"]))
     if isinstance(body.get("steps"), list):
         campaign.steps = [{**step, "id": sandbox.world.id(), "survey": campaign.id} for step in body["steps"]]
     campaign.updated_at = sandbox.clock.now()
