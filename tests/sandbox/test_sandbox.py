@@ -90,7 +90,7 @@ async def test_slashes() -> None:
         async with http.post("/api/accounts/login", allow_redirects=False) as answer:
             assert answer.status == 404
         async with http.get("/nowhere", allow_redirects=False) as answer:
-            assert (answer.status, await answer.json()) == (404, {"detail": "Not Found"})
+            assert (answer.status, await answer.json()) == (404, {"detail": "Not found."})
 
 
 BAD = [

@@ -184,6 +184,10 @@ class World:
         """Note that something happened, now unless said."""
         self.effects.append(Effect(kind, str(key), self.clock.now() if at is None else at))
 
+    def make_code(self, length: int) -> str:
+        """Return a one-time password."""
+        return "".join(str(self.random.randrange(10)) for _ in range(length))
+
     def add_account(self, email: str, password: str) -> Account:
         """Open an account."""
         account = Account(

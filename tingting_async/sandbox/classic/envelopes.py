@@ -1,7 +1,7 @@
 """The classic API's answers: its envelope, its refusals, its pages."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -9,6 +9,8 @@ from tingting_async.sandbox import http
 from tingting_async.sandbox.http import AccountHandler, Handler, answer
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.world import Campaign, Contact
+
+Row = TypeVar("Row")
 
 
 def envelope(data: Any, message: str | None = None, status: int = 200) -> web.Response:
@@ -49,8 +51,10 @@ def not_found() -> web.Response:
     return answer({"status": 404, "success": False, "message": "Not found.", "errors": [], "data": {}}, 404)
 
 
-def page(request: web.Request, options: Options, items: list[Any], name: str, message: str) -> web.Response:
-    """Return one page of a list, in the envelope that lists have."""
+def page(
+    request: web.Request, options: Options, items: list[Row], show: Callable[[Row], Any], name: str, message: str
+) -> web.Response:
+    """Return one page of a list, in the envelope that lists have; only its own items are shown."""
     size, total = options.page_size, len(items)
     pages = max(1, -(-total // size))
     parameter = "p" if options.page_parameter == "links" else options.page_parameter
@@ -63,6 +67,7 @@ def page(request: web.Request, options: Options, items: list[Any], name: str, me
             return answer({"detail": "Invalid page."}, 404)
         number = pages
     shown = number - 1 if options.repeat_page and number > 1 else number
+    rows = [show(item) for item in items[(shown - 1) * size : shown * size]]
     has_next = number < pages or options.endless
     return answer(
         {
@@ -74,7 +79,7 @@ def page(request: web.Request, options: Options, items: list[Any], name: str, me
                 "has_previous": number > 1,
                 "links": _links(request, options, parameter, number, pages),
             },
-            "result": {"messages": message, name: items[(shown - 1) * size : shown * size]},
+            "result": {"messages": message, name: rows},
         }
     )
 
