@@ -6,9 +6,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-import requests
 
-from tingting_async.sandbox import Clock, Fault, Sandbox
+from tingting_async.sandbox import Clock, Sandbox
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -246,63 +245,6 @@ async def test_past_the_end() -> None:
                     assert answer.status == status
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("kind", "status", "length"),
-    [("mistyped", 200, None), ("non_utf8", 200, None), ("gigantic", 200, 1002), ("html", 500, None)],
-)
-async def test_faults_that_answer(kind: Any, status: int, length: int | None) -> None:
-    """A fault answers as its name says, as often as it was told to."""
-    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
-        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
-        fault = sandbox.faults.add(Fault(kind, path="*/user_details/", size=1000, times=2))
-        assert [fault] == list(sandbox.faults)
-        for _ in range(2):
-            async with http.get("/api/accounts/user_details/") as answer:
-                body = await answer.read()
-                assert (answer.status, len(body)) == (status, length or len(body))
-                assert b"Sita" not in body or kind == "mistyped"
-        async with http.get("/api/accounts/user_details/") as answer:
-            assert "Sita" in await answer.text()
-        assert fault.count == 2
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("kind", ["reset", "reset_after", "truncate", "garbage"])
-async def test_faults_that_break_off(kind: Any) -> None:
-    """A fault breaks the connection off; whether the thing was done is as its name says."""
-    async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
-        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
-        sandbox.faults.add(Fault(kind, method="POST"))
-        (campaign,) = sandbox.world.campaigns
-        with pytest.raises(aiohttp.ClientError):
-            async with http.post(f"/api/system/campaigns/{campaign}/begin/", json={"message": "m"}) as answer:
-                await answer.read()
-        assert len(sandbox.effects) == (0 if kind == "reset" else 1)
-
-
-@pytest.mark.anyio
-async def test_fault_that_closes() -> None:
-    """A kept connection that is closed without a word is noticed by the next request, which needs another."""
-    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
-        sandbox.faults.add(Fault("close", path="/nowhere/", times=1))
-        for _ in range(2):
-            async with http.get("/nowhere/") as answer:
-                assert answer.status == 404
-
-
-@pytest.mark.anyio
-async def test_delay_and_redirect() -> None:
-    """A delayed answer is the right one; a redirect names its place."""
-    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
-        sandbox.faults.add(Fault("delay", path="/nowhere/", delay=0.001))
-        sandbox.faults.add(Fault("redirect", path="/elsewhere/", status=307, location="http://127.0.0.1:9/"))
-        async with http.get("/nowhere/") as answer:
-            assert answer.status == 404
-        async with http.get("/elsewhere/", allow_redirects=False) as answer:
-            assert (answer.status, answer.headers["Location"]) == (307, "http://127.0.0.1:9/")
-
-
 def test_same_seed() -> None:
     """The same seed makes the same world, another one another."""
     first, again, other = (Sandbox(campaigns=20, seed=seed).world for seed in (1, 1, 2))
@@ -319,26 +261,3 @@ def test_clock() -> None:
     assert clock.iso(0) == "1970-01-01T05:45:00+05:45"
     with pytest.raises(ValueError, match="back"):
         clock.advance(-1)
-
-
-@pytest.fixture
-def tingting_sandbox_options() -> dict[str, Any]:
-    """Override what the plugin's sandbox is made of."""
-    return {"campaigns": 7}
-
-
-def test_plugin(tingting_sandbox: Sandbox) -> None:
-    """The plugin's fixture serves code that does not use asyncio, with the options that a suite gives."""
-    answer = requests.get(
-        f"{tingting_sandbox.url}/api/system/campaigns",
-        headers={"Authorization": f"Bearer {tingting_sandbox.api_token}"},
-        timeout=10,
-    )
-    assert answer.json()["pagination"]["total_items"] == 7
-
-
-def test_taken_port(tingting_sandbox: Sandbox) -> None:
-    """A port that is taken is an error where the sandbox is started, not in its thread."""
-    port = int(tingting_sandbox.url.rpartition(":")[2])
-    with pytest.raises(OSError, match="in use"), Sandbox(port=port).in_thread():
-        pass

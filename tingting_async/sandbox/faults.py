@@ -75,6 +75,8 @@ class Fault:
     location: str = ""
     hit: Event = attrs.field(factory=Event, init=False, repr=False)
     """Set when it struck: `await fault.hit.wait()`, or `fault.hit.block(5)` without asyncio."""
+    stalled: Event = attrs.field(factory=Event, init=False, repr=False)
+    """Set when a request waits for `release()`: with the deed undone, or, of a `stall_after`, done."""
     count: int = attrs.field(default=0, init=False)
     """How often it struck."""
     _matches: int = attrs.field(default=0, init=False)
@@ -123,17 +125,21 @@ class Fault:
                 await asyncio.sleep(self.delay)
                 return await serve(request)
             case "stall":
-                await self._released.wait()
+                await self._stall()
                 return await serve(request)
             case _:
                 return await self._spoil(request, await serve(request))
+
+    async def _stall(self) -> None:
+        self.stalled.set()
+        await self._released.wait()
 
     async def _spoil(self, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
         assert isinstance(answer, web.Response)
         body = answer.body if isinstance(answer.body, bytes) else b""
         match self.kind:
             case "stall_after":
-                await self._released.wait()
+                await self._stall()
                 return answer
             case "gateway_timeout":
                 return web.Response(status=504, text=_PAGE.format("504 Gateway Time-out"), content_type="text/html")

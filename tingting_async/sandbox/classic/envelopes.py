@@ -77,14 +77,16 @@ def page(
                 "page_number": number,
                 "has_next": has_next,
                 "has_previous": number > 1,
-                "links": _links(request, options, parameter, number, pages),
+                "links": _links(request, options, parameter, number, pages, has_next=has_next),
             },
             "result": {"messages": message, name: rows},
         }
     )
 
 
-def _links(request: web.Request, options: Options, parameter: str | None, number: int, pages: int) -> Any:
+def _links(
+    request: web.Request, options: Options, parameter: str | None, number: int, pages: int, *, has_next: bool
+) -> Any:
     if options.links == "none" or parameter is None:
         return []
     base = options.link_base or f"{request.scheme}://{request.host}"
@@ -92,16 +94,22 @@ def _links(request: web.Request, options: Options, parameter: str | None, number
     def link(page: int) -> str:
         return f"{base}{request.path}?{parameter}={page}"
 
-    after = link(number + 1) if number < pages else None
+    after = link(number + 1) if has_next else None
     before = link(number - 1) if number > 1 else None
-    near = range(max(1, number - 2), min(pages, number + 2) + 1)
+    near = [page for page in range(1, pages + 1) if page in (1, pages) or abs(page - number) <= 1]
     match options.links:
         case "strings":
             return [url for url in (before, after) if url]
         case "objects":
             return {"next": after, "previous": before}
         case "page_links":
-            return [[link(page), page, page == number, False] for page in near]
+            # The fields of DRF's PageLink: url, number, is_active, is_break; a break stands where pages are left out.
+            rows: list[list[Any]] = []
+            for before_it, page in zip([0, *near], near, strict=False):
+                if page > before_it + 1:
+                    rows.append([None, None, False, True])
+                rows.append([link(page), page, page == number, False])
+            return rows
         case _:
             ends = (
                 [{"url": before, "label": "Previous", "active": False}],
