@@ -23,7 +23,7 @@ class Account:
     first_name: str
     last_name: str
     username: str
-    contact_number: str
+    contact_number: str = attrs.field(repr=False)
     address: str
     is_activated: bool = True
     token_created_at: float = 0.0
@@ -101,7 +101,7 @@ class Line:
     """A telephone number that can be bought."""
 
     sid: str
-    phone_number: str
+    phone_number: str = attrs.field(repr=False)
     rate: float
     owner: int | None = None
 

@@ -97,26 +97,25 @@ def _links(
     after = link(number + 1) if has_next else None
     before = link(number - 1) if number > 1 else None
     near = [page for page in range(1, pages + 1) if page in (1, pages) or abs(page - number) <= 1]
+    shown: list[int | None] = []  # None where pages are left out.
+    for left, page in zip([0, *near], near, strict=False):
+        shown += [page] if page == left + 1 else [None, page]
     match options.links:
         case "strings":
             return [url for url in (before, after) if url]
         case "objects":
             return {"next": after, "previous": before}
-        case "page_links":
-            # The fields of DRF's PageLink: url, number, is_active, is_break; a break stands where pages are left out.
-            rows: list[list[Any]] = []
-            for before_it, page in zip([0, *near], near, strict=False):
-                if page > before_it + 1:
-                    rows.append([None, None, False, True])
-                rows.append([link(page), page, page == number, False])
-            return rows
+        case "page_links":  # The fields of DRF's PageLink: url, number, is_active, is_break.
+            return [[page and link(page), page, page == number, page is None] for page in shown]
         case _:
-            ends = (
-                [{"url": before, "label": "Previous", "active": False}],
-                [{"url": after, "label": "Next", "active": False}],
-            )
-            middle = [{"url": link(page), "label": str(page), "active": page == number} for page in near]
-            return [*ends[0], *middle, *ends[1]]
+            return [
+                {"url": before, "label": "Previous", "active": False},
+                *(
+                    {"url": page and link(page), "label": str(page or "..."), "active": page == number}
+                    for page in shown
+                ),
+                {"url": after, "label": "Next", "active": False},
+            ]
 
 
 def campaign_body(campaign: Campaign, *, tags: bool = True) -> dict[str, Any]:
