@@ -108,6 +108,17 @@ async def test_no_answer(kind: Any, done: int) -> None:
         assert [received.status for received in sandbox.requests] == [None]
 
 
+async def test_reset_is_a_reset() -> None:
+    """A reset is one of TCP, not an orderly end of the connection."""
+    async with served() as (sandbox, _, run):
+        sandbox.faults.add(Fault("reset"))
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(sandbox.url.rpartition(":")[2]))
+        writer.write(f"POST {run} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+
 @pytest.mark.parametrize(("kind", "done"), [("stall", 0), ("stall_after", 1)])
 async def test_stall(kind: Any, done: int) -> None:
     """A stalled request waits until it is released; with the deed undone before, or done."""

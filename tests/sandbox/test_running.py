@@ -1,5 +1,6 @@
 """Campaigns that run on the sandbox's clock: who is reached, when, how often, and what it costs."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -163,10 +164,14 @@ def test_stop() -> None:
     assert (campaign.status, owner.on_hold, owner.credits) == ("Terminated", 0, 100_000 - rung)
     assert {contact.status for contact in campaign.contacts} <= {"terminated", "failed"}
     run(sandbox, campaign)
+    sandbox.clock.advance(4.7)
+    rung = len(happened(sandbox, "call"))
     stop(sandbox.world, campaign)
-    run(sandbox, campaign)
+    start = sandbox.clock.now()
+    run(sandbox, campaign)  # While what was planned for the run that was stopped would come due.
     sandbox.clock.advance(600)
-    assert len(happened(sandbox, "call")) == rung + 20
+    again = [effect.at - start for effect in sandbox.effects if effect.kind == "call"][rung:]
+    assert again == pytest.approx([index / 2 for index in range(20)], abs=0.1)
     assert {contact.status for contact in campaign.contacts} <= FINAL
 
 
@@ -192,7 +197,7 @@ def test_added_on_the_way() -> None:
     """A number that is added while a campaign runs waits for the next run."""
     sandbox = Sandbox(campaigns=0)
     campaign = make(sandbox, "SMS", 2)
-    run(sandbox, campaign)
+    run(sandbox, campaign, at=sandbox.clock.now() + 60)
     late = sandbox.world.add_contact(campaign, "9811111111", {})
     sandbox.clock.advance(600)
     assert len(happened(sandbox, "sms")) == 2
@@ -224,3 +229,35 @@ def test_a_generated_world_is_nepali() -> None:
             assert list(contact.tags) == campaign.usable_tags
             assert all(contact.tags.values())
     assert world.effects == []
+
+
+def test_runs_leave_the_ids_alone() -> None:
+    """What is made after a run has the next id, as it would have had without."""
+    ids = []
+    for runs in (False, True):
+        sandbox = Sandbox(campaigns=1)
+        if runs:
+            run(sandbox, next(iter(sandbox.world.campaigns.values())))
+            sandbox.clock.advance(600)
+            settle(sandbox.world)
+        ids.append(make(sandbox, "SMS", 0).id)
+    assert ids[0] == ids[1]
+
+
+@pytest.mark.anyio
+async def test_schedule_is_nepals_time() -> None:
+    """A schedule is a date and time in Nepal, 5:45 ahead of UTC, to the minute."""
+    async with Sandbox(campaigns=1, numbers=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        (campaign,) = sandbox.world.campaigns.values()
+        path = f"/api/system/campaigns/{campaign.id}/begin/"
+        async with http.post(path, json={"message": "m", "schedule_date": "2030-01-01T00:00"}) as answer:
+            assert (answer.status, campaign.status) == (200, "Scheduled")
+        async with http.post(path, json={"message": "m"}) as answer:
+            assert answer.status == 400
+        instant = datetime(2029, 12, 31, 18, 15, tzinfo=UTC).timestamp()
+        assert campaign.scheduled_at == instant
+        sandbox.clock.advance(instant - sandbox.clock.now() - 60)
+        assert happened(sandbox, "call", "sms") == []
+        sandbox.clock.advance(120)
+        assert happened(sandbox, "call", "sms") == [str(campaign.contacts[0].id)]

@@ -1,6 +1,7 @@
 """The sandbox beside code that does not run in its event loop: plain threads, and other loops."""
 
 import asyncio
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -74,9 +75,12 @@ def test_looking_on_while_it_runs(tingting_sandbox: Sandbox) -> None:
             tingting_sandbox.clock.advance(1)
             assert len(tingting_sandbox.effects) <= 28
 
+    often = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
     with ThreadPoolExecutor() as pool:
         for looked in [pool.submit(look) for _ in range(4)]:
             looked.result()
+    sys.setswitchinterval(often)
     reached = [effect.key for effect in tingting_sandbox.effects if effect.kind in ("call", "sms")]
     assert sorted(reached) == sorted(str(contact) for contact in tingting_sandbox.world.contacts)
 
