@@ -55,8 +55,8 @@ class Options:
     """What adding one contact answers: a message as documented, or the contact, as the vendor's own client expects."""
     update_methods: tuple[str, ...] = ("PATCH", "PUT")
     """What changes a campaign; other methods are 405. One of the public clients needed PUT."""
-    upload_method: Literal["PATCH", "POST"] = "PATCH"
-    """What adds a file of contacts."""
+    upload_method: Literal["PATCH", "POST", "NONE"] = "PATCH"
+    """What adds a file of contacts; other methods are 405. `"NONE"`: all are."""
     delete_answer: Literal["empty", "message"] = "empty"
     """What deleting a campaign answers: 204, or a message."""
     no_token_status: int = 200
