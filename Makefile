@@ -10,6 +10,7 @@ RUN := $(VENV)/bin/python -P
 # What is installed follows from pyproject.toml alone, so nothing is downloaded again until it changes.
 $(VENV)/.packages: pyproject.toml .ci/requirements
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV), once; this takes about half a minute."
 	@$(RUN) .ci/requirements | $(RUN) -m pip install --quiet --disable-pip-version-check -r /dev/stdin
 	@touch $@
 

@@ -89,6 +89,8 @@ async def test_web_service(monkeypatch: pytest.MonkeyPatch) -> None:
             assert len(campaigns) == 30
             async with http.post(f"/campaigns/{campaigns[0]['id']}/run", json={"message": "hi"}) as answer:
                 assert await answer.json() == {"started": True, "credits_on_hold": 3}
+            async with http.get("/campaigns?limit=many") as answer:
+                assert answer.status == 400
             async with http.post("/campaigns/999999/run", json={"message": "hi"}) as answer:
                 assert answer.status == 404
 

@@ -19,7 +19,8 @@ MODULES = {
 
 # Each room, with those that it may look into.
 LAYERS = [
-    {"errors", "redaction", "timeouts", "compiled", "_version"},
+    {"errors", "redaction", "compiled", "_version"},
+    {"timeouts"},
     {"wire"},
     {"auth", "policy", "transport", "conventions", "convert", "inputs", "pagination", "download"},
     {"sign_in"},

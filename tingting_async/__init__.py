@@ -49,6 +49,7 @@ from tingting_async.errors import (
 )
 from tingting_async.pagination import Paginator
 from tingting_async.policy import Retries
+from tingting_async.session import Session
 from tingting_async.timeouts import Timeout
 from tingting_async.wire import File
 
@@ -85,6 +86,7 @@ __all__ = [
     "RunStarted",
     "ServerError",
     "Services",
+    "Session",
     "SessionClosedError",
     "SpokenMessage",
     "StillRunningError",

@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
 from typing import Any, TypeVar
@@ -22,7 +22,9 @@ E = TypeVar("E", bound=OpenEnum)
 
 def text(value: str, name: str) -> str:
     """Return a text that says something."""
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str):
+        raise UsageError(f"`{name}` has to be a text, not {type(value).__name__}.")
+    if not value.strip():
         raise UsageError(f"`{name}` is empty.")
     return value
 
@@ -65,8 +67,8 @@ def phone_number(value: str | int, name: str = "number") -> str:
 
 def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[str]:
     """Return several numbers; none at all, and one that comes twice, are refused: twice is two calls."""
-    if isinstance(values, str):
-        raise UsageError(f"`{name}` has to be a list of numbers, not one text.")
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise UsageError(f"`{name}` has to be a list of numbers, not one {type(values).__name__}.")
     found: dict[str, int] = {}
     for index, value in enumerate(values):
         number = phone_number(value, f"{name}[{index}]")
@@ -87,6 +89,8 @@ def instant(when: datetime, name: str) -> datetime:
     Raises:
         UsageError: It is naive: nobody can tell which instant it is.
     """
+    if not isinstance(when, datetime):
+        raise UsageError(f"`{name}` has to be a datetime, not {type(when).__name__}.")
     if when.tzinfo is None or when.utcoffset() is None:
         raise UsageError(
             f"`{name}` has no time zone, so nobody can tell which instant it is: give an aware datetime, such as "
@@ -155,6 +159,13 @@ def placeholders(message: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(message) if name}
     except ValueError:
         return set(re.findall(r"\{([^{}]+)\}", message))
+
+
+def mapping(value: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return names with what they stand for."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise UsageError(f"`{name}` has to be a mapping of names to values.")
+    return dict(value)
 
 
 def tags(names: Iterable[str], usable: Sequence[str] | None, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import inspect
 import logging
 import os
 import ssl as ssl_module
@@ -55,7 +56,7 @@ class Session:
         timeout: The limits of every call: a `Timeout`, or the seconds that a whole call may take.
         window: How many pages of a list are fetched ahead, at most.
         max_in_flight: How many requests are on their way at the same time, at most.
-        retries: How failures are repeated, where the operation allows it.
+        retries: How failures are repeated, where the operation allows it: a `Retries`, or the number of attempts.
         http: Your own `aiohttp.ClientSession`; it is never closed, and its proxy and TLS settings are used.
         proxy: The URL of an HTTP proxy.
         ssl: A TLS context.
@@ -81,7 +82,7 @@ class Session:
         timeout: Timeout | float = Timeout(),  # noqa: B008 - a frozen value
         window: int = 4,
         max_in_flight: int = 32,
-        retries: Retries = Retries(),  # noqa: B008 - a frozen value
+        retries: Retries | int = Retries(),  # noqa: B008 - a frozen value
         http: "aiohttp.ClientSession | None" = None,
         proxy: str | None = None,
         ssl: ssl_module.SSLContext | None = None,
@@ -102,8 +103,8 @@ class Session:
         credentials = None if email is None or password is None else Credentials(email, password)
         self._auth = Auth(self._dialect, credentials=credentials, api_token=api_token, store=token_store)
         self._timeout = Timeout.of(timeout)
-        self._retries = retries
-        self._budget = Budget(retries.budget)
+        self._retries = Retries.of(retries)
+        self._budget = Budget(self._retries.budget)
         self._window = window
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sign_in = SignIn(self._auth, self.exchange, self.spawn)
@@ -141,6 +142,11 @@ class Session:
             found.pop("password", None)
         if options.keys() & {"email", "password", "token_store"}:
             found.pop("api_token", None)
+        known = inspect.signature(cls).parameters
+        if unknown := options.keys() - known.keys():
+            raise UsageError(
+                f"from_env: there is no option {', '.join(sorted(unknown))}; there are {', '.join(known)}."
+            )
         try:
             return cls(**{**found, **options})
         except UsageError as error:

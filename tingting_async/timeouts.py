@@ -1,6 +1,8 @@
-"""How long to wait. Imports nothing of ours."""
+"""How long to wait."""
 
 import attrs
+
+from tingting_async.errors import UsageError
 
 
 @attrs.frozen
@@ -21,5 +23,20 @@ class Timeout:
 
     @classmethod
     def of(cls, value: "Timeout | float") -> "Timeout":
-        """Read a number as the limit of the whole call."""
-        return value if isinstance(value, Timeout) else cls(total=float(value))
+        """Read a number as the limit of the whole call.
+
+        Raises:
+            UsageError: It is no number, or no time at all.
+        """
+        if isinstance(value, Timeout):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UsageError(f"`timeout` has to be a Timeout or a number of seconds, not {type(value).__name__}.")
+        return cls(total=float(value))
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse limits that no call can keep."""
+        for name in ("pool", "connect", "answer", "total"):
+            seconds = getattr(self, name)
+            if seconds is not None and not seconds > 0:
+                raise UsageError(f"`timeout`: {name}={seconds!r}; it has to be more than 0 seconds.")

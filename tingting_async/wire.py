@@ -3,6 +3,7 @@
 import enum
 import functools
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -220,6 +221,8 @@ def judge(request: Request[Any], response: Response) -> ApiError | None:
     message, field_errors = _explain(request, response)
     shown = request.redact(" ".join([message, *(f"{name}: {'; '.join(said)}." for name, said in field_errors.items())]))
     advice = _ADVICE.get(kind, "The answer is none that this operation should give.")
+    if kind is NotFoundError and not any(part.isdigit() for part in request.path.split("/")):
+        advice = "Check `base_url`, and what was asked for."  # There is no id in the path that could be wrong.
     if 300 <= status < 400:
         advice = "Redirects are followed only for reads on the same origin: check `base_url`."
     error = kind(
@@ -338,7 +341,9 @@ def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, 
     try:
         body = response.json()
     except ValueError:
-        return (excerpt(request, response), {})
+        title = re.search(rb"<title>(.*?)</title>", response.body[:4096], re.IGNORECASE | re.DOTALL)
+        shown = response if title is None else Response(response.status, body=title[1])
+        return (excerpt(request, shown), {})
     if not isinstance(body, dict):
         return ("; ".join(_texts(body)), {})
     answer = cast("dict[str, Any]", body)

@@ -607,6 +607,10 @@ def test_plain_http() -> None:
         {"api_token": "a\nb"},
         {"api_token": "t", "email": "e", "password": "p"},
         {"api_token": "t", "window": 0},
+        {"api_token": "t", "timeout": None},
+        {"api_token": "t", "timeout": -5},
+        {"api_token": "t", "retries": None},
+        {"api_token": "t", "retries": 0},
         {"api_token": "t", "max_in_flight": 0},
     ],
 )
@@ -628,6 +632,8 @@ def test_from_env(monkeypatch: pytest.MonkeyPatch) -> None:
     tingting = TingTing.from_env(window=2)
     assert (tingting.base_url, tingting.auth.is_fixed, tingting.auth.credentials is None) == ("https://a", False, False)
     monkeypatch.setenv("TINGTING_API_TOKEN", "t")
-    assert TingTing.from_env().auth.access == "t"
+    assert TingTing.from_env(retries=3).auth.access == "t"
+    with pytest.raises(UsageError, match="no option windw"):
+        TingTing.from_env(windw=3)
     assert TingTing.from_env(base_url="https://b").base_url == "https://b"
     assert not TingTing.from_env(email="e", password="p").auth.is_fixed

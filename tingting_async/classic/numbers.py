@@ -70,6 +70,9 @@ class Numbers(Resource):
     ) -> NumberAdded:
         """Add a number to a campaign (`POST /api/system/campaigns/number/<campaign_id>/`).
 
+        A number that the campaign has already is added once more, and that person reached twice: look at `list()` first
+        where that can be.
+
         Args:
             campaign_id: The campaign's.
             number: A number of Nepal in any usual spelling.
@@ -78,12 +81,13 @@ class Numbers(Resource):
             timeout: The limits of this call.
 
         Raises:
-            UsageError: The number is none, or a tag is not among the campaign's.
+            UsageError: The number is none; with `check_tags`, a tag is not among the campaign's.
+            BadRequestError: The service does not take it; without `check_tags` it says so of unknown tags, too.
             OutcomeUnknownError: It may have been added: look for it in `list()` before adding it again.
         """
         fields: dict[str, Any] = {"number": int(inputs.phone_number(number))}
         if tags is not None:
-            fields["available_tags"] = dict(tags)
+            fields["available_tags"] = inputs.mapping(tags, "tags")
         request = Request(
             "POST",
             f"/api/system/campaigns/number/{inputs.identifier(campaign_id, 'campaign_id')}/",
@@ -116,7 +120,7 @@ class Numbers(Resource):
         """
         fields: dict[str, Any] = {"number": int(inputs.phone_number(number))}
         if tags is not None:
-            fields["available_tags"] = dict(tags)
+            fields["available_tags"] = inputs.mapping(tags, "tags")
         return await self._session.call(
             Request(
                 "PUT",

@@ -76,7 +76,7 @@ class Contacts(Resource):
             UsageError: The number is none.
             OutcomeUnknownError: It may have been added: look for it in `list()` before adding it again.
         """
-        body = {"number": inputs.phone_number(number), "other_variables": dict(variables or {})}
+        body = {"number": inputs.phone_number(number), "other_variables": inputs.mapping(variables or {}, "variables")}
         return await self._session.call(self._adding(campaign_id, ContactAdded, body, "contacts.add", timeout))
 
     async def add_many(
@@ -108,7 +108,7 @@ class Contacts(Resource):
         given = [each if isinstance(each, NewContact) else NewContact(each) for each in contacts]
         numbers = inputs.phone_numbers([each.number for each in given], "contacts")
         rows = [
-            {"number": number, "other_variables": dict(each.variables)}
+            {"number": number, "other_variables": inputs.mapping(each.variables, "variables")}
             for number, each in zip(numbers, given, strict=True)
         ]
         done = ContactsAdded()
@@ -196,7 +196,7 @@ class Contacts(Resource):
         """Change a contact's variables, and return them (`PATCH campaign/<contact_id>/attributes/`)."""
         if not variables:
             raise UsageError("contacts.set_variables: give the variables that are to be changed.")
-        path, fields = f"/api/v1/campaign/{inputs.identifier(id)}/attributes/", dict(variables)
+        path, fields = f"/api/v1/campaign/{inputs.identifier(id)}/attributes/", inputs.mapping(variables, "variables")
         operation = "contacts.set_variables"
         request = Request("PATCH", path, Effect.SETS, operation, dict[str, Any], json=fields, timeout=timeout)
         return await self._session.call(request)
