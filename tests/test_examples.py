@@ -67,6 +67,25 @@ def test_run_campaign() -> None:
     assert "9800000001" not in printed
 
 
+def test_v1_campaign() -> None:
+    """A campaign of the v1 API goes from nothing to its report."""
+    printed = run("v1_campaign.py", None)
+    assert "2 contacts added, 0 skipped" in printed
+    assert "Completed: 100 %" in printed
+    assert "…02" in printed
+    assert "9800000002" not in printed
+
+
+def test_v1_sign_up() -> None:
+    """A sign-up by one-time password succeeds."""
+    assert run("v1_sign_up.py", None) == "Welcome!\n"
+
+
+def test_v1_survey() -> None:
+    """A survey is asked and answered."""
+    assert run("v1_survey.py", None).startswith("Completed; answers:\n")
+
+
 def test_concurrent_jobs() -> None:
     """Ten jobs see the same campaigns on one session, with one sign-in and six pages each."""
     with Sandbox(campaigns=57).in_thread() as sandbox:
