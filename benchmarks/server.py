@@ -96,7 +96,8 @@ class Service:
         self.asked = 0
         self.in_flight = 0
         self.most_in_flight = 0
-        self.campaigns = [answer(campaign_page(number)) for number in range(1, CAMPAIGN_PAGES + 1)]
+        self.campaigns: list[bytes] = []
+        self.set_pages(CAMPAIGN_PAGES)
         self.short: dict[int, list[bytes]] = {}
         self.template = _number_template()
         expiry = {"exp": time.time() + 86_400, "iat": time.time()}
@@ -105,6 +106,11 @@ class Service:
         data = {"token": token, "user_data": user}
         envelope = {"status": 200, "success": True, "message": None, "errors": [], "data": data}
         self.login = answer(json.dumps(envelope).encode())
+
+    def set_pages(self, pages: int) -> None:
+        """Set how many pages of campaigns there are."""
+        if len(self.campaigns) != pages:
+            self.campaigns = [answer(campaign_page(number, pages)) for number in range(1, pages + 1)]
 
     def respond(self, target: bytes) -> bytes:
         """Return the answer to a target."""
@@ -127,10 +133,15 @@ class Service:
         return self.control(path)
 
     def control(self, path: bytes) -> bytes:
-        """Set the latency (`/control/latency/50`, in milliseconds), or tell what was asked since the last time."""
+        """Set the latency (`/control/latency/50`, in milliseconds) or the campaigns' pages (`/control/pages/100`).
+
+        Tells what was asked since the last time.
+        """
         what, _, value = path.removeprefix(b"/control/").partition(b"/")
         if what == b"latency":
             self.latency = float(value) / 1000
+        if what == b"pages":
+            self.set_pages(int(value))
         told = {"asked": self.asked, "most_in_flight": self.most_in_flight}
         self.asked = self.most_in_flight = 0
         return answer(json.dumps(told).encode())

@@ -212,8 +212,15 @@ class Reader:
     """Reads payloads into models: the fast pass, and on failure the detailed one."""
 
     def __init__(self, factories: Mapping[Any, HookFactory] | None = None) -> None:
-        self._fast = make_converter(detailed=False, factories=factories or {})
-        self._detailed = make_converter(detailed=True, factories=factories or {})
+        self._factories = factories or {}
+
+    @functools.cached_property
+    def _fast(self) -> Converter:
+        return make_converter(detailed=False, factories=self._factories)
+
+    @functools.cached_property
+    def _detailed(self) -> Converter:
+        return make_converter(detailed=True, factories=self._factories)
 
     def read(self, request: Request[Any], response: Response, payload: Any, model: type[T], path: PayloadPath) -> T:
         """Read what was found at `path` of an answer into a model.
