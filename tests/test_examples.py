@@ -29,6 +29,16 @@ def run(name: str, sandbox: Sandbox | None) -> str:
     return done.stdout
 
 
+def test_quickstart(tmp_path: Path) -> None:
+    """The README's quickstart runs as it stands."""
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    script = tmp_path / "quickstart.py"
+    script.write_text(readme.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    with Sandbox(campaigns=57).in_thread() as sandbox:
+        assert len(run(str(script), sandbox).splitlines()) == 58
+        assert [effect.kind for effect in sandbox.effects][:3] == ["created", "contact", "run"]
+
+
 def test_main_job() -> None:
     """The main job without an account lists the thousand campaigns of its own sandbox, and says what it took."""
     lines = run("main_job.py", None).splitlines()
