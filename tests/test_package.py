@@ -19,16 +19,16 @@ MODULES = {
 
 # Each room, with those that it may look into.
 LAYERS = [
-    {"errors", "redaction", "compiled", "_version"},
+    {"errors", "redaction", "scalars", "compiled", "_version"},
     {"timeouts"},
     {"wire"},
-    {"auth", "policy", "transport", "conventions", "convert", "inputs", "pagination", "download"},
+    {"auth", "policy", "transport", "conventions", "convert", "inputs", "pagination", "download", "exact"},
     {"sign_in"},
     {"session"},
     {"resource"},
 ]
 CORE = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
-SIDEWAYS = {("pagination", "conventions"), ("inputs", "convert")}
+SIDEWAYS = {("pagination", "conventions"), ("pagination", "exact"), ("exact", "conventions"), ("inputs", "convert")}
 
 
 def imports(path: Path) -> set[str]:
