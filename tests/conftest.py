@@ -10,6 +10,11 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import settings
+
+# A busy machine must not fail a test, and the same commit is tested in the same way every time.
+settings.register_profile("tests", deadline=None, derandomize=True, database=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture
