@@ -135,7 +135,7 @@ async def serve() -> AsyncIterator[Callable[..., Awaitable[Server]]]:
                         )
                         server.requests.append(received)
                         await script(received)
-                except (asyncio.IncompleteReadError, ConnectionError):
+                except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
                     pass
                 finally:
                     server.at_rest.set()

@@ -127,6 +127,7 @@ class Transport:
         else:
             await self._places.acquire()
         try:
+            deadline = asyncio.get_running_loop().time() + remaining
             url = self.base_url + request.target
             response = await self._exchange(request, url, timeout, remaining)
             for _ in range(_MOST_REDIRECTS):
@@ -137,6 +138,7 @@ class Transport:
                 if target is None:
                     break
                 url = target
+                remaining = deadline - asyncio.get_running_loop().time()
                 response = await self._exchange(request, url, timeout, remaining)
             return response
         finally:
@@ -164,8 +166,12 @@ class Transport:
             ) from None
 
     async def _exchange(self, request: Request[Any], url: str, timeout: Timeout, remaining: float) -> Response:
+        if self._is_closed:  # While this request waited for a place, or between two attempts.
+            raise SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
         self.sent += 1
-        progress = _Progress()
+        # A borrowed session has not our connector. There only aiohttp's own word for it, an error of connecting, counts
+        # as never sent: the benefit of any other doubt would be a second call.
+        progress = _Progress(is_connected=self._borrowed is not None)
         token = _progress.set(progress)
         try:
             async with self._session(request.effect).request(
@@ -174,19 +180,23 @@ class Transport:
                 headers=request.headers,
                 data=_body(request),
                 allow_redirects=False,
+                raise_for_status=False,  # Whatever a borrowed session says: a refusal is an answer.
                 timeout=_client_timeout(
                     remaining if timeout.answer is None or remaining < timeout.answer else timeout.answer,
                     timeout.connect,
                 ),
                 proxy=self._proxy,
             ) as answer:
-                progress.is_connected = True  # A borrowed session has not our connector.
                 return Response(answer.status, answer.headers, await _read(request, answer))
         except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError) as error:
             raise self._translate(request, error, progress) from (
                 # It holds the request's headers, and shows them in its repr.
                 None if isinstance(error, aiohttp.ClientResponseError) else error
             )
+        except UsageError:
+            raise
+        except ValueError as error:  # A host that is no name, a line break in a token, a second way to sign in.
+            raise UsageError(f"{request.operation}: it cannot be sent: {request.redact(str(error))}") from None
         finally:
             _progress.reset(token)
 
@@ -255,7 +265,8 @@ def _target(url: str, response: Response) -> str | None:
     here = URL(url, encoded=True)
     try:
         target = here.join(URL(response.headers["Location"]))
-        return str(target) if target.origin() == here.origin() else None
+        # A user in it would become a second way to sign in, beside ours.
+        return str(target) if target.origin() == here.origin() and target.user is None else None
     except (LookupError, ValueError):
         return None
 
@@ -271,25 +282,30 @@ def _body(request: Request[Any]) -> bytes | aiohttp.FormData | aiohttp.BytesPayl
         return form
     if request.json is None:
         return None
-    return aiohttp.BytesPayload(orjson.dumps(request.json), content_type="application/json")
+    try:
+        return aiohttp.BytesPayload(orjson.dumps(request.json), content_type="application/json")
+    except orjson.JSONEncodeError as error:  # Names types, never values.
+        raise UsageError(f"{request.operation}: what was given cannot be written as JSON: {error}.") from None
 
 
 async def _read(request: Request[Any], answer: aiohttp.ClientResponse) -> bytes:
     length = answer.content_length
-    if length is not None and length <= LARGEST_BODY and "Content-Encoding" not in answer.headers:
+    if length is None or "Content-Encoding" in answer.headers:  # Only reading tells how much it is.
+        body = bytearray()
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                break
+        else:
+            return bytes(body)
+    elif length <= LARGEST_BODY:
         return await answer.read()
-    # Without a length, or compressed, only reading tells how much it is.
-    body = bytearray()
-    async for chunk in answer.content.iter_any():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise DecodeError(
-                f"{request.operation}: the answer to {request.method} {request.path} is larger than "
-                f"{LARGEST_BODY // 2**20} MiB, and was not read to its end.",
-                status=answer.status,
-                operation=request.operation,
-            )
-    return bytes(body)
+    raise DecodeError(
+        f"{request.operation}: the answer to {request.method} {request.path} is larger than "
+        f"{LARGEST_BODY // 2**20} MiB, and was not read to its end.",
+        status=answer.status,
+        operation=request.operation,
+    )
 
 
 def _proxy_of_environment(base_url: str) -> str | None:
