@@ -128,7 +128,10 @@ class Transport:
             await self._places.acquire()
         try:
             deadline = asyncio.get_running_loop().time() + remaining
-            url = self.base_url + request.target
+            try:
+                url = self.base_url + request.target
+            except UnicodeError as error:
+                raise UsageError(f"{request.operation}: what was given cannot be written as text: {error}.") from None
             response = await self._exchange(request, url, timeout, remaining)
             for _ in range(_MOST_REDIRECTS):
                 # Only GETs are followed, and only home: a POST would become a GET, and the token would leave.
@@ -222,11 +225,13 @@ class Transport:
         return session
 
     def _translate(self, request: Request[Any], error: Exception, progress: _Progress) -> TingTingError:
-        if self._is_closed or (isinstance(error, RuntimeError) and "closed" in str(error)):
-            if not progress.is_connected or request.effect is Effect.READS:
-                return SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
-        elif isinstance(error, RuntimeError):
+        closed = SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
+        if isinstance(error, RuntimeError):
+            if "Session is closed" in str(error):  # aiohttp's words for one that was closed before it was asked.
+                return closed
             raise error
+        if self._is_closed and (not progress.is_connected or request.effect is Effect.READS):
+            return closed
         if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
             return UsageError(f"{request.operation}: {self.base_url!r} is no address that can be asked.")
         never = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)

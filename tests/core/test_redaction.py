@@ -28,6 +28,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2ln-bmF0_dXJl"
         ("Your code: 4 8 2 9 1", "Your code: …"),
         ("PIN 482917", "PIN …"),
         ("तपाईंको कोड ४८२९ हो", "तपाईंको कोड … हो"),
+        ("by http://user:hunter2@proxy:8080/", "by http://[secure]@proxy:8080/"),
+        ("a@b.example, http://b.example/a@b", "a@b.example, http://b.example/a@b"),
         ("the year 2025", "the year 2025"),
         ("decoded 4829 pins", "decoded 4829 pins"),
     ],
