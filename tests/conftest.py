@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import socket
 import ssl
 import struct
@@ -26,7 +27,7 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def _nothing_left(request: pytest.FixtureRequest) -> None:
     """Fail an async test that leaves a task or a socket behind."""
-    if request.node.get_closest_marker("anyio") is not None:
+    if inspect.iscoroutinefunction(getattr(request.node, "obj", None)):
         request.getfixturevalue("_leftovers")
 
 

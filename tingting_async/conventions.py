@@ -109,6 +109,8 @@ class PageNumbers:
                 self._works = asked_by
                 self._rest = tuple(pair for pair in ask.params if pair[0] != asked_by)
             return None
+        if self._works is not None and asked_by != self._works:
+            return self._ask(self._works, ask.number)  # Another walk has found out since this was asked.
         untried = (
             self._candidates[self._candidates.index(asked_by) + 1 :]
             if asked_by in self._candidates
@@ -139,12 +141,19 @@ def _next_query(links: Any, number: int) -> Params | None:
     """
     for url, names in _links(links):
         if "next" in names or str(number) in names:
-            return tuple(parse_qsl(urlsplit(url).query)) or None
+            return _query(url) or None
     for url, _ in _links(links):  # Bare strings: the one with the number in its query.
-        query = tuple(parse_qsl(urlsplit(url).query))
+        query = _query(url)
         if any(value == str(number) for _, value in query):
             return query
     return None
+
+
+def _query(url: str) -> Params:
+    try:
+        return tuple(parse_qsl(urlsplit(url).query))
+    except ValueError:  # No URL at all, such as "http://[".
+        return ()
 
 
 def _links(links: Any) -> Iterator[tuple[str, set[str]]]:
