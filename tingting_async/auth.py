@@ -4,6 +4,7 @@ No URL of the service is in here: a generation of the API supplies its sign-in a
 is a generator that yields requests and receives responses, so it is tested without a socket.
 """
 
+import math
 import time
 from collections.abc import Generator, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -41,10 +42,12 @@ class Tokens:
             unverified = {"verify_signature": False, "verify_exp": False, "verify_iat": False}
             claims: dict[str, Any] = cast("Any", jwt).decode(access, options=unverified)
             expires, issued = float(claims["exp"]), float(claims.get("iat", now))
-        except (jwt.PyJWTError, LookupError, TypeError, ValueError):
+        except (jwt.PyJWTError, LookupError, TypeError, ValueError, OverflowError):
             return cls(access, refresh)
         # Its lifetime is counted from its arrival: a clock here that is wrong by an hour must not renew for ever.
         lifetime = expires - issued
+        if not 0 < lifetime < math.inf:  # As with no `iat` and a clock here that is ahead: let the service say.
+            return cls(access, refresh)
         return cls(access, refresh, renew_at=now + lifetime - min(LEEWAY, lifetime / 10))
 
     def is_due(self) -> bool:

@@ -109,6 +109,8 @@ class PageNumbers:
                 self._rest = tuple(pair for pair in ask.params if pair[0] != asked_by)
             return None
         asked_by = self._asked_by(ask)
+        if self._works is not None and asked_by != self._works:
+            return self._ask(self._works, ask.number)  # Another walk has found out since this was asked.
         untried = (
             self._candidates[self._candidates.index(asked_by) + 1 :]
             if asked_by in self._candidates
@@ -139,12 +141,19 @@ def _next_query(links: Any, number: int) -> Params | None:
     """
     for url, names in _links(links):
         if "next" in names or str(number) in names:
-            return tuple(parse_qsl(urlsplit(url).query)) or None
+            return _query(url) or None
     for url, _ in _links(links):  # Bare strings: the one with the number in its query.
-        query = tuple(parse_qsl(urlsplit(url).query))
+        query = _query(url)
         if any(value == str(number) for _, value in query):
             return query
     return None
+
+
+def _query(url: str) -> Params:
+    try:
+        return tuple(parse_qsl(urlsplit(url).query))
+    except ValueError:  # No URL at all, such as "http://[".
+        return ()
 
 
 def _links(links: Any) -> Iterator[tuple[str, set[str]]]:
@@ -225,3 +234,11 @@ class OnePage:
     def otherwise(self, ask: Ask, page: Page[Any]) -> Ask | None:  # noqa: ARG002 - there is only this one
         """Take what came."""
         return None
+
+
+def merge(params: Params, others: Params) -> Params:
+    """Return `params` with those of `others` added, or in the place of their namesakes."""
+    if not params:
+        return others
+    names = {name for name, _ in others}
+    return (*(pair for pair in params if pair[0] not in names), *others)

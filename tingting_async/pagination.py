@@ -38,13 +38,14 @@ class _Window(Generic[T]):
         start: Ask | None = None,
         noticed: Callable[[], None] = lambda: None,
     ) -> None:
+        self._pending: deque[tuple[Ask, asyncio.Task[Page[T]]]] = deque()
         self._loop = asyncio.get_running_loop()
         self._fetch = fetch
         self._spawn = spawn
         self._convention = convention
         self._width = width
         self._ramps = ramps
-        self._pending: deque[tuple[Ask, asyncio.Task[Page[T]]]] = deque()
+        self._is_waiting = False
         self._next: Ask | None = start or convention.first()
         self._noticed = noticed
         self.ask: Ask | None = self._next
@@ -53,7 +54,20 @@ class _Window(Generic[T]):
         self._delivered = 0
 
     async def next(self) -> Page[T] | None:
-        """Return the next page, or None after the last. After an error, the same page is asked for again."""
+        """Return the next page, or None after the last. After an error, the same page is asked for again.
+
+        Raises:
+            UsageError: Another task waits for this page already.
+        """
+        if self._is_waiting:
+            raise UsageError("Two tasks take pages from one walk: give each task its own, or share the items out.")
+        self._is_waiting = True
+        try:
+            return await self._take()
+        finally:
+            self._is_waiting = False
+
+    async def _take(self) -> Page[T] | None:
         # A loop that may leave early should not have asked for much more than it saw: 1, 2, 2, 4, 4, 4, 4, 8, …
         width = min(self._width, 1 << (self._delivered + 1).bit_length() - 1) if self._ramps else self._width
         self._fill(width)
@@ -70,22 +84,20 @@ class _Window(Generic[T]):
             following = self._judge(ask, page)
         except asyncio.CancelledError:
             if task.cancelled():
-                raise SessionClosedError("The session was closed while pages were on their way.") from None
+                raise SessionClosedError("The walk or its session was closed while pages were on their way.") from None
             raise
-        except NotFoundError as error:
-            self.close()
+        except BaseException as error:
+            self._drop()
             self._next = ask
+            if not isinstance(error, NotFoundError):
+                raise
             await self._confirm_end(ask, error)
             self._next = self.ask = None
             self._noticed()
             return None
-        except BaseException:
-            self.close()
-            self._next = ask
-            raise
         self._pending.popleft()
         if self._pending and (following is None or self._pending[0][0] != following):
-            self.close()  # What was guessed is not what follows.
+            self._drop()  # What was guessed is not what follows.
         if not self._pending:
             self._next = following
         if self._last is not None and page.total_items != self._last.total_items:
@@ -96,7 +108,11 @@ class _Window(Generic[T]):
         return page
 
     def close(self) -> None:
-        """Cancel what is in flight."""
+        """End the walk, and cancel what is in flight."""
+        self._next = None
+        self._drop()
+
+    def _drop(self) -> None:
         for _, task in self._pending:
             task.cancel()
         self._pending.clear()
@@ -175,6 +191,11 @@ class ItemWalk(_Walk[T]):
             return None
         state = [self._operation, ask.params, ask.number, self._skip + self._taken]
         return base64.urlsafe_b64encode(json.dumps(state).encode()).decode()
+
+    async def aclose(self) -> None:
+        """End the walk; what is in flight is cancelled. Not needed after the end, and not on `break`."""
+        self._items = iter(())
+        await super().aclose()
 
     async def __anext__(self) -> T:
         while True:

@@ -147,7 +147,6 @@ def repeats(request: Request[Any], retries: Retries, budget: Budget, *, deadline
             isinstance(failure, TingTingError)
             and may_repeat(request.effect, failure)
             and asked(failure) <= retries.longest_retry_after
-            and budget.spend()
         )
 
     def wait(state: RetryCallState) -> float:
@@ -156,6 +155,7 @@ def repeats(request: Request[Any], retries: Retries, budget: Budget, *, deadline
 
     def stop(state: RetryCallState) -> bool:
         late = asyncio.get_running_loop().time() + state.upcoming_sleep >= deadline
-        return late or state.attempt_number >= retries.attempts
+        # The budget last: only a repeat that is made is paid for.
+        return late or state.attempt_number >= retries.attempts or not budget.spend()
 
     return AsyncRetrying(retry=retry_if_exception(again), wait=wait, stop=stop, sleep=asyncio.sleep, reraise=True)

@@ -5,6 +5,7 @@ import re
 SECURE = "[secure]"
 
 _TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]*(\.[\w-]*)?|\b[0-9a-fA-F]{20,}\b|(?i:\bbearer\s+)\S+")
+_USER = re.compile(r"(?<=//)[^\s/@]+(?=@)")
 # `\d` takes in Devanagari digits. One-time codes are spelt with spaces for the speech synthesis: "1 2 3 4 5".
 _PHONE_NUMBER = re.compile(r"\d(?:[\s().-]{0,3}\d){6,}")
 _ABOUT_CODES = re.compile(r"(?i)\b(otp|one.time|code|pin|passcode)\b|कोड")
@@ -12,8 +13,8 @@ _CODE = re.compile(r"\d(?:[\s().-]{0,3}\d){3,}")
 
 
 def redact(text: str, *, codes: bool = False) -> str:
-    """Mask tokens and phone numbers; with `codes`, or in a text about codes, every run of four digits and more."""
-    text = _TOKEN.sub(SECURE, text)
+    """Mask tokens, users in URLs and phone numbers; with `codes`, or in a text about codes, four digits and more."""
+    text = _USER.sub(SECURE, _TOKEN.sub(SECURE, text))
     codes = codes or _ABOUT_CODES.search(text) is not None
     return (_CODE if codes else _PHONE_NUMBER).sub(lambda match: mask(match[0]), text)
 

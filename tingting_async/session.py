@@ -14,12 +14,13 @@ import attrs
 
 from tingting_async import policy, wire
 from tingting_async.auth import Auth, Credentials, Dialect, Tokens, TokenStore
-from tingting_async.conventions import Convention, Page
+from tingting_async.conventions import Convention, Page, merge
 from tingting_async.convert import Reader
 from tingting_async.errors import (
     AuthenticationError,
     DecodeError,
     NotFoundError,
+    NotSentError,
     SessionClosedError,
     TingTingError,
     UsageError,
@@ -137,11 +138,11 @@ class Session:
             for name in ("base_url", "api_token", "email", "password")
             if (value := os.environ.get(f"TINGTING_{name.upper()}"))
         }
+        if options.keys() & {"email", "password", "token_store"}:
+            found.pop("api_token", None)
         if "api_token" in {*found, *options}:
             found.pop("email", None)
             found.pop("password", None)
-        if options.keys() & {"email", "password", "token_store"}:
-            found.pop("api_token", None)
         known = inspect.signature(cls).parameters
         if unknown := options.keys() - known.keys():
             raise UsageError(
@@ -319,7 +320,8 @@ class Session:
         self, request: Request[Any], timeout: Timeout, deadline: float, failure: TingTingError
     ) -> Response:
         """Repeat a failed request for as long as its effect, the deadline and the session's budget allow."""
-        last = failure
+        # Whether an earlier attempt may have done it is not forgotten over a later one that cannot have.
+        lost = failure if policy.leaves_unknown(failure) else None
         try:
             if not policy.may_repeat(request.effect, failure):
                 raise failure
@@ -328,17 +330,17 @@ class Session:
                     if attempt.retry_state.attempt_number == 1:
                         raise failure
                     _log.info("%s: attempt %d", request.operation, attempt.retry_state.attempt_number)
-                    may_be_done = policy.leaves_unknown(last)
                     try:
                         return await self._authenticated(request, timeout, deadline)
-                    except NotFoundError as error:
-                        if request.method == "DELETE" and may_be_done:
+                    except NotFoundError:
+                        if request.method == "DELETE" and lost is not None:
                             return wire.already_gone()
-                        last = error
                         raise
                     except TingTingError as error:
-                        last = error
+                        lost = error if policy.leaves_unknown(error) else lost
                         raise
+        except NotSentError as error:
+            self._raise(policy.settle(request, lost or error), error)
         except TingTingError as error:
             self._raise(policy.settle(request, error), error)
         raise AssertionError("the last attempt returns or raises")
@@ -389,11 +391,3 @@ class Session:
         if error is cause:
             raise error
         raise error from cause
-
-
-def merge(params: Params, others: Params) -> Params:
-    """Return `params` with those of `others` added, or in the place of their namesakes."""
-    if not params:
-        return others
-    names = {name for name, _ in others}
-    return (*(pair for pair in params if pair[0] not in names), *others)

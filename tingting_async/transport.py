@@ -50,20 +50,21 @@ class _Progress:
     Ends its task's wait as `asyncio.timeout` does, at a third of the cost, which every request pays.
     """
 
-    task: "asyncio.Task[Any]"
-    cancelling: int
     is_connected: bool = False
+    task: "asyncio.Task[Any] | None" = None
+    cancelling: int = 0
     is_late: bool = False
 
     def expire(self) -> None:
         """End the attempt."""
+        assert self.task is not None
         self.is_late = True
         self.task.cancel()
 
     def settle(self) -> bool:
         """Take the own cancellation back; tell whether it was made, and was nobody else's as well."""
         was_late, self.is_late = self.is_late, False
-        return was_late and self.task.uncancel() <= self.cancelling
+        return was_late and self.task is not None and self.task.uncancel() <= self.cancelling
 
 
 # aiohttp does not tell in which phase its total time ran out, and tracing every request to learn it costs a fifth of
@@ -149,6 +150,7 @@ class Transport:
         else:
             await self._places.acquire()
         try:
+            deadline = asyncio.get_running_loop().time() + remaining
             url = self._url(request)
             response = await self._exchange(request, url, headers, timeout, remaining)
             for _ in range(_MOST_REDIRECTS):
@@ -159,6 +161,7 @@ class Transport:
                 if target is None:
                     break
                 url = target
+                remaining = deadline - asyncio.get_running_loop().time()
                 response = await self._exchange(request, url, headers, timeout, remaining)
             return response
         finally:
@@ -188,22 +191,29 @@ class Transport:
     def _url(self, request: Request[Any]) -> URL:
         # Put together of what is known, a URL costs half of one that is parsed.
         base = self._base
-        return URL.build(
-            scheme=base.scheme,
-            authority=base.raw_authority,
-            path=base.raw_path.rstrip("/") + request.path,
-            query_string=request.query,
-            encoded=True,
-        )
+        try:
+            return URL.build(
+                scheme=base.scheme,
+                authority=base.raw_authority,
+                path=base.raw_path.rstrip("/") + request.path,
+                query_string=request.query,
+                encoded=True,
+            )
+        except UnicodeError as error:
+            raise UsageError(f"{request.operation}: what was given cannot be written as text: {error}.") from None
 
     async def _exchange(
         self, request: Request[Any], url: URL, headers: Mapping[str, str], timeout: Timeout, remaining: float
     ) -> Response:
+        if self._is_closed:  # While this request waited for a place, or between two attempts.
+            raise SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
         self.sent += 1
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
-        progress = _Progress(task, task.cancelling())
+        # A borrowed session has not our connector. There only aiohttp's own word for it, an error of connecting, counts
+        # as never sent: the benefit of any other doubt would be a second call.
+        progress = _Progress(self._borrowed is not None, task, task.cancelling())
         token = _progress.set(progress)
         # Not aiohttp's own `total`, which enters and leaves its timer thrice for each request.
         limit = remaining if timeout.answer is None or remaining < timeout.answer else timeout.answer
@@ -215,10 +225,10 @@ class Transport:
                 headers=headers,
                 data=_body(request),
                 allow_redirects=False,
+                raise_for_status=False,  # Whatever a borrowed session says: a refusal is an answer.
                 timeout=_client_timeout(timeout.connect),
                 proxy=self._proxy,
             ) as answer:
-                progress.is_connected = True  # A borrowed session has not our connector.
                 return Response(answer.status, answer.headers, await _read(request, answer))
         except asyncio.CancelledError as error:
             if not progress.settle():
@@ -229,6 +239,10 @@ class Transport:
                 # It holds the request's headers, and shows them in its repr.
                 None if isinstance(error, aiohttp.ClientResponseError) else error
             )
+        except UsageError:
+            raise
+        except ValueError as error:  # A host that is no name, a line break in a token, a second way to sign in.
+            raise UsageError(f"{request.operation}: it cannot be sent: {request.redact(str(error))}") from None
         finally:
             timer.cancel()
             progress.settle()
@@ -256,11 +270,13 @@ class Transport:
         return session
 
     def _translate(self, request: Request[Any], error: Exception, progress: _Progress) -> TingTingError:
-        if self._is_closed or (isinstance(error, RuntimeError) and "closed" in str(error)):
-            if not progress.is_connected or request.effect is Effect.READS:
-                return SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
-        elif isinstance(error, RuntimeError):
+        closed = SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
+        if isinstance(error, RuntimeError):
+            if "Session is closed" in str(error):  # aiohttp's words for one that was closed before it was asked.
+                return closed
             raise error
+        if self._is_closed and (not progress.is_connected or request.effect is Effect.READS):
+            return closed
         if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
             return UsageError(f"{request.operation}: {self.base_url!r} is no address that can be asked.")
         never = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
@@ -294,7 +310,8 @@ def _target(url: URL, response: Response) -> URL | None:
     """Return where a redirect leads, if that is on the same origin."""
     try:
         target = url.join(URL(response.headers["Location"]))
-        return target if target.origin() == url.origin() else None
+        # A user in it would become a second way to sign in, beside ours.
+        return target if target.origin() == url.origin() and target.user is None else None
     except (LookupError, ValueError):
         return None
 
@@ -310,7 +327,10 @@ def _body(request: Request[Any]) -> bytes | aiohttp.FormData | aiohttp.BytesPayl
         return form
     if request.json is None:
         return None
-    return aiohttp.BytesPayload(orjson.dumps(request.json), content_type="application/json")
+    try:
+        return aiohttp.BytesPayload(orjson.dumps(request.json), content_type="application/json")
+    except orjson.JSONEncodeError as error:  # Names types, never values.
+        raise UsageError(f"{request.operation}: what was given cannot be written as JSON: {error}.") from None
 
 
 async def _read(request: Request[Any], answer: aiohttp.ClientResponse) -> bytes:
@@ -320,20 +340,22 @@ async def _read(request: Request[Any], answer: aiohttp.ClientResponse) -> bytes:
             await request.sink.write(piece)
         return b""
     length = answer.content_length
-    if length is not None and length <= LARGEST_BODY and "Content-Encoding" not in answer.headers:
+    if length is None or "Content-Encoding" in answer.headers:  # Only reading tells how much it is.
+        body = bytearray()
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                break
+        else:
+            return bytes(body)
+    elif length <= LARGEST_BODY:
         return await answer.read()
-    # Without a length, or compressed, only reading tells how much it is.
-    body = bytearray()
-    async for chunk in answer.content.iter_any():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise DecodeError(
-                f"{request.operation}: the answer to {request.method} {request.path} is larger than "
-                f"{LARGEST_BODY // 2**20} MiB, and was not read to its end.",
-                status=answer.status,
-                operation=request.operation,
-            )
-    return bytes(body)
+    raise DecodeError(
+        f"{request.operation}: the answer to {request.method} {request.path} is larger than "
+        f"{LARGEST_BODY // 2**20} MiB, and was not read to its end.",
+        status=answer.status,
+        operation=request.operation,
+    )
 
 
 def _proxy_of_environment(base_url: str) -> str | None:

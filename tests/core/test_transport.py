@@ -548,9 +548,7 @@ async def test_errors_of_aiohttp(kind: type[Exception]) -> None:
         str(error)
     except Exception:  # noqa: BLE001 - made without its arguments, some cannot be shown
         error.__class__ = type(kind.__name__, (kind,), {"__str__": lambda _: "x"})
-    task = asyncio.current_task()
-    assert task is not None
-    ours = connections._translate(request, error, _Progress(task, 0, is_connected=True))
+    ours = connections._translate(request, error, _Progress(is_connected=True))
     assert isinstance(ours, TingTingError)
     before = issubclass(
         kind, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ServerFingerprintMismatch
