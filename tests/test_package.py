@@ -19,7 +19,7 @@ MODULES = {
 
 # Each room, with those that it may look into.
 LAYERS = [
-    {"errors", "redaction", "compiled", "_version"},
+    {"errors", "redaction", "compiled", "problems", "_version"},
     {"timeouts"},
     {"wire"},
     {"auth", "policy", "transport", "conventions", "convert", "inputs", "pagination", "download"},

@@ -111,7 +111,7 @@ class Contacts(Resource):
             {"number": number, "other_variables": inputs.mapping(each.variables, "variables")}
             for number, each in zip(numbers, given, strict=True)
         ]
-        done = ContactsAdded()
+        done = ContactsAdded(created=0)
         for start in range(0, len(rows), chunk):
             body = {"contacts": rows[start : start + chunk]}
             request = self._adding(campaign_id, ContactsAdded, body, "contacts.add_many", timeout)
@@ -135,6 +135,7 @@ class Contacts(Resource):
                 contacts=done.contacts + added.contacts,
                 errors={**done.errors, **{start + row: said for row, said in added.errors.items()}},
                 other_errors=done.other_errors + added.other_errors,
+                extra={**done.extra, **added.extra},
             )
         return done
 
