@@ -22,7 +22,7 @@ LAYERS = [
     {"errors", "redaction", "compiled", "problems", "_version"},
     {"timeouts"},
     {"wire"},
-    {"auth", "policy", "transport", "conventions", "convert", "inputs", "pagination", "download"},
+    {"auth", "policy", "transport", "conventions", "convert", "inputs", "media", "pagination", "download"},
     {"sign_in"},
     {"session"},
     {"resource"},

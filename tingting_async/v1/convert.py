@@ -204,6 +204,13 @@ def read_page(reader: Reader, request: Request[list[T]], response: Response) -> 
     )
 
 
+def read_results(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+    """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
+    if "next" in (body := wire.decode(request, response, whole=True)) and "count" in body:
+        return read_page(reader, request, response)
+    return read_array(reader, request, response)
+
+
 def _number(request: Request[Any]) -> int:
     """Return which page was asked for: this envelope does not say which one it is."""
     asked = dict(request.params)
