@@ -1,7 +1,7 @@
 """How the pages of a list follow each other: pure functions of what was asked and what came."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
@@ -29,8 +29,7 @@ class Page(Generic[T]):
     """What the envelope holds beside."""
 
 
-@attrs.frozen
-class Ask:
+class Ask(NamedTuple):
     """Which page to ask for: the query that asks for it, and the number it should then bear."""
 
     params: Params

@@ -153,14 +153,13 @@ class Transport:
             deadline = asyncio.get_running_loop().time() + remaining
             url = self._url(request)
             response = await self._exchange(request, url, headers, timeout, remaining)
-            for _ in range(_MOST_REDIRECTS):
-                # Only GETs are followed, and only home: a POST would become a GET, and the token would leave.
-                if not (300 <= response.status < 400 and request.method == "GET"):
-                    break
+            followed = 0
+            # Only GETs are followed, and only home: a POST would become a GET, and the token would leave.
+            while 300 <= response.status < 400 and request.method == "GET" and followed < _MOST_REDIRECTS:
                 target = _target(url, response)
                 if target is None:
                     break
-                url = target
+                url, followed = target, followed + 1
                 remaining = deadline - asyncio.get_running_loop().time()
                 response = await self._exchange(request, url, headers, timeout, remaining)
             return response
