@@ -5,7 +5,6 @@ import json
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from tingting_async import (
     Retries,
     UsageError,
 )
-from tingting_async.scalars import KATHMANDU
 from tingting_async.v1 import ContactStatus, NewStep, TingTing
 from tingting_async.v1.auth import read_cookies
 from tingting_async.wire import File, Response
@@ -384,26 +382,3 @@ async def test_pauses(pause: float, longest: float) -> None:
             tingting.campaigns.progress(1, pause=pause, longest_pause=longest)
         with pytest.raises(UsageError, match="pause="):
             await tingting.campaigns.wait(1, pause=pause, longest_pause=longest)
-
-
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        ("2082-03-25 at 14:46:00", datetime(2025, 7, 9, 14, 46)),
-        ("2072-01-12 at 11:56:00", datetime(2015, 4, 25, 11, 56)),
-        ("2080-01-01 at 00:00:00", datetime(2023, 4, 14)),
-        ("2082-12-30 at 23:59:59", datetime(2026, 4, 13, 23, 59, 59)),
-        ("2083-01-01 at 00:00", datetime(2026, 4, 14)),
-        ("2082-03-25 at 25:00:00", None),
-        ("2082-13-01 at 10:00:00", None),
-        ("9999-01-01 at 10:00:00", None),
-        ("soon", None),
-    ],
-)
-async def test_bikram_sambat(said: str, expected: datetime | None) -> None:
-    """A run's Bikram Sambat date is the ordinary one in Nepal's time; one that is none is kept in the message alone."""
-    message = f"Campaign Scheduled successfully for {said}"
-    async with serving(always({"message": message})) as tingting:
-        started = await tingting.campaigns.run(1)
-    assert started.text == message
-    assert started.scheduled_for == (None if expected is None else expected.replace(tzinfo=KATHMANDU))

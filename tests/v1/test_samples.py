@@ -331,3 +331,26 @@ def test_errors_by_row() -> None:
     added = READER.read(request, Response(200, body=b"{}"), payload, ContactsAdded, ())
     assert (added.errors, added.other_errors) == ({1: "a; b"}, ({"row": True}, "c"))
     assert (added.skipped, added.extra) == (0, {"since": "new"})
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("2082-03-25 at 14:46:00", datetime(2025, 7, 9, 14, 46)),
+        ("2072-01-12 at 11:56:00", datetime(2015, 4, 25, 11, 56)),
+        ("2080-01-01 at 00:00:00", datetime(2023, 4, 14)),
+        ("2082-12-30 at 23:59:59", datetime(2026, 4, 13, 23, 59, 59)),
+        ("2083-01-01 at 00:00", datetime(2026, 4, 14)),
+        ("2082-03-25 at 25:00:00", None),
+        ("2082-13-01 at 10:00:00", None),
+        ("9999-01-01 at 10:00:00", None),
+        ("soon", None),
+    ],
+)
+def test_bikram_sambat(said: str, expected: datetime | None) -> None:
+    """A run's Bikram Sambat date is the ordinary one in Nepal's time; one that is none is kept in the message alone."""
+    request = Request("POST", "/p/", Effect.RINGS, "campaigns.run", RunStarted)
+    payload = {"message": f"Campaign Scheduled successfully for {said}"}
+    started = READER.read(request, Response(200, body=b"{}"), payload, RunStarted, ())
+    assert started.text == payload["message"]
+    assert started.scheduled_for == (None if expected is None else expected.replace(tzinfo=KATHMANDU))
