@@ -1,15 +1,16 @@
-# `make demo` shows the main job; `make test` runs everything that CI runs.
-# Both make .venv themselves, ask for no root, and download nothing but packages from PyPI.
+# `make demo` shows the main job; `make test` runs everything that CI runs; `make bench` measures.
+# All make .venv themselves, ask for no root, and download nothing but packages from PyPI.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -P
 
-.PHONY: demo test lint types unit install format clean
+.PHONY: demo test bench lint types unit install format clean
 .DEFAULT_GOAL := test
 
 # What is installed follows from pyproject.toml alone, so nothing is downloaded again until it changes.
 $(VENV)/.packages: pyproject.toml .ci/requirements
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV), once; this takes about half a minute."
 	@$(RUN) .ci/requirements | $(RUN) -m pip install --quiet --disable-pip-version-check -r /dev/stdin
 	@touch $@
 
@@ -35,6 +36,14 @@ unit: install
 	$(RUN) -m coverage report
 
 test: lint types unit
+
+$(VENV)/.bench-packages: pyproject.toml .ci/requirements | $(VENV)/.packages
+	@$(RUN) .ci/requirements bench | $(RUN) -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+	@touch $@
+
+# Not with -P: the scripts import each other. `make bench ARGS=--quick` takes a minute.
+bench: install $(VENV)/.bench-packages
+	@$(VENV)/bin/python benchmarks/run.py $(ARGS)
 
 format: install
 	$(RUN) -m ruff check --fix .

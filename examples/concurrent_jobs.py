@@ -9,7 +9,7 @@ async def count_services(tingting: TingTing, job: int) -> None:
     """Walk over all campaigns, and count them by service."""
     counts: dict[str, int] = {}
     async for campaign in tingting.campaigns.list():
-        counts[campaign.services] = counts.get(campaign.services, 0) + 1
+        counts[campaign.services.value] = counts.get(campaign.services.value, 0) + 1
     print(f"Job {job}: {dict(sorted(counts.items()))}")
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from tingting_async import ApiError, NotFoundError, OutcomeUnknownError, TingTing, TingTingError
+from tingting_async import ApiError, NotFoundError, OutcomeUnknownError, TingTing, TingTingError, UsageError
 
 TINGTING = web.AppKey("tingting", TingTing)
 
@@ -23,7 +23,10 @@ async def session(app: web.Application) -> AsyncIterator[None]:
 
 async def list_campaigns(request: web.Request) -> web.Response:
     """Answer with the first campaigns; `?limit=` says how many."""
-    campaigns = await request.app[TINGTING].campaigns.list().collect(limit=int(request.query.get("limit", "25")))
+    limit = request.query.get("limit", "25")
+    if not limit.isdecimal():
+        raise UsageError("`limit` has to be a number.")
+    campaigns = await request.app[TINGTING].campaigns.list().collect(limit=int(limit))
     return web.json_response([{"id": each.id, "name": each.name, "services": each.services} for each in campaigns])
 
 
@@ -42,6 +45,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn the client's errors into answers."""
     try:
         return await handler(request)
+    except UsageError as error:
+        return web.json_response({"why": str(error)}, status=400)
     except NotFoundError as error:
         return web.json_response({"why": str(error)}, status=404)
     except ApiError as error:

@@ -29,6 +29,16 @@ def run(name: str, sandbox: Sandbox | None) -> str:
     return done.stdout
 
 
+def test_quickstart(tmp_path: Path) -> None:
+    """The README's quickstart runs as it stands."""
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    script = tmp_path / "quickstart.py"
+    script.write_text(readme.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    with Sandbox(campaigns=57).in_thread() as sandbox:
+        assert len(run(str(script), sandbox).splitlines()) == 58
+        assert [effect.kind for effect in sandbox.effects][:3] == ["created", "contact", "run"]
+
+
 def test_main_job() -> None:
     """The main job without an account lists the thousand campaigns of its own sandbox, and says what it took."""
     lines = run("main_job.py", None).splitlines()
@@ -67,6 +77,25 @@ def test_run_campaign() -> None:
     assert "9800000001" not in printed
 
 
+def test_v1_campaign() -> None:
+    """A campaign of the v1 API goes from nothing to its report."""
+    printed = run("v1_campaign.py", None)
+    assert "2 contacts added, 0 skipped" in printed
+    assert "Completed: 100 %" in printed
+    assert "…02" in printed
+    assert "9800000002" not in printed
+
+
+def test_v1_sign_up() -> None:
+    """A sign-up by one-time password succeeds."""
+    assert run("v1_sign_up.py", None) == "Welcome!\n"
+
+
+def test_v1_survey() -> None:
+    """A survey is asked and answered."""
+    assert run("v1_survey.py", None).startswith("Completed; answers:\n")
+
+
 def test_concurrent_jobs() -> None:
     """Ten jobs see the same campaigns on one session, with one sign-in and six pages each."""
     with Sandbox(campaigns=57).in_thread() as sandbox:
@@ -89,6 +118,8 @@ async def test_web_service(monkeypatch: pytest.MonkeyPatch) -> None:
             assert len(campaigns) == 30
             async with http.post(f"/campaigns/{campaigns[0]['id']}/run", json={"message": "hi"}) as answer:
                 assert await answer.json() == {"started": True, "credits_on_hold": 3}
+            async with http.get("/campaigns?limit=many") as answer:
+                assert answer.status == 400
             async with http.post("/campaigns/999999/run", json={"message": "hi"}) as answer:
                 assert answer.status == 404
 

@@ -37,17 +37,21 @@ from tingting_async.errors import (
     NotSentError,
     OutcomeUnknownError,
     PaginationError,
+    PartlyDoneError,
     PermissionDeniedError,
     RateLimitedError,
     ServerError,
     SessionClosedError,
+    StillRunningError,
     TingTingError,
     TransportError,
     UsageError,
 )
 from tingting_async.pagination import Paginator
 from tingting_async.policy import Retries
-from tingting_async.wire import File, Timeout
+from tingting_async.session import Session
+from tingting_async.timeouts import Timeout
+from tingting_async.wire import File
 
 __all__ = [
     "ApiError",
@@ -73,6 +77,7 @@ __all__ = [
     "Page",
     "PaginationError",
     "Paginator",
+    "PartlyDoneError",
     "PermissionDeniedError",
     "PhoneNumber",
     "Priority",
@@ -81,8 +86,10 @@ __all__ = [
     "RunStarted",
     "ServerError",
     "Services",
+    "Session",
     "SessionClosedError",
     "SpokenMessage",
+    "StillRunningError",
     "Timeout",
     "TingTing",
     "TingTingError",

@@ -103,12 +103,12 @@ class PageNumbers:
 
     def otherwise(self, ask: Ask, page: Page[Any]) -> Ask | None:
         """Compare the number; remember the parameter that worked, or try the next."""
-        asked_by = self._asked_by(ask)
         if page.number == ask.number:
-            if asked_by is not None and self._works is None:
+            if self._works is None and (asked_by := self._asked_by(ask)) is not None:
                 self._works = asked_by
                 self._rest = tuple(pair for pair in ask.params if pair[0] != asked_by)
             return None
+        asked_by = self._asked_by(ask)
         if self._works is not None and asked_by != self._works:
             return self._ask(self._works, ask.number)  # Another walk has found out since this was asked.
         untried = (
@@ -227,5 +227,10 @@ class OnePage:
         """Tell that nothing follows."""
         return None
 
-    ahead = after
-    otherwise = after
+    def ahead(self, ask: Ask, like: Page[Any]) -> Ask | None:  # noqa: ARG002 - nothing follows
+        """Tell that nothing follows."""
+        return None
+
+    def otherwise(self, ask: Ask, page: Page[Any]) -> Ask | None:  # noqa: ARG002 - there is only this one
+        """Take what came."""
+        return None

@@ -5,6 +5,7 @@ fast pass; only one that failed is read again with detailed validation, to say w
 """
 
 import enum
+import functools
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
@@ -19,6 +20,7 @@ from cattrs.cols import mapping_structure_factory as _mapping_factory  # pyright
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.v import transform_error
 
+from tingting_async.compiled import Part, compile_model, is_plain
 from tingting_async.errors import DecodeError
 from tingting_async.wire import PayloadPath, Request, Response, excerpt, spell
 
@@ -154,16 +156,22 @@ _SPOKEN = re.compile(r"(?:(\d+)\s*h)?\s*(?:(\d+)\s*m)?\s*(?:(\d+(?:\.\d+)?)\s*s)
 
 def read_duration(value: Any, _: Any = None) -> timedelta:
     """Read a duration: a number of seconds, `"10s"`, `"1m 5s"` or `"05:30:00"`."""
-    if type(value) is str:
-        text = value.strip()
-        match = _CLOCK.fullmatch(text) or _SPOKEN.fullmatch(text)
-        if match and any(match.groups()):
-            hours, minutes, seconds = (float(part or 0) for part in match.groups())
-            return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    if type(value) is str and (duration := _spoken_duration(value)) is not None:
+        return duration
     try:
         return timedelta(seconds=read_float(value))
     except (Unread, OverflowError, ValueError):
         raise Unread(value, "a duration") from None
+
+
+@functools.lru_cache(maxsize=1024)  # The durations of a list's calls are few and come often.
+def _spoken_duration(value: str) -> timedelta | None:
+    text = value.strip()
+    match = _CLOCK.fullmatch(text) or _SPOKEN.fullmatch(text)
+    if not match or not any(match.groups()):
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 Hook = Callable[[Any, Any], Any]
@@ -194,7 +202,7 @@ def make_converter(*, detailed: bool, factories: Mapping[Any, HookFactory]) -> C
     converter.register_structure_hook_factory(_is_list, _list_hook)
     converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
     converter.register_structure_hook_factory(is_mapping, _mapping_hook)
-    converter.register_structure_hook_factory(attrs.has, _model_hook)
+    converter.register_structure_hook_factory(attrs.has, model_hook)
     for kind, factory in factories.items():
         converter.register_structure_hook_factory(_is_exactly(kind), factory)
     return converter
@@ -204,8 +212,15 @@ class Reader:
     """Reads payloads into models: the fast pass, and on failure the detailed one."""
 
     def __init__(self, factories: Mapping[Any, HookFactory] | None = None) -> None:
-        self._fast = make_converter(detailed=False, factories=factories or {})
-        self._detailed = make_converter(detailed=True, factories=factories or {})
+        self._factories = factories or {}
+
+    @functools.cached_property
+    def _fast(self) -> Converter:
+        return make_converter(detailed=False, factories=self._factories)
+
+    @functools.cached_property
+    def _detailed(self) -> Converter:
+        return make_converter(detailed=True, factories=self._factories)
 
     def read(self, request: Request[Any], response: Response, payload: Any, model: type[T], path: PayloadPath) -> T:
         """Read what was found at `path` of an answer into a model.
@@ -266,25 +281,38 @@ def _is_optional(kind: Any) -> bool:
     return get_origin(kind) in (Union, UnionType) and type(None) in get_args(kind) and len(get_args(kind)) == 2
 
 
+@attrs.frozen
+class _OptionalHook:
+    kind: Any
+    inner: Hook
+    is_text: bool
+
+    def __call__(self, value: Any, _: Any) -> Any:
+        # Where a text cannot be a value, an empty one says that there is none: `"playback": ""`.
+        return None if value is None or (value == "" and not self.is_text) else self.inner(value, self.kind)
+
+
 def _optional_hook(kind: Any, converter: Converter) -> Hook:
     (inner,) = (part for part in get_args(kind) if part is not type(None))
-    hook = converter.get_structure_hook(inner)
-    if inner is str or inner == NumberText:
-        return lambda value, _: None if value is None else hook(value, inner)
-    # Where a text cannot be a value, an empty one says that there is none: `"playback": ""`.
-    return lambda value, _: None if value is None or value == "" else hook(value, inner)
+    return _OptionalHook(inner, converter.get_structure_hook(inner), is_text=inner is str or inner == NumberText)
 
 
 def _list_hook(kind: Any, converter: Converter) -> Hook:
     hook = list_structure_factory(kind, converter)
+    plain = _PLAIN.get(get_args(kind)[0])
 
     def read(value: Any, _: Any) -> Any:
         # Any iterable would do for cattrs: a text by its letters, an object by its keys.
         if type(value) is not list:
             raise Unread(value, "a list")
-        return hook(value, kind)
+        given = cast("list[Any]", value)
+        return given[:] if plain is not None and {*map(type, given)} <= plain else hook(given, kind)
 
     return read
+
+
+_PLAIN: dict[Any, set[type]] = {int: {int}, str: {str}, bool: {bool}, NumberText: {str}}
+"""Lists of these are taken as they are, where all their items are of the type itself."""
 
 
 def _tuple_hook(kind: Any, converter: Converter) -> Hook:
@@ -308,13 +336,18 @@ def _mapping_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
-def _model_hook(kind: Any, converter: Converter) -> Hook:
+def model_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook that reads an object into a model, as its fields say."""
+    return _detailed_model_hook(kind, converter) if converter.detailed_validation else _fast_model_hook(kind, converter)
+
+
+def _detailed_model_hook(kind: Any, converter: Converter) -> Hook:
     fields = attrs.fields(kind)
     renamed: dict[str, Any] = {
         field.name: override(rename=field.metadata[_WIRE]) for field in fields if _WIRE in field.metadata
     }
     hook = make_dict_structure_fn(kind, converter, **renamed)
-    known = frozenset(field.metadata.get(_WIRE, field.name) for field in fields)
+    known = frozenset(_key(field) for field in fields) - {_EXTRA}
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
@@ -325,3 +358,45 @@ def _model_hook(kind: Any, converter: Converter) -> Hook:
         return hook(given, kind)
 
     return read
+
+
+def _fast_model_hook(kind: Any, converter: Converter) -> Hook:
+    if not is_plain(kind):
+        return _detailed_model_hook(kind, converter)
+    fields = attrs.fields(kind)
+    extra_field = next((field.name for field in fields if _key(field) == _EXTRA), None)
+    parts = [_part(field, converter) for field in fields if _key(field) != _EXTRA]
+    return compile_model(kind, parts, extra=extra_field, refuse=lambda value: Unread(value, "an object"))
+
+
+def _key(field: "attrs.Attribute[Any]") -> str:
+    return str(field.metadata.get(_WIRE, field.name))
+
+
+_AS_IT_IS: dict[Hook, str] = {
+    read_int: "type(value) is int",
+    read_float: "type(value) is float",
+    read_str: "type(value) is str",
+    read_number_text: "type(value) is str",
+    read_bool: "type(value) is bool",
+}
+"""What the common values of a hook are known by, of those that it returns as they came."""
+
+
+def _part(field: "attrs.Attribute[Any]", converter: Converter) -> Part:
+    kind, shortcuts = field.type, ""
+    if kind is None or kind is Any:
+        return Part(field.name, _key(field), kind, _as_it_is, field.default, check="True")
+    hook: Hook = converter.get_structure_hook(kind)
+    if isinstance(hook, _OptionalHook):
+        shortcuts = "None if value is None else " if hook.is_text else "None if value is None or value == '' else "
+        kind, hook = hook.kind, hook.inner
+    if _is_tuple(kind):
+        shortcuts += "() if value == [] else "
+    table = cast("type[OpenEnum]", kind)._value2member_map_ if hook is _read_enum else None
+    check = _AS_IT_IS.get(hook, "")
+    return Part(field.name, _key(field), kind, hook, field.default, check=check, table=table, shortcuts=shortcuts)
+
+
+def _as_it_is(value: Any, _: Any) -> Any:
+    return value

@@ -17,7 +17,9 @@
     │   ├── RateLimitedError               429
     │   └── ServerError                    5xx
     ├── DecodeError                        an answer that cannot be read
-    └── PaginationError                    pages that contradict each other
+    ├── PaginationError                    pages that contradict each other
+    ├── PartlyDoneError                    several requests, of which some were carried out
+    └── StillRunningError                  waited for long enough (also a TimeoutError)
 
 `asyncio.CancelledError` aside, nothing else comes out of this library. Texts are free of passwords, tokens, one-time
 codes and full phone numbers; the attributes hold what the service sent, as it was sent.
@@ -208,3 +210,35 @@ class PaginationError(TingTingError):
     def __init__(self, message: str = "", *, number: int = 0) -> None:
         super().__init__(message)
         self.number = number
+
+
+class PartlyDoneError(TingTingError):
+    """An operation of several requests that came to an end half-way; its cause is the error that ended it.
+
+    Args:
+        message: The whole text, ready to be shown.
+        result: What was carried out, as the operation would have returned it.
+        unknown: The rows of the request that failed, counted from 0, if it may have been carried out; else empty.
+        not_done: The rows that were surely not carried out.
+    """
+
+    def __init__(
+        self, message: str = "", *, result: object = None, unknown: range = range(0), not_done: range = range(0)
+    ) -> None:
+        super().__init__(message)
+        self.result = result
+        self.unknown = unknown
+        self.not_done = not_done
+
+
+class StillRunningError(TingTingError, TimeoutError):
+    """What was waited for did not happen in time.
+
+    Args:
+        message: The whole text, ready to be shown.
+        last: What was seen last.
+    """
+
+    def __init__(self, message: str = "", *, last: object = None) -> None:
+        super().__init__(message)
+        self.last = last

@@ -2,10 +2,10 @@
 
 import re
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 
@@ -22,7 +22,9 @@ E = TypeVar("E", bound=OpenEnum)
 
 def text(value: str, name: str) -> str:
     """Return a text that says something."""
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str):
+        raise UsageError(f"`{name}` has to be a text, not {type(value).__name__}.")
+    if not value.strip():
         raise UsageError(f"`{name}` is empty.")
     return value
 
@@ -65,8 +67,8 @@ def phone_number(value: str | int, name: str = "number") -> str:
 
 def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[str]:
     """Return several numbers; none at all, and one that comes twice, are refused: twice is two calls."""
-    if isinstance(values, str):
-        raise UsageError(f"`{name}` has to be a list of numbers, not one text.")
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise UsageError(f"`{name}` has to be a list of numbers, not one {type(values).__name__}.")
     found: dict[str, int] = {}
     for index, value in enumerate(values):
         number = phone_number(value, f"{name}[{index}]")
@@ -81,22 +83,69 @@ def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[st
     return list(found)
 
 
+def instant(when: datetime, name: str) -> datetime:
+    """Return an instant in the service's local time.
+
+    Raises:
+        UsageError: It is naive: nobody can tell which instant it is.
+    """
+    if not isinstance(when, datetime):
+        raise UsageError(f"`{name}` has to be a datetime, not {type(when).__name__}.")
+    if when.tzinfo is None or when.utcoffset() is None:
+        raise UsageError(
+            f"`{name}` has no time zone, so nobody can tell which instant it is: give an aware datetime, such as "
+            'datetime(…, tzinfo=ZoneInfo("Asia/Kathmandu")).'
+        )
+    return when.astimezone(KATHMANDU)
+
+
+def future(when: datetime, name: str, *, now: datetime | None = None) -> datetime:
+    """Return an instant that is still to come, in the service's local time.
+
+    Raises:
+        UsageError: It is naive, or past.
+    """
+    local = instant(when, name)
+    if when < (now or datetime.now(UTC)) - timedelta(minutes=1):
+        raise UsageError(f"`{name}` has passed already.")
+    return local
+
+
 def schedule(when: datetime, *, now: datetime | None = None) -> str:
     """Return an instant as the service's local time in whole minutes.
 
     Raises:
         UsageError: It is naive, past, or not on a full minute: it would not be that instant any more.
     """
-    if when.tzinfo is None or when.utcoffset() is None:
-        raise UsageError(
-            "`schedule` has no time zone, so nobody can tell which instant it is: give an aware datetime, such as "
-            'datetime(…, tzinfo=ZoneInfo("Asia/Kathmandu")).'
-        )
+    local = future(when, "schedule", now=now)
     if when.second or when.microsecond:
         raise UsageError("`schedule` has seconds, and the service only minutes: .replace(second=0, microsecond=0).")
-    if when < (now or datetime.now(UTC)) - timedelta(minutes=1):
-        raise UsageError("`schedule` has passed already.")
-    return when.astimezone(KATHMANDU).strftime("%Y-%m-%dT%H:%M")
+    return local.strftime("%Y-%m-%dT%H:%M")
+
+
+def otp(number: str | int, message: str, *, otp: str | None, length: int | None, is_spoken: bool) -> dict[str, Any]:
+    """Return what both generations send for a one-time password.
+
+    Raises:
+        UsageError: The message lacks `{otp}`; the number is none; the code or its length make no sense.
+    """
+    if "{otp}" not in text(message, "message"):
+        raise UsageError("otp.send: `message` has to hold {otp}, where the code goes.")
+    if otp is not None and length is not None:
+        raise UsageError("otp.send: `length` is for codes that the service makes up; `otp` has its own.")
+    if otp is not None and not (isinstance(otp, str) and otp.isascii() and otp.isdigit()):
+        raise UsageError("otp.send: `otp` has to be a text of digits (a text, as it may begin with zeros).")
+    if length is not None and (type(length) is not int or length < 1):
+        raise UsageError(f"otp.send: `length` is {length!r}; it has to be a number of digits.")
+    fields: dict[str, Any] = {
+        "number": phone_number(number),
+        "message": spoken(message) if is_spoken else message,
+    }
+    if otp is not None:
+        fields["otp"] = otp
+    if length is not None:
+        fields["otp_length"] = length
+    return fields
 
 
 def spoken(message: str) -> str:
@@ -110,6 +159,13 @@ def placeholders(message: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(message) if name}
     except ValueError:
         return set(re.findall(r"\{([^{}]+)\}", message))
+
+
+def mapping(value: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return names with what they stand for."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise UsageError(f"`{name}` has to be a mapping of names to values.")
+    return dict(value)
 
 
 def tags(names: Iterable[str], usable: Sequence[str] | None, name: str) -> None:

@@ -109,7 +109,8 @@ class _Window(Generic[T]):
             self._next = None if self._last is None else self._convention.ahead(ask, self._last)
 
     def _judge(self, ask: Ask, page: Page[T]) -> Ask | None:
-        if self._last is not None and page.items == self._last.items:
+        last = self._last
+        if last is not None and page.items == last.items and page.total_items == last.total_items:
             raise PaginationError(f"Page {ask.number} holds the same as the page before it.", number=ask.number)
         return self._convention.after(ask, page)
 

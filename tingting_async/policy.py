@@ -14,6 +14,7 @@ from tingting_async.errors import (
     ServerError,
     TingTingError,
     TransportError,
+    UsageError,
 )
 from tingting_async.wire import Effect, Request
 
@@ -40,6 +41,22 @@ class Retries:
     """A service that asks to wait longer than this is not waited for: its error is raised at once."""
     budget: int = 20
     """So many repeats may the whole session make at a stretch; every five requests that succeed allow one more."""
+
+    @classmethod
+    def of(cls, value: "Retries | int") -> "Retries":
+        """Read a number as the attempts.
+
+        Raises:
+            UsageError: It is neither.
+        """
+        if isinstance(value, bool) or not isinstance(value, Retries | int):
+            raise UsageError(f"`retries` has to be a Retries or a number of attempts, not {type(value).__name__}.")
+        return value if isinstance(value, Retries) else cls(attempts=value)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot be done."""
+        if self.attempts < 1 or min(self.pause, self.longest_pause, self.longest_retry_after, self.budget) < 0:
+            raise UsageError("`retries`: there is at least 1 attempt, and nothing is below 0.")
 
 
 class Budget:
@@ -95,8 +112,11 @@ def settle(request: Request[Any], failure: TingTingError) -> TingTingError:
     if request.effect is Effect.SETS and not isinstance(failure, TransportError):
         return failure
     find_out = f" To find out, {request.find_out}." if request.find_out else ""
+    what = str(failure).removeprefix(f"{request.operation}: ")
+    if isinstance(failure, ApiError):  # Its advice is for those who can try again.
+        what = f"{request.method} {request.path} was answered with {failure.status}."
     return OutcomeUnknownError(
-        f"{request.operation}: it is not known whether it happened, so it was not repeated. {failure}{find_out}",
+        f"{request.operation}: it is not known whether it happened, so it was not repeated. {what}{find_out}",
         operation=request.operation,
         method=request.method,
         path=request.path,

@@ -1,6 +1,8 @@
 """The session: joins requests, auth, policy and transport. One way for a request, one for a list of pages."""
 
 import asyncio
+import functools
+import inspect
 import logging
 import os
 import ssl as ssl_module
@@ -26,8 +28,9 @@ from tingting_async.errors import (
 from tingting_async.pagination import Paginator
 from tingting_async.policy import Budget, Retries
 from tingting_async.sign_in import SignIn, SignInFailedError
+from tingting_async.timeouts import Timeout
 from tingting_async.transport import Transport, normalise_base_url
-from tingting_async.wire import Params, Request, Response, Timeout
+from tingting_async.wire import Params, Request, Response
 
 if TYPE_CHECKING:
     import aiohttp
@@ -54,7 +57,7 @@ class Session:
         timeout: The limits of every call: a `Timeout`, or the seconds that a whole call may take.
         window: How many pages of a list are fetched ahead, at most.
         max_in_flight: How many requests are on their way at the same time, at most.
-        retries: How failures are repeated, where the operation allows it.
+        retries: How failures are repeated, where the operation allows it: a `Retries`, or the number of attempts.
         http: Your own `aiohttp.ClientSession`; it is never closed, and its proxy and TLS settings are used.
         proxy: The URL of an HTTP proxy.
         ssl: A TLS context.
@@ -80,7 +83,7 @@ class Session:
         timeout: Timeout | float = Timeout(),  # noqa: B008 - a frozen value
         window: int = 4,
         max_in_flight: int = 32,
-        retries: Retries = Retries(),  # noqa: B008 - a frozen value
+        retries: Retries | int = Retries(),  # noqa: B008 - a frozen value
         http: "aiohttp.ClientSession | None" = None,
         proxy: str | None = None,
         ssl: ssl_module.SSLContext | None = None,
@@ -101,8 +104,8 @@ class Session:
         credentials = None if email is None or password is None else Credentials(email, password)
         self._auth = Auth(self._dialect, credentials=credentials, api_token=api_token, store=token_store)
         self._timeout = Timeout.of(timeout)
-        self._retries = retries
-        self._budget = Budget(retries.budget)
+        self._retries = Retries.of(retries)
+        self._budget = Budget(self._retries.budget)
         self._window = window
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sign_in = SignIn(self._auth, self.exchange, self.spawn)
@@ -140,6 +143,11 @@ class Session:
         if "api_token" in {*found, *options}:
             found.pop("email", None)
             found.pop("password", None)
+        known = inspect.signature(cls).parameters
+        if unknown := options.keys() - known.keys():
+            raise UsageError(
+                f"from_env: there is no option {', '.join(sorted(unknown))}; there are {', '.join(known)}."
+            )
         try:
             return cls(**{**found, **options})
         except UsageError as error:
@@ -259,9 +267,12 @@ class Session:
             read: Reads a page from an answer.
             window: How many pages are in flight at once; None for the session's, with a slow start.
         """
+        # A page's request differs in its query only; `attrs.evolve` for each would look at all fields.
+        fields = {field.name: getattr(request, field.name) for field in attrs.fields(Request) if field.name != "params"}
+        ask: Callable[..., Request[list[T]]] = functools.partial(Request, **fields)
 
         async def fetch(params: Params) -> Page[T]:
-            asked = attrs.evolve(request, params=merge(request.params, params)) if params else request
+            asked = ask(params=merge(request.params, params)) if params else request
             return read(self._reader, asked, await self.exchange(asked))
 
         return Paginator(fetch, self.spawn, convention, window=self._window, given=window)
@@ -329,26 +340,20 @@ class Session:
             await self._sign_in.renew(request.operation, rejected=self._auth.access, deadline=deadline)
         used = self._auth.access
         try:
-            return await self._attempt(self._attach(request), timeout, deadline)
+            return await self._attempt(request, timeout, deadline)
         except AuthenticationError as error:
             if not self._auth.can_renew(error):
                 raise
         await self._sign_in.renew(request.operation, rejected=used, deadline=deadline)
-        return await self._attempt(self._attach(request), timeout, deadline)
-
-    def _attach(self, request: Request[T]) -> Request[T]:
-        return attrs.evolve(
-            request,
-            headers={**request.headers, **self._auth.headers()},
-            secrets=request.secrets + self._auth.secrets(),
-        )
+        return await self._attempt(request, timeout, deadline)
 
     async def _attempt(self, request: Request[Any], timeout: Timeout, deadline: float) -> Response:
         assert self._transport is not None
         loop = asyncio.get_running_loop()
         started = loop.time()
+        headers = {**request.headers, **self._auth.headers()} if request.authenticate else request.headers
         try:
-            response = await self._transport.send(request, timeout, remaining=deadline - started)
+            response = await self._transport.send(request, headers, timeout, remaining=deadline - started)
         except TingTingError as error:
             _log.debug("%s: %s %s failed: %s", request.operation, request.method, request.path, error)
             raise
@@ -360,9 +365,13 @@ class Session:
             response.status,
             loop.time() - started,
         )
-        if (refusal := wire.judge(request, response)) is not None:
-            raise refusal
-        return response
+        if wire.failure_status(response) is None:
+            return response
+        if request.authenticate:
+            request = attrs.evolve(request, secrets=request.secrets + self._auth.secrets())
+        refusal = wire.judge(request, response)
+        assert refusal is not None
+        raise refusal
 
     @staticmethod
     def _raise(error: TingTingError, cause: TingTingError) -> Never:
@@ -373,5 +382,7 @@ class Session:
 
 def merge(params: Params, others: Params) -> Params:
     """Return `params` with those of `others` added, or in the place of their namesakes."""
+    if not params:
+        return others
     names = {name for name, _ in others}
     return (*(pair for pair in params if pair[0] not in names), *others)

@@ -1,13 +1,15 @@
 """Requests and responses as values, and what an answer means. No I/O, no endpoint, no generation of the API."""
 
 import enum
+import functools
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar, cast
-from urllib.parse import urlencode
+from typing import Any, Generic, Protocol, TypeVar, cast
+from urllib.parse import quote_plus
 
 import attrs
 import orjson
@@ -25,6 +27,7 @@ from tingting_async.errors import (
     ServerError,
 )
 from tingting_async.redaction import SECURE, redact
+from tingting_async.timeouts import Timeout
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -50,28 +53,6 @@ class Effect(enum.Enum):
     """Ends something that others still use, such as the previous API token."""
 
 
-@attrs.frozen
-class Timeout:
-    """How long to wait, all in seconds. None means for ever, but for the whole call.
-
-    One attempt ends after `connect` if no connection came about, and after `answer` at the latest, connecting included.
-    """
-
-    pool: float | None = 60.0
-    """For a place among the requests in flight (`max_in_flight`)."""
-    connect: float | None = 10.0
-    """For name look-up, TCP and TLS."""
-    answer: float | None = 30.0
-    """For one attempt, from its start to the last byte of the answer."""
-    total: float = 120.0
-    """For the whole call: signing in, repeats and their pauses included."""
-
-    @classmethod
-    def of(cls, value: "Timeout | float") -> "Timeout":
-        """Read a number as the limit of the whole call."""
-        return value if isinstance(value, Timeout) else cls(total=float(value))
-
-
 def _limit(value: Timeout | float | None) -> Timeout | None:
     return None if value is None else Timeout.of(value)
 
@@ -83,6 +64,18 @@ class File:
     name: str
     content: bytes = attrs.field(repr=False)
     content_type: str = "application/octet-stream"
+
+
+class Sink(Protocol):
+    """Takes a body piece by piece."""
+
+    async def start(self) -> None:
+        """Begin, or begin again: whatever was taken so far belonged to an attempt that failed."""
+        ...
+
+    async def write(self, piece: bytes) -> None:
+        """Take a piece."""
+        ...
 
 
 @attrs.frozen
@@ -108,6 +101,10 @@ class Request(Generic[T_co]):
     """The body, if it is multipart/form-data; a list is a name that comes several times."""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     authenticate: bool = True
+    is_silent: bool = False
+    """Whether the documents do not print the answer: text, or nothing at all, is then taken as well."""
+    sink: "Sink | None" = attrs.field(default=None, repr=False)
+    """Takes the body of a good answer piece by piece, instead of memory."""
     timeout: Timeout | None = attrs.field(default=None, converter=_limit)
     """None for the session's."""
     find_out: str = ""
@@ -116,9 +113,9 @@ class Request(Generic[T_co]):
     """Values in the request that no text may ever show, beside those that show themselves by their form."""
 
     @property
-    def target(self) -> str:
-        """Path and query."""
-        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
+    def query(self) -> str:
+        """The query, as it stands behind the question mark."""
+        return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in self.params])
 
     def with_json(self, fields: Mapping[str, Any]) -> "Request[T_co]":
         """Return the request with a JSON body."""
@@ -139,6 +136,13 @@ class Request(Generic[T_co]):
             for form in {secret, *(json.dumps(secret, ensure_ascii=escaped)[1:-1] for escaped in (True, False))}:
                 text = text.replace(form, SECURE)
         return redact(text, codes=codes or self.operation.startswith("otp"))
+
+
+def _quoted(text: str) -> str:
+    return text if text.isalnum() and text.isascii() else _quoted_at_length(text)
+
+
+_quoted_at_length = functools.lru_cache(maxsize=256)(quote_plus)  # The names of parameters come with every request.
 
 
 def _no_headers() -> CIMultiDictProxy[str]:
@@ -187,8 +191,8 @@ _ADVICE: dict[type[ApiError], str] = {
 }
 
 
-def judge(request: Request[Any], response: Response) -> ApiError | None:
-    """Return the error that an answer amounts to, or None where it is a success.
+def failure_status(response: Response) -> int | None:
+    """Return the status of the failure that an answer amounts to, or None where it is a success.
 
     A failure envelope counts under HTTP 200 too: `{"status": 400, "success": false, …}`.
     """
@@ -203,12 +207,22 @@ def judge(request: Request[Any], response: Response) -> ApiError | None:
         inner: object = cast("dict[str, Any]", body).get("status")
         if isinstance(inner, int) and 400 <= inner <= 599:
             status = inner
+    return status
+
+
+def judge(request: Request[Any], response: Response) -> ApiError | None:
+    """Return the error that an answer amounts to, or None where it is a success."""
+    status = failure_status(response)
+    if status is None:
+        return None
     kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
     if 200 <= status < 300:
         kind = BadRequestError
     message, field_errors = _explain(request, response)
     shown = request.redact(" ".join([message, *(f"{name}: {'; '.join(said)}." for name, said in field_errors.items())]))
     advice = _ADVICE.get(kind, "The answer is none that this operation should give.")
+    if kind is NotFoundError and not any(part.isdigit() for part in request.path.split("/")):
+        advice = "Check `base_url`, and what was asked for."  # There is no id in the path that could be wrong.
     if 300 <= status < 400:
         advice = "Redirects are followed only for reads on the same origin: check `base_url`."
     error = kind(
@@ -263,14 +277,16 @@ def excerpt(request: Request[Any], response: Response, *, length: int = 200) -> 
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def decode(request: Request[Any], response: Response) -> Any:
-    """Return the payload of an answer.
+def decode(request: Request[Any], response: Response, *, whole: bool = False) -> Any:
+    """Return the payload of an answer, or with `whole` all that came.
 
     Raises:
         DecodeError: The body is no JSON, or the payload is not where it belongs.
     """
     if not response.body and not request.payload and request.method == "DELETE":
         return {}  # A deletion may answer with nothing at all.
+    if request.is_silent and not response.body.lstrip().startswith((b"<", b"{", b"[", b'"')):
+        return {"message": response.body.decode(errors="replace")}
     try:
         value = response.json()
     except ValueError:
@@ -282,7 +298,7 @@ def decode(request: Request[Any], response: Response) -> Any:
             status=response.status,
             operation=request.operation,
         ) from None
-    return dig(request, response, value, request.payload)
+    return value if whole else dig(request, response, value, request.payload)
 
 
 def dig(request: Request[Any], response: Response, value: Any, path: PayloadPath) -> Any:
@@ -325,7 +341,9 @@ def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, 
     try:
         body = response.json()
     except ValueError:
-        return (excerpt(request, response), {})
+        title = re.search(rb"<title>(.*?)</title>", response.body[:4096], re.IGNORECASE | re.DOTALL)
+        shown = response if title is None else Response(response.status, body=title[1])
+        return (excerpt(request, shown), {})
     if not isinstance(body, dict):
         return ("; ".join(_texts(body)), {})
     answer = cast("dict[str, Any]", body)

@@ -1,35 +1,47 @@
 """The sandbox by itself, asked without the client."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-import requests
 
-from tingting_async.sandbox import Clock, Fault, Sandbox
+from tingting_async.sandbox import Clock, Sandbox
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
-# Keys of a JSON object that are data and not names: an object of tags has whichever a campaign has.
-FREE = {"available_tags"}
-# The samples leave these empty or null, and the documents say what they hold otherwise.
-HOLDS: dict[str, tuple[str, ...]] = {"usable_tags": ("list",), "message": ("str", "null"), "links": ("list", "dict")}
-NULLABLE = {"duration": ("null", "int"), "playback": ("null", "int")}
+# Where the documents' samples show a field empty or null, what else it may hold.
+HOLDS: dict[str, tuple[type, ...]] = {"usable_tags": (str,), "duration": (int,), "playback": (int,)}
+# The names that stand in the samples' texts, and those of this test's campaign.
+NAMES = {"Sample campaign name": "new campaign name", "campaign bulk": "new campaign name"}
+TEXTS = {"message", "messages", "hold amount", "camaign", "campaign-details"}
 
 
-def shape(value: Any, name: str = "") -> Any:
-    """Return a JSON value's shape: its keys and types."""
-    if name in HOLDS:
-        return HOLDS[name]
-    if name in NULLABLE:
-        return NULLABLE[name]
-    if isinstance(value, dict):
-        return {key: shape(part, key) for key, part in value.items()} if name not in FREE else "dict"
-    if isinstance(value, list):
-        return [shape(value[0])] if value else []
-    return "null" if value is None else type(value).__name__
+def agree(came: Any, sample: Any, path: str) -> None:
+    """Compare an answer with a sample: the same keys in the same order, the same types, the same texts."""
+    name = path.rpartition(".")[2].rstrip("[]")
+    if name in TEXTS and isinstance(sample, str):
+        for old, new in NAMES.items():
+            sample = sample.replace(old, new)
+        came, sample = (re.sub(r"\d+", "0", str(text)) for text in (came, sample))
+        if path != "otp.data.details.message":
+            assert (path, came) == (path, sample)
+    elif isinstance(sample, dict):
+        assert (path, name == "available_tags" or list(came)) == (path, name == "available_tags" or list(sample))
+        for key in sample:
+            agree(came[key], sample[key], f"{path}.{key}")
+    elif isinstance(sample, list):
+        assert (path, type(came)) == (path, list)
+        for part in came:
+            if sample:
+                agree(part, sample[0], f"{path}[]")
+            else:
+                assert (path, type(part) in HOLDS.get(name, ())) == (path, True)
+    else:
+        known = {type(sample), *HOLDS.get(name, ())}
+        assert (path, type(came), type(came) in known) == (path, type(came), True)
 
 
 @pytest.mark.anyio
@@ -48,10 +60,12 @@ async def test_samples() -> None:
         http.headers["Authorization"] = f"Bearer {token['access']}"
         answers["user_details"] = await ask("GET", "/api/accounts/user_details/")
         answers["campaigns"] = await ask("GET", "/api/system/campaigns")
-        fields = {"name": "n", "services": "SMS", "description": "d", "individual_number": [9800000001, 9800000002]}
+        fields = {"name": "m", "services": "SMS", "description": "d", "individual_number": [9800000001, 9800000002]}
         answers["campaign_create"] = await ask("POST", "/api/system/campaigns/", json=fields)
         id = answers["campaign_create"]["data"]["details"][0]["id"]  # noqa: A001
-        answers["campaign_update"] = await ask("PUT", f"/api/system/campaigns/{id}/update/", json={"name": "m"})
+        answers["campaign_update"] = await ask(
+            "PUT", f"/api/system/campaigns/{id}/update/", json={"name": "new campaign name"}
+        )
         answers["campaign_details"] = await ask("GET", f"/api/system/campaigns/{id}/details")
         answers["numbers"] = await ask("GET", f"/api/system/campaigns/number/{id}")
         number = answers["numbers"]["data"]["number-lists"][0]["id"]
@@ -77,8 +91,7 @@ async def test_samples() -> None:
     samples = {path.stem.removeprefix("classic_"): path for path in SAMPLES.glob("classic_*.json")}
     assert answers.keys() == samples.keys()
     for name, path in samples.items():
-        expected = json.loads(path.read_bytes())
-        assert (name, shape(answers[name])) == (name, shape(expected))
+        agree(answers[name], json.loads(path.read_bytes()), name)
 
 
 @pytest.mark.anyio
@@ -90,7 +103,7 @@ async def test_slashes() -> None:
         async with http.post("/api/accounts/login", allow_redirects=False) as answer:
             assert answer.status == 404
         async with http.get("/nowhere", allow_redirects=False) as answer:
-            assert (answer.status, await answer.json()) == (404, {"detail": "Not Found"})
+            assert (answer.status, await answer.json()) == (404, {"detail": "Not found."})
 
 
 BAD = [
@@ -246,63 +259,6 @@ async def test_past_the_end() -> None:
                     assert answer.status == status
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("kind", "status", "length"),
-    [("mistyped", 200, None), ("non_utf8", 200, None), ("gigantic", 200, 1002), ("html", 500, None)],
-)
-async def test_faults_that_answer(kind: Any, status: int, length: int | None) -> None:
-    """A fault answers as its name says, as often as it was told to."""
-    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
-        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
-        fault = sandbox.faults.add(Fault(kind, path="*/user_details/", size=1000, times=2))
-        assert [fault] == list(sandbox.faults)
-        for _ in range(2):
-            async with http.get("/api/accounts/user_details/") as answer:
-                body = await answer.read()
-                assert (answer.status, len(body)) == (status, length or len(body))
-                assert b"Sita" not in body or kind == "mistyped"
-        async with http.get("/api/accounts/user_details/") as answer:
-            assert "Sita" in await answer.text()
-        assert fault.count == 2
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("kind", ["reset", "reset_after", "truncate", "garbage"])
-async def test_faults_that_break_off(kind: Any) -> None:
-    """A fault breaks the connection off; whether the thing was done is as its name says."""
-    async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
-        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
-        sandbox.faults.add(Fault(kind, method="POST"))
-        (campaign,) = sandbox.world.campaigns
-        with pytest.raises(aiohttp.ClientError):
-            async with http.post(f"/api/system/campaigns/{campaign}/begin/", json={"message": "m"}) as answer:
-                await answer.read()
-        assert len(sandbox.effects) == (0 if kind == "reset" else 1)
-
-
-@pytest.mark.anyio
-async def test_fault_that_closes() -> None:
-    """A kept connection that is closed without a word is noticed by the next request, which needs another."""
-    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
-        sandbox.faults.add(Fault("close", path="/nowhere/", times=1))
-        for _ in range(2):
-            async with http.get("/nowhere/") as answer:
-                assert answer.status == 404
-
-
-@pytest.mark.anyio
-async def test_delay_and_redirect() -> None:
-    """A delayed answer is the right one; a redirect names its place."""
-    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
-        sandbox.faults.add(Fault("delay", path="/nowhere/", delay=0.001))
-        sandbox.faults.add(Fault("redirect", path="/elsewhere/", status=307, location="http://127.0.0.1:9/"))
-        async with http.get("/nowhere/") as answer:
-            assert answer.status == 404
-        async with http.get("/elsewhere/", allow_redirects=False) as answer:
-            assert (answer.status, answer.headers["Location"]) == (307, "http://127.0.0.1:9/")
-
-
 def test_same_seed() -> None:
     """The same seed makes the same world, another one another."""
     first, again, other = (Sandbox(campaigns=20, seed=seed).world for seed in (1, 1, 2))
@@ -319,26 +275,3 @@ def test_clock() -> None:
     assert clock.iso(0) == "1970-01-01T05:45:00+05:45"
     with pytest.raises(ValueError, match="back"):
         clock.advance(-1)
-
-
-@pytest.fixture
-def tingting_sandbox_options() -> dict[str, Any]:
-    """Override what the plugin's sandbox is made of."""
-    return {"campaigns": 7}
-
-
-def test_plugin(tingting_sandbox: Sandbox) -> None:
-    """The plugin's fixture serves code that does not use asyncio, with the options that a suite gives."""
-    answer = requests.get(
-        f"{tingting_sandbox.url}/api/system/campaigns",
-        headers={"Authorization": f"Bearer {tingting_sandbox.api_token}"},
-        timeout=10,
-    )
-    assert answer.json()["pagination"]["total_items"] == 7
-
-
-def test_taken_port(tingting_sandbox: Sandbox) -> None:
-    """A port that is taken is an error where the sandbox is started, not in its thread."""
-    port = int(tingting_sandbox.url.rpartition(":")[2])
-    with pytest.raises(OSError, match="in use"), Sandbox(port=port).in_thread():
-        pass

@@ -3,8 +3,8 @@
 from tingting_async.auth import Tokens
 from tingting_async.classic.auth import login
 from tingting_async.classic.models import Login, User
-from tingting_async.classic.resource import Limit, Resource
 from tingting_async.errors import UsageError
+from tingting_async.resource import Limit, Resource
 from tingting_async.wire import Effect, Request
 
 

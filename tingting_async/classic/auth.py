@@ -7,7 +7,8 @@ from tingting_async.auth import Credentials, Tokens
 from tingting_async.classic.convert import READER
 from tingting_async.classic.models import Login, TokenPair
 from tingting_async.errors import AuthenticationError
-from tingting_async.wire import Effect, Request, Response, Timeout
+from tingting_async.timeouts import Timeout
+from tingting_async.wire import Effect, Request, Response
 
 
 def login(credentials: Credentials, timeout: Timeout | float | None = None) -> Request[Login]:

@@ -16,11 +16,11 @@ from tingting_async.classic.models import (
     SpokenMessage,
     Voice,
 )
-from tingting_async.classic.resource import Limit, Resource
 from tingting_async.conventions import PageNumbers
 from tingting_async.errors import UsageError
 from tingting_async.inputs import FileLike
 from tingting_async.pagination import Paginator
+from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
 from tingting_async.wire import Effect, Request, Response, find_url
 

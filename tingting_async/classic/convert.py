@@ -40,7 +40,9 @@ def read_page(reader: Reader, request: Request[list[T]], response: Response) -> 
     path = ("pagination",)
     place = reader.read(request, response, wire.dig(request, response, body, path), Pagination, path)
     result = cast("dict[str, Any]", body.get(str(request.payload[0]), {}))
-    beside = {key: value for key, value in {**result, **body}.items() if key not in {*request.payload, "pagination"}}
+    beside: dict[Any, Any] = {**result, **body}
+    for key in (*request.payload, "pagination"):
+        beside.pop(key, None)
     return Page(
         items,
         place.page_number,
@@ -54,7 +56,7 @@ def read_page(reader: Reader, request: Request[list[T]], response: Response) -> 
 
 def read_list(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
     """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
-    body = wire.decode(attrs.evolve(request, payload=()), response)
+    body = wire.decode(request, response, whole=True)
     if isinstance(body, dict) and "pagination" in body:
         if "result" in body and request.payload[0] not in body:
             request = attrs.evolve(request, payload=("result", *request.payload[1:]))

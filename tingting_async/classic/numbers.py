@@ -7,9 +7,9 @@ from tingting_async import inputs
 from tingting_async.classic.campaigns import details
 from tingting_async.classic.convert import read_list
 from tingting_async.classic.models import Confirmation, Number, NumberAdded
-from tingting_async.classic.resource import Limit, Resource
 from tingting_async.conventions import PageNumbers
 from tingting_async.pagination import Paginator
+from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
 from tingting_async.wire import Effect, Request
 
@@ -70,6 +70,9 @@ class Numbers(Resource):
     ) -> NumberAdded:
         """Add a number to a campaign (`POST /api/system/campaigns/number/<campaign_id>/`).
 
+        A number that the campaign has already is added once more, and that person reached twice: look at `list()` first
+        where that can be.
+
         Args:
             campaign_id: The campaign's.
             number: A number of Nepal in any usual spelling.
@@ -78,12 +81,13 @@ class Numbers(Resource):
             timeout: The limits of this call.
 
         Raises:
-            UsageError: The number is none, or a tag is not among the campaign's.
+            UsageError: The number is none; with `check_tags`, a tag is not among the campaign's.
+            BadRequestError: The service does not take it; without `check_tags` it says so of unknown tags, too.
             OutcomeUnknownError: It may have been added: look for it in `list()` before adding it again.
         """
         fields: dict[str, Any] = {"number": int(inputs.phone_number(number))}
         if tags is not None:
-            fields["available_tags"] = dict(tags)
+            fields["available_tags"] = inputs.mapping(tags, "tags")
         request = Request(
             "POST",
             f"/api/system/campaigns/number/{inputs.identifier(campaign_id, 'campaign_id')}/",
@@ -116,7 +120,7 @@ class Numbers(Resource):
         """
         fields: dict[str, Any] = {"number": int(inputs.phone_number(number))}
         if tags is not None:
-            fields["available_tags"] = dict(tags)
+            fields["available_tags"] = inputs.mapping(tags, "tags")
         return await self._session.call(
             Request(
                 "PUT",

@@ -1,11 +1,8 @@
 """One-time passwords, by call or by text."""
 
-from typing import Any
-
 from tingting_async import inputs
 from tingting_async.classic.models import Otp, OtpChannel, OtpSource
-from tingting_async.classic.resource import Limit, Resource
-from tingting_async.errors import UsageError
+from tingting_async.resource import Limit, Resource
 from tingting_async.wire import Effect, Request
 
 
@@ -40,24 +37,11 @@ class Otps(Resource):
             OutcomeUnknownError: It may have been sent. The classic API has no list to look it up in; a code that you
                 gave stays valid on your side, whichever it was.
         """
-        if "{otp}" not in inputs.text(message, "message"):
-            raise UsageError("otp.send: `message` has to hold {otp}, where the code goes.")
-        if otp is not None and length is not None:
-            raise UsageError("otp.send: `length` is for codes that the service makes up; `otp` has its own.")
-        if otp is not None and not (isinstance(otp, str) and otp.isascii() and otp.isdigit()):
-            raise UsageError("otp.send: `otp` has to be a text of digits (a text, as it may begin with zeros).")
-        if length is not None and (type(length) is not int or length < 1):
-            raise UsageError(f"otp.send: `length` is {length!r}; it has to be a number of digits.")
         where = inputs.member(OtpChannel, channel, "channel")
-        fields: dict[str, Any] = {
-            "number": inputs.phone_number(number),
-            "message": inputs.spoken(message) if where is OtpChannel.VOICE else message,
-            "sms_send_options": where.value,
-        }
+        fields = inputs.otp(number, message, otp=otp, length=length, is_spoken=where is OtpChannel.VOICE)
+        fields["sms_send_options"] = where.value
         if otp is not None:
-            fields |= {"otp_options": OtpSource.PERSONAL.value, "otp": otp}
-        if length is not None:
-            fields["otp_length"] = length
+            fields["otp_options"] = OtpSource.PERSONAL.value
         return await self._session.call(
             Request(
                 "POST",

@@ -3,9 +3,9 @@
 from tingting_async import inputs
 from tingting_async.classic.convert import read_list
 from tingting_async.classic.models import Confirmation, PhoneNumber
-from tingting_async.classic.resource import Limit, Resource
 from tingting_async.conventions import PageNumbers
 from tingting_async.pagination import Paginator
+from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
 from tingting_async.wire import Effect, Request
 

@@ -4,17 +4,20 @@ import argparse
 import asyncio
 import contextlib
 import signal
+from typing import get_args
 
 from tingting_async.sandbox import Sandbox
+from tingting_async.sandbox.options import LinkForm, PageParameter
 
 
-async def _serve(arguments: argparse.Namespace) -> None:
+async def _serve(sandbox: Sandbox) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Not on Windows, where Ctrl-C interrupts by itself.
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Sandbox(**vars(arguments)) as sandbox:
-        print(f"# The sandbox serves {arguments.campaigns:,} campaigns on {sandbox.url}; Ctrl-C ends it. To connect:")
+    async with sandbox:
+        print(f"# The sandbox serves {len(sandbox.world.campaigns):,} campaigns on {sandbox.url}; Ctrl-C ends it.")
+        print("# To connect:")
         print(f"export TINGTING_BASE_URL={sandbox.url}")
         print(f"export TINGTING_EMAIL={sandbox.email}")
         print(f"export TINGTING_PASSWORD={sandbox.password}")
@@ -35,11 +38,19 @@ def main() -> None:
     parser.add_argument("--numbers", type=int, default=3, help="how many numbers each has")
     parser.add_argument("--page-size", type=int, default=10, help="rows on a page")
     parser.add_argument(
-        "--page-parameter", choices=["page", "page_number", "links"], default="page", help="what asks for a page"
+        "--page-parameter", choices=get_args(PageParameter), default="page", help="what asks for a page"
     )
+    parser.add_argument("--links", choices=get_args(LinkForm), default="none", help="what a page's links hold")
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same campaigns")
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(parser.parse_args()))
+    arguments = parser.parse_args()
+    if arguments.page_parameter == "links" and arguments.links == "none":
+        arguments.links = "objects"
+    try:
+        asyncio.run(_serve(Sandbox(**vars(arguments), keep_requests=False)))
+    except (ValueError, OSError) as error:  # What was asked for is none, or the port is taken.
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        pass
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime, timedelta, timezone
+from threading import Lock
 
 KATHMANDU = timezone(timedelta(hours=5, minutes=45), "Asia/Kathmandu")
 
@@ -11,6 +12,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._ahead = 0.0
+        self._lock = Lock()
 
     def now(self) -> float:
         """Return the time in Unix seconds."""
@@ -24,7 +26,8 @@ class Clock:
         """
         if seconds < 0:
             raise ValueError(f"seconds={seconds}: time does not go back.")
-        self._ahead += seconds
+        with self._lock:
+            self._ahead += seconds
 
     def iso(self, at: float | None = None) -> str:
         """Return a time as the service writes it, in Nepal."""

@@ -11,25 +11,33 @@ import attrs
 import orjson
 from aiohttp import web
 
+from tingting_async.sandbox.events import Event
+
 Kind = Literal[
     "status",  # answers with `status`, `body` and `headers`, and does nothing
     "delay",  # waits `delay` seconds, then serves
     "stall",  # waits for `release()`, then serves
+    "stall_after",  # serves, and waits for `release()` before it answers
     "reset",  # resets the connection, and does nothing
     "reset_after",  # serves, and resets the connection instead of answering
     "gateway_timeout",  # serves, and answers 504 with a proxy's page
-    "truncate",  # serves, and breaks off in the middle of the answer
+    "truncate",  # serves, and breaks off in the middle of an answer that said how long it is
+    "truncate_chunked",  # serves, and breaks off in the middle of an answer in chunks
     "html",  # serves, and answers 500 with an HTML page
     "empty",  # serves, and answers 200 with nothing
     "mistyped",  # serves, and calls the JSON text/html
     "non_utf8",  # serves, and answers 200 with bytes that are no text
-    "gigantic",  # serves, and answers with `size` bytes
+    "gigantic",  # serves, and answers with a text of `size` bytes
     "garbage",  # serves, and answers with what is not HTTP
-    "redirect",  # answers with `status` and `location`, and does nothing
+    "garbage_headers",  # serves, and answers with a header that is none
+    "duplicate_headers",  # serves, and answers with headers twice, which differ
+    "redirect",  # answers with `status` (302) and `location`, and does nothing
     "expired_token",  # answers 401, as if the token had ended
     "close",  # serves, answers, and closes the connection without having said so
 ]
 
+_DROPS = ("reset", "reset_after", "truncate", "truncate_chunked", "garbage", "garbage_headers")
+_PIECE = b"x" * 2**16
 _PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"
 EXPIRED = {
     "detail": "Given token not valid for any token type",
@@ -55,7 +63,8 @@ class Fault:
     """Only the n-th match, from 1; None for every."""
     times: int | None = None
     """At most so often; None for ever."""
-    status: int = 500
+    status: int | None = None
+    """Of a `status` (500 unless said) or a `redirect` (302 unless said)."""
     body: Any = None
     """JSON, or bytes as they are."""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
@@ -64,15 +73,22 @@ class Fault:
     size: int = 2**27
     """Bytes."""
     location: str = ""
-    hit: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False)
-    """Set when it struck."""
+    hit: Event = attrs.field(factory=Event, init=False, repr=False)
+    """Set when it struck: `await fault.hit.wait()`, or `fault.hit.block(5)` without asyncio."""
+    stalled: Event = attrs.field(factory=Event, init=False, repr=False)
+    """Set when a request waits for `release()`: with the deed undone, or, of a `stall_after`, done."""
     count: int = attrs.field(default=0, init=False)
     """How often it struck."""
     _matches: int = attrs.field(default=0, init=False)
-    _released: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False)
+    _released: Event = attrs.field(factory=Event, init=False, repr=False)
+
+    @property
+    def drops(self) -> bool:
+        """Whether it drops the connection, so that there is no whole answer."""
+        return self.kind in _DROPS
 
     def release(self) -> None:
-        """Let stalled requests go on."""
+        """Let stalled requests go on, those to come as well; from any thread."""
         self._released.set()
 
     def strikes(self, request: web.Request) -> bool:
@@ -97,10 +113,10 @@ class Fault:
                 raw = self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
                 body = b"" if self.body is None else raw
                 return web.Response(
-                    status=self.status, body=body, headers={"Content-Type": "application/json", **self.headers}
+                    status=self.status or 500, body=body, headers={"Content-Type": "application/json", **self.headers}
                 )
             case "redirect":
-                return web.Response(status=self.status, headers={"Location": self.location})
+                return web.Response(status=self.status or 302, headers={"Location": self.location})
             case "expired_token":
                 return web.json_response(EXPIRED, status=401)
             case "reset":
@@ -109,15 +125,22 @@ class Fault:
                 await asyncio.sleep(self.delay)
                 return await serve(request)
             case "stall":
-                await self._released.wait()
+                await self._stall()
                 return await serve(request)
             case _:
                 return await self._spoil(request, await serve(request))
+
+    async def _stall(self) -> None:
+        self.stalled.set()
+        await self._released.wait()
 
     async def _spoil(self, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
         assert isinstance(answer, web.Response)
         body = answer.body if isinstance(answer.body, bytes) else b""
         match self.kind:
+            case "stall_after":
+                await self._stall()
+                return answer
             case "gateway_timeout":
                 return web.Response(status=504, text=_PAGE.format("504 Gateway Time-out"), content_type="text/html")
             case "html":
@@ -129,23 +152,43 @@ class Fault:
             case "non_utf8":
                 return web.Response(status=200, body=b"\xff\xfe" + body[:64] + b"\xc3", content_type="application/json")
             case "gigantic":
-                return web.Response(status=200, body=b'"' + b"x" * self.size + b'"', content_type="application/json")
-            case "garbage":
-                assert request.transport is not None
-                request.transport.write(b"\x15\x03\x01\x00\x02\x02\x50 no HTTP at all\r\n\r\n")
-                request.transport.close()
-                return answer
-            case "truncate":
+                # Piece by piece, so that it costs the sandbox nothing, and ends when the client has had enough.
                 stream = web.StreamResponse(headers={"Content-Type": "application/json"})
-                stream.content_length = len(body) + 64
                 await stream.prepare(request)
-                await stream.write(body[: len(body) // 2])
+                await stream.write(b'"')
+                for sent in range(0, self.size, len(_PIECE)):
+                    await stream.write(_PIECE[: self.size - sent])
+                await stream.write_eof(b'"')
+                return stream
+            case "garbage":
+                return _write(request, b"\x15\x03\x01\x00\x02\x02\x50 no HTTP at all\r\n\r\n")
+            case "garbage_headers":
+                head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nno header\xff at all\r\n"
+                return _write(request, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            case "duplicate_headers":
+                twice = (
+                    ("Content-Type", "text/plain"),
+                    ("Server", "another"),
+                    ("X-Request-Id", "1"),
+                    ("X-Request-Id", "2"),
+                )
+                for name, value in twice:
+                    answer.headers.add(name, value)
+                return answer
+            case "truncate" | "truncate_chunked":
+                stream = web.StreamResponse(headers={"Content-Type": "application/json"})
+                if self.kind == "truncate":
+                    stream.content_length = len(body) + 64
+                else:
+                    stream.enable_chunked_encoding()
+                await stream.prepare(request)
+                await stream.write(body[: len(body) // 2] or b"{")
                 return _reset(request, stream)
             case "close":
-                assert request.transport is not None
                 await answer.prepare(request)
                 await answer.write_eof()
-                request.transport.close()
+                if request.transport is not None:
+                    request.transport.close()
                 return answer
             case _:
                 return _reset(request)
@@ -174,6 +217,14 @@ class Faults:
     def strike(self, request: web.Request) -> Fault | None:
         """Return the fault for a request, if any."""
         return next((fault for fault in self._faults if fault.strikes(request)), None)
+
+
+def _write(request: web.Request, raw: bytes) -> web.StreamResponse:
+    """Answer with bytes as they are, and close the connection."""
+    if request.transport is not None:
+        request.transport.write(raw)
+        request.transport.close()
+    return web.Response(status=500)
 
 
 def _reset(request: web.Request, answer: web.StreamResponse | None = None) -> web.StreamResponse:

@@ -1,7 +1,6 @@
 """What both generations' handlers are made of: who asks, what is in the body, and answers in JSON."""
 
 import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
@@ -13,6 +12,7 @@ from aiohttp import web
 from yarl import URL
 
 from tingting_async.sandbox.faults import EXPIRED
+from tingting_async.sandbox.fields import Field
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.server import SANDBOX, Sandbox
 from tingting_async.sandbox.world import Account
@@ -57,18 +57,39 @@ def signed_in(handler: AccountHandler, refuse: Refuse) -> Handler:
     return serve
 
 
-async def read_body(request: web.Request) -> dict[str, Any]:
-    """Return the fields of a JSON or multipart body; a file is its bytes, a repeated name a list."""
-    raw = await request.read()
-    if request.content_type == "multipart/form-data":
-        return await _read_multipart(request, raw)
-    if request.content_type == "application/x-www-form-urlencoded":  # The vendor's own client sends some so.
-        pairs = parse_qs(raw.decode())
-        return {name: values[0] if len(values) == 1 else values for name, values in pairs.items()}
+async def read_body(request: web.Request, **fields: Field) -> dict[str, Any]:
+    """Return the fields of a JSON or multipart body; a file is its bytes, a repeated name a list.
+
+    Args:
+        request: The request.
+        **fields: What some of them have to be, unless they are null or missing.
+    """
+    body = await _decode(request, await request.read())
+    wrong: dict[str, str] = {}
+    for name, field in fields.items():
+        if body.get(name) is not None:
+            try:
+                body[name] = field(body[name])
+            except ValueError as error:
+                wrong[name] = str(error)
+    if wrong:
+        raise RefusedError(**wrong)
+    return body
+
+
+async def _decode(request: web.Request, raw: bytes) -> dict[str, Any]:
     try:
-        body = orjson.loads(raw or b"{}")
-    except json.JSONDecodeError as error:
-        raise RefusedError(detail=f"JSON parse error - {error}") from None
+        match request.content_type:
+            case "multipart/form-data":
+                return await _read_multipart(request, raw)
+            case "application/x-www-form-urlencoded":  # The vendor's own client sends some so.
+                pairs = parse_qs(raw.decode())
+                return {name: values[0] if len(values) == 1 else values for name, values in pairs.items()}
+            case _:
+                body = orjson.loads(raw or b"{}")
+    except ValueError as error:
+        kind = "Form" if request.content_type.endswith(("form-data", "urlencoded")) else "JSON"
+        raise RefusedError(detail=f"{kind} parse error - {error}") from None
     if not isinstance(body, dict):
         raise RefusedError(non_field_errors="Invalid data. Expected a dictionary.")
     return cast("dict[str, Any]", body)
@@ -100,9 +121,17 @@ def path_id(request: web.Request) -> int:
 
 def mobile(value: Any, field: str) -> str:
     """Return a number as it is kept: digits."""
-    if isinstance(value, bool) or not re.fullmatch(r"\d{7,10}", str(value)):
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{7,10}", str(value)):
         raise RefusedError(**{field: "Enter a valid phone number."})
     return str(value)
+
+
+def code_length(body: Mapping[str, Any], default: int) -> int:
+    """Return how many digits a one-time password is to have."""
+    length: int = body.get("otp_length") or default
+    if not 1 <= length <= 12:
+        raise RefusedError(otp_length="Ensure this value is between 1 and 12.")
+    return length
 
 
 def with_query(url: str, query: Mapping[str, Any]) -> URL:

@@ -1,5 +1,6 @@
 """People, places and messages to fill the sandbox with; the same seed gives the same ones."""
 
+from collections.abc import Callable, Sequence
 from random import Random
 
 _FIRST = "सीता राम गीता हरि अञ्जली विवेक सुनिता प्रकाश मञ्जु दीपक कविता सुरेश निर्मला रमेश आशा कृष्ण पार्वती गोपाल".split()
@@ -15,7 +16,6 @@ _OCCASIONS = (
     "आईपीओ खुल्यो",
     "ऋण किस्ता सम्झना",
 )
-TAGS = ("tags_name", "tags_age", "tags_city", "tags_amount")
 CARRIERS = {
     "984": "NTC",
     "985": "NTC",
@@ -43,9 +43,10 @@ def occasion(random: Random) -> str:
     return f"{random.choice(_OCCASIONS)}, {place(random)}"
 
 
-def message(random: Random) -> str:
-    """Return a message."""
-    return f"नमस्ते {{tags_name}}! {occasion(random)}। थप जानकारीका लागि हामीलाई सम्पर्क गर्नुहोस्।"
+def message(random: Random, tags: Sequence[str]) -> str:
+    """Return a message that uses the first of a campaign's tags."""
+    whom = "".join(f" {{{tag}}}" for tag in tags[:1])
+    return f"नमस्ते{whom}! {occasion(random)}। थप जानकारीका लागि हामीलाई सम्पर्क गर्नुहोस्।"
 
 
 def mobile(random: Random) -> str:
@@ -61,3 +62,11 @@ VOICES = (
     {"id": 5, "voice_display_name": "Shreegya", "voice_internal_name": "np_shreegya", "is_premium": False},
 )
 """As sample v1_voice_models.json has them: two share an internal name."""
+
+TAGS: dict[str, Callable[[Random], str]] = {
+    "tags_name": person,
+    "tags_age": lambda random: str(random.randint(18, 90)),
+    "tags_city": place,
+    "tags_amount": lambda random: str(random.randrange(100, 10_000, 50)),
+}
+"""What messages may be filled in with, and with what."""

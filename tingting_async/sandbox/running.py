@@ -1,10 +1,17 @@
 """How campaigns run: contacts go through dialling, ringing and what comes of it, as the sandbox's clock moves on."""
 
+from heapq import heappop, heappush
 from random import Random
 
 from tingting_async.sandbox.world import Account, Campaign, Contact, World
 
 _BETWEEN_CALLS = 0.5  # Seconds; the service calls many at a time.
+_OUTCOMES = {"completed": 60, "unanswered": 20, "hungup": 12, "failed": 8}  # In a hundred calls.
+
+
+def cost(campaign: Campaign, targets: list[Contact]) -> int:
+    """Return the most credits that a run can use: one for each call, one for each text message."""
+    return len(targets) * (2 if campaign.services == "SMS & PHONE" and campaign.failover_target else 1)
 
 
 def begin(world: World, account: Account, campaign: Campaign, targets: list[Contact], at: float | None) -> int:
@@ -20,86 +27,122 @@ def begin(world: World, account: Account, campaign: Campaign, targets: list[Cont
     Returns:
         The credits that are held back until it ends.
     """
-    campaign.targets = targets
-    campaign.scheduled_at = at
-    campaign.on_hold = len(targets)
-    account.on_hold += len(targets)
-    campaign.status = "Running" if at is None else "Scheduled"
-    campaign.updated_at = world.clock.now()
-    for contact in targets:
-        contact.status = "not started"
-    world.happened("run", campaign.id)
-    if at is None:
-        _plan(campaign, world.clock.now())
-    return len(targets)
-
-
-def _plan(campaign: Campaign, start: float) -> None:
-    random = Random(campaign.id)  # Not the world's: when it is asked must not change what comes of it.
-    for index, contact in enumerate(campaign.targets):
-        at = start + index * _BETWEEN_CALLS
-        if campaign.services == "SMS":
-            contact.plan = [(at + 1, "completed")]
-            continue
-        outcome = random.choices(("completed", "unanswered", "hungup", "failed"), (60, 20, 12, 8))[0]
-        if outcome == "failed":
-            contact.plan = [(at, "dialing"), (at + 3, "failed")]
-        elif outcome == "unanswered":
-            contact.plan = [(at, "dialing"), (at + 3, "ringing"), (at + 33, "unanswered")]
+    with world.lock:
+        campaign.targets = list(targets)  # Whoever is added from now on waits for the next run.
+        campaign.scheduled_at = at
+        campaign.on_hold = cost(campaign, targets)
+        account.on_hold += campaign.on_hold
+        campaign.updated_at = world.clock.now()
+        for contact in targets:
+            contact.status = "not started"
+            contact.seconds = contact.playback = None
+        world.happened("run", campaign.id)
+        if at is None:
+            _start(world, campaign, campaign.updated_at)
         else:
-            length = random.randint(5, 45)
-            contact.plan = [(at, "dialing"), (at + 3, "ringing"), (at + 8, "answered"), (at + 8 + length, outcome)]
+            campaign.status = "Scheduled"
+            _note(world, at, campaign)
+        return campaign.on_hold
+
+
+def reschedule(world: World, campaign: Campaign, at: float | None) -> None:
+    """Change when a campaign starts, be it scheduled already or not; None for not by itself."""
+    with world.lock:
+        campaign.scheduled_at = at
+        if campaign.status == "Scheduled" and at is not None:
+            _note(world, at, campaign)
 
 
 def settle(world: World) -> None:
-    """Let everything happen that is due by now."""
-    now = world.clock.now()
-    for campaign in list(world.running()):
-        if campaign.status == "Scheduled":
-            if campaign.scheduled_at is None or campaign.scheduled_at > now:
-                continue
-            campaign.status = "Running"
-            _plan(campaign, campaign.scheduled_at)
-        for contact in campaign.targets:
-            while contact.plan and contact.plan[0][0] <= now:
-                _move(world, campaign, contact, *contact.plan.pop(0))
-        if not any(contact.plan for contact in campaign.targets):
-            _end(world, campaign, "Completed")
+    """Let everything happen that is due by now, in its order."""
+    with world.lock:
+        now = world.clock.now()
+        while world.agenda and world.agenda[0][0] <= now:
+            at, _, campaign, contact = heappop(world.agenda)
+            if world.campaigns.get(campaign.id) is not campaign:
+                continue  # It was deleted.
+            if contact is None:
+                if campaign.status == "Scheduled" and campaign.scheduled_at == at:
+                    _start(world, campaign, at)
+            elif campaign.status == "Running":
+                _move(world, campaign, contact, at)
 
 
 def stop(world: World, campaign: Campaign) -> None:
     """End a campaign before its time."""
-    for contact in campaign.targets:
-        if contact.plan:
-            contact.plan.clear()
-            contact.status = "terminated"
-    _end(world, campaign, "Terminated")
+    with world.lock:
+        for contact in campaign.targets:
+            if contact.id in campaign.pending:
+                contact.plan.clear()
+                contact.status = "terminated"
+        _end(world, campaign, "Terminated", world.clock.now())
 
 
-def _end(world: World, campaign: Campaign, status: str) -> None:
-    campaign.status = status
-    campaign.updated_at = world.clock.now()
-    account = next(each for each in world.accounts if each.id == campaign.owner)
-    account.on_hold -= campaign.on_hold
-    account.credits -= sum(contact.credit_consumed + contact.credit_consumed_sms for contact in campaign.targets)
-    campaign.on_hold = 0
+def _start(world: World, campaign: Campaign, start: float) -> None:
+    campaign.status = "Running"
+    campaign.pending = {contact.id for contact in campaign.targets}
+    for index, contact in enumerate(campaign.targets):
+        contact.runs += 1
+        contact.plan = _plan(world, campaign, contact, start + index * _BETWEEN_CALLS)
+        _note(world, contact.plan[0][0], campaign, contact)
+    if not campaign.targets:  # All were deleted since it was scheduled.
+        _end(world, campaign, "Completed", start)
 
 
-def _move(world: World, campaign: Campaign, contact: Contact, at: float, status: str) -> None:
-    previous, contact.status, contact.updated_at = contact.status, status, at
+def _plan(world: World, campaign: Campaign, contact: Contact, at: float) -> list[tuple[float, str]]:
     if campaign.services == "SMS":
-        _text(world, contact)
-    elif status == "dialing":
-        contact.credit_consumed = 1
-        world.happened("call", contact.id)
-    elif previous == "answered":
-        contact.playback = 100 if status == "completed" else Random(contact.id).randint(5, 90)
-        contact.seconds = max(1, contact.playback * 30 // 100)
-    if campaign.services == "SMS & PHONE" and status in campaign.failover_target and not contact.plan:
-        contact.failover_sms_sent = True
-        _text(world, contact)
+        return [(at + 1, "completed")]
+    # Not the world's chance: when it is asked must not change what comes of it.
+    random = Random(f"{world.seed} {contact.id} {contact.runs}")
+    (outcome,) = random.choices(list(_OUTCOMES), list(_OUTCOMES.values()))
+    match outcome:
+        case "failed":
+            return [(at, "dialing"), (at + 3, outcome)]
+        case "unanswered":
+            return [(at, "dialing"), (at + 3, "ringing"), (at + 33, outcome)]
+        case _:
+            ends = at + 8 + (45 if outcome == "completed" else random.randint(5, 40))
+            return [(at, "dialing"), (at + 3, "ringing"), (at + 8, "answered"), (ends, outcome)]
 
 
-def _text(world: World, contact: Contact) -> None:
-    contact.credit_consumed_sms = 1
-    world.happened("sms", contact.id)
+def _note(world: World, at: float, campaign: Campaign, contact: Contact | None = None) -> None:
+    heappush(world.agenda, (at, next(world.order), campaign, contact))
+
+
+def _move(world: World, campaign: Campaign, contact: Contact, at: float) -> None:
+    if contact.plan:
+        if contact.plan[0][0] != at:
+            return  # That was of a run that was stopped; what is planned now is noted as well.
+        _, status = contact.plan.pop(0)
+        if status == "dialing":
+            contact.credit_consumed += 1
+            campaign.spent += 1
+            world.happened("call", contact.id, at)
+        if campaign.services == "SMS":
+            _text(world, campaign, contact, at)
+        elif campaign.services == "SMS & PHONE" and status in campaign.failover_target and not contact.plan:
+            contact.failover_sms_sent = True
+            _text(world, campaign, contact, at)
+        if contact.status == "answered":
+            contact.seconds = round(at - contact.updated_at)
+            contact.playback = contact.seconds * 100 // 45
+        contact.status, contact.updated_at = status, at
+        if contact.plan:
+            _note(world, contact.plan[0][0], campaign, contact)
+            return
+    campaign.pending.discard(contact.id)
+    if not campaign.pending:
+        _end(world, campaign, "Completed", at)
+
+
+def _text(world: World, campaign: Campaign, contact: Contact, at: float) -> None:
+    contact.credit_consumed_sms += 1
+    campaign.spent += 1
+    world.happened("sms", contact.id, at)
+
+
+def _end(world: World, campaign: Campaign, status: str, at: float) -> None:
+    campaign.status = status
+    campaign.updated_at = at
+    campaign.pending.clear()
+    world.bill(campaign)

@@ -2,18 +2,20 @@
 
 import asyncio
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import Self, cast
+from weakref import WeakSet
 
 import attrs
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from tingting_async.sandbox.clock import Clock
+from tingting_async.sandbox.events import Event
 from tingting_async.sandbox.faults import Faults
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.running import settle
@@ -28,7 +30,8 @@ class Received:
     method: str
     path: str
     query: str
-    headers: dict[str, str] = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    """By their names in any case."""
     body: bytes = attrs.field(repr=False)
     at: float
     """Unix seconds, by the sandbox's clock."""
@@ -66,12 +69,15 @@ class Sandbox:
         )
         self.faults = Faults()
         self.requests: list[Received] = []
-        """Every request, in the order in which they came."""
+        """Every request, in the order in which they came; none with `keep_requests=False`."""
         self.in_flight = 0
         """Requests that are being served now."""
         self.most_in_flight = 0
         """The most there ever were at the same time."""
-        self._idle = asyncio.Event()
+        self._idle = Event()
+        self._idle.set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._resting: WeakSet[asyncio.Transport] = WeakSet()
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -114,35 +120,52 @@ class Sandbox:
         """Give the account another password."""
         self.world.owner.password = password
 
+    def close_idle_connections(self) -> None:
+        """Close the connections that clients keep for later, without a word, as a server does when it restarts."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._close_resting)
+
+    def _close_resting(self) -> None:
+        for transport in list(self._resting):
+            transport.close()
+
     @contextmanager
-    def serving(self) -> Generator[None]:
+    def serving(self, transport: asyncio.Transport | None) -> Generator[None]:
         """Count a request among those in flight."""
+        if not self.in_flight:
+            self._idle.clear()
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        if transport is not None:
+            self._resting.discard(transport)
         try:
             yield
         finally:
+            if transport is not None:
+                self._resting.add(transport)
             self.in_flight -= 1
             if not self.in_flight:
                 self._idle.set()
 
     async def wait_idle(self) -> None:
         """Wait until no request is being served any more."""
-        while self.in_flight:
-            self._idle.clear()
-            await self._idle.wait()
+        await self._idle.wait()
 
     async def __aenter__(self) -> Self:
         from tingting_async.sandbox import classic, media, v1  # noqa: PLC0415 - the routes know the sandbox
 
+        self._loop = asyncio.get_running_loop()
         app = web.Application(middlewares=[_serve], client_max_size=2**26)
         app[SANDBOX] = cast("Sandbox", self)
         app.add_routes([*classic.routes, *v1.routes, *media.routes])
         # A client that goes away ends the work on its request, as in front of the real service a proxy does.
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
-        await site.start()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
         (self._host, self._port, *_) = self._runner.addresses[0]
         return self
 
@@ -161,13 +184,15 @@ class Sandbox:
         async def serve() -> None:
             stop = asyncio.Event()
             try:
-                async with self:
-                    started.set_result((asyncio.get_running_loop(), stop))
-                    await stop.wait()
-            except OSError as error:
+                await self.__aenter__()
+            except BaseException as error:  # noqa: BLE001 - whatever it is, who asked for the sandbox is told
                 started.set_exception(error)
+                return
+            started.set_result((asyncio.get_running_loop(), stop))
+            await stop.wait()
+            await self.__aexit__(None, None, None)
 
-        thread = threading.Thread(target=asyncio.run, args=(serve(),), name="tingting sandbox", daemon=True)
+        thread = threading.Thread(target=lambda: asyncio.run(serve()), name="tingting sandbox", daemon=True)
         thread.start()
         loop, stop = started.result()
         try:
@@ -183,17 +208,18 @@ SANDBOX = web.AppKey("sandbox", Sandbox)
 @web.middleware
 async def _serve(request: web.Request, handler: Handler) -> web.StreamResponse:
     sandbox = request.app[SANDBOX]
-    with sandbox.serving():
+    with sandbox.serving(request.transport):
         body = await request.read()
         received = Received(
-            request.method, request.path, request.query_string, dict(request.headers), body, sandbox.clock.now()
+            request.method, request.path, request.query_string, request.headers, body, sandbox.clock.now()
         )
-        sandbox.requests.append(received)
+        if sandbox.options.keep_requests:
+            sandbox.requests.append(received)
         settle(sandbox.world)
         fault = sandbox.faults.strike(request)
         serve = partial(_answer, handler=handler)
         answer = await (serve(request) if fault is None else fault.apply(request, serve))
-        received.status = answer.status
+        received.status = None if fault is not None and fault.drops else answer.status
         return answer
 
 
@@ -202,8 +228,12 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException as error:
         # Django sends those who read on to the address with the slash; those who write are told that there is no such.
-        if error.status == 404 and request.method == "GET" and not request.path.endswith("/"):
-            slashed = request.rel_url.with_path(request.path + "/", keep_query=True)
-            if (await request.app.router.resolve(request.clone(rel_url=slashed))).http_exception is None:
+        slashed = request.rel_url.with_path(request.path + "/", keep_query=True)
+        if (await request.app.router.resolve(request.clone(rel_url=slashed))).http_exception is None:
+            if request.method == "GET":
                 return web.Response(status=301, headers={"Location": str(slashed)})
-        return web.json_response({"detail": error.reason}, status=error.status)
+            return web.json_response({"detail": "Not found."}, status=404)
+        if error.status == 405:
+            detail, headers = f'Method "{request.method}" not allowed.', {"Allow": error.headers["Allow"]}
+            return web.json_response({"detail": detail}, status=405, headers=headers)
+        return web.json_response({"detail": "Not found." if error.status == 404 else error.reason}, status=error.status)

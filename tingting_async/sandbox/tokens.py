@@ -1,5 +1,6 @@
 """The tokens that were given out, and whose they are."""
 
+import math
 from typing import Any, cast
 
 import attrs
@@ -32,11 +33,11 @@ class Tokens:
         """Return a new token, `"access"` or `"refresh"`."""
         self._serial += 1
         now = self._clock.now()
-        expires = now + self._lifetimes[kind]
+        expires = math.ceil(now + self._lifetimes[kind])  # Whole seconds, as in sample classic_login.json.
         claims: dict[str, Any] = {
             "token_type": kind,
             "exp": expires,
-            "iat": now,
+            "iat": int(now),
             "jti": str(self._serial),
             "user_id": account.id,
         }

@@ -1,8 +1,9 @@
 """What there is: accounts, campaigns, contacts, lines, sent OTPs; and what happened. Tests read it as the truth."""
 
 import uuid
-from collections.abc import Iterator
+from itertools import count
 from random import Random
+from threading import RLock
 from typing import Any
 
 import attrs
@@ -22,7 +23,7 @@ class Account:
     first_name: str
     last_name: str
     username: str
-    contact_number: str
+    contact_number: str = attrs.field(repr=False)
     address: str
     is_activated: bool = True
     token_created_at: float = 0.0
@@ -37,7 +38,7 @@ class Contact:
 
     id: int
     campaign_id: int
-    number: str
+    number: str = attrs.field(repr=False)
     tags: dict[str, Any]
     created_at: float
     updated_at: float
@@ -48,6 +49,8 @@ class Contact:
     credit_consumed: int = 0
     credit_consumed_sms: int = 0
     failover_sms_sent: bool = False
+    runs: int = 0
+    """How many runs meant to reach it."""
     plan: list[tuple[float, str]] = attrs.field(factory=list[tuple[float, str]])
     """What is still to come: when, and which status."""
 
@@ -86,7 +89,11 @@ class Campaign:
     contacts: list[Contact] = attrs.field(factory=list[Contact])
     on_hold: int = 0
     targets: list[Contact] = attrs.field(factory=list[Contact])
-    """Whom the present run reaches."""
+    """Whom the present run reaches, or the last one did."""
+    pending: set[int] = attrs.field(factory=set[int])
+    """The ids of those whom the present run has not done with."""
+    spent: int = 0
+    """The credits that the present run has used."""
 
 
 @attrs.define
@@ -94,7 +101,7 @@ class Line:
     """A telephone number that can be bought."""
 
     sid: str
-    phone_number: str
+    phone_number: str = attrs.field(repr=False)
     rate: float
     owner: int | None = None
 
@@ -105,9 +112,9 @@ class SentOtp:
 
     id: int
     owner: int
-    number: str
-    message: str
-    otp: str
+    number: str = attrs.field(repr=False)
+    message: str = attrs.field(repr=False)
+    otp: str = attrs.field(repr=False)
     options: str
     channel: str
     created_at: float
@@ -123,6 +130,7 @@ class Effect:
     key: str
     """What it happened to."""
     at: float
+    """Unix seconds, by the sandbox's clock."""
 
 
 class World:
@@ -130,7 +138,14 @@ class World:
 
     def __init__(self, clock: Clock, *, campaigns: int, numbers: int, seed: int) -> None:
         self.clock = clock
+        self.seed = seed
         self.random = Random(seed)
+        self.lock = RLock()
+        """Held while campaigns move on: a test may look from another thread than the one that serves."""
+        self.agenda: list[tuple[float, int, Campaign, Contact | None]] = []
+        """A heap of when which campaign starts, or which of its contacts moves on."""
+        self.order = count()
+        """What keeps those of the agenda that are due at once in the order in which they were noted."""
         self.effects: list[Effect] = []
         self.accounts: list[Account] = []
         self.campaigns: dict[int, Campaign] = {}
@@ -141,6 +156,7 @@ class World:
         self.voices = list(names.VOICES)
         self.brokers = [{"id": 1, "phone_number": "+97715970425"}, {"id": 2, "phone_number": "+97715970426"}]
         self._ids = iter(range(1, 10**12))
+        self._owned: dict[int, list[Campaign]] = {}
         self.owner = self.add_account("sita@example.com", "sandbox-password")
         for _ in range(campaigns):
             campaign = self.add_campaign(
@@ -148,10 +164,12 @@ class World:
                 names.occasion(self.random),
                 self.random.choice(("PHONE", "SMS")),
                 f"{names.person(self.random)}, {names.place(self.random)}",
-                tags=list(names.TAGS[: self.random.randrange(len(names.TAGS))]),
+                tags=list(names.TAGS)[: self.random.randrange(len(names.TAGS) + 1)],
             )
+            campaign.message = names.message(self.random, campaign.usable_tags)
             for _ in range(numbers):
-                self.add_contact(campaign, names.mobile(self.random), {})
+                tags = {tag: names.TAGS[tag](self.random) for tag in campaign.usable_tags}
+                self.add_contact(campaign, names.mobile(self.random), tags)
         for index in range(6):
             sid = uuid.UUID(int=self.random.getrandbits(128)).hex
             number = f"1597{self.random.randrange(10**4):04d}"
@@ -162,9 +180,13 @@ class World:
         """Return an id that nothing else has."""
         return next(self._ids)
 
-    def happened(self, kind: str, key: object) -> None:
-        """Note that something happened."""
-        self.effects.append(Effect(kind, str(key), self.clock.now()))
+    def happened(self, kind: str, key: object, at: float | None = None) -> None:
+        """Note that something happened, now unless said."""
+        self.effects.append(Effect(kind, str(key), self.clock.now() if at is None else at))
+
+    def make_code(self, length: int) -> str:
+        """Return a one-time password."""
+        return "".join(str(self.random.randrange(10)) for _ in range(length))
 
     def add_account(self, email: str, password: str) -> Account:
         """Open an account."""
@@ -189,6 +211,7 @@ class World:
         now = self.clock.now()
         campaign = Campaign(self.id(), owner.id, name, services, description, now, usable_tags=tags or [])
         self.campaigns[campaign.id] = campaign
+        self._owned.setdefault(owner.id, []).append(campaign)
         self.happened("created", campaign.id)
         return campaign
 
@@ -203,19 +226,34 @@ class World:
         return contact
 
     def remove_campaign(self, campaign: Campaign) -> None:
-        """Delete a campaign, with its numbers."""
-        del self.campaigns[campaign.id]
-        for contact in campaign.contacts:
-            del self.contacts[contact.id]
+        """Delete a campaign, with its numbers; if it runs, it ends."""
+        with self.lock:
+            self.bill(campaign)
+            self._owned[campaign.owner].remove(campaign)
+            del self.campaigns[campaign.id]
+            for contact in campaign.contacts:
+                contact.plan.clear()
+                del self.contacts[contact.id]
 
     def remove_contact(self, contact: Contact) -> None:
-        """Take a number out of its campaign."""
-        del self.contacts[contact.id]
-        self.campaigns[contact.campaign_id].contacts.remove(contact)
+        """Take a number out of its campaign; if that runs, it passes the number over."""
+        with self.lock:
+            campaign = self.campaigns[contact.campaign_id]
+            contact.plan.clear()
+            campaign.contacts.remove(contact)
+            campaign.targets = [target for target in campaign.targets if target is not contact]
+            del self.contacts[contact.id]
+
+    def bill(self, campaign: Campaign) -> None:
+        """Take what a run used from its owner's credits, and let go of what it held back."""
+        account = next(each for each in self.accounts if each.id == campaign.owner)
+        account.on_hold -= campaign.on_hold
+        account.credits -= campaign.spent
+        campaign.on_hold = campaign.spent = 0
 
     def campaigns_of(self, account: Account) -> list[Campaign]:
         """Return an account's campaigns, the newest first."""
-        return [campaign for campaign in reversed(self.campaigns.values()) if campaign.owner == account.id]
+        return self._owned.get(account.id, [])[::-1]
 
     def campaign(self, account: Account, id: int) -> Campaign | None:
         """Return one of an account's campaigns."""
@@ -226,7 +264,3 @@ class World:
         """Return one of an account's contacts."""
         contact = self.contacts.get(id)
         return contact if contact is not None and self.campaign(account, contact.campaign_id) else None
-
-    def running(self) -> Iterator[Campaign]:
-        """Yield the campaigns that are not at rest."""
-        return (each for each in self.campaigns.values() if each.status in ("Scheduled", "Running"))

@@ -42,6 +42,9 @@ async def refresh(request: web.Request) -> web.StreamResponse:
         return refusal(sandbox.options, refused.fields)
     if not isinstance(token, str):
         return answer({"refresh": ["This field is required."]}, 400)
+    account = sandbox.tokens.account(token, "refresh")
+    if account is not None and not account.is_activated:
+        return answer({"detail": "Account is not activated."}, 401)
     new = sandbox.tokens.renew(token)
     if new is None:
         return answer({"detail": "Token is invalid or expired", "code": "token_not_valid"}, 401)

@@ -8,9 +8,11 @@ from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import campaign_body, envelope, not_found, page, signed_in
 from tingting_async.sandbox.clock import KATHMANDU
+from tingting_async.sandbox.fields import integer, many, text
 from tingting_async.sandbox.http import RefusedError, mobile, path_id, read_body
 from tingting_async.sandbox.media import speak
 from tingting_async.sandbox.running import begin as begin_campaign
+from tingting_async.sandbox.running import cost
 from tingting_async.sandbox.server import Sandbox
 from tingting_async.sandbox.sheets import read_sheet
 from tingting_async.sandbox.world import Account, Campaign, Contact
@@ -26,30 +28,33 @@ _OUTCOMES = ("hungup", "unanswered", "failed", "terminated", "completed")
 @signed_in
 async def list_campaigns(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """List the account's campaigns (sample classic_campaigns.json)."""
-    items = [campaign_body(campaign) for campaign in sandbox.world.campaigns_of(account)]
-    return page(request, sandbox.options, items, "campaign-lists", "Campaign Successfully Retrieved")
+    campaigns = sandbox.world.campaigns_of(account)
+    message = "Campaign Successfully Retrieved"
+    return page(request, sandbox.options, campaigns, campaign_body, "campaign-lists", message)
 
 
 @routes.post("/api/system/campaigns/")
 @signed_in
 async def create(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """Create a campaign (sample classic_campaign_create.json)."""
-    body = await read_body(request)
+    body = await read_body(request, name=text, services=text, description=text)
     required = {name: "This field is required." for name in ("name", "services") if not body.get(name)}
     if required:
         raise RefusedError(**required)
     if body["services"] not in _SERVICES:
         raise RefusedError(services=f'"{body["services"]}" is not a valid choice.')
     if "send_to_number_file" in body:
-        rows = read_sheet(body["send_to_number_file"], "send_to_number_file", allow_csv=False)
-        numbers = [mobile(next(iter(row.values())), "send_to_number_file") for row in rows]
+        people = _people(body["send_to_number_file"])
     else:
         numbers = [mobile(number, "individual_number") for number in _as_list(body.get("individual_number"))]
-    if not numbers:
+        people = [(number, dict[str, Any]()) for number in numbers]
+    if not people:
         raise RefusedError(individual_number="Give either numbers or a file.")
-    campaign = sandbox.world.add_campaign(account, body["name"], body["services"], body.get("description") or "")
-    for number in numbers:
-        sandbox.world.add_contact(campaign, number, {})
+    tags = list(people[0][1])
+    description = body.get("description") or ""
+    campaign = sandbox.world.add_campaign(account, body["name"], body["services"], description, tags=tags)
+    for number, values in people:
+        sandbox.world.add_contact(campaign, number, values)
     details = [campaign_body(campaign, tags=False)]
     return envelope({"details": details}, "Campaign Created Successfully", status=201)
 
@@ -58,14 +63,14 @@ async def create(request: web.Request, sandbox: Sandbox, account: Account) -> we
 @signed_in
 async def update(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """Change a campaign (sample classic_campaign_update.json)."""
-    body = await read_body(request)
+    body = await read_body(request, name=text, services=text, description=text)
     campaign = sandbox.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
     if body.get("services", "PHONE") not in _SERVICES:
         raise RefusedError(services=f'"{body["services"]}" is not a valid choice.')
     for name in ("name", "services", "description"):
-        if name in body:
+        if body.get(name) is not None:
             setattr(campaign, name, body[name])
     campaign.updated_at = sandbox.clock.now()
     details = [campaign_body(campaign, tags=False)]
@@ -97,7 +102,8 @@ async def details(request: web.Request, sandbox: Sandbox, account: Account) -> w
 @signed_in
 async def begin(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """Run a campaign (sample classic_campaign_begin.json)."""
-    body = await read_body(request)
+    texts = dict.fromkeys(("message", "voice_input", "schedule_date", "priority"), text)
+    body = await read_body(request, individual=many(integer), status=many(text), **texts)
     campaign = sandbox.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
@@ -114,7 +120,7 @@ async def begin(request: web.Request, sandbox: Sandbox, account: Account) -> web
         raise RefusedError(priority=f'"{body["priority"]}" is not a valid choice.')
     targets = _targets(campaign, body)
     at = _schedule(sandbox, body.get("schedule_date"))
-    if account.credits - account.on_hold < len(targets):
+    if account.credits - account.on_hold < cost(campaign, targets):
         raise RefusedError(credits="You do not have enough credits.")
     held = begin_campaign(sandbox.world, account, campaign, targets, at)
     hold = f"{held} credits on hold for Individual Number campaign."
@@ -125,7 +131,7 @@ async def begin(request: web.Request, sandbox: Sandbox, account: Account) -> web
 @signed_in
 async def say(request: web.Request, sandbox: Sandbox, _: Account) -> web.StreamResponse:
     """Say where a message can be heard; the documents do not print how."""
-    body = await read_body(request)
+    body = await read_body(request, message=text, voice_input=text)
     if not body.get("message"):
         raise RefusedError(message="This field is required.")
     if body.get("voice_input", "np_rija") not in _VOICES:
@@ -137,29 +143,41 @@ def _as_list(value: Any) -> list[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else [] if value is None else [value]
 
 
+def _people(content: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return the numbers of a file, each with its tags: the columns beside them, as in the v1 API.
+
+    The classic documents do not say where a campaign's tags come from; it is the only place there can be.
+    """
+    field = "send_to_number_file"
+    people: list[tuple[str, dict[str, Any]]] = []
+    for row in read_sheet(content, field, allow_csv=False):
+        (_, number), *others = row.items()
+        people.append((mobile(number, field), {f"tags_{name.removeprefix('tags_')}": value for name, value in others}))
+    return people
+
+
 def _targets(campaign: Campaign, body: dict[str, Any]) -> list[Contact]:
     targets = campaign.contacts
-    if "individual" in body:
-        wanted = {int(wanted) for wanted in _as_list(body["individual"])}
+    wanted, outcomes = body.get("individual"), body.get("status")
+    if wanted is not None:
         targets = [contact for contact in targets if contact.id in wanted]
-        if len(targets) != len(wanted):
+        if len(targets) != len(set(wanted)):
             raise RefusedError(individual="Invalid pk - object does not exist.")
-    if "status" in body:
-        statuses = _as_list(body["status"])
-        if not set(statuses) <= set(_OUTCOMES):
+    if outcomes is not None:
+        if not set(outcomes) <= set(_OUTCOMES):
             raise RefusedError(status="Not a valid choice.")
-        targets = [contact for contact in targets if contact.status in statuses]
+        targets = [contact for contact in targets if contact.status in outcomes]
     if not targets:
         raise RefusedError(campaign="There is nobody to reach.")
     return targets
 
 
-def _schedule(sandbox: Sandbox, value: Any) -> float | None:
+def _schedule(sandbox: Sandbox, value: str | None) -> float | None:
     if value is None:
         return None
     try:
         when = datetime.strptime(value, "%Y-%m-%dT%H:%M").replace(tzinfo=KATHMANDU)  # The service's local time.
-    except (TypeError, ValueError):
+    except ValueError:
         raise RefusedError(schedule_date="Datetime has wrong format. Use YYYY-MM-DDThh:mm.") from None
     if when.timestamp() < sandbox.clock.now() - 60:
         raise RefusedError(schedule_date="The date has passed.")

@@ -1,7 +1,7 @@
 """The classic API's answers: its envelope, its refusals, its pages."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -9,6 +9,8 @@ from tingting_async.sandbox import http
 from tingting_async.sandbox.http import AccountHandler, Handler, answer
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.world import Campaign, Contact
+
+Row = TypeVar("Row")
 
 
 def envelope(data: Any, message: str | None = None, status: int = 200) -> web.Response:
@@ -49,8 +51,10 @@ def not_found() -> web.Response:
     return answer({"status": 404, "success": False, "message": "Not found.", "errors": [], "data": {}}, 404)
 
 
-def page(request: web.Request, options: Options, items: list[Any], name: str, message: str) -> web.Response:
-    """Return one page of a list, in the envelope that lists have."""
+def page(
+    request: web.Request, options: Options, items: list[Row], show: Callable[[Row], Any], name: str, message: str
+) -> web.Response:
+    """Return one page of a list, in the envelope that lists have; only its own items are shown."""
     size, total = options.page_size, len(items)
     pages = max(1, -(-total // size))
     parameter = "p" if options.page_parameter == "links" else options.page_parameter
@@ -63,6 +67,7 @@ def page(request: web.Request, options: Options, items: list[Any], name: str, me
             return answer({"detail": "Invalid page."}, 404)
         number = pages
     shown = number - 1 if options.repeat_page and number > 1 else number
+    rows = [show(item) for item in items[(shown - 1) * size : shown * size]]
     has_next = number < pages or options.endless
     return answer(
         {
@@ -72,14 +77,16 @@ def page(request: web.Request, options: Options, items: list[Any], name: str, me
                 "page_number": number,
                 "has_next": has_next,
                 "has_previous": number > 1,
-                "links": _links(request, options, parameter, number, pages),
+                "links": _links(request, options, parameter, number, pages, has_next=has_next),
             },
-            "result": {"messages": message, name: items[(shown - 1) * size : shown * size]},
+            "result": {"messages": message, name: rows},
         }
     )
 
 
-def _links(request: web.Request, options: Options, parameter: str | None, number: int, pages: int) -> Any:
+def _links(
+    request: web.Request, options: Options, parameter: str | None, number: int, pages: int, *, has_next: bool
+) -> Any:
     if options.links == "none" or parameter is None:
         return []
     base = options.link_base or f"{request.scheme}://{request.host}"
@@ -87,23 +94,28 @@ def _links(request: web.Request, options: Options, parameter: str | None, number
     def link(page: int) -> str:
         return f"{base}{request.path}?{parameter}={page}"
 
-    after = link(number + 1) if number < pages else None
+    after = link(number + 1) if has_next else None
     before = link(number - 1) if number > 1 else None
-    near = range(max(1, number - 2), min(pages, number + 2) + 1)
+    near = [page for page in range(1, pages + 1) if page in (1, pages) or abs(page - number) <= 1]
+    shown: list[int | None] = []  # None where pages are left out.
+    for left, page in zip([0, *near], near, strict=False):
+        shown += [page] if page == left + 1 else [None, page]
     match options.links:
         case "strings":
             return [url for url in (before, after) if url]
         case "objects":
             return {"next": after, "previous": before}
-        case "page_links":
-            return [[link(page), page, page == number, False] for page in near]
+        case "page_links":  # The fields of DRF's PageLink: url, number, is_active, is_break.
+            return [[page and link(page), page, page == number, page is None] for page in shown]
         case _:
-            ends = (
-                [{"url": before, "label": "Previous", "active": False}],
-                [{"url": after, "label": "Next", "active": False}],
-            )
-            middle = [{"url": link(page), "label": str(page), "active": page == number} for page in near]
-            return [*ends[0], *middle, *ends[1]]
+            return [
+                {"url": before, "label": "Previous", "active": False},
+                *(
+                    {"url": page and link(page), "label": str(page or "..."), "active": page == number}
+                    for page in shown
+                ),
+                {"url": after, "label": "Next", "active": False},
+            ]
 
 
 def campaign_body(campaign: Campaign, *, tags: bool = True) -> dict[str, Any]:

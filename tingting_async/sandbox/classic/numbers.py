@@ -1,5 +1,6 @@
 """The numbers of a campaign."""
 
+from functools import partial
 from typing import Any, cast
 
 from aiohttp import web
@@ -19,11 +20,11 @@ async def list_numbers(request: web.Request, sandbox: Sandbox, account: Account)
     campaign = sandbox.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
-    items = [number_body(campaign, contact) for contact in reversed(campaign.contacts)]
     message = f"Number related to {campaign.name} campaign Retrived successfully"
+    newest, show = campaign.contacts[::-1], partial(number_body, campaign)
     if sandbox.options.number_pagination:
-        return page(request, sandbox.options, items, "number-lists", message)
-    return envelope({"messages": message, "number-lists": items})
+        return page(request, sandbox.options, newest, show, "number-lists", message)
+    return envelope({"messages": message, "number-lists": [show(contact) for contact in newest]})
 
 
 @routes.post("/api/system/campaigns/number/{id:\\d+}/")

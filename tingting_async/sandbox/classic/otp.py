@@ -3,7 +3,8 @@
 from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import envelope, signed_in
-from tingting_async.sandbox.http import RefusedError, mobile, read_body
+from tingting_async.sandbox.fields import integer, text
+from tingting_async.sandbox.http import RefusedError, code_length, mobile, read_body
 from tingting_async.sandbox.server import Sandbox
 from tingting_async.sandbox.world import Account, SentOtp
 
@@ -14,7 +15,8 @@ routes = web.RouteTableDef()
 @signed_in
 async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """Send a code (sample classic_otp.json)."""
-    body = await read_body(request)
+    texts = dict.fromkeys(("message", "sms_send_options", "otp_options", "otp"), text)
+    body = await read_body(request, otp_length=integer, **texts)
     required = {
         name: "This field is required." for name in ("number", "message", "sms_send_options") if not body.get(name)
     }
@@ -33,8 +35,9 @@ async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.
         if not code.isdigit():
             raise RefusedError(otp="This field is required.")
     else:
-        length = int(body.get("otp_length") or 5)
-        code = "".join(str(sandbox.world.random.randrange(10)) for _ in range(length))
+        code = sandbox.world.make_code(code_length(body, 5))
+    if account.credits - account.on_hold < 1:
+        raise RefusedError(credits="You do not have enough credits.")
     # A spoken code is spelt digit by digit (sample classic_otp.json shows it in a text as well).
     message = body["message"].replace("{otp}", " ".join(code))
     sent = SentOtp(

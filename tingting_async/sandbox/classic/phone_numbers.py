@@ -38,6 +38,8 @@ async def buy(request: web.Request, sandbox: Sandbox, account: Account) -> web.S
         return not_found()
     if line.owner is not None:
         raise RefusedError(phone_sid="This number is not for sale.")
+    if account.credits - account.on_hold < line.rate:
+        raise RefusedError(credits="You do not have enough credits.")
     line.owner = account.id
     account.credits -= int(line.rate)
     sandbox.world.happened("purchase", line.sid)

@@ -2,23 +2,36 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
+from math import inf
+from operator import attrgetter
 from typing import Any, cast
 
 import nepali_datetime
 from aiohttp import web
 
 from tingting_async.sandbox.clock import KATHMANDU
+from tingting_async.sandbox.fields import Field, boolean, decimal, integer, many, text
 from tingting_async.sandbox.http import RefusedError, answer, path_id, read_body
 from tingting_async.sandbox.media import speak
-from tingting_async.sandbox.running import begin, stop
+from tingting_async.sandbox.running import begin, cost, reschedule, stop
 from tingting_async.sandbox.server import Sandbox
-from tingting_async.sandbox.v1.common import not_found, page, signed_in, voice
+from tingting_async.sandbox.v1.common import not_found, page, signed_in, take_step, voice
 from tingting_async.sandbox.world import Account, Campaign
 
 routes = web.RouteTableDef()
 
 _SERVICES = ("PHONE", "SMS", "SMS & PHONE", "SURVEY")
+_FIELDS: dict[str, Field] = {
+    **dict.fromkeys(("name", "services", "description", "message", "sms_message", "category", "schedule"), text),
+    "draft": boolean,
+    "credit_limit": integer,
+    "length_factor": decimal,
+    "user_phone": many(integer),
+    "failover_target": many(text),
+    "steps": many(take_step),
+}
 _STATUSES = ("hungup", "unanswered", "failed", "not started", "completed")
 
 
@@ -27,33 +40,37 @@ _STATUSES = ("hungup", "unanswered", "failed", "not started", "completed")
 async def list_campaigns(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """List the account's campaigns by its filters (sample v1_campaigns.json)."""
     asked = request.query
-    found = [
-        campaign
-        for campaign in sandbox.world.campaigns_of(account)
-        if asked.get("status", campaign.status) == campaign.status
-        and asked.get("search", "").lower() in campaign.name.lower()
-        and (asked.get("draft", "").lower() != "true" or campaign.draft)
-        and _in_range(campaign, asked.get("from_date"), asked.get("to_date"))
-    ]
-    found.sort(key=lambda campaign: campaign.updated_at, reverse=asked.get("sort_by") != "asc")
-    return page(request, sandbox.options, [listed(sandbox, campaign) for campaign in found])
+    found = sandbox.world.campaigns_of(account)
+    if status := asked.get("status"):
+        found = [campaign for campaign in found if campaign.status == status]
+    if search := asked.get("search", "").lower():
+        found = [campaign for campaign in found if search in campaign.name.lower()]
+    if asked.get("draft", "").lower() == "true":
+        found = [campaign for campaign in found if campaign.draft]
+    if {"from_date", "to_date"} & asked.keys():
+        start, end = _range(asked.get("from_date"), asked.get("to_date"))
+        found = [campaign for campaign in found if start <= campaign.updated_at < end]
+    found.sort(key=attrgetter("updated_at"), reverse=asked.get("sort_by") != "asc")
+    return page(request, sandbox.options, found, partial(listed, sandbox))
 
 
-def _in_range(campaign: Campaign, start: str | None, end: str | None) -> bool:
-    """Tell whether a campaign changed in a range of Unix seconds; its end takes in the whole day."""
+def _range(start: str | None, end: str | None) -> tuple[float, float]:
+    """Return a range of Unix seconds; its end takes in the whole day."""
     try:
-        after = start is None or campaign.updated_at >= float(start)
-        last = None if end is None else datetime.fromtimestamp(float(end), KATHMANDU).date()
-    except ValueError:
+        after = float(start) if start else 0.0
+        if not end:
+            return after, inf
+        last = datetime.fromtimestamp(float(end), KATHMANDU).replace(hour=0, minute=0, second=0, microsecond=0)
+        return after, last.timestamp() + 86_400
+    except (ValueError, OverflowError):
         raise RefusedError(detail="Invalid date.") from None
-    return after and (last is None or datetime.fromtimestamp(campaign.updated_at, KATHMANDU).date() <= last)
 
 
 @routes.post("/api/v1/campaign/create/")
 @signed_in
 async def create(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """Create a campaign (sample v1_campaign_create.json)."""
-    body = await read_body(request)
+    body = await read_body(request, **_FIELDS)
     required = {name: "This field is required." for name in ("name", "services") if not body.get(name)}
     if required:
         raise RefusedError(**required)
@@ -78,7 +95,7 @@ async def update(request: web.Request, sandbox: Sandbox, account: Account) -> we
     """Change a campaign, or its voice and text (samples v1_campaign_details.json and v1_campaign_message.json)."""
     if request.method not in sandbox.options.update_methods:
         return answer({"detail": f'Method "{request.method}" not allowed.'}, 405)
-    body = await read_body(request)
+    body = await read_body(request, **_FIELDS)
     campaign = sandbox.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
@@ -126,7 +143,7 @@ async def run(request: web.Request, sandbox: Sandbox, account: Account) -> web.S
         raise RefusedError(message="Campaign has no contacts.")
     if campaign.services != "SMS" and not campaign.user_phone:
         raise RefusedError(message="Campaign has no phone number to call from.")
-    if account.credits - account.on_hold < len(targets):
+    if account.credits - account.on_hold < cost(campaign, targets):
         raise RefusedError(message="You do not have enough credits.")
     at = campaign.scheduled_at
     if at is not None and at <= sandbox.clock.now():
@@ -156,7 +173,7 @@ async def emergency_stop(request: web.Request, sandbox: Sandbox, account: Accoun
 @signed_in
 async def test_speak(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """Say where a message can be heard (sample v1_test_voice.json)."""
-    body = await read_body(request)
+    body = await read_body(request, message=text)
     if sandbox.world.campaign(account, path_id(request)) is None:
         return not_found()
     if not body.get("message"):
@@ -186,15 +203,15 @@ async def report(request: web.Request, sandbox: Sandbox, account: Account) -> we
     campaign = sandbox.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
-    text = io.StringIO()
-    sheet = csv.writer(text)
+    rows = io.StringIO()
+    sheet = csv.writer(rows)
     sheet.writerow(["Number", "Status", "Duration", "Playback", "Credit Consumed", "Carrier", "Updated At"])
     for contact in campaign.contacts:
         lasted, heard = f"{contact.seconds or 0}s", contact.playback or ""
         spent, at = contact.credit_consumed + contact.credit_consumed_sms, sandbox.clock.iso(contact.updated_at)
         sheet.writerow([contact.number, contact.status, lasted, heard, spent, contact.carrier, at])
     return web.Response(
-        text=text.getvalue(),
+        text=rows.getvalue(),
         content_type="text/csv",
         headers={"Content-Disposition": f'attachment; filename="report-{campaign.id}.csv"'},
     )
@@ -239,10 +256,9 @@ def _check(sandbox: Sandbox, body: dict[str, Any]) -> None:
     voice(sandbox.world, body.get("voice"))
     if body.get("category") not in (None, "", "Text", "Audio"):
         raise RefusedError(category=f'"{body["category"]}" is not a valid choice.')
-    lines = cast("list[Any]", body.get("user_phone") or [])
-    if not {str(line) for line in lines} <= {str(each["id"]) for each in sandbox.world.brokers}:
+    if not set(body.get("user_phone") or ()) <= {each["id"] for each in sandbox.world.brokers}:
         raise RefusedError(user_phone="Invalid pk - object does not exist.")
-    if not set(cast("list[str]", body.get("failover_target") or [])) <= set(_STATUSES):
+    if not set(body.get("failover_target") or ()) <= set(_STATUSES):
         raise RefusedError(failover_target="Not a valid choice.")
     _instant(body.get("schedule"))
 
@@ -252,27 +268,32 @@ def _apply(sandbox: Sandbox, campaign: Campaign, body: dict[str, Any]) -> None:
         if body.get(name) is not None:
             setattr(campaign, name, body[name])
     if "failover_target" in body:
-        campaign.failover_target = list(body["failover_target"] or [])
+        campaign.failover_target = body["failover_target"] or []
     if "user_phone" in body:
-        campaign.user_phone = [int(line) for line in cast("list[Any]", body["user_phone"] or [])]
-    if "length_factor" in body and body["length_factor"] is not None:
-        campaign.length_factor = f"{float(body['length_factor']):.2f}"
+        campaign.user_phone = body["user_phone"] or []
+    if body.get("length_factor") is not None:
+        campaign.length_factor = f"{body['length_factor']:.2f}"
     if "voice" in body:
         found = voice(sandbox.world, body["voice"])
         campaign.voice = None if found is None else int(found["id"])
     if "schedule" in body:
-        campaign.scheduled_at = _instant(body["schedule"])
-    if isinstance(body.get("steps"), list):
-        campaign.steps = [{**step, "id": sandbox.world.id(), "survey": campaign.id} for step in body["steps"]]
+        reschedule(sandbox.world, campaign, _instant(body["schedule"]))
+    if body.get("steps") is not None:
+        campaign.steps = [
+            {"order": index, **step, "id": sandbox.world.id(), "survey": campaign.id}
+            for index, step in enumerate(body["steps"])
+        ]
     campaign.updated_at = sandbox.clock.now()
 
 
-def _instant(value: Any) -> float | None:
+def _instant(value: str | None) -> float | None:
     """Return Unix seconds of a date or datetime; one without an offset is the service's local time."""
     if not value:
         return None
     try:
-        when = datetime.fromisoformat(str(value))
+        when = datetime.fromisoformat(value)
     except ValueError:
         raise RefusedError(schedule="Datetime has wrong format.") from None
-    return (when if when.tzinfo else when.replace(tzinfo=KATHMANDU)).astimezone(UTC).timestamp()
+    if not 1970 < when.year < 9000:
+        raise RefusedError(schedule="Datetime is out of range.")
+    return (when if when.tzinfo else when.replace(tzinfo=KATHMANDU)).timestamp()

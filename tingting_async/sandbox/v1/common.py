@@ -1,17 +1,19 @@
 """The v1 API's answers: bare bodies, DRF's refusals, limit and offset."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from tingting_async.sandbox import http
 from tingting_async.sandbox.clock import KATHMANDU
+from tingting_async.sandbox.fields import integer, mapping
 from tingting_async.sandbox.http import AccountHandler, Handler, RefusedError, answer
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.world import Contact, World
 
+Row = TypeVar("Row")
 _MOST_ROWS = 10  # Whatever `limit` asks for: what the public clients found.
 
 
@@ -31,14 +33,23 @@ def not_found() -> web.Response:
 
 
 def page(
-    request: web.Request, options: Options, items: list[Any], *, enveloped: bool = False, **beside: Any
+    request: web.Request,
+    options: Options,
+    items: list[Row],
+    show: Callable[[Row], Any],
+    *,
+    enveloped: bool = False,
+    **beside: Any,
 ) -> web.Response:
-    """Return some rows of a list, by `limit` and `offset` or by `page`, with whatever its envelope holds beside."""
-    limit = min(_integer(request, "limit", _MOST_ROWS), _MOST_ROWS) or _MOST_ROWS
-    offset = _integer(request, "offset", 0)
+    """Return some rows of a list, by `limit` and `offset` or by `page`, with whatever its envelope holds beside.
+
+    Only the rows of this page are shown, by `show`.
+    """
+    limit = min(asked_integer(request, "limit", _MOST_ROWS), _MOST_ROWS) or _MOST_ROWS
+    offset = asked_integer(request, "offset", 0)
     by_page = "page" in request.query
     if by_page:
-        offset = (max(1, _integer(request, "page", 1)) - 1) * limit
+        offset = (max(1, asked_integer(request, "page", 1)) - 1) * limit
     base = f"{options.link_base or f'{request.scheme}://{request.host}'}{request.path}"
 
     def link(start: int) -> str | None:
@@ -48,7 +59,7 @@ def page(
         kept = {key: value for key, value in request.query.items() if key not in ("limit", "offset", "page")}
         return str(http.with_query(base, {**kept, **place}))
 
-    rows: Any = items[offset : offset + limit]
+    rows: Any = [show(item) for item in items[offset : offset + limit]]
     if enveloped:
         rows = {"status": 200, "success": True, "errors": [], "data": rows}
     return answer(
@@ -63,7 +74,8 @@ def page(
     )
 
 
-def _integer(request: web.Request, name: str, default: int) -> int:
+def asked_integer(request: web.Request, name: str, default: int) -> int:
+    """Return a number in the query, or what stands for one that is missing or none."""
     try:
         return max(0, int(request.query.get(name, default)))
     except ValueError:
@@ -122,3 +134,9 @@ def voice(world: World, value: Any) -> dict[str, Any] | None:
     if found is None:
         raise RefusedError(voice=f'Invalid pk "{value}" - object does not exist.')
     return found
+
+
+def take_step(value: Any) -> dict[str, Any]:
+    """Take a step of a survey."""
+    step = mapping(value)
+    return {**step, "order": integer(step["order"])} if "order" in step else step

@@ -1,9 +1,11 @@
 """The contacts of a campaign."""
 
+from functools import partial
 from typing import Any, cast
 
 from aiohttp import web
 
+from tingting_async.sandbox.fields import many, mapping
 from tingting_async.sandbox.http import RefusedError, answer, mobile, path_id, read_body
 from tingting_async.sandbox.server import Sandbox
 from tingting_async.sandbox.sheets import read_sheet
@@ -24,15 +26,15 @@ async def list_contacts(request: web.Request, sandbox: Sandbox, account: Account
     for contact in campaign.contacts:
         carriers[contact.carrier] = carriers.get(contact.carrier, 0) + 1
     spent = sum(contact.credit_consumed + contact.credit_consumed_sms for contact in campaign.contacts)
-    rows = [contact_row(sandbox.world, contact) for contact in reversed(campaign.contacts)]
-    return page(request, sandbox.options, rows, total_credits_consumed=spent, carrier_summary=carriers)
+    sums: dict[str, Any] = {"total_credits_consumed": spent, "carrier_summary": carriers}
+    return page(request, sandbox.options, campaign.contacts[::-1], partial(contact_row, sandbox.world), **sums)
 
 
 @routes.post("/api/v1/campaign/{id:\\d+}/add-contact/")
 @signed_in
 async def add(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """Add a contact, or many (samples v1_add_contact.json and v1_add_contacts.json)."""
-    body = await read_body(request)
+    body = await read_body(request, contacts=many(mapping), other_variables=mapping)
     campaign = sandbox.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
@@ -41,9 +43,9 @@ async def add(request: web.Request, sandbox: Sandbox, account: Account) -> web.S
         if sandbox.options.add_contact_answer == "contact":
             return answer({**contact_row(sandbox.world, contact), "attributes": contact.tags}, 201)
         return answer({"message": "New Contact added"}, 201)
-    rows = cast("list[dict[str, Any]]", body["contacts"])
+    rows: list[dict[str, Any]] = body["contacts"] or []
     most = sandbox.options.most_contacts
-    if not isinstance(rows, list) or not rows or (most is not None and len(rows) > most):
+    if not rows or (most is not None and len(rows) > most):
         raise RefusedError(contacts=f"Give between 1 and {most or 'any number of'} contacts.")
     known = {contact.number for contact in campaign.contacts}
     added, skipped, errors = list[dict[str, Any]](), 0, list[dict[str, Any]]()

@@ -1,8 +1,12 @@
 """One-time passwords."""
 
+from functools import partial
+from typing import Any
+
 from aiohttp import web
 
-from tingting_async.sandbox.http import RefusedError, answer, mobile, read_body
+from tingting_async.sandbox.fields import integer, text
+from tingting_async.sandbox.http import RefusedError, answer, code_length, mobile, read_body
 from tingting_async.sandbox.server import Sandbox
 from tingting_async.sandbox.v1.common import page, signed_in
 from tingting_async.sandbox.world import Account, SentOtp
@@ -14,7 +18,8 @@ routes = web.RouteTableDef()
 @signed_in
 async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """Send a code (samples v1_otp_text.json and v1_otp_voice.json)."""
-    body = await read_body(request)
+    texts = dict.fromkeys(("message", "sms_send_options", "otp_options", "otp", "voice_input", "company_name"), text)
+    body = await read_body(request, otp_length=integer, **texts)
     required = {
         name: "This field is required." for name in ("number", "message", "sms_send_options") if not body.get(name)
     }
@@ -34,8 +39,10 @@ async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.
     code = str(body.get("otp") or "")
     if options == "personnel" and not code.isdigit():
         raise RefusedError(otp="This field is required.")
+    if account.credits - account.on_hold < 1:
+        raise RefusedError(message="You do not have enough credits.")
     if options == "generated":
-        code = "".join(str(sandbox.world.random.randrange(10)) for _ in range(int(body.get("otp_length") or 6)))
+        code = sandbox.world.make_code(code_length(body, 6))
     sent = SentOtp(
         sandbox.world.id(),
         account.id,
@@ -72,17 +79,17 @@ async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.
 @signed_in
 async def list_sent(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """List what was sent, the newest first; the rows lie in an envelope within the page (sample v1_sent_otps.json)."""
-    rows = [
-        {
-            "id": sent.id,
-            "phone_number": sent.number,
-            "message": sent.message,
-            "otp": sent.otp,
-            "otp_options": sent.options,
-            "sms_send_options": sent.channel,
-            "created_at": sandbox.clock.iso(sent.created_at),
-        }
-        for sent in reversed(sandbox.world.otps)
-        if sent.owner == account.id
-    ]
-    return page(request, sandbox.options, rows, enveloped=True)
+    sent = [sent for sent in reversed(sandbox.world.otps) if sent.owner == account.id]
+    return page(request, sandbox.options, sent, partial(_row, sandbox), enveloped=True)
+
+
+def _row(sandbox: Sandbox, sent: SentOtp) -> dict[str, Any]:
+    return {
+        "id": sent.id,
+        "phone_number": sent.number,
+        "message": sent.message,
+        "otp": sent.otp,
+        "otp_options": sent.options,
+        "sms_send_options": sent.channel,
+        "created_at": sandbox.clock.iso(sent.created_at),
+    }

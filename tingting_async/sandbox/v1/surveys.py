@@ -9,13 +9,22 @@ from typing import Any, cast
 
 from aiohttp import web
 
+from tingting_async.sandbox.fields import Field, decimal, integer, many, text
 from tingting_async.sandbox.http import RefusedError, answer, path_id, read_body
 from tingting_async.sandbox.server import Sandbox
-from tingting_async.sandbox.v1.common import not_found, signed_in, voice
+from tingting_async.sandbox.v1.common import asked_integer, not_found, signed_in, take_step, voice
 from tingting_async.sandbox.world import Account, Campaign
 
 routes = web.RouteTableDef()
 
+
+def _content(value: Any) -> list[dict[str, Any]]:
+    """Take steps, or, beside audio files, their JSON in a text."""
+    steps: list[dict[str, Any]] = many(take_step)(json.loads(value) if isinstance(value, str) else value)
+    return steps
+
+
+_TEMPLATE: dict[str, Field] = {"name": text, "length_factor": decimal, "content": _content}
 _FIELDS = ("id", "survey", "order", "content_type", "text_or_url", "response_type", "input_name", "audio_file")
 _CONTENT = ("say", "play", "info")
 _RESPONSES = ("dtmf", "raw_record", "none")
@@ -40,11 +49,11 @@ async def steps(request: web.Request, sandbox: Sandbox, account: Account) -> web
 @signed_in
 async def set_steps(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """Set a survey's steps, with the audio files by the index of their step."""
-    body = await read_body(request)
+    body = await read_body(request, steps=_read_steps)
     campaign = _survey(request, sandbox, account)
     if campaign is None:
         return not_found()
-    given = _read_steps(body.get("steps"))
+    given = body.get("steps")
     rows = campaign.steps if given is None else [_step(sandbox, campaign, step) for step in given]
     for index, step in enumerate(rows):
         if isinstance(body.get(str(index)), bytes):
@@ -65,14 +74,13 @@ async def delete_steps(request: web.Request, sandbox: Sandbox, account: Account)
 
 
 def _read_steps(value: Any) -> list[dict[str, Any]] | None:
-    """Return the steps in a body: JSON, or what the vendor's own client makes of them.
+    """Take steps: JSON, or what the vendor's own client makes of them.
 
     It posts a list of dictionaries as a form. Among files each comes out as Python spells it; without files only their
     keys do, and then the steps that came with the campaign itself stand.
     """
-    parts = cast("list[Any]", value if isinstance(value, list) else [] if value is None else [value])
-    found: list[dict[str, Any]] = []
-    for part in parts:
+    found: list[Any] = []
+    for part in cast("list[Any]", value if isinstance(value, list) else [value]):
         step = part
         if isinstance(step, str):
             try:
@@ -80,10 +88,10 @@ def _read_steps(value: Any) -> list[dict[str, Any]] | None:
             except ValueError:
                 try:
                     step = ast.literal_eval(step)
-                except (SyntaxError, ValueError):
+                except (SyntaxError, ValueError, TypeError):
                     return None
-        found += cast("list[dict[str, Any]]", step if isinstance(step, list) else [step])
-    return found if value is not None else None
+        found += cast("list[Any]", step) if isinstance(step, list) else [step]
+    return [{"order": index, **take_step(step)} for index, step in enumerate(found)]
 
 
 def _step(sandbox: Sandbox, campaign: Campaign, step: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +105,7 @@ def _problem(step: dict[str, Any]) -> dict[str, str]:
         return {"content_type": "This field is required." if not step.get("content_type") else "Not a valid choice."}
     if step.get("response_type", "none") not in _RESPONSES:
         return {"response_type": "Not a valid choice."}
-    if len(step.get("input_name") or "") > 128:
+    if len(str(step.get("input_name") or "")) > 128:
         return {"input_name": "Ensure this field has no more than 128 characters."}
     return {}
 
@@ -122,11 +130,11 @@ async def report(request: web.Request, sandbox: Sandbox, account: Account) -> we
     ]
     if request.query.get("format") == "json":
         return answer(rows)
-    text = io.StringIO()
-    sheet = csv.DictWriter(text, ["number", "status", *names])
+    table = io.StringIO()
+    sheet = csv.DictWriter(table, ["number", "status", *names])
     sheet.writeheader()
     sheet.writerows(rows)
-    return web.Response(text=text.getvalue(), content_type="text/csv")
+    return web.Response(text=table.getvalue(), content_type="text/csv")
 
 
 def _answer(contact: int, name: str) -> str:
@@ -139,7 +147,7 @@ async def list_templates(request: web.Request, sandbox: Sandbox, _: Account) -> 
     """List the templates, by `page` and `page_size`, without `total_pages` (sample v1_survey_templates.json)."""
     search = request.query.get("search", "").lower()
     rows = [each for each in reversed(sandbox.world.templates.values()) if search in each["name"].lower()]
-    number, size = (max(1, int(request.query.get(name, default))) for name, default in (("page", 1), ("page_size", 10)))
+    number, size = (max(1, asked_integer(request, name, default)) for name, default in (("page", 1), ("page_size", 10)))
     if (number - 1) * size >= max(1, len(rows)):
         return answer({"detail": "Invalid page."}, 404)
     base = f"{sandbox.options.link_base or f'{request.scheme}://{request.host}'}{request.path}"
@@ -153,7 +161,7 @@ async def list_templates(request: web.Request, sandbox: Sandbox, _: Account) -> 
 @signed_in
 async def create_template(request: web.Request, sandbox: Sandbox, _: Account) -> web.StreamResponse:
     """Create a template, as JSON or with its audio files (sample v1_survey_template.json)."""
-    body = await read_body(request)
+    body = await read_body(request, **_TEMPLATE)
     if not body.get("name"):
         raise RefusedError(name="This field is required.")
     template: dict[str, Any] = {
@@ -182,7 +190,7 @@ async def template(request: web.Request, sandbox: Sandbox, _: Account) -> web.St
         del sandbox.world.templates[found["id"]]
         return web.Response(status=204)
     if request.method == "PATCH":
-        _fill(request, sandbox, found, await read_body(request))
+        _fill(request, sandbox, found, await read_body(request, **_TEMPLATE))
     return answer(found)
 
 
@@ -191,11 +199,11 @@ def _fill(request: web.Request, sandbox: Sandbox, template: dict[str, Any], body
     if "voice" in body:
         found = voice(sandbox.world, body["voice"])
         template["voice"] = None if found is None else {**found, "is_beta": False}
-    if "length_factor" in body:
-        template["length_factor"] = f"{float(body['length_factor']):.2f}"
-    if "content" in body:
-        content = json.loads(body["content"]) if isinstance(body["content"], str) else body["content"]
-        template["content"] = [{"order": index, "audio_file": None, **step} for index, step in enumerate(content)]
+    if body.get("length_factor") is not None:
+        template["length_factor"] = f"{body['length_factor']:.2f}"
+    if body.get("content") is not None:
+        steps = body["content"]
+        template["content"] = [{"order": index, "audio_file": None, **step} for index, step in enumerate(steps)]
     for step in template["content"]:
         if isinstance(body.get(f"step_{step['order']}_audio_file"), bytes):
             step["audio_file"] = f"{request.scheme}://{request.host}/media/output/{template['id']}-{step['order']}.mp3"
@@ -205,11 +213,11 @@ def _fill(request: web.Request, sandbox: Sandbox, template: dict[str, Any], body
 @signed_in
 async def apply_template(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
     """Make a survey's steps of a template (samples v1_survey_template_apply.json and …_207.json)."""
-    body = await read_body(request)
+    body = await read_body(request, campaign_id=integer)
     found = sandbox.world.templates.get(path_id(request))
     if found is None:
         return not_found()
-    campaign = sandbox.world.campaign(account, int(body.get("campaign_id") or 0))
+    campaign = sandbox.world.campaign(account, body.get("campaign_id") or 0)
     if campaign is None:
         return answer({"error": "Campaign not found."}, 404)
     if campaign.services != "SURVEY":

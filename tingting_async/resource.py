@@ -1,7 +1,7 @@
-"""What every resource of the classic API is made of."""
+"""What every resource is made of."""
 
 from tingting_async.session import Session
-from tingting_async.wire import Timeout
+from tingting_async.timeouts import Timeout
 
 
 class Resource:

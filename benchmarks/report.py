@@ -1,0 +1,129 @@
+"""What was measured, as tables, and beside each figure the goal it has to reach."""
+
+import statistics
+from collections.abc import Callable, Iterable
+from typing import Any
+
+OURS = "tingting_async, window 32"
+FLOOR = "aiohttp + orjson, window 32"
+HTTPX = "httpx.AsyncClient, window 8"
+VENDOR = "requests, no session (the vendor's way)"
+
+Runs = dict[str, list[dict[str, float]]]
+
+
+def median(runs: list[dict[str, float]], what: str) -> float:
+    """Return the median of a cost, per page."""
+    return statistics.median(run[what] / run["pages"] for run in runs)
+
+
+def ratio(runs: Runs, one: str, other: str, what: str) -> float:
+    """Return the median of the ratios of two contenders, each taken within one round: both met the same machine."""
+    return statistics.median(
+        (a[what] / a["pages"]) / (b[what] / b["pages"]) for a, b in zip(runs[one], runs[other], strict=True)
+    )
+
+
+def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each figure with its goal."""
+    cpu, wall, decoded = found["cpu"], found["wall"], found["decode"]["campaigns"]["us"]
+    grown = found["memory"]["grown_kib"] / 1024
+    together = found["together"]
+    rows: list[tuple[str, float, str, float]] = [
+        ("client CPU a page: ours / hand-written aiohttp, dictionaries", ratio(cpu, OURS, FLOOR, "cpu"), "<=", 1.45),
+        ("client CPU a page: httpx.AsyncClient, window 8 / ours", ratio(cpu, HTTPX, OURS, "cpu"), ">=", 6),
+        ("decoding a page: models / orjson dictionaries", decoded["tingting_async"] / decoded[_DICTS], "<", 3.5),
+        ("decoding a page: models / pydantic", decoded["tingting_async"] / decoded["pydantic"], "<", 1),
+        ("wall / ideal: 50 ms, window 32", median(wall[OURS], "wall") / found["ideal_wall_a_page"], "<=", 1.06),
+        ("wall: the vendor's client's way / ours, 50 ms", ratio(wall, VENDOR, OURS, "wall"), ">=", 25),
+        ("leaving after 25 items, 10 ms: requests too many", found["leave"]["as it comes"], "<=", 2),
+        (f"{found['memory']['rows']:,} rows: memory grown, MiB", grown, "<=", 1),
+        ("import tingting_async / import aiohttp", found["imports"]["ratio"], "<=", 1.2),
+        ("50 listings: most requests in flight / the cap", together["most_in_flight"] / together["cap"], "<=", 1),
+        (
+            "50 listings: the smallest's share of time / size",
+            together["small_share"] / together["small_size"],
+            "<=",
+            2,
+        ),
+    ]
+    return [
+        {"figure": figure, "value": value, "goal": f"{sign} {goal:g}", "reached": _COMPARE[sign](value, goal)}
+        for figure, value, sign, goal in rows
+    ]
+
+
+_DICTS = "orjson, dictionaries"
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<=": lambda value, goal: value <= goal,
+    "<": lambda value, goal: value < goal,
+    ">=": lambda value, goal: value >= goal,
+}
+
+
+def table(head: list[str], rows: Iterable[list[str]]) -> str:
+    """Return a table in Markdown, aligned: the first column to the left, numbers to the right."""
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+
+    def spell(cells: list[str]) -> str:
+        first, *others = cells
+        numbers = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        return f"| {' | '.join([first.ljust(widths[0]), *numbers])} |"
+
+    rule = "|" + "|".join(["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])]) + "|"
+    return "\n".join([spell(head), rule, *(spell(row) for row in lines[1:])])
+
+
+def show(found: dict[str, Any]) -> str:
+    """Return the whole report."""
+    cpu, wall, settings = found["cpu"], found["wall"], found["settings"]
+    parts = [
+        f"Client CPU, {settings['pages']:,} pages, no latency; medians of {settings['rounds']} rounds",
+        table(
+            ["contender", "µs a page", "/ floor", "minor faults a page", "peak MiB"],
+            (
+                [
+                    name,
+                    f"{median(runs, 'cpu') * 1e6:.0f}",
+                    f"{ratio(cpu, name, FLOOR, 'cpu'):.2f}",
+                    f"{median(runs, 'faults'):.2f}",
+                    f"{statistics.median(run['peak_mib'] for run in runs):.0f}",
+                ]
+                for name, runs in cpu.items()
+            ),
+        ),
+        f"Wall time of 1,000 pages, {settings['latency']} ms latency; medians of {settings['wall_rounds']} rounds",
+        table(
+            ["contender", "seconds", "/ ideal", "ours is faster by", "of pages"],
+            (
+                [
+                    name,
+                    f"{median(runs, 'wall') * 1000:.2f}",
+                    f"{median(runs, 'wall') / found['ideal_wall_a_page']:.2f}",
+                    f"{ratio(wall, name, OURS, 'wall'):.1f}",
+                    f"{runs[0]['pages']:,.0f}",
+                ]
+                for name, runs in wall.items()
+            ),
+        ),
+    ]
+    for what, each in found["decode"].items():
+        parts += [
+            f"Decoding alone: ten {what}, {each['bytes']:,} bytes",
+            table(
+                ["way", "µs", "/ orjson"],
+                ([name, f"{us:.1f}", f"{us / each['us'][_DICTS]:.2f}"] for name, us in each["us"].items()),
+            ),
+        ]
+    parts += [
+        "Goals",
+        table(
+            ["figure", "measured", "goal", "reached"],
+            (
+                [each["figure"], f"{each['value']:.2f}", each["goal"], "yes" if each["reached"] else "NO"]
+                for each in found["goals"]
+            ),
+        ),
+    ]
+    return "\n\n".join(parts)

@@ -1,0 +1,48 @@
+"""The v1 API: a campaign from nothing to its report, on the sandbox, so nobody's telephone rings."""
+
+import tempfile
+from pathlib import Path
+
+import anyio
+
+from tingting_async import OutcomeUnknownError
+from tingting_async.sandbox import Sandbox
+from tingting_async.v1 import NewContact, Services, TingTing
+
+
+async def main() -> None:
+    """Create, fill, check, run, watch, report."""
+    async with (
+        Sandbox(campaigns=0) as sandbox,
+        TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password) as tingting,
+    ):
+        line = await tingting.phone_numbers.list().first()
+        voice = await tingting.voices.list().first()
+        assert line is not None
+        assert voice is not None
+        campaign = await tingting.campaigns.create(
+            "Vaccination", Services.PHONE, lines=[line.id], voice=voice, message="नमस्ते {name}, भोलि खोप छ।"
+        )
+        people = [NewContact("9800000001", {"name": "सीता"}), NewContact("9800000002", {"name": "राम"})]
+        added = await tingting.contacts.add_many(campaign.id, people)
+        print(f"{added.created} contacts added, {added.skipped} skipped")
+
+        try:
+            await tingting.campaigns.run(campaign.id, check=True)
+        except OutcomeUnknownError as error:
+            print(error)  # It may be running: not sent again blindly.
+
+        async for seen in tingting.campaigns.progress(campaign.id, pause=0.01):
+            print(f"{seen.status}: {seen.progress_percent} %")
+            sandbox.clock.advance(15)  # The real service takes its time; leave the pauses as they are.
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "report.csv"
+            await tingting.reports.download(campaign.id, path)
+            print(f"The report has {len(await anyio.Path(path).read_bytes())} bytes")
+        for row in await tingting.reports.rows(campaign.id):
+            print(row)  # Shows the last two digits only.
+
+
+if __name__ == "__main__":
+    anyio.run(main)

@@ -1,0 +1,149 @@
+"""Input that the documents forbid is refused before anything is sent."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tingting_async import File, Services, TingTing, UsageError, inputs
+from tingting_async.convert import KATHMANDU
+
+pytestmark = pytest.mark.anyio
+
+SOON = (datetime.now(UTC) + timedelta(hours=1)).replace(second=0, microsecond=0)
+SHEET = File("n.xlsx", b"PK")
+MP3 = File("a.mp3", b"ID3")
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("campaigns.get", {"id": "1"}, "`id` has to be"),
+    ("campaigns.get", {"id": -1}, "`id` has to be"),
+    ("campaigns.get", {"id": True}, "`id` has to be"),
+    ("campaigns.delete", {"id": 1.0}, "`id` has to be"),
+    ("campaigns.create", {"name": "n", "services": "SMS"}, "either `numbers` or `file`"),
+    ("campaigns.create", {"name": "n", "services": "SMS", "numbers": ["9800000001"], "file": SHEET}, "either"),
+    ("campaigns.create", {"name": " ", "services": "SMS", "numbers": ["9800000001"]}, "`name` is empty"),
+    ("campaigns.create", {"name": "n", "services": "FAX", "numbers": ["9800000001"]}, "'PHONE', 'SMS', 'SMS & PHONE'"),
+    ("campaigns.create", {"name": "n", "services": "SMS", "numbers": []}, "`numbers` is empty"),
+    ("campaigns.create", {"name": "n", "services": "SMS", "numbers": "9800000001"}, "not one str"),
+    ("campaigns.create", {"name": "n", "services": "SMS", "numbers": ["9800000001", "x"]}, r"numbers\[1\].*no phone"),
+    ("campaigns.create", {"name": "n", "services": "SMS", "numbers": ["98000"]}, "too few"),
+    ("campaigns.create", {"name": "n", "services": "SMS", "numbers": ["+14155552671"]}, "another country"),
+    ("campaigns.create", {"name": "n", "services": "SMS", "numbers": [9.8e9]}, "a text or an integer"),
+    (
+        "campaigns.create",
+        {"name": "n", "services": "SMS", "numbers": ["9800000001", 9800000002, "+977 980-0000001"]},
+        r"numbers\[2\]` is the same as `numbers\[0\].*reached twice",
+    ),
+    ("campaigns.create", {"name": "n", "services": "SMS", "file": "nowhere.xlsx"}, "cannot be read"),
+    ("campaigns.create", {"name": "n", "services": "SMS", "file": File("n.csv", b"x")}, r"takes \.xlsx"),
+    ("campaigns.create", {"name": "n", "services": "SMS", "file": File("n.xlsx", b"")}, "is empty"),
+    ("campaigns.create", {"name": "n", "services": "SMS", "numbers": 9800000001}, "list of numbers"),
+    ("campaigns.create", {"name": 5, "services": "SMS", "numbers": ["9800000001"]}, "`name` has to be a text"),
+    ("campaigns.run", {"id": 1, "message": "m", "schedule": "2030-01-01"}, "`schedule` has to be a datetime"),
+    ("campaigns.run", {"id": 1, "message": "m", "timeout": "5"}, "`timeout` has to be"),
+    ("campaigns.run", {"id": 1, "message": "m", "timeout": 0}, "more than 0"),
+    ("numbers.add", {"campaign_id": 1, "number": "9800000001", "tags": ["a"]}, "`tags` has to be a mapping"),
+    ("numbers.add", {"campaign_id": 1, "number": "9800000001", "tags": {1: "a"}}, "`tags` has to be a mapping"),
+    ("campaigns.update", {"id": 1}, "give `name`"),
+    ("campaigns.update", {"id": 1, "name": ""}, "`name` is empty"),
+    ("campaigns.update", {"id": 1, "services": "FAX"}, "FAX"),
+    ("campaigns.run", {"id": 1}, "give `message`"),
+    ("campaigns.run", {"id": 1, "message": "\n"}, "`message` is empty"),
+    ("campaigns.run", {"id": 1, "message": "m", "audio_file": MP3}, "`priority`"),
+    ("campaigns.run", {"id": 1, "message": "m", "priority": "audio"}, "`priority`"),
+    ("campaigns.run", {"id": 1, "message": "m", "audio_file": MP3, "priority": "x"}, "'message', 'audio'"),
+    ("campaigns.run", {"id": 1, "audio_file": File("a.txt", b"x")}, r"\.mp3"),
+    ("campaigns.run", {"id": 1, "message": "m", "voice": " "}, "`voice` is empty"),
+    ("campaigns.run", {"id": 1, "message": "m", "schedule": SOON.replace(tzinfo=None)}, "no time zone"),
+    ("campaigns.run", {"id": 1, "message": "m", "schedule": SOON.replace(second=1)}, "seconds"),
+    ("campaigns.run", {"id": 1, "message": "m", "schedule": SOON - timedelta(hours=3)}, "passed"),
+    ("campaigns.run", {"id": 1, "message": "m", "numbers": []}, "`numbers` is empty"),
+    ("campaigns.run", {"id": 1, "message": "m", "numbers": ["9800000001"]}, "`numbers` has to be"),
+    ("campaigns.run", {"id": 1, "message": "m", "rerun": []}, "`rerun` is empty"),
+    ("campaigns.run", {"id": 1, "message": "m", "rerun": ["busy"]}, "'hungup', 'unanswered', 'failed'"),
+    ("campaigns.run", {"id": 1, "message": "m", "rerun": "ringing"}, "'ringing'"),
+    ("campaigns.test_voice", {"message": ""}, "`message` is empty"),
+    ("campaigns.test_voice", {"message": "m", "voice": ""}, "`voice` is empty"),
+    ("numbers.add", {"campaign_id": 1, "number": "x"}, "no phone number"),
+    ("numbers.add", {"campaign_id": None, "number": "9800000001"}, "`campaign_id` has to be"),
+    ("numbers.edit", {"id": 1, "number": ""}, "no phone number"),
+    ("phone_numbers.buy", {"sid": ""}, "`sid` is empty"),
+    ("phone_numbers.release", {"sid": ""}, "`sid` is empty"),
+    ("otp.send", {"number": "9800000001", "message": "code", "channel": "text"}, "{otp}"),
+    ("otp.send", {"number": "9800000001", "message": "", "channel": "text"}, "`message` is empty"),
+    ("otp.send", {"number": "9800000001", "message": "{otp}", "channel": "fax"}, "'voice', 'text'"),
+    ("otp.send", {"number": "98", "message": "{otp}", "channel": "text"}, "too few"),
+    ("otp.send", {"number": "9800000001", "message": "{otp}", "channel": "text", "otp": "1", "length": 1}, "its own"),
+    ("otp.send", {"number": "9800000001", "message": "{otp}", "channel": "text", "otp": "12a"}, "digits"),
+    ("otp.send", {"number": "9800000001", "message": "{otp}", "channel": "text", "otp": 1234}, "digits"),
+    ("otp.send", {"number": "9800000001", "message": "{otp}", "channel": "text", "length": 0}, "`length`"),
+]
+
+
+@pytest.mark.parametrize(("operation", "arguments", "why"), REFUSED)
+async def test_refused(operation: str, arguments: dict[str, Any], why: str) -> None:
+    """Bad input is a UsageError that says why, before anything is sent: nobody listens at this address."""
+    async with TingTing(base_url="http://127.0.0.1:9", api_token="t") as tingting:
+        resource, _, method = operation.partition(".")
+        with pytest.raises(UsageError, match=why) as caught:
+            await getattr(getattr(tingting, resource), method)(**arguments)
+        assert "9800000001" not in str(caught.value)
+        assert tingting.requests_sent == 0
+
+
+async def test_paginator_arguments() -> None:
+    """A window and a limit have to make sense."""
+    async with TingTing(base_url="http://127.0.0.1:9", api_token="t") as tingting:
+        with pytest.raises(UsageError, match="window=0"):
+            tingting.campaigns.list(window=0)
+        with pytest.raises(UsageError, match="limit=-1"):
+            await tingting.campaigns.list().collect(limit=-1)
+        assert await tingting.campaigns.list().collect(limit=0) == []
+
+
+@pytest.mark.parametrize(
+    "spelling", ["9800000001", 9800000001, "+977 980-0000001", "00977 9800000001", " 980 000 0001 "]
+)
+def test_spellings_of_a_number(spelling: Any) -> None:
+    """A number of Nepal is taken in any usual spelling."""
+    assert inputs.phone_number(spelling) == "9800000001"
+
+
+def test_schedule_keeps_its_instant() -> None:
+    """An aware datetime of any zone is the same instant in the service's local time."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert inputs.schedule(datetime(2026, 5, 9, 11, 22, tzinfo=UTC), now=now) == "2026-05-09T17:07"
+    tokyo = timezone(timedelta(hours=9))
+    assert inputs.schedule(datetime(2026, 5, 9, 20, 22, tzinfo=tokyo), now=now) == "2026-05-09T17:07"
+    assert inputs.schedule(datetime(2026, 5, 9, 17, 7, tzinfo=KATHMANDU), now=now) == "2026-05-09T17:07"
+
+
+@pytest.mark.parametrize(
+    ("message", "names"),
+    [("{a} and {b}", {"a", "b"}), ("none", set()), ("{a} }{ {tags_b}", {"a", "tags_b"}), ("{}", set())],
+)
+def test_placeholders(message: str, names: set[str]) -> None:
+    """The names of placeholders are found, in messages that are no format strings as well."""
+    assert inputs.placeholders(message) == names
+
+
+def test_speech() -> None:
+    """Line breaks, doubled and no-break spaces become single spaces."""
+    assert inputs.spoken(" a\r\nb\u00a0 c ") == "a b c"
+
+
+async def test_files(tmp_path: Path) -> None:
+    """A file is read from a path of either kind."""
+    path = tmp_path / "A.MP3"
+    path.write_bytes(b"ID3")
+    expected = File("A.MP3", b"ID3", "audio/mpeg")
+    for source in (path, str(path)):
+        assert await inputs.file(source, "f", suffixes=(".mp3",), content_type="audio/mpeg") == expected
+    assert "ID3" not in repr(expected)
+
+
+async def test_enums_and_texts_are_alike() -> None:
+    """Where an enum is asked for, its text will do."""
+    assert inputs.member(Services, "SMS & PHONE", "services") is Services.SMS_AND_PHONE
+    assert inputs.member(Services, Services.SMS, "services") is Services.SMS

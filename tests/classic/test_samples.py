@@ -1,0 +1,135 @@
+"""The documents' samples, through the client, over a socket: every field is reachable as a typed attribute."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from tingting_async import NumberStatus, OtpChannel, OtpSource, Page, Services, TingTing
+
+pytestmark = pytest.mark.anyio
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+
+CALLS: dict[str, Callable[[TingTing], Awaitable[Any]]] = {
+    "login": lambda tingting: tingting.accounts.login(),
+    "user_details": lambda tingting: tingting.accounts.user_details(),
+    "campaigns": lambda tingting: anext(tingting.campaigns.list().pages()),
+    "campaign_create": lambda tingting: tingting.campaigns.create("n", "SMS", numbers=["9800000001"]),
+    "campaign_update": lambda tingting: tingting.campaigns.update(1, name="n"),
+    "campaign_delete": lambda tingting: tingting.campaigns.delete(1),
+    "campaign_details": lambda tingting: tingting.campaigns.get(1),
+    "campaign_begin": lambda tingting: tingting.campaigns.run(1, message="m"),
+    "numbers": lambda tingting: anext(tingting.numbers.list(1).pages()),
+    "number_detail": lambda tingting: tingting.numbers.get(1),
+    "number_edit": lambda tingting: tingting.numbers.edit(1, "9800000001"),
+    "number_delete": lambda tingting: tingting.numbers.delete(1),
+    "owned_phone_numbers": lambda tingting: anext(tingting.phone_numbers.owned().pages()),
+    "phone_numbers": lambda tingting: anext(tingting.phone_numbers.for_sale().pages()),
+    "phone_number_buy": lambda tingting: tingting.phone_numbers.buy("s"),
+    "phone_number_release": lambda tingting: tingting.phone_numbers.release("s"),
+    "otp": lambda tingting: tingting.otp.send("9800000001", "{otp}", channel="text"),
+}
+
+
+def samples() -> dict[str, Path]:
+    """Return the classic samples by their names, but for the one that is read with the login's."""
+    found = {path.stem.removeprefix("classic_"): path for path in SAMPLES.glob("classic_*.json")}
+    del found["refresh"]
+    return found
+
+
+def leftovers(value: Any) -> list[str]:
+    """Return every field of the wire that no typed attribute took."""
+    if attrs.has(type(value)):
+        found = list(value.extra) if not isinstance(value, Page) else []
+        parts = [getattr(value, field.name) for field in attrs.fields(type(value)) if field.name != "extra"]
+        return found + [name for part in parts for name in leftovers(part)]
+    if isinstance(value, (list, tuple)):
+        return [name for part in value for name in leftovers(part)]
+    return []
+
+
+async def ask(name: str) -> Any:
+    """Return what the client makes of a sample."""
+    body = samples()[name].read_bytes()
+
+    async def serve(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", serve)
+    async with TestServer(app) as server:
+        account = {"email": "e", "password": "p"} if name == "login" else {"api_token": "t"}
+        async with TingTing(base_url=str(server.make_url("/")), **account) as tingting:  # type: ignore[arg-type]
+            return await CALLS[name](tingting)
+
+
+@pytest.mark.parametrize("name", samples())
+async def test_every_field(name: str) -> None:
+    """Every sample parses into its model, and leaves nothing over."""
+    assert leftovers(await ask(name)) == []
+
+
+def test_every_sample_is_asked_for() -> None:
+    """There is a call for every sample."""
+    assert CALLS.keys() == samples().keys()
+
+
+async def test_values() -> None:
+    """The values are the samples', with their types and with names that are spelt right."""
+    page = await ask("campaigns")
+    assert (page.number, page.total_items, page.total_pages, page.has_next) == (1, 3, 1, False)
+    assert page.extra == {"has_previous": False, "messages": "Campaign Successfully Retrieved"}
+    first, second, _ = page.items
+    assert (first.id, first.services, first.usable_tags) == (8, Services.PHONE, ())
+    assert second.usable_tags == ("tags_name", "tags_age")
+
+    number = (await ask("numbers")).items[0]
+    assert (number.id, number.number, number.campaign) == (34, "9800000001", "Sample campaign name")
+    assert (number.status, number.credit_consumed) == (NumberStatus.NOT_STARTED, Decimal(8))
+    assert (number.duration, number.playback, dict(number.available_tags)) == (None, None, {})
+
+    run = await ask("campaign_begin")
+    assert (run.text, run.credits_on_hold) == ("Campaign is running!!", 3)
+    assert run.hold_amount == "3 credits on hold for Individual Number campaign."
+    assert (await ask("campaign_delete")).text == "Campaign Deleted Succesfully"
+    assert (await ask("number_delete")).text.endswith("deleted Successfully!!")
+    assert (await ask("phone_number_release")).status == 204
+
+    (line,) = (await ask("phone_numbers")).items
+    assert (line.phone_number, line.rate, line.capabilities) == ("9800000009", Decimal("40.0"), ("Voice", "SMS"))
+    otp = await ask("otp")
+    assert (otp.number, otp.otp, otp.channel, otp.source) == (
+        "9800000001",
+        "12345",
+        OtpChannel.TEXT,
+        OtpSource.PERSONAL,
+    )
+    login = await ask("login")
+    assert (login.user.email, login.token.access[:3]) == ("sita@example.com", "eyJ")
+    details = json.loads(samples()["user_details"].read_bytes())["data"]["user_details"]
+    user = await ask("user_details")
+    assert {name: getattr(user, name) for name in details} == details
+
+
+async def test_number_after_its_call() -> None:
+    """A number that was called has a duration and a playback, however they are spelt."""
+    for duration, playback in ((30, 91), ("30s", "91"), ("00:00:30", "91.0")):
+        value: Mapping[str, Any] = {"id": 1, "number": 1, "duration": duration, "playback": playback}
+
+        async def serve(_: web.Request, value: Mapping[str, Any] = value) -> web.Response:
+            return web.json_response({"data": {"number-detail": value}})
+
+        app = web.Application()
+        app.router.add_get("/api/system/number/1/", serve)
+        async with TestServer(app) as server, TingTing(base_url=str(server.make_url("/")), api_token="t") as tingting:
+            number = await tingting.numbers.get(1)
+        assert (number.duration, number.playback) == (timedelta(seconds=30), Decimal(91))

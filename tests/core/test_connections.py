@@ -1,0 +1,378 @@
+"""What goes over the sockets, byte by byte, and what must not: on whose connection, how often, to whom."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tingting_async import (
+    ApiError,
+    BadRequestError,
+    DecodeError,
+    NotFoundError,
+    NotSentError,
+    OutcomeUnknownError,
+    Retries,
+    SessionClosedError,
+    TingTing,
+    TransportError,
+    UsageError,
+)
+from tingting_async.transport import LARGEST_BODY
+from tingting_async.wire import Effect, File, Request, Response
+
+pytestmark = pytest.mark.anyio
+
+READ = Request("GET", "/things", Effect.READS, "things.list", Response)
+SET = Request("PUT", "/things/1", Effect.SETS, "things.update", Response, json={"a": 1})
+RING = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, json={"a": 1})
+
+
+def connect(url: str, **options: Any) -> TingTing:
+    """Return a session with a fixed token."""
+    return TingTing(base_url=url, **{"api_token": "key", "retries": Retries(pause=0, attempts=3), **options})
+
+
+async def fine(received: Any) -> None:
+    """Answer with success."""
+    await received.answer(b'{"a": 1}')
+
+
+# Redirects
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", ["/elsewhere/?a=%26b", "elsewhere/?a=%26b", "{url}/elsewhere/?a=%26b#part"])
+async def test_redirect_home(serve: Any, status: int, location: str) -> None:
+    """A read follows a redirect on the same origin, with its credentials."""
+
+    async def script(received: Any) -> None:
+        if received.target == "/things":
+            await received.answer(b"", status, location=location.format(url=server.url))
+        else:
+            await fine(received)
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        assert (await tingting.call(READ)).json() == {"a": 1}
+    assert [received.target for received in server.requests] == ["/things", "/elsewhere/?a=%26b"]
+    assert [received.headers["authorization"] for received in server.requests] == ["Bearer key"] * 2
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "{other}/things",
+        "//127.0.0.1:{port}/things",
+        "http://localhost:{home}/things",
+        "https://127.0.0.1:{home}/things",
+        "http://user:secret@127.0.0.1:{home}/things",
+        "ftp://127.0.0.1:{home}/",
+        "http://[/",
+        "http://127.0.0.1:99999/",
+        "javascript:0",
+        "",
+    ],
+)
+async def test_redirect_elsewhere(serve: Any, location: str) -> None:
+    """A redirect to another origin, or with a user in it, is not followed: no credential leaves."""
+
+    async def script(received: Any) -> None:
+        if received.number == 0:
+            target = location.format(other=other.url, port=other.port, home=server.port)
+            await received.answer(b"", 302, **({"location": target} if target else {}))
+        else:
+            await fine(received)
+
+    other = await serve(fine)
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(ApiError, match="same origin") as caught:
+            await tingting.call(READ)
+        assert caught.value.status == 302
+    assert (len(server.requests), other.requests) == (1, [])
+
+
+async def test_redirects_count_against_the_call(serve: Any) -> None:
+    """The limit of the whole call holds across redirects."""
+
+    async def script(received: Any) -> None:
+        await asyncio.sleep(0.06)
+        await received.answer(b"", 302, location="/things")
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(TransportError, match="time ran out"):
+            await tingting.call(Request("GET", "/things", Effect.READS, "things.list", Response, timeout=0.1))
+    assert len(server.requests) == 2
+
+
+# Bodies
+
+
+async def test_announced_giant(serve: Any) -> None:
+    """A body that is announced as too large is refused before it comes."""
+
+    async def script(received: Any) -> None:
+        await received.raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (LARGEST_BODY + 1))
+        await server.released.wait()
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(DecodeError, match="larger than 64 MiB") as caught:
+            await tingting.call(READ)
+        assert (caught.value.operation, caught.value.status) == ("things.list", 200)
+
+
+async def test_what_is_sent(serve: Any) -> None:
+    """A request is sent as it was written: method, path, query, headers, JSON as UTF-8, no cookies."""
+
+    async def script(received: Any) -> None:
+        await received.answer(set_cookie="a=b; Path=/")
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        params = (("q", "a b"), ("q", "%2F"))
+        for path in ("/things/%2F/", "/things//x/"):
+            request = Request("POST", path, Effect.ADDS, "x", Response, params=params, json={"m": "नमस्ते"})
+            await tingting.call(request)
+    first, second = server.requests
+    assert (first.method, first.target) == ("POST", "/things/%2F/?q=a+b&q=%252F")
+    assert second.target == "/things//x/?q=a+b&q=%252F"
+    assert first.body == '{"m":"नमस्ते"}'.encode()
+    assert first.headers["content-type"] == "application/json"
+    assert first.headers["authorization"] == "Bearer key"
+    assert first.headers["accept"].startswith("application/json")
+    assert first.headers["user-agent"].startswith("tingting_async/")
+    assert "cookie" not in second.headers
+
+
+async def test_form(serve: Any) -> None:
+    """A form is sent as multipart with its files, also without a file."""
+    server = await serve(fine)
+    async with connect(server.url) as tingting:
+        form = Request("POST", "/things", Effect.ADDS, "x", Response)
+        await tingting.call(form.with_form({"name": "न", "status": ["a", "b"]}, {"f": File("n.xlsx", b"\0PK", "x/y")}))
+        await tingting.call(form.with_form({"name": "n"}, {}))
+    both, bare = server.requests
+    assert both.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert 'name="name"\r\n\r\nन'.encode() in both.body
+    assert both.body.count(b'name="status"') == 2
+    assert b'Content-Type: x/y\r\nContent-Disposition: form-data; name="f"; filename="n.xlsx"' in both.body
+    assert b"\r\n\r\n\0PK\r\n" in both.body
+    assert bare.headers["content-type"].startswith("multipart/form-data; boundary=")
+
+
+@pytest.mark.parametrize("content", ["\ud800", 2**70, object(), {1: 2}, {"a": {"b": b"c"}}])
+async def test_unwritable(serve: Any, content: Any) -> None:
+    """What cannot be written as JSON or as a query is refused before anything is sent."""
+    server = await serve(fine)
+    async with connect(server.url) as tingting:
+        with pytest.raises(UsageError, match=r"things\.ring"):
+            await tingting.call(RING.with_json({"a": content}))
+        with pytest.raises(UsageError):
+            await tingting.call(Request("GET", "/", Effect.READS, "x", Response, params=(("q", "\ud800"),)))
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("token", ["a\r\nX: y", "a\0b"])
+async def test_unwritable_token(serve: Any, token: str) -> None:
+    """A token that would become another header is refused, and not shown."""
+
+    async def script(received: Any) -> None:
+        escaped = token.encode("unicode_escape").replace(b"\\x00", b"\\u0000")
+        await received.answer(
+            b'{"data": {"token": {"access": "%s", "refresh": "r"},'
+            b' "user_data": {"first_name": "", "last_name": "", "email": ""}}}' % escaped
+        )
+
+    server = await serve(script)
+    async with TingTing(base_url=server.url, email="a@example.com", password="hunter2") as tingting:
+        with pytest.raises(UsageError, match="cannot be sent") as caught:
+            await tingting.call(READ)
+        assert token not in str(caught.value)
+    assert [received.target for received in server.requests] == ["/api/accounts/login/"]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a..b.invalid", "https://exa mple.invalid", "https://" + "a" * 64 + ".invalid"]
+)
+async def test_unwritable_host(url: str) -> None:
+    """An address that is none is a UsageError, or never sent."""
+    async with connect(url, retries=Retries(attempts=1)) as tingting:
+        with pytest.raises((UsageError, NotSentError)):
+            await tingting.call(READ)
+
+
+# Connections
+
+
+async def test_reads_share_a_connection(serve: Any) -> None:
+    """Reads reuse a connection; what changes something goes out on a fresh one, each time."""
+    server = await serve(fine)
+    async with connect(server.url) as tingting:
+        for request in (READ, READ, RING, RING, SET, READ):
+            await tingting.call(request)
+    assert [received.connection for received in server.requests] == [0, 0, 1, 2, 3, 0]
+    assert [received.headers.get("connection") for received in server.requests[2:5]] == ["close"] * 3
+
+
+@pytest.mark.parametrize("request_", [READ, SET, Request("DELETE", "/things/1", Effect.SETS, "x", Response)])
+async def test_each_sending_is_counted(serve: Any, request_: Request[Any]) -> None:
+    """No request is sent that was not asked for: aiohttp repeats none of itself on a connection that was dropped."""
+
+    async def drop(received: Any) -> None:
+        if received.number == 0:
+            await fine(received)
+        else:
+            received.close()
+
+    server = await serve(drop)
+    async with connect(server.url, retries=Retries(attempts=1)) as tingting:
+        await tingting.call(READ)
+        with pytest.raises(TransportError):
+            await tingting.call(request_)
+        assert tingting.requests_sent == 2
+    assert len(server.requests) == 2
+
+
+async def test_lost_deletion_is_done(serve: Any) -> None:
+    """A 404 of the repeat means that the lost deletion was done, also with other failures in between."""
+
+    async def script(received: Any) -> None:
+        if received.number == 0:
+            received.reset()
+        elif received.number == 1:
+            await received.answer(b"{}", 503)
+        else:
+            await received.answer(b"{}", 404)
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        assert (await tingting.campaigns.delete(1)).text == "Already gone."
+    assert len(server.requests) == 3
+
+
+async def test_deletion_of_nothing(serve: Any) -> None:
+    """A 404 is a NotFoundError where no earlier attempt can have deleted."""
+
+    async def script(received: Any) -> None:
+        await received.answer(b"{}", 503 if received.number == 0 else 404)
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(NotFoundError):
+            await tingting.campaigns.delete(1)
+
+
+async def test_lost_then_refused(serve: Any) -> None:
+    """A change that was lost, and then not even sent any more, has an unknown outcome: it did not "never happen"."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        listener.close()
+        writer.transport.abort()
+
+    listener = await asyncio.start_server(converse, "127.0.0.1", 0)
+    async with connect(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}") as tingting:
+        with pytest.raises(OutcomeUnknownError):
+            await tingting.call(SET)
+        assert tingting.requests_sent == 3
+
+
+# A user's own session
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """Return a user's own session."""
+    async with aiohttp.ClientSession(headers={"X-Own": "1"}) as session:
+        yield session
+
+
+async def test_borrowed_session_is_closed(serve: Any, http: aiohttp.ClientSession) -> None:
+    """A user's own session that was closed is a SessionClosedError."""
+    server = await serve(fine)
+    await http.close()
+    async with connect(server.url, http=http) as tingting:
+        for request in (READ, RING):
+            with pytest.raises(SessionClosedError):
+                await tingting.call(request)
+
+
+async def test_borrowed_session_that_raises(serve: Any) -> None:
+    """A user's own session that raises for statuses does not hide what the service says."""
+
+    async def script(received: Any) -> None:
+        await received.answer(b'{"message": "no"}', 400)
+
+    server = await serve(script)
+    async with aiohttp.ClientSession(raise_for_status=True) as http, connect(server.url, http=http) as tingting:
+        with pytest.raises(BadRequestError, match="no"):
+            await tingting.call(RING)
+
+
+async def test_borrowed_session_that_signs_in(serve: Any) -> None:
+    """A user's own session with a sign-in of its own is asked with ours."""
+    server = await serve(fine)
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": "Basic dTpw"}) as http,
+        connect(server.url, http=http) as tingting,
+    ):
+        await tingting.call(RING)
+    assert server.requests[0].headers["authorization"] == "Bearer key"
+
+
+# Proxies
+
+
+async def test_proxy_refuses(serve: Any) -> None:
+    """A proxy that does not let a request pass has not sent it, and its password is not shown."""
+
+    async def script(received: Any) -> None:
+        await received.answer(b"", 407)
+
+    proxy = await serve(script)
+    given = proxy.url.replace("//", "//user:hunter2@")
+    async with connect("https://service.invalid", proxy=given) as tingting:
+        with pytest.raises(NotSentError) as caught:
+            await tingting.call(RING)
+        assert caught.value.phase == "connect"
+        assert "hunter2" not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
+    assert [received.method for received in proxy.requests] == ["CONNECT"] * 3
+
+
+async def test_no_proxy_there() -> None:
+    """A proxy that is not there means never sent, and its password is not shown."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        proxy = f"http://user:hunter2@127.0.0.1:{probe.getsockname()[1]}"
+    async with connect("https://service.invalid", proxy=proxy) as tingting:
+        with pytest.raises(NotSentError) as caught:
+            await tingting.call(RING)
+        assert "hunter2" not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
+
+
+# Closing
+
+
+async def test_nothing_is_sent_after_closing(serve: Any) -> None:
+    """What waits for a place when the session is closed is not sent any more, a ring least of all."""
+
+    async def hold(received: Any) -> None:
+        arrived.set()
+        await server.released.wait()
+
+    arrived = asyncio.Event()
+    server = await serve(hold)
+    async with connect(server.url, max_in_flight=1) as tingting:
+        first = asyncio.create_task(tingting.call(READ))
+        await arrived.wait()
+        waiting = [asyncio.create_task(tingting.call(request)) for request in (RING, READ)]
+        await asyncio.sleep(0)
+    errors = await asyncio.gather(first, *waiting, return_exceptions=True)
+    assert [type(error) for error in errors] == [SessionClosedError] * 3
+    assert len(server.requests) == 1

@@ -1,0 +1,257 @@
+"""The fast pass reads what the detailed one reads, and makes of it the same."""
+
+import copy
+import importlib
+import pickle
+import pkgutil
+import weakref
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import tingting_async
+from tingting_async.convert import NumberText, OpenEnum, Reader, Unread, extra, make_converter, wire
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+
+
+class Colour(OpenEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@attrs.frozen(kw_only=True)
+class Inner:
+    id: int
+    name: str | None = None
+    extra: Mapping[str, Any] = extra()
+
+
+@attrs.frozen(kw_only=True)
+class Everything:
+    """A field of every kind that models have."""
+
+    id: int
+    text: str
+    anything: Any
+    whole: int | None = 7
+    real: float = 0.5
+    amount: Decimal | None = None
+    note: str | None = None
+    flag: bool = False
+    number: NumberText | None = None
+    colour: Colour = Colour.RED
+    other_colour: Colour | None = None
+    when: datetime | None = None
+    duration: timedelta | None = None
+    words: tuple[str, ...] = ()
+    colours: tuple[Colour, ...] | None = None
+    inner: Inner | None = None
+    inners: tuple[Inner, ...] = wire("inner-list", default=())
+    tags: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
+    counts: Mapping[str, int] | None = None
+    extra: Mapping[str, Any] = extra()
+
+
+@attrs.frozen(kw_only=True)
+class Narrow:
+    """A model without `extra`: what it does not know is dropped."""
+
+    id: int
+    name: str = "nobody"
+
+
+@attrs.frozen(kw_only=True)
+class Derived(Inner):
+    colour: Colour = Colour.BLUE
+
+
+@attrs.frozen(kw_only=True)
+class Converted:
+    """A model that has to be made by its `__init__`."""
+
+    name: str = attrs.field(converter=str.upper)
+
+
+@attrs.frozen(kw_only=True)
+class Checked:
+    """A model that refuses some values itself."""
+
+    id: int
+
+    def __attrs_post_init__(self) -> None:
+        if self.id < 0:
+            raise ValueError(self.id)
+
+
+def readers() -> Iterator[tuple[Reader, list[type]]]:
+    """Yield the reader of each generation of the API with its models."""
+    yield Reader(), [Everything, Inner, Narrow, Derived, Converted, Checked]
+    for package in pkgutil.iter_modules(tingting_async.__path__, "tingting_async."):
+        if not package.ispkg or "convert" not in (
+            names := [each.name for each in pkgutil.iter_modules(importlib.import_module(package.name).__path__)]
+        ):
+            continue
+        modules = [importlib.import_module(f"{package.name}.{name}") for name in names]
+        reader: Reader = importlib.import_module(f"{package.name}.convert").READER
+        models = {
+            value
+            for module in modules
+            for value in vars(module).values()
+            if isinstance(value, type) and attrs.has(value) and value.__module__ == module.__name__
+        }
+        yield reader, sorted(models, key=lambda model: model.__qualname__)
+
+
+CASES = [(reader, model) for reader, models in readers() for model in models]
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object within a JSON value."""
+    if isinstance(value, dict):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from objects(part)
+
+
+OBJECTS = [
+    *(found for path in sorted(SAMPLES.glob("*.json")) for found in objects(orjson.loads(path.read_bytes()))),
+    {"id": 1, "text": "a", "anything": None},
+]
+
+VALUES: list[Any] = [
+    *(None, "", "text", "नेपाली", 5, -1, 5.0, 1.5, "5", "1.50", "no", True, False, 1e308, 10**30, "NaN", "inf", "5 "),
+    *("10s", "1m 5s", "05:30:00", "2024-05-05", "2024-05-05T10:00:00Z", "2024-05-05T10:00", "red", "purple", "np_rija"),
+    *([], [None], ["a", "b"], ["red", 5], [1], [[]], {}, {"a": 1}, {"id": 1}, [{"id": "1"}], [{"id": 1, "b": 2}]),
+]
+
+
+def shape(value: Any) -> Any:
+    """Return a value with every type in it, as `1 == True` and a model's `repr` hides things."""
+    if attrs.has(type(value)):
+        return (type(value), {field.name: shape(getattr(value, field.name)) for field in attrs.fields(type(value))})
+    if isinstance(value, Mapping):
+        return (type(value), {key: shape(part) for key, part in value.items()})
+    if isinstance(value, tuple | list):
+        return (type(value), [shape(part) for part in value])
+    return (type(value), repr(value) if isinstance(value, float) else value)
+
+
+def outcome(reader: Reader, model: type, payload: Any, *, detailed: bool) -> Any:
+    """Return what a pass makes of a payload; None where it refuses it."""
+    try:
+        return shape((reader._detailed if detailed else reader._fast).structure(copy.deepcopy(payload), model))
+    except Exception:  # noqa: BLE001 - what each error is called is not compared
+        return None
+
+
+@pytest.mark.parametrize(("reader", "model"), CASES, ids=[f"{model.__module__}.{model.__name__}" for _, model in CASES])
+def test_agree_on_samples(reader: Reader, model: type) -> None:
+    """Both passes make the same of every object in the documents' samples, or refuse it both."""
+    for payload in OBJECTS:
+        assert outcome(reader, model, payload, detailed=True) == outcome(reader, model, payload, detailed=False)
+
+
+@given(st.data())
+def test_agree_on_mutations(data: st.DataObject) -> None:
+    """Both passes make the same of an object with fields missing, changed and added, or refuse it both."""
+    reader, model = data.draw(st.sampled_from(CASES))
+    payload = dict(data.draw(st.sampled_from(_bases(reader, model))))
+    keys = [field.metadata.get("tingting_async.wire_name", field.name) for field in attrs.fields(model)]
+    for key in data.draw(st.lists(st.sampled_from([*keys, "new", "other"]), max_size=4)):
+        payload[key] = data.draw(st.sampled_from(VALUES))
+    for key in data.draw(st.lists(st.sampled_from(keys), max_size=2)):
+        payload.pop(key, None)
+    assert outcome(reader, model, payload, detailed=True) == outcome(reader, model, payload, detailed=False)
+
+
+def _bases(reader: Reader, model: type) -> list[dict[str, Any]]:
+    """Return objects that the model takes, or, as it takes none of the samples', an empty one."""
+    return [each for each in OBJECTS if outcome(reader, model, each, detailed=True) is not None] or [{}]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("key", [field.metadata.get("tingting_async.wire_name", field.name)
+                                 for field in attrs.fields(Everything)])  # fmt: skip
+def test_agree_on_each_value_of_each_field(key: str, value: Any) -> None:
+    """Whatever comes for a field of whichever kind, both passes make the same of it, or refuse it both."""
+    reader, _ = CASES[0]
+    payload = {"id": 1, "text": "a", "anything": None, key: value}
+    assert outcome(reader, Everything, payload, detailed=True) == outcome(reader, Everything, payload, detailed=False)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
+@example({"id": 1}.items())
+def test_only_objects(payload: Any) -> None:
+    """What is no object is read into no model."""
+    for reader, model in CASES[:2]:
+        with pytest.raises(Unread, match="an object"):
+            reader._fast.structure(payload, model)
+
+
+def test_instances_are_the_models_own() -> None:
+    """What the fast pass makes is frozen, of the model's own class; it copies, pickles and hashes."""
+    made = make_converter(detailed=False, factories={}).structure({"id": 1, "name": "a"}, Narrow)
+    assert type(made) is Narrow
+    assert made == Narrow(id=1, name="a")
+    assert hash(made) == hash(Narrow(id=1, name="a"))
+    assert copy.copy(made) == made == pickle.loads(pickle.dumps(made))
+    assert weakref.ref(made)() is made
+    assert attrs.evolve(made, name="b") == Narrow(id=1, name="b")
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        made.id = 2  # type: ignore[misc]
+
+
+def test_defaults_are_not_shared() -> None:
+    """Each instance gets mappings of its own, for `extra` as for a field with a factory."""
+    fast = make_converter(detailed=False, factories={})
+    one, other = (fast.structure({"id": 1, "text": "a", "anything": None}, Everything) for _ in range(2))
+    assert one.tags == other.tags == one.extra == {}
+    assert one.tags is not other.tags
+    assert one.extra is not other.extra
+
+
+def test_unknown_fields_are_kept() -> None:
+    """What a model does not know lies in its `extra`, at every depth, whatever it is called."""
+    fast = make_converter(detailed=False, factories={})
+    payload = {"id": 1, "text": "a", "anything": 0, "new": [1], "*extra*": 2, "inner": {"id": 1, "extra": 3}}
+    read = fast.structure(payload, Everything)
+    assert read.extra == {"new": [1], "*extra*": 2}
+    assert read.inner is not None
+    assert read.inner.extra == {"extra": 3}
+
+
+def test_what_is_made_otherwise_is_left_to_cattrs() -> None:
+    """A model that does more than fill its fields is made by its `__init__`."""
+    fast = make_converter(detailed=False, factories={})
+    assert fast.structure({"name": "a"}, Converted).name == "A"
+    with pytest.raises(ValueError, match="-1"):
+        fast.structure({"id": -1}, Checked)
+
+
+def test_a_generations_own_hook_counts() -> None:
+    """A hook that a generation registers for a kind is taken for fields of that kind as well."""
+    fast = make_converter(detailed=False, factories={Inner: lambda kind, converter: lambda value, _: Inner(id=value)})
+    assert fast.structure({"id": 1, "text": "a", "anything": 0, "inner": 5}, Everything).inner == Inner(id=5)
+    assert fast.structure({"id": 1, "text": "a", "anything": 0, "inner": None}, Everything).inner is None
+
+
+def test_compiled_on_first_use() -> None:
+    """Nothing is made for a model before it is read for the first time."""
+
+    @attrs.frozen
+    class Late:
+        id: int
+
+    fast = make_converter(detailed=False, factories={})
+    assert Late.__subclasses__() == []
+    assert fast.structure({"id": 1}, Late) == Late(1)
+    assert [twin.__name__ for twin in Late.__subclasses__()] == ["LateTwin"]

@@ -1,0 +1,64 @@
+"""The strict hooks are the ones that cattrs takes, in both passes and at every depth."""
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+from tingting_async.convert import NumberText, OpenEnum, make_converter
+
+
+class Colour(OpenEnum):
+    RED = "red"
+
+
+@attrs.frozen(kw_only=True)
+class Sample:
+    whole: int = 0
+    real: float = 0.0
+    amount: Decimal = Decimal(0)
+    text: str = ""
+    flag: bool = False
+    number: NumberText = ""
+    colour: Colour = Colour.RED
+    texts: tuple[str, ...] = ()
+    flags: tuple[bool, ...] | None = None
+
+
+@pytest.mark.parametrize("detailed", [False, True])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"whole": None},
+        {"whole": "no"},
+        {"whole": 1.5},
+        {"whole": True},
+        {"real": True},
+        {"amount": "NaN"},
+        {"text": None},
+        {"text": 5},
+        {"flag": "no"},
+        {"flag": 1},
+        {"number": None},
+        {"number": 1.0},
+        {"colour": None},
+        {"colour": 5},
+        {"texts": "abc"},
+        {"texts": [None]},
+        {"flags": ["no"]},
+    ],
+)
+def test_refused(payload: dict[str, Any], detailed: bool) -> None:
+    """What is no value of its field is refused, never turned into one: None is not "None", "no" is not True."""
+    with pytest.raises(Exception, match=r"expected |While structuring"):
+        make_converter(detailed=detailed, factories={}).structure(payload, Sample)
+
+
+@pytest.mark.parametrize("detailed", [False, True])
+def test_taken(detailed: bool) -> None:
+    """A text that is the number of its field is taken as one, and an unknown text of an enum is kept."""
+    payload = {"whole": "5", "real": 1, "amount": "1.50", "number": 98, "colour": "blue", "texts": None, "flags": ""}
+    read = make_converter(detailed=detailed, factories={}).structure(payload, Sample)
+    assert read == Sample(whole=5, real=1.0, amount=Decimal("1.50"), number="98", colour=Colour("blue"))
+    assert (type(read.whole), type(read.real), type(read.colour)) == (int, float, Colour)

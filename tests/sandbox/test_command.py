@@ -1,0 +1,54 @@
+"""`python -m tingting_async.sandbox`, as a process of its own."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+COMMAND = [sys.executable, "-P", "-m", "tingting_async.sandbox"]
+
+
+@contextmanager
+def served(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
+    """Start the command; give its process, and the environment that it prints."""
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().strip().rpartition("export ")[2] for _ in range(6)]
+        yield process, dict(line.split("=", 1) for line in lines if line.startswith("TINGTING_"))
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serves_until_told_to_end(number: int) -> None:
+    """It prints the four variables to connect with, which work, and ends cleanly by Ctrl-C and when it is told to."""
+    options = ["--campaigns", "12", "--numbers", "1", "--page-size", "5", "--page-parameter", "links", "--seed", "7"]
+    with served(*options) as (process, environment):
+        assert set(environment) == {f"TINGTING_{name}" for name in ("BASE_URL", "EMAIL", "PASSWORD", "API_TOKEN")}
+        url = environment["TINGTING_BASE_URL"]
+        account = {"email": environment["TINGTING_EMAIL"], "password": environment["TINGTING_PASSWORD"]}
+        login = requests.post(f"{url}/api/accounts/login/", json=account, timeout=20).json()
+        for token in (login["data"]["token"]["access"], environment["TINGTING_API_TOKEN"]):
+            headers = {"Authorization": f"Bearer {token}"}
+            page = requests.get(f"{url}/api/system/campaigns", headers=headers, timeout=20).json()
+            assert page["pagination"]["total_pages"] == 3
+            following = requests.get(page["pagination"]["links"]["next"], headers=headers, timeout=20).json()
+            assert following["pagination"]["page_number"] == 2
+        process.send_signal(number)
+        assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [(["--page-size", "0"], "page_size"), (["--links", "x"], "strings"), (["--host", "192.0.2.1"], "address")],
+)
+def test_what_cannot_be(arguments: list[str], word: str) -> None:
+    """What was asked for and cannot be is said in a line, with status 2."""
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 2
+    assert word in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,162 @@
+"""Input of every wrong type, at every endpoint of both generations: refused, and never the sandbox's own failure."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tingting_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+OTP = {
+    "number": "9800000001",
+    "message": "{otp}",
+    "sms_send_options": "voice",
+    "otp_options": "generated",
+    "otp_length": 6,
+    "otp": "1",
+    "voice_input": "np_rija",
+    "company_name": "c",
+}
+CAMPAIGN = {
+    "name": "n",
+    "services": "SURVEY",
+    "description": "d",
+    "message": "m",
+    "sms_message": "s",
+    "category": "Text",
+    "draft": False,
+    "credit_limit": 1,
+    "failover_target": ["failed"],
+    "user_phone": [1],
+    "length_factor": "1.00",
+    "voice": 1,
+    "schedule": "2030-01-01",
+    "steps": [{"content_type": "say", "response_type": "dtmf", "input_name": "a", "order": 0}],
+}
+TEMPLATE = {"name": "n", "voice": 1, "length_factor": "1.0", "content": CAMPAIGN["steps"]}
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("POST", "/api/accounts/login/"): {"email": "e", "password": "p"},
+    ("POST", "/api/accounts/token/refresh/"): {"refresh": "r"},
+    ("POST", "/api/system/campaigns/"): {
+        "name": "n",
+        "services": "SMS",
+        "description": "d",
+        "individual_number": [9800000001],
+    },
+    ("PUT", "/api/system/campaigns/{campaign}/update/"): {"name": "n", "services": "SMS", "description": "d"},
+    ("POST", "/api/system/campaigns/{campaign}/begin/"): {
+        "message": "m",
+        "voice_input": "np_rija",
+        "schedule_date": "2030-01-01T00:00",
+        "individual": [1],
+        "status": ["failed"],
+        "priority": "audio",
+    },
+    ("POST", "/api/system/test/voice/"): {"message": "m", "voice_input": "np_rija"},
+    ("POST", "/api/system/campaigns/number/{campaign}/"): {"number": 9800000001, "available_tags": {}},
+    ("PUT", "/api/system/number/{contact}/"): {"number": 9800000001, "available_tags": {}},
+    ("POST", "/api/system/phone_numbers/"): {"phone_sid": "s"},
+    ("DELETE", "/api/system/phone_numbers"): {"phone_sid": "s"},
+    ("POST", "/api/system/send/otp/"): OTP,
+    ("POST", "/api/v1/auths/login/"): {"email": "e", "password": "p"},
+    ("POST", "/api/v1/auths/send/otp/"): OTP,
+    ("POST", "/api/v1/campaign/create/"): CAMPAIGN,
+    ("PATCH", "/api/v1/campaign/{survey}/"): CAMPAIGN,
+    ("PATCH", "/api/v1/campaign/create/{survey}/message/"): CAMPAIGN,
+    ("POST", "/api/v1/test-speak/riri/{campaign}/"): {"voice_input": 1, "message": "m"},
+    ("POST", "/api/v1/campaign/{campaign}/add-contact/"): {"number": "9800000001", "other_variables": {}},
+    ("POST", "/api/v1/campaign/{survey}/add-contact/"): {"contacts": [{"number": "9800000001"}]},
+    ("PATCH", "/api/v1/campaign/create/{campaign}/detail/"): {"bulk_file": "f"},
+    ("PATCH", "/api/v1/phone-number/update/{contact}/"): {"number": "9800000001"},
+    ("PATCH", "/api/v1/campaign/{contact}/attributes/"): {"name": "n"},
+    ("POST", "/api/v1/campaign/create/{survey}/survey/"): {"steps": CAMPAIGN["steps"]},
+    ("POST", "/api/v1/survey-templates/"): TEMPLATE,
+    ("PATCH", "/api/v1/survey-templates/{template}/"): TEMPLATE,
+    ("POST", "/api/v1/survey-templates/{template}/apply-to-campaign/"): {"campaign_id": 1},
+}
+WRONG = ["x", "", "१२", 5, -1, 10**30, 1.5, True, None, [], [[]], [{}], [None], {}, {"id": []}, {"x": [{}]}]
+QUERIES = {
+    "/api/system/campaigns": ["page"],
+    "/api/v1/campaign/": ["limit", "offset", "page", "from_date", "to_date", "sort_by", "status", "draft"],
+    "/api/v1/campaign-detail/{campaign}/": ["limit", "offset", "page"],
+    "/api/v1/auths/list/send-otps/": ["limit", "offset", "page"],
+    "/api/v1/survey-templates/": ["page", "page_size", "search"],
+    "/api/v1/dashboard/": ["days"],
+    "/api/v1/download/survey/{survey}/report/": ["format"],
+}
+
+
+async def places(sandbox: Sandbox, http: aiohttp.ClientSession) -> dict[str, Any]:
+    """Return an id of each kind."""
+    campaign = next(iter(sandbox.world.campaigns.values()))
+    survey = sandbox.world.add_campaign(sandbox.world.owner, "s", "SURVEY", "")
+    async with http.post("/api/v1/survey-templates/", json=TEMPLATE) as answer:
+        template = (await answer.json())["id"]
+    return {
+        "campaign": campaign.id,
+        "survey": survey.id,
+        "contact": campaign.contacts[0].id,
+        "template": template,
+    }
+
+
+def replaced(good: dict[str, Any]) -> Iterator[Any]:
+    """Yield bodies in which one field, or all of it, or a part of one, is something else."""
+    yield from WRONG
+    for name, value in good.items():
+        for wrong in WRONG:
+            yield {**good, name: wrong}
+            if isinstance(value, list):
+                yield {**good, name: [wrong]}
+            if isinstance(value, list) and isinstance(value[0], dict):
+                yield from ({**good, name: [{**value[0], key: wrong}]} for key in value[0])
+        yield {key: kept for key, kept in good.items() if key != name}
+
+
+@pytest.mark.parametrize(("method", "path", "good"), [(*where, good) for where, good in BODIES.items()])
+async def test_bodies(method: str, path: str, good: dict[str, Any]) -> None:
+    """Whatever stands in a field, or instead of the whole body, what comes back is an answer and no failure."""
+    async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        path = path.format(**await places(sandbox, http))
+        for body in replaced(good):
+            async with http.request(method, path, data=json.dumps(body)) as answer:
+                assert (body, answer.status < 500) == (body, True)
+                await answer.read()
+        for path in QUERIES:  # What was taken in can be shown.
+            async with http.get(path.format(**await places(sandbox, http))) as answer:
+                assert (path, answer.status) == (path, 200)
+
+
+@pytest.mark.parametrize("path", QUERIES)
+async def test_queries(path: str) -> None:
+    """Whatever stands in a query, what comes back is an answer and no failure."""
+    async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        url = path.format(**await places(sandbox, http))
+        for name in QUERIES[path]:
+            for value in ("", "x", "0", "-1", "1e99", "nan", "9" * 30, "१"):
+                async with http.get(url, params={name: value}) as answer:
+                    assert (name, value, answer.status < 500) == (name, value, True)
+
+
+async def test_bytes() -> None:
+    """Bytes that are no text, in any kind of body, are refused."""
+    async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        form = b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n\xff\r\n--b--\r\n'
+        for kind, body in (
+            ("application/json", b'{"name": "\xff"}'),
+            ("application/x-www-form-urlencoded", b"name=\xff"),
+            ("multipart/form-data; boundary=b", form),
+            ("multipart/form-data; boundary=b", form[:50]),
+            ("multipart/form-data; boundary=b", b"nothing of the kind"),
+            ("multipart/form-data", form),
+        ):
+            for path in ("/api/system/campaigns/", "/api/v1/campaign/create/"):
+                async with http.post(path, data=body, headers={"Content-Type": kind}) as answer:
+                    assert (kind, body, answer.status) == (kind, body, 400)

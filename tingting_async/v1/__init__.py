@@ -1,0 +1,73 @@
+"""The v1 API (`/api/v1`)."""
+
+from tingting_async.v1.contacts import NewContact
+from tingting_async.v1.models import (
+    ApiToken,
+    Campaign,
+    CampaignMessage,
+    CampaignStatus,
+    Category,
+    Column,
+    Confirmation,
+    Contact,
+    ContactAdded,
+    ContactsAdded,
+    ContactStatus,
+    Dashboard,
+    Line,
+    Otp,
+    OtpChannel,
+    OtpSource,
+    RunCheck,
+    RunStarted,
+    SentOtp,
+    Services,
+    Sort,
+    SpokenMessage,
+    Upload,
+    User,
+    Voice,
+)
+from tingting_async.v1.reports import ReportRow
+from tingting_async.v1.running import Progress
+from tingting_async.v1.session import TingTing
+from tingting_async.v1.survey_models import ContentType, ResponseType, SurveyStep, SurveyTemplate, TemplateApplied
+from tingting_async.v1.surveys import NewStep
+
+__all__ = [
+    "ApiToken",
+    "Campaign",
+    "CampaignMessage",
+    "CampaignStatus",
+    "Category",
+    "Column",
+    "Confirmation",
+    "Contact",
+    "ContactAdded",
+    "ContactStatus",
+    "ContactsAdded",
+    "ContentType",
+    "Dashboard",
+    "Line",
+    "NewContact",
+    "NewStep",
+    "Otp",
+    "OtpChannel",
+    "OtpSource",
+    "Progress",
+    "ReportRow",
+    "ResponseType",
+    "RunCheck",
+    "RunStarted",
+    "SentOtp",
+    "Services",
+    "Sort",
+    "SpokenMessage",
+    "SurveyStep",
+    "SurveyTemplate",
+    "TemplateApplied",
+    "TingTing",
+    "Upload",
+    "User",
+    "Voice",
+]

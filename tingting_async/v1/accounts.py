@@ -1,0 +1,110 @@
+"""Who is signed in, and the API token."""
+
+from typing import Any
+
+from tingting_async import wire
+from tingting_async.auth import Tokens
+from tingting_async.errors import NotFoundError, UsageError
+from tingting_async.resource import Limit, Resource
+from tingting_async.v1.auth import V1Dialect, login
+from tingting_async.v1.convert import READER
+from tingting_async.v1.models import ApiToken, Confirmation, Dashboard, User
+from tingting_async.wire import Effect, Request, Response
+
+
+class Accounts(Resource):
+    """The account (v1 documents, Signing in)."""
+
+    async def user_details(self, *, timeout: Limit = None) -> User:
+        """Return who is signed in (`GET auths/user-profile/`)."""
+        request = Request(
+            "GET", "/api/v1/auths/user-profile/", Effect.READS, "accounts.user_details", User, timeout=timeout
+        )
+        return await self._session.call(request)
+
+    async def login(self, *, timeout: Limit = None) -> Confirmation:
+        """Sign in now, and use the new tokens from now on (`POST auths/login/`).
+
+        Not needed: the session signs in on first use.
+
+        Raises:
+            UsageError: The session has no e-mail address with a password.
+            AuthenticationError: They are not accepted.
+        """
+        credentials = self._session.auth.credentials
+        if credentials is None:
+            raise UsageError("accounts.login: the session has no e-mail address with a password to sign in with.")
+        request = login(credentials, timeout)
+        response = await self._session.exchange(request)
+        await self._session.adopt(V1Dialect().read_login(request, response))
+        return READER.read(request, response, wire.decode(request, response), Confirmation, ())
+
+    async def refresh(self) -> None:
+        """Renew the access token now (`POST auths/login/refresh/`).
+
+        Not needed: the session renews it before it ends, and when it is refused.
+
+        Raises:
+            UsageError: The session uses a fixed API token.
+            AuthenticationError: Neither the refresh token nor the credentials are accepted.
+        """
+        await self._session.renew()
+
+    async def api_token(self, *, timeout: Limit = None) -> ApiToken | None:
+        """Return the account's API token, or None if it has none yet (`GET auths/get-api-keys/`)."""
+        request: Request[Any] = Request(
+            "GET", "/api/v1/auths/get-api-keys/", Effect.READS, "accounts.api_token", Response, timeout=timeout
+        )
+        try:
+            response = await self._session.call(request)
+        except NotFoundError as error:
+            # The status of "No API token found" is not documented.
+            if "no api token" in error.message.lower():
+                return None
+            raise
+        payload = wire.decode(request, response)
+        if isinstance(payload, dict) and "token" not in payload and "message" in payload:
+            return None
+        return READER.read(request, response, payload, ApiToken, ())
+
+    async def generate_api_token(self, *, timeout: Limit = None) -> ApiToken:
+        """Make a new API token, which ends the previous one everywhere (`POST auths/generate-api-keys/`).
+
+        Never repeated. A session that used the previous one uses the new one from now on.
+
+        Raises:
+            OutcomeUnknownError: The previous token may have ended: read the present one with `api_token()`.
+        """
+        made = await self._session.call(
+            Request(
+                "POST",
+                "/api/v1/auths/generate-api-keys/",
+                Effect.REVOKES,
+                "accounts.generate_api_token",
+                ApiToken,
+                timeout=timeout,
+                find_out="sign in with e-mail and password, and read the present one with accounts.api_token()",
+            )
+        )
+        if self._session.auth.is_fixed:
+            await self._session.adopt(Tokens(made.token))
+        return made
+
+
+class Dashboards(Resource):
+    """The account's sums (v1 documents, Dashboard)."""
+
+    async def get(self, *, days: int = 30, timeout: Limit = None) -> Dashboard:
+        """Return the sums of the last days (`GET dashboard/`)."""
+        if type(days) is not int or days < 1:
+            raise UsageError(f"dashboard.get: `days` is {days!r}; it has to be 1 or more.")
+        request = Request(
+            "GET",
+            "/api/v1/dashboard/",
+            Effect.READS,
+            "dashboard.get",
+            Dashboard,
+            params=(("days", str(days)),),
+            timeout=timeout,
+        )
+        return await self._session.call(request)

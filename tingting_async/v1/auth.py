@@ -1,0 +1,85 @@
+"""How the v1 API signs in: the tokens are cookies (v1 documents, Signing in)."""
+
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from tingting_async.auth import Credentials, Tokens
+from tingting_async.errors import AuthenticationError, DecodeError
+from tingting_async.timeouts import Timeout
+from tingting_async.v1.models import Confirmation
+from tingting_async.wire import Effect, Request, Response
+
+
+def login(credentials: Credentials, timeout: Timeout | float | None = None) -> Request[Confirmation]:
+    """Return the request that signs in."""
+    return Request(
+        "POST",
+        "/api/v1/auths/login/",
+        Effect.READS,  # Signing in twice gives two pairs of tokens, of which one is not used.
+        "accounts.login",
+        Confirmation,
+        json={"email": credentials.email, "password": credentials.password},
+        authenticate=False,
+        timeout=timeout,
+        secrets=(credentials.password,),
+    )
+
+
+class V1Dialect:
+    """The v1 API's sign-in, for the auth flow."""
+
+    def login(self, credentials: Credentials) -> Request[Confirmation]:
+        """Return the request that signs in."""
+        return login(credentials)
+
+    def read_login(self, request: Request[Any], response: Response) -> Tokens:
+        """Read both cookies."""
+        cookies = read_cookies(response)
+        return Tokens.of(_required(cookies, request, response), cookies.get("refresh"))
+
+    def refresh(self, token: str) -> Request[Confirmation]:
+        """Return the request that renews the access token; its credential is the cookie."""
+        return Request(
+            "POST",
+            "/api/v1/auths/login/refresh/",
+            Effect.READS,
+            "accounts.refresh",
+            Confirmation,
+            headers={"Cookie": f"refresh={token}"},
+            authenticate=False,
+            secrets=(token,),
+        )
+
+    def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
+        """Read the new access token, and the new refresh token where the service changes it as well."""
+        cookies = read_cookies(response)
+        return Tokens.of(_required(cookies, request, response), cookies.get("refresh", token))
+
+    def is_final(self, error: AuthenticationError) -> bool:
+        """Tell that an account that is not activated will not be, however often it signs in."""
+        return "not activated" in error.message.lower()
+
+
+def read_cookies(response: Response) -> dict[str, str]:
+    """Return the cookies that an answer sets, whatever domain, path and flags they are for."""
+    # aiohttp's jar drops those of IP addresses, and secure ones over plain http on this machine.
+    found: dict[str, str] = {}
+    for header in response.headers.getall("Set-Cookie", []):
+        try:
+            found |= {name: morsel.value for name, morsel in SimpleCookie(header).items() if morsel.value}
+        except CookieError:
+            continue
+    return found
+
+
+def _required(cookies: dict[str, str], request: Request[Any], response: Response) -> str:
+    try:
+        return cookies["access"]
+    except KeyError:
+        raise DecodeError(
+            f"{request.operation}: the answer to {request.method} {request.path} sets no cookie `access`.",
+            path="Set-Cookie.access",
+            problems=(("Set-Cookie.access", "missing"),),
+            status=response.status,
+            operation=request.operation,
+        ) from None

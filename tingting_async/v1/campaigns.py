@@ -1,0 +1,399 @@
+"""Campaigns: whom to reach, with what, and when."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
+
+import attrs
+
+from tingting_async import inputs
+from tingting_async.conventions import LimitOffset
+from tingting_async.errors import ApiError, UsageError
+from tingting_async.pagination import Paginator
+from tingting_async.resource import Limit, Resource
+from tingting_async.session import Session
+from tingting_async.v1.convert import read_page
+from tingting_async.v1.fields import campaign_fields, voice_id
+from tingting_async.v1.models import (
+    Campaign,
+    CampaignMessage,
+    CampaignStatus,
+    Category,
+    Confirmation,
+    ContactStatus,
+    RunCheck,
+    RunStarted,
+    Services,
+    Sort,
+    SpokenMessage,
+    Voice,
+)
+from tingting_async.v1.running import Progress, check
+from tingting_async.wire import Effect, Request, Response, find_url
+
+T = TypeVar("T")
+
+
+class Campaigns(Resource):
+    """Campaigns (v1 documents, Campaigns)."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        # PATCH by the documents; one public client found only PUT accepted. What works is remembered for the session.
+        self._update_method = "PATCH"
+
+    def list(
+        self,
+        *,
+        status: CampaignStatus | str | None = None,
+        search: str | None = None,
+        drafts: bool = False,
+        sort: Sort | str | None = None,
+        changed_from: datetime | None = None,
+        changed_to: datetime | None = None,
+        window: int | None = None,
+        timeout: Limit = None,
+    ) -> Paginator[Campaign]:
+        """List the account's campaigns (`GET campaign/`).
+
+        Args:
+            status: Only those that stand so.
+            search: Only those whose name contains this.
+            drafts: Only drafts.
+            sort: The order, by their last change.
+            changed_from: Only those that changed then or later; an aware datetime.
+            changed_to: Only those that changed on that day or before; an aware datetime, its whole day is taken in.
+            window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
+            timeout: The limits of each page's call.
+        """
+        params: dict[str, str] = {}
+        if status is not None:
+            params["status"] = inputs.member(CampaignStatus, status, "status").value
+        if search is not None:
+            params["search"] = search
+        if drafts:
+            params["draft"] = "true"
+        if sort is not None:
+            params["sort_by"] = inputs.member(Sort, sort, "sort").value
+        if changed_from is not None:
+            params["from_date"] = str(int(inputs.instant(changed_from, "changed_from").timestamp()))
+        if changed_to is not None:
+            params["to_date"] = str(int(inputs.instant(changed_to, "changed_to").timestamp()))
+        request = Request(
+            "GET",
+            "/api/v1/campaign/",
+            Effect.READS,
+            "campaigns.list",
+            list[Campaign],
+            payload=("results",),
+            params=tuple(params.items()),
+            timeout=timeout,
+        )
+        return self._session.paginate(request, LimitOffset(10), read_page, window=window)
+
+    async def get(self, id: int, *, timeout: Limit = None) -> Campaign:
+        """Return a campaign (`GET campaign/<id>/`); of its voice only the id.
+
+        Raises:
+            NotFoundError: There is none of this id in the account.
+        """
+        path = f"/api/v1/campaign/{inputs.identifier(id)}/"
+        return await self._session.call(Request("GET", path, Effect.READS, "campaigns.get", Campaign, timeout=timeout))
+
+    async def create(
+        self,
+        name: str,
+        services: Services | str,
+        *,
+        lines: Iterable[int] = (),
+        message: str | None = None,
+        sms_message: str | None = None,
+        description: str | None = None,
+        voice: Voice | int | None = None,
+        category: Category | str | None = None,
+        schedule: datetime | None = None,
+        failover: Iterable[ContactStatus | str] | None = None,
+        length_factor: Decimal | float | None = None,
+        credit_limit: int | None = None,
+        draft: bool | None = None,
+        timeout: Limit = None,
+    ) -> Campaign:
+        """Create a campaign; nobody is reached before it is run (`POST campaign/create/`).
+
+        Args:
+            name: Its name.
+            services: Whether it calls, texts, or asks.
+            lines: Ids of the lines to call from (`phone_numbers.list()`).
+            message: What is said; may hold the contacts' variables as `{name}`.
+            sms_message: What is texted.
+            description: What it is for.
+            voice: Who speaks (`voices.list()`).
+            category: Whether a text is spoken or audio is played.
+            schedule: When it is to run, once it is told to; an aware datetime.
+            failover: Outcomes of a call after which a text is sent; for `Services.SMS_AND_PHONE`.
+            length_factor: How much slower than normal the voice speaks.
+            credit_limit: Credits that it may spend.
+            draft: Whether it is only a draft.
+            timeout: The limits of this call.
+
+        Raises:
+            UsageError: What was given cannot be sent.
+            OutcomeUnknownError: It may have been created: look for its name before creating it again.
+        """
+        fields = campaign_fields(
+            {
+                "name": inputs.text(name, "name"),
+                "services": services,
+                "user_phone": lines,
+                "message": message,
+                "sms_message": sms_message,
+                "description": description,
+                "voice": voice,
+                "category": category,
+                "schedule": schedule,
+                "failover_target": failover,
+                "length_factor": length_factor,
+                "credit_limit": credit_limit,
+                "draft": draft,
+            }
+        )
+        return await self._session.call(
+            Request(
+                "POST",
+                "/api/v1/campaign/create/",
+                Effect.ADDS,
+                "campaigns.create",
+                Campaign,
+                json=fields,
+                timeout=timeout,
+                find_out="look for its name with campaigns.list(search=…)",
+            )
+        )
+
+    async def update(
+        self,
+        id: int,
+        *,
+        name: str | None = None,
+        services: Services | str | None = None,
+        lines: Iterable[int] | None = None,
+        message: str | None = None,
+        sms_message: str | None = None,
+        description: str | None = None,
+        voice: Voice | int | None = None,
+        category: Category | str | None = None,
+        schedule: datetime | None = None,
+        failover: Iterable[ContactStatus | str] | None = None,
+        length_factor: Decimal | float | None = None,
+        credit_limit: int | None = None,
+        draft: bool | None = None,
+        timeout: Limit = None,
+    ) -> Campaign:
+        """Change a campaign; what is not given stays (`PATCH campaign/<id>/`). Arguments as of `create`.
+
+        Raises:
+            UsageError: Nothing to change is given, or what is given cannot be sent.
+            NotFoundError: There is none of this id in the account.
+        """
+        fields = campaign_fields(
+            {
+                "name": name,
+                "services": services,
+                "user_phone": lines,
+                "message": message,
+                "sms_message": sms_message,
+                "description": description,
+                "voice": voice,
+                "category": category,
+                "schedule": schedule,
+                "failover_target": failover,
+                "length_factor": length_factor,
+                "credit_limit": credit_limit,
+                "draft": draft,
+            }
+        )
+        if not fields:
+            raise UsageError("campaigns.update: give what is to be changed.")
+        path = f"/api/v1/campaign/{inputs.identifier(id)}/"
+        request = Request("PATCH", path, Effect.SETS, "campaigns.update", Campaign, json=fields, timeout=timeout)
+        return await self._update(request)
+
+    async def set_message(
+        self,
+        id: int,
+        *,
+        voice: Voice | int,
+        category: Category | str = Category.TEXT,
+        message: str | None = None,
+        sms_message: str | None = None,
+        length_factor: Decimal | float | None = None,
+        draft: bool | None = None,
+        timeout: Limit = None,
+    ) -> CampaignMessage:
+        """Set a campaign's voice and text (`PATCH campaign/create/<id>/message/`). Arguments as of `create`."""
+        fields = campaign_fields(
+            {
+                "voice": voice,
+                "category": category,
+                "message": message,
+                "sms_message": sms_message,
+                "length_factor": length_factor,
+                "draft": draft,
+            }
+        )
+        path, operation = f"/api/v1/campaign/create/{inputs.identifier(id)}/message/", "campaigns.set_message"
+        request = Request("PATCH", path, Effect.SETS, operation, CampaignMessage, json=fields, timeout=timeout)
+        return await self._update(request)
+
+    async def delete(self, id: int, *, timeout: Limit = None) -> Confirmation:
+        """Delete a campaign (`DELETE campaign/<id>/`).
+
+        Raises:
+            NotFoundError: There is none of this id in the account.
+        """
+        return await self._session.call(
+            Request(
+                "DELETE",
+                f"/api/v1/campaign/{inputs.identifier(id)}/",
+                Effect.SETS,
+                "campaigns.delete",
+                Confirmation,
+                is_silent=True,
+                timeout=timeout,
+                find_out="ask for it with campaigns.get(): it is gone if that is a NotFoundError",
+            )
+        )
+
+    async def run(
+        self,
+        id: int,
+        *,
+        message: str | None = None,
+        schedule: datetime | None = None,
+        check: bool = False,
+        timeout: Limit = None,
+    ) -> RunStarted:
+        """Run a campaign: people are reached, and credits are spent (`POST run-campaign/<id>/`).
+
+        Never sent twice by itself once it may have arrived.
+
+        Args:
+            id: The campaign's.
+            message: Changes what is said first, in a request of its own.
+            schedule: Changes when it runs first, in a request of its own; an aware datetime.
+            check: Whether to refuse to run it where `check()` finds problems.
+            timeout: The limits of each call.
+
+        Raises:
+            UsageError: The check found problems; nothing was run.
+            OutcomeUnknownError: It may be running: look at its status before running it again.
+        """
+        if message is not None or schedule is not None:
+            await self.update(id, message=message, schedule=schedule, timeout=timeout)
+        if check and (problems := (await self.check(id, timeout=timeout)).problems):
+            raise UsageError(f"campaigns.run: campaign {id} was not run. {' '.join(problems)}")
+        return await self._session.call(
+            Request(
+                "POST",
+                f"/api/v1/run-campaign/{inputs.identifier(id)}/",
+                Effect.RINGS,
+                "campaigns.run",
+                RunStarted,
+                timeout=timeout,
+                find_out=f"look at the status of campaigns.get({id}), and at contacts.list({id})",
+            )
+        )
+
+    async def check(self, id: int, *, timeout: Limit = None) -> RunCheck:
+        """Find out what would happen if a campaign were run: contacts, placeholders against variables, lines, voice.
+
+        The variables of the first ten contacts are looked at.
+        """
+        return await check(self._session, await self.get(id, timeout=timeout), timeout)
+
+    async def stop(self, id: int, *, timeout: Limit = None) -> Confirmation:
+        """Stop a campaign at once (`POST campaign/emergency-stop/<id>/`)."""
+        return await self._session.call(
+            Request(
+                "POST",
+                f"/api/v1/campaign/emergency-stop/{inputs.identifier(id)}/",
+                Effect.SETS,
+                "campaigns.stop",
+                Confirmation,
+                is_silent=True,
+                timeout=timeout,
+                find_out=f"look at the status of campaigns.get({id})",
+            )
+        )
+
+    async def test_voice(
+        self, message: str, *, campaign_id: int, voice: Voice | int, timeout: Limit = None
+    ) -> SpokenMessage:
+        """Have a message read aloud, calling nobody (`POST test-speak/riri/<campaign_id>/`).
+
+        Args:
+            message: What is read; line breaks and doubled spaces, which upset the speech synthesis, are sent as single
+                spaces.
+            campaign_id: A campaign of the account.
+            voice: Who reads it.
+            timeout: The limits of this call.
+        """
+        path = f"/api/v1/test-speak/riri/{inputs.identifier(campaign_id, 'campaign_id')}/"
+        fields = {"voice_input": voice_id(voice), "message": inputs.spoken(inputs.text(message, "message"))}
+        request = Request("POST", path, Effect.READS, "campaigns.test_voice", Response, json=fields, timeout=timeout)
+        response = await self._session.call(request)
+        content_type = response.headers.get("Content-Type", "").partition(";")[0]
+        if (url := find_url(response)) is not None:
+            place = self._session.base_url + url if url.startswith("/") else url
+            return SpokenMessage(url=place, content_type=content_type)
+        return SpokenMessage(audio=response.body, content_type=content_type)
+
+    def progress(self, id: int, *, pause: float = 1.0, longest_pause: float = 30.0, timeout: Limit = None) -> Progress:
+        """Watch a campaign: `async for campaign in tingting.campaigns.progress(id)`.
+
+        Gives the campaign as it is now, and again whenever it has changed; ends when it is over, or has a status that
+        is not known.
+
+        Args:
+            id: The campaign's.
+            pause: Seconds before it is asked for again; grows by half while nothing changes.
+            longest_pause: Seconds.
+            timeout: The limits of each call.
+        """
+        inputs.identifier(id)
+        return Progress(lambda: self.get(id, timeout=timeout), pause=pause, longest_pause=longest_pause)
+
+    async def wait(
+        self,
+        id: int,
+        *,
+        until: CampaignStatus | str | Iterable[CampaignStatus | str] = (),
+        timeout: float | None = None,
+        pause: float = 1.0,
+        longest_pause: float = 30.0,
+    ) -> Campaign:
+        """Wait until a campaign is over, or has come to a status.
+
+        Args:
+            id: The campaign's.
+            until: Where to stop waiting as well; a status that is not known, or is final, always ends it.
+            timeout: Seconds to wait at most; None for ever.
+            pause: Seconds before it is asked for again; grows by half while nothing changes.
+            longest_pause: Seconds.
+
+        Raises:
+            StillRunningError: It took longer; `last` is the campaign as it was seen last.
+        """
+        wanted = {until} if isinstance(until, str) else set(until)
+        progress = self.progress(id, pause=pause, longest_pause=longest_pause)
+        return await progress.wait({inputs.member(CampaignStatus, each, "until") for each in wanted}, timeout)
+
+    async def _update(self, request: Request[T]) -> T:
+        try:
+            return await self._session.call(attrs.evolve(request, method=self._update_method))
+        except ApiError as error:
+            if error.status != 405 or self._update_method == "PUT":
+                raise
+        self._update_method = "PUT"
+        return await self._session.call(attrs.evolve(request, method="PUT"))

@@ -1,0 +1,237 @@
+"""The contacts of a campaign."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from tingting_async import inputs
+from tingting_async.conventions import LimitOffset
+from tingting_async.errors import ApiError, OutcomeUnknownError, PartlyDoneError, TingTingError, UsageError
+from tingting_async.inputs import FileLike
+from tingting_async.pagination import Paginator
+from tingting_async.resource import Limit, Resource
+from tingting_async.session import Session
+from tingting_async.v1.convert import read_page
+from tingting_async.v1.models import Confirmation, Contact, ContactAdded, ContactsAdded, Upload
+from tingting_async.wire import Effect, Request
+
+
+@attrs.frozen
+class NewContact:
+    """A contact to be added."""
+
+    number: str | int = attrs.field(repr=False)
+    """A number of Nepal in any usual spelling."""
+    variables: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+    """What the message's placeholders stand for."""
+
+
+class Contacts(Resource):
+    """The contacts of a campaign (v1 documents, Contacts)."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        # PATCH by the newer documents, POST by the older; what works is remembered for the session.
+        self._upload_method = "PATCH"
+
+    def list(self, campaign_id: int, *, window: int | None = None, timeout: Limit = None) -> Paginator[Contact]:
+        """List a campaign's contacts (`GET campaign-detail/<campaign_id>/`).
+
+        A page's `extra` holds `total_credits_consumed` and `carrier_summary`.
+
+        Args:
+            campaign_id: The campaign's.
+            window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
+            timeout: The limits of each page's call.
+        """
+        request = Request(
+            "GET",
+            f"/api/v1/campaign-detail/{inputs.identifier(campaign_id, 'campaign_id')}/",
+            Effect.READS,
+            "contacts.list",
+            list[Contact],
+            payload=("results",),
+            timeout=timeout,
+        )
+        return self._session.paginate(request, LimitOffset(10), read_page, window=window)
+
+    async def add(
+        self,
+        campaign_id: int,
+        number: str | int,
+        *,
+        variables: Mapping[str, Any] | None = None,
+        timeout: Limit = None,
+    ) -> ContactAdded:
+        """Add a contact (`POST campaign/<campaign_id>/add-contact/`).
+
+        Args:
+            campaign_id: The campaign's.
+            number: A number of Nepal in any usual spelling.
+            variables: What the message's placeholders stand for.
+            timeout: The limits of this call.
+
+        Raises:
+            UsageError: The number is none.
+            OutcomeUnknownError: It may have been added: look for it in `list()` before adding it again.
+        """
+        body = {"number": inputs.phone_number(number), "other_variables": inputs.mapping(variables or {}, "variables")}
+        return await self._session.call(self._adding(campaign_id, ContactAdded, body, "contacts.add", timeout))
+
+    async def add_many(
+        self,
+        campaign_id: int,
+        contacts: Iterable[NewContact | str | int],
+        *,
+        chunk: int = 100,
+        timeout: Limit = None,
+    ) -> ContactsAdded:
+        """Add many contacts, some at a time, one request after the other.
+
+        Args:
+            campaign_id: The campaign's.
+            contacts: Contacts, or bare numbers.
+            chunk: How many are sent in one request; how many the service takes is not documented.
+            timeout: The limits of each call.
+
+        Returns:
+            What became of all of them together; the service skips numbers that it has already.
+
+        Raises:
+            UsageError: A number is none or comes twice, or there are none; nothing was sent.
+            PartlyDoneError: A request failed, and the following ones were not sent; it holds what was added, and which
+                rows may have been, or were not.
+        """
+        if chunk < 1:
+            raise UsageError(f"contacts.add_many: chunk={chunk}; at least one contact goes in a request.")
+        given = [each if isinstance(each, NewContact) else NewContact(each) for each in contacts]
+        numbers = inputs.phone_numbers([each.number for each in given], "contacts")
+        rows = [
+            {"number": number, "other_variables": inputs.mapping(each.variables, "variables")}
+            for number, each in zip(numbers, given, strict=True)
+        ]
+        done = ContactsAdded()
+        for start in range(0, len(rows), chunk):
+            body = {"contacts": rows[start : start + chunk]}
+            request = self._adding(campaign_id, ContactsAdded, body, "contacts.add_many", timeout)
+            try:
+                added = await self._session.call(request)
+            except TingTingError as error:
+                here, after = range(start, min(start + chunk, len(rows))), range(start, len(rows))
+                is_unknown = isinstance(error, OutcomeUnknownError)
+                unknown = here if is_unknown else range(0)
+                not_done = range(here.stop, len(rows)) if is_unknown else after
+                raise PartlyDoneError(
+                    f"contacts.add_many: {done.created} contacts were added, {len(unknown)} may have been, and "
+                    f"{len(not_done)} were not. {error}",
+                    result=done,
+                    unknown=unknown,
+                    not_done=not_done,
+                ) from error
+            done = ContactsAdded(
+                created=done.created + added.created,
+                skipped=done.skipped + added.skipped,
+                contacts=done.contacts + added.contacts,
+                errors={**done.errors, **{start + row: said for row, said in added.errors.items()}},
+                other_errors=done.other_errors + added.other_errors,
+            )
+        return done
+
+    async def upload(self, campaign_id: int, file: FileLike, *, timeout: Limit = None) -> Upload:
+        """Add a file of contacts (`PATCH campaign/create/<campaign_id>/detail/`).
+
+        Args:
+            campaign_id: The campaign's.
+            file: An .xlsx or .csv file; its first column is `numbers`, the others become variables.
+            timeout: The limits of this call.
+
+        Raises:
+            UsageError: The file cannot be read, or is of another kind.
+            OutcomeUnknownError: It may have been added: look at `list()` before adding it again.
+        """
+        path = f"/api/v1/campaign/create/{inputs.identifier(campaign_id, 'campaign_id')}/detail/"
+        content_type = "application/octet-stream"
+        sheet = await inputs.file(file, "file", suffixes=(".xlsx", ".csv"), content_type=content_type)
+        request = Request(
+            self._upload_method,
+            path,
+            Effect.ADDS,
+            "contacts.upload",
+            Upload,
+            timeout=timeout,
+            find_out=f"look at contacts.list({campaign_id})",
+        ).with_form({}, {"bulk_file": sheet})
+        try:
+            return await self._session.call(request)
+        except ApiError as error:
+            if error.status != 405 or self._upload_method == "POST":
+                raise
+        self._upload_method = "POST"
+        return await self._session.call(attrs.evolve(request, method="POST"))
+
+    async def edit(self, id: int, number: str | int, *, timeout: Limit = None) -> Contact:
+        """Change a contact's number (`PATCH phone-number/update/<contact_id>/`)."""
+        path, body = f"/api/v1/phone-number/update/{inputs.identifier(id)}/", {"number": inputs.phone_number(number)}
+        request = Request("PATCH", path, Effect.SETS, "contacts.edit", Contact, json=body, timeout=timeout)
+        return await self._session.call(request)
+
+    async def delete(self, id: int, *, timeout: Limit = None) -> Confirmation:
+        """Delete a contact (`DELETE phone-number/delete/<contact_id>/`).
+
+        Raises:
+            NotFoundError: There is none of this id in the account.
+        """
+        path = f"/api/v1/phone-number/delete/{inputs.identifier(id)}/"
+        request = Request("DELETE", path, Effect.SETS, "contacts.delete", Confirmation, is_silent=True, timeout=timeout)
+        return await self._session.call(request)
+
+    async def variables(self, id: int, *, timeout: Limit = None) -> Mapping[str, Any]:
+        """Return a contact's variables, by name (`GET campaign/<contact_id>/attributes/`)."""
+        path = f"/api/v1/campaign/{inputs.identifier(id)}/attributes/"  # It says campaign; the id is the contact's.
+        request = Request("GET", path, Effect.READS, "contacts.variables", dict[str, Any], timeout=timeout)
+        return await self._session.call(request)
+
+    async def set_variables(self, id: int, variables: Mapping[str, Any], *, timeout: Limit = None) -> Mapping[str, Any]:
+        """Change a contact's variables, and return them (`PATCH campaign/<contact_id>/attributes/`)."""
+        if not variables:
+            raise UsageError("contacts.set_variables: give the variables that are to be changed.")
+        path, fields = f"/api/v1/campaign/{inputs.identifier(id)}/attributes/", inputs.mapping(variables, "variables")
+        operation = "contacts.set_variables"
+        request = Request("PATCH", path, Effect.SETS, operation, dict[str, Any], json=fields, timeout=timeout)
+        return await self._session.call(request)
+
+    async def demo_call(self, id: int, *, timeout: Limit = None) -> Confirmation:
+        """Call one contact, to try a campaign out (`POST demo-call/<contact_id>/`).
+
+        Never sent twice by itself once it may have arrived.
+
+        Raises:
+            OutcomeUnknownError: It may be ringing.
+        """
+        return await self._session.call(
+            Request(
+                "POST",
+                f"/api/v1/demo-call/{inputs.identifier(id)}/",
+                Effect.RINGS,
+                "contacts.demo_call",
+                Confirmation,
+                is_silent=True,
+                timeout=timeout,
+                find_out="ask the person whether the telephone rang",
+            )
+        )
+
+    def _adding(
+        self, campaign_id: int, model: Any, body: dict[str, Any], operation: str, timeout: Limit
+    ) -> Request[Any]:
+        return Request(
+            "POST",
+            f"/api/v1/campaign/{inputs.identifier(campaign_id, 'campaign_id')}/add-contact/",
+            Effect.ADDS,
+            operation,
+            model,
+            json=body,
+            timeout=timeout,
+            find_out=f"look for them in contacts.list({campaign_id})",
+        )

@@ -1,0 +1,203 @@
+"""How the v1 API's answers are read."""
+
+import re
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import attrs
+from cattrs import Converter
+
+from tingting_async import wire
+from tingting_async.conventions import Page
+from tingting_async.convert import KATHMANDU, Hook, Reader, Unread, model_hook, read_datetime, read_int
+from tingting_async.v1.models import Contact, ContactAdded, ContactsAdded, DisplayDatetime, RunStarted, User, Voice
+from tingting_async.v1.survey_models import TemplateApplied
+from tingting_async.wire import Request, Response
+
+T = TypeVar("T")
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DISPLAYED = re.compile(
+    r"([A-Za-z]{3})[a-z]*\.? (\d{1,2}), (\d{4}),? (?:(\d{1,2})(?::(\d\d))? ([AaPp])\.?[Mm]\.?|(noon|midnight))"
+)
+
+
+def read_display_datetime(value: Any, _: Any = None) -> datetime:
+    """Read a datetime as ISO 8601, or as the service displays it: "Jan. 27, 2026, 05:19 PM", in Nepal."""
+    # By hand: the names of months that `strptime` knows are those of the machine's locale.
+    match = _DISPLAYED.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return read_datetime(value)
+    month, day, year, hour, minute, half, named = match.groups()
+    of_day = {"noon": 12, "midnight": 0}.get(named or "", int(hour or 0) % 12 + 12 * ((half or "").lower() == "p"))
+    try:
+        return datetime(
+            int(year), _MONTHS.index(month.lower()) + 1, int(day), of_day, int(minute or 0), tzinfo=KATHMANDU
+        )
+    except ValueError:
+        raise Unread(value, "a datetime") from None
+
+
+def _user_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for a profile: who it is lies in an object of its own (sample v1_user_profile.json)."""
+    hook = model_hook(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("user"), dict):  # pyright: ignore[reportUnknownMemberType]
+            given = cast("dict[str, Any]", value)
+            value = {**given["user"], **{name: part for name, part in given.items() if name != "user"}}
+        return hook(value, kind)
+
+    return read
+
+
+def _voice_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for a voice: an object in lists, an id elsewhere (samples v1_campaigns.json, …_details.json)."""
+    hook = model_hook(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        return hook(value, kind) if type(value) is dict else Voice(id=read_int(value))
+
+    return read
+
+
+def _contact_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for a contact: its duration has two names (samples v1_contacts.json, v1_add_contacts.json)."""
+    hook = model_hook(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is not dict or "call_duration" not in value:
+            return hook(value, kind)
+        given = cast("dict[str, Any]", value)
+        renamed = {"duration": given["call_duration"], **given}
+        del renamed["call_duration"]
+        return hook(renamed, kind)
+
+    return read
+
+
+def _contact_added_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for an added contact: a message by the documents, the contact by the vendor's own client."""
+    hook, read_contact = model_hook(kind, converter), converter.get_structure_hook(Contact)
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is dict and "id" in value:
+            return ContactAdded(contact=read_contact(value, Contact))
+        return hook(value, kind)
+
+    return read
+
+
+def _contacts_added_hook(_: Any, converter: Converter) -> Hook:
+    """Return the hook for added contacts; how errors name their row is not documented (sample v1_add_contacts.json)."""
+    read_contacts = converter.get_structure_hook(tuple[Contact, ...])
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is not dict or "created" not in value:
+            raise Unread(cast("object", value), "an object with `created`")
+        given = cast("dict[str, Any]", value)
+        said: list[Any] = given.get("errors") or []
+        by_row: dict[int, str] = {}
+        other: list[Any] = []
+        for each in said if isinstance(said, list) else [said]:  # pyright: ignore[reportUnnecessaryIsInstance]
+            place = cast("dict[str, Any]", each) if isinstance(each, dict) else {}
+            row = next((place[name] for name in ("row", "index") if type(place.get(name)) is int), None)
+            if row is None:
+                other.append(each)
+            else:
+                by_row[row] = str(place.get("error") or place.get("errors") or place.get("message") or "refused")
+        return ContactsAdded(
+            created=read_int(given["created"]),
+            skipped=read_int(given.get("skipped") or 0),
+            contacts=read_contacts(given.get("contacts"), tuple[Contact, ...]),
+            errors=by_row,
+            other_errors=tuple(other),
+        )
+
+    return read
+
+
+_SCHEDULED = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2}) at (\d{1,2}):(\d{2})(?::(\d{2}))?")
+
+
+def _run_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for a run: a schedule is told in Bikram Sambat (sample v1_run_campaign_scheduled.json)."""
+    hook = model_hook(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        started: RunStarted = hook(value, kind)
+        match = _SCHEDULED.search(started.text)
+        return attrs.evolve(started, scheduled_for=None if match is None else _from_bikram_sambat(match))
+
+    return read
+
+
+def _from_bikram_sambat(match: re.Match[str]) -> datetime | None:
+    import nepali_datetime  # noqa: PLC0415 - few campaigns are scheduled, and its calendar is read from a file
+
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+    try:
+        date: Any = cast("Any", nepali_datetime).date(year, month, day).to_datetime_date()
+        return datetime(date.year, date.month, date.day, hour, minute, second, tzinfo=KATHMANDU)
+    except (ValueError, OverflowError):
+        return None  # The message itself is kept.
+
+
+def _template_applied_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for an applied template: `created` and `errors` where only some steps could be made (207)."""
+    hook = model_hook(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is dict and "created" in value:
+            given = cast("dict[str, Any]", value)
+            value = {**{name: part for name, part in given.items() if name != "created"}, "steps": given["created"]}
+        return hook(value, kind)
+
+    return read
+
+
+READER = Reader(
+    {
+        DisplayDatetime: lambda _, __: read_display_datetime,
+        User: _user_hook,
+        Voice: _voice_hook,
+        Contact: _contact_hook,
+        ContactAdded: _contact_added_hook,
+        ContactsAdded: _contacts_added_hook,
+        RunStarted: _run_hook,
+        TemplateApplied: _template_applied_hook,
+    }
+)
+
+
+def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+    """Read a page of a list by limit and offset, or by page and size."""
+    body: Any = wire.decode(attrs.evolve(request, payload=()), response)
+    items = reader.read(request, response, wire.decode(request, response), request.model, request.payload)
+    total = reader.read(request, response, wire.dig(request, response, body, ("count",)), int, ("count",))
+    wire.dig(request, response, body, ("next",))
+    named = {"count", "total_pages", "next", "previous", request.payload[0]}
+    pages = body.get("total_pages")
+    return Page(
+        items,
+        number=_number(request),
+        total_items=total,
+        total_pages=None if pages is None else reader.read(request, response, pages, int, ("total_pages",)),
+        has_next=body["next"] is not None,
+        links={"next": body["next"], "previous": body.get("previous")},
+        extra={name: part for name, part in body.items() if name not in named},
+    )
+
+
+def _number(request: Request[Any]) -> int:
+    """Return which page was asked for: this envelope does not say which one it is."""
+    asked = dict(request.params)
+    if "page" in asked:
+        return int(asked["page"])
+    return int(asked.get("offset", "0")) // 10 + 1
+
+
+def read_array(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+    """Read a bare array."""
+    items = reader.read(request, response, wire.decode(request, response), request.model, request.payload)
+    return Page(items, 1, len(items), 1, has_next=False)

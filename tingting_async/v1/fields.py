@@ -1,0 +1,42 @@
+"""A campaign's fields, as the service wants them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tingting_async import inputs
+from tingting_async.errors import UsageError
+from tingting_async.v1.models import Category, ContactStatus, Services, Voice
+
+
+def voice_id(voice: Voice | int) -> int:
+    """Return the id that a voice goes by."""
+    return inputs.identifier(voice.id if isinstance(voice, Voice) else voice, "voice")
+
+
+def campaign_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a campaign's fields as the service wants them; what is None is left out.
+
+    Raises:
+        UsageError: One of them cannot be sent.
+    """
+    fields = {name: value for name, value in given.items() if value is not None}
+    if "name" in fields:
+        inputs.text(fields["name"], "name")
+    for name, kind in (("services", Services), ("category", Category)):
+        if name in fields:
+            fields[name] = inputs.member(kind, fields[name], name).value
+    if "user_phone" in fields:
+        fields["user_phone"] = [inputs.identifier(line, "lines") for line in fields["user_phone"]]
+    if "voice" in fields:
+        fields["voice"] = voice_id(fields["voice"])
+    if "schedule" in fields:
+        fields["schedule"] = inputs.future(fields["schedule"], "schedule").isoformat()
+    if "failover_target" in fields:
+        outcomes = fields["failover_target"]
+        listed = [outcomes] if isinstance(outcomes, str) else outcomes
+        fields["failover_target"] = [inputs.member(ContactStatus, outcome, "failover").value for outcome in listed]
+    if "length_factor" in fields:
+        if not float(fields["length_factor"]) > 0:
+            raise UsageError("`length_factor` has to be more than 0.")
+        fields["length_factor"] = str(fields["length_factor"])
+    return fields

@@ -1,0 +1,33 @@
+"""What campaigns call from, and who speaks."""
+
+from tingting_async.conventions import OnePage
+from tingting_async.pagination import Paginator
+from tingting_async.resource import Limit, Resource
+from tingting_async.v1.convert import read_array
+from tingting_async.v1.models import Line, Voice
+from tingting_async.wire import Effect, Request
+
+
+class PhoneNumbers(Resource):
+    """Lines (v1 documents, Campaigns, lines)."""
+
+    def list(self, *, timeout: Limit = None) -> Paginator[Line]:
+        """List the lines that campaigns can call from (`GET active-broker-phone/`)."""
+        path, operation = "/api/v1/active-broker-phone/", "phone_numbers.list"
+        request = Request("GET", path, Effect.READS, operation, list[Line], timeout=timeout)
+        return self._session.paginate(request, OnePage(), read_array)
+
+    def active(self, *, timeout: Limit = None) -> Paginator[Line]:
+        """List the account's active numbers (`GET phone-number/active/`)."""
+        path, operation = "/api/v1/phone-number/active/", "phone_numbers.active"
+        request = Request("GET", path, Effect.READS, operation, list[Line], timeout=timeout)
+        return self._session.paginate(request, OnePage(), read_array)
+
+
+class Voices(Resource):
+    """Voices (v1 documents, Campaigns, voices)."""
+
+    def list(self, *, timeout: Limit = None) -> Paginator[Voice]:
+        """List the voices (`GET voice-models/`)."""
+        request = Request("GET", "/api/v1/voice-models/", Effect.READS, "voices.list", list[Voice], timeout=timeout)
+        return self._session.paginate(request, OnePage(), read_array)

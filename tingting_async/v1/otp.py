@@ -1,0 +1,93 @@
+"""One-time passwords, by call or by text."""
+
+from typing import Any
+
+from tingting_async import inputs
+from tingting_async.conventions import LimitOffset
+from tingting_async.errors import UsageError
+from tingting_async.pagination import Paginator
+from tingting_async.resource import Limit, Resource
+from tingting_async.v1.convert import read_page
+from tingting_async.v1.models import Otp, OtpChannel, OtpSource, SentOtp, Voice
+from tingting_async.wire import Effect, Request
+
+
+class Otps(Resource):
+    """One-time passwords (v1 documents, OTP)."""
+
+    async def send(
+        self,
+        number: str | int,
+        message: str,
+        *,
+        channel: OtpChannel | str,
+        otp: str | None = None,
+        length: int | None = None,
+        company_name: str | None = None,
+        voice: Voice | str | None = None,
+        timeout: Limit = None,
+    ) -> Otp:
+        """Call or text a person with a one-time password (`POST auths/send/otp/`).
+
+        Never sent twice by itself once it may have arrived.
+
+        Args:
+            number: Whom to reach: a number of Nepal in any usual spelling.
+            message: What is said or written, with `{otp}` where the code goes. Where it is said, line breaks and
+                doubled spaces, which upset the speech synthesis, are sent as single spaces.
+            channel: Whether to call or to text.
+            otp: The code; None lets the service make one up.
+            length: How many digits the service's own code has.
+            company_name: Who sends it; some texts of the service say that it is required.
+            voice: Who says it, by its internal name; required for `OtpChannel.VOICE`.
+            timeout: The limits of this call.
+
+        Raises:
+            UsageError: The message lacks `{otp}`; the number is none; both `otp` and `length` are given; no voice.
+            OutcomeUnknownError: It may have been sent: look for it in `list()`; a code of your own tells it apart.
+        """
+        where = inputs.member(OtpChannel, channel, "channel")
+        fields = inputs.otp(number, message, otp=otp, length=length, is_spoken=where is OtpChannel.VOICE)
+        fields["sms_send_options"] = where.value
+        if otp is not None:
+            fields["otp_options"] = OtpSource.PERSONAL.value
+        if company_name is not None:
+            fields["company_name"] = inputs.text(company_name, "company_name")
+        if (voice is not None) != (where is OtpChannel.VOICE):
+            raise UsageError("otp.send: `voice` is needed for a call, and only there.")
+        if voice is not None:
+            name: Any = voice.internal_name if isinstance(voice, Voice) else voice
+            fields["voice_input"] = inputs.text(name or "", "voice")
+        return await self._session.call(
+            Request(
+                "POST",
+                "/api/v1/auths/send/otp/",
+                Effect.RINGS,
+                "otp.send",
+                Otp,
+                payload=("data", "details"),
+                json=fields,
+                timeout=timeout,
+                find_out="look for it in otp.list()",
+                secrets=() if otp is None else (otp,),
+            )
+        )
+
+    def list(self, *, window: int | None = None, timeout: Limit = None) -> Paginator[SentOtp]:
+        """List the one-time passwords that were sent, the newest first (`GET auths/list/send-otps/`).
+
+        Args:
+            window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
+            timeout: The limits of each page's call.
+        """
+        # The rows lie in a classic envelope within the page (sample v1_sent_otps.json).
+        request = Request(
+            "GET",
+            "/api/v1/auths/list/send-otps/",
+            Effect.READS,
+            "otp.list",
+            list[SentOtp],
+            payload=("results", "data"),
+            timeout=timeout,
+        )
+        return self._session.paginate(request, LimitOffset(10), read_page, window=window)

@@ -1,0 +1,94 @@
+"""What came of a campaign, as a file or as rows."""
+
+import csv
+import io
+from collections.abc import Mapping
+from os import PathLike
+
+import attrs
+
+from tingting_async import inputs
+from tingting_async.download import FileSink
+from tingting_async.errors import DecodeError
+from tingting_async.redaction import mask_repr
+from tingting_async.resource import Limit, Resource
+from tingting_async.session import Session
+from tingting_async.timeouts import Timeout
+from tingting_async.v1.models import ContactStatus
+from tingting_async.wire import Effect, Request, Response, excerpt
+
+LONG = Timeout(answer=600.0, total=600.0)
+"""Reports are made while one waits: the limits of their calls by default."""
+
+
+@attrs.frozen
+class ReportRow:
+    """A row of a report. Its columns are not documented: they are kept as they are, and the usual ones are found."""
+
+    values: Mapping[str, str] = attrs.field(repr=False)
+    """By the column's name, as texts."""
+    number: str | None = attrs.field(default=None, repr=mask_repr)
+    status: ContactStatus | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> "ReportRow":
+        """Read a row."""
+        by_name = {name.strip().lower().replace("_", " "): value for name, value in values.items()}
+        number = next((by_name[name] for name in ("number", "phone number", "contact") if name in by_name), None)
+        status = by_name.get("status")
+        return cls(values, number, ContactStatus(status) if status else None)
+
+
+class Reports(Resource):
+    """Reports (v1 documents, Campaigns, report)."""
+
+    async def download(self, campaign_id: int, path: str | PathLike[str], *, timeout: Limit = None) -> None:
+        """Save a campaign's report as a CSV file: complete, or not at all (`GET download/report/<id>/`).
+
+        Args:
+            campaign_id: The campaign's.
+            path: Where the file is to be; one that is there already is replaced once the report is whole.
+            timeout: The limits of this call; ten minutes by default.
+
+        Raises:
+            UsageError: The file cannot be written there.
+        """
+        await download(self._session, _path(campaign_id), "reports.download", path, timeout)
+
+    async def rows(self, campaign_id: int, *, timeout: Limit = None) -> list[ReportRow]:
+        """Return a campaign's report row by row (`GET download/report/<id>/`).
+
+        Raises:
+            DecodeError: It is no CSV.
+        """
+        path, operation = _path(campaign_id), "reports.rows"
+        request = Request("GET", path, Effect.READS, operation, Response, timeout=timeout or LONG)
+        response = await self._session.call(request)
+        text = response.body.decode("utf-8-sig", errors="replace")
+        if text.lstrip().startswith(("<", "{")):
+            shown = excerpt(request, response)
+            raise DecodeError(
+                f"{operation}: the answer to GET {path} is no CSV: {shown!r}",
+                excerpt=shown,
+                status=response.status,
+                operation=operation,
+            )
+        return [ReportRow.of(row) for row in csv.DictReader(io.StringIO(text), restval="", restkey="")]
+
+
+def _path(campaign_id: int) -> str:
+    return f"/api/v1/download/report/{inputs.identifier(campaign_id, 'campaign_id')}/"
+
+
+async def download(session: Session, path: str, operation: str, target: str | PathLike[str], timeout: Limit) -> None:
+    """Save what lies at a path of the service as a file."""
+    async with FileSink(target) as sink:
+        request = Request("GET", path, Effect.READS, operation, Response, timeout=timeout or LONG, sink=sink)
+        response = await session.call(request)
+        content_type = response.headers.get("Content-Type", "")
+        if content_type.startswith("text/html"):
+            raise DecodeError(
+                f"{operation}: GET {path} was answered with a web page, which was not saved.",
+                status=response.status,
+                operation=operation,
+            )

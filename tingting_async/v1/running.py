@@ -1,0 +1,90 @@
+"""Campaigns that run: watching them, and looking before they leap."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from typing import Any
+
+from tingting_async import inputs
+from tingting_async.errors import StillRunningError
+from tingting_async.resource import Limit
+from tingting_async.session import Session
+from tingting_async.v1.contacts import Contacts
+from tingting_async.v1.models import Campaign, CampaignStatus, RunCheck, Services
+
+
+class Progress(AsyncIterator[Campaign]):
+    """A campaign, seen again whenever it has changed; see `Campaigns.progress`."""
+
+    def __init__(self, look: Callable[[], Awaitable[Campaign]], *, pause: float, longest_pause: float) -> None:
+        self._look = look
+        self._first_pause = self._pause = pause
+        self._longest_pause = longest_pause
+        self._last: Campaign | None = None
+
+    async def __anext__(self) -> Campaign:
+        if self._last is not None and _is_over(self._last):
+            raise StopAsyncIteration
+        campaign = await self._look() if self._last is None else await self._changed()
+        self._last = campaign
+        self._pause = self._first_pause
+        return campaign
+
+    async def _changed(self) -> Campaign:
+        while True:
+            await asyncio.sleep(self._pause)
+            self._pause = min(self._pause * 1.5, self._longest_pause)
+            campaign = await self._look()
+            if campaign != self._last:
+                return campaign
+
+    async def wait(self, until: Collection[CampaignStatus], seconds: float | None) -> Campaign:
+        """Wait until it is over, or stands as wanted.
+
+        Raises:
+            StillRunningError: It took longer.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                async for campaign in self:
+                    if campaign.status in until:
+                        break
+        except TimeoutError:
+            stands = "was not seen" if self._last is None else f"stood at {str(self._last.status)!r}"
+            raise StillRunningError(
+                f"campaigns.wait: after {seconds:g} s the campaign {stands}.", last=self._last
+            ) from None
+        assert self._last is not None
+        return self._last
+
+
+def _is_over(campaign: Campaign) -> bool:
+    return campaign.status is None or campaign.status.is_over
+
+
+async def check(session: Session, campaign: Campaign, timeout: Limit) -> RunCheck:
+    """Find out what would happen if a campaign were run."""
+    contacts = Contacts(session)
+    page = await anext(contacts.list(campaign.id, window=1, timeout=timeout).pages())
+    texts = " ".join(filter(None, (campaign.message, campaign.sms_message)))
+    placeholders = frozenset(inputs.placeholders(texts))
+    problems: list[str] = []
+    if not page.total_items:
+        problems.append("It has no contacts.")
+    if placeholders and page.items:
+        asked = [contacts.variables(contact.id, timeout=timeout) for contact in page.items]
+        for contact, variables in zip(page.items, await asyncio.gather(*asked), strict=True):
+            if missing := sorted(placeholders - variables.keys()):
+                problems.append(f"Contact {contact.id} lacks {', '.join(missing)}.")
+    if campaign.services is not Services.SMS:
+        if not campaign.lines:
+            problems.append("It has no line to call from.")
+        if campaign.voice is None and not campaign.audio_file:
+            problems.append("It has no voice.")
+    if campaign.services in (Services.PHONE, Services.SMS_AND_PHONE) and not (campaign.message or campaign.audio_file):
+        problems.append("It has no message.")
+    if campaign.draft:
+        problems.append("It is a draft.")
+    if campaign.status is not None and campaign.status is not CampaignStatus.NOT_STARTED:
+        problems.append(f"It stands at {str(campaign.status)!r}.")
+    total: Any = page.total_items
+    return RunCheck(campaign=campaign, contacts=total, placeholders=placeholders, problems=tuple(problems))

@@ -1,0 +1,157 @@
+"""Surveys to be used again."""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from tingting_async import inputs
+from tingting_async.conventions import PageNumbers
+from tingting_async.errors import UsageError
+from tingting_async.pagination import Paginator
+from tingting_async.resource import Limit, Resource
+from tingting_async.v1.convert import read_page
+from tingting_async.v1.models import Confirmation, Voice
+from tingting_async.v1.survey_models import SurveyTemplate, TemplateApplied
+from tingting_async.v1.surveys import NewStep, prepare
+from tingting_async.wire import Effect, Request
+
+
+class SurveyTemplates(Resource):
+    """Survey templates (v1 documents, Surveys, templates)."""
+
+    def list(
+        self,
+        *,
+        search: str | None = None,
+        page_size: int = 10,
+        window: int | None = None,
+        timeout: Limit = None,
+    ) -> Paginator[SurveyTemplate]:
+        """List the templates (`GET survey-templates/`).
+
+        Args:
+            search: Only those whose name contains this.
+            page_size: Rows on a page.
+            window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
+            timeout: The limits of each page's call.
+        """
+        params = (("page_size", str(page_size)), *((("search", search),) if search is not None else ()))
+        request = Request(
+            "GET",
+            "/api/v1/survey-templates/",
+            Effect.READS,
+            "survey_templates.list",
+            list[SurveyTemplate],
+            payload=("results",),
+            params=params,
+            timeout=timeout,
+        )
+        return self._session.paginate(request, PageNumbers("page"), read_page, window=window)
+
+    async def get(self, id: int, *, timeout: Limit = None) -> SurveyTemplate:
+        """Return a template (`GET survey-templates/<id>/`)."""
+        path, operation = _path(id), "survey_templates.get"
+        return await self._session.call(Request("GET", path, Effect.READS, operation, SurveyTemplate, timeout=timeout))
+
+    async def create(
+        self,
+        name: str,
+        content: Sequence[NewStep],
+        *,
+        voice: Voice | int | None = None,
+        length_factor: Decimal | float | None = None,
+        timeout: Limit = None,
+    ) -> SurveyTemplate:
+        """Create a template (`POST survey-templates/`).
+
+        Args:
+            name: Its name.
+            content: Its steps.
+            voice: Who speaks; of the account's language.
+            length_factor: How much slower than normal the voice speaks.
+            timeout: The limits of this call.
+
+        Raises:
+            BadRequestError: The voice is of another language (`field_errors["voice"]`).
+            OutcomeUnknownError: It may have been created: look for its name before creating it again.
+        """
+        request = Request(
+            "POST",
+            "/api/v1/survey-templates/",
+            Effect.ADDS,
+            "survey_templates.create",
+            SurveyTemplate,
+            timeout=timeout,
+            find_out="look for its name with survey_templates.list(search=…)",
+        )
+        fields = {"name": inputs.text(name, "name")}
+        return await self._session.call(await _filled(request, fields, content, voice, length_factor))
+
+    async def update(
+        self,
+        id: int,
+        *,
+        name: str | None = None,
+        content: Sequence[NewStep] | None = None,
+        voice: Voice | int | None = None,
+        length_factor: Decimal | float | None = None,
+        timeout: Limit = None,
+    ) -> SurveyTemplate:
+        """Change a template; what is not given stays (`PATCH survey-templates/<id>/`). Arguments as of `create`."""
+        if name is None and content is None and voice is None and length_factor is None:
+            raise UsageError("survey_templates.update: give what is to be changed.")
+        path, operation = _path(id), "survey_templates.update"
+        request = Request("PATCH", path, Effect.SETS, operation, SurveyTemplate, timeout=timeout)
+        fields = {} if name is None else {"name": inputs.text(name, "name")}
+        return await self._session.call(await _filled(request, fields, content, voice, length_factor))
+
+    async def delete(self, id: int, *, timeout: Limit = None) -> Confirmation:
+        """Delete a template (`DELETE survey-templates/<id>/`)."""
+        path, operation = _path(id), "survey_templates.delete"
+        request = Request("DELETE", path, Effect.SETS, operation, Confirmation, is_silent=True, timeout=timeout)
+        return await self._session.call(request)
+
+    async def apply(self, id: int, campaign_id: int, *, timeout: Limit = None) -> TemplateApplied:
+        """Make a survey's steps of a template (`POST survey-templates/<id>/apply-to-campaign/`).
+
+        Returns:
+            The steps that were made; where only some could be, `is_complete` is false, and `errors` says why.
+
+        Raises:
+            OutcomeUnknownError: It may have been applied: look at `surveys.steps()`.
+        """
+        return await self._session.call(
+            Request(
+                "POST",
+                f"{_path(id)}apply-to-campaign/",
+                Effect.ADDS,
+                "survey_templates.apply",
+                TemplateApplied,
+                json={"campaign_id": inputs.identifier(campaign_id, "campaign_id")},
+                timeout=timeout,
+                find_out=f"look at surveys.steps({campaign_id})",
+            )
+        )
+
+
+def _path(id: int) -> str:
+    return f"/api/v1/survey-templates/{inputs.identifier(id)}/"
+
+
+async def _filled(
+    request: Request[SurveyTemplate],
+    fields: dict[str, Any],
+    content: Sequence[NewStep] | None,
+    voice: Voice | int | None,
+    length_factor: Decimal | float | None,
+) -> Request[SurveyTemplate]:
+    rows, files = await prepare(content or ())
+    if voice is not None:
+        fields["voice"] = inputs.identifier(voice.id if isinstance(voice, Voice) else voice, "voice")
+    if length_factor is not None:
+        fields["length_factor"] = str(length_factor)
+    if not files:
+        return request.with_json(fields if content is None else {**fields, "content": rows})
+    named = {f"step_{order}_audio_file": file for order, file in files.items()}
+    return request.with_form({**fields, "content": json.dumps(rows, ensure_ascii=False)}, named)

@@ -1,0 +1,178 @@
+"""Surveys: campaigns that ask, step by step."""
+
+import json
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+import attrs
+
+from tingting_async import inputs
+from tingting_async.errors import UsageError
+from tingting_async.inputs import FileLike
+from tingting_async.resource import Limit, Resource
+from tingting_async.v1.models import Confirmation, RunStarted
+from tingting_async.v1.reports import download
+from tingting_async.v1.survey_models import ContentType, ResponseType, SurveyStep
+from tingting_async.wire import Effect, File, Request
+
+AUDIO = (".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac")
+
+
+@attrs.frozen(kw_only=True)
+class NewStep:
+    """A step to be made."""
+
+    content_type: ContentType | str = ContentType.SAY
+    text_or_url: str = ""
+    """What is said or played."""
+    response_type: ResponseType | str = ResponseType.NONE
+    input_name: str = ""
+    """What the answer is called in the report; at most 128 characters."""
+    audio_file: FileLike | None = None
+    """What is played."""
+
+
+async def prepare(steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], dict[int, File]]:
+    """Return steps as the service wants them, with their audio files by their place.
+
+    Raises:
+        UsageError: One of them cannot be sent.
+    """
+    rows: list[dict[str, Any]] = []
+    files: dict[int, File] = {}
+    for order, step in enumerate(steps):
+        if len(step.input_name) > 128:
+            raise UsageError(f"`steps[{order}].input_name` has more than 128 characters.")
+        content = inputs.member(ContentType, step.content_type, f"steps[{order}].content_type")
+        response = inputs.member(ResponseType, step.response_type, f"steps[{order}].response_type")
+        rows.append(
+            {
+                "order": order,
+                "content_type": content.value,
+                "text_or_url": step.text_or_url,
+                "response_type": response.value,
+                "input_name": step.input_name,
+            }
+        )
+        if step.audio_file is not None:
+            name = f"steps[{order}].audio_file"
+            files[order] = await inputs.file(step.audio_file, name, suffixes=AUDIO, content_type="audio/mpeg")
+    return rows, files
+
+
+class Surveys(Resource):
+    """Surveys (v1 documents, Surveys). One is created with `campaigns.create(…, Services.SURVEY)`, then given steps."""
+
+    async def steps(self, campaign_id: int, *, timeout: Limit = None) -> list[SurveyStep]:
+        """Return a survey's steps, in their order (`GET campaign/create/<campaign_id>/survey/`)."""
+        path, operation = _steps_path(campaign_id), "surveys.steps"
+        request = Request("GET", path, Effect.READS, operation, list[SurveyStep], payload=("results",), timeout=timeout)
+        return await self._session.call(request)
+
+    async def set_steps(self, campaign_id: int, steps: Sequence[NewStep], *, timeout: Limit = None) -> list[SurveyStep]:
+        """Give a survey its steps, and return them (`POST campaign/create/<campaign_id>/survey/`).
+
+        Raises:
+            UsageError: There are none, or one of them cannot be sent.
+            OutcomeUnknownError: They may have been set: look at `steps()`.
+        """
+        rows, files = await prepare(steps)
+        if not rows:
+            raise UsageError("surveys.set_steps: `steps` is empty; use delete_steps().")
+        request: Request[Confirmation] = Request(
+            "POST",
+            _steps_path(campaign_id),
+            Effect.ADDS,
+            "surveys.set_steps",
+            Confirmation,
+            is_silent=True,
+            timeout=timeout,
+            find_out=f"look at surveys.steps({campaign_id})",
+        )
+        if files:
+            named = {str(order): file for order, file in files.items()}
+            request = request.with_form({"steps": json.dumps(rows, ensure_ascii=False)}, named)
+        else:
+            request = request.with_json({"steps": rows})
+        await self._session.call(request)
+        return await self.steps(campaign_id, timeout=timeout)
+
+    async def delete_steps(self, campaign_id: int, *, timeout: Limit = None) -> Confirmation:
+        """Delete a survey's steps (`DELETE campaign/create/<campaign_id>/survey/`)."""
+        path, operation = _steps_path(campaign_id), "surveys.delete_steps"
+        request = Request("DELETE", path, Effect.SETS, operation, Confirmation, is_silent=True, timeout=timeout)
+        return await self._session.call(request)
+
+    async def run(self, campaign_id: int, *, timeout: Limit = None) -> RunStarted:
+        """Run a survey: people are called, and credits are spent (`POST run-survey/<campaign_id>/`).
+
+        Never sent twice by itself once it may have arrived.
+
+        Raises:
+            OutcomeUnknownError: It may be running: look at its status before running it again.
+        """
+        return await self._session.call(
+            Request(
+                "POST",
+                f"/api/v1/run-survey/{inputs.identifier(campaign_id, 'campaign_id')}/",
+                Effect.RINGS,
+                "surveys.run",
+                RunStarted,
+                timeout=timeout,
+                find_out=f"look at the status of campaigns.get({campaign_id})",
+            )
+        )
+
+    async def test_call(self, contact_id: int, *, timeout: Limit = None) -> Confirmation:
+        """Try a survey on one contact, who is called (`POST test-survey/<contact_id>/`).
+
+        Never sent twice by itself once it may have arrived.
+
+        Raises:
+            OutcomeUnknownError: It may be ringing.
+        """
+        return await self._session.call(
+            Request(
+                "POST",
+                f"/api/v1/test-survey/{inputs.identifier(contact_id, 'contact_id')}/",
+                Effect.RINGS,
+                "surveys.test_call",
+                Confirmation,
+                is_silent=True,
+                timeout=timeout,
+                find_out="ask the person whether the telephone rang",
+            )
+        )
+
+    async def answers(self, campaign_id: int, *, timeout: Limit = None) -> list[Mapping[str, Any]]:
+        """Return what people answered, a mapping for each (`GET download/survey/<survey_id>/report/?format=json`).
+
+        What the mappings hold is not documented.
+        """
+        request = Request(
+            "GET",
+            _report_path(campaign_id),
+            Effect.READS,
+            "surveys.answers",
+            list[Mapping[str, Any]],
+            params=(("format", "json"),),
+            timeout=timeout,
+        )
+        return await self._session.call(request)
+
+    async def download(self, campaign_id: int, path: str | PathLike[str], *, timeout: Limit = None) -> None:
+        """Save what people answered as a CSV file: complete, or not at all (`GET download/survey/<survey_id>/report/`).
+
+        Raises:
+            UsageError: The file cannot be written there.
+        """
+        await download(self._session, _report_path(campaign_id), "surveys.download", path, timeout)
+
+
+def _steps_path(campaign_id: int) -> str:
+    return f"/api/v1/campaign/create/{inputs.identifier(campaign_id, 'campaign_id')}/survey/"
+
+
+def _report_path(campaign_id: int) -> str:
+    return f"/api/v1/download/survey/{inputs.identifier(campaign_id, 'campaign_id')}/report/"
