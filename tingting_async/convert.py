@@ -6,10 +6,9 @@ fast pass; only one that failed is read again with detailed validation, to say w
 
 import enum
 import functools
-import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from datetime import datetime, timedelta
+from decimal import Decimal
 from types import GenericAlias, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
@@ -22,12 +21,20 @@ from cattrs.v import transform_error
 
 from tingting_async.compiled import Part, compile_model, is_plain
 from tingting_async.errors import DecodeError
+from tingting_async.scalars import (
+    Unread,
+    read_bool,
+    read_datetime,
+    read_decimal,
+    read_duration,
+    read_float,
+    read_int,
+    read_number_text,
+    read_str,
+)
 from tingting_async.wire import PayloadPath, Request, Response, excerpt, spell
 
 T = TypeVar("T")
-
-KATHMANDU = timezone(timedelta(hours=5, minutes=45), "Asia/Kathmandu")
-"""The service's time zone, without daylight saving since 1986."""
 
 _WIRE = "tingting_async.wire_name"
 _EXTRA = "*extra*"  # Not a name that a field of the service has.
@@ -63,115 +70,6 @@ def wire(name: str, **options: Any) -> Any:
 def extra() -> Any:
     """Declare the field that keeps what the service sent and the model does not know."""
     return attrs.field(factory=dict[str, Any], metadata={_WIRE: _EXTRA}, repr=False, kw_only=True)
-
-
-class Unread(ValueError):  # noqa: N818 - never leaves this library
-    """What a hook cannot read: says the type of what came, never the value, which may be personal."""
-
-    def __init__(self, value: object, wanted: str) -> None:
-        kind = cast("type", type(value))
-        super().__init__(f"expected {wanted}, got {_KINDS.get(kind, kind.__name__)}")
-
-
-_KINDS: dict[type, str] = {type(None): "null", bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
-
-
-def read_int(value: Any, _: Any = None) -> int:
-    """Read an integer, or a text or float that is one."""
-    if type(value) is int:
-        return value
-    if type(value) is float and value.is_integer():
-        return int(value)
-    if type(value) is str:
-        try:
-            return int(value)
-        except ValueError:
-            pass
-    raise Unread(value, "an integer")
-
-
-def read_float(value: Any, _: Any = None) -> float:
-    """Read a number, or a text that is one."""
-    if type(value) is float or type(value) is int:
-        return float(value)
-    if type(value) is str:
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    raise Unread(value, "a number")
-
-
-def read_decimal(value: Any, _: Any = None) -> Decimal:
-    """Read a decimal from a text or a number, digit by digit."""
-    if type(value) in (str, int, float):
-        try:
-            number = Decimal(str(value))
-        except InvalidOperation:
-            pass
-        else:
-            if number.is_finite():
-                return number
-    raise Unread(value, "a decimal")
-
-
-def read_str(value: Any, _: Any = None) -> str:
-    """Read a text."""
-    if type(value) is str:
-        return value
-    raise Unread(value, "a text")
-
-
-def read_number_text(value: Any, _: Any = None) -> str:
-    """Read a text that also travels as an integer."""
-    if type(value) is str:
-        return value
-    if type(value) is int:
-        return str(value)
-    raise Unread(value, "a text or an integer")
-
-
-def read_bool(value: Any, _: Any = None) -> bool:
-    """Read true or false, never a text or a number."""
-    if type(value) is bool:
-        return value
-    raise Unread(value, "true or false")
-
-
-def read_datetime(value: Any, _: Any = None) -> datetime:
-    """Read an ISO 8601 date or datetime; one without an offset is the service's local time."""
-    if type(value) is str:
-        try:
-            when = datetime.fromisoformat(value)
-        except ValueError:
-            pass
-        else:
-            return when if when.tzinfo is not None else when.replace(tzinfo=KATHMANDU)
-    raise Unread(value, "an ISO 8601 datetime")
-
-
-_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
-_SPOKEN = re.compile(r"(?:(\d+)\s*h)?\s*(?:(\d+)\s*m)?\s*(?:(\d+(?:\.\d+)?)\s*s)?")
-
-
-def read_duration(value: Any, _: Any = None) -> timedelta:
-    """Read a duration: a number of seconds, `"10s"`, `"1m 5s"` or `"05:30:00"`."""
-    if type(value) is str and (duration := _spoken_duration(value)) is not None:
-        return duration
-    try:
-        return timedelta(seconds=read_float(value))
-    except (Unread, OverflowError, ValueError):
-        raise Unread(value, "a duration") from None
-
-
-@functools.lru_cache(maxsize=1024)  # The durations of a list's calls are few and come often.
-def _spoken_duration(value: str) -> timedelta | None:
-    text = value.strip()
-    match = _CLOCK.fullmatch(text) or _SPOKEN.fullmatch(text)
-    if not match or not any(match.groups()):
-        return None
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 Hook = Callable[[Any, Any], Any]

@@ -6,12 +6,15 @@ it is a synchronous cancel, legal from any task and from the garbage collector.
 """
 
 import asyncio
+import base64
+import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Generic, TypeVar
 
 from tingting_async.conventions import Ask, Convention, Page
 from tingting_async.errors import NotFoundError, PaginationError, SessionClosedError, UsageError
+from tingting_async.exact import ExactWalk, id_of
 from tingting_async.wire import Params
 
 T = TypeVar("T")
@@ -24,7 +27,17 @@ Spawn = Callable[[Coroutine[Any, Any, Page[T]]], "asyncio.Task[Page[T]]"]
 class _Window(Generic[T]):
     """The pages in flight: at most `width`, handed out in order."""
 
-    def __init__(self, fetch: Fetch[T], spawn: Spawn[T], convention: Convention, *, width: int, ramps: bool) -> None:
+    def __init__(
+        self,
+        fetch: Fetch[T],
+        spawn: Spawn[T],
+        convention: Convention,
+        *,
+        width: int,
+        ramps: bool,
+        start: Ask | None = None,
+        noticed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._pending: deque[tuple[Ask, asyncio.Task[Page[T]]]] = deque()
         self._loop = asyncio.get_running_loop()
         self._fetch = fetch
@@ -33,7 +46,10 @@ class _Window(Generic[T]):
         self._width = width
         self._ramps = ramps
         self._is_waiting = False
-        self._next: Ask | None = convention.first()
+        self._next: Ask | None = start or convention.first()
+        self._noticed = noticed
+        self.ask: Ask | None = self._next
+        """What asked for the page that was handed out last, or will ask for the first; None after the end."""
         self._last: Page[T] | None = None
         self._delivered = 0
 
@@ -56,6 +72,7 @@ class _Window(Generic[T]):
         width = min(self._width, 1 << (self._delivered + 1).bit_length() - 1) if self._ramps else self._width
         self._fill(width)
         if not self._pending:
+            self.ask = None
             return None
         ask, task = self._pending[0]
         try:
@@ -75,14 +92,17 @@ class _Window(Generic[T]):
             if not isinstance(error, NotFoundError):
                 raise
             await self._confirm_end(ask, error)
-            self._next = None
+            self._next = self.ask = None
+            self._noticed()
             return None
         self._pending.popleft()
         if self._pending and (following is None or self._pending[0][0] != following):
             self._drop()  # What was guessed is not what follows.
         if not self._pending:
             self._next = following
-        self._last = page
+        if self._last is not None and page.total_items != self._last.total_items:
+            self._noticed()
+        self._last, self.ask = page, ask
         self._delivered += 1
         self._fill(width - 1)
         return page
@@ -153,6 +173,24 @@ class ItemWalk(_Walk[T]):
     """One walk over the items of a list; see `Paginator`."""
 
     _items: Iterator[T] = iter(())
+    _taken = 0
+
+    def __init__(self, window: _Window[T], operation: str = "", skip: int = 0) -> None:
+        super().__init__(window)
+        self._operation = operation
+        self._skip = skip
+
+    @property
+    def token(self) -> str | None:
+        """What `resume=` of the same list takes, to go on behind the last item, perhaps in another process.
+
+        None after the end. It names a place and not a row: rows that came or went before it move the place.
+        """
+        ask = self._window.ask
+        if ask is None:
+            return None
+        state = [self._operation, ask.params, ask.number, self._skip + self._taken]
+        return base64.urlsafe_b64encode(json.dumps(state).encode()).decode()
 
     async def aclose(self) -> None:
         """End the walk; what is in flight is cancelled. Not needed after the end, and not on `break`."""
@@ -162,11 +200,13 @@ class ItemWalk(_Walk[T]):
     async def __anext__(self) -> T:
         while True:
             for item in self._items:
+                self._taken += 1
                 return item
             page = await self._window.next()
             if page is None:
                 raise StopAsyncIteration
-            self._items = iter(page.items)
+            # Only now that the page has come: after a failure or a time-out it is still to be skipped into.
+            self._items, self._taken, self._skip = iter(page.items[self._skip :]), self._skip, 0
 
 
 class Paginator(Generic[T]):
@@ -182,21 +222,48 @@ class Paginator(Generic[T]):
     """
 
     def __init__(
-        self, fetch: Fetch[T], spawn: Spawn[T], convention: Convention, *, window: int, given: int | None = None
+        self,
+        fetch: Fetch[T],
+        spawn: Spawn[T],
+        convention: Convention,
+        *,
+        window: int,
+        given: int | None = None,
+        operation: str = "",
+        exact: bool = False,
+        resume: str | None = None,
     ) -> None:
         if given is not None and given < 1:
             raise UsageError(f"window={given}: at least one page has to be in flight.")
+        if exact and resume is not None:
+            raise UsageError("`exact` walks over the whole list; it cannot be resumed.")
+        self._operation = operation
+        self._is_exact = exact
+        self._start: Ask | None = None
+        self._skip = 0
+        if resume is not None:
+            self._start, self._skip = _read_token(resume, operation)
+        self.has_changed = False
+        """Whether a walk noticed that the list became longer or shorter between two pages; an exact one proves more."""
         self._fetch = fetch
         self._spawn = spawn
         self._convention = convention
         self._width = given or window
         self._ramps = given is None
 
-    def __aiter__(self) -> ItemWalk[T]:
-        return ItemWalk(self._window(ramps=self._ramps))
+    def __aiter__(self) -> "ItemWalk[T] | ExactWalk[T]":
+        if self._is_exact:
+            return ExactWalk(lambda: self._window(ramps=False), id_of)
+        return ItemWalk(self._window(ramps=self._ramps), self._operation, self._skip)
 
     def pages(self) -> PageWalk[T]:
-        """Walk page by page."""
+        """Walk page by page.
+
+        Raises:
+            UsageError: The list is walked over exactly, row by row.
+        """
+        if self._is_exact:
+            raise UsageError("An exact walk has rows, and no pages: use `async for item in …`.")
         return PageWalk(self._window(ramps=self._ramps))
 
     async def collect(self, limit: int | None = None) -> list[T]:
@@ -209,6 +276,12 @@ class Paginator(Generic[T]):
             raise UsageError(f"limit={limit}: give the number of items wanted, or None for all.")
         items: list[T] = []
         if limit == 0:
+            return items
+        if self._is_exact or self._start is not None:
+            async for item in self:
+                items.append(item)
+                if len(items) == limit:
+                    break
             return items
         window = self._window(ramps=limit is not None)
         try:
@@ -231,9 +304,37 @@ class Paginator(Generic[T]):
         if page.total_items is not None:
             return page.total_items
         total = 0
-        async for each in self.pages():
-            total += len(each.items)
+        async for _ in self:
+            total += 1
         return total
 
     def _window(self, *, ramps: bool) -> _Window[T]:
-        return _Window(self._fetch, self._spawn, self._convention, width=self._width, ramps=ramps)
+        return _Window(
+            self._fetch,
+            self._spawn,
+            self._convention,
+            width=self._width,
+            ramps=ramps,
+            start=self._start,
+            noticed=self._notice,
+        )
+
+    def _notice(self) -> None:
+        self.has_changed = True
+
+
+def _read_token(token: str, operation: str) -> tuple[Ask, int]:
+    """Read the token of a walk.
+
+    Raises:
+        UsageError: It is none, or another list's.
+    """
+    try:
+        of, params, number, skip = json.loads(base64.urlsafe_b64decode(token))
+        ask = Ask(tuple((str(name), str(value)) for name, value in params), int(number))
+        taken = int(skip)
+    except (ValueError, TypeError):
+        raise UsageError("`resume` is no token of a walk.") from None
+    if of != operation:
+        raise UsageError(f"`resume` is a token of {of}, not of {operation}.")
+    return ask, taken

@@ -258,6 +258,8 @@ class Session:
         read: Callable[[Reader, Request[list[T]], Response], Page[T]],
         *,
         window: int | None = None,
+        exact: bool = False,
+        resume: str | None = None,
     ) -> Paginator[T]:
         """Return the pages of a list.
 
@@ -266,6 +268,8 @@ class Session:
             convention: How the others are asked for.
             read: Reads a page from an answer.
             window: How many pages are in flight at once; None for the session's, with a slow start.
+            exact: Whether to walk until no row can have been missed.
+            resume: The token of a walk that is to be gone on with.
         """
         # A page's request differs in its query only; `attrs.evolve` for each would look at all fields.
         fields = {field.name: getattr(request, field.name) for field in attrs.fields(Request) if field.name != "params"}
@@ -275,7 +279,16 @@ class Session:
             asked = ask(params=merge(request.params, params)) if params else request
             return read(self._reader, asked, await self.exchange(asked))
 
-        return Paginator(fetch, self.spawn, convention, window=self._window, given=window)
+        return Paginator(
+            fetch,
+            self.spawn,
+            convention,
+            window=self._window,
+            given=window,
+            operation=request.operation,
+            exact=exact,
+            resume=resume,
+        )
 
     def spawn(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Start a task that ends with the session at the latest."""
@@ -326,10 +339,8 @@ class Session:
                     except TingTingError as error:
                         lost = error if policy.leaves_unknown(error) else lost
                         raise
-        except NotSentError as error:
-            self._raise(policy.settle(request, lost or error), error)
         except TingTingError as error:
-            self._raise(policy.settle(request, error), error)
+            self._raise(policy.settle(request, lost if lost and isinstance(error, NotSentError) else error), error)
         raise AssertionError("the last attempt returns or raises")
 
     async def _authenticated(self, request: Request[Any], timeout: Timeout, deadline: float) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tingting_async import File, Services, TingTing, UsageError, inputs
-from tingting_async.convert import KATHMANDU
+from tingting_async.scalars import KATHMANDU
 
 pytestmark = pytest.mark.anyio
 

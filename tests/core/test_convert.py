@@ -10,7 +10,8 @@ import orjson
 import pytest
 
 from tingting_async import DecodeError
-from tingting_async.convert import KATHMANDU, NumberText, OpenEnum, Reader, extra, wire
+from tingting_async.convert import NumberText, OpenEnum, Reader, extra, wire
+from tingting_async.scalars import KATHMANDU
 from tingting_async.wire import Effect, Request, Response
 
 

@@ -18,7 +18,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tingting_async
-from tingting_async.convert import NumberText, OpenEnum, Reader, Unread, extra, make_converter, wire
+from tingting_async.convert import NumberText, OpenEnum, Reader, extra, make_converter, wire
+from tingting_async.scalars import Unread
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 

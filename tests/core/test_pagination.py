@@ -382,3 +382,23 @@ def test_no_event_loop() -> None:
     with pytest.raises(RuntimeError, match="no running event loop"):
         Service().list().pages()
     gc.collect()
+
+
+async def test_going_on_from_a_token_after_a_failure() -> None:
+    """A walk that goes on from a token, and whose first page fails, still begins behind the last item."""
+    service = Service()
+
+    def listing(resume: str | None = None) -> Paginator[int]:
+        convention = PageNumbers("page")
+        return Paginator(service.fetch, service.spawn, convention, window=4, operation="rows.list", resume=resume)
+
+    walk: Any = aiter(listing())
+    assert [await anext(walk) for _ in range(15)] == service.rows[:15]
+    service.failing[2] = ServerError("x", status=500)
+    resumed: Any = aiter(listing(walk.token))
+    with pytest.raises(ServerError):
+        await anext(resumed)
+    assert resumed.token == walk.token
+    service.failing.clear()
+    assert [item async for item in resumed] == service.rows[15:]
+    await walk.aclose()

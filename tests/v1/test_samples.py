@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tingting_async import DecodeError, Page
-from tingting_async.convert import KATHMANDU, Unread
+from tingting_async.scalars import KATHMANDU, Unread
 from tingting_async.v1 import (
     ApiToken,
     Campaign,

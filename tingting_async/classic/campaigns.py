@@ -36,11 +36,15 @@ class Campaigns(Resource):
         # Which parameter asks for a page is not documented; what works is found out once for the session.
         self._convention = PageNumbers("page", "page_number")
 
-    def list(self, *, window: int | None = None, timeout: Limit = None) -> Paginator[Campaign]:
+    def list(
+        self, *, window: int | None = None, exact: bool = False, resume: str | None = None, timeout: Limit = None
+    ) -> Paginator[Campaign]:
         """List the account's campaigns, in the service's order (`GET /api/system/campaigns`).
 
         Args:
             window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
+            exact: Whether to miss no row and repeat none while the list changes, at twice the requests or more.
+            resume: The `token` of an earlier walk, to go on behind it.
             timeout: The limits of each page's call.
         """
         request = Request(
@@ -52,7 +56,7 @@ class Campaigns(Resource):
             payload=("result", "campaign-lists"),
             timeout=timeout,
         )
-        return self._session.paginate(request, self._convention, read_page, window=window)
+        return self._session.paginate(request, self._convention, read_page, window=window, exact=exact, resume=resume)
 
     async def get(self, id: int, *, timeout: Limit = None) -> Campaign:
         """Return a campaign (`GET /api/system/campaigns/<id>/details`).

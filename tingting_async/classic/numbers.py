@@ -22,12 +22,22 @@ class Numbers(Resource):
         # The documents print no pagination here; where the service paginates, it does so as for campaigns.
         self._convention = PageNumbers("page", "page_number")
 
-    def list(self, campaign_id: int, *, window: int | None = None, timeout: Limit = None) -> Paginator[Number]:
+    def list(
+        self,
+        campaign_id: int,
+        *,
+        window: int | None = None,
+        exact: bool = False,
+        resume: str | None = None,
+        timeout: Limit = None,
+    ) -> Paginator[Number]:
         """List a campaign's numbers (`GET /api/system/campaigns/number/<campaign_id>`).
 
         Args:
             campaign_id: The campaign's.
             window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
+            exact: Whether to miss no row and repeat none while the list changes, at twice the requests or more.
+            resume: The `token` of an earlier walk, to go on behind it.
             timeout: The limits of each page's call.
         """
         request = Request(
@@ -39,7 +49,7 @@ class Numbers(Resource):
             payload=("data", "number-lists"),
             timeout=timeout,
         )
-        return self._session.paginate(request, self._convention, read_list, window=window)
+        return self._session.paginate(request, self._convention, read_list, window=window, exact=exact, resume=resume)
 
     async def get(self, id: int, *, timeout: Limit = None) -> Number:
         """Return a number (`GET /api/system/number/<number_id>/`).

@@ -53,6 +53,8 @@ class Campaigns(Resource):
         changed_from: datetime | None = None,
         changed_to: datetime | None = None,
         window: int | None = None,
+        exact: bool = False,
+        resume: str | None = None,
         timeout: Limit = None,
     ) -> Paginator[Campaign]:
         """List the account's campaigns (`GET campaign/`).
@@ -65,6 +67,8 @@ class Campaigns(Resource):
             changed_from: Only those that changed then or later; an aware datetime.
             changed_to: Only those that changed on that day or before; an aware datetime, its whole day is taken in.
             window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
+            exact: Whether to miss no row and repeat none while the list changes, at twice the requests or more.
+            resume: The `token` of an earlier walk, to go on behind it.
             timeout: The limits of each page's call.
         """
         params: dict[str, str] = {}
@@ -90,7 +94,7 @@ class Campaigns(Resource):
             params=tuple(params.items()),
             timeout=timeout,
         )
-        return self._session.paginate(request, LimitOffset(10), read_page, window=window)
+        return self._session.paginate(request, LimitOffset(10), read_page, window=window, exact=exact, resume=resume)
 
     async def get(self, id: int, *, timeout: Limit = None) -> Campaign:
         """Return a campaign (`GET campaign/<id>/`); of its voice only the id.
@@ -314,18 +318,9 @@ class Campaigns(Resource):
 
     async def stop(self, id: int, *, timeout: Limit = None) -> Confirmation:
         """Stop a campaign at once (`POST campaign/emergency-stop/<id>/`)."""
-        return await self._session.call(
-            Request(
-                "POST",
-                f"/api/v1/campaign/emergency-stop/{inputs.identifier(id)}/",
-                Effect.SETS,
-                "campaigns.stop",
-                Confirmation,
-                is_silent=True,
-                timeout=timeout,
-                find_out=f"look at the status of campaigns.get({id})",
-            )
-        )
+        path, operation = f"/api/v1/campaign/emergency-stop/{inputs.identifier(id)}/", "campaigns.stop"
+        request = Request("POST", path, Effect.SETS, operation, Confirmation, is_silent=True, timeout=timeout)
+        return await self._session.call(request)
 
     async def test_voice(
         self, message: str, *, campaign_id: int, voice: Voice | int, timeout: Limit = None

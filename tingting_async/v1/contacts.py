@@ -35,7 +35,15 @@ class Contacts(Resource):
         # PATCH by the newer documents, POST by the older; what works is remembered for the session.
         self._upload_method = "PATCH"
 
-    def list(self, campaign_id: int, *, window: int | None = None, timeout: Limit = None) -> Paginator[Contact]:
+    def list(
+        self,
+        campaign_id: int,
+        *,
+        window: int | None = None,
+        exact: bool = False,
+        resume: str | None = None,
+        timeout: Limit = None,
+    ) -> Paginator[Contact]:
         """List a campaign's contacts (`GET campaign-detail/<campaign_id>/`).
 
         A page's `extra` holds `total_credits_consumed` and `carrier_summary`.
@@ -43,6 +51,8 @@ class Contacts(Resource):
         Args:
             campaign_id: The campaign's.
             window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
+            exact: Whether to miss no row and repeat none while the list changes, at twice the requests or more.
+            resume: The `token` of an earlier walk, to go on behind it.
             timeout: The limits of each page's call.
         """
         request = Request(
@@ -54,7 +64,7 @@ class Contacts(Resource):
             payload=("results",),
             timeout=timeout,
         )
-        return self._session.paginate(request, LimitOffset(10), read_page, window=window)
+        return self._session.paginate(request, LimitOffset(10), read_page, window=window, exact=exact, resume=resume)
 
     async def add(
         self,

@@ -9,7 +9,8 @@ from cattrs import Converter
 
 from tingting_async import wire
 from tingting_async.conventions import Page
-from tingting_async.convert import KATHMANDU, Hook, Reader, Unread, model_hook, read_datetime, read_int
+from tingting_async.convert import Hook, Reader, model_hook
+from tingting_async.scalars import KATHMANDU, Unread, read_datetime, read_int
 from tingting_async.v1.models import Contact, ContactAdded, ContactsAdded, DisplayDatetime, RunStarted, User, Voice
 from tingting_async.v1.survey_models import TemplateApplied
 from tingting_async.wire import Request, Response

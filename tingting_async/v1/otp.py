@@ -73,11 +73,15 @@ class Otps(Resource):
             )
         )
 
-    def list(self, *, window: int | None = None, timeout: Limit = None) -> Paginator[SentOtp]:
+    def list(
+        self, *, window: int | None = None, exact: bool = False, resume: str | None = None, timeout: Limit = None
+    ) -> Paginator[SentOtp]:
         """List the one-time passwords that were sent, the newest first (`GET auths/list/send-otps/`).
 
         Args:
             window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
+            exact: Whether to miss no row and repeat none while the list changes, at twice the requests or more.
+            resume: The `token` of an earlier walk, to go on behind it.
             timeout: The limits of each page's call.
         """
         # The rows lie in a classic envelope within the page (sample v1_sent_otps.json).
@@ -90,4 +94,4 @@ class Otps(Resource):
             payload=("results", "data"),
             timeout=timeout,
         )
-        return self._session.paginate(request, LimitOffset(10), read_page, window=window)
+        return self._session.paginate(request, LimitOffset(10), read_page, window=window, exact=exact, resume=resume)

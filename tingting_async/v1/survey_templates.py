@@ -26,6 +26,8 @@ class SurveyTemplates(Resource):
         search: str | None = None,
         page_size: int = 10,
         window: int | None = None,
+        exact: bool = False,
+        resume: str | None = None,
         timeout: Limit = None,
     ) -> Paginator[SurveyTemplate]:
         """List the templates (`GET survey-templates/`).
@@ -34,6 +36,8 @@ class SurveyTemplates(Resource):
             search: Only those whose name contains this.
             page_size: Rows on a page.
             window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
+            exact: Whether to miss no row and repeat none while the list changes, at twice the requests or more.
+            resume: The `token` of an earlier walk, to go on behind it.
             timeout: The limits of each page's call.
         """
         params = (("page_size", str(page_size)), *((("search", search),) if search is not None else ()))
@@ -47,7 +51,9 @@ class SurveyTemplates(Resource):
             params=params,
             timeout=timeout,
         )
-        return self._session.paginate(request, PageNumbers("page"), read_page, window=window)
+        return self._session.paginate(
+            request, PageNumbers("page"), read_page, window=window, exact=exact, resume=resume
+        )
 
     async def get(self, id: int, *, timeout: Limit = None) -> SurveyTemplate:
         """Return a template (`GET survey-templates/<id>/`)."""

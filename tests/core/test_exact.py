@@ -1,0 +1,209 @@
+"""Walks that miss nothing while the list changes, and walks that are gone on with."""
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from typing import Any
+
+import attrs
+import pytest
+
+from tingting_async import Page, PaginationError, Paginator, Retries, ServerError, TingTing, UsageError, v1
+from tingting_async.conventions import Convention, LimitOffset, PageNumbers
+from tingting_async.sandbox import Fault, Sandbox
+from tingting_async.wire import Params
+
+pytestmark = pytest.mark.anyio
+
+
+@attrs.frozen
+class Row:
+    """A row."""
+
+    id: int
+
+
+class Changing:
+    """A list that changes between pages, as a script of changes says."""
+
+    def __init__(self, seed: int, *, by_number: bool) -> None:
+        self.random = random.Random(seed)
+        self.rows = [Row(number) for number in range(self.random.randint(0, 120))]
+        self.stayed = set(self.rows)
+        self.changes = self.random.randint(0, 40)
+        self.likely = self.random.random()
+        self.next_id = 1000
+        self.by_number = by_number
+        self.asked = 0
+
+    def change(self) -> None:
+        """Add, delete or move a row."""
+        self.changes -= 1
+        what = self.random.choice(("add", "delete", "move", "front"))
+        if what == "add" or not self.rows:
+            self.next_id += 1
+            self.rows.insert(self.random.randint(0, len(self.rows)), Row(self.next_id))
+            return
+        row = self.rows.pop(self.random.randrange(len(self.rows)))
+        if what == "delete":
+            self.stayed.discard(row)
+        else:
+            self.rows.insert(0 if what == "front" else self.random.randint(0, len(self.rows)), row)
+
+    async def fetch(self, params: Params) -> Page[Row]:
+        """Answer one page, once the list has changed."""
+        self.asked += 1
+        while self.changes and self.random.random() < self.likely:
+            self.change()
+        asked, total = dict(params), len(self.rows)
+        pages = max(1, -(-total // 10))
+        number = int(asked.get("page", "1"))
+        start = (number - 1) * 10 if self.by_number else int(asked["offset"])
+        items = self.rows[start : start + 10]
+        return Page(items, number, total, pages, start + 10 < total)
+
+    def list(self, **options: Any) -> Paginator[Row]:
+        """Return the list."""
+        convention: Convention = PageNumbers("page") if self.by_number else LimitOffset(10)
+
+        def spawn(coroutine: Coroutine[Any, Any, Page[Row]]) -> "asyncio.Task[Page[Row]]":
+            task = asyncio.get_running_loop().create_task(coroutine)
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())
+            return task
+
+        return Paginator(self.fetch, spawn, convention, window=4, operation="rows.list", **options)
+
+
+@pytest.mark.parametrize("by_number", [False, True])
+async def test_seeded_scripts(by_number: bool) -> None:
+    """Over 500 scripts of adding, deleting and moving, an exact walk misses no row that stayed, and repeats none."""
+    missed_plainly = proven = 0
+    for seed in range(250):
+        changing = Changing(seed, by_number=by_number)
+        seen = [row async for row in changing.list(exact=True)]
+        assert len(seen) == len(set(seen))
+        assert changing.stayed <= set(seen)
+        proven += 1
+        plain = Changing(seed, by_number=by_number)
+        try:
+            missed_plainly += not plain.stayed <= {row async for row in plain.list()}
+        except PaginationError:
+            missed_plainly += 1
+    assert proven == 250
+    assert missed_plainly > 25  # The scripts are such that a plain walk does miss rows.
+
+
+async def test_cost_of_exactness() -> None:
+    """A list that holds still costs twice the requests."""
+    changing = Changing(1, by_number=False)
+    changing.rows, changing.changes = [Row(number) for number in range(57)], 0
+    assert [row async for row in changing.list(exact=True)] == changing.rows
+    assert changing.asked == 12
+    assert await changing.list(exact=True).collect(limit=3) == changing.rows[:3]
+    assert await changing.list(exact=True).count() == 57
+
+
+async def test_list_that_never_holds_still() -> None:
+    """A list that changes in every pass ends in a PaginationError that says so, not in a loop."""
+    changing = Changing(2, by_number=False)
+    changing.rows, changing.changes, changing.likely = [Row(number) for number in range(57)], 10**9, 0.9
+    with pytest.raises(PaginationError, match="each of 30 passes"):
+        await changing.list(exact=True).collect()
+
+
+async def test_broken_list() -> None:
+    """A first page that fails is that failure."""
+    async with Sandbox() as sandbox, TingTing(base_url=sandbox.url, api_token=sandbox.api_token, retries=1) as tingting:
+        sandbox.faults.add(Fault("status", path="*/campaigns", status=500))
+        with pytest.raises(ServerError):
+            await tingting.campaigns.list(exact=True).collect()
+
+
+async def test_exact_arguments() -> None:
+    """An exact walk has neither pages nor a place to go on from."""
+    changing = Changing(3, by_number=True)
+    with pytest.raises(UsageError, match="no pages"):
+        changing.list(exact=True).pages()
+    with pytest.raises(UsageError, match="cannot be resumed"):
+        changing.list(exact=True, resume="x")
+    walk = aiter(changing.list(exact=True))
+    await anext(walk)
+    await walk.aclose()
+
+
+@pytest.mark.parametrize("generation", [TingTing, v1.TingTing])
+@pytest.mark.parametrize("taken", [0, 1, 9, 10, 11, 35, 56])
+async def test_resuming(generation: Any, taken: int) -> None:
+    """A later session goes on behind the last item that an earlier one took, by its token alone."""
+    async with Sandbox(campaigns=57, page_parameter="page_number") as sandbox:
+        async with generation(base_url=sandbox.url, api_token=sandbox.api_token, retries=Retries(pause=0)) as first:
+            everything = await first.campaigns.list().collect()
+            walk = aiter(first.campaigns.list())
+            seen = [await anext(walk) for _ in range(taken)]
+            token = walk.token
+            await walk.aclose()
+        async with generation(base_url=sandbox.url, api_token=sandbox.api_token) as second:
+            resumed = second.campaigns.list(resume=token)
+            assert seen + [campaign async for campaign in resumed] == everything
+            assert seen + await resumed.collect() == everything
+            assert await resumed.collect(limit=1) == everything[taken : taken + 1]
+
+
+async def test_tokens() -> None:
+    """A walk that has ended has no token; another list's token, or none at all, is refused."""
+    async with Sandbox(campaigns=3) as sandbox, TingTing(base_url=sandbox.url, api_token=sandbox.api_token) as tingting:
+        walk: Any = aiter(tingting.campaigns.list())
+        token = walk.token
+        assert [campaign async for campaign in walk]
+        assert walk.token is None
+        with pytest.raises(UsageError, match=r"of campaigns\.list, not of numbers\.list"):
+            tingting.numbers.list(1, resume=token)
+        for bad in ("", "x", "e30=", token[:-8]):
+            with pytest.raises(UsageError, match="no token"):
+                tingting.campaigns.list(resume=bad)
+
+
+async def test_noticed_changes() -> None:
+    """A plain walk tells whether the list became longer or shorter under it."""
+    changing = Changing(4, by_number=False)
+    changing.rows, changing.changes = [Row(number) for number in range(57)], 0
+    rows = changing.list(given=1)
+    await rows.collect()
+    assert not rows.has_changed
+    async for row in rows:
+        if row.id == 25:
+            changing.rows.append(Row(1000))
+    assert rows.has_changed
+
+
+async def test_fairness() -> None:
+    """A small listing that comes late does not wait for a huge one: their requests take turns."""
+    async with (
+        Sandbox(campaigns=600) as sandbox,
+        TingTing(base_url=sandbox.url, api_token=sandbox.api_token, max_in_flight=4) as tingting,
+    ):
+        await tingting.campaigns.list().collect(limit=30)
+        done: list[str] = []
+
+        async def walk(name: str, limit: int | None) -> None:
+            await tingting.campaigns.list(window=4).collect(limit=limit)
+            done.append(name)
+
+        async with asyncio.TaskGroup() as jobs:
+            for _ in range(3):
+                jobs.create_task(walk("huge", None))
+            await asyncio.sleep(0)
+            jobs.create_task(walk("small", 20))
+        assert done[0] == "small"
+        assert sandbox.most_in_flight <= 4
+
+
+async def test_fifty_listings() -> None:
+    """Fifty listings on one session all complete, and no more requests are on their way than the cap allows."""
+    async with (
+        Sandbox(campaigns=57) as sandbox,
+        TingTing(base_url=sandbox.url, api_token=sandbox.api_token, max_in_flight=8) as tingting,
+    ):
+        lists = await asyncio.gather(*(tingting.campaigns.list(window=4).collect() for _ in range(50)))
+        assert [len(each) for each in lists] == [57] * 50
+        assert sandbox.most_in_flight <= 8
