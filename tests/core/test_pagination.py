@@ -304,7 +304,8 @@ async def test_two_tasks_on_one_walk() -> None:
     first = asyncio.ensure_future(anext(walk))
     await asyncio.sleep(0)
     with pytest.raises(UsageError, match="one walk"):
-        await anext(walk)
+        async with asyncio.timeout(1):
+            await anext(walk)
     service.held[2].set()
     seen.append(await first)
     seen += [item async for item in walk]
