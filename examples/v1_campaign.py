@@ -34,7 +34,7 @@ async def main() -> None:
 
         async for seen in tingting.campaigns.progress(campaign.id, pause=0.01):
             print(f"{seen.status}: {seen.progress_percent} %")
-            sandbox.clock.advance(15)  # The real service takes its time; leave the pauses as they are.
+            sandbox.clock.advance(60)  # The real service takes its time; leave the pauses as they are.
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "report.csv"

@@ -19,16 +19,22 @@ MODULES = {
 
 # Each room, with those that it may look into.
 LAYERS = [
-    {"errors", "redaction", "scalars", "compiled", "_version"},
+    {"errors", "redaction", "scalars", "compiled", "problems", "_version"},
     {"timeouts"},
     {"wire"},
-    {"auth", "policy", "transport", "conventions", "convert", "inputs", "pagination", "download", "exact"},
+    {"auth", "policy", "transport", "conventions", "convert", "inputs", "media", "pagination", "download", "exact"},
     {"sign_in"},
     {"session"},
     {"resource"},
 ]
 CORE = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
-SIDEWAYS = {("pagination", "conventions"), ("pagination", "exact"), ("exact", "conventions"), ("inputs", "convert")}
+SIDEWAYS = {
+    ("problems", "scalars"),
+    ("pagination", "conventions"),
+    ("pagination", "exact"),
+    ("exact", "conventions"),
+    ("inputs", "convert"),
+}
 
 
 def imports(path: Path) -> set[str]:

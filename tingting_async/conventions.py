@@ -234,3 +234,11 @@ class OnePage:
     def otherwise(self, ask: Ask, page: Page[Any]) -> Ask | None:  # noqa: ARG002 - there is only this one
         """Take what came."""
         return None
+
+
+def merge(params: Params, others: Params) -> Params:
+    """Return `params` with those of `others` added, or in the place of their namesakes."""
+    if not params:
+        return others
+    names = {name for name, _ in others}
+    return (*(pair for pair in params if pair[0] not in names), *others)

@@ -17,10 +17,10 @@ from cattrs import Converter
 from cattrs.cols import is_mapping, list_structure_factory
 from cattrs.cols import mapping_structure_factory as _mapping_factory  # pyright: ignore[reportUnknownVariableType]
 from cattrs.gen import make_dict_structure_fn, override
-from cattrs.v import transform_error
 
 from tingting_async.compiled import Part, compile_model, is_plain
 from tingting_async.errors import DecodeError
+from tingting_async.problems import Hook, problems, told_by
 from tingting_async.scalars import (
     Unread,
     read_bool,
@@ -71,8 +71,6 @@ def extra() -> Any:
     """Declare the field that keeps what the service sent and the model does not know."""
     return attrs.field(factory=dict[str, Any], metadata={_WIRE: _EXTRA}, repr=False, kw_only=True)
 
-
-Hook = Callable[[Any, Any], Any]
 
 _HOOKS: dict[Any, Hook] = {
     int: read_int,
@@ -135,26 +133,18 @@ class Reader:
         try:
             return self._detailed.structure(payload, model)
         except Exception as error:  # noqa: BLE001 - a payload of the service must not raise anything but ours
-            found = [line.rpartition(" @ ") for line in transform_error(error, root, _describe)]
-        problems = [(where.removeprefix("."), what) for what, _, where in found]
+            found = problems(error, root)
         shown = excerpt(request, response)
         raise DecodeError(
             f"{request.operation}: the answer to {request.method} {request.path} does not fit its model: "
-            f"{'; '.join(f'`{where}`: {what}' for where, what in problems[:3])}"
-            f"{f' and {len(problems) - 3} more' if len(problems) > 3 else ''}. It began with {shown!r}",
-            path=problems[0][0],
-            problems=tuple(problems),
+            f"{'; '.join(f'`{where}`: {what}' for where, what in found[:3])}"
+            f"{f' and {len(found) - 3} more' if len(found) > 3 else ''}. It began with {shown!r}",
+            path=found[0][0],
+            problems=tuple(found),
             excerpt=shown,
             status=response.status,
             operation=request.operation,
         )
-
-
-def _describe(error: BaseException, _: object) -> str:
-    # The hooks name types and never values; any other error may quote what it met.
-    if isinstance(error, KeyError):
-        return "missing"
-    return str(error) if isinstance(error, Unread) else type(error).__name__
 
 
 def _is_exactly(kind: Any) -> Callable[[Any], bool]:
@@ -244,7 +234,8 @@ def _detailed_model_hook(kind: Any, converter: Converter) -> Hook:
     renamed: dict[str, Any] = {
         field.name: override(rename=field.metadata[_WIRE]) for field in fields if _WIRE in field.metadata
     }
-    hook = make_dict_structure_fn(kind, converter, **renamed)
+    names = {field.name: _key(field) for field in fields}
+    hook = told_by(names, make_dict_structure_fn(kind, converter, **renamed))
     known = frozenset(_key(field) for field in fields) - {_EXTRA}
 
     def read(value: Any, _: Any) -> Any:

@@ -14,7 +14,7 @@ import attrs
 
 from tingting_async import policy, wire
 from tingting_async.auth import Auth, Credentials, Dialect, Tokens, TokenStore
-from tingting_async.conventions import Convention, Page
+from tingting_async.conventions import Convention, Page, merge
 from tingting_async.convert import Reader
 from tingting_async.errors import (
     AuthenticationError,
@@ -339,8 +339,10 @@ class Session:
                     except TingTingError as error:
                         lost = error if policy.leaves_unknown(error) else lost
                         raise
+        except NotSentError as error:
+            self._raise(policy.settle(request, lost or error), error)
         except TingTingError as error:
-            self._raise(policy.settle(request, lost if lost and isinstance(error, NotSentError) else error), error)
+            self._raise(policy.settle(request, error), error)
         raise AssertionError("the last attempt returns or raises")
 
     async def _authenticated(self, request: Request[Any], timeout: Timeout, deadline: float) -> Response:
@@ -389,11 +391,3 @@ class Session:
         if error is cause:
             raise error
         raise error from cause
-
-
-def merge(params: Params, others: Params) -> Params:
-    """Return `params` with those of `others` added, or in the place of their namesakes."""
-    if not params:
-        return others
-    names = {name for name, _ in others}
-    return (*(pair for pair in params if pair[0] not in names), *others)

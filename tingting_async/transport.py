@@ -50,20 +50,21 @@ class _Progress:
     Ends its task's wait as `asyncio.timeout` does, at a third of the cost, which every request pays.
     """
 
-    task: "asyncio.Task[Any]"
-    cancelling: int
     is_connected: bool = False
+    task: "asyncio.Task[Any] | None" = None
+    cancelling: int = 0
     is_late: bool = False
 
     def expire(self) -> None:
         """End the attempt."""
+        assert self.task is not None
         self.is_late = True
         self.task.cancel()
 
     def settle(self) -> bool:
         """Take the own cancellation back; tell whether it was made, and was nobody else's as well."""
         was_late, self.is_late = self.is_late, False
-        return was_late and self.task.uncancel() <= self.cancelling
+        return was_late and self.task is not None and self.task.uncancel() <= self.cancelling
 
 
 # aiohttp does not tell in which phase its total time ran out, and tracing every request to learn it costs a fifth of
@@ -191,16 +192,15 @@ class Transport:
         # Put together of what is known, a URL costs half of one that is parsed.
         base = self._base
         try:
-            query = request.query
+            return URL.build(
+                scheme=base.scheme,
+                authority=base.raw_authority,
+                path=base.raw_path.rstrip("/") + request.path,
+                query_string=request.query,
+                encoded=True,
+            )
         except UnicodeError as error:
-            raise UsageError(f"{request.operation}: what was given cannot be written as a query: {error}.") from None
-        return URL.build(
-            scheme=base.scheme,
-            authority=base.raw_authority,
-            path=base.raw_path.rstrip("/") + request.path,
-            query_string=query,
-            encoded=True,
-        )
+            raise UsageError(f"{request.operation}: what was given cannot be written as text: {error}.") from None
 
     async def _exchange(
         self, request: Request[Any], url: URL, headers: Mapping[str, str], timeout: Timeout, remaining: float
@@ -213,7 +213,7 @@ class Transport:
         assert task is not None
         # A borrowed session has not our connector. There only aiohttp's own word for it, an error of connecting, counts
         # as never sent: the benefit of any other doubt would be a second call.
-        progress = _Progress(task, task.cancelling(), is_connected=self._borrowed is not None)
+        progress = _Progress(self._borrowed is not None, task, task.cancelling())
         token = _progress.set(progress)
         # Not aiohttp's own `total`, which enters and leaves its timer thrice for each request.
         limit = remaining if timeout.answer is None or remaining < timeout.answer else timeout.answer

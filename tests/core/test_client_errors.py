@@ -5,7 +5,6 @@ import inspect
 import ssl
 from collections.abc import Iterator
 from typing import Any
-from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -76,11 +75,6 @@ def transport() -> Transport:
     return Transport(base_url="http://a.example", max_in_flight=1, http=None, proxy=None, ssl=None, trust_env=False)
 
 
-def progress(is_connected: bool) -> _Progress:
-    """Return how far an attempt has come."""
-    return _Progress(Mock(), 0, is_connected)
-
-
 def test_the_tree_is_there() -> None:
     """The walk finds the tree of aiohttp's errors."""
     assert {aiohttp.ClientConnectorDNSError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError} <= set(KINDS)
@@ -91,7 +85,7 @@ def test_the_tree_is_there() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_each(kind: type[Any], request_: Request[Any], is_connected: bool) -> None:
     """Each error of aiohttp is never sent, lost, or an address that is none."""
-    error = transport()._translate(request_, instance(kind), progress(is_connected))
+    error = transport()._translate(request_, instance(kind), _Progress(is_connected))
     if issubclass(kind, ADDRESS):
         assert type(error) is UsageError
     elif issubclass(kind, NEVER_SENT) or not is_connected:
@@ -109,7 +103,7 @@ def test_each(kind: type[Any], request_: Request[Any], is_connected: bool) -> No
 @pytest.mark.parametrize(("is_connected", "expected"), [(True, TransportError), (False, NotSentError)])
 def test_errors_of_the_system(error: Exception, is_connected: bool, expected: type) -> None:
     """Errors of the system and time-outs are lost or never sent, by how far the request came."""
-    assert expected is type(transport()._translate(RING, error, progress(is_connected)))
+    assert expected is type(transport()._translate(RING, error, _Progress(is_connected)))
 
 
 @pytest.mark.anyio
@@ -125,13 +119,13 @@ async def test_closed_meanwhile() -> None:
         (RING, True, TransportError),
     ]
     for request, is_connected, kind in expected:
-        assert kind is type(closed._translate(request, lost, progress(is_connected)))
+        assert kind is type(closed._translate(request, lost, _Progress(is_connected)))
 
 
 def test_bug_is_no_failure() -> None:
     """A RuntimeError that says nothing of a closed session is not taken for a failure of the network."""
     with pytest.raises(RuntimeError, match="a bug"):
-        transport()._translate(READ, RuntimeError("a bug"), progress(False))
+        transport()._translate(READ, RuntimeError("a bug"), _Progress())
 
 
 def test_cancellation_is_not_translated() -> None:

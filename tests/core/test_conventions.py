@@ -131,21 +131,3 @@ def test_one_page() -> None:
     convention = OnePage()
     assert convention.first() == Ask((), 1)
     assert convention.after(convention.first(), page(1)) is None
-
-
-@pytest.mark.parametrize(
-    "links", [{"next": "http://["}, ["http://[?page=2"], {"next": None}, {"next": 2}, [None], [[]], 7]
-)
-def test_links_that_say_nothing(links: Any) -> None:
-    """A link that is no URL, or none at all, is passed over."""
-    convention = PageNumbers("page", "page_number")
-    assert convention.after(convention.first(), page(1, links=links)) == Ask((("page", "2"),), 2)
-
-
-def test_learning_of_two_walks() -> None:
-    """What one walk asked for before another found out how to ask is asked for again in that way."""
-    convention = PageNumbers("page", "page_number")
-    asked = convention.after(convention.first(), page(1))
-    assert asked is not None
-    assert convention.otherwise(Ask((("page_number", "2"),), 2), page(2)) is None
-    assert convention.otherwise(asked, page(1)) == Ask((("page_number", "2"),), 2)

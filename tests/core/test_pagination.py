@@ -2,15 +2,13 @@
 
 import asyncio
 import gc
-import threading
 from collections.abc import Coroutine
 from typing import Any
 
-import anyio
 import pytest
 
-from tingting_async import NotFoundError, Page, PaginationError, Paginator, ServerError, SessionClosedError, UsageError
-from tingting_async.conventions import LimitOffset, PageNumbers
+from tingting_async import NotFoundError, Page, PaginationError, Paginator, ServerError
+from tingting_async.conventions import PageNumbers
 from tingting_async.wire import Params
 
 pytestmark = pytest.mark.anyio
@@ -269,137 +267,3 @@ async def test_concurrent_walks() -> None:
     service = Service()
     campaigns = service.list()
     assert await asyncio.gather(*(campaigns.collect() for _ in range(20))) == [service.rows] * 20
-
-
-@pytest.mark.parametrize("walks", [2, 10])
-async def test_concurrent_walks_learn(walks: int) -> None:
-    """Walks that find out at the same time how to ask do not disturb each other, however late an answer comes."""
-    service = Service()
-    late, release = asyncio.Event(), asyncio.Event()
-
-    async def fetch(params: Params) -> Page[int]:
-        asked = dict(params)
-        first = asked.get("page") == "2" and not late.is_set()
-        if first:
-            late.set()
-        page = await service.fetch((("page", asked.get("page_number", "1")),))
-        if first:
-            await release.wait()
-        return page
-
-    listing = Paginator(fetch, service.spawn, PageNumbers("page", "page_number"), window=4)
-    slow = asyncio.create_task(listing.collect())
-    await late.wait()
-    assert await asyncio.gather(*(listing.collect() for _ in range(walks))) == [service.rows] * walks
-    release.set()
-    assert await slow == service.rows
-
-
-async def test_two_tasks_on_one_walk() -> None:
-    """Two tasks that take from one walk at the same time are told so: neither loses nor doubles an item."""
-    service = Service()
-    service.held = {2: asyncio.Event()}
-    walk = aiter(service.list(2))
-    seen = [await anext(walk) for _ in range(10)]
-    first = asyncio.ensure_future(anext(walk))
-    await asyncio.sleep(0)
-    with pytest.raises(UsageError, match="one walk"):
-        async with asyncio.timeout(1):
-            await anext(walk)
-    service.held[2].set()
-    seen.append(await first)
-    seen += [item async for item in walk]
-    assert seen == service.rows
-
-
-async def test_closed_walk() -> None:
-    """A closed walk is over: it does not go on behind what was in flight. Closing twice does no harm."""
-    for walk in (aiter(Service().list(4)), Service().list(4).pages()):
-        await anext(walk)
-        await walk.aclose()
-        await walk.aclose()
-        assert [item async for item in walk] == []
-
-
-async def test_closed_while_another_waits() -> None:
-    """Closing a walk that another task waits for ends its waiting with an error."""
-    service = Service()
-    service.held = {2: asyncio.Event()}
-    walk = service.list(4).pages()
-    await anext(walk)
-    waiting = asyncio.ensure_future(anext(walk))
-    await asyncio.sleep(0)
-    await walk.aclose()
-    with pytest.raises(SessionClosedError):
-        await waiting
-
-
-async def test_uneven_pages() -> None:
-    """Where pages are not as large as was guessed, what was fetched ahead for nothing is dropped."""
-    service = Service()
-    sizes = {0: 10, 10: 3, 13: 10, 23: 1, 24: 33}
-    asked: list[int] = []
-
-    async def fetch(params: Params) -> Page[int]:
-        offset = int(dict(params)["offset"])
-        asked.append(offset)
-        await asyncio.sleep(0)
-        return Page(service.rows[offset : offset + sizes.get(offset, 5)], 1, 57, None, has_next=False)
-
-    assert await Paginator(fetch, service.spawn, LimitOffset(10), window=4, given=4).collect() == service.rows
-    assert sizes.keys() <= set(asked)
-
-
-async def test_garbage_collector_in_another_thread() -> None:
-    """A walk that is collected in another thread ends its tasks in the loop's."""
-    service = Service()
-    service.held = {number: asyncio.Event() for number in (2, 3, 4)}
-    walks = [aiter(service.list(4))]
-    await anext(walks[0])
-    thread = threading.Thread(target=walks.clear)
-    thread.start()
-    thread.join()
-    await service.settle()
-    assert service.tasks == set()
-
-
-async def test_anyio_deadline() -> None:
-    """A cancel scope around one step leaves the walk where it was."""
-    service = Service()
-    service.held = {2: asyncio.Event()}
-    walk = aiter(service.list(2))
-    seen = [await anext(walk) for _ in range(10)]
-    with anyio.move_on_after(0.001) as scope:
-        await anext(walk)
-    assert scope.cancelled_caught
-    service.held[2].set()
-    seen += [item async for item in walk]
-    assert seen == service.rows
-    assert service.asked.count(2) == 1
-
-
-def test_no_event_loop() -> None:
-    """A walk that is begun outside of an event loop fails at once, and cleanly."""
-    with pytest.raises(RuntimeError, match="no running event loop"):
-        Service().list().pages()
-    gc.collect()
-
-
-async def test_going_on_from_a_token_after_a_failure() -> None:
-    """A walk that goes on from a token, and whose first page fails, still begins behind the last item."""
-    service = Service()
-
-    def listing(resume: str | None = None) -> Paginator[int]:
-        convention = PageNumbers("page")
-        return Paginator(service.fetch, service.spawn, convention, window=4, operation="rows.list", resume=resume)
-
-    walk: Any = aiter(listing())
-    assert [await anext(walk) for _ in range(15)] == service.rows[:15]
-    service.failing[2] = ServerError("x", status=500)
-    resumed: Any = aiter(listing(walk.token))
-    with pytest.raises(ServerError):
-        await anext(resumed)
-    assert resumed.token == walk.token
-    service.failing.clear()
-    assert [item async for item in resumed] == service.rows[15:]
-    await walk.aclose()

@@ -22,10 +22,12 @@ from tingting_async import (
     Timeout,
     TingTing,
     TingTingError,
+    TransportError,
     UsageError,
     transport,
 )
-from tingting_async.transport import normalise_base_url
+from tingting_async.transport import Transport, _Progress, normalise_base_url
+from tingting_async.wire import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
 
@@ -108,6 +110,31 @@ async def ring(tingting: TingTing) -> Any:
     return await tingting.otp.send("9800000001", "{otp}", channel="text")
 
 
+LOST = {
+    "nothing": saying(b"", close=True),
+    "half a head": saying(b"HTTP/1.1 200 OK\r\nContent-Le", close=True),
+    "half a body": saying(http(USER, length=500), close=True),
+    "no HTTP": saying(b"SSH-2.0-OpenSSH_9.2\r\n\r\n", close=True),
+    "bad chunks": saying(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", close=True),
+    "bad gzip": saying(http(b"no gzip", Content_Encoding="gzip"), close=True),
+    "huge head": saying(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", close=True),
+}
+
+
+@pytest.mark.parametrize("talk", LOST.values(), ids=LOST)
+async def test_lost_answers(talk: Talk) -> None:
+    """Without a whole answer a read is repeated, and what rings is sent once and said to be unknown."""
+    async with serving(talk) as server, connect(server.url) as tingting:
+        with pytest.raises(TransportError, match="It was sent") as caught:
+            await tingting.accounts.user_details()
+        assert (type(caught.value), caught.value.phase) == (TransportError, "answer")
+        assert len(server.heads) == 4
+        with pytest.raises(OutcomeUnknownError, match="not repeated") as unknown:
+            await ring(tingting)
+        assert (unknown.value.operation, unknown.value.phase) == ("otp.send", "answer")
+        assert len(server.heads) == 5
+
+
 ODD = {
     "HTML": http(b"<html>Welcome</html>", Content_Type="text/html"),
     "nothing": http(b""),
@@ -157,6 +184,36 @@ async def test_packed_answer() -> None:
         assert (await tingting.accounts.user_details()).first_name == "S"
 
 
+async def test_refused_connection() -> None:
+    """A refused connection was never sent: repeated for what rings as well, and said so in the end."""
+    async with serving(saying(b"")) as server:
+        pass
+    async with connect(server.url) as tingting:
+        with pytest.raises(NotSentError, match="Nothing was sent") as caught:
+            await ring(tingting)
+        assert caught.value.phase == "connect"
+        assert tingting.requests_sent == 4
+
+
+async def test_failed_lookup() -> None:
+    """A name that nobody has was never asked."""
+    async with connect("https://tingting.invalid", retries=ONCE) as tingting:
+        with pytest.raises(NotSentError) as caught:
+            await ring(tingting)
+        assert caught.value.phase == "connect"
+
+
+async def test_failed_tls() -> None:
+    """A host that speaks no TLS was never asked."""
+    async with (
+        serving(saying(b"no TLS\r\n", close=True)) as server,
+        connect(server.url.replace("http", "https"), retries=ONCE) as tingting,
+    ):
+        with pytest.raises(NotSentError) as caught:
+            await ring(tingting)
+        assert caught.value.phase == "connect"
+
+
 async def stall(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
     """Say nothing, until the other side goes away."""
     await reader.read()
@@ -179,6 +236,20 @@ async def test_stalled_connection() -> None:
         with pytest.raises(NotSentError) as caught:
             await tingting.accounts.user_details(timeout=0.05)
         assert caught.value.phase == "connect"
+
+
+async def test_stalled_answer() -> None:
+    """Time that runs out while waiting for the answer leaves what rings unknown."""
+    async with serving(stall) as server:
+        async with connect(server.url, timeout=Timeout(answer=0.05)) as tingting:
+            with pytest.raises(OutcomeUnknownError, match="time ran out") as caught:
+                await ring(tingting)
+            assert caught.value.phase == "answer"
+        async with connect(server.url) as tingting:
+            with pytest.raises(TransportError) as lost:
+                await tingting.accounts.user_details(timeout=0.05)
+            assert lost.value.phase == "answer"
+        assert len(server.heads) == 2
 
 
 async def test_waiting_for_a_place() -> None:
@@ -456,6 +527,36 @@ async def test_tls_context() -> None:
         assert tingting._transport is not None
         (session,) = tingting._transport._own.values()
         assert session.connector._ssl is context  # type: ignore[union-attr]
+
+
+def every(kind: type[Exception]) -> list[type[Exception]]:
+    """Return an exception's subclasses, all the way down."""
+    return [kind, *(each for child in kind.__subclasses__() for each in every(child))]
+
+
+@pytest.mark.parametrize("kind", sorted(set(every(aiohttp.ClientError)), key=lambda kind: kind.__name__))
+async def test_errors_of_aiohttp(kind: type[Exception]) -> None:
+    """Every error of aiohttp is one of ours, and says whether it was sent."""
+    error = kind.__new__(kind)
+    error.__dict__.update(
+        _conn_key=None, _os_error=OSError(1, "x"), request_info=None, status=0, message="", host="h", port=1, ssl=None,
+        _certificate_error=ValueError("x"), expected=b"", got=b"", _path="p",
+    )  # fmt: skip
+    connections = Transport(base_url="http://h", max_in_flight=1, http=None, proxy=None, ssl=None, trust_env=False)
+    request = Request("POST", "/p/", Effect.RINGS, "things.do", Response)
+    try:
+        str(error)
+    except Exception:  # noqa: BLE001 - made without its arguments, some cannot be shown
+        error.__class__ = type(kind.__name__, (kind,), {"__str__": lambda _: "x"})
+    ours = connections._translate(request, error, _Progress(is_connected=True))
+    assert isinstance(ours, TingTingError)
+    before = issubclass(
+        kind, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ServerFingerprintMismatch
+    )
+    if before or issubclass(kind, aiohttp.ClientHttpProxyError):
+        assert isinstance(ours, NotSentError)
+    elif not isinstance(ours, UsageError):
+        assert type(ours) is TransportError
 
 
 @pytest.mark.parametrize(

@@ -194,8 +194,6 @@ def test_find_url(body: bytes, url: str | None) -> None:
         ("your otp is 1 2 3 4 5", "your otp is …"),
         ("कोड ४८२९१७", "कोड …"),
         ("3 credits on 2026-11", "3 credits on 2026-11"),
-        ("by http://user:hunter2@proxy:8080/", "by http://[secure]@proxy:8080/"),
-        ("a@b.example, http://b.example/a@b", "a@b.example, http://b.example/a@b"),
     ],
 )
 def test_redaction(text: str, shown: str) -> None:

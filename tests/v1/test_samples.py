@@ -40,7 +40,7 @@ from tingting_async.v1 import (
     Voice,
 )
 from tingting_async.v1.convert import READER, read_display_datetime
-from tingting_async.wire import Effect, File, Request, Response
+from tingting_async.wire import Effect, File, Request, Response, spell
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -217,6 +217,13 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, part in parts for place in places(part, (*path, key)))]
 
 
+def at(value: Any, path: tuple[Any, ...]) -> Any:
+    """Return what lies at a path."""
+    for step in path:
+        value = value[step]
+    return value
+
+
 def spoil(value: Any, path: tuple[Any, ...], odd: Any, *, missing: bool) -> Any:
     """Return a value with one part replaced, or gone."""
     if not path:
@@ -250,12 +257,14 @@ def test_spoilt_samples(data: st.DataObject) -> None:
     for step in path:
         payload = payload[step]
     place, odd, missing = data.draw(st.sampled_from(places(payload))), data.draw(ODD), data.draw(st.booleans())
+    told = spell(("here", *place))
     spoilt = spoil(payload, place, odd, missing=missing)
     request = Request("GET", "/p/", Effect.READS, "things.get", model)
     try:
         read = READER.read(request, Response(200, body=orjson.dumps(payload)), spoilt, model, ("here",))
     except DecodeError as error:
-        assert error.path.startswith("here")
+        assert error.path.startswith(told)
+        assert all(where.startswith(told) for where, _ in error.problems)
     else:
         found = {str(leaf) for leaf in texts(spoilt) if isinstance(leaf, str)}
         truths = {leaf for leaf in texts(spoilt) if isinstance(leaf, bool)}
@@ -264,3 +273,61 @@ def test_spoilt_samples(data: st.DataObject) -> None:
                 assert str(leaf) in found or leaf.removeprefix("-").isdigit()
             elif isinstance(leaf, bool):
                 assert leaf in truths
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_fields_that_are_new(data: st.DataObject) -> None:
+    """A field that the service has added since is kept, wherever in a sample it comes."""
+    name = data.draw(st.sampled_from(sorted(MODELS)))
+    path, model = MODELS[name]
+    payload = json.loads(samples()[name].read_bytes())
+    for step in path:
+        payload = payload[step]
+    objects = [place for place in places(payload) if isinstance(at(payload, place), dict)]
+    place = data.draw(st.sampled_from(objects))
+    grown = spoil(payload, place, {**at(payload, place), "since": "new"}, missing=False)
+    request = Request("GET", "/p/", Effect.READS, "things.get", model)
+    read = READER.read(request, Response(200, body=orjson.dumps(grown)), grown, model, ("here",))
+    assert "new" in texts(read)
+
+
+@pytest.mark.parametrize(
+    ("model", "payload", "path"),
+    [
+        (User, {"id": 1, "contact_no": []}, "contact_no"),
+        (User, {"id": 1, "user": {"email": 5}}, "user.email"),
+        (Contact, {"id": 1, "call_duration": []}, "call_duration"),
+        (Contact, {"id": 1, "duration": []}, "duration"),
+        (Contact, {"id": 1, "campaing": []}, "campaing"),
+        (Campaign, {"id": 1, "user_phone": [1, "x"]}, "user_phone[1]"),
+        (TemplateApplied, {"created": [{"id": []}], "errors": []}, "created[0].id"),
+        (ContactsAdded, {"created": "x"}, "created"),
+        (ContactsAdded, {"skipped": 0}, "created"),
+        (ContactsAdded, {"created": 1, "contacts": [{"id": 1, "number": []}]}, "contacts[0].number"),
+    ],
+)
+def test_paths(model: Any, payload: Any, path: str) -> None:
+    """What cannot be read is told by the wire's names, also where ours are spelt right or lie elsewhere."""
+    request = Request("GET", "/p/", Effect.READS, "things.get", model)
+    with pytest.raises(DecodeError) as caught:
+        READER.read(request, Response(200, body=b"{}"), payload, model, ())
+    assert caught.value.path == path
+
+
+def test_user_of_an_id() -> None:
+    """What a profile's inner object holds beside the name is kept, under its own name."""
+    request = Request("GET", "/p/", Effect.READS, "things.get", User)
+    payload = {"id": 1, "user": {"id": 9, "email": "e"}, "since": "new"}
+    user = READER.read(request, Response(200, body=b"{}"), payload, User, ())
+    assert (user.id, user.email, user.extra) == (1, "e", {"user": {"id": 9}, "since": "new"})
+
+
+def test_errors_by_row() -> None:
+    """Every error of a row is kept, and every one that names none."""
+    request = Request("GET", "/p/", Effect.READS, "things.get", ContactsAdded)
+    errors = [{"row": 1, "error": "a"}, {"index": 1, "message": "b"}, {"row": True}, "c"]
+    payload = {"created": 0, "skipped": None, "errors": errors, "since": "new"}
+    added = READER.read(request, Response(200, body=b"{}"), payload, ContactsAdded, ())
+    assert (added.errors, added.other_errors) == ({1: "a; b"}, ({"row": True}, "c"))
+    assert (added.skipped, added.extra) == (0, {"since": "new"})

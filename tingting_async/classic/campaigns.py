@@ -19,10 +19,11 @@ from tingting_async.classic.models import (
 from tingting_async.conventions import PageNumbers
 from tingting_async.errors import UsageError
 from tingting_async.inputs import FileLike
+from tingting_async.media import find_audio
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
-from tingting_async.wire import Effect, Request, Response, find_url
+from tingting_async.wire import Effect, Request, Response
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _AUDIO = (".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac")
@@ -256,6 +257,9 @@ class Campaigns(Resource):
                 spaces.
             voice: Who reads it; `Voice.RIJA` by default.
             timeout: The limits of this call.
+
+        Raises:
+            DecodeError: The answer holds neither audio nor its URL.
         """
         fields = {"message": inputs.spoken(inputs.text(message, "message"))}
         if voice is not None:
@@ -269,7 +273,9 @@ class Campaigns(Resource):
             json=fields,
             timeout=timeout,
         )
-        return _spoken_message(await self._session.call(request), self._session.base_url)
+        response = await self._session.call(request)
+        url, audio, content_type = find_audio(request, response, self._session.base_url)
+        return SpokenMessage(url=url, audio=audio, content_type=content_type)
 
 
 def details(id: int, timeout: Limit) -> Request[Campaign]:
@@ -288,11 +294,3 @@ def details(id: int, timeout: Limit) -> Request[Campaign]:
 def _listed(values: Iterable[Outcome | str]) -> Iterable[Outcome | str]:
     """Take a single text as what it looks like, one value, not as its letters."""
     return [values] if isinstance(values, str) else values
-
-
-def _spoken_message(response: Response, base_url: str) -> SpokenMessage:
-    content_type = response.headers.get("Content-Type", "").partition(";")[0]
-    url = find_url(response)
-    if url is not None:
-        return SpokenMessage(url=base_url + url if url.startswith("/") else url, content_type=content_type)
-    return SpokenMessage(audio=response.body, content_type=content_type)

@@ -8,7 +8,8 @@ from cattrs import Converter
 from tingting_async import wire
 from tingting_async.classic.models import Confirmation, Number, NumberAdded, Pagination
 from tingting_async.conventions import Page
-from tingting_async.convert import Hook, Reader
+from tingting_async.convert import Reader
+from tingting_async.problems import Hook
 from tingting_async.wire import Request, Response
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from typing import Any
 
 from tingting_async import wire
 from tingting_async.auth import Tokens
-from tingting_async.errors import NotFoundError, UsageError
+from tingting_async.errors import ApiError, UsageError
 from tingting_async.resource import Limit, Resource
 from tingting_async.v1.auth import V1Dialect, login
 from tingting_async.v1.convert import READER
@@ -57,8 +57,8 @@ class Accounts(Resource):
         )
         try:
             response = await self._session.call(request)
-        except NotFoundError as error:
-            # The status of "No API token found" is not documented.
+        except ApiError as error:
+            # The status of "No API token found" is not documented (sample v1_get_api_keys_none.json).
             if "no api token" in error.message.lower():
                 return None
             raise

@@ -1,5 +1,7 @@
 """How the v1 API signs in: the tokens are cookies (v1 documents, Signing in)."""
 
+import re
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -45,7 +47,9 @@ class V1Dialect:
             Effect.READS,
             "accounts.refresh",
             Confirmation,
-            headers={"Cookie": f"refresh={token}"},
+            headers={
+                "Cookie": SimpleCookie({"refresh": token})["refresh"].OutputString()
+            },  # Quoted where it has to be.
             authenticate=False,
             secrets=(token,),
         )
@@ -60,16 +64,20 @@ class V1Dialect:
         return "not activated" in error.message.lower()
 
 
+_COOKIE = re.compile(r'\s*[^\s=;,"]+\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
+
+
 def read_cookies(response: Response) -> dict[str, str]:
     """Return the cookies that an answer sets, whatever domain, path and flags they are for."""
     # aiohttp's jar drops those of IP addresses, and secure ones over plain http on this machine.
     found: dict[str, str] = {}
     for header in response.headers.getall("Set-Cookie", []):
-        try:
-            found |= {name: morsel.value for name, morsel in SimpleCookie(header).items() if morsel.value}
-        except CookieError:
-            continue
-    return found
+        # Only the pair: `SimpleCookie` takes attributes that it does not know for cookies, or drops all for them.
+        if (match := _COOKIE.match(header)) is not None:
+            with suppress(CookieError):
+                found |= {name: morsel.value for name, morsel in SimpleCookie(match[0]).items()}
+    # An empty one takes the cookie back; one with line breaks could not be sent.
+    return {name: value for name, value in found.items() if value and value.isprintable()}
 
 
 def _required(cookies: dict[str, str], request: Request[Any], response: Response) -> str:

@@ -3,18 +3,17 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
-
-import attrs
 
 from tingting_async import inputs
 from tingting_async.conventions import LimitOffset
-from tingting_async.errors import ApiError, UsageError
+from tingting_async.errors import UsageError
+from tingting_async.media import find_audio
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
 from tingting_async.v1.convert import read_page
 from tingting_async.v1.fields import campaign_fields, voice_id
+from tingting_async.v1.methods import Methods
 from tingting_async.v1.models import (
     Campaign,
     CampaignMessage,
@@ -30,9 +29,7 @@ from tingting_async.v1.models import (
     Voice,
 )
 from tingting_async.v1.running import Progress, check
-from tingting_async.wire import Effect, Request, Response, find_url
-
-T = TypeVar("T")
+from tingting_async.wire import Effect, Request, Response
 
 
 class Campaigns(Resource):
@@ -40,8 +37,7 @@ class Campaigns(Resource):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        # PATCH by the documents; one public client found only PUT accepted. What works is remembered for the session.
-        self._update_method = "PATCH"
+        self._methods = Methods(session)
 
     def list(
         self,
@@ -221,7 +217,7 @@ class Campaigns(Resource):
             raise UsageError("campaigns.update: give what is to be changed.")
         path = f"/api/v1/campaign/{inputs.identifier(id)}/"
         request = Request("PATCH", path, Effect.SETS, "campaigns.update", Campaign, json=fields, timeout=timeout)
-        return await self._update(request)
+        return await self._methods.call(request, "PUT")  # One public client found only PUT accepted.
 
     async def set_message(
         self,
@@ -248,7 +244,7 @@ class Campaigns(Resource):
         )
         path, operation = f"/api/v1/campaign/create/{inputs.identifier(id)}/message/", "campaigns.set_message"
         request = Request("PATCH", path, Effect.SETS, operation, CampaignMessage, json=fields, timeout=timeout)
-        return await self._update(request)
+        return await self._methods.call(request, "PUT")  # One public client needed PUT first, for voice.
 
     async def delete(self, id: int, *, timeout: Limit = None) -> Confirmation:
         """Delete a campaign (`DELETE campaign/<id>/`).
@@ -333,16 +329,16 @@ class Campaigns(Resource):
             campaign_id: A campaign of the account.
             voice: Who reads it.
             timeout: The limits of this call.
+
+        Raises:
+            DecodeError: The answer holds neither audio nor its URL.
         """
         path = f"/api/v1/test-speak/riri/{inputs.identifier(campaign_id, 'campaign_id')}/"
         fields = {"voice_input": voice_id(voice), "message": inputs.spoken(inputs.text(message, "message"))}
         request = Request("POST", path, Effect.READS, "campaigns.test_voice", Response, json=fields, timeout=timeout)
         response = await self._session.call(request)
-        content_type = response.headers.get("Content-Type", "").partition(";")[0]
-        if (url := find_url(response)) is not None:
-            place = self._session.base_url + url if url.startswith("/") else url
-            return SpokenMessage(url=place, content_type=content_type)
-        return SpokenMessage(audio=response.body, content_type=content_type)
+        url, audio, content_type = find_audio(request, response, self._session.base_url)
+        return SpokenMessage(url=url, audio=audio, content_type=content_type)
 
     def progress(self, id: int, *, pause: float = 1.0, longest_pause: float = 30.0, timeout: Limit = None) -> Progress:
         """Watch a campaign: `async for campaign in tingting.campaigns.progress(id)`.
@@ -383,12 +379,3 @@ class Campaigns(Resource):
         wanted = {until} if isinstance(until, str) else set(until)
         progress = self.progress(id, pause=pause, longest_pause=longest_pause)
         return await progress.wait({inputs.member(CampaignStatus, each, "until") for each in wanted}, timeout)
-
-    async def _update(self, request: Request[T]) -> T:
-        try:
-            return await self._session.call(attrs.evolve(request, method=self._update_method))
-        except ApiError as error:
-            if error.status != 405 or self._update_method == "PUT":
-                raise
-        self._update_method = "PUT"
-        return await self._session.call(attrs.evolve(request, method="PUT"))

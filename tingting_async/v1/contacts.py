@@ -7,12 +7,13 @@ import attrs
 
 from tingting_async import inputs
 from tingting_async.conventions import LimitOffset
-from tingting_async.errors import ApiError, OutcomeUnknownError, PartlyDoneError, TingTingError, UsageError
+from tingting_async.errors import OutcomeUnknownError, PartlyDoneError, TingTingError, UsageError
 from tingting_async.inputs import FileLike
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
 from tingting_async.v1.convert import read_page
+from tingting_async.v1.methods import Methods
 from tingting_async.v1.models import Confirmation, Contact, ContactAdded, ContactsAdded, Upload
 from tingting_async.wire import Effect, Request
 
@@ -32,8 +33,7 @@ class Contacts(Resource):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        # PATCH by the newer documents, POST by the older; what works is remembered for the session.
-        self._upload_method = "PATCH"
+        self._methods = Methods(session)
 
     def list(
         self,
@@ -110,8 +110,9 @@ class Contacts(Resource):
 
         Raises:
             UsageError: A number is none or comes twice, or there are none; nothing was sent.
-            PartlyDoneError: A request failed, and the following ones were not sent; it holds what was added, and which
-                rows may have been, or were not.
+            PartlyDoneError: A request failed after others, or so that it may have been carried out; the following ones
+                were not sent. It holds what was added, and which rows may have been, or were not. Where the very first
+                is refused, nothing was added, and its own error is raised.
         """
         if chunk < 1:
             raise UsageError(f"contacts.add_many: chunk={chunk}; at least one contact goes in a request.")
@@ -121,7 +122,7 @@ class Contacts(Resource):
             {"number": number, "other_variables": inputs.mapping(each.variables, "variables")}
             for number, each in zip(numbers, given, strict=True)
         ]
-        done = ContactsAdded()
+        done = ContactsAdded(created=0)
         for start in range(0, len(rows), chunk):
             body = {"contacts": rows[start : start + chunk]}
             request = self._adding(campaign_id, ContactsAdded, body, "contacts.add_many", timeout)
@@ -130,6 +131,8 @@ class Contacts(Resource):
             except TingTingError as error:
                 here, after = range(start, min(start + chunk, len(rows))), range(start, len(rows))
                 is_unknown = isinstance(error, OutcomeUnknownError)
+                if start == 0 and not is_unknown:
+                    raise  # Nothing was added: it is the plain error that says why.
                 unknown = here if is_unknown else range(0)
                 not_done = range(here.stop, len(rows)) if is_unknown else after
                 raise PartlyDoneError(
@@ -145,6 +148,7 @@ class Contacts(Resource):
                 contacts=done.contacts + added.contacts,
                 errors={**done.errors, **{start + row: said for row, said in added.errors.items()}},
                 other_errors=done.other_errors + added.other_errors,
+                extra={**done.extra, **added.extra},
             )
         return done
 
@@ -164,7 +168,7 @@ class Contacts(Resource):
         content_type = "application/octet-stream"
         sheet = await inputs.file(file, "file", suffixes=(".xlsx", ".csv"), content_type=content_type)
         request = Request(
-            self._upload_method,
+            "PATCH",
             path,
             Effect.ADDS,
             "contacts.upload",
@@ -172,13 +176,7 @@ class Contacts(Resource):
             timeout=timeout,
             find_out=f"look at contacts.list({campaign_id})",
         ).with_form({}, {"bulk_file": sheet})
-        try:
-            return await self._session.call(request)
-        except ApiError as error:
-            if error.status != 405 or self._upload_method == "POST":
-                raise
-        self._upload_method = "POST"
-        return await self._session.call(attrs.evolve(request, method="POST"))
+        return await self._methods.call(request, "POST")  # PATCH by the newer documents, POST by the older.
 
     async def edit(self, id: int, number: str | int, *, timeout: Limit = None) -> Contact:
         """Change a contact's number (`PATCH phone-number/update/<contact_id>/`)."""

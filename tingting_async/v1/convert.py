@@ -9,7 +9,8 @@ from cattrs import Converter
 
 from tingting_async import wire
 from tingting_async.conventions import Page
-from tingting_async.convert import Hook, Reader, model_hook
+from tingting_async.convert import Reader, model_hook
+from tingting_async.problems import Hook, told_by
 from tingting_async.scalars import KATHMANDU, Unread, read_datetime, read_int
 from tingting_async.v1.models import Contact, ContactAdded, ContactsAdded, DisplayDatetime, RunStarted, User, Voice
 from tingting_async.v1.survey_models import TemplateApplied
@@ -42,11 +43,18 @@ def read_display_datetime(value: Any, _: Any = None) -> datetime:
 def _user_hook(kind: Any, converter: Converter) -> Hook:
     """Return the hook for a profile: who it is lies in an object of its own (sample v1_user_profile.json)."""
     hook = model_hook(kind, converter)
+    lifted = ("first_name", "last_name", "username", "email")
+    nested = told_by({name: f"user.{name}" for name in lifted}, hook)
 
     def read(value: Any, _: Any) -> Any:
         if isinstance(value, dict) and isinstance(value.get("user"), dict):  # pyright: ignore[reportUnknownMemberType]
             given = cast("dict[str, Any]", value)
-            value = {**given["user"], **{name: part for name, part in given.items() if name != "user"}}
+            person: dict[str, Any] = given["user"]
+            rest = {name: part for name, part in person.items() if name not in lifted}
+            given = {**given, **{name: person[name] for name in lifted if name in person}, "user": rest}
+            if not rest:
+                del given["user"]
+            return nested(given, kind)
         return hook(value, kind)
 
     return read
@@ -65,14 +73,17 @@ def _voice_hook(kind: Any, converter: Converter) -> Hook:
 def _contact_hook(kind: Any, converter: Converter) -> Hook:
     """Return the hook for a contact: its duration has two names (samples v1_contacts.json, v1_add_contacts.json)."""
     hook = model_hook(kind, converter)
+    renaming = told_by({"duration": "call_duration"}, hook)
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict or "call_duration" not in value:
             return hook(value, kind)
         given = cast("dict[str, Any]", value)
-        renamed = {"duration": given["call_duration"], **given}
+        if "duration" in given:  # Both: the other one is kept as what it is, a field that is not known here.
+            return hook(given, kind)
+        renamed = {**given, "duration": given["call_duration"]}
         del renamed["call_duration"]
-        return hook(renamed, kind)
+        return renaming(renamed, kind)
 
     return read
 
@@ -89,33 +100,35 @@ def _contact_added_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
-def _contacts_added_hook(_: Any, converter: Converter) -> Hook:
+def _contacts_added_hook(kind: Any, converter: Converter) -> Hook:
     """Return the hook for added contacts; how errors name their row is not documented (sample v1_add_contacts.json)."""
-    read_contacts = converter.get_structure_hook(tuple[Contact, ...])
+    hook = model_hook(kind, converter)
 
     def read(value: Any, _: Any) -> Any:
-        if type(value) is not dict or "created" not in value:
-            raise Unread(cast("object", value), "an object with `created`")
+        if type(value) is not dict:
+            raise Unread(value, "an object")
         given = cast("dict[str, Any]", value)
-        said: list[Any] = given.get("errors") or []
-        by_row: dict[int, str] = {}
-        other: list[Any] = []
-        for each in said if isinstance(said, list) else [said]:  # pyright: ignore[reportUnnecessaryIsInstance]
-            place = cast("dict[str, Any]", each) if isinstance(each, dict) else {}
-            row = next((place[name] for name in ("row", "index") if type(place.get(name)) is int), None)
-            if row is None:
-                other.append(each)
-            else:
-                by_row[row] = str(place.get("error") or place.get("errors") or place.get("message") or "refused")
-        return ContactsAdded(
-            created=read_int(given["created"]),
-            skipped=read_int(given.get("skipped") or 0),
-            contacts=read_contacts(given.get("contacts"), tuple[Contact, ...]),
-            errors=by_row,
-            other_errors=tuple(other),
-        )
+        silent = {"errors", *(["skipped"] if given.get("skipped") is None else [])}
+        made: ContactsAdded = hook({name: part for name, part in given.items() if name not in silent}, kind)
+        by_row, other = _by_row(given.get("errors"))
+        return attrs.evolve(made, errors=by_row, other_errors=other)
 
     return read
+
+
+def _by_row(said: Any) -> tuple[dict[int, str], tuple[Any, ...]]:
+    """Return what was said of each row, and what was said without naming one."""
+    by_row: dict[int, str] = {}
+    other: list[Any] = []
+    for each in cast("list[Any]", said if isinstance(said, list) else [] if said is None else [said]):
+        place = cast("dict[str, Any]", each) if isinstance(each, dict) else {}
+        row = next((place[name] for name in ("row", "index") if type(place.get(name)) is int), None)
+        if row is None:
+            other.append(each)
+        else:
+            text = str(place.get("error") or place.get("errors") or place.get("message") or "refused")
+            by_row[row] = f"{by_row[row]}; {text}" if row in by_row else text
+    return by_row, tuple(other)
 
 
 _SCHEDULED = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2}) at (\d{1,2}):(\d{2})(?::(\d{2}))?")
@@ -147,11 +160,13 @@ def _from_bikram_sambat(match: re.Match[str]) -> datetime | None:
 def _template_applied_hook(kind: Any, converter: Converter) -> Hook:
     """Return the hook for an applied template: `created` and `errors` where only some steps could be made (207)."""
     hook = model_hook(kind, converter)
+    partly = told_by({"steps": "created"}, hook)
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is dict and "created" in value:
             given = cast("dict[str, Any]", value)
-            value = {**{name: part for name, part in given.items() if name != "created"}, "steps": given["created"]}
+            given = {**{name: part for name, part in given.items() if name != "created"}, "steps": given["created"]}
+            return partly(given, kind)
         return hook(value, kind)
 
     return read
@@ -188,6 +203,13 @@ def read_page(reader: Reader, request: Request[list[T]], response: Response) -> 
         links={"next": body["next"], "previous": body.get("previous")},
         extra={name: part for name, part in body.items() if name not in named},
     )
+
+
+def read_results(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+    """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
+    if "next" in (body := wire.decode(request, response, whole=True)) and "count" in body:
+        return read_page(reader, request, response)
+    return read_array(reader, request, response)
 
 
 def _number(request: Request[Any]) -> int:

@@ -261,7 +261,7 @@ class ContactAdded(Confirmation):
 class ContactsAdded:
     """Contacts that were added (v1 documents, Contacts, add many)."""
 
-    created: int = 0
+    created: int
     skipped: int = 0
     """Already there, or twice among those given."""
     contacts: tuple[Contact, ...] = ()
@@ -269,6 +269,7 @@ class ContactsAdded:
     """What the service said of the rows that it did not take, by their place among those given, from 0."""
     other_errors: tuple[Any, ...] = attrs.field(default=(), repr=False)
     """What it said without naming a row."""
+    extra: Mapping[str, Any] = extra()
 
 
 @attrs.frozen(kw_only=True)

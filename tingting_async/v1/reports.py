@@ -1,5 +1,6 @@
 """What came of a campaign, as a file or as rows."""
 
+import codecs
 import csv
 import io
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
 from tingting_async.timeouts import Timeout
 from tingting_async.v1.models import ContactStatus
-from tingting_async.wire import Effect, Request, Response, excerpt
+from tingting_async.wire import Effect, Request, Response, excerpt, judge
 
 LONG = Timeout(answer=600.0, total=600.0)
 """Reports are made while one waits: the limits of their calls by default."""
@@ -31,8 +32,9 @@ class ReportRow:
     status: ContactStatus | None = None
 
     @classmethod
-    def of(cls, values: Mapping[str, str]) -> "ReportRow":
-        """Read a row."""
+    def of(cls, row: Mapping[str, str | list[str]]) -> "ReportRow":
+        """Read a row; what it has beyond the header's columns comes under the empty name."""
+        values = {name: ",".join(value) if isinstance(value, list) else value for name, value in row.items()}
         by_name = {name.strip().lower().replace("_", " "): value for name, value in values.items()}
         number = next((by_name[name] for name in ("number", "phone number", "contact") if name in by_name), None)
         status = by_name.get("status")
@@ -52,6 +54,7 @@ class Reports(Resource):
 
         Raises:
             UsageError: The file cannot be written there.
+            DecodeError: What came is no CSV; nothing was saved.
         """
         await download(self._session, _path(campaign_id), "reports.download", path, timeout)
 
@@ -64,16 +67,12 @@ class Reports(Resource):
         path, operation = _path(campaign_id), "reports.rows"
         request = Request("GET", path, Effect.READS, operation, Response, timeout=timeout or LONG)
         response = await self._session.call(request)
-        text = response.body.decode("utf-8-sig", errors="replace")
-        if text.lstrip().startswith(("<", "{")):
-            shown = excerpt(request, response)
-            raise DecodeError(
-                f"{operation}: the answer to GET {path} is no CSV: {shown!r}",
-                excerpt=shown,
-                status=response.status,
-                operation=operation,
-            )
-        return [ReportRow.of(row) for row in csv.DictReader(io.StringIO(text), restval="", restkey="")]
+        _check(request, response)
+        table = io.StringIO(response.body.decode("utf-8-sig", errors="replace"), newline="")
+        try:
+            return [ReportRow.of(row) for row in csv.DictReader(table, restval="", restkey="")]
+        except csv.Error as error:
+            raise _no_csv(request, response) from error
 
 
 def _path(campaign_id: int) -> str:
@@ -85,10 +84,22 @@ async def download(session: Session, path: str, operation: str, target: str | Pa
     async with FileSink(target) as sink:
         request = Request("GET", path, Effect.READS, operation, Response, timeout=timeout or LONG, sink=sink)
         response = await session.call(request)
-        content_type = response.headers.get("Content-Type", "")
-        if content_type.startswith("text/html"):
-            raise DecodeError(
-                f"{operation}: GET {path} was answered with a web page, which was not saved.",
-                status=response.status,
-                operation=operation,
-            )
+        _check(request, Response(response.status, response.headers, sink.head))
+
+
+def _check(request: Request[Response], response: Response) -> None:
+    """Refuse a web page, or a failure under HTTP 200, instead of a report: the bytes tell, not the header."""
+    if (refusal := judge(request, response)) is not None:
+        raise refusal
+    if response.body.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"<", b"{", b"[")):
+        raise _no_csv(request, response)
+
+
+def _no_csv(request: Request[Response], response: Response) -> DecodeError:
+    shown = excerpt(request, response)
+    return DecodeError(
+        f"{request.operation}: the answer to GET {request.path} is no CSV: {shown!r}",
+        excerpt=shown,
+        status=response.status,
+        operation=request.operation,
+    )

@@ -1,21 +1,25 @@
 """Campaigns that run: watching them, and looking before they leap."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
+from typing import Any, TypeVar
 
 from tingting_async import inputs
-from tingting_async.errors import StillRunningError
+from tingting_async.errors import StillRunningError, UsageError
 from tingting_async.resource import Limit
 from tingting_async.session import Session
 from tingting_async.v1.contacts import Contacts
 from tingting_async.v1.models import Campaign, CampaignStatus, RunCheck, Services
+
+T = TypeVar("T")
 
 
 class Progress(AsyncIterator[Campaign]):
     """A campaign, seen again whenever it has changed; see `Campaigns.progress`."""
 
     def __init__(self, look: Callable[[], Awaitable[Campaign]], *, pause: float, longest_pause: float) -> None:
+        if not 0 < pause <= longest_pause:
+            raise UsageError(f"pause={pause}, longest_pause={longest_pause}: give seconds above 0, the longest last.")
         self._look = look
         self._first_pause = self._pause = pause
         self._longest_pause = longest_pause
@@ -71,8 +75,11 @@ async def check(session: Session, campaign: Campaign, timeout: Limit) -> RunChec
     if not page.total_items:
         problems.append("It has no contacts.")
     if placeholders and page.items:
-        asked = [contacts.variables(contact.id, timeout=timeout) for contact in page.items]
-        for contact, variables in zip(page.items, await asyncio.gather(*asked), strict=True):
+        for contact, variables in zip(
+            page.items,
+            await _together([contacts.variables(contact.id, timeout=timeout) for contact in page.items]),
+            strict=True,
+        ):
             if missing := sorted(placeholders - variables.keys()):
                 problems.append(f"Contact {contact.id} lacks {', '.join(missing)}.")
     if campaign.services is not Services.SMS:
@@ -82,9 +89,22 @@ async def check(session: Session, campaign: Campaign, timeout: Limit) -> RunChec
             problems.append("It has no voice.")
     if campaign.services in (Services.PHONE, Services.SMS_AND_PHONE) and not (campaign.message or campaign.audio_file):
         problems.append("It has no message.")
+    if campaign.services in (Services.SMS, Services.SMS_AND_PHONE) and not campaign.sms_message:
+        problems.append("It has no text message.")
     if campaign.draft:
         problems.append("It is a draft.")
     if campaign.status is not None and campaign.status is not CampaignStatus.NOT_STARTED:
         problems.append(f"It stands at {str(campaign.status)!r}.")
     total: Any = page.total_items
     return RunCheck(campaign=campaign, contacts=total, placeholders=placeholders, problems=tuple(problems))
+
+
+async def _together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what calls return; where one of them fails, none of the others is left behind."""
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,9 +8,11 @@ from typing import Any
 import attrs
 
 from tingting_async import inputs
+from tingting_async.conventions import LimitOffset
 from tingting_async.errors import UsageError
 from tingting_async.inputs import FileLike
 from tingting_async.resource import Limit, Resource
+from tingting_async.v1.convert import read_results
 from tingting_async.v1.models import Confirmation, RunStarted
 from tingting_async.v1.reports import download
 from tingting_async.v1.survey_models import ContentType, ResponseType, SurveyStep
@@ -31,6 +33,8 @@ class NewStep:
     """What the answer is called in the report; at most 128 characters."""
     audio_file: FileLike | None = None
     """What is played."""
+    id: int | None = None
+    """Which step of `Surveys.steps` this one is to become; None for a step that is new."""
 
 
 async def prepare(steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], dict[int, File]]:
@@ -46,15 +50,14 @@ async def prepare(steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], dict[
             raise UsageError(f"`steps[{order}].input_name` has more than 128 characters.")
         content = inputs.member(ContentType, step.content_type, f"steps[{order}].content_type")
         response = inputs.member(ResponseType, step.response_type, f"steps[{order}].response_type")
-        rows.append(
-            {
-                "order": order,
-                "content_type": content.value,
-                "text_or_url": step.text_or_url,
-                "response_type": response.value,
-                "input_name": step.input_name,
-            }
-        )
+        row: dict[str, Any] = {
+            "order": order,
+            "content_type": content.value,
+            "text_or_url": step.text_or_url,
+            "response_type": response.value,
+            "input_name": step.input_name,
+        }
+        rows.append(row if step.id is None else {"id": inputs.identifier(step.id, f"steps[{order}].id"), **row})
         if step.audio_file is not None:
             name = f"steps[{order}].audio_file"
             files[order] = await inputs.file(step.audio_file, name, suffixes=AUDIO, content_type="audio/mpeg")
@@ -68,7 +71,8 @@ class Surveys(Resource):
         """Return a survey's steps, in their order (`GET campaign/create/<campaign_id>/survey/`)."""
         path, operation = _steps_path(campaign_id), "surveys.steps"
         request = Request("GET", path, Effect.READS, operation, list[SurveyStep], payload=("results",), timeout=timeout)
-        return await self._session.call(request)
+        # No pagination is printed here; where the service paginates, it does so as everywhere, by ten at most.
+        return await self._session.paginate(request, LimitOffset(10), read_results).collect()
 
     async def set_steps(self, campaign_id: int, steps: Sequence[NewStep], *, timeout: Limit = None) -> list[SurveyStep]:
         """Give a survey its steps, and return them (`POST campaign/create/<campaign_id>/survey/`).
@@ -77,26 +81,24 @@ class Surveys(Resource):
             UsageError: There are none, or one of them cannot be sent.
             OutcomeUnknownError: They may have been set: look at `steps()`.
         """
-        rows, files = await prepare(steps)
-        if not rows:
-            raise UsageError("surveys.set_steps: `steps` is empty; use delete_steps().")
-        request: Request[Confirmation] = Request(
-            "POST",
-            _steps_path(campaign_id),
-            Effect.ADDS,
-            "surveys.set_steps",
-            Confirmation,
-            is_silent=True,
-            timeout=timeout,
-            find_out=f"look at surveys.steps({campaign_id})",
-        )
-        if files:
-            named = {str(order): file for order, file in files.items()}
-            request = request.with_form({"steps": json.dumps(rows, ensure_ascii=False)}, named)
-        else:
-            request = request.with_json({"steps": rows})
-        await self._session.call(request)
-        return await self.steps(campaign_id, timeout=timeout)
+        return await self._give_steps("POST", Effect.ADDS, "surveys.set_steps", campaign_id, steps, timeout)
+
+    async def update_steps(
+        self, campaign_id: int, steps: Sequence[NewStep], *, timeout: Limit = None
+    ) -> list[SurveyStep]:
+        """Change a survey's steps, and return them (`PATCH campaign/create/<campaign_id>/survey/`).
+
+        Whether steps that are not given stay is not documented: look at what is returned.
+
+        Args:
+            campaign_id: The campaign's.
+            steps: All of them, in their order; those that are there already with their `id`.
+            timeout: The limits of each call.
+
+        Raises:
+            UsageError: There are none, or one of them cannot be sent.
+        """
+        return await self._give_steps("PATCH", Effect.SETS, "surveys.update_steps", campaign_id, steps, timeout)
 
     async def delete_steps(self, campaign_id: int, *, timeout: Limit = None) -> Confirmation:
         """Delete a survey's steps (`DELETE campaign/create/<campaign_id>/survey/`)."""
@@ -168,6 +170,31 @@ class Surveys(Resource):
             UsageError: The file cannot be written there.
         """
         await download(self._session, _report_path(campaign_id), "surveys.download", path, timeout)
+
+    async def _give_steps(
+        self, method: str, effect: Effect, operation: str, campaign_id: int, steps: Sequence[NewStep], timeout: Limit
+    ) -> list[SurveyStep]:
+        rows, files = await prepare(steps)
+        if not rows:
+            raise UsageError(f"{operation}: `steps` is empty; use delete_steps().")
+        request: Request[Confirmation] = Request(
+            method,
+            _steps_path(campaign_id),
+            effect,
+            operation,
+            Confirmation,
+            is_silent=True,
+            timeout=timeout,
+            find_out=f"look at surveys.steps({campaign_id})",
+        )
+        if files:
+            # The audio files go by the index of their step, as in the vendor's own client.
+            named = {str(order): file for order, file in files.items()}
+            request = request.with_form({"steps": json.dumps(rows, ensure_ascii=False)}, named)
+        else:
+            request = request.with_json({"steps": rows})
+        await self._session.call(request)
+        return await self.steps(campaign_id, timeout=timeout)
 
 
 def _steps_path(campaign_id: int) -> str:

@@ -1,6 +1,7 @@
-"""What goes over the sockets, byte by byte, and what must not: on whose connection, how often, to whom."""
+"""What goes over the sockets, and what comes back: places, redirects, bodies, connections, proxies."""
 
 import asyncio
+import gzip
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,6 +18,7 @@ from tingting_async import (
     OutcomeUnknownError,
     Retries,
     SessionClosedError,
+    Timeout,
     TingTing,
     TransportError,
     UsageError,
@@ -39,6 +41,95 @@ def connect(url: str, **options: Any) -> TingTing:
 async def fine(received: Any) -> None:
     """Answer with success."""
     await received.answer(b'{"a": 1}')
+
+
+# Places
+
+
+async def test_no_place(serve: Any) -> None:
+    """Waiting for a place among the requests in flight ends at its limit, and is never sent."""
+
+    async def hold(received: Any) -> None:
+        arrived.set()
+        await release.wait()
+        await fine(received)
+
+    arrived, release = asyncio.Event(), asyncio.Event()
+    server = await serve(hold)
+    async with connect(server.url, max_in_flight=1, retries=Retries(attempts=1)) as tingting:
+        first = asyncio.create_task(tingting.call(READ))
+        await arrived.wait()
+        waiting = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, timeout=Timeout(pool=0.02))
+        with pytest.raises(NotSentError, match="no place among the requests in flight") as caught:
+            await tingting.call(waiting)
+        assert caught.value.phase == "pool"
+        short = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, timeout=Timeout(pool=None, total=0.02))
+        with pytest.raises(NotSentError, match="no place"):
+            await tingting.call(short)
+        release.set()
+        assert (await first).json() == {"a": 1}
+        await tingting.call(RING)  # The place came back.
+    assert [received.target for received in server.requests] == ["/things", "/ring"]
+
+
+async def test_place_comes_free(serve: Any) -> None:
+    """Who waits for a place gets it in turn, also after one that waited was cancelled."""
+
+    async def hold(received: Any) -> None:
+        arrived.set()
+        await release.wait()
+        await fine(received)
+
+    arrived, release = asyncio.Event(), asyncio.Event()
+    server = await serve(hold)
+    async with connect(server.url, max_in_flight=1) as tingting:
+        first, second, third = (asyncio.create_task(tingting.call(READ)) for _ in range(3))
+        await arrived.wait()
+        second.cancel()
+        release.set()
+        assert [(await first).status, (await third).status] == [200, 200]
+        with pytest.raises(asyncio.CancelledError):
+            await second
+    assert len(server.requests) == 2
+
+
+async def test_cancelled_request(serve: Any) -> None:
+    """A cancelled request gives its place back, and the session goes on."""
+
+    async def hold(received: Any) -> None:
+        if received.number == 0:
+            arrived.set()
+            await server.released.wait()
+        await fine(received)
+
+    arrived = asyncio.Event()
+    server = await serve(hold)
+    async with connect(server.url, max_in_flight=1) as tingting:
+        task = asyncio.create_task(tingting.call(READ))
+        await arrived.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await tingting.call(READ)).status == 200
+
+
+async def test_nothing_is_sent_after_closing(serve: Any) -> None:
+    """What waits for a place when the session is closed is not sent any more, a ring least of all."""
+
+    async def hold(received: Any) -> None:
+        arrived.set()
+        await server.released.wait()
+
+    arrived = asyncio.Event()
+    server = await serve(hold)
+    async with connect(server.url, max_in_flight=1) as tingting:
+        first = asyncio.create_task(tingting.call(READ))
+        await arrived.wait()
+        waiting = [asyncio.create_task(tingting.call(request)) for request in (RING, READ)]
+        await asyncio.sleep(0)
+    errors = await asyncio.gather(first, *waiting, return_exceptions=True)
+    assert [type(error) for error in errors] == [SessionClosedError] * 3
+    assert len(server.requests) == 1
 
 
 # Redirects
@@ -96,6 +187,36 @@ async def test_redirect_elsewhere(serve: Any, location: str) -> None:
     assert (len(server.requests), other.requests) == (1, [])
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("request_", [RING, SET])
+async def test_redirected_write(serve: Any, status: int, request_: Request[Any]) -> None:
+    """What changes something follows no redirect; a ring that is asked to look elsewhere may have rung."""
+
+    async def script(received: Any) -> None:
+        await received.answer(b"", status, location="/elsewhere")
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        unknown = request_ is RING and status in (302, 303)
+        with pytest.raises(OutcomeUnknownError if unknown else ApiError) as caught:
+            await tingting.call(request_)
+        assert caught.value.status == status
+    assert [received.method for received in server.requests] == [request_.method]
+
+
+async def test_redirect_in_circles(serve: Any) -> None:
+    """Redirects are followed five times at most."""
+
+    async def script(received: Any) -> None:
+        await received.answer(b"", 302, location="/things")
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(ApiError):
+            await tingting.call(READ)
+    assert len(server.requests) == 6
+
+
 async def test_redirects_count_against_the_call(serve: Any) -> None:
     """The limit of the whole call holds across redirects."""
 
@@ -125,6 +246,84 @@ async def test_announced_giant(serve: Any) -> None:
         with pytest.raises(DecodeError, match="larger than 64 MiB") as caught:
             await tingting.call(READ)
         assert (caught.value.operation, caught.value.status) == ("things.list", 200)
+
+
+async def test_endless_body(serve: Any) -> None:
+    """A body that does not say how large it is is read up to the limit, and not further."""
+
+    async def script(received: Any) -> None:
+        await received.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(LARGEST_BODY // 2**22 + 8):
+            await received.raw(b"400000\r\n" + bytes(2**22) + b"\r\n")
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(DecodeError, match="larger than 64 MiB"):
+            await tingting.call(READ)
+
+
+async def test_compressed_giant(serve: Any) -> None:
+    """A small body that unpacks to a giant is read up to the limit, and not further."""
+    bomb = gzip.compress(bytes(LARGEST_BODY + 2**20), 1)
+
+    async def script(received: Any) -> None:
+        await received.answer(bomb, content_encoding="gzip")
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(DecodeError, match="larger than 64 MiB"):
+            await tingting.call(READ)
+        with pytest.raises(OutcomeUnknownError):
+            await tingting.call(RING)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"body": gzip.compress(b'{"a": 1}'), "content_encoding": "gzip"},
+        {"body": b'{"a": 1}', "content_type": "text/html; charset=utf-7"},
+        {"body": b"8\r\n" + b'{"a": 1}' + b"\r\n0\r\n\r\n", "transfer_encoding": "chunked"},
+    ],
+)
+async def test_read_whole(serve: Any, answer: dict[str, Any]) -> None:
+    """A body is read whole and as bytes, compressed, in chunks, or under whatever content type."""
+
+    async def script(received: Any) -> None:
+        if "transfer_encoding" in answer:
+            await received.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + answer["body"])
+        else:
+            await received.answer(**answer)
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        response = await tingting.call(READ)
+        assert (response.status, response.body, response.json()) == (200, b'{"a": 1}', {"a": 1})
+
+
+async def test_body_until_the_end(serve: Any) -> None:
+    """A body without a length ends with its connection."""
+
+    async def script(received: Any) -> None:
+        await received.raw(b'HTTP/1.0 200 OK\r\n\r\n{"a": 1}')
+        received.close()
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        assert (await tingting.call(READ)).json() == {"a": 1}
+
+
+async def test_not_utf8(serve: Any) -> None:
+    """A body that is not UTF-8 is a DecodeError of a read, and an ApiError under a refusal."""
+
+    async def script(received: Any) -> None:
+        await received.answer(b'{"a": "\xff\xfe"}', 200 if received.number == 0 else 404)
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(DecodeError, match="not JSON"):
+            await tingting.campaigns.get(1)
+        with pytest.raises(NotFoundError):
+            await tingting.campaigns.get(1)
 
 
 async def test_what_is_sent(serve: Any) -> None:
@@ -220,6 +419,21 @@ async def test_reads_share_a_connection(serve: Any) -> None:
     assert [received.headers.get("connection") for received in server.requests[2:5]] == ["close"] * 3
 
 
+async def test_idle_connection_is_closed(serve: Any) -> None:
+    """A server that closes its idle connections costs a read nothing, and a ring is sent once."""
+
+    async def close_after(received: Any) -> None:
+        await fine(received)
+        received.close()
+
+    server = await serve(close_after)
+    async with connect(server.url) as tingting:
+        for _ in range(3):
+            await tingting.call(READ)
+            await tingting.call(RING)
+    assert [received.method for received in server.requests] == ["GET", "POST"] * 3
+
+
 @pytest.mark.parametrize("request_", [READ, SET, Request("DELETE", "/things/1", Effect.SETS, "x", Response)])
 async def test_each_sending_is_counted(serve: Any, request_: Request[Any]) -> None:
     """No request is sent that was not asked for: aiohttp repeats none of itself on a connection that was dropped."""
@@ -293,6 +507,17 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
+async def test_borrowed_session_stays_open(serve: Any, http: aiohttp.ClientSession) -> None:
+    """A user's own session is used, and not closed."""
+    server = await serve(fine)
+    async with connect(server.url, http=http) as tingting:
+        assert (await tingting.call(READ)).json() == {"a": 1}
+    assert not http.closed
+    assert server.requests[0].headers["x-own"] == "1"
+    with pytest.raises(SessionClosedError):
+        await tingting.call(READ)
+
+
 async def test_borrowed_session_is_closed(serve: Any, http: aiohttp.ClientSession) -> None:
     """A user's own session that was closed is a SessionClosedError."""
     server = await serve(fine)
@@ -329,6 +554,29 @@ async def test_borrowed_session_that_signs_in(serve: Any) -> None:
 # Proxies
 
 
+async def test_proxy(serve: Any) -> None:
+    """Requests go through the proxy that was given."""
+    proxy = await serve(fine)
+    async with connect("http://service.invalid", proxy=proxy.url, allow_plain_http=True) as tingting:
+        await tingting.call(READ)
+    assert proxy.requests[0].target == "http://service.invalid/things"
+
+
+async def test_proxy_of_the_environment(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `trust_env` the environment names the proxy, and what it excepts is asked directly."""
+    proxy, server = await serve(fine), await serve(fine)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    async with connect("http://service.invalid", trust_env=True, allow_plain_http=True) as tingting:
+        await tingting.call(READ)
+    async with connect(server.url, trust_env=True) as tingting:
+        await tingting.call(READ)
+    assert (len(proxy.requests), len(server.requests)) == (1, 1)
+    async with connect("http://service.invalid", allow_plain_http=True, retries=Retries(attempts=1)) as tingting:
+        with pytest.raises(NotSentError):
+            await tingting.call(READ)
+
+
 async def test_proxy_refuses(serve: Any) -> None:
     """A proxy that does not let a request pass has not sent it, and its password is not shown."""
 
@@ -354,25 +602,3 @@ async def test_no_proxy_there() -> None:
         with pytest.raises(NotSentError) as caught:
             await tingting.call(RING)
         assert "hunter2" not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
-
-
-# Closing
-
-
-async def test_nothing_is_sent_after_closing(serve: Any) -> None:
-    """What waits for a place when the session is closed is not sent any more, a ring least of all."""
-
-    async def hold(received: Any) -> None:
-        arrived.set()
-        await server.released.wait()
-
-    arrived = asyncio.Event()
-    server = await serve(hold)
-    async with connect(server.url, max_in_flight=1) as tingting:
-        first = asyncio.create_task(tingting.call(READ))
-        await arrived.wait()
-        waiting = [asyncio.create_task(tingting.call(request)) for request in (RING, READ)]
-        await asyncio.sleep(0)
-    errors = await asyncio.gather(first, *waiting, return_exceptions=True)
-    assert [type(error) for error in errors] == [SessionClosedError] * 3
-    assert len(server.requests) == 1

@@ -1,0 +1,67 @@
+"""What no text may show."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tingting_async.redaction import hide_repr, mask, mask_repr, redact
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2ln-bmF0_dXJl"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("as it is", "as it is"),
+        ("no 9800000001.", "no …01."),
+        ("+977 980-000-0001 or (980) 000.0001", "+…01 or (…01"),
+        ("९८००००००१२ को", "…१२ को"),
+        ("id 123456", "id 123456"),
+        ("id 1234567", "id …67"),
+        (f"token {JWT}!", "token [secure]!"),
+        (f"token {JWT.rpartition('.')[0]}", "token [secure]"),
+        ("Authorization: Bearer abc def", "Authorization: [secure] def"),
+        ("bearer\tabc", "[secure]"),
+        ("key 7acbdcd5619e4b9eaaad8e41dabb7032298e1acdf8fbc99bfae70561b51cdee7.", "key [secure]."),
+        ("Your OTP is 4829", "Your OTP is …"),
+        ("Your code: 4 8 2 9 1", "Your code: …"),
+        ("PIN 482917", "PIN …"),
+        ("तपाईंको कोड ४८२९ हो", "तपाईंको कोड … हो"),
+        ("by http://user:hunter2@proxy:8080/", "by http://[secure]@proxy:8080/"),
+        ("a@b.example, http://b.example/a@b", "a@b.example, http://b.example/a@b"),
+        ("the year 2025", "the year 2025"),
+        ("decoded 4829 pins", "decoded 4829 pins"),
+    ],
+)
+def test_redact(text: str, shown: str) -> None:
+    """Tokens and phone numbers are masked; in a text about codes every run of four digits and more."""
+    assert shown == redact(text)
+
+
+def test_codes() -> None:
+    """With `codes` every run of four digits and more is masked, shorter ones are not."""
+    assert redact("4829, 123", codes=True) == "…, 123"
+
+
+@given(
+    st.text(), st.from_regex(r"9[78]\d{8}", fullmatch=True), st.text(alphabet=st.characters(exclude_categories=["Nd"]))
+)
+def test_no_number_survives(before: str, number: str, after: str) -> None:
+    """A phone number is masked wherever it stands."""
+    assert number not in redact(before + number + after)
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [("9800000001", "…01"), (9800000001, "…01"), ("+977-980", "…"), ("1234567", "…67"), ("123456", "…"), ("", "…")],
+)
+def test_mask(number: object, shown: str) -> None:
+    """Of a number only its last two digits can be read; of a short one none."""
+    assert shown == mask(number)
+
+
+def test_reprs() -> None:
+    """A hidden field tells only whether there is one, a masked one its last two digits."""
+    assert [mask_repr(value) for value in (None, "9800000001", 9800000001)] == ["None", "'…01'", "'…01'"]
+    assert [hide_repr(value) for value in (None, "", "hunter2")] == ["None", "''", "'[secure]'"]

@@ -1,0 +1,574 @@
+"""The window of pages in flight and the paginator, on a service in memory; order is forced with events."""
+
+import asyncio
+import contextlib
+import gc
+import threading
+from collections.abc import Coroutine
+from typing import Any
+
+import anyio
+import pytest
+
+from tingting_async import (
+    NotFoundError,
+    Page,
+    PaginationError,
+    Paginator,
+    ServerError,
+    SessionClosedError,
+    UsageError,
+)
+from tingting_async.conventions import LimitOffset, OnePage, PageNumbers
+from tingting_async.wire import Params
+
+pytestmark = pytest.mark.anyio
+
+
+class Service:
+    """A list of numbers in pages of ten, by page number or by offset."""
+
+    def __init__(self, total: int = 57, *, by_offset: bool = False) -> None:
+        self.total = total
+        self.by_offset = by_offset
+        self.asked: list[int] = []
+        """The pages that were asked for, in order, from 1."""
+        self.gates: dict[int, asyncio.Event] = {}
+        """Pages that wait until their event is set."""
+        self.fails: dict[int, list[Exception]] = {}
+        """What pages fail with, each once."""
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.most_in_flight = 0
+        self._in_flight = 0
+        self.arrived: dict[int, asyncio.Event] = {}
+        self.parameter = "page"
+
+    @property
+    def pages(self) -> int:
+        return -(-self.total // 10)
+
+    async def fetch(self, params: Params) -> Page[int]:
+        given = dict(params)
+        number = int(given["offset"]) // 10 + 1 if self.by_offset else int(given.get(self.parameter, 1))
+        self.asked.append(number)
+        self._in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        self.arrived.setdefault(number, asyncio.Event()).set()
+        try:
+            if number in self.gates:
+                await self.gates[number].wait()
+            else:
+                await asyncio.sleep(0)
+            if self.fails.get(number):
+                raise self.fails[number].pop(0)
+            return self.page(number)
+        finally:
+            self._in_flight -= 1
+
+    def page(self, number: int) -> Page[int]:
+        items = list(range(self.total))[(number - 1) * 10 : number * 10]
+        if number > 1 and not items:
+            raise NotFoundError("Invalid page.", status=404)
+        return Page(items, number, self.total, self.pages, number < self.pages)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Page[int]]) -> asyncio.Task[Page[int]]:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    def list(self, *, window: int = 4, given: int | None = None) -> Paginator[int]:
+        convention = LimitOffset(10) if self.by_offset else PageNumbers("page", "page_number")
+        return Paginator(self.fetch, self.spawn, convention, window=window, given=given)
+
+    async def idle(self) -> None:
+        """Wait until nothing is in flight any more."""
+        gc.collect()
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        assert self.tasks == set()
+
+
+EVERYTHING = list(range(57))
+
+
+@pytest.mark.parametrize("by_offset", [True, False])
+@pytest.mark.parametrize("given", [None, 1, 2, 8, 100])
+async def test_whole_and_in_order(given: int | None, by_offset: bool) -> None:
+    """Every item comes once and in order, whatever the window, and no page is asked for twice."""
+    service = Service(by_offset=by_offset)
+    assert [item async for item in service.list(given=given)] == EVERYTHING
+    assert sorted(service.asked) == [1, 2, 3, 4, 5, 6]
+    assert service.most_in_flight <= (given or 4)
+
+
+async def test_pages() -> None:
+    """Pages come in order, as they are."""
+    service = Service()
+    pages = [page async for page in service.list().pages()]
+    assert [page.number for page in pages] == [1, 2, 3, 4, 5, 6]
+    assert [len(page.items) for page in pages] == [10, 10, 10, 10, 10, 7]
+
+
+async def test_nothing_is_asked_before() -> None:
+    """A paginator asks for nothing before the first item is, and each walk starts anew."""
+    service = Service(25)
+    listing = service.list()
+    walk = aiter(listing)
+    await asyncio.sleep(0)
+    assert service.asked == []
+    assert await anext(walk) == 0
+    assert [item async for item in listing] == list(range(25))
+    assert [item async for item in walk] == list(range(1, 25))
+
+
+async def test_order_of_answers() -> None:
+    """Pages that are answered in another order come out in theirs."""
+    service = Service(by_offset=True)
+    service.gates = {number: asyncio.Event() for number in (2, 3, 4, 5, 6)}
+    task = asyncio.create_task(service.list(given=8).collect())
+    for number in (6, 4, 5, 2, 3):
+        await service.arrived.setdefault(number, asyncio.Event()).wait()
+        service.gates[number].set()
+        await asyncio.sleep(0)
+    assert await task == EVERYTHING
+
+
+async def test_ramp() -> None:
+    """A walk that may end early asks for few pages ahead at first: 1, then 2, 2, then 4."""
+    service = Service(200, by_offset=True)
+    walk = service.list(window=8).pages()
+    asked: list[int] = []
+    for _ in range(8):
+        await anext(walk)
+        await service.idle()
+        asked.append(max(service.asked))
+    assert asked == [1, 3, 4, 7, 8, 9, 10, 15]
+    await walk.aclose()
+
+
+async def test_given_window_opens_at_once() -> None:
+    """A window that was given is opened as soon as the first page has come."""
+    service = Service(200, by_offset=True)
+    walk = service.list(given=8).pages()
+    await anext(walk)
+    await service.idle()
+    assert sorted(service.asked) == [1, 2, 3, 4, 5, 6, 7, 8]
+    await walk.aclose()
+
+
+async def test_collect() -> None:
+    """`collect` returns all or as many as wanted, and asks for no page too many."""
+    service = Service()
+    listing = service.list()
+    assert await listing.collect() == EVERYTHING
+    for limit, pages in ((0, 0), (1, 1), (10, 1), (57, 6), (100, 6)):
+        service.asked.clear()
+        assert await listing.collect(limit) == EVERYTHING[:limit]
+        await service.idle()
+        assert len(service.asked) == pages
+    assert await listing.first() == 0
+    with pytest.raises(UsageError, match="limit=-1"):
+        await listing.collect(-1)
+
+
+async def test_count() -> None:
+    """`count` believes the first page, and walks where it does not say."""
+    service = Service()
+    assert await service.list().count() == 57
+    assert service.asked == [1]
+
+    async def silent(params: Params) -> Page[int]:
+        page = await service.fetch(params)
+        return Page(page.items, page.number, None, None, page.has_next)
+
+    assert await Paginator(silent, service.spawn, PageNumbers("page"), window=4).count() == 57
+
+
+async def test_empty() -> None:
+    """An empty list has no items, and one page."""
+    service = Service(0)
+    assert await service.list().collect() == []
+    assert await service.list().first() is None
+    assert [page.number async for page in service.list().pages()] == [1]
+
+
+async def test_one_page() -> None:
+    """A list without pages is asked for once."""
+    service = Service(7)
+    assert await Paginator(service.fetch, service.spawn, OnePage(), window=4).collect() == list(range(7))
+    assert service.asked == [1]
+
+
+@pytest.mark.parametrize("given", [0, -1])
+def test_no_window(given: int) -> None:
+    """A window without a page is refused."""
+    with pytest.raises(UsageError, match="at least one page"):
+        Service().list(given=given)
+
+
+# Failures
+
+
+async def test_failure_is_held() -> None:
+    """A page that fails while it is fetched ahead surfaces when it is due, as itself; then it is asked for again."""
+    service = Service(by_offset=True)
+    error = ServerError("failed", status=500)
+    service.fails = {4: [error]}
+    walk = aiter(service.list(given=8))
+    seen = [await anext(walk)]
+    await service.idle()
+    assert 4 in service.asked
+    seen += [await anext(walk) for _ in range(29)]
+    with pytest.raises(ServerError) as caught:
+        await anext(walk)
+    assert caught.value is error
+    seen += [item async for item in walk]
+    assert seen == EVERYTHING
+
+
+async def test_failure_of_the_first_page() -> None:
+    """A first page that failed is asked for again by the same walk."""
+    service = Service()
+    service.fails = {1: [ServerError("failed", status=500)]}
+    walk = aiter(service.list())
+    with pytest.raises(ServerError):
+        await anext(walk)
+    assert [item async for item in walk] == EVERYTHING
+
+
+async def test_failure_ends_what_is_ahead() -> None:
+    """Once a failure is out, nothing is in flight any more."""
+    service = Service(by_offset=True)
+    service.fails = {2: [ServerError("failed", status=500)]}
+    service.gates = {number: asyncio.Event() for number in (3, 4, 5, 6)}
+    walk = service.list(given=8).pages()
+    await anext(walk)
+    with pytest.raises(ServerError):
+        await anext(walk)
+    await service.idle()
+
+
+async def test_shrinking_list() -> None:
+    """A 404 is the end of a list that has become shorter meanwhile."""
+    service = Service()
+    walk = service.list(given=1).pages()
+    numbers = [(await anext(walk)).number for _ in range(3)]
+    service.total = 30
+    numbers += [page.number async for page in walk]
+    assert numbers == [1, 2, 3]
+    assert service.asked[-2:] == [4, 1]
+
+
+async def test_404_in_the_middle() -> None:
+    """A 404 of a page that should be there is an error; then the page is asked for again."""
+    service = Service()
+    service.fails = {4: [NotFoundError("gone", status=404)]}
+    walk = aiter(service.list())
+    seen = [await anext(walk) for _ in range(30)]
+    with pytest.raises(NotFoundError):
+        await anext(walk)
+    await service.idle()
+    seen += [item async for item in walk]
+    assert seen == EVERYTHING
+
+
+async def test_404_of_the_first_page() -> None:
+    """A 404 of the first page is an error."""
+    service = Service()
+    service.fails = {1: [NotFoundError("no such campaign", status=404)]}
+    with pytest.raises(NotFoundError):
+        await service.list().collect()
+    assert service.asked == [1]
+
+
+async def test_repeated_page() -> None:
+    """A page that holds the same as the one before it is an error."""
+    service = Service()
+    original = service.page
+    service.page = lambda number: Page(original(min(number, 2)).items, number, 57, 6, number < 6)  # type: ignore[method-assign]
+    with pytest.raises(PaginationError, match="Page 3 holds the same") as caught:
+        await service.list().collect()
+    assert caught.value.number == 3
+
+
+async def test_ignored_page_is_asked_for_otherwise() -> None:
+    """A page that the service ignored is asked for by the other parameter, once for all walks."""
+    service = Service()
+    service.parameter = "page_number"
+    listing = service.list()
+    for _ in range(2):
+        assert await listing.collect() == EVERYTHING
+    assert service.asked.count(1) == 3
+
+
+async def test_concurrent_walks_learn() -> None:
+    """Walks that find out at the same time how to ask do not disturb each other."""
+    service = Service()
+    service.parameter = "page_number"
+    listing = service.list()
+    assert await asyncio.gather(*(listing.collect() for _ in range(10))) == [EVERYTHING] * 10
+
+
+async def test_slow_walk_learns_from_another() -> None:
+    """A walk whose page was ignored, and comes back late, asks as another has found out meanwhile."""
+    service = Service()
+    service.parameter = "page_number"
+    held = asyncio.Event()
+    release = asyncio.Event()
+
+    async def fetch(params: Params) -> Page[int]:
+        page = await service.fetch(params)
+        if params and not held.is_set():
+            held.set()
+            await release.wait()
+        return page
+
+    listing = Paginator(fetch, service.spawn, PageNumbers("page", "page_number"), window=4)
+    slow = asyncio.create_task(listing.collect())
+    await held.wait()
+    assert await listing.collect() == EVERYTHING
+    release.set()
+    assert await slow == EVERYTHING
+
+
+async def test_list_that_grows() -> None:
+    """A list that grows while it is walked is walked to its new end."""
+    service = Service(25)
+    walk = aiter(service.list(given=1))
+    seen = [await anext(walk) for _ in range(15)]
+    service.total = 37
+    seen += [item async for item in walk]
+    assert seen == list(range(37))
+
+
+async def test_capped_limit() -> None:
+    """A service that gives smaller pages than asked for is walked by what came."""
+    service = Service(by_offset=True)
+
+    async def fetch(params: Params) -> Page[int]:
+        offset = int(dict(params)["offset"])
+        return Page(EVERYTHING[offset : offset + 7], 1, 57, None, offset + 7 < 57)
+
+    assert await Paginator(fetch, service.spawn, LimitOffset(100), window=4).collect() == EVERYTHING
+
+
+async def test_uneven_pages() -> None:
+    """Where pages are not as large as was guessed, what was fetched ahead for nothing is dropped."""
+    service = Service()
+    starts = {0: 10, 10: 3, 13: 10, 23: 1, 24: 33}
+    asked: list[int] = []
+
+    async def fetch(params: Params) -> Page[int]:
+        offset = int(dict(params)["offset"])
+        asked.append(offset)
+        await asyncio.sleep(0)
+        return Page(EVERYTHING[offset : offset + starts.get(offset, 5)], 1, 57, None, False)
+
+    assert await Paginator(fetch, service.spawn, LimitOffset(10), window=4, given=4).collect() == EVERYTHING
+    await service.idle()
+    assert set(starts) <= set(asked)
+
+
+# Leaving
+
+
+async def blocked(service: Service) -> None:
+    """Let all pages but the first ones hang."""
+    service.gates = {number: asyncio.Event() for number in range(3, service.pages + 1)}
+
+
+async def test_break() -> None:
+    """Leaving by `break` cancels what is in flight."""
+    service = Service(by_offset=True)
+    await blocked(service)
+    async for item in service.list(given=8):
+        if item == 12:
+            break
+    await service.idle()
+
+
+async def test_exception() -> None:
+    """Leaving by an exception cancels what is in flight."""
+    service = Service(by_offset=True)
+    await blocked(service)
+    with contextlib.suppress(KeyError):
+        async for item in service.list(given=8):
+            if item == 12:
+                raise KeyError(item)
+    await service.idle()
+
+
+async def test_cancellation() -> None:
+    """A cancelled consumer leaves nothing in flight."""
+    service = Service(by_offset=True)
+    await blocked(service)
+    task = asyncio.create_task(service.list(given=8).collect())
+    await service.arrived.setdefault(6, asyncio.Event()).wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del task
+    await service.idle()
+
+
+async def test_garbage_collector_in_another_thread() -> None:
+    """A walk that is collected in another thread ends its tasks in the loop's."""
+    service = Service(by_offset=True)
+    await blocked(service)
+    walks = [aiter(service.list(given=8))]
+    await anext(walks[0])
+    thread = threading.Thread(target=walks.clear)
+    thread.start()
+    thread.join()
+    await service.idle()
+
+
+async def test_close() -> None:
+    """A closed walk is over, and nothing of it is in flight; closing twice does no harm."""
+    for walk in (aiter(Service(by_offset=True).list(given=4)), Service(by_offset=True).list(given=4).pages()):
+        await anext(walk)
+        await walk.aclose()
+        await walk.aclose()
+        assert [item async for item in walk] == []
+
+
+async def test_close_while_another_waits() -> None:
+    """Closing a walk that another task waits for ends its waiting with an error."""
+    service = Service(by_offset=True)
+    await blocked(service)
+    walk = service.list(given=4).pages()
+    await anext(walk)
+    await anext(walk)
+    waiting = asyncio.ensure_future(anext(walk))
+    await asyncio.sleep(0)
+    await walk.aclose()
+    with pytest.raises(SessionClosedError):
+        await waiting
+
+
+async def test_after_the_end() -> None:
+    """A walk that has come to its end stays there."""
+    service = Service(7)
+    walk = aiter(service.list())
+    assert [item async for item in walk] == list(range(7))
+    assert [item async for item in walk] == []
+    assert service.asked == [1]
+
+
+async def test_timeout_then_going_on() -> None:
+    """A time-out around one step leaves the walk where it was; no item is lost, no page asked for twice."""
+    service = Service(by_offset=True)
+    service.gates = {2: asyncio.Event()}
+    walk = aiter(service.list(given=2))
+    seen = [await anext(walk) for _ in range(10)]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.001):
+            await anext(walk)
+    with anyio.move_on_after(0.001) as scope:
+        await anext(walk)
+    assert scope.cancelled_caught
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(walk), 0.001)
+    service.gates[2].set()
+    seen += [item async for item in walk]
+    assert seen == EVERYTHING
+    assert service.asked.count(2) == 1
+
+
+async def test_timeout_while_asking_otherwise() -> None:
+    """A time-out while a page is asked for in another way loses nothing either."""
+    service = Service()
+    service.parameter = "page_number"
+    service.gates = {2: asyncio.Event()}
+    walk = aiter(service.list())
+    seen = [await anext(walk) for _ in range(10)]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.001):
+            await anext(walk)
+    service.gates[2].set()
+    seen += [item async for item in walk]
+    assert seen == EVERYTHING
+
+
+async def test_concurrent_walks() -> None:
+    """Walks of one paginator are independent."""
+    service = Service(by_offset=True)
+    listing = service.list(given=3)
+    assert await asyncio.gather(*(listing.collect() for _ in range(20))) == [EVERYTHING] * 20
+
+
+async def test_two_tasks_on_one_walk() -> None:
+    """Two tasks that take from one walk at the same time are told so: neither loses nor doubles an item."""
+    service = Service(by_offset=True)
+    service.gates = {2: asyncio.Event()}
+    walk = aiter(service.list(given=2))
+    seen = [await anext(walk) for _ in range(10)]
+    first = asyncio.ensure_future(anext(walk))
+    await asyncio.sleep(0)
+    with pytest.raises(UsageError, match="one walk"):
+        async with asyncio.timeout(1):
+            await anext(walk)
+    service.gates[2].set()
+    seen += [await first]
+    seen += [item async for item in walk]
+    assert seen == EVERYTHING
+
+
+async def test_consumer_is_never_cancelled() -> None:
+    """A page that fails ahead does not disturb what the consumer awaits meanwhile."""
+    service = Service(by_offset=True)
+    service.fails = {number: [ServerError("failed", status=500)] for number in (2, 3, 4)}
+    walk = aiter(service.list(given=8))
+    await anext(walk)
+    await service.idle()
+    async with anyio.create_task_group() as group:
+        group.start_soon(asyncio.sleep, 0)
+    assert [await anext(walk) for _ in range(9)] == list(range(1, 10))
+    await walk.aclose()
+
+
+async def test_closed_session() -> None:
+    """Where the session is closed meanwhile, the walk says so."""
+    service = Service(by_offset=True)
+    await blocked(service)
+    walk = service.list(given=4).pages()
+    await anext(walk)
+    await anext(walk)
+    for task in list(service.tasks):
+        task.cancel()
+    for _ in range(2):
+        with pytest.raises(SessionClosedError):
+            await anext(walk)
+
+
+def test_no_event_loop() -> None:
+    """A walk that is begun outside of an event loop fails at once, and cleanly."""
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        Service().list().pages()
+    gc.collect()
+
+
+async def test_going_on_from_a_token_after_a_failure() -> None:
+    """A walk that goes on from a token, and whose first page fails, still begins behind the last item."""
+    service = Service()
+
+    def listing(resume: str | None = None) -> Paginator[int]:
+        convention = PageNumbers("page")
+        return Paginator(service.fetch, service.spawn, convention, window=4, operation="rows.list", resume=resume)
+
+    walk: Any = aiter(listing())
+    assert [await anext(walk) for _ in range(15)] == EVERYTHING[:15]
+    await service.idle()
+    service.fails = {2: [ServerError("failed", status=500)]}
+    resumed: Any = aiter(listing(walk.token))
+    with pytest.raises(ServerError):
+        await anext(resumed)
+    assert walk.token == resumed.token
+    assert [item async for item in resumed] == EVERYTHING[15:]
+    await walk.aclose()
