@@ -39,9 +39,6 @@ async def fine(received: Any) -> None:
     await received.answer(b'{"a": 1}')
 
 
-# Places
-
-
 async def test_no_place(serve: Any) -> None:
     """Waiting for a place among the requests in flight ends at its limit, and is never sent."""
 
@@ -126,9 +123,6 @@ async def test_nothing_is_sent_after_closing(serve: Any) -> None:
     errors = await asyncio.gather(first, *waiting, return_exceptions=True)
     assert [type(error) for error in errors] == [SessionClosedError] * 3
     assert len(server.requests) == 1
-
-
-# Redirects
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -225,9 +219,6 @@ async def test_redirects_count_against_the_call(serve: Any) -> None:
         with pytest.raises(TransportError, match="time ran out"):
             await tingting.call(Request("GET", "/things", Effect.READS, "things.list", Response, timeout=0.1))
     assert len(server.requests) == 2
-
-
-# Bodies
 
 
 async def test_announced_giant(serve: Any) -> None:

@@ -134,14 +134,6 @@ async def test_collect() -> None:
         await listing.collect(-1)
 
 
-async def test_empty() -> None:
-    """An empty list has no items, and one page."""
-    service = Service(0)
-    assert await service.list().collect() == []
-    assert await service.list().first() is None
-    assert [page.number async for page in service.list().pages()] == [1]
-
-
 async def test_one_page() -> None:
     """A list without pages is asked for once."""
     service = Service(7)
