@@ -43,10 +43,13 @@ class ExactWalk(AsyncIterator[T], Generic[T]):
         self._seen: set[Hashable] = set()
         self._this_pass: list[Hashable] = []
         self._last_pass: list[Hashable] | None = None
+        self._is_closed = False
         self.passes = 0
         """How many were begun."""
 
     async def __anext__(self) -> T:
+        if self._is_closed:
+            raise StopAsyncIteration
         while not self._ready:
             if self._pages is None:
                 self._begin()
@@ -62,6 +65,7 @@ class ExactWalk(AsyncIterator[T], Generic[T]):
 
     async def aclose(self) -> None:
         """End the walk; what is in flight is cancelled. Not needed after the end, and not on `break`."""
+        self._is_closed = True
         if self._pages is not None:
             self._pages.close()
 

@@ -20,6 +20,10 @@ FileLike = str | PathLike[str] | File
 
 E = TypeVar("E", bound=OpenEnum)
 
+# What phonenumbers would find in other texts is not what they say: of "9800000001;9800000002" it takes the first, of
+# "9841CALLME" the digits on a telephone's keys, of "-9800000001" and "9800000001 ext. 5" a part.
+_NUMBER = re.compile(r"\s*\+?[\d(][\d\s().\-\u2010-\u2015]*")
+
 
 def text(value: str, name: str) -> str:
     """Return a text that says something."""
@@ -39,7 +43,7 @@ def identifier(value: int, name: str = "id") -> int:
 
 def member(kind: type[E], value: E | str, name: str) -> E:
     """Return one of the values that the documents name: enums are open for what is read, not for what is sent."""
-    if value not in set(kind):
+    if not isinstance(value, str) or value not in set(kind):
         raise UsageError(f"`{name}` is {str(value)!r}; it has to be one of {', '.join(repr(m.value) for m in kind)}.")
     return kind(value)
 
@@ -51,17 +55,25 @@ def phone_number(value: str | int, name: str = "number") -> str:
         UsageError: It is none, or another country's.
     """
     # Imported on the first number: its tables cost more to import than all the rest.
-    from phonenumbers import NumberParseException, is_possible_number, parse  # noqa: PLC0415
+    from phonenumbers import (  # noqa: PLC0415
+        NumberParseException,
+        ValidationResult,
+        is_possible_number_with_reason,
+        parse,
+    )
 
     if type(value) not in (str, int):
         raise UsageError(f"`{name}` has to be a text or an integer.")
     try:
-        number = parse(str(value), "NP")
+        number = parse(str(value), "NP") if _NUMBER.fullmatch(str(value)) else None
     except NumberParseException:
-        raise UsageError(f"`{name}` ({mask(value)}) is no phone number.") from None
+        number = None
+    if number is None:
+        raise UsageError(f"`{name}` ({mask(value)}) is no phone number.")
     if number.country_code != 977:
         raise UsageError(f"`{name}` ({mask(value)}) is a number of another country; TingTing calls Nepal.")
-    if not is_possible_number(number):
+    # A local number, without its area's code, is another one in each area.
+    if is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         raise UsageError(f"`{name}` ({mask(value)}) has too few or too many digits for a number of Nepal.")
     return str(number.national_number)
 
@@ -119,7 +131,7 @@ def schedule(when: datetime, *, now: datetime | None = None) -> str:
         UsageError: It is naive, past, or not on a full minute: it would not be that instant any more.
     """
     local = future(when, "schedule", now=now)
-    if when.second or when.microsecond:
+    if local.second or local.microsecond:
         raise UsageError("`schedule` has seconds, and the service only minutes: .replace(second=0, microsecond=0).")
     return local.strftime("%Y-%m-%dT%H:%M")
 
@@ -191,8 +203,9 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str], content_
         path = anyio.Path(source)
         try:
             source = File(path.name, await path.read_bytes(), content_type)
-        except OSError as error:
-            raise UsageError(f"`{name}` cannot be read: {error.strerror} ({str(path)!r}).") from error
+        except (OSError, ValueError) as error:  # A path may hold what no system's paths do.
+            why = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(f"`{name}` cannot be read: {why} ({str(path)!r}).") from error
     if not source.name.lower().endswith(tuple(suffixes)):
         raise UsageError(f"`{name}` is {source.name!r}; the service takes {' or '.join(suffixes)}.")
     if not source.content:

@@ -202,11 +202,11 @@ class ItemWalk(_Walk[T]):
             for item in self._items:
                 self._taken += 1
                 return item
-            skip, self._skip = self._skip, 0
             page = await self._window.next()
             if page is None:
                 raise StopAsyncIteration
-            self._items, self._taken, self._skip = iter(page.items[skip:]), skip, 0
+            # Only now that the page has come: after a failure or a time-out it is still to be skipped into.
+            self._items, self._taken, self._skip = iter(page.items[self._skip :]), self._skip, 0
 
 
 class Paginator(Generic[T]):

@@ -36,6 +36,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         r"numbers\[2\]` is the same as `numbers\[0\].*reached twice",
     ),
     ("campaigns.create", {"name": "n", "services": "SMS", "file": "nowhere.xlsx"}, "cannot be read"),
+    ("campaigns.create", {"name": "n", "services": "SMS", "file": "no\0where.xlsx"}, "cannot be read"),
+    ("campaigns.create", {"name": "n", "services": ["SMS"], "numbers": ["9800000001"]}, "has to be one of"),
     ("campaigns.create", {"name": "n", "services": "SMS", "file": File("n.csv", b"x")}, r"takes \.xlsx"),
     ("campaigns.create", {"name": "n", "services": "SMS", "file": File("n.xlsx", b"")}, "is empty"),
     ("campaigns.create", {"name": "n", "services": "SMS", "numbers": 9800000001}, "list of numbers"),
@@ -103,7 +105,41 @@ async def test_paginator_arguments() -> None:
 
 
 @pytest.mark.parametrize(
-    "spelling", ["9800000001", 9800000001, "+977 980-0000001", "00977 9800000001", " 980 000 0001 "]
+    "text",
+    [
+        "9800000001;9800000002",
+        "9800000001/9800000002",
+        "9800000001, 9800000002",
+        "9800000001 9800000002",
+        "call 9800000001",
+        "9800000001 ext. 5",
+        "9841CALLME",
+        "tel:+9779800000001",
+        "-9800000001",
+        -9800000001,
+        "4123456",
+        "980000000",
+        "+",
+        "",
+    ],
+)
+def test_no_single_number(text: Any) -> None:
+    """What is not one whole number is refused: nobody is dropped, and nobody else is called."""
+    with pytest.raises(UsageError):
+        inputs.phone_number(text)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "9800000001",
+        9800000001,
+        "+977 980-0000001",
+        "00977 9800000001",
+        " 980 000 0001 ",
+        "(980) 000.0001",
+        "\u096f\u096e00000001",
+    ],
 )
 def test_spellings_of_a_number(spelling: Any) -> None:
     """A number of Nepal is taken in any usual spelling."""
@@ -117,6 +153,10 @@ def test_schedule_keeps_its_instant() -> None:
     tokyo = timezone(timedelta(hours=9))
     assert inputs.schedule(datetime(2026, 5, 9, 20, 22, tzinfo=tokyo), now=now) == "2026-05-09T17:07"
     assert inputs.schedule(datetime(2026, 5, 9, 17, 7, tzinfo=KATHMANDU), now=now) == "2026-05-09T17:07"
+    odd = timezone(timedelta(hours=5, minutes=41, seconds=16))
+    assert inputs.schedule(datetime(2026, 5, 9, 17, 3, 16, tzinfo=odd), now=now) == "2026-05-09T17:07"
+    with pytest.raises(UsageError, match="seconds"):
+        inputs.schedule(datetime(2026, 5, 9, 17, 3, tzinfo=odd), now=now)
 
 
 @pytest.mark.parametrize(

@@ -207,3 +207,14 @@ async def test_fifty_listings() -> None:
         lists = await asyncio.gather(*(tingting.campaigns.list(window=4).collect() for _ in range(50)))
         assert [len(each) for each in lists] == [57] * 50
         assert sandbox.most_in_flight <= 8
+
+
+async def test_closed_exact_walk() -> None:
+    """A closed exact walk is over: it begins no other pass."""
+    rows = Changing(3, by_number=True)
+    walk = aiter(rows.list(exact=True))
+    await anext(walk)
+    await walk.aclose()
+    asked = rows.asked
+    assert [row async for row in walk] == []
+    assert asked == rows.asked

@@ -267,3 +267,14 @@ async def test_concurrent_walks() -> None:
     service = Service()
     campaigns = service.list()
     assert await asyncio.gather(*(campaigns.collect() for _ in range(20))) == [service.rows] * 20
+
+
+async def test_list_that_loses_its_next_page() -> None:
+    """A 404 is the end of a list whose first page says that it has become that short meanwhile."""
+    service = Service()
+    walk = service.list(1).pages()
+    numbers = [(await anext(walk)).number for _ in range(3)]
+    del service.rows[30:]
+    numbers += [page.number async for page in walk]
+    assert numbers == [1, 2, 3]
+    assert service.asked[-2:] == [4, 1]

@@ -1,7 +1,6 @@
-"""The window of pages in flight and the paginator, on a service in memory; order is forced with events."""
+"""Walks in odd situations, on a service in memory: learning together, closed, shared, collected, gone on with."""
 
 import asyncio
-import contextlib
 import gc
 import threading
 from collections.abc import Coroutine
@@ -13,7 +12,6 @@ import pytest
 from tingting_async import (
     NotFoundError,
     Page,
-    PaginationError,
     Paginator,
     ServerError,
     SessionClosedError,
@@ -97,24 +95,6 @@ class Service:
 EVERYTHING = list(range(57))
 
 
-@pytest.mark.parametrize("by_offset", [True, False])
-@pytest.mark.parametrize("given", [None, 1, 2, 8, 100])
-async def test_whole_and_in_order(given: int | None, by_offset: bool) -> None:
-    """Every item comes once and in order, whatever the window, and no page is asked for twice."""
-    service = Service(by_offset=by_offset)
-    assert [item async for item in service.list(given=given)] == EVERYTHING
-    assert sorted(service.asked) == [1, 2, 3, 4, 5, 6]
-    assert service.most_in_flight <= (given or 4)
-
-
-async def test_pages() -> None:
-    """Pages come in order, as they are."""
-    service = Service()
-    pages = [page async for page in service.list().pages()]
-    assert [page.number for page in pages] == [1, 2, 3, 4, 5, 6]
-    assert [len(page.items) for page in pages] == [10, 10, 10, 10, 10, 7]
-
-
 async def test_nothing_is_asked_before() -> None:
     """A paginator asks for nothing before the first item is, and each walk starts anew."""
     service = Service(25)
@@ -139,29 +119,6 @@ async def test_order_of_answers() -> None:
     assert await task == EVERYTHING
 
 
-async def test_ramp() -> None:
-    """A walk that may end early asks for few pages ahead at first: 1, then 2, 2, then 4."""
-    service = Service(200, by_offset=True)
-    walk = service.list(window=8).pages()
-    asked: list[int] = []
-    for _ in range(8):
-        await anext(walk)
-        await service.idle()
-        asked.append(max(service.asked))
-    assert asked == [1, 3, 4, 7, 8, 9, 10, 15]
-    await walk.aclose()
-
-
-async def test_given_window_opens_at_once() -> None:
-    """A window that was given is opened as soon as the first page has come."""
-    service = Service(200, by_offset=True)
-    walk = service.list(given=8).pages()
-    await anext(walk)
-    await service.idle()
-    assert sorted(service.asked) == [1, 2, 3, 4, 5, 6, 7, 8]
-    await walk.aclose()
-
-
 async def test_collect() -> None:
     """`collect` returns all or as many as wanted, and asks for no page too many."""
     service = Service()
@@ -175,27 +132,6 @@ async def test_collect() -> None:
     assert await listing.first() == 0
     with pytest.raises(UsageError, match="limit=-1"):
         await listing.collect(-1)
-
-
-async def test_count() -> None:
-    """`count` believes the first page, and walks where it does not say."""
-    service = Service()
-    assert await service.list().count() == 57
-    assert service.asked == [1]
-
-    async def silent(params: Params) -> Page[int]:
-        page = await service.fetch(params)
-        return Page(page.items, page.number, None, None, page.has_next)
-
-    assert await Paginator(silent, service.spawn, PageNumbers("page"), window=4).count() == 57
-
-
-async def test_empty() -> None:
-    """An empty list has no items, and one page."""
-    service = Service(0)
-    assert await service.list().collect() == []
-    assert await service.list().first() is None
-    assert [page.number async for page in service.list().pages()] == [1]
 
 
 async def test_one_page() -> None:
@@ -213,23 +149,6 @@ def test_no_window(given: int) -> None:
 
 
 # Failures
-
-
-async def test_failure_is_held() -> None:
-    """A page that fails while it is fetched ahead surfaces when it is due, as itself; then it is asked for again."""
-    service = Service(by_offset=True)
-    error = ServerError("failed", status=500)
-    service.fails = {4: [error]}
-    walk = aiter(service.list(given=8))
-    seen = [await anext(walk)]
-    await service.idle()
-    assert 4 in service.asked
-    seen += [await anext(walk) for _ in range(29)]
-    with pytest.raises(ServerError) as caught:
-        await anext(walk)
-    assert caught.value is error
-    seen += [item async for item in walk]
-    assert seen == EVERYTHING
 
 
 async def test_failure_of_the_first_page() -> None:
@@ -252,49 +171,6 @@ async def test_failure_ends_what_is_ahead() -> None:
     with pytest.raises(ServerError):
         await anext(walk)
     await service.idle()
-
-
-async def test_shrinking_list() -> None:
-    """A 404 is the end of a list that has become shorter meanwhile."""
-    service = Service()
-    walk = service.list(given=1).pages()
-    numbers = [(await anext(walk)).number for _ in range(3)]
-    service.total = 30
-    numbers += [page.number async for page in walk]
-    assert numbers == [1, 2, 3]
-    assert service.asked[-2:] == [4, 1]
-
-
-async def test_404_in_the_middle() -> None:
-    """A 404 of a page that should be there is an error; then the page is asked for again."""
-    service = Service()
-    service.fails = {4: [NotFoundError("gone", status=404)]}
-    walk = aiter(service.list())
-    seen = [await anext(walk) for _ in range(30)]
-    with pytest.raises(NotFoundError):
-        await anext(walk)
-    await service.idle()
-    seen += [item async for item in walk]
-    assert seen == EVERYTHING
-
-
-async def test_404_of_the_first_page() -> None:
-    """A 404 of the first page is an error."""
-    service = Service()
-    service.fails = {1: [NotFoundError("no such campaign", status=404)]}
-    with pytest.raises(NotFoundError):
-        await service.list().collect()
-    assert service.asked == [1]
-
-
-async def test_repeated_page() -> None:
-    """A page that holds the same as the one before it is an error."""
-    service = Service()
-    original = service.page
-    service.page = lambda number: Page(original(min(number, 2)).items, number, 57, 6, number < 6)  # type: ignore[method-assign]
-    with pytest.raises(PaginationError, match="Page 3 holds the same") as caught:
-        await service.list().collect()
-    assert caught.value.number == 3
 
 
 async def test_ignored_page_is_asked_for_otherwise() -> None:
@@ -337,16 +213,6 @@ async def test_slow_walk_learns_from_another() -> None:
     assert await slow == EVERYTHING
 
 
-async def test_list_that_grows() -> None:
-    """A list that grows while it is walked is walked to its new end."""
-    service = Service(25)
-    walk = aiter(service.list(given=1))
-    seen = [await anext(walk) for _ in range(15)]
-    service.total = 37
-    seen += [item async for item in walk]
-    assert seen == list(range(37))
-
-
 async def test_capped_limit() -> None:
     """A service that gives smaller pages than asked for is walked by what came."""
     service = Service(by_offset=True)
@@ -381,40 +247,6 @@ async def test_uneven_pages() -> None:
 async def blocked(service: Service) -> None:
     """Let all pages but the first ones hang."""
     service.gates = {number: asyncio.Event() for number in range(3, service.pages + 1)}
-
-
-async def test_break() -> None:
-    """Leaving by `break` cancels what is in flight."""
-    service = Service(by_offset=True)
-    await blocked(service)
-    async for item in service.list(given=8):
-        if item == 12:
-            break
-    await service.idle()
-
-
-async def test_exception() -> None:
-    """Leaving by an exception cancels what is in flight."""
-    service = Service(by_offset=True)
-    await blocked(service)
-    with contextlib.suppress(KeyError):
-        async for item in service.list(given=8):
-            if item == 12:
-                raise KeyError(item)
-    await service.idle()
-
-
-async def test_cancellation() -> None:
-    """A cancelled consumer leaves nothing in flight."""
-    service = Service(by_offset=True)
-    await blocked(service)
-    task = asyncio.create_task(service.list(given=8).collect())
-    await service.arrived.setdefault(6, asyncio.Event()).wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    del task
-    await service.idle()
 
 
 async def test_garbage_collector_in_another_thread() -> None:
@@ -496,13 +328,6 @@ async def test_timeout_while_asking_otherwise() -> None:
     assert seen == EVERYTHING
 
 
-async def test_concurrent_walks() -> None:
-    """Walks of one paginator are independent."""
-    service = Service(by_offset=True)
-    listing = service.list(given=3)
-    assert await asyncio.gather(*(listing.collect() for _ in range(20))) == [EVERYTHING] * 20
-
-
 async def test_two_tasks_on_one_walk() -> None:
     """Two tasks that take from one walk at the same time are told so: neither loses nor doubles an item."""
     service = Service(by_offset=True)
@@ -512,7 +337,8 @@ async def test_two_tasks_on_one_walk() -> None:
     first = asyncio.ensure_future(anext(walk))
     await asyncio.sleep(0)
     with pytest.raises(UsageError, match="one walk"):
-        await anext(walk)
+        async with asyncio.timeout(1):
+            await anext(walk)
     service.gates[2].set()
     seen += [await first]
     seen += [item async for item in walk]
@@ -551,3 +377,23 @@ def test_no_event_loop() -> None:
     with pytest.raises(RuntimeError, match="no running event loop"):
         Service().list().pages()
     gc.collect()
+
+
+async def test_going_on_from_a_token_after_a_failure() -> None:
+    """A walk that goes on from a token, and whose first page fails, still begins behind the last item."""
+    service = Service()
+
+    def listing(resume: str | None = None) -> Paginator[int]:
+        convention = PageNumbers("page")
+        return Paginator(service.fetch, service.spawn, convention, window=4, operation="rows.list", resume=resume)
+
+    walk: Any = aiter(listing())
+    assert [await anext(walk) for _ in range(15)] == EVERYTHING[:15]
+    await service.idle()
+    service.fails = {2: [ServerError("failed", status=500)]}
+    resumed: Any = aiter(listing(walk.token))
+    with pytest.raises(ServerError):
+        await anext(resumed)
+    assert walk.token == resumed.token
+    assert [item async for item in resumed] == EVERYTHING[15:]
+    await walk.aclose()
