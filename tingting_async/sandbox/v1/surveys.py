@@ -174,6 +174,7 @@ async def create_template(request: web.Request, sandbox: Sandbox, _: Account) ->
     }
     _fill(request, sandbox, template, body)
     sandbox.world.templates[template["id"]] = template
+    sandbox.world.happened("template", template["id"], target=body["name"])
     return answer(template, 201)
 
 
