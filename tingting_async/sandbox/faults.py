@@ -159,7 +159,8 @@ class Fault:
             case "empty":
                 return web.Response(status=200)
             case "mistyped":
-                return web.Response(status=answer.status, body=body, content_type="text/html")
+                answer.content_type = "text/html"
+                return answer
             case "non_utf8":
                 return web.Response(status=200, body=b"\xff\xfe" + body[:64] + b"\xc3", content_type="application/json")
             case "gigantic":

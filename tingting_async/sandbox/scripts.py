@@ -34,7 +34,7 @@ def _waits(status: int, body: Any) -> list[dict[str, Any]]:
 
 
 _REFUSALS: tuple[dict[str, Any], ...] = (
-    *({"status": status, "body": {"detail": "No."}} for status in (400, 401, 403, 404, 405, 409, 418, 422)),
+    *({"status": status, "body": {"detail": "No."}} for status in (400, 401, 403, 404, 405, 409, 418, 422, 425)),
     {"status": 401, "body": {"detail": "Authentication credentials were not provided."}},
     {"status": 400, "body": {"number": ["Enter a valid phone number."]}},
     {"status": 413, "body": _page("413 Request Entity Too Large"), "headers": _HTML},
@@ -42,6 +42,7 @@ _REFUSALS: tuple[dict[str, Any], ...] = (
     *_waits(429, _SLOW),
     {"status": 503, "body": _DOWN},
     *_waits(503, _DOWN),
+    {"status": 503, "body": _page("503 Maintenance"), "headers": {**_HTML, "Retry-After": "0"}},
     # A refusal in the envelope of a success.
     {"status": 200, "body": {"status": 400, "success": False, "message": "Invalid input", "errors": [], "data": {}}},
     {"status": 200, "body": {"success": False}},
@@ -51,11 +52,10 @@ _REFUSALS: tuple[dict[str, Any], ...] = (
 """Answers of a service that has done nothing."""
 
 _HALF_WAY: tuple[dict[str, Any], ...] = (
-    *({"status": status} for status in (408, 425, 499, 500, 502, 504)),
+    *({"status": status} for status in (408, 499, 500, 502, 504)),
     *({"status": status, "body": _page(f"{status} Error"), "headers": _HTML} for status in (500, 502, 503, 504, 520)),
     {"status": 500, "body": {"detail": "Internal server error."}},
     {"status": 503},
-    {"status": 503, "body": _page("503 Maintenance"), "headers": {**_HTML, "Retry-After": "0"}},
     {"status": 304},
     {"status": 599},
 )

@@ -59,6 +59,7 @@ async def set_steps(request: web.Request, sandbox: Sandbox, account: Account) ->
         if isinstance(body.get(str(index)), bytes):
             step["audio_file"] = f"{request.scheme}://{request.host}/media/output/{step['id']}.mp3"
     campaign.steps = sorted(rows, key=lambda step: step["order"])
+    sandbox.world.happened("steps", campaign.id)
     return answer({"results": [_shown(step) for step in campaign.steps]}, 201 if request.method == "POST" else 200)
 
 
