@@ -4,12 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 import pytest
 
-from tingting_async.sandbox import Fault, Sandbox
+from tingting_async.sandbox import Fault, Sandbox, every_fault, fault_script
+from tingting_async.sandbox.faults import Kind
 
 pytestmark = pytest.mark.anyio
 PROFILE = "/api/accounts/user_details/"
@@ -38,6 +39,7 @@ def runs(sandbox: Sandbox) -> int:
         ({"kind": "redirect", "status": 307, "location": "/elsewhere/"}, 307, 0),
         ({"kind": "expired_token"}, 401, 0),
         ({"kind": "delay"}, 200, 1),
+        ({"kind": "status_after", "status": 503, "body": {"detail": "Down."}}, 503, 1),
         ({"kind": "gateway_timeout"}, 504, 1),
         ({"kind": "html"}, 500, 1),
         ({"kind": "empty"}, 200, 1),
@@ -58,7 +60,7 @@ async def test_answers(fault: dict[str, Any], status: int, done: int) -> None:
         assert [received.status for received in sandbox.requests] == [status]
         kind = answer.headers.get("Content-Type", "")
         match fault["kind"]:
-            case "status":
+            case "status" | "status_after":
                 assert body == (json.dumps(fault["body"], separators=(",", ":")).encode() if "body" in fault else b"")
                 assert answer.headers.get("Retry-After") == fault.get("headers", {}).get("Retry-After")
             case "redirect":
@@ -167,6 +169,74 @@ async def test_which_requests() -> None:
         assert (second.count, twice.count, len(list(sandbox.faults))) == (1, 2, 3)
         sandbox.faults.clear()
         assert list(sandbox.faults) == []
+
+
+async def test_whose_requests() -> None:
+    """A fault strikes only where what it was told of the request is true, its body taken in."""
+    async with served() as (sandbox, http, run):
+        fault = sandbox.faults.add(Fault("status", where=lambda asked: b"this" in asked.body, nth=2))
+        seen: list[int] = []
+        for text in ("this", "that", "this"):
+            async with http.post(run, json={"message": text}) as answer:
+                seen.append(answer.status)
+        assert (seen, fault.count) == ([200, 400, 500], 1)  # The second finds it running.
+
+
+async def test_during() -> None:
+    """Faults for a block strike within it alone; whoever is stalled at its end goes on, and the others stay."""
+    async with served() as (sandbox, http, run):
+        other = sandbox.faults.add(Fault("status", path="/other/"))
+        stall = Fault("stall", path=run)
+        with sandbox.faults.during([stall, Fault("status", path=PROFILE, status=418)]):
+            asked = asyncio.ensure_future(http.post(run, json={"message": "m"}))
+            await stall.stalled.wait()
+            async with http.get(PROFILE) as answer:
+                assert answer.status == 418
+        async with await asked as answer:
+            assert answer.status == 200
+        async with http.get(PROFILE) as answer:
+            assert answer.status == 200
+        assert list(sandbox.faults) == [other]
+
+
+async def test_offline() -> None:
+    """A sandbox that is down refuses connections, and is then there again on the same port."""
+    async with served() as (sandbox, http, run):
+        async with sandbox.offline():
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await http.post(run, json={"message": "m"})
+        async with http.post(run, json={"message": "m"}) as answer:
+            assert answer.status == 200
+        assert sandbox.tally()["run", run.split("/")[4]] == 1
+
+
+def test_every_fault() -> None:
+    """There is at least one of every kind, each matches whom it was told to, and all say what they are."""
+    found = every_fault(path="/a/", times=2)
+    assert {fault.kind for fault in found} == set(get_args(Kind))
+    assert {(fault.path, fault.times) for fault in found} == {("/a/", 2)}
+    assert len({repr(fault) for fault in found}) == len(found)
+    assert {fault.kind for fault in every_fault(kinds=("reset", "stall"))} == {"reset", "stall"}
+
+
+def test_scripts_can_be_had_again() -> None:
+    """The same seed gives the same script, another seed another one, and all kinds come up."""
+    scripts = [repr(fault_script(seed, path="/a/", length=4)) for seed in range(200)]
+    assert scripts == [repr(fault_script(seed, path="/a/", length=4)) for seed in range(200)]
+    assert len(set(scripts)) == 200
+    assert all(f"kind='{kind}'" in str(scripts) for kind in get_args(Kind))
+
+
+async def test_script() -> None:
+    """The faults of a script strike one request each, in their order, and then all is well."""
+    async with served() as (sandbox, http, _):
+        script = fault_script(1, path=PROFILE, kinds=("status", "redirect"))
+        seen: list[int] = []
+        with sandbox.faults.during(script):
+            for _ in range(4):
+                async with http.get(PROFILE, allow_redirects=False) as answer:
+                    seen.append(answer.status)
+        assert seen == [*(fault.status for fault in script), 200]
 
 
 async def test_clear_lets_go() -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from tingting_async.sandbox.events import Event
+from tingting_async.sandbox.received import Received
 
 Kind = Literal[
     "status",  # answers with `status`, `body` and `headers`, and does nothing
@@ -20,6 +22,7 @@ Kind = Literal[
     "stall_after",  # serves, and waits for `release()` before it answers
     "reset",  # resets the connection, and does nothing
     "reset_after",  # serves, and resets the connection instead of answering
+    "status_after",  # serves, and answers with `status`, `body` and `headers` instead
     "gateway_timeout",  # serves, and answers 504 with a proxy's page
     "truncate",  # serves, and breaks off in the middle of an answer that said how long it is
     "truncate_chunked",  # serves, and breaks off in the middle of an answer in chunks
@@ -59,12 +62,14 @@ class Fault:
     """A pattern, as of a file name."""
     query: str | None = None
     """What the query has to be; None for any."""
+    where: Callable[[Received], bool] | None = attrs.field(default=None, repr=False)
+    """What has to be true of the request beside, as of its body: `lambda request: b"9800000001" in request.body`."""
     nth: int | None = None
     """Only the n-th match, from 1; None for every."""
     times: int | None = None
     """At most so often; None for ever."""
     status: int | None = None
-    """Of a `status` (500 unless said) or a `redirect` (302 unless said)."""
+    """Of a `status` or a `status_after` (500 unless said), or of a `redirect` (302 unless said)."""
     body: Any = None
     """JSON, or bytes as they are."""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
@@ -91,16 +96,18 @@ class Fault:
         """Let stalled requests go on, those to come as well; from any thread."""
         self._released.set()
 
-    def strikes(self, request: web.Request) -> bool:
+    def strikes(self, request: Received) -> bool:
         """Tell whether it strikes this request, and count."""
+        if self.times is not None and self.count >= self.times:
+            return False
         if not (fnmatchcase(request.method, self.method) and fnmatchcase(request.path, self.path)):
             return False
-        if self.query is not None and request.query_string != self.query:
+        if self.query is not None and request.query != self.query:
+            return False
+        if self.where is not None and not self.where(request):
             return False
         self._matches += 1
-        if (self.nth is not None and self._matches != self.nth) or (
-            self.times is not None and self.count >= self.times
-        ):
+        if self.nth is not None and self._matches != self.nth:
             return False
         self.count += 1
         self.hit.set()
@@ -110,11 +117,7 @@ class Fault:
         """Serve a request, wrongly."""
         match self.kind:
             case "status":
-                raw = self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
-                body = b"" if self.body is None else raw
-                return web.Response(
-                    status=self.status or 500, body=body, headers={"Content-Type": "application/json", **self.headers}
-                )
+                return self._answer()
             case "redirect":
                 return web.Response(status=self.status or 302, headers={"Location": self.location})
             case "expired_token":
@@ -130,6 +133,12 @@ class Fault:
             case _:
                 return await self._spoil(request, await serve(request))
 
+    def _answer(self) -> web.Response:
+        raw = self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
+        body = b"" if self.body is None else raw
+        headers = {"Content-Type": "application/json", **self.headers}
+        return web.Response(status=self.status or 500, body=body, headers=headers)
+
     async def _stall(self) -> None:
         self.stalled.set()
         await self._released.wait()
@@ -141,6 +150,8 @@ class Fault:
             case "stall_after":
                 await self._stall()
                 return answer
+            case "status_after":
+                return self._answer()
             case "gateway_timeout":
                 return web.Response(status=504, text=_PAGE.format("504 Gateway Time-out"), content_type="text/html")
             case "html":
@@ -148,7 +159,8 @@ class Fault:
             case "empty":
                 return web.Response(status=200)
             case "mistyped":
-                return web.Response(status=answer.status, body=body, content_type="text/html")
+                answer.content_type = "text/html"
+                return answer
             case "non_utf8":
                 return web.Response(status=200, body=b"\xff\xfe" + body[:64] + b"\xc3", content_type="application/json")
             case "gigantic":
@@ -214,7 +226,18 @@ class Faults:
             fault.release()
         self._faults.clear()
 
-    def strike(self, request: web.Request) -> Fault | None:
+    @contextmanager
+    def during(self, faults: Iterable[Fault]) -> Generator[None]:
+        """Let these go wrong within the block; at its end stalled requests go on."""
+        added = [self.add(fault) for fault in faults]
+        try:
+            yield
+        finally:
+            for fault in added:
+                fault.release()
+            self._faults = [fault for fault in self._faults if not any(fault is each for each in added)]
+
+    def strike(self, request: Received) -> Fault | None:
         """Return the fault for a request, if any."""
         return next((fault for fault in self._faults if fault.strikes(request)), None)
 

@@ -117,7 +117,7 @@ def _move(world: World, campaign: Campaign, contact: Contact, at: float) -> None
         if status == "dialing":
             contact.credit_consumed += 1
             campaign.spent += 1
-            world.happened("call", contact.id, at)
+            world.happened("call", contact.id, at, target=contact.number)
         if campaign.services == "SMS":
             _text(world, campaign, contact, at)
         elif campaign.services == "SMS & PHONE" and status in campaign.failover_target and not contact.plan:
@@ -138,7 +138,7 @@ def _move(world: World, campaign: Campaign, contact: Contact, at: float) -> None
 def _text(world: World, campaign: Campaign, contact: Contact, at: float) -> None:
     contact.credit_consumed_sms += 1
     campaign.spent += 1
-    world.happened("sms", contact.id, at)
+    world.happened("sms", contact.id, at, target=contact.number)
 
 
 def _end(world: World, campaign: Campaign, status: str, at: float) -> None:

@@ -2,15 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Generator, Mapping
+from collections import Counter
+from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from types import TracebackType
 from typing import Self, cast
 from weakref import WeakSet
 
-import attrs
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -18,25 +18,10 @@ from tingting_async.sandbox.clock import Clock
 from tingting_async.sandbox.events import Event
 from tingting_async.sandbox.faults import Faults
 from tingting_async.sandbox.options import Options
+from tingting_async.sandbox.received import Received
 from tingting_async.sandbox.running import settle
 from tingting_async.sandbox.tokens import Tokens
 from tingting_async.sandbox.world import Effect, World
-
-
-@attrs.define
-class Received:
-    """A request that came in."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    """By their names in any case."""
-    body: bytes = attrs.field(repr=False)
-    at: float
-    """Unix seconds, by the sandbox's clock."""
-    status: int | None = None
-    """What was answered; None while it is served, and where the connection was dropped."""
 
 
 class Sandbox:
@@ -81,6 +66,7 @@ class Sandbox:
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
+        self._site: web.TCPSite | None = None
 
     @property
     def url(self) -> str:
@@ -107,6 +93,15 @@ class Sandbox:
         """What happened in the world, up to now by the clock."""
         settle(self.world)
         return self.world.effects
+
+    def tally(self) -> Counter[tuple[str, str]]:
+        """Count what happened: how often, by its kind and its target.
+
+        ::
+
+            assert sandbox.tally()["otp", "9800000001"] == 1
+        """
+        return Counter((effect.kind, effect.target) for effect in self.effects)
 
     def expire_access_tokens(self) -> None:
         """Refuse every access token given out so far."""
@@ -151,6 +146,24 @@ class Sandbox:
         """Wait until no request is being served any more."""
         await self._idle.wait()
 
+    @asynccontextmanager
+    async def offline(self) -> AsyncGenerator[None]:
+        """Refuse connections within the block, as a service that is down does; those that are open stay open.
+
+        For the event loop that it serves in.
+        """
+        assert self._site is not None
+        await self._site.stop()
+        try:
+            yield
+        finally:
+            await self._listen()
+
+    async def _listen(self) -> None:
+        assert self._runner is not None
+        self._site = web.TCPSite(self._runner, self._host, self._port)
+        await self._site.start()
+
     async def __aenter__(self) -> Self:
         from tingting_async.sandbox import classic, media, v1  # noqa: PLC0415 - the routes know the sandbox
 
@@ -162,7 +175,7 @@ class Sandbox:
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
+            await self._listen()
         except OSError:
             await self._runner.cleanup()
             raise
@@ -216,7 +229,7 @@ async def _serve(request: web.Request, handler: Handler) -> web.StreamResponse:
         if sandbox.options.keep_requests:
             sandbox.requests.append(received)
         settle(sandbox.world)
-        fault = sandbox.faults.strike(request)
+        fault = sandbox.faults.strike(received)
         serve = partial(_answer, handler=handler)
         answer = await (serve(request) if fault is None else fault.apply(request, serve))
         received.status = None if fault is not None and fault.drops else answer.status

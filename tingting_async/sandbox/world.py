@@ -126,11 +126,17 @@ class Effect:
     """Something that happened in the world: a run, a call, a text message, an OTP, a purchase, and so on."""
 
     kind: str
-    """`created`, `contact`, `run`, `call`, `sms`, `otp`, `purchase`, `release`."""
+    """`created`, `contact`, `run`, `call`, `sms`, `otp`, `demo`, `purchase`, `release`, `steps`, `template`, …"""
     key: str
-    """What it happened to."""
+    """The id of what it happened to."""
     at: float
     """Unix seconds, by the sandbox's clock."""
+    target: str = attrs.field(default="", repr=False)
+    """What the one who asked for it knows it by.
+
+    The phone number of a `contact`, `call`, `sms`, `otp` or `demo`, the name of what was `created` or of a `template`,
+    the e-mail address of whose `token` it is; of all others the key.
+    """
 
 
 class World:
@@ -180,9 +186,10 @@ class World:
         """Return an id that nothing else has."""
         return next(self._ids)
 
-    def happened(self, kind: str, key: object, at: float | None = None) -> None:
+    def happened(self, kind: str, key: object, at: float | None = None, *, target: str | None = None) -> None:
         """Note that something happened, now unless said."""
-        self.effects.append(Effect(kind, str(key), self.clock.now() if at is None else at))
+        when = self.clock.now() if at is None else at
+        self.effects.append(Effect(kind, str(key), when, str(key) if target is None else target))
 
     def make_code(self, length: int) -> str:
         """Return a one-time password."""
@@ -212,7 +219,7 @@ class World:
         campaign = Campaign(self.id(), owner.id, name, services, description, now, usable_tags=tags or [])
         self.campaigns[campaign.id] = campaign
         self._owned.setdefault(owner.id, []).append(campaign)
-        self.happened("created", campaign.id)
+        self.happened("created", campaign.id, target=name)
         return campaign
 
     def add_contact(self, campaign: Campaign, number: str, tags: dict[str, Any]) -> Contact:
@@ -222,7 +229,7 @@ class World:
         contact = Contact(self.id(), campaign.id, number, tags, now, now, unique)
         campaign.contacts.append(contact)
         self.contacts[contact.id] = contact
-        self.happened("contact", contact.id)
+        self.happened("contact", contact.id, target=number)
         return contact
 
     def remove_campaign(self, campaign: Campaign) -> None:

@@ -207,7 +207,8 @@ def read_page(reader: Reader, request: Request[list[T]], response: Response) -> 
 
 def read_results(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
     """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
-    if "next" in (body := wire.decode(request, response, whole=True)) and "count" in body:
+    body = wire.decode(request, response, whole=True)
+    if isinstance(body, dict) and "next" in body and "count" in body:
         return read_page(reader, request, response)
     return read_array(reader, request, response)
 

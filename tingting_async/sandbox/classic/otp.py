@@ -45,7 +45,7 @@ async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.
     )
     sandbox.world.otps.append(sent)
     account.credits -= 1
-    sandbox.world.happened("otp", sent.id)
+    sandbox.world.happened("otp", sent.id, target=sent.number)
     shown = {
         "number": number,
         "otp_options": options,

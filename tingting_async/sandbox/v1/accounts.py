@@ -65,7 +65,7 @@ async def generate_token(_: web.Request, sandbox: Sandbox, account: Account) -> 
     """Give out another API token, which ends the previous one (sample v1_generate_api_keys.json)."""
     account.api_token = f"{sandbox.world.random.getrandbits(256):064x}"
     account.token_created_at, account.token_used_at = sandbox.clock.now(), None
-    sandbox.world.happened("token", account.id)
+    sandbox.world.happened("token", account.id, target=account.email)
     return answer({"token": account.api_token, "message": "New API token generated successfully"})
 
 

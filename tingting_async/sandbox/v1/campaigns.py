@@ -192,7 +192,7 @@ async def demo_call(request: web.Request, sandbox: Sandbox, account: Account) ->
     if contact is None:
         return not_found()
     account.credits -= 1
-    sandbox.world.happened("demo", contact.id)
+    sandbox.world.happened("demo", contact.id, target=contact.number)
     return answer({"message": "Demo Call Placed Successfully"})
 
 

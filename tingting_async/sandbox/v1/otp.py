@@ -56,7 +56,7 @@ async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.
     )
     sandbox.world.otps.append(sent)
     account.credits -= 1
-    sandbox.world.happened("otp", sent.id)
+    sandbox.world.happened("otp", sent.id, target=sent.number)
     details = {
         "number": sent.number,
         "otp_options": options,

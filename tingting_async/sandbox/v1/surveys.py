@@ -59,6 +59,7 @@ async def set_steps(request: web.Request, sandbox: Sandbox, account: Account) ->
         if isinstance(body.get(str(index)), bytes):
             step["audio_file"] = f"{request.scheme}://{request.host}/media/output/{step['id']}.mp3"
     campaign.steps = sorted(rows, key=lambda step: step["order"])
+    sandbox.world.happened("steps", campaign.id)
     return answer({"results": [_shown(step) for step in campaign.steps]}, 201 if request.method == "POST" else 200)
 
 
@@ -174,6 +175,7 @@ async def create_template(request: web.Request, sandbox: Sandbox, _: Account) ->
     }
     _fill(request, sandbox, template, body)
     sandbox.world.templates[template["id"]] = template
+    sandbox.world.happened("template", template["id"], target=body["name"])
     return answer(template, 201)
 
 

@@ -1,0 +1,251 @@
+"""Whatever goes wrong: at most once, and the caller was told the truth. Every operation, under scripts of faults."""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+import jwt
+import pytest
+
+import tingting_async
+import tingting_async.v1
+from tingting_async import ApiError, DecodeError, NotSentError, OutcomeUnknownError, PartlyDoneError, Retries, Timeout
+from tingting_async.sandbox import Fault, Received, Sandbox, every_fault, fault_script
+from tingting_async.sandbox.world import Account, Line
+from tingting_async.v1 import NewStep
+from tingting_async.wire import File
+
+pytestmark = pytest.mark.anyio
+
+SCRIPTS = 64
+"""For each operation."""
+AT_ONCE = 16
+
+
+@attrs.frozen
+class Scene:
+    """What one script has for itself: an account, and whatever its operation may be done to."""
+
+    seed: int
+    account: Account
+    token: str
+    campaign: int
+    contact: int
+    number: str
+    """Of nobody yet."""
+    contact_number: str
+    sid: str
+    template: int
+    name: str
+
+
+def make_scene(sandbox: Sandbox, seed: int, *, is_survey: bool) -> Scene:
+    """Make what one script needs."""
+    world = sandbox.world
+    account = world.add_account(f"user{seed}@example.com", f"password-{seed}")
+    campaign = world.add_campaign(account, f"Campaign {seed}", "SURVEY" if is_survey else "PHONE", "")
+    campaign.user_phone = [1]
+    contact = world.add_contact(campaign, f"981{seed:07d}", {})
+    sid, template = f"sid-{seed}", world.id()
+    world.lines[sid] = Line(sid, f"1597{seed:04d}", 1.0)
+    world.templates[template] = {"id": template, "content": [{"order": 0, "content_type": "say"}]}
+    return Scene(
+        seed=seed,
+        account=account,
+        token=account.api_token,
+        campaign=campaign.id,
+        contact=contact.id,
+        number=f"980{seed:07d}",
+        contact_number=contact.number,
+        sid=sid,
+        template=template,
+        name=f"Made by {seed}",
+    )
+
+
+@functools.lru_cache(maxsize=1000)
+def user_of(token: str) -> int | None:
+    """Return whose access or refresh token it is."""
+    try:
+        return int(jwt.decode(token, options={"verify_signature": False})["user_id"])
+    except jwt.PyJWTError:
+        return None
+
+
+def asked_by(scene: Scene, asked: Received) -> bool:
+    """Tell whether a request is one of this scene's: those that sign in, renew, and do."""
+    sent = asked.headers.get("Authorization", "").removeprefix("Bearer ")
+    cookie = asked.headers.get("Cookie", "").partition("refresh=")[2]
+    return (
+        sent == scene.token
+        or scene.account.email.encode() in asked.body
+        or scene.account.id in (user_of(sent), user_of(cookie))
+    )
+
+
+@attrs.frozen
+class Operation:
+    """Something that must not be done twice."""
+
+    call: Callable[[Any, Scene], Awaitable[Any]]
+    effect: str
+    """What it does to the world, as the sandbox calls it."""
+    target: Callable[[Scene], object]
+    session: Any = tingting_async.v1.TingTing
+
+
+CLASSIC = tingting_async.TingTing
+
+OPERATIONS: dict[str, Operation] = {
+    "classic campaigns.run": Operation(
+        lambda to, on: to.campaigns.run(on.campaign, message="m"), "run", lambda on: on.campaign, CLASSIC
+    ),
+    "classic campaigns.create": Operation(
+        lambda to, on: to.campaigns.create(on.name, "PHONE", numbers=[on.number]),
+        "created",
+        lambda on: on.name,
+        CLASSIC,
+    ),
+    "classic numbers.add": Operation(
+        lambda to, on: to.numbers.add(on.campaign, on.number), "contact", lambda on: on.number, CLASSIC
+    ),
+    "classic phone_numbers.buy": Operation(
+        lambda to, on: to.phone_numbers.buy(on.sid), "purchase", lambda on: on.sid, CLASSIC
+    ),
+    "classic otp.send": Operation(
+        lambda to, on: to.otp.send(on.number, "{otp}", channel="voice"), "otp", lambda on: on.number, CLASSIC
+    ),
+    "v1 campaigns.run": Operation(lambda to, on: to.campaigns.run(on.campaign), "run", lambda on: on.campaign),
+    "v1 campaigns.create": Operation(
+        lambda to, on: to.campaigns.create(on.name, "PHONE"), "created", lambda on: on.name
+    ),
+    "v1 contacts.add": Operation(
+        lambda to, on: to.contacts.add(on.campaign, on.number), "contact", lambda on: on.number
+    ),
+    "v1 contacts.add_many": Operation(
+        lambda to, on: to.contacts.add_many(on.campaign, [on.number]), "contact", lambda on: on.number
+    ),
+    "v1 contacts.upload": Operation(
+        lambda to, on: to.contacts.upload(on.campaign, File("c.csv", f"numbers\n{on.number}\n".encode())),
+        "contact",
+        lambda on: on.number,
+    ),
+    "v1 contacts.demo_call": Operation(
+        lambda to, on: to.contacts.demo_call(on.contact), "demo", lambda on: on.contact_number
+    ),
+    "v1 otp.send": Operation(
+        lambda to, on: to.otp.send(on.number, "{otp}", channel="text", otp="482917"), "otp", lambda on: on.number
+    ),
+    "v1 surveys.run": Operation(lambda to, on: to.surveys.run(on.campaign), "run", lambda on: on.campaign),
+    "v1 surveys.test_call": Operation(
+        lambda to, on: to.surveys.test_call(on.contact), "demo", lambda on: on.contact_number
+    ),
+    "v1 surveys.set_steps": Operation(
+        lambda to, on: to.surveys.set_steps(on.campaign, [NewStep()]), "steps", lambda on: on.campaign
+    ),
+    "v1 survey_templates.create": Operation(
+        lambda to, on: to.survey_templates.create(on.name, [NewStep()]), "template", lambda on: on.name
+    ),
+    "v1 survey_templates.apply": Operation(
+        lambda to, on: to.survey_templates.apply(on.template, on.campaign), "steps", lambda on: on.campaign
+    ),
+    "v1 accounts.generate_api_token": Operation(
+        lambda to, on: to.accounts.generate_api_token(), "token", lambda on: on.account.email
+    ),
+}
+
+
+def connect(sandbox: Sandbox, operation: Operation, scene: Scene) -> Any:
+    """Return a session of a scene's account: one half with a token, the other signs in."""
+    account: dict[str, Any] = {"api_token": scene.token}
+    if scene.seed % 2:
+        account = {"email": scene.account.email, "password": scene.account.password}
+    limits = Timeout(answer=0.25, total=4)  # The shorter one ends the stalls.
+    return operation.session(
+        base_url=sandbox.url, timeout=limits, retries=Retries(pause=0, longest_retry_after=0), **account
+    )
+
+
+def may_be(error: Exception | None) -> set[int]:
+    """Return how often it may have happened, by what the caller was told."""
+    match error:
+        case None:
+            return {1}
+        case NotSentError() | ApiError():
+            return {0}
+        case DecodeError(operation="accounts.login" | "accounts.refresh"):
+            return {0}  # It says that it is about the sign-in, which came before.
+        case OutcomeUnknownError():
+            return {0, 1}
+        case PartlyDoneError():  # Of a single row.
+            return {0, 1} if error.unknown else {0}
+        case _:
+            return set()
+
+
+async def play(name: str, scripts: list[list[Fault]]) -> list[Exception | None]:
+    """Do an operation once under each script, in a scene of its own; fail where what came out is not what happened."""
+    operation = OPERATIONS[name]
+    async with Sandbox(campaigns=0, keep_requests=False) as sandbox:
+        scenes = [make_scene(sandbox, seed, is_survey="survey" in name) for seed in range(len(scripts))]
+        told: list[Exception | None] = [None] * len(scripts)
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def attempt(scene: Scene, script: list[Fault]) -> None:
+            for fault in script:
+                fault.where = functools.partial(asked_by, scene)
+            async with places, connect(sandbox, operation, scene) as tingting:
+                with sandbox.faults.during(script):
+                    try:
+                        await operation.call(tingting, scene)
+                    except Exception as error:  # noqa: BLE001 - judged below
+                        told[scene.seed] = error
+
+        await asyncio.gather(*map(attempt, scenes, scripts))
+        await sandbox.wait_idle()
+        tally = sandbox.tally()
+        happened = [tally[operation.effect, str(operation.target(scene))] for scene in scenes]
+    wrong = [
+        f"seed {seed}: {[*map(show, scripts[seed])]}: happened {happened[seed]} times, told {error!r}"
+        for seed, error in enumerate(told)
+        if happened[seed] not in may_be(error)
+    ]
+    assert wrong == []
+    return told
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_scripts(name: str) -> None:
+    """Under any script it happens at most once, and no more and no less often than the caller was told."""
+    told = await play(name, [fault_script(f"{name} {seed}") for seed in range(SCRIPTS)])
+    # All three came up, or the scripts prove nothing.
+    assert {frozenset(may_be(error)) for error in told} == {frozenset({0}), frozenset({1}), frozenset({0, 1})}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_each_fault(name: str) -> None:
+    """Under every single fault, and one that comes again and again, it happens as often as the caller was told."""
+    await play(name, [[fault] for times in (1, None) for fault in every_fault(times=times)])
+
+
+def show(fault: Fault) -> str:
+    """Return a fault in short, with whether it struck."""
+    said = ("", fault.status, fault.body, dict(fault.headers), fault.location)
+    return " ".join([fault.kind, *(str(each) for each in said if each), "(not reached)" * (not fault.count)])
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_refused_connection(name: str) -> None:
+    """While the service is down nothing is sent, and that is said; once it is up again it happens, once."""
+    operation = OPERATIONS[name]
+    async with Sandbox(campaigns=0) as sandbox:
+        for seed in range(2):  # With a token, and signing in.
+            scene = make_scene(sandbox, seed, is_survey="survey" in name)
+            async with connect(sandbox, operation, scene) as tingting:
+                async with sandbox.offline():
+                    with pytest.raises(NotSentError):
+                        await operation.call(tingting, scene)
+                await operation.call(tingting, scene)
+            assert sandbox.tally()[operation.effect, str(operation.target(scene))] == 1

@@ -1,0 +1,131 @@
+"""What must never be shown: not in a log record, a repr, an error's text or a traceback, whatever goes wrong."""
+
+import json
+import logging
+import re
+import traceback
+from typing import Any
+
+import pytest
+
+from tingting_async import MemoryTokenStore, Retries, Timeout, TingTingError, Tokens
+from tingting_async.sandbox import every_fault
+
+pytestmark = pytest.mark.anyio
+
+PASSWORD = "canary-पासवर्ड"
+TOKEN = "canary-token-of-no-form"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl"
+SECRET = re.compile(
+    r"canary-(पासवर्ड|\\u092a|token)"  # The password, as it is and as JSON writes it, and the token.
+    r"|eyJ[\w-]{10,}\.|(?<!\w)[0-9a-f]{64}(?!\w)"  # JWTs and API tokens, whosoever.
+    r"|(?<!\w)482917(?!\w)|4 8 2 9 1 7"  # The one-time code, and as it is spelt for a voice.
+    r"|(?<!\w)(\+?977)?9[678]\d{8}"  # Anybody's phone number.
+)
+LIMITS = Timeout(answer=0.25, total=4)
+ONCE_MORE = Retries(attempts=2, pause=0, longest_retry_after=0)
+
+# What gets or sends something that is secret, and can be done again and again.
+TELLING = {
+    *("accounts.login", "accounts.refresh", "accounts.user_details", "accounts.api_token"),
+    *("accounts.generate_api_token", "campaigns.create", "numbers.list", "numbers.get", "numbers.add", "numbers.edit"),
+    *("contacts.list", "contacts.add", "contacts.add_many", "contacts.upload", "contacts.edit", "phone_numbers.list"),
+    *("phone_numbers.owned", "phone_numbers.for_sale", "otp.send", "otp.list", "surveys.answers", "reports.rows"),
+}
+
+
+async def show(call: Any) -> str:
+    """Do something; return all that can be shown of what came out of it."""
+    try:
+        result = await call
+    except TingTingError as error:
+        return "\n".join([str(error), repr(error), *traceback.format_exception(error)])
+    # What a plain mapping holds is the caller's own: a survey's answers, a contact's variables.
+    plain = isinstance(result, dict) or (isinstance(result, list) and all(isinstance(each, dict) for each in result))
+    return "" if plain else f"{result!r} {result}"
+
+
+def leaks(texts: list[str], caplog: pytest.LogCaptureFixture) -> set[str]:
+    """Return the lines that show a secret, of the texts and of what was logged meanwhile, by whichever logger."""
+    format_record = logging.Formatter("%(name)s %(message)s").format
+    texts = [*texts, *map(format_record, caplog.records)]
+    caplog.clear()
+    return {line for text in texts for line in text.splitlines() if SECRET.search(line)}
+
+
+async def test_faults_show_no_secret(generation: Any, world: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Under every fault, and under none, no secret is shown, be it signing in or in an operation that holds some."""
+    sandbox, targets = world
+    sandbox.change_password(PASSWORD)
+    caplog.set_level(logging.DEBUG)
+    found: set[str] = set()
+    logged = 0
+    for fault in [None, *every_fault()]:
+        texts: list[str] = []
+        account: dict[str, str] = {"email": sandbox.email, "password": PASSWORD}
+        async with generation.session(base_url=sandbox.url, timeout=LIMITS, retries=ONCE_MORE, **account) as tingting:
+            for name, call in generation.calls.items():
+                if name in TELLING:
+                    # Once it strikes the operation alone, and once the sign-in as well.
+                    for path in ("*/[!al]*/*", "*"):
+                        if fault is not None:
+                            fault.path = path
+                        with sandbox.faults.during([fault] if fault else []):
+                            texts.append(await show(call(tingting, targets)))
+            texts += [repr(tingting), repr(tingting.auth.tokens), repr(tingting.auth)]
+        logged += len(caplog.records)
+        found |= leaks(texts, caplog)
+    assert logged > 1000  # The log was on.
+    assert found == set()
+
+
+@pytest.mark.parametrize("status", [200, 401, 500])
+@pytest.mark.parametrize("shape", ["detail", "fields", "key", "json", "text", "title", "broken", "nested"])
+async def test_quoted_secrets(
+    generation: Any, tmp_path: Any, serve: Any, caplog: pytest.LogCaptureFixture, status: int, shape: str
+) -> None:
+    """A service that quotes back all that it was sent, in whichever shape, shows none of it."""
+    caplog.set_level(logging.DEBUG)
+
+    async def quote(received: Any) -> None:
+        token = received.headers.get("authorization", "").removeprefix("Bearer ")
+        said = f"{token} {received.headers} {received.body.decode(errors='replace')} to 9812345678"
+        body = {
+            "detail": json.dumps({"detail": said}),
+            "fields": json.dumps({"success": False, "errors": [{"number": [said]}], "data": {}}, ensure_ascii=False),
+            "key": json.dumps({said: [said]}),
+            "json": json.dumps(said),
+            "text": said,
+            "title": f"<html><title>{said}</title>{said}</html>",
+            "broken": json.dumps({"detail": said})[:-2],
+            "nested": json.dumps({"data": {"token": {"access": {"x": said}}, "results": [said]}, "results": said}),
+        }[shape]
+        await received.answer(body.encode(), status, location="/elsewhere?number=9812345678", x_request_id=JWT)
+
+    server = await serve(quote)
+    texts: list[str] = []
+    for by_token in (True, False):
+        store = MemoryTokenStore()
+        await store.save(Tokens(JWT, JWT))
+        account: dict[str, Any] = {"email": "e@example.com", "password": PASSWORD, "token_store": store}
+        targets = type("Targets", (), {"folder": tmp_path, "sid": "s", "__getattr__": lambda _, __: 1})()
+        async with generation.session(
+            base_url=server.url, retries=ONCE_MORE, **({"api_token": TOKEN} if by_token else account)
+        ) as tingting:
+            texts += [await show(call(tingting, targets)) for call in generation.calls.values()]
+    assert len(caplog.records) > len(generation.calls)
+    assert leaks(texts, caplog) == set()
+
+
+async def test_refused_input(generation: Any, world: Any) -> None:
+    """Input that is refused before it is sent is not quoted in full."""
+    sandbox, targets = world
+    async with generation.session(base_url=sandbox.url, api_token=TOKEN) as tingting:
+        people = tingting.contacts if "contacts" in dir(tingting) else tingting.numbers
+        for number in ("9812345678 9812345678", "981234567812345678", "98123456x78"):
+            shown = await show(people.add(targets.campaign, number))
+            assert "UsageError" in shown
+            assert not SECRET.search(shown)
+        shown = await show(tingting.otp.send("9812345678", "no place for 482917", channel="text", otp="482917"))
+        assert "UsageError" in shown
+        assert not SECRET.search(shown)

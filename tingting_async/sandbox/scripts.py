@@ -1,0 +1,127 @@
+"""Faults by the dozen: every one that there is, and sequences of them by chance that can be had again."""
+
+from collections.abc import Collection
+from random import Random
+from typing import Any, get_args
+
+from tingting_async.sandbox.faults import Fault, Kind
+
+_KINDS: tuple[Kind, ...] = get_args(Kind)
+_SLOW = {"detail": "Request was throttled."}
+_DOWN = {"detail": "Service temporarily unavailable, try again later."}
+_HTML = {"Content-Type": "text/html"}
+_WAITS = (
+    "0",
+    "7",
+    "-5",
+    "999999999999999999999",
+    "0.5",
+    "soon",
+    "",
+    "Wed, 21 Oct 2015 07:28:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+)
+"""What a `Retry-After` holds: seconds, dates, and what is neither."""
+
+
+def _page(title: str) -> bytes:
+    """Return what a proxy says instead of the service."""
+    return f"<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>nginx</body></html>".encode()
+
+
+def _waits(status: int, body: Any) -> list[dict[str, Any]]:
+    return [{"status": status, "body": body, "headers": {"Retry-After": wait}} for wait in _WAITS]
+
+
+_REFUSALS: tuple[dict[str, Any], ...] = (
+    *({"status": status, "body": {"detail": "No."}} for status in (400, 401, 403, 404, 405, 409, 418, 422, 425)),
+    {"status": 401, "body": {"detail": "Authentication credentials were not provided."}},
+    {"status": 400, "body": {"number": ["Enter a valid phone number."]}},
+    {"status": 413, "body": _page("413 Request Entity Too Large"), "headers": _HTML},
+    {"status": 429, "body": _SLOW},
+    *_waits(429, _SLOW),
+    {"status": 503, "body": _DOWN},
+    *_waits(503, _DOWN),
+    {"status": 503, "body": _page("503 Maintenance"), "headers": {**_HTML, "Retry-After": "0"}},
+    # A refusal in the envelope of a success.
+    {"status": 200, "body": {"status": 400, "success": False, "message": "Invalid input", "errors": [], "data": {}}},
+    {"status": 200, "body": {"success": False}},
+    {"status": 200, "body": {"error": "Campaign not found."}},
+    {"status": 200, "body": {"detail": "Not found."}},
+)
+"""Answers of a service that has done nothing."""
+
+_HALF_WAY: tuple[dict[str, Any], ...] = (
+    *({"status": status} for status in (408, 499, 500, 502, 504)),
+    *({"status": status, "body": _page(f"{status} Error"), "headers": _HTML} for status in (500, 502, 503, 504, 520)),
+    {"status": 500, "body": {"detail": "Internal server error."}},
+    {"status": 503},
+    {"status": 304},
+    {"status": 599},
+)
+"""Answers that come from a proxy, or from the midst of a failure: whether it was done cannot be told from them."""
+
+_REDIRECTS = tuple(
+    {"status": status, "location": location}
+    for status in (301, 302, 303, 307, 308)
+    for location in ("/elsewhere/", "//127.0.0.1:9/elsewhere/", "http://localhost:9/elsewhere/")
+)
+
+_FORMS: dict[str, tuple[dict[str, Any], ...]] = {
+    "status": (*_REFUSALS, *_HALF_WAY),
+    "status_after": (
+        *_HALF_WAY,
+        # To the page that shows what came of it, as after a form.
+        {"status": 302, "headers": {"Location": "/done/"}},
+        {"status": 303, "headers": {"Location": "/done/"}},
+        {"status": 200, "body": {}},
+        {"status": 200, "body": []},
+        {"status": 200, "body": b"null"},
+        {"status": 204},
+    ),
+    "redirect": _REDIRECTS,
+    "delay": ({}, {"delay": 0.01}),
+    "gigantic": ({"size": 2**20},),
+}
+"""What those can be that are not always the same."""
+
+
+def every_fault(*, kinds: Collection[Kind] | None = None, **match: Any) -> list[Fault]:
+    """Return one fault of every kind, and of every form of it: each status, each `Retry-After`, each redirect.
+
+    Args:
+        kinds: Only these.
+        **match: Whom they strike, and how often, as of `Fault`: `path=…`, `where=…`, `times=…`.
+    """
+    return [
+        Fault(kind, **{**options, **match})
+        for kind in _KINDS
+        if kinds is None or kind in kinds
+        for options in _FORMS.get(kind, ({},))
+    ]
+
+
+def fault_script(
+    seed: int | str, *, length: int = 3, kinds: Collection[Kind] | None = None, **match: Any
+) -> list[Fault]:
+    """Return what goes wrong with the next requests, one after the other; the same seed gives the same script.
+
+    Each fault strikes once, and the one after it the next request that matches; then all goes well again. Now and then
+    a request goes well in between (a `delay` of no time).
+
+    ::
+
+        with sandbox.faults.during(fault_script(7, path="*/begin/")):
+            ...
+
+    Args:
+        seed: Which script.
+        length: How many requests it is for.
+        kinds: Only these; None for all.
+        **match: Whose requests, as of `Fault`: `method=…`, `path=…`, `query=…`, `where=…`.
+    """
+    random = Random(f"fault script {seed}")
+    wanted: list[Kind] = [kind for kind in _KINDS if kinds is None or kind in kinds]
+    # First the kind: there are more statuses than all else together.
+    drawn = [every_fault(kinds=(random.choice(wanted),), **{**match, "times": 1}) for _ in range(length)]
+    return [random.choice(forms) for forms in drawn]
