@@ -19,8 +19,8 @@ MODULES = {
 
 # Each room, with those that it may look into.
 LAYERS = [
-    {"errors", "redaction", "scalars", "compiled", "problems", "_version"},
-    {"timeouts"},
+    {"errors", "redaction", "scalars", "compiled", "problems", "envelopes", "_version"},
+    {"timeouts", "environment"},
     {"wire"},
     {"auth", "policy", "transport", "conventions", "convert", "inputs", "media", "pagination", "download", "exact"},
     {"sign_in"},

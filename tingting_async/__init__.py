@@ -44,6 +44,7 @@ from tingting_async.errors import (
     SessionClosedError,
     StillRunningError,
     TingTingError,
+    TokenStoreError,
     TransportError,
     UsageError,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "TingTingError",
     "TokenPair",
     "TokenStore",
+    "TokenStoreError",
     "Tokens",
     "TransportError",
     "UsageError",

@@ -13,7 +13,16 @@ from typing import Any, Protocol, cast
 import anyio
 import attrs
 
-from tingting_async.errors import ApiError, AuthenticationError, DecodeError, TransportError, UsageError
+from tingting_async.errors import (
+    ApiError,
+    AuthenticationError,
+    DecodeError,
+    NotSentError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
+    UsageError,
+)
 from tingting_async.redaction import hide_repr
 from tingting_async.wire import Request, Response
 
@@ -189,6 +198,9 @@ class Auth:
             except (ApiError, TransportError, DecodeError) as error:
                 if isinstance(error, AuthenticationError) and self.dialect.is_final(error):
                     raise
+                # Nothing was said against the refresh token: later it may well be accepted.
+                if self.credentials is None and isinstance(error, NotSentError | RateLimitedError | ServerError):
+                    raise
                 refused = error
         if self.credentials is None:
             raise AuthenticationError(
@@ -202,6 +214,7 @@ class Auth:
             return self.dialect.read_login(request, (yield request))
         except ApiError as error:
             # A wrong password is 401 by one document and 400 with a field error by another: it is one thing to us.
-            if error.status in (400, 401, 403, 404, 422) and not isinstance(error, AuthenticationError):
+            is_refusal = error.status in (400, 401, 403, 404, 422) or 200 <= error.status < 300
+            if is_refusal and not isinstance(error, AuthenticationError):
                 raise AuthenticationError(str(error), **vars(error)) from None
             raise

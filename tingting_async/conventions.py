@@ -36,6 +36,9 @@ class Ask(NamedTuple):
     number: int
 
 
+FIRST = Ask((), 1)
+
+
 class Convention(Protocol):
     """How a list's pages follow each other. One object serves all listings of a session, and may remember."""
 
@@ -73,8 +76,8 @@ class PageNumbers:
 
     def __init__(self, *parameters: str) -> None:
         self._candidates = parameters
+        # Of what a walk meets only this name may be kept: one object serves the lists of all campaigns.
         self._works: str | None = None
-        self._rest: Params = ()
 
     def first(self) -> Ask:
         """Ask for the first page, by not asking for any."""
@@ -90,26 +93,31 @@ class PageNumbers:
                 number=page.number,
             )
         number = ask.number + 1
-        if self._works is None and (query := _next_query(page.links, number)):
-            return Ask(query, number)
-        return self._ask(self._works or self._candidates[0], number)
+        if self._works is not None and ask.params:
+            return self._ask(ask, self._works, number)
+        # The first page was asked for by nothing; what else its link holds, the pages behind it have to ask for too.
+        query = _next_query(page.links, number)
+        if query is not None:
+            self._compare(ask, query)
+            ask = Ask(query, number)
+        if query is not None and self._works is None:
+            return ask
+        return self._ask(ask, self._works or self._candidates[0], number)
 
     def ahead(self, ask: Ask, like: Page[Any]) -> Ask | None:
         """Count on, once it is known how to ask and how many there are."""
         if self._works is None or like.total_pages is None or ask.number >= like.total_pages:
             return None
-        return self._ask(self._works, ask.number + 1)
+        return self._ask(ask, self._works, ask.number + 1)
 
     def otherwise(self, ask: Ask, page: Page[Any]) -> Ask | None:
         """Compare the number; remember the parameter that worked, or try the next."""
-        if page.number == ask.number:
-            if self._works is None and (asked_by := self._asked_by(ask)) is not None:
-                self._works = asked_by
-                self._rest = tuple(pair for pair in ask.params if pair[0] != asked_by)
-            return None
         asked_by = self._asked_by(ask)
+        if page.number == ask.number:
+            self._works = self._works or asked_by
+            return None
         if self._works is not None and asked_by != self._works:
-            return self._ask(self._works, ask.number)  # Another walk has found out since this was asked.
+            return self._ask(FIRST, self._works, ask.number)  # Another walk has found out since this was asked.
         untried = (
             self._candidates[self._candidates.index(asked_by) + 1 :]
             if asked_by in self._candidates
@@ -121,16 +129,23 @@ class PageNumbers:
                 f"{'' if self._works else ': the service listens to none of ' + ', '.join(self._candidates)}.",
                 number=ask.number,
             )
-        return self._ask(untried[0], ask.number)
+        return self._ask(FIRST, untried[0], ask.number)
 
     def _asked_by(self, ask: Ask) -> str | None:
-        """Return the one parameter of a query that can be the page's number."""
-        names = [name for name, value in ask.params if value == str(ask.number)]
-        known = [name for name in self._candidates if name in names]
-        return known[0] if known else names[0] if len(names) == 1 else None
+        """Return the parameter, of those that are known, by which a query asks for the page's number."""
+        names = {name for name, value in ask.params if value == str(ask.number)}
+        return next((name for name in (*filter(None, [self._works]), *self._candidates) if name in names), None)
 
-    def _ask(self, parameter: str, number: int) -> Ask:
-        return Ask((*self._rest, (parameter, str(number))), number)
+    def _compare(self, ask: Ask, query: Params) -> None:
+        """Learn a parameter that is not known: the one that counted from this page's query to the next link's."""
+        if self._works is None:
+            counted = {(name, str(ask.number + 1)) for name, value in ask.params if value == str(ask.number)}
+            self._works = next((name for name, value in query if (name, value) in counted), None)
+
+    def _ask(self, like: Ask, parameter: str, number: int) -> Ask:
+        """Ask for a page by number, and for all else as `like` did."""
+        own = {parameter, *self._candidates}
+        return Ask((*(pair for pair in like.params if pair[0] not in own), (parameter, str(number))), number)
 
 
 def _next_query(links: Any, number: int) -> Params | None:
@@ -138,13 +153,19 @@ def _next_query(links: Any, number: int) -> Params | None:
 
     Only the query is used: behind a proxy such links bear the wrong scheme, host or port, and no credential may follow.
     """
-    for url, names in _links(links):
+    found = [(_query(url), names) for url, names in _links(links)]
+    for query, names in found:
         if "next" in names or str(number) in names:
-            return _query(url) or None
-    for url, _ in _links(links):  # Bare strings: the one with the number in its query.
-        query = _query(url)
+            return query or None
+    for query, _ in found:  # Bare strings: the one with the number in its query.
         if any(value == str(number) for _, value in query):
             return query
+    if (
+        len(found) == 1
+        and not found[0][1]
+        and not any("page" in name and value.isdigit() for name, value in found[0][0])
+    ):
+        return found[0][0] or None  # A lone one can only lead on; the number of the page that comes will tell.
     return None
 
 
@@ -157,22 +178,24 @@ def _query(url: str) -> Params:
 
 def _links(links: Any) -> Iterator[tuple[str, set[str]]]:
     """Yield each link's URL with the names it goes by."""
-    if isinstance(links, dict):
-        parts = cast("dict[str, Any]", links)
-        url = next((parts[key] for key in ("url", "href", "link") if isinstance(parts.get(key), str)), None)
-        if url is not None:  # {"url": …, "label": "2", "active": false} or {"rel": "next", "href": …}
-            yield url, {str(parts[key]).lower() for key in ("rel", "label", "number", "page") if key in parts}
-            return
-        for name, value in parts.items():  # {"next": …, "previous": …}
-            if isinstance(value, str):
-                yield value, {name.lower()}
-    elif isinstance(links, list):
-        parts_of_list = cast("list[Any]", links)
-        if len(parts_of_list) >= 2 and isinstance(parts_of_list[0], str) and isinstance(parts_of_list[1], int):
-            yield parts_of_list[0], {str(parts_of_list[1])}  # DRF's PageLink: [url, number, is_active, is_break]
-            return
-        for part in parts_of_list:
-            yield from [(part, set[str]())] if isinstance(part, str) else _links(part)
+    of_list = cast("list[Any]", links if isinstance(links, list) and not _is_page_link(links) else [links])
+    for link in of_list:
+        if isinstance(link, str):
+            yield link, set()
+        elif _is_page_link(link):
+            yield link[0], {str(link[1])}
+        elif isinstance(link, dict):
+            parts = cast("dict[str, Any]", link)
+            url = next((parts[key] for key in ("url", "href", "link") if isinstance(parts.get(key), str)), None)
+            if url is not None:  # {"url": …, "label": "2", "active": false} or {"rel": "next", "href": …}
+                yield url, {str(parts[key]).lower() for key in ("rel", "label", "number", "page") if key in parts}
+            else:  # {"next": …, "previous": …}
+                yield from ((value, {name.lower()}) for name, value in parts.items() if isinstance(value, str))
+
+
+def _is_page_link(link: Any) -> bool:
+    """Tell whether it is one of DRF's: [url, number, is_active, is_break]."""
+    return isinstance(link, list) and len(link) >= 2 and isinstance(link[0], str) and isinstance(link[1], int)  # pyright: ignore[reportUnknownArgumentType]
 
 
 class LimitOffset:

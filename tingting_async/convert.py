@@ -32,7 +32,7 @@ from tingting_async.scalars import (
     read_number_text,
     read_str,
 )
-from tingting_async.wire import PayloadPath, Request, Response, excerpt, spell
+from tingting_async.wire import PayloadPath, Request, Response, decode, excerpt, spell
 
 T = TypeVar("T")
 
@@ -145,6 +145,11 @@ class Reader:
             status=response.status,
             operation=request.operation,
         )
+
+
+def read_payload(reader: Reader, request: Request[T], response: Response) -> T:
+    """Read an answer that holds one thing."""
+    return reader.read(request, response, decode(request, response), request.model, request.payload)
 
 
 def _is_exactly(kind: Any) -> Callable[[Any], bool]:

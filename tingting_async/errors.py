@@ -5,6 +5,7 @@
     TingTingError
     ├── UsageError (also a ValueError)     refused before anything was sent
     ├── SessionClosedError                 the session is closed, or belongs to another event loop
+    ├── TokenStoreError                    the token store failed; its own error is the cause
     ├── TransportError                     no usable answer came; nothing was changed by asking
     │   ├── NotSentError                   no byte left: safe to do again
     │   └── OutcomeUnknownError            it may have happened: find out before doing it again
@@ -38,6 +39,10 @@ class UsageError(TingTingError, ValueError):
 
 class SessionClosedError(TingTingError):
     """The session was closed, or is used from another event loop than the one it was first used in."""
+
+
+class TokenStoreError(TingTingError):
+    """The token store failed, so nothing was sent; its own error is the cause."""
 
 
 class TransportError(TingTingError):

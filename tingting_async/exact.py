@@ -43,6 +43,7 @@ class ExactWalk(AsyncIterator[T], Generic[T]):
         self._seen: set[Hashable] = set()
         self._this_pass: list[Hashable] = []
         self._last_pass: list[Hashable] | None = None
+        self._last_failure: tuple[type[Exception], str] | None = None
         self._is_closed = False
         self.passes = 0
         """How many were begun."""
@@ -85,10 +86,13 @@ class ExactWalk(AsyncIterator[T], Generic[T]):
         try:
             return await self._pages.next()
         except (PaginationError, NotFoundError) as error:
-            if self.passes > 1 or self._this_pass:  # Pages may contradict each other while the list changes.
-                self._this_pass.append(error)  # So that this pass is like no other.
-                return None
-            raise
+            failure = (type(error), str(error))
+            # Pages may contradict each other while the list changes; twice in the same way, it is not that.
+            if failure == self._last_failure or (self.passes == 1 and not self._this_pass):
+                raise
+            self._last_failure = failure
+            self._this_pass.append(error)  # So that this pass is like no other.
+            return None
 
     def _take(self, items: Sequence[T]) -> None:
         for item in items:

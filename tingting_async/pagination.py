@@ -7,10 +7,13 @@ it is a synchronous cancel, legal from any task and from the garbage collector.
 
 import asyncio
 import base64
+import hashlib
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Generic, TypeVar
+
+import attrs
 
 from tingting_async.conventions import Ask, Convention, Page
 from tingting_async.errors import NotFoundError, PaginationError, SessionClosedError, UsageError
@@ -83,7 +86,8 @@ class _Window(Generic[T]):
                 ask, page = other, await self._fetch(other.params)
             following = self._judge(ask, page)
         except asyncio.CancelledError:
-            if task.cancelled():
+            # Whoever waits may have been cancelled as well: that goes first.
+            if task.cancelled() and not _is_cancelled():
                 raise SessionClosedError("The walk or its session was closed while pages were on their way.") from None
             raise
         except BaseException as error:
@@ -136,11 +140,16 @@ class _Window(Generic[T]):
 
     async def _confirm_end(self, ask: Ask, error: NotFoundError) -> None:
         """Take a 404 as the end of the list only where it has become shorter meanwhile."""
-        if self._last is None:
+        if ask == self._convention.first():
             raise error
         first = await self._fetch(self._convention.first().params)
         if first.total_pages is None or first.total_pages >= ask.number:
             raise error
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
@@ -162,11 +171,20 @@ class _Walk(AsyncIterator[T]):
 class PageWalk(_Walk[Page[T]]):
     """One walk over the pages of a list; see `Paginator.pages`."""
 
+    def __init__(self, window: _Window[T], skip: int = 0) -> None:
+        super().__init__(window)
+        self._skip = skip
+
     async def __anext__(self) -> Page[T]:
-        page = await self._window.next()
-        if page is None:
-            raise StopAsyncIteration
-        return page
+        while True:
+            page = await self._window.next()
+            if page is None:
+                raise StopAsyncIteration
+            skip, self._skip = self._skip, 0
+            if not skip:
+                return page
+            if rest := page.items[skip:]:
+                return attrs.evolve(page, items=rest)
 
 
 class ItemWalk(_Walk[T]):
@@ -175,9 +193,9 @@ class ItemWalk(_Walk[T]):
     _items: Iterator[T] = iter(())
     _taken = 0
 
-    def __init__(self, window: _Window[T], operation: str = "", skip: int = 0) -> None:
+    def __init__(self, window: _Window[T], identity: str = "", skip: int = 0) -> None:
         super().__init__(window)
-        self._operation = operation
+        self._identity = identity
         self._skip = skip
 
     @property
@@ -189,8 +207,8 @@ class ItemWalk(_Walk[T]):
         ask = self._window.ask
         if ask is None:
             return None
-        state = [self._operation, ask.params, ask.number, self._skip + self._taken]
-        return base64.urlsafe_b64encode(json.dumps(state).encode()).decode()
+        state = [ask.params, ask.number, self._skip + self._taken]
+        return base64.urlsafe_b64encode(json.dumps([*state, _seal(self._identity, state)]).encode()).decode()
 
     async def aclose(self) -> None:
         """End the walk; what is in flight is cancelled. Not needed after the end, and not on `break`."""
@@ -216,7 +234,7 @@ class Paginator(Generic[T]):
 
         async for campaign in tingting.campaigns.list(): ...
         async for page in tingting.campaigns.list().pages(): ...
-        newest = await tingting.campaigns.list().first()
+        first = await tingting.campaigns.list().first()
 
     Nothing is asked before the first item is. Pages are fetched ahead; each walk starts anew.
     """
@@ -229,20 +247,20 @@ class Paginator(Generic[T]):
         *,
         window: int,
         given: int | None = None,
-        operation: str = "",
+        identity: str = "",
         exact: bool = False,
         resume: str | None = None,
     ) -> None:
-        if given is not None and given < 1:
-            raise UsageError(f"window={given}: at least one page has to be in flight.")
+        if given is not None and (type(given) is not int or given < 1):
+            raise UsageError(f"`window` is {given!r}; it has to be an integer from 1 up: the pages in flight.")
         if exact and resume is not None:
             raise UsageError("`exact` walks over the whole list; it cannot be resumed.")
-        self._operation = operation
+        self._identity = identity
         self._is_exact = exact
         self._start: Ask | None = None
         self._skip = 0
         if resume is not None:
-            self._start, self._skip = _read_token(resume, operation)
+            self._start, self._skip = _read_token(resume, identity)
         self.has_changed = False
         """Whether a walk noticed that the list became longer or shorter between two pages; an exact one proves more."""
         self._fetch = fetch
@@ -254,17 +272,17 @@ class Paginator(Generic[T]):
     def __aiter__(self) -> "ItemWalk[T] | ExactWalk[T]":
         if self._is_exact:
             return ExactWalk(lambda: self._window(ramps=False), id_of)
-        return ItemWalk(self._window(ramps=self._ramps), self._operation, self._skip)
+        return ItemWalk(self._window(ramps=self._ramps), self._identity, self._skip)
 
     def pages(self) -> PageWalk[T]:
-        """Walk page by page.
+        """Walk page by page; one that is resumed begins with the rest of its page.
 
         Raises:
             UsageError: The list is walked over exactly, row by row.
         """
         if self._is_exact:
             raise UsageError("An exact walk has rows, and no pages: use `async for item in …`.")
-        return PageWalk(self._window(ramps=self._ramps))
+        return PageWalk(self._window(ramps=self._ramps), self._skip)
 
     async def collect(self, limit: int | None = None) -> list[T]:
         """Return the items as a list.
@@ -272,8 +290,8 @@ class Paginator(Generic[T]):
         Args:
             limit: At most so many, from the start; None for all.
         """
-        if limit is not None and limit < 0:
-            raise UsageError(f"limit={limit}: give the number of items wanted, or None for all.")
+        if limit is not None and (type(limit) is not int or limit < 0):
+            raise UsageError(f"`limit` is {limit!r}: give the number of items wanted, or None for all.")
         items: list[T] = []
         if limit == 0:
             return items
@@ -323,18 +341,26 @@ class Paginator(Generic[T]):
         self.has_changed = True
 
 
-def _read_token(token: str, operation: str) -> tuple[Ask, int]:
+def _read_token(token: str, identity: str) -> tuple[Ask, int]:
     """Read the token of a walk.
 
     Raises:
-        UsageError: It is none, or another list's.
+        UsageError: It is none, or another list's: of another operation, another campaign, or with other filters.
     """
     try:
-        of, params, number, skip = json.loads(base64.urlsafe_b64decode(token))
-        ask = Ask(tuple((str(name), str(value)) for name, value in params), int(number))
-        taken = int(skip)
+        *state, seal = json.loads(base64.urlsafe_b64decode(token))
+        is_ours = seal == _seal(identity, state)
     except (ValueError, TypeError):
-        raise UsageError("`resume` is no token of a walk.") from None
-    if of != operation:
-        raise UsageError(f"`resume` is a token of {of}, not of {operation}.")
-    return ask, taken
+        is_ours, state = False, []
+    if not is_ours:
+        raise UsageError(
+            f"`resume` is no token of this list ({identity.partition(' ')[0]}): it has to come from a walk over the "
+            "same one, with the same filters."
+        )
+    params, number, taken = state
+    return Ask(tuple((name, value) for name, value in params), number), taken
+
+
+def _seal(identity: str, state: list[Any]) -> str:
+    """Return what ties a token to its list; not a secret, and says nothing of the filters."""
+    return hashlib.sha256(json.dumps([identity, state]).encode()).hexdigest()[:32]

@@ -7,11 +7,13 @@ import attrs
 
 from tingting_async.errors import (
     ApiError,
+    AuthenticationError,
     DecodeError,
     NotSentError,
     OutcomeUnknownError,
     RateLimitedError,
     ServerError,
+    SessionClosedError,
     TingTingError,
     TransportError,
     UsageError,
@@ -95,14 +97,28 @@ def may_repeat(effect: Effect, failure: TingTingError) -> bool:
 def leaves_unknown(failure: TingTingError) -> bool:
     """Tell whether, after this failure, the service may have done what was asked.
 
-    A 503 is a plain refusal. Any other 5xx, a gateway's above all, can come after the deed; so can a redirect that asks
-    for the result elsewhere (302 and 303 after a POST).
+    A 503 is a plain refusal where the service itself says it: with `Retry-After`, or in JSON. One of a gateway, and any
+    other 5xx, can come after the deed; so can the answers that tell of a time-out (408, 499), a redirect that asks for
+    the result elsewhere (any but 301, 307 and 308), and what no such request is answered with.
     """
     if isinstance(failure, TransportError):
         return not isinstance(failure, NotSentError)
     if isinstance(failure, ServerError):
-        return failure.status != 503
-    return isinstance(failure, DecodeError) or (isinstance(failure, ApiError) and failure.status in (302, 303))
+        is_plain = failure.retry_after is not None or failure.body.lstrip().startswith(b"{")
+        return failure.status != 503 or not is_plain
+    if isinstance(failure, ApiError):
+        status = failure.status
+        if 300 <= status < 400:
+            return status not in (301, 307, 308)
+        return status in (408, 499) or 0 < status < 200 or status >= 600
+    return isinstance(failure, DecodeError)
+
+
+def is_inconclusive(failure: TingTingError) -> bool:
+    """Tell whether this failure says nothing of what became of an earlier attempt of the same request."""
+    return leaves_unknown(failure) or isinstance(
+        failure, NotSentError | SessionClosedError | AuthenticationError | RateLimitedError | ServerError
+    )
 
 
 def settle(request: Request[Any], failure: TingTingError) -> TingTingError:

@@ -4,7 +4,6 @@ import asyncio
 import functools
 import inspect
 import logging
-import os
 import ssl as ssl_module
 from collections.abc import Callable, Coroutine
 from types import TracebackType
@@ -15,14 +14,15 @@ import attrs
 from tingting_async import policy, wire
 from tingting_async.auth import Auth, Credentials, Dialect, Tokens, TokenStore
 from tingting_async.conventions import Convention, Page, merge
-from tingting_async.convert import Reader
+from tingting_async.convert import Reader, read_payload
+from tingting_async.environment import complete
 from tingting_async.errors import (
     AuthenticationError,
     DecodeError,
     NotFoundError,
-    NotSentError,
     SessionClosedError,
     TingTingError,
+    TransportError,
     UsageError,
 )
 from tingting_async.pagination import Paginator
@@ -97,8 +97,9 @@ class Session:
             raise UsageError("Give `email` and `password`, or `api_token`, or a `token_store` that holds tokens.")
         if api_token is not None and not (api_token.isascii() and api_token.isprintable() and api_token.strip()):
             raise UsageError("`api_token` is empty, or holds characters that no token has.")
-        if window < 1 or max_in_flight < 1:
-            raise UsageError(f"window={window}, max_in_flight={max_in_flight}: both have to be 1 or more.")
+        for name, number in (("window", window), ("max_in_flight", max_in_flight)):
+            if type(number) is not int or number < 1:
+                raise UsageError(f"`{name}` is {number!r}; it has to be an integer from 1 up.")
         if http is not None and (proxy or ssl or trust_env):
             raise UsageError("`proxy`, `ssl` and `trust_env` are settings of your own `http` session: set them there.")
         credentials = None if email is None or password is None else Credentials(email, password)
@@ -133,27 +134,7 @@ class Session:
         Raises:
             UsageError: Neither a token nor an e-mail address with a password is there.
         """
-        found: dict[str, Any] = {
-            name: value
-            for name in ("base_url", "api_token", "email", "password")
-            if (value := os.environ.get(f"TINGTING_{name.upper()}"))
-        }
-        if options.keys() & {"email", "password", "token_store"}:
-            found.pop("api_token", None)
-        if "api_token" in {*found, *options}:
-            found.pop("email", None)
-            found.pop("password", None)
-        known = inspect.signature(cls).parameters
-        if unknown := options.keys() - known.keys():
-            raise UsageError(
-                f"from_env: there is no option {', '.join(sorted(unknown))}; there are {', '.join(known)}."
-            )
-        try:
-            return cls(**{**found, **options})
-        except UsageError as error:
-            raise UsageError(
-                f"{error} The environment is asked for TINGTING_API_TOKEN, or TINGTING_EMAIL and TINGTING_PASSWORD."
-            ) from None
+        return cls(**complete(options, inspect.signature(cls).parameters))
 
     @property
     def base_url(self) -> str:
@@ -205,10 +186,21 @@ class Session:
         if request.model is Response:
             return cast("T", response)
         try:
-            payload = wire.decode(request, response)
-            return self._reader.read(request, response, payload, request.model, request.payload)
+            return cast("T", self._read(request, response, read_payload))
         except DecodeError as error:
             self._raise(policy.settle(request, error), error)
+
+    def _read(self, request: Request[Any], response: Response, read: Callable[..., T]) -> T:
+        try:
+            return read(self._reader, request, response)
+        except DecodeError:
+            # Once more, to say it without the secrets that the service may have quoted.
+            return read(self._reader, self._with_secrets(request), response)
+
+    def _with_secrets(self, request: Request[T]) -> Request[T]:
+        if not request.authenticate:
+            return request
+        return attrs.evolve(request, secrets=request.secrets + self._auth.secrets())
 
     @property
     def auth(self) -> Auth:
@@ -277,7 +269,7 @@ class Session:
 
         async def fetch(params: Params) -> Page[T]:
             asked = ask(params=merge(request.params, params)) if params else request
-            return read(self._reader, asked, await self.exchange(asked))
+            return self._read(asked, await self.exchange(asked), read)
 
         return Paginator(
             fetch,
@@ -285,7 +277,7 @@ class Session:
             convention,
             window=self._window,
             given=window,
-            operation=request.operation,
+            identity=f"{request.operation} {request.path}?{request.query}",
             exact=exact,
             resume=resume,
         )
@@ -337,12 +329,16 @@ class Session:
                             return wire.already_gone()
                         raise
                     except TingTingError as error:
-                        lost = error if policy.leaves_unknown(error) else lost
+                        if policy.leaves_unknown(error) and not isinstance(lost, TransportError):
+                            lost = error
                         raise
-        except NotSentError as error:
-            self._raise(policy.settle(request, lost or error), error)
+        except SignInFailedError as failed:
+            if lost is None:
+                raise
+            self._raise(policy.settle(request, lost), failed.error)
         except TingTingError as error:
-            self._raise(policy.settle(request, error), error)
+            about = lost if lost is not None and policy.is_inconclusive(error) else error
+            self._raise(policy.settle(request, about), error)
         raise AssertionError("the last attempt returns or raises")
 
     async def _authenticated(self, request: Request[Any], timeout: Timeout, deadline: float) -> Response:
@@ -380,9 +376,7 @@ class Session:
         )
         if wire.failure_status(response) is None:
             return response
-        if request.authenticate:
-            request = attrs.evolve(request, secrets=request.secrets + self._auth.secrets())
-        refusal = wire.judge(request, response)
+        refusal = wire.judge(self._with_secrets(request), response)
         assert refusal is not None
         raise refusal
 

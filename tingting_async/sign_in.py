@@ -2,11 +2,19 @@
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from tingting_async.auth import Auth, Tokens
-from tingting_async.errors import NotSentError, SessionClosedError, TingTingError, TransportError
+from tingting_async.errors import (
+    DecodeError,
+    NotSentError,
+    SessionClosedError,
+    TingTingError,
+    TokenStoreError,
+    TransportError,
+)
 from tingting_async.wire import Request, Response
 
 
@@ -19,6 +27,23 @@ class SignInFailedError(Exception):
     def __init__(self, error: TingTingError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+@contextmanager
+def _store_errors() -> Generator[None]:
+    try:
+        yield
+    except TingTingError:
+        raise
+    except Exception as error:
+        raise TokenStoreError(
+            f"The token store failed with {type(error).__name__}, so nothing was sent; its own error is the cause."
+        ) from error
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class SignIn:
@@ -43,9 +68,10 @@ class SignIn:
 
     async def adopt(self, tokens: Tokens) -> None:
         """Use these tokens from now on."""
-        async with self._auth.store.lock():
-            await self._auth.store.save(tokens)
-            self._auth.tokens = tokens
+        self._auth.tokens = tokens
+        with _store_errors():
+            async with self._auth.store.lock():
+                await self._auth.store.save(tokens)
 
     async def renew(self, operation: str, *, rejected: str | None, deadline: float) -> None:
         """Wait until the session has other tokens than the rejected one; one renewal serves all who wait.
@@ -71,10 +97,11 @@ class SignIn:
             late = f"{operation}: signing in took longer than the whole call may. Nothing was sent."
             raise SignInFailedError(NotSentError(late, operation=operation, phase="sign-in")) from None
         except asyncio.CancelledError:
-            if task.cancelled():  # Only a closing session cancels it.
+            # Only a closing session cancels it; whoever waits may have been cancelled at the same time.
+            if task.cancelled() and not _is_cancelled():
                 raise SessionClosedError(f"{operation}: the session was closed meanwhile.") from None
             raise
-        except TransportError as error:
+        except (TransportError, DecodeError) as error:
             lost = f"{operation}: signing in failed, so nothing was sent. {error}"
             raise SignInFailedError(NotSentError(lost, operation=operation, phase="sign-in")) from error
         except TingTingError as error:
@@ -82,12 +109,14 @@ class SignIn:
             raise SignInFailedError(copy.copy(error)) from error.__cause__
 
     async def _run_renewal(self, rejected: str | None) -> None:
-        async with self._auth.store.lock():
-            stored = await self._auth.store.load()
-            if stored is None or stored.access == rejected or stored.is_due():
-                stored = await self._run_flow(stored or self._auth.tokens)
-                await self._auth.store.save(stored)
-            self._auth.tokens = stored
+        with _store_errors():
+            async with self._auth.store.lock():
+                stored = await self._auth.store.load()
+                if stored is None or stored.access == rejected or stored.is_due():
+                    # Kept here first: a store that fails must not lose a refresh token that may serve but once.
+                    stored = self._auth.tokens = await self._run_flow(stored or self._auth.tokens)
+                    await self._auth.store.save(stored)
+                self._auth.tokens = stored
 
     async def _run_flow(self, tokens: Tokens | None) -> Tokens:
         flow = self._auth.renewal(tokens)

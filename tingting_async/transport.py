@@ -43,7 +43,7 @@ _MOST_REDIRECTS = 5
 _USER_AGENT = f"tingting_async/{__version__}"
 
 
-@attrs.define
+@attrs.define(eq=False)
 class _Progress:
     """How far one attempt has come, and whether its time is up.
 
@@ -123,6 +123,7 @@ class Transport:
         self._proxy = proxy or (_proxy_of_environment(base_url) if trust_env else None)
         self._ssl = ssl
         self._own: dict[bool, aiohttp.ClientSession] = {}
+        self._on_their_way: set[_Progress] = set()
         self._is_closed = False
         self.sent = 0
         """Requests that were put on the wire, or tried to be."""
@@ -167,10 +168,12 @@ class Transport:
             self._places.release()
 
     async def aclose(self) -> None:
-        """Close what is ours."""
+        """End what is on its way, and close what is ours, also in a task that is being cancelled."""
         self._is_closed = True
-        for session in self._own.values():
-            await session.close()
+        for progress in self._on_their_way:
+            progress.expire()
+        closing = [asyncio.ensure_future(session.close()) for session in self._own.values()]
+        await asyncio.shield(asyncio.gather(*closing, return_exceptions=True))
 
     def warn_if_open(self) -> None:
         """Warn of connections that nobody closed; for the garbage collector, so nothing is awaited here."""
@@ -214,6 +217,7 @@ class Transport:
         # as never sent: the benefit of any other doubt would be a second call.
         progress = _Progress(self._borrowed is not None, task, task.cancelling())
         token = _progress.set(progress)
+        self._on_their_way.add(progress)
         # Not aiohttp's own `total`, which enters and leaves its timer thrice for each request.
         limit = remaining if timeout.answer is None or remaining < timeout.answer else timeout.answer
         timer = loop.call_at(loop.time() + limit, progress.expire)
@@ -245,6 +249,7 @@ class Transport:
         finally:
             timer.cancel()
             progress.settle()
+            self._on_their_way.discard(progress)
             _progress.reset(token)
 
     def _session(self, effect: Effect) -> aiohttp.ClientSession:
@@ -270,10 +275,8 @@ class Transport:
 
     def _translate(self, request: Request[Any], error: Exception, progress: _Progress) -> TingTingError:
         closed = SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
-        if isinstance(error, RuntimeError):
-            if "Session is closed" in str(error):  # aiohttp's words for one that was closed before it was asked.
-                return closed
-            raise error
+        if isinstance(error, RuntimeError) and "Session is closed" in str(error):
+            return closed  # aiohttp's words for one that was closed before it was asked.
         if self._is_closed and (not progress.is_connected or request.effect is Effect.READS):
             return closed
         if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
@@ -283,7 +286,7 @@ class Transport:
             progress.is_connected = False
         what = redact(str(error)) or type(error).__name__
         if isinstance(error, TimeoutError):
-            what = "time ran out"
+            what = "the session was closed" if self._is_closed else "time ran out"
         if progress.is_connected:
             return self._failure(TransportError, request, "answer", f"no whole answer came ({what})")
         return self._failure(NotSentError, request, "connect", f"no connection came about ({what})")
@@ -370,6 +373,8 @@ def normalise_base_url(url: str, *, allow_plain_http: bool) -> str:
     Raises:
         UsageError: It is no URL of a host, or would send the credentials in the clear.
     """
+    if not isinstance(url, str):
+        raise UsageError(f"`base_url` has to be a text, not {type(url).__name__}.")
     try:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname, parts.port

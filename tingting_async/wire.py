@@ -15,6 +15,7 @@ import attrs
 import orjson
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from tingting_async import envelopes
 from tingting_async.errors import (
     ApiError,
     AuthenticationError,
@@ -202,7 +203,7 @@ def failure_status(response: Response) -> int | None:
             body = response.json()
         except ValueError:
             return None  # For the reader to say: an audio file is a success, an HTML page is not.
-        if type(body) is not dict or cast("dict[str, Any]", body).get("success") is not False:
+        if type(body) is not dict or not envelopes.says_no(cast("dict[str, Any]", body)):
             return None
         inner: object = cast("dict[str, Any]", body).get("status")
         if isinstance(inner, int) and 400 <= inner <= 599:
@@ -332,10 +333,6 @@ def spell(path: PayloadPath) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-_MESSAGE_KEYS = ("message", "detail", "error", "messages")
-_ENVELOPE_KEYS = {*_MESSAGE_KEYS, "status", "success", "errors", "data", "code"}
-
-
 def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, tuple[str, ...]]]:
     """Return what a failure says, as a message and by field, in whichever of its shapes it came."""
     try:
@@ -344,41 +341,7 @@ def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, 
         title = re.search(rb"<title>(.*?)</title>", response.body[:4096], re.IGNORECASE | re.DOTALL)
         shown = response if title is None else Response(response.status, body=title[1])
         return (excerpt(request, shown), {})
-    if not isinstance(body, dict):
-        return ("; ".join(_texts(body)), {})
-    answer = cast("dict[str, Any]", body)
-    messages = [text for key in _MESSAGE_KEYS for text in _texts(answer.get(key))]
-    fields: dict[str, tuple[str, ...]] = {}
-    errors = answer.get("errors")
-    for said in errors if isinstance(errors, list) else [errors]:  # pyright: ignore[reportUnknownVariableType]
-        if isinstance(said, dict):
-            _collect(cast("dict[str, Any]", said), fields)
-        else:
-            messages += _texts(said)
-    # DRF's bare form: the fields are the keys of the answer itself.
-    _collect({key: value for key, value in answer.items() if key not in _ENVELOPE_KEYS}, fields)
-    return ("; ".join(dict.fromkeys(messages)), fields)
-
-
-def _collect(by_field: Mapping[str, Any], fields: dict[str, tuple[str, ...]]) -> None:
-    for name, said in by_field.items():
-        if texts := tuple(_texts(said)):
-            fields[str(name)] = fields.get(str(name), ()) + texts
-
-
-def _texts(value: Any) -> list[str]:
-    """Return every text in a JSON value, in order."""
-    texts: list[str] = []
-    rest = [value]
-    while rest:  # Not by recursion: what came may be nested deeper than the stack.
-        part = rest.pop()
-        if isinstance(part, dict):
-            rest.extend(reversed(cast("dict[str, Any]", part).values()))
-        elif isinstance(part, list):
-            rest.extend(reversed(cast("list[Any]", part)))
-        elif part is not None and part != "":
-            texts.append(str(part))
-    return texts
+    return envelopes.explain(body)
 
 
 def already_gone() -> Response:
@@ -389,7 +352,7 @@ def already_gone() -> Response:
 def find_url(response: Response) -> str | None:
     """Return the URL that an answer holds: bare, as JSON, or somewhere in an object."""
     try:
-        texts = _texts(response.json())
+        texts = envelopes.texts(response.json())
     except ValueError:
         texts = [response.body[:4096].decode(errors="replace").strip()]
     return next((text for text in texts if text.startswith(("https://", "http://", "/")) and " " not in text), None)

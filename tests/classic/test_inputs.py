@@ -97,9 +97,9 @@ async def test_refused(operation: str, arguments: dict[str, Any], why: str) -> N
 async def test_paginator_arguments() -> None:
     """A window and a limit have to make sense."""
     async with TingTing(base_url="http://127.0.0.1:9", api_token="t") as tingting:
-        with pytest.raises(UsageError, match="window=0"):
+        with pytest.raises(UsageError, match="`window` is 0"):
             tingting.campaigns.list(window=0)
-        with pytest.raises(UsageError, match="limit=-1"):
+        with pytest.raises(UsageError, match="`limit` is -1"):
             await tingting.campaigns.list().collect(limit=-1)
         assert await tingting.campaigns.list().collect(limit=0) == []
 

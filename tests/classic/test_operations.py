@@ -232,12 +232,12 @@ async def test_lost_deletion() -> None:
 
 
 async def test_plain_refusals() -> None:
-    """503 and 429 are answers: what rings is repeated only where the answer asks to come back."""
+    """503 and 429 are answers where the service says them: what rings is repeated only where one asks to come back."""
     async with Sandbox(campaigns=1, numbers=1) as sandbox, connect(sandbox) as tingting:
         campaign = await tingting.campaigns.list().first()
         assert campaign is not None
         run = f"/api/system/campaigns/{campaign.id}/begin/"
-        fault = sandbox.faults.add(Fault(method="POST", kind="status", status=503))
+        fault = sandbox.faults.add(Fault(method="POST", kind="status", status=503, body={"detail": "Closed."}))
         with pytest.raises(ServerError):
             await tingting.campaigns.run(campaign.id, message="hi")
         fault.status = 429

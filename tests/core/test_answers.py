@@ -81,19 +81,40 @@ def test_kind_by_status(status: int, kind: type) -> None:
         ({"success": False, "status": 429}, errors.RateLimitedError, 429),
         ({"success": False, "status": 500}, errors.ServerError, 500),
         ({"success": False, "status": 10**30}, errors.BadRequestError, 200),
+        ({"success": "false"}, errors.BadRequestError, 200),
+        ({"status": 404, "message": "Not found."}, errors.NotFoundError, 404),
+        ({"success": None, "status": 500}, errors.ServerError, 500),
+        ({"error": "Campaign not found."}, errors.BadRequestError, 200),
+        ({"message": "Bad input", "errors": {"number": ["wrong"]}, "data": {}}, errors.BadRequestError, 200),
+        ({"status": 200, "errors": ["No credit"]}, errors.BadRequestError, 200),
     ],
 )
 def test_failure_under_200(body: dict[str, Any], kind: type, status: int) -> None:
-    """An envelope that says `success: false` is an error under HTTP 200 too, by the status that it holds."""
+    """An envelope that says no is an error under HTTP 200 too, by the status that it holds."""
     error = judged(response(body))
     assert (kind, status) == (type(error), error.status)
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"success": True, "status": 400}, {"success": None}, [], "x", {"success": 0}, {"detail": "done"}]
+    "body",
+    [
+        {},
+        {"success": True, "status": 400},
+        {"success": True, "error": "none"},
+        {"success": None},
+        [],
+        "x",
+        {"success": 0},
+        {"detail": "done"},
+        {"message": "done", "errors": []},
+        {"message": "done", "error": None},
+        {"status": 207, "errors": ["row 3"], "data": {"created": 2}},
+        {"created": 2, "errors": ["row 3"]},
+        {"id": 1, "status": "Running", "error": "a contact's own"},
+    ],
 )
 def test_success(body: Any) -> None:
-    """What does not say `success: false` is a success under a 2xx status."""
+    """What does not say no is a success under a 2xx status, whatever errors its rows have."""
     assert wire.judge(request(), response(body)) is None
     assert wire.judge(request(), response(b"\xff\xfb audio", 206)) is None
 

@@ -6,7 +6,16 @@ from typing import Any
 import jwt
 import pytest
 
-from tingting_async import AuthenticationError, BadRequestError, ServerError, TransportError, UsageError
+from tingting_async import (
+    AuthenticationError,
+    BadRequestError,
+    DecodeError,
+    NotSentError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
+    UsageError,
+)
 from tingting_async.auth import Auth, Credentials, MemoryTokenStore, Tokens
 from tingting_async.classic.auth import ClassicDialect
 from tingting_async.wire import Response
@@ -89,7 +98,7 @@ def test_refresh() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [AuthenticationError("x", status=401), BadRequestError("x", status=400), TransportError("x"), ServerError("x")],
+    [AuthenticationError("x", status=401), BadRequestError("x", status=400), TransportError("x"), DecodeError("x")],
 )
 def test_refresh_that_fails(error: Exception) -> None:
     """Where the refresh is refused or lost, the credentials sign in; without any, the error says so."""
@@ -101,6 +110,16 @@ def test_refresh_that_fails(error: Exception) -> None:
     with pytest.raises(AuthenticationError, match="not refreshed") as caught:
         generator.throw(error)
     assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [NotSentError("x"), RateLimitedError("x", status=429), ServerError("x", status=503)])
+def test_refresh_that_says_nothing_of_the_token(error: Exception) -> None:
+    """Where the refresh never arrived, or came too early, and nothing else can sign in, that is raised as it is."""
+    generator = flow(Tokens("old", "r"), password=None)
+    next(generator)
+    with pytest.raises(type(error)) as caught:
+        generator.throw(error)
+    assert caught.value is error
 
 
 def test_refresh_that_cannot_be_read() -> None:

@@ -122,10 +122,12 @@ async def test_closed_meanwhile() -> None:
         assert kind is type(closed._translate(request, lost, _Progress(is_connected)))
 
 
-def test_bug_is_no_failure() -> None:
-    """A RuntimeError that says nothing of a closed session is not taken for a failure of the network."""
-    with pytest.raises(RuntimeError, match="a bug"):
-        transport()._translate(READ, RuntimeError("a bug"), _Progress())
+@pytest.mark.parametrize(("is_connected", "kind"), [(False, NotSentError), (True, TransportError)])
+def test_error_below(is_connected: bool, kind: type[TingTingError]) -> None:
+    """A RuntimeError from below is told as what it means for the request, like any other failure of the wire."""
+    error = transport()._translate(RING, RuntimeError("event loop stopped"), _Progress(is_connected))
+    assert type(error) is kind
+    assert "event loop stopped" in str(error)
 
 
 def test_cancellation_is_not_translated() -> None:

@@ -71,7 +71,7 @@ class Changing:
             task.add_done_callback(lambda task: task.cancelled() or task.exception())
             return task
 
-        return Paginator(self.fetch, spawn, convention, window=4, operation="rows.list", **options)
+        return Paginator(self.fetch, spawn, convention, window=4, identity="rows.list", **options)
 
 
 @pytest.mark.parametrize("by_number", [False, True])
@@ -156,11 +156,44 @@ async def test_tokens() -> None:
         token = walk.token
         assert [campaign async for campaign in walk]
         assert walk.token is None
-        with pytest.raises(UsageError, match=r"of campaigns\.list, not of numbers\.list"):
+        with pytest.raises(UsageError, match=r"no token of this list \(numbers\.list\)"):
             tingting.numbers.list(1, resume=token)
-        for bad in ("", "x", "e30=", token[:-8]):
+        for bad in ("", "x", "é", "e30=", "W10=", "WzEsMiwzLDRd", token[:-8]):
             with pytest.raises(UsageError, match="no token"):
                 tingting.campaigns.list(resume=bad)
+        campaign = next(iter(sandbox.world.campaigns))
+        token = aiter(tingting.numbers.list(campaign)).token  # type: ignore[union-attr]
+        with pytest.raises(UsageError, match="no token"):
+            tingting.numbers.list(campaign + 1, resume=token)
+
+
+async def test_pages_from_a_token() -> None:
+    """The pages of a list that is gone on with begin with what is left of the page."""
+    async with (
+        Sandbox(campaigns=25) as sandbox,
+        TingTing(base_url=sandbox.url, api_token=sandbox.api_token) as tingting,
+    ):
+        everything = [campaign.id async for campaign in tingting.campaigns.list()]
+        for taken in (0, 7, 10, 25):
+            walk: Any = aiter(tingting.campaigns.list())
+            for _ in range(taken):
+                await anext(walk)
+            pages = [page async for page in tingting.campaigns.list(resume=walk.token).pages()]
+            assert [campaign.id for page in pages for campaign in page.items] == everything[taken:]
+
+
+async def test_resuming_behind_the_end() -> None:
+    """A walk that is resumed at a page that the list has no longer got is at its end."""
+    async with (
+        Sandbox(campaigns=25) as sandbox,
+        TingTing(base_url=sandbox.url, api_token=sandbox.api_token) as tingting,
+    ):
+        walk: Any = aiter(tingting.campaigns.list())
+        for _ in range(21):
+            await anext(walk)
+        for campaign in [campaign async for campaign in tingting.campaigns.list()][:15]:
+            await tingting.campaigns.delete(campaign.id)
+        assert [campaign async for campaign in tingting.campaigns.list(resume=walk.token)] == []
 
 
 async def test_noticed_changes() -> None:

@@ -165,7 +165,36 @@ def test_learning_from_a_link() -> None:
     pages = convention()
     asked = Ask((("size", "10"), ("p", "2")), 2)
     assert pages.otherwise(asked, page(2, 5)) is None
-    assert pages.ahead(asked, page(2, 5)) == Ask((("size", "10"), ("p", "3")), 3)
+    third = pages.after(asked, page(2, 5, links={"next": "?size=10&p=3"}))
+    assert third == Ask((("size", "10"), ("p", "3")), 3)
+    assert pages.ahead(third, page(2, 5)) == Ask((("size", "10"), ("p", "4")), 4)
+
+
+def test_number_that_is_no_page() -> None:
+    """A parameter that happens to have the page's number as its value is not taken for the page."""
+    pages = convention()
+    tenth = Ask((("limit", "10"), ("offset", "90")), 10)
+    pages.otherwise(tenth, page(10, 30))
+    eleventh = pages.after(tenth, page(10, 30, links={"next": "?limit=10&offset=100"}))
+    assert eleventh == Ask((("limit", "10"), ("offset", "100")), 11)
+    assert pages.ahead(eleventh, page(11, 30)) is None
+
+
+@pytest.mark.parametrize("links", [f"{HOST}?cursor=b", [f"{HOST}?cursor=b"], [{"url": f"{HOST}?cursor=b"}]])
+def test_lone_link(links: Any) -> None:
+    """A link that stands alone, and names no other page, is followed."""
+    assert convention().after(FIRST, page(1, 3, links=links)) == Ask((("cursor", "b"),), 2)
+
+
+def test_lists_do_not_mix() -> None:
+    """What one list's links hold beside the page, such as its campaign, never gets into the requests of another."""
+    pages = convention()
+    for campaign in ("5", "6"):
+        asked = pages.after(FIRST, page(1, 5, links={"next": f"?campaign={campaign}&page=2"}))
+        assert asked == Ask((("campaign", campaign), ("page", "2")), 2)
+        pages.otherwise(asked, page(2, 5))
+        assert pages.ahead(asked, page(2, 5)) == Ask((("campaign", campaign), ("page", "3")), 3)
+    assert pages.after(FIRST, page(1, 5)) == Ask((("page", "2"),), 2)
 
 
 @pytest.mark.parametrize("query", [(("cursor", "xyz"),), (("a", "2"), ("b", "2"))])

@@ -605,6 +605,9 @@ def test_plain_http() -> None:
         {"api_token": "a\nb"},
         {"api_token": "t", "email": "e", "password": "p"},
         {"api_token": "t", "window": 0},
+        {"api_token": "t", "window": "4"},
+        {"api_token": "t", "max_in_flight": 2.5},
+        {"api_token": "t", "base_url": None},
         {"api_token": "t", "timeout": None},
         {"api_token": "t", "timeout": -5},
         {"api_token": "t", "retries": None},
@@ -635,3 +638,8 @@ def test_from_env(monkeypatch: pytest.MonkeyPatch) -> None:
         TingTing.from_env(windw=3)
     assert TingTing.from_env(base_url="https://b").base_url == "https://b"
     assert not TingTing.from_env(email="e", password="p").auth.is_fixed
+    with pytest.raises(UsageError, match="`window` is 0") as refused:
+        TingTing.from_env(window=0)
+    assert "TINGTING" not in str(refused.value)
+    with pytest.raises(UsageError, match="nothing to sign in with"):
+        TingTing.from_env(email="another's")

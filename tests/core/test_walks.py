@@ -130,7 +130,7 @@ async def test_collect() -> None:
         await service.idle()
         assert len(service.asked) == pages
     assert await listing.first() == 0
-    with pytest.raises(UsageError, match="limit=-1"):
+    with pytest.raises(UsageError, match="`limit` is -1"):
         await listing.collect(-1)
 
 
@@ -144,7 +144,7 @@ async def test_one_page() -> None:
 @pytest.mark.parametrize("given", [0, -1])
 def test_no_window(given: int) -> None:
     """A window without a page is refused."""
-    with pytest.raises(UsageError, match="at least one page"):
+    with pytest.raises(UsageError, match="from 1 up"):
         Service().list(given=given)
 
 
@@ -385,7 +385,7 @@ async def test_going_on_from_a_token_after_a_failure() -> None:
 
     def listing(resume: str | None = None) -> Paginator[int]:
         convention = PageNumbers("page")
-        return Paginator(service.fetch, service.spawn, convention, window=4, operation="rows.list", resume=resume)
+        return Paginator(service.fetch, service.spawn, convention, window=4, identity="rows.list", resume=resume)
 
     walk: Any = aiter(listing())
     assert [await anext(walk) for _ in range(15)] == EVERYTHING[:15]

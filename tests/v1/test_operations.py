@@ -16,6 +16,7 @@ from tingting_async import (
     BadRequestError,
     DecodeError,
     NotFoundError,
+    NotSentError,
     OutcomeUnknownError,
     PartlyDoneError,
     Retries,
@@ -98,10 +99,10 @@ async def test_refused_sign_in() -> None:
 
 
 async def test_sign_in_without_cookies() -> None:
-    """A sign-in that sets no cookie is a DecodeError that says so."""
+    """A sign-in that sets no cookie says so, and that nothing was sent."""
     async with Sandbox() as sandbox, connect(sandbox, api_token=None, email="e", password="p") as tingting:
         sandbox.faults.add(Fault("status", path="*/login/", status=200, body={"has_logged_in": True}))
-        with pytest.raises(DecodeError, match="cookie `access`"):
+        with pytest.raises(NotSentError, match="cookie `access`"):
             await tingting.accounts.user_details()
 
 
