@@ -179,8 +179,8 @@ def may_be(error: Exception | None) -> set[int]:
             return {0}  # It says that it is about the sign-in, which came before.
         case OutcomeUnknownError():
             return {0, 1}
-        case PartlyDoneError():  # Of a single row.
-            return {0, 1} if error.unknown else {0}
+        case PartlyDoneError():  # Of a single row; or it was done, and could not be read back.
+            return {0, 1} if error.unknown else {0} if error.not_done else {1}
         case _:
             return set()
 

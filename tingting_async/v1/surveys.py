@@ -9,7 +9,7 @@ import attrs
 
 from tingting_async import inputs
 from tingting_async.conventions import LimitOffset
-from tingting_async.errors import UsageError
+from tingting_async.errors import PartlyDoneError, TingTingError, UsageError
 from tingting_async.inputs import FileLike
 from tingting_async.resource import Limit, Resource
 from tingting_async.v1.convert import read_results
@@ -80,6 +80,7 @@ class Surveys(Resource):
         Raises:
             UsageError: There are none, or one of them cannot be sent.
             OutcomeUnknownError: They may have been set: look at `steps()`.
+            PartlyDoneError: They were set, and could not be read back.
         """
         return await self._give_steps("POST", Effect.ADDS, "surveys.set_steps", campaign_id, steps, timeout)
 
@@ -97,6 +98,7 @@ class Surveys(Resource):
 
         Raises:
             UsageError: There are none, or one of them cannot be sent.
+            PartlyDoneError: They were set, and could not be read back.
         """
         return await self._give_steps("PATCH", Effect.SETS, "surveys.update_steps", campaign_id, steps, timeout)
 
@@ -193,8 +195,15 @@ class Surveys(Resource):
             request = request.with_form({"steps": json.dumps(rows, ensure_ascii=False)}, named)
         else:
             request = request.with_json({"steps": rows})
-        await self._session.call(request)
-        return await self.steps(campaign_id, timeout=timeout)
+        confirmation = await self._session.call(request)
+        try:
+            return await self.steps(campaign_id, timeout=timeout)
+        except TingTingError as error:
+            raise PartlyDoneError(
+                f"{operation}: the steps were set, and could not be read back: do not set them again, look at "
+                f"surveys.steps({campaign_id}). {error}",
+                result=confirmation,
+            ) from error
 
 
 def _steps_path(campaign_id: int) -> str:
