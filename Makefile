@@ -1,10 +1,11 @@
-# `make demo` shows the main job; `make test` runs everything that CI runs; `make bench` measures.
+# `make demo` shows the main job; `make test` runs everything that CI runs; `make bench` measures; `make soak` asks a
+# failing service for minutes, and accounts for every call.
 # All make .venv themselves, ask for no root, and download nothing but packages from PyPI.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -P
 
-.PHONY: demo test bench lint types unit install format clean
+.PHONY: demo test bench soak lint types unit install format clean
 .DEFAULT_GOAL := test
 
 # What is installed follows from pyproject.toml alone, so nothing is downloaded again until it changes.
@@ -44,6 +45,10 @@ $(VENV)/.bench-packages: pyproject.toml .ci/requirements | $(VENV)/.packages
 # Not with -P: the scripts import each other. `make bench ARGS=--quick` takes a minute.
 bench: install $(VENV)/.bench-packages
 	@$(VENV)/bin/python benchmarks/run.py $(ARGS)
+
+# `make soak ARGS="--calls 20000"` takes some seconds.
+soak: install
+	@$(RUN) benchmarks/soak.py $(ARGS)
 
 format: install
 	$(RUN) -m ruff check --fix .
