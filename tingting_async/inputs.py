@@ -31,14 +31,31 @@ def text(value: str, name: str) -> str:
         raise UsageError(f"`{name}` has to be a text, not {type(value).__name__}.")
     if not value.strip():
         raise UsageError(f"`{name}` is empty.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"`{name}` holds half a character (a lone surrogate), which cannot be sent.") from None
     return value
 
 
 def identifier(value: int, name: str = "id") -> int:
     """Return an id, which becomes part of a path."""
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < 2**63:
         raise UsageError(f"`{name}` has to be a number of the service's, an integer from 0 up.")
     return value
+
+
+def identifiers(values: Iterable[int], name: str) -> list[int]:
+    """Return several ids; none at all, and one that comes twice, are refused: twice may be two calls."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise UsageError(f"`{name}` has to be a list of ids, not one {type(values).__name__}.")
+    found = [identifier(value, f"{name}[{index}]") for index, value in enumerate(values)]
+    if len(set(found)) < len(found):
+        twice = next(value for value in found if found.count(value) > 1)
+        raise UsageError(f"`{name}` holds {twice} more than once: give each id once.")
+    if not found:
+        raise UsageError(f"`{name}` is empty.")
+    return found
 
 
 def member(kind: type[E], value: E | str, name: str) -> E:
@@ -75,7 +92,10 @@ def phone_number(value: str | int, name: str = "number") -> str:
     # A local number, without its area's code, is another one in each area.
     if is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         raise UsageError(f"`{name}` ({mask(value)}) has too few or too many digits for a number of Nepal.")
-    return str(number.national_number)
+    digits = str(number.national_number)
+    if digits.startswith("9") and len(digits) not in (8, 10):  # Of the area codes 91 to 99, or a mobile's.
+        raise UsageError(f"`{name}` ({mask(value)}) has {len(digits)} digits; a mobile number of Nepal has 10.")
+    return digits
 
 
 def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[str]:
@@ -109,7 +129,10 @@ def instant(when: datetime, name: str) -> datetime:
             f"`{name}` has no time zone, so nobody can tell which instant it is: give an aware datetime, such as "
             'datetime(…, tzinfo=ZoneInfo("Asia/Kathmandu")).'
         )
-    return when.astimezone(KATHMANDU)
+    try:
+        return when.astimezone(KATHMANDU)
+    except OverflowError:
+        raise UsageError(f"`{name}` lies beyond what a calendar holds.") from None
 
 
 def future(when: datetime, name: str, *, now: datetime | None = None) -> datetime:
@@ -199,6 +222,8 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str], content_
     Raises:
         UsageError: It cannot be read, is empty, or is of another kind.
     """
+    if not isinstance(source, File | str | PathLike):
+        raise UsageError(f"`{name}` has to be a path or a File, not {type(source).__name__}.")
     if not isinstance(source, File):
         path = anyio.Path(source)
         try:

@@ -1,6 +1,7 @@
 """The vendor's own client against the sandbox: what it cannot tell from the real service, nobody's test-suite can."""
 
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tingting import (  # type: ignore[import-untyped]
     SurveyStep,
     TingTingClient,
 )
-from tingting.enums import SurveyContentType, SurveyResponseType  # type: ignore[import-untyped]
+from tingting.enums import FailoverTarget, SurveyContentType, SurveyResponseType  # type: ignore[import-untyped]
 
 from tingting_async.sandbox import Sandbox
 
@@ -119,3 +120,24 @@ def test_survey(client: Any, tingting_sandbox: Sandbox, with_audio: bool) -> Non
     survey.add_contact(Contact(client=client, phoneNumber="9800000001"))
     survey.run()
     assert [effect.kind for effect in tingting_sandbox.effects if effect.kind == "run"] == ["run"]
+
+
+def test_failover(client: Any, tingting_sandbox: Sandbox) -> None:
+    """A campaign that calls and then texts those who were not reached keeps whom the fail-over is for."""
+    targets = [FailoverTarget.UNANSWERED, FailoverTarget.FAILED]
+    campaign = make(client, Services.SMS_PHONE, failoverTarget=targets)
+    kept = tingting_sandbox.world.campaigns[campaign.id]
+    assert list(kept.failover_target) == ["unanswered", "failed"]
+    assert client.get_campaign(campaign.id).failoverTarget == targets
+
+
+def test_schedule(client: Any, tingting_sandbox: Sandbox) -> None:
+    """A scheduled campaign rings nobody before its time, as the service understands what the client sends."""
+    when = datetime.fromtimestamp(tingting_sandbox.clock.now(), UTC) + timedelta(hours=3)
+    campaign = make(client, Services.PHONE, schedule=when)
+    campaign.add_contact(Contact(client=client, phoneNumber="9800000001"))
+    campaign.run()
+    tingting_sandbox.clock.advance(2 * 3600)
+    assert not [effect for effect in tingting_sandbox.effects if effect.kind == "call"]
+    tingting_sandbox.clock.advance(2 * 3600)
+    assert [effect for effect in tingting_sandbox.effects if effect.kind == "call"]

@@ -219,9 +219,7 @@ class Campaigns(Resource):
         if schedule is not None:
             fields["schedule_date"] = inputs.schedule(schedule)
         if numbers is not None:
-            fields["individual"] = [inputs.identifier(number, "numbers") for number in numbers]
-            if not fields["individual"]:
-                raise UsageError("campaigns.run: `numbers` is empty; leave it out to reach all.")
+            fields["individual"] = inputs.identifiers(numbers, "numbers")
         if rerun is not None:
             fields["status"] = [inputs.member(Outcome, outcome, "rerun").value for outcome in _listed(rerun)]
             if not fields["status"]:
@@ -294,4 +292,6 @@ def details(id: int, timeout: Limit) -> Request[Campaign]:
 
 def _listed(values: Iterable[Outcome | str]) -> Iterable[Outcome | str]:
     """Take a single text as what it looks like, one value, not as its letters."""
+    if not isinstance(values, Iterable):
+        raise UsageError(f"`rerun` has to be a list of outcomes, not one {type(values).__name__}.")
     return [values] if isinstance(values, str) else values

@@ -26,7 +26,8 @@ def campaign_fields(given: Mapping[str, Any]) -> dict[str, Any]:
         if name in fields:
             fields[name] = inputs.member(kind, fields[name], name).value
     if "user_phone" in fields:
-        fields["user_phone"] = [inputs.identifier(line, "lines") for line in fields["user_phone"]]
+        lines = fields["user_phone"]
+        fields["user_phone"] = inputs.identifiers(lines, "lines") if lines not in ((), []) else []
     if "voice" in fields:
         fields["voice"] = voice_id(fields["voice"])
     if "schedule" in fields:
