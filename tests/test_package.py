@@ -34,6 +34,7 @@ SIDEWAYS = {
     ("pagination", "exact"),
     ("exact", "conventions"),
     ("inputs", "convert"),
+    ("media", "convert"),
 }
 
 

@@ -32,7 +32,7 @@ from tingting_async.scalars import (
     read_number_text,
     read_str,
 )
-from tingting_async.wire import PayloadPath, Request, Response, decode, excerpt, spell
+from tingting_async.wire import Effect, PayloadPath, Request, Response, decode, excerpt, spell
 
 T = TypeVar("T")
 
@@ -148,8 +148,25 @@ class Reader:
 
 
 def read_payload(reader: Reader, request: Request[T], response: Response) -> T:
-    """Read an answer that holds one thing."""
-    return reader.read(request, response, decode(request, response), request.model, request.payload)
+    """Read an answer that holds one thing.
+
+    Raises:
+        DecodeError: It does not fit, or says of something to be done neither that it was done nor that it was not.
+    """
+    result = reader.read(request, response, decode(request, response), request.model, request.payload)
+    if request.effect in _TO_BE_CONFIRMED and response.body and not getattr(result, "is_confirmed", True):
+        shown = excerpt(request, response)
+        raise DecodeError(
+            f"{request.operation}: the answer to {request.method} {request.path} does not say that it was done: "
+            f"{shown!r}",
+            excerpt=shown,
+            status=response.status,
+            operation=request.operation,
+        )
+    return result
+
+
+_TO_BE_CONFIRMED = frozenset({Effect.ADDS, Effect.RINGS, Effect.REVOKES})
 
 
 def _is_exactly(kind: Any) -> Callable[[Any], bool]:

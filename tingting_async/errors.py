@@ -222,7 +222,7 @@ class PartlyDoneError(TingTingError):
 
     Args:
         message: The whole text, ready to be shown.
-        result: What was carried out, as the operation would have returned it.
+        result: What was carried out, as the operation would have returned it; None where that could not be read.
         unknown: The rows of the request that failed, counted from 0, if it may have been carried out; else empty.
         not_done: The rows that were surely not carried out.
     """

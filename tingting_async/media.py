@@ -2,19 +2,20 @@
 
 from typing import Any
 
+from tingting_async.convert import Reader
 from tingting_async.errors import DecodeError
 from tingting_async.wire import Request, Response, excerpt, find_url
 
 
-def find_audio(request: Request[Any], response: Response, base_url: str) -> tuple[str | None, bytes | None, str]:
-    """Return the URL or else the bytes of the audio that an answer holds, and the content type.
+def find_audio(_: Reader, request: Request[Any], response: Response) -> tuple[str | None, bytes | None, str]:
+    """Return the URL (or its path) or else the bytes of the audio that an answer holds, and the content type.
 
     Raises:
         DecodeError: It holds neither: text, JSON or a web page without a URL.
     """
     content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if (url := find_url(response)) is not None:
-        return (base_url + url if url.startswith("/") else url, None, content_type)
+        return (url, None, content_type)
     # Bytes that are no UTF-8, or that are said to be audio: mistyped answers were seen.
     if response.body and (content_type.startswith("audio/") or not _is_text(response.body)):
         return (None, response.body, content_type)

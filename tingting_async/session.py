@@ -6,6 +6,7 @@ import inspect
 import logging
 import ssl as ssl_module
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, cast
 
@@ -186,16 +187,16 @@ class Session:
         if request.model is Response:
             return cast("T", response)
         try:
-            return cast("T", self._read(request, response, read_payload))
+            return cast("T", self.read(request, response, read_payload))
         except DecodeError as error:
             self._raise(policy.settle(request, error), error)
 
-    def _read(self, request: Request[Any], response: Response, read: Callable[..., T]) -> T:
-        try:
+    def read(self, request: Request[Any], response: Response, read: Callable[..., T]) -> T:
+        """Read an answer; `read` takes the reader, the request and the response."""
+        with suppress(TingTingError):
             return read(self._reader, request, response)
-        except DecodeError:
-            # Once more, to say it without the secrets that the service may have quoted.
-            return read(self._reader, self._with_secrets(request), response)
+        # Once more, to say it without the secrets that the service may have quoted, and not in the wake of the first.
+        return read(self._reader, self._with_secrets(request), response)
 
     def _with_secrets(self, request: Request[T]) -> Request[T]:
         if not request.authenticate:
@@ -269,7 +270,7 @@ class Session:
 
         async def fetch(params: Params) -> Page[T]:
             asked = ask(params=merge(request.params, params)) if params else request
-            return self._read(asked, await self.exchange(asked), read)
+            return self.read(asked, await self.exchange(asked), read)
 
         return Paginator(
             fetch,

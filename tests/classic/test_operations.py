@@ -9,12 +9,14 @@ from openpyxl import Workbook
 
 from tingting_async import (
     BadRequestError,
+    DecodeError,
     File,
     NotFoundError,
     NumberStatus,
     OtpChannel,
     Outcome,
     OutcomeUnknownError,
+    PaginationError,
     RateLimitedError,
     Retries,
     ServerError,
@@ -265,3 +267,46 @@ async def test_refused_input(shape: Any, under_200: bool) -> None:
         assert caught.value.message or caught.value.field_errors
         if shape in ("fields", "bare"):
             assert "voice_input" in caught.value.field_errors
+
+
+UNCLEAR = [b"{}", b'{"detail": "Not found."}', b'{"success": null, "message": "x"}', b'{"status": "ok"}']
+
+
+@pytest.mark.parametrize("body", UNCLEAR)
+async def test_answers_that_confirm_nothing(body: bytes) -> None:
+    """What rings or adds, and is answered with neither yes nor no, is of unknown outcome, never done."""
+    async with Sandbox(campaigns=1, numbers=1) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.list().first()
+        assert campaign is not None
+        sandbox.faults.add(Fault(method="POST", kind="status", status=200, body=body))
+        for call in (
+            tingting.campaigns.run(campaign.id, message="hi"),
+            tingting.numbers.add(campaign.id, "9800000001"),
+        ):
+            with pytest.raises(OutcomeUnknownError):
+                await call
+
+
+async def test_loose_confirmations() -> None:
+    """A confirmation is taken whatever its undocumented parts look like: that it was done must not get lost."""
+    body = b'{"status": 200, "success": true, "message": ["Campaign", "is running"], "errors": {}, "data": []}'
+    async with Sandbox(campaigns=1, numbers=1) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.list().first()
+        assert campaign is not None
+        sandbox.faults.add(Fault(method="POST", kind="status", status=200, body=body))
+        started = await tingting.campaigns.run(campaign.id, message="hi")
+        assert (started.text, started.errors, started.data) == ("Campaign; is running", (), {})
+
+
+@pytest.mark.parametrize(
+    "beside", [{"next": "http://x/?page=2"}, {"count": 9}, {"total_items": 9}, {"pagination": {"page_number": 1}}]
+)
+@pytest.mark.parametrize("inside", [False, True])
+async def test_list_that_is_not_all(beside: dict[str, Any], inside: bool) -> None:
+    """A list for which no pages are documented, and that tells of more than came, is never taken for all of it."""
+    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+        data = {"owned_numbers": [], **(beside if inside else {})}
+        body = {"success": True, "data": data, **({} if inside else beside)}
+        sandbox.faults.add(Fault(path="*/owned/phone_numbers", kind="status", status=200, body=body))
+        with pytest.raises((PaginationError, DecodeError)):
+            await tingting.phone_numbers.owned().collect()

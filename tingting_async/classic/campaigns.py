@@ -274,7 +274,8 @@ class Campaigns(Resource):
             timeout=timeout,
         )
         response = await self._session.call(request)
-        url, audio, content_type = find_audio(request, response, self._session.base_url)
+        url, audio, content_type = self._session.read(request, response, find_audio)
+        url = f"{self._session.base_url}{url}" if url is not None and url.startswith("/") else url
         return SpokenMessage(url=url, audio=audio, content_type=content_type)
 
 

@@ -6,13 +6,35 @@ import attrs
 from cattrs import Converter
 
 from tingting_async import wire
-from tingting_async.classic.models import Confirmation, Number, NumberAdded, Pagination
+from tingting_async.classic.models import Confirmation, Number, NumberAdded, Pagination, RunStarted
 from tingting_async.conventions import Page
-from tingting_async.convert import Reader
+from tingting_async.convert import Reader, model_hook
+from tingting_async.envelopes import texts
+from tingting_async.errors import PaginationError
 from tingting_async.problems import Hook
 from tingting_async.wire import Request, Response
 
 T = TypeVar("T")
+
+
+def _confirmation_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for what confirms: the inner shapes are not documented, and must not hide that it was done."""
+    hook = model_hook(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is not dict:
+            return hook(value, kind)
+        given = dict(cast("dict[str, Any]", value))
+        message, errors, data = given.get("message"), given.get("errors"), given.get("data")
+        if isinstance(message, list | dict):
+            given["message"] = "; ".join(texts(message)) or None
+        if not isinstance(errors, list | None):
+            given["errors"] = [errors] if errors else []
+        if not isinstance(data, dict | None):
+            given["data"] = {"data": data} if data else {}
+        return hook(given, kind)
+
+    return read
 
 
 def _number_added_hook(_: Any, converter: Converter) -> Hook:
@@ -31,7 +53,7 @@ def _number_added_hook(_: Any, converter: Converter) -> Hook:
     return read
 
 
-READER = Reader({NumberAdded: _number_added_hook})
+READER = Reader({Confirmation: _confirmation_hook, RunStarted: _confirmation_hook, NumberAdded: _number_added_hook})
 
 
 def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
@@ -63,4 +85,22 @@ def read_list(reader: Reader, request: Request[list[T]], response: Response) -> 
             request = attrs.evolve(request, payload=("result", *request.payload[1:]))
         return read_page(reader, request, response)
     items = reader.read(request, response, wire.decode(request, response), request.model, request.payload)
+    beside = cast("dict[str, Any]", wire.dig(request, response, body, request.payload[:-1]))
+    around = {**beside, **cast("dict[str, Any]", body)}
+    more = [name for name, value in around.items() if _tells_of_more(name, value, len(items))]
+    if more:
+        raise PaginationError(
+            f"{request.operation}: {len(items)} came, and `{more[0]}` tells of more, in a form in which they cannot be "
+            "asked for. What came is not handed out, as it is not all.",
+            number=1,
+        )
     return Page(items, 1, len(items), 1, has_next=False)
+
+
+def _tells_of_more(name: str, value: Any, came: int) -> bool:
+    """Tell whether a field beside a list says that there is more of it than came."""
+    if name in ("next", "has_next", "next_page"):
+        return bool(value)
+    if name == "pagination":
+        return isinstance(value, dict)
+    return name in ("count", "total", "total_items", "total_count") and type(value) is int and value > came

@@ -177,6 +177,11 @@ class Confirmation:
     extra: Mapping[str, Any] = extra()
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether it says that it was done."""
+        return self.success is True or (self.success is None and 200 <= (self.status or 0) < 300)
+
+    @property
     def text(self) -> str:
         """What it says, wherever it says it."""
         return self.message or next((said for said in self.data.values() if isinstance(said, str)), "")
@@ -205,6 +210,11 @@ class NumberAdded(Confirmation):
 
     number: Number | None = None
     """The new number, where the answer holds it."""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it says that it was added."""
+        return self.number is not None or self.success is True or (self.success is None and self.status in (200, 201))
 
 
 @attrs.frozen(kw_only=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 from tingting_async import wire
 from tingting_async.auth import Tokens
+from tingting_async.convert import Reader
 from tingting_async.errors import ApiError, UsageError
 from tingting_async.resource import Limit, Resource
 from tingting_async.v1.auth import V1Dialect, login
@@ -62,10 +63,7 @@ class Accounts(Resource):
             if "no api token" in error.message.lower():
                 return None
             raise
-        payload = wire.decode(request, response)
-        if isinstance(payload, dict) and "token" not in payload and "message" in payload:
-            return None
-        return READER.read(request, response, payload, ApiToken, ())
+        return self._session.read(request, response, _read_api_token)
 
     async def generate_api_token(self, *, timeout: Limit = None) -> ApiToken:
         """Make a new API token, which ends the previous one everywhere (`POST auths/generate-api-keys/`).
@@ -89,6 +87,13 @@ class Accounts(Resource):
         if self._session.auth.is_fixed:
             await self._session.adopt(Tokens(made.token))
         return made
+
+
+def _read_api_token(reader: Reader, request: Request[Any], response: Response) -> ApiToken | None:
+    payload = wire.decode(request, response)
+    if isinstance(payload, dict) and "token" not in payload and "message" in payload:
+        return None
+    return reader.read(request, response, payload, ApiToken, ())
 
 
 class Dashboards(Resource):

@@ -337,7 +337,8 @@ class Campaigns(Resource):
         fields = {"voice_input": voice_id(voice), "message": inputs.spoken(inputs.text(message, "message"))}
         request = Request("POST", path, Effect.READS, "campaigns.test_voice", Response, json=fields, timeout=timeout)
         response = await self._session.call(request)
-        url, audio, content_type = find_audio(request, response, self._session.base_url)
+        url, audio, content_type = self._session.read(request, response, find_audio)
+        url = f"{self._session.base_url}{url}" if url is not None and url.startswith("/") else url
         return SpokenMessage(url=url, audio=audio, content_type=content_type)
 
     def progress(self, id: int, *, pause: float = 1.0, longest_pause: float = 30.0, timeout: Limit = None) -> Progress:

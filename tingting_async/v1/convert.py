@@ -10,9 +10,19 @@ from cattrs import Converter
 from tingting_async import wire
 from tingting_async.conventions import Page
 from tingting_async.convert import Reader, model_hook
+from tingting_async.envelopes import texts
 from tingting_async.problems import Hook, told_by
 from tingting_async.scalars import KATHMANDU, Unread, read_datetime, read_int
-from tingting_async.v1.models import Contact, ContactAdded, ContactsAdded, DisplayDatetime, RunStarted, User, Voice
+from tingting_async.v1.models import (
+    Confirmation,
+    Contact,
+    ContactAdded,
+    ContactsAdded,
+    DisplayDatetime,
+    RunStarted,
+    User,
+    Voice,
+)
 from tingting_async.v1.survey_models import TemplateApplied
 from tingting_async.wire import Request, Response
 
@@ -88,9 +98,22 @@ def _contact_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
+def _confirmation_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for what confirms: whatever its message is made of, it must not hide that it was done."""
+    hook = model_hook(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        given = cast("dict[str, Any]", value)
+        if type(value) is dict and isinstance(given.get("message"), list | dict):
+            given = {**given, "message": "; ".join(texts(given["message"])) or None}
+        return hook(given, kind)
+
+    return read
+
+
 def _contact_added_hook(kind: Any, converter: Converter) -> Hook:
     """Return the hook for an added contact: a message by the documents, the contact by the vendor's own client."""
-    hook, read_contact = model_hook(kind, converter), converter.get_structure_hook(Contact)
+    hook, read_contact = _confirmation_hook(kind, converter), converter.get_structure_hook(Contact)
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is dict and "id" in value:
@@ -136,7 +159,7 @@ _SCHEDULED = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2}) at (\d{1,2}):(\d{2})(?::(\
 
 def _run_hook(kind: Any, converter: Converter) -> Hook:
     """Return the hook for a run: a schedule is told in Bikram Sambat (sample v1_run_campaign_scheduled.json)."""
-    hook = model_hook(kind, converter)
+    hook = _confirmation_hook(kind, converter)
 
     def read(value: Any, _: Any) -> Any:
         started: RunStarted = hook(value, kind)
@@ -159,7 +182,7 @@ def _from_bikram_sambat(match: re.Match[str]) -> datetime | None:
 
 def _template_applied_hook(kind: Any, converter: Converter) -> Hook:
     """Return the hook for an applied template: `created` and `errors` where only some steps could be made (207)."""
-    hook = model_hook(kind, converter)
+    hook = _confirmation_hook(kind, converter)
     partly = told_by({"steps": "created"}, hook)
 
     def read(value: Any, _: Any) -> Any:
@@ -174,6 +197,7 @@ def _template_applied_hook(kind: Any, converter: Converter) -> Hook:
 
 READER = Reader(
     {
+        Confirmation: _confirmation_hook,
         DisplayDatetime: lambda _, __: read_display_datetime,
         User: _user_hook,
         Voice: _voice_hook,

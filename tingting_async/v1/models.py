@@ -102,6 +102,11 @@ class Confirmation:
     extra: Mapping[str, Any] = extra()
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether it says that it was done, and not only what an error says as well."""
+        return bool(self.message) or bool(self.extra.keys() - {"detail", "error", "errors", "status", "code"})
+
+    @property
     def text(self) -> str:
         """What it says; empty if it says nothing."""
         return self.message or ""
@@ -255,6 +260,11 @@ class ContactAdded(Confirmation):
 
     contact: Contact | None = None
     """The contact, where the answer holds it."""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it says that it was added."""
+        return self.contact is not None or bool(self.message)
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,7 @@ from os import PathLike
 import attrs
 
 from tingting_async import inputs
+from tingting_async.convert import Reader
 from tingting_async.download import FileSink
 from tingting_async.errors import DecodeError
 from tingting_async.redaction import mask_repr
@@ -66,13 +67,7 @@ class Reports(Resource):
         """
         path, operation = _path(campaign_id), "reports.rows"
         request = Request("GET", path, Effect.READS, operation, Response, timeout=timeout or LONG)
-        response = await self._session.call(request)
-        _check(request, response)
-        table = io.StringIO(response.body.decode("utf-8-sig", errors="replace"), newline="")
-        try:
-            return [ReportRow.of(row) for row in csv.DictReader(table, restval="", restkey="")]
-        except csv.Error as error:
-            raise _no_csv(request, response) from error
+        return self._session.read(request, await self._session.call(request), _read_rows)
 
 
 def _path(campaign_id: int) -> str:
@@ -84,10 +79,19 @@ async def download(session: Session, path: str, operation: str, target: str | Pa
     async with FileSink(target) as sink:
         request = Request("GET", path, Effect.READS, operation, Response, timeout=timeout or LONG, sink=sink)
         response = await session.call(request)
-        _check(request, Response(response.status, response.headers, sink.head))
+        session.read(request, Response(response.status, response.headers, sink.head), _check)
 
 
-def _check(request: Request[Response], response: Response) -> None:
+def _read_rows(reader: Reader, request: Request[Response], response: Response) -> list[ReportRow]:
+    _check(reader, request, response)
+    table = io.StringIO(response.body.decode("utf-8-sig", errors="replace"), newline="")
+    try:
+        return [ReportRow.of(row) for row in csv.DictReader(table, restval="", restkey="")]
+    except csv.Error as error:
+        raise _no_csv(request, response) from error
+
+
+def _check(_: Reader, request: Request[Response], response: Response) -> None:
     """Refuse a web page, or a failure under HTTP 200, instead of a report: the bytes tell, not the header."""
     if (refusal := judge(request, response)) is not None:
         raise refusal

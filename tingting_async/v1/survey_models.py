@@ -70,6 +70,11 @@ class TemplateApplied(Confirmation):
     """What is wrong with those that were not."""
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether it says what was made."""
+        return bool(self.steps or self.errors or self.message)
+
+    @property
     def is_complete(self) -> bool:
         """Whether all steps were made."""
         return not self.errors
