@@ -19,7 +19,7 @@ MODULES = {
 
 # Each room, with those that it may look into.
 LAYERS = [
-    {"errors", "redaction", "scalars", "compiled", "problems", "envelopes", "_version"},
+    {"errors", "redaction", "scalars", "compiled", "problems", "envelopes", "findings", "_version"},
     {"timeouts", "environment"},
     {"wire"},
     {"auth", "policy", "transport", "conventions", "convert", "inputs", "media", "pagination", "download", "exact"},
@@ -34,6 +34,7 @@ SIDEWAYS = {
     ("pagination", "exact"),
     ("exact", "conventions"),
     ("inputs", "convert"),
+    ("errors", "findings"),
     ("media", "convert"),
 }
 

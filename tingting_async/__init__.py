@@ -48,6 +48,7 @@ from tingting_async.errors import (
     TransportError,
     UsageError,
 )
+from tingting_async.findings import Finding, Verdict
 from tingting_async.pagination import Paginator
 from tingting_async.policy import Retries
 from tingting_async.session import Session
@@ -63,6 +64,7 @@ __all__ = [
     "ConflictError",
     "DecodeError",
     "File",
+    "Finding",
     "Login",
     "MemoryTokenStore",
     "NotFoundError",
@@ -101,6 +103,7 @@ __all__ = [
     "TransportError",
     "UsageError",
     "User",
+    "Verdict",
     "Voice",
     "__version__",
 ]

@@ -26,7 +26,10 @@
 codes and full phone numbers; the attributes hold what the service sent, as it was sent.
 """
 
+import asyncio
 from collections.abc import Mapping
+
+from tingting_async.findings import Find, Finding, Verdict
 
 
 class TingTingError(Exception):
@@ -81,6 +84,7 @@ class OutcomeUnknownError(TransportError):
         path: The path on the service, without its query.
         phase: As in `TransportError`.
         status: The HTTP status of the answer, where one came that does not settle the question; else None.
+        find: Finds out, where the service has what tells.
     """
 
     def __init__(
@@ -92,9 +96,34 @@ class OutcomeUnknownError(TransportError):
         path: str = "",
         phase: str = "",
         status: int | None = None,
+        find: Find | None = None,
     ) -> None:
         super().__init__(message, operation=operation, method=method, path=path, phase=phase)
         self.status = status
+        self._find = find
+
+    async def reconcile(self, *, wait: float = 10.0) -> Finding:
+        """Find out whether it happened, by reading only; the session has to be open still.
+
+        A service may still be about to do what it was asked, so "not done" is said only of what is not there at two
+        looks. One that takes longer than `wait` between them can do it afterwards.
+
+        Args:
+            wait: Seconds between the looks.
+
+        Returns:
+            Done, with what was found; not done, so that it is safe to do it again; or still unknown.
+
+        Raises:
+            TingTingError: Finding out failed; it can be tried again.
+        """
+        if self._find is None:
+            return Finding(Verdict.UNKNOWN, f"The service has nothing that tells what became of {self.operation}.")
+        finding = await self._find()
+        if finding.verdict is Verdict.NOT_DONE:
+            await asyncio.sleep(wait)
+            finding = await self._find()
+        return finding
 
 
 class ApiError(TingTingError):

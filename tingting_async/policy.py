@@ -128,6 +128,8 @@ def settle(request: Request[Any], failure: TingTingError) -> TingTingError:
     if request.effect is Effect.SETS and not isinstance(failure, TransportError):
         return failure
     find_out = f" To find out, {request.find_out}." if request.find_out else ""
+    if request.find is not None:
+        find_out += " This error's `reconcile()` does that."
     what = str(failure).removeprefix(f"{request.operation}: ")
     if isinstance(failure, ApiError):  # Its advice is for those who can try again.
         what = f"{request.method} {request.path} was answered with {failure.status}."
@@ -138,6 +140,7 @@ def settle(request: Request[Any], failure: TingTingError) -> TingTingError:
         path=request.path,
         phase=getattr(failure, "phase", "answer"),
         status=getattr(failure, "status", None),
+        find=request.find,
     )
 
 

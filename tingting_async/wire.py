@@ -27,6 +27,7 @@ from tingting_async.errors import (
     RateLimitedError,
     ServerError,
 )
+from tingting_async.findings import Find
 from tingting_async.redaction import SECURE, redact
 from tingting_async.timeouts import Timeout
 
@@ -110,6 +111,8 @@ class Request(Generic[T_co]):
     """None for the session's."""
     find_out: str = ""
     """How to find out whether it happened, in words that follow "To find out, "."""
+    find: Find | None = attrs.field(default=None, repr=False)
+    """Finds it out."""
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     """Values in the request that no text may ever show, beside those that show themselves by their form."""
 

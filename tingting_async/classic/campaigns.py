@@ -1,5 +1,6 @@
 """Campaigns: whom to reach, with what, and when."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from tingting_async.classic.models import (
 )
 from tingting_async.conventions import PageNumbers
 from tingting_async.errors import UsageError
+from tingting_async.findings import Finding, Verdict, by_presence
 from tingting_async.inputs import FileLike
 from tingting_async.media import find_audio
 from tingting_async.pagination import Paginator
@@ -108,6 +110,7 @@ class Campaigns(Resource):
             payload=("data", "details", 0),
             timeout=timeout,
             find_out="look for its name in campaigns.list()",
+            find=functools.partial(self._find_created, name),
         )
         if numbers is not None:
             fields["individual_number"] = [int(number) for number in inputs.phone_numbers(numbers)]
@@ -115,6 +118,12 @@ class Campaigns(Resource):
         assert file is not None
         sheet = await inputs.file(file, "file", suffixes=(".xlsx",), content_type=_XLSX)
         return await self._session.call(request.with_form(fields, {"send_to_number_file": sheet}))
+
+    async def _find_created(self, name: str) -> Finding:
+        async for campaign in self.list():
+            if campaign.name == name:  # These campaigns do not say when they were created.
+                return Finding(Verdict.UNKNOWN, "There is one of this name; it may have been there before.", campaign)
+        return by_presence(None, "A campaign of this name")
 
     async def update(
         self,

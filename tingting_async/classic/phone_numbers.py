@@ -1,9 +1,12 @@
 """The account's own lines, and those for sale."""
 
+import functools
+
 from tingting_async import inputs
 from tingting_async.classic.convert import read_list
 from tingting_async.classic.models import Confirmation, PhoneNumber
 from tingting_async.conventions import PageNumbers
+from tingting_async.findings import Finding, by_presence
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
@@ -67,8 +70,13 @@ class PhoneNumbers(Resource):
                 json={"phone_sid": inputs.text(sid, "sid")},
                 timeout=timeout,
                 find_out="look for it in phone_numbers.owned()",
+                find=functools.partial(self._find, sid),
             )
         )
+
+    async def _find(self, sid: str) -> Finding:
+        owned = [line async for line in self.owned() if line.sid == sid]
+        return by_presence(owned[0] if owned else None, "The line")
 
     async def release(self, sid: str, *, timeout: Limit = None) -> Confirmation:
         """Give a line back (`DELETE /api/system/phone_numbers`).

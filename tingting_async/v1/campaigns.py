@@ -1,5 +1,6 @@
 """Campaigns: whom to reach, with what, and when."""
 
+import functools
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
 from tingting_async.v1.convert import read_page
 from tingting_async.v1.fields import campaign_fields, voice_id
+from tingting_async.v1.finding import details, find_campaign, find_run, now
 from tingting_async.v1.methods import Methods
 from tingting_async.v1.models import (
     Campaign,
@@ -98,8 +100,7 @@ class Campaigns(Resource):
         Raises:
             NotFoundError: There is none of this id in the account.
         """
-        path = f"/api/v1/campaign/{inputs.identifier(id)}/"
-        return await self._session.call(Request("GET", path, Effect.READS, "campaigns.get", Campaign, timeout=timeout))
+        return await self._session.call(details(id, timeout))
 
     async def create(
         self,
@@ -158,6 +159,7 @@ class Campaigns(Resource):
                 "draft": draft,
             }
         )
+        asked_at = now()
         return await self._session.call(
             Request(
                 "POST",
@@ -168,6 +170,7 @@ class Campaigns(Resource):
                 json=fields,
                 timeout=timeout,
                 find_out="look for its name with campaigns.list(search=…)",
+                find=lambda: find_campaign(self.list(search=name), name, asked_at),
             )
         )
 
@@ -302,6 +305,7 @@ class Campaigns(Resource):
                 RunStarted,
                 timeout=timeout,
                 find_out=f"look at the status of campaigns.get({id}), and at contacts.list({id})",
+                find=functools.partial(find_run, self._session, id),
             )
         )
 

@@ -8,11 +8,13 @@ import attrs
 from tingting_async import inputs
 from tingting_async.conventions import LimitOffset
 from tingting_async.errors import OutcomeUnknownError, PartlyDoneError, TingTingError, UsageError
+from tingting_async.findings import Find
 from tingting_async.inputs import FileLike
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
 from tingting_async.v1.convert import read_page
+from tingting_async.v1.finding import find_contact
 from tingting_async.v1.methods import Methods
 from tingting_async.v1.models import Confirmation, Contact, ContactAdded, ContactsAdded, Upload
 from tingting_async.wire import Effect, Request
@@ -86,8 +88,18 @@ class Contacts(Resource):
             UsageError: The number is none.
             OutcomeUnknownError: It may have been added: look for it in `list()` before adding it again.
         """
-        body = {"number": inputs.phone_number(number), "other_variables": inputs.mapping(variables or {}, "variables")}
-        return await self._session.call(self._adding(campaign_id, ContactAdded, body, "contacts.add", timeout))
+        digits = inputs.phone_number(number)
+        body = {"number": digits, "other_variables": inputs.mapping(variables or {}, "variables")}
+        return await self._session.call(
+            self._adding(
+                campaign_id,
+                ContactAdded,
+                body,
+                "contacts.add",
+                timeout,
+                find=lambda: find_contact(self.list(campaign_id), digits),
+            )
+        )
 
     async def add_many(
         self,
@@ -231,7 +243,13 @@ class Contacts(Resource):
         )
 
     def _adding(
-        self, campaign_id: int, model: Any, body: dict[str, Any], operation: str, timeout: Limit
+        self,
+        campaign_id: int,
+        model: Any,
+        body: dict[str, Any],
+        operation: str,
+        timeout: Limit,
+        find: Find | None = None,
     ) -> Request[Any]:
         return Request(
             "POST",
@@ -242,4 +260,5 @@ class Contacts(Resource):
             json=body,
             timeout=timeout,
             find_out=f"look for them in contacts.list({campaign_id})",
+            find=find,
         )

@@ -8,6 +8,7 @@ from tingting_async.errors import UsageError
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.v1.convert import read_page
+from tingting_async.v1.finding import find_otp, now
 from tingting_async.v1.models import Otp, OtpChannel, OtpSource, SentOtp, Voice
 from tingting_async.wire import Effect, Request
 
@@ -44,7 +45,7 @@ class Otps(Resource):
 
         Raises:
             UsageError: The message lacks `{otp}`; the number is none; both `otp` and `length` are given; no voice.
-            OutcomeUnknownError: It may have been sent: look for it in `list()`; a code of your own tells it apart.
+            OutcomeUnknownError: It may have been sent: `reconcile()` finds a code of your own in `list()`.
         """
         where = inputs.member(OtpChannel, channel, "channel")
         fields = inputs.otp(number, message, otp=otp, length=length, is_spoken=where is OtpChannel.VOICE)
@@ -58,6 +59,7 @@ class Otps(Resource):
         if voice is not None:
             name: Any = voice.internal_name if isinstance(voice, Voice) else voice
             fields["voice_input"] = inputs.text(name or "", "voice")
+        asked_at = now()
         return await self._session.call(
             Request(
                 "POST",
@@ -69,6 +71,7 @@ class Otps(Resource):
                 json=fields,
                 timeout=timeout,
                 find_out="look for it in otp.list()",
+                find=lambda: find_otp(self.list(), fields["number"], otp, asked_at),
                 secrets=() if otp is None else (otp,),
             )
         )

@@ -1,5 +1,6 @@
 """Surveys: campaigns that ask, step by step."""
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -13,6 +14,7 @@ from tingting_async.errors import PartlyDoneError, TingTingError, UsageError
 from tingting_async.inputs import FileLike
 from tingting_async.resource import Limit, Resource
 from tingting_async.v1.convert import read_results
+from tingting_async.v1.finding import find_run
 from tingting_async.v1.models import Confirmation, RunStarted
 from tingting_async.v1.reports import download
 from tingting_async.v1.survey_models import ContentType, ResponseType, SurveyStep
@@ -125,6 +127,7 @@ class Surveys(Resource):
                 RunStarted,
                 timeout=timeout,
                 find_out=f"look at the status of campaigns.get({campaign_id})",
+                find=functools.partial(find_run, self._session, campaign_id),
             )
         )
 
