@@ -112,10 +112,10 @@ class PageNumbers:
 
     def otherwise(self, ask: Ask, page: Page[Any]) -> Ask | None:
         """Compare the number; remember the parameter that worked, or try the next."""
-        asked_by = self._asked_by(ask)
         if page.number == ask.number:
-            self._works = self._works or asked_by
+            self._works = self._works or self._asked_by(ask)
             return None
+        asked_by = self._asked_by(ask)
         if self._works is not None and asked_by != self._works:
             return self._ask(FIRST, self._works, ask.number)  # Another walk has found out since this was asked.
         untried = (
@@ -144,8 +144,11 @@ class PageNumbers:
 
     def _ask(self, like: Ask, parameter: str, number: int) -> Ask:
         """Ask for a page by number, and for all else as `like` did."""
+        asking = (parameter, str(number))
+        if len(like.params) == 1 and like.params[0][0] == parameter:  # Nearly always: a page is asked for by its number.
+            return Ask((asking,), number)
         own = {parameter, *self._candidates}
-        return Ask((*(pair for pair in like.params if pair[0] not in own), (parameter, str(number))), number)
+        return Ask((*(pair for pair in like.params if pair[0] not in own), asking), number)
 
 
 def _next_query(links: Any, number: int) -> Params | None:

@@ -227,8 +227,15 @@ _PLAIN: dict[Any, set[type]] = {int: {int}, str: {str}, bool: {bool}, NumberText
 
 def _tuple_hook(kind: Any, converter: Converter) -> Hook:
     hook = _list_hook(GenericAlias(list, get_args(kind)[:1]), converter)
-    # A field's null list holds nothing; a payload's list is a `list`, and never null.
-    return lambda value, _: () if value is None else tuple(hook(value, kind))
+    plain = _PLAIN.get(get_args(kind)[0], set())
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is list and {*map(type, cast("list[Any]", value))} <= plain:
+            return tuple(cast("list[Any]", value))
+        # A field's null list holds nothing; a payload's list is a `list`, and never null.
+        return () if value is None else tuple(hook(value, kind))
+
+    return read
 
 
 def _mapping_hook(kind: Any, converter: Converter) -> Hook:
