@@ -3,7 +3,7 @@
 import functools
 import re
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, cast
 
 KATHMANDU = timezone(timedelta(hours=5, minutes=45), "Asia/Kathmandu")
@@ -21,42 +21,35 @@ class Unread(ValueError):  # noqa: N818 - never leaves this library
 _KINDS: dict[type, str] = {type(None): "null", bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
 
 
+# Not what Python takes for a number: "1_000", "nan", other scripts' digits.
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?\s*")
+
+
 def read_int(value: Any, _: Any = None) -> int:
     """Read an integer, or a text or float that is one."""
     if type(value) is int:
         return value
-    if type(value) is float and value.is_integer():
+    if type(value) is float and value.is_integer() and abs(value) <= 2**53:  # Beyond it, digits are lost already.
         return int(value)
-    if type(value) is str:
-        try:
-            return int(value)
-        except ValueError:
-            pass
+    if type(value) is str and _INTEGER.fullmatch(value):
+        return int(value)
     raise Unread(value, "an integer")
 
 
 def read_float(value: Any, _: Any = None) -> float:
     """Read a number, or a text that is one."""
-    if type(value) is float or type(value) is int:
+    if type(value) is float or (type(value) is int and abs(value) <= 2**53):
         return float(value)
-    if type(value) is str:
-        try:
-            return float(value)
-        except ValueError:
-            pass
+    if type(value) is str and _NUMBER.fullmatch(value):
+        return float(value)
     raise Unread(value, "a number")
 
 
 def read_decimal(value: Any, _: Any = None) -> Decimal:
     """Read a decimal from a text or a number, digit by digit."""
-    if type(value) in (str, int, float):
-        try:
-            number = Decimal(str(value))
-        except InvalidOperation:
-            pass
-        else:
-            if number.is_finite():
-                return number
+    if type(value) in (str, int, float) and _NUMBER.fullmatch(str(value)):
+        return Decimal(str(value).strip())
     raise Unread(value, "a decimal")
 
 
@@ -104,9 +97,12 @@ def read_duration(value: Any, _: Any = None) -> timedelta:
     if type(value) is str and (duration := _spoken_duration(value)) is not None:
         return duration
     try:
-        return timedelta(seconds=read_float(value))
+        duration = timedelta(seconds=read_float(value))
     except (Unread, OverflowError, ValueError):
         raise Unread(value, "a duration") from None
+    if duration < timedelta(0):
+        raise Unread(value, "a duration")
+    return duration
 
 
 @functools.lru_cache(maxsize=1024)  # The durations of a list's calls are few and come often.
@@ -116,4 +112,9 @@ def _spoken_duration(value: str) -> timedelta | None:
     if not match or not any(match.groups()):
         return None
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    if match.re is _CLOCK and (seconds >= 60 or (match[1] and minutes >= 60)):
+        return None
+    try:
+        return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        return None

@@ -1,5 +1,6 @@
 """The strict hooks are the ones that cattrs takes, in both passes and at every depth."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +25,7 @@ class Sample:
     colour: Colour = Colour.RED
     texts: tuple[str, ...] = ()
     flags: tuple[bool, ...] | None = None
+    lasted: timedelta = timedelta(0)
 
 
 @pytest.mark.parametrize("detailed", [False, True])
@@ -34,6 +36,18 @@ class Sample:
         {"whole": "no"},
         {"whole": 1.5},
         {"whole": True},
+        {"whole": "1_000"},
+        {"whole": "१२"},
+        {"whole": 1e300},
+        {"real": "nan"},
+        {"real": "1e999"},
+        {"real": 10**400},
+        {"amount": "Infinity"},
+        {"lasted": "-5"},
+        {"lasted": -5},
+        {"lasted": "5:99"},
+        {"lasted": "1:75:00"},
+        {"lasted": "9" * 25 + "h"},
         {"real": True},
         {"amount": "NaN"},
         {"text": None},

@@ -49,7 +49,7 @@ async def classic(tingting: TingTing, when: datetime) -> None:
 
     async for number in tingting.numbers.list(1, window=8):
         assert_type(number, Number)
-        assert_type(number.status, NumberStatus)
+        assert_type(number.status, NumberStatus | None)
         assert_type(number.duration, timedelta | None)
     assert_type(await tingting.numbers.add(1, "9800000001"), NumberAdded)
     assert_type(await tingting.numbers.edit(1, 9800000001), Number)
