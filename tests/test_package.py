@@ -20,7 +20,7 @@ MODULES = {
 # Each room, with those that it may look into.
 LAYERS = [
     {"errors", "redaction", "scalars", "compiled", "problems", "envelopes", "findings", "_version"},
-    {"timeouts", "environment"},
+    {"timeouts", "environment", "attempts"},
     {"wire"},
     {"auth", "policy", "transport", "conventions", "convert", "inputs", "media", "pagination", "download", "exact"},
     {"sign_in"},

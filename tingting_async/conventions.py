@@ -145,7 +145,9 @@ class PageNumbers:
     def _ask(self, like: Ask, parameter: str, number: int) -> Ask:
         """Ask for a page by number, and for all else as `like` did."""
         asking = (parameter, str(number))
-        if len(like.params) == 1 and like.params[0][0] == parameter:  # Nearly always: a page is asked for by its number.
+        if (
+            len(like.params) == 1 and like.params[0][0] == parameter
+        ):  # Nearly always: a page is asked for by its number.
             return Ask((asking,), number)
         own = {parameter, *self._candidates}
         return Ask((*(pair for pair in like.params if pair[0] not in own), asking), number)

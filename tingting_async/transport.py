@@ -17,7 +17,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import attrs
 import orjson
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
@@ -25,6 +24,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from tingting_async._version import __version__
+from tingting_async.attempts import Attempt, Attempts
 from tingting_async.errors import (
     DecodeError,
     NotSentError,
@@ -43,39 +43,15 @@ _MOST_REDIRECTS = 5
 _USER_AGENT = f"tingting_async/{__version__}"
 
 
-@attrs.define(eq=False)
-class _Progress:
-    """How far one attempt has come, and whether its time is up.
-
-    Ends its task's wait as `asyncio.timeout` does, at a third of the cost, which every request pays.
-    """
-
-    is_connected: bool = False
-    task: "asyncio.Task[Any] | None" = None
-    cancelling: int = 0
-    is_late: bool = False
-
-    def expire(self) -> None:
-        """End the attempt."""
-        assert self.task is not None
-        self.is_late = True
-        self.task.cancel()
-
-    def settle(self) -> bool:
-        """Take the own cancellation back; tell whether it was made, and was nobody else's as well."""
-        was_late, self.is_late = self.is_late, False
-        return was_late and self.task is not None and self.task.uncancel() <= self.cancelling
-
-
 # aiohttp does not tell in which phase its total time ran out, and tracing every request to learn it costs a fifth of
 # the request. The connector is asked in the task of its request, so a context variable finds the way back.
-_progress: ContextVar[_Progress] = ContextVar("tingting_async.progress")
+_attempt: ContextVar[Attempt] = ContextVar("tingting_async.attempt")
 
 
 class _Connector(aiohttp.TCPConnector):
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        _progress.get().is_connected = True
+        _attempt.get().is_connected = True
         return connection
 
 
@@ -123,7 +99,7 @@ class Transport:
         self._proxy = proxy or (_proxy_of_environment(base_url) if trust_env else None)
         self._ssl = ssl
         self._own: dict[bool, aiohttp.ClientSession] = {}
-        self._on_their_way: set[_Progress] = set()
+        self._on_their_way = Attempts()
         self._is_closed = False
         self.sent = 0
         """Requests that were put on the wire, or tried to be."""
@@ -170,8 +146,7 @@ class Transport:
     async def aclose(self) -> None:
         """End what is on its way, and close what is ours, also in a task that is being cancelled."""
         self._is_closed = True
-        for progress in self._on_their_way:
-            progress.expire()
+        self._on_their_way.close()
         closing = [asyncio.ensure_future(session.close()) for session in self._own.values()]
         await asyncio.shield(asyncio.gather(*closing, return_exceptions=True))
 
@@ -210,17 +185,12 @@ class Transport:
         if self._is_closed:  # While this request waited for a place, or between two attempts.
             raise SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
         self.sent += 1
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-        assert task is not None
-        # A borrowed session has not our connector. There only aiohttp's own word for it, an error of connecting, counts
-        # as never sent: the benefit of any other doubt would be a second call.
-        progress = _Progress(self._borrowed is not None, task, task.cancelling())
-        token = _progress.set(progress)
-        self._on_their_way.add(progress)
         # Not aiohttp's own `total`, which enters and leaves its timer thrice for each request.
         limit = remaining if timeout.answer is None or remaining < timeout.answer else timeout.answer
-        timer = loop.call_at(loop.time() + limit, progress.expire)
+        # A borrowed session has not our connector. There only aiohttp's own word for it, an error of connecting, counts
+        # as never sent: the benefit of any other doubt would be a second call.
+        attempt = self._on_their_way.begin(limit, is_connected=self._borrowed is not None)
+        token = _attempt.set(attempt)
         try:
             async with self._session(request.effect).request(
                 request.method,
@@ -234,11 +204,11 @@ class Transport:
             ) as answer:
                 return Response(answer.status, answer.headers, await _read(request, answer))
         except asyncio.CancelledError as error:
-            if not progress.settle():
+            if not attempt.settle():
                 raise
-            raise self._translate(request, TimeoutError(), progress) from error
+            raise self._translate(request, TimeoutError(), attempt) from error
         except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError) as error:
-            raise self._translate(request, error, progress) from (
+            raise self._translate(request, error, attempt) from (
                 # It holds the request's headers, and shows them in its repr.
                 None if isinstance(error, aiohttp.ClientResponseError) else error
             )
@@ -247,10 +217,8 @@ class Transport:
         except ValueError as error:  # A host that is no name, a line break in a token, a second way to sign in.
             raise UsageError(f"{request.operation}: it cannot be sent: {request.redact(str(error))}") from None
         finally:
-            timer.cancel()
-            progress.settle()
-            self._on_their_way.discard(progress)
-            _progress.reset(token)
+            self._on_their_way.end(attempt)
+            _attempt.reset(token)
 
     def _session(self, effect: Effect) -> aiohttp.ClientSession:
         """Return the connections for a request.
@@ -273,21 +241,21 @@ class Transport:
             )
         return session
 
-    def _translate(self, request: Request[Any], error: Exception, progress: _Progress) -> TingTingError:
+    def _translate(self, request: Request[Any], error: Exception, attempt: Attempt) -> TingTingError:
         closed = SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
         if isinstance(error, RuntimeError) and "Session is closed" in str(error):
             return closed  # aiohttp's words for one that was closed before it was asked.
-        if self._is_closed and (not progress.is_connected or request.effect is Effect.READS):
+        if self._is_closed and (not attempt.is_connected or request.effect is Effect.READS):
             return closed
         if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
             return UsageError(f"{request.operation}: {self.base_url!r} is no address that can be asked.")
         never = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
         if never or isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ServerFingerprintMismatch):
-            progress.is_connected = False
+            attempt.is_connected = False
         what = redact(str(error)) or type(error).__name__
         if isinstance(error, TimeoutError):
             what = "the session was closed" if self._is_closed else "time ran out"
-        if progress.is_connected:
+        if attempt.is_connected:
             return self._failure(TransportError, request, "answer", f"no whole answer came ({what})")
         return self._failure(NotSentError, request, "connect", f"no connection came about ({what})")
 

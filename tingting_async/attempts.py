@@ -1,0 +1,82 @@
+"""The attempts on their way: how far each has come, and the end of those whose time is up. Imports nothing of ours."""
+
+import asyncio
+from typing import Any
+
+import attrs
+
+
+@attrs.define(eq=False)
+class Attempt:
+    """How far one attempt has come, and whether its time is up.
+
+    Ends its task's wait as `asyncio.timeout` does, at a fraction of the cost, which every request pays.
+    """
+
+    is_connected: bool = False
+    task: "asyncio.Task[Any] | None" = None
+    cancelling: int = 0
+    deadline: float = 0.0
+    """When it ends at the latest, by the loop's clock."""
+    is_late: bool = False
+
+    def expire(self) -> None:
+        """End the attempt."""
+        assert self.task is not None
+        if not self.is_late:
+            self.is_late = True
+            self.task.cancel()
+
+    def settle(self) -> bool:
+        """Take the own cancellation back; tell whether it was made, and was nobody else's as well."""
+        was_late, self.is_late = self.is_late, False
+        return was_late and self.task is not None and self.task.uncancel() <= self.cancelling
+
+
+class Attempts:
+    """The attempts on their way, under one timer.
+
+    A timer for each would cost every request a tenth of itself, and nearly all end long before their time. So the one
+    is set for the earliest deadline, and only when it rings is it looked which is the earliest then.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[Attempt] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, limit: float, *, is_connected: bool) -> Attempt:
+        """Note an attempt of the current task; it is ended after `limit` seconds at the latest."""
+        task = asyncio.current_task()
+        assert task is not None
+        loop = task.get_loop()
+        attempt = Attempt(is_connected, task, task.cancelling(), loop.time() + limit)
+        self._running.add(attempt)
+        if self._timer is None or attempt.deadline < self._timer.when():
+            self._set_timer(attempt.deadline, loop)
+        return attempt
+
+    def end(self, attempt: Attempt) -> None:
+        """Forget an attempt."""
+        attempt.settle()
+        self._running.discard(attempt)
+
+    def close(self) -> None:
+        """End them all."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for attempt in self._running:
+            attempt.expire()
+
+    def _set_timer(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(when, self._ring, when, loop)
+
+    def _ring(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        for attempt in self._running:
+            if attempt.deadline <= when:
+                attempt.expire()
+        waiting = [attempt.deadline for attempt in self._running if not attempt.is_late]
+        if waiting:
+            self._set_timer(min(waiting), loop)
