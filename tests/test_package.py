@@ -3,6 +3,8 @@
 import ast
 import copy
 import pickle
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -101,6 +103,14 @@ def test_all() -> None:
         }
         assert set(module.__all__) - {"__version__"} == seen
         assert len(set(module.__all__)) == len(module.__all__)
+
+
+@pytest.mark.parametrize("module", ["tingting_async", "tingting_async.v1", "tingting_async.token_stores"])
+def test_what_few_need_is_late(module: str) -> None:
+    """Neither an extra nor what a single store needs is imported with the package."""
+    program = f"import sys, {module}; print(sorted({{'redis', 'filelock', 'openpyxl', 'rich'}} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def error_classes() -> list[type[errors.TingTingError]]:

@@ -56,7 +56,7 @@ class Place:
         """Return a store of its own."""
         if self.kind == "file":
             return FileTokenStore(self.where)
-        return RedisTokenStore(self.where, **{"key": "tokens", "lease": 0.5, **options})
+        return RedisTokenStore(self.where, **{"key": "tokens", **options})
 
     @contextlib.contextmanager
     def worker(self, deed: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
@@ -77,13 +77,13 @@ def file_place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-async def redis_place(redis_port: int) -> Place:
+def redis_place(redis_port: int) -> Place:
     """Return an empty database."""
-    from redis.asyncio import Redis
+    from redis import Redis
 
     url = f"redis://:{PASSWORD}@127.0.0.1:{redis_port}/0"
-    async with Redis.from_url(url) as client:
-        await client.flushdb()
+    with Redis.from_url(url) as client:
+        client.flushdb()
     return Place("redis", url)
 
 

@@ -43,13 +43,11 @@ async def test_time_to_live(redis_place: Any) -> None:
 
 
 async def test_prolonged(redis_place: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """The lock outlasts its lease for as long as its holder lives."""
-    async with redis_place.open() as store, Redis.from_url(redis_place.where) as client:
+    """The lock's lease is prolonged for as long as its holder lives, and it is free afterwards."""
+    async with redis_place.open(lease=2) as store, Redis.from_url(redis_place.where) as client:
         async with store.lock():
             holder, left = await client.get("tokens:lock"), await client.pttl("tokens:lock")
-            for _ in range(3):
-                while (now := await client.pttl("tokens:lock")) <= left:
-                    left = now
+            while (now := await client.pttl("tokens:lock")) <= left:  # It only falls, unless it is prolonged.
                 left = now
             assert await client.get("tokens:lock") == holder
         assert await client.get("tokens:lock") is None
@@ -117,10 +115,17 @@ async def test_no_server(caplog: pytest.LogCaptureFixture) -> None:
         url = f"redis://:canary-of-url@127.0.0.1:{taken.getsockname()[1]}/0"
         async with RedisTokenStore(url, key="tokens") as store:
             for ask in (store.load, lambda: store.save(TOKENS), lambda: store.save(None), store.lock().__aenter__):
-                with pytest.raises(TokenStoreError, match="ConnectionError: .* Is the server") as caught:
+                with pytest.raises(TokenStoreError, match=r"ConnectionError: .* Is the server") as caught:
                     await ask()
                 assert "canary" not in shown(caught.value)
     assert "canary" not in caplog.text
+
+
+async def test_deaf_server(deaf_port: int) -> None:
+    """A server that never answers is given up on after the lease's time."""
+    async with RedisTokenStore(f"redis://127.0.0.1:{deaf_port}", key="tokens", lease=0.3) as store:
+        with pytest.raises(TokenStoreError, match=r"TimeoutError: no answer within 0\.3 s"):
+            await store.load()
 
 
 @pytest.mark.parametrize(

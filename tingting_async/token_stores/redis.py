@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-ANSWER_WITHIN = 10.0
-"""Seconds that Redis has for each command, connecting included."""
-
 
 class RedisTokenStore:
     """Keeps the tokens of one account under a key in Redis, which processes on several machines may share.
@@ -45,7 +42,7 @@ class RedisTokenStore:
         client: A `redis.asyncio.Redis` of your own, which is never closed, or a URL: `redis://`, `rediss://` or `unix://`.
         key: The key; another one for each account, and for each generation of the API.
         ttl: Seconds after which Redis forgets the tokens unless they were renewed; None for never.
-        lease: Seconds for which the lock outlives its holder.
+        lease: Seconds for which the lock outlives its holder; Redis has as long for an answer, connecting included.
 
     Raises:
         UsageError: An argument does not make sense, or `redis` is not installed.
@@ -168,17 +165,15 @@ class RedisTokenStore:
         from redis.exceptions import TimeoutError as TooLateError  # noqa: PLC0415
 
         async def work() -> T:
-            async with asyncio.timeout(ANSWER_WITHIN):
+            async with asyncio.timeout(self._lease):
                 return await command()
 
         text = f"The token store at the Redis key {self._key!r} could not be {done}"
         try:
             return await finish(work())
         except (NoConnectionError, TooLateError, LockError, OSError) as error:
-            told = str(error).rstrip(".") or f"no answer within {ANSWER_WITHIN:g} s"
-            raise TokenStoreError(
-                f"{text}: {type(error).__name__}: {told}. Is the server up, and reachable?"
-            ) from error
+            told = str(error).rstrip(".") or f"no answer within {self._lease:g} s"
+            raise TokenStoreError(f"{text}: {type(error).__name__}: {told}. Is the server up and reachable?") from error
         except RedisError as error:
             refused = f"{text}: the server refused with {type(error).__name__}. Its log, or `redis-cli`, says why."
         # Raised out here: a server quotes the command that it does not know, and no traceback is to show the tokens.
