@@ -105,6 +105,13 @@ def test_concurrent_jobs() -> None:
     assert lines[10] == "61 requests"
 
 
+def test_worker_pool() -> None:
+    """Three processes see the same campaigns, with one sign-in."""
+    with Sandbox(campaigns=57).in_thread() as sandbox:
+        assert run("worker_pool.py", sandbox) == "".join(f"Worker {worker}: 57 campaigns\n" for worker in (1, 2, 3))
+        assert sum(received.path == "/api/accounts/login/" for received in sandbox.requests) == 1
+
+
 @pytest.mark.anyio
 async def test_web_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """The web service lists campaigns, runs one, and tells an unknown outcome as such."""

@@ -3,6 +3,8 @@
 import ast
 import copy
 import pickle
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -72,6 +74,8 @@ def test_imports_point_one_way(module: str) -> None:
         assert tops <= {"_version"}
     elif room in ("classic", "v1"):
         assert tops <= CORE.keys()
+    elif room == "token_stores":
+        assert tops <= {"auth", "errors"}
     elif room in CORE:
         allowed = {other for other, depth in CORE.items() if depth < CORE[room] or (room, other) in SIDEWAYS}
         assert tops <= allowed
@@ -92,7 +96,7 @@ def test_no_file_is_too_long() -> None:
 
 def test_all() -> None:
     """`__all__` is what can be seen, and nothing else."""
-    for name in ("tingting_async", "tingting_async.classic", "tingting_async.sandbox"):
+    for name in ("tingting_async", "tingting_async.classic", "tingting_async.sandbox", "tingting_async.token_stores"):
         module = import_module(name)
         seen = {
             attribute
@@ -101,6 +105,14 @@ def test_all() -> None:
         }
         assert set(module.__all__) - {"__version__"} == seen
         assert len(set(module.__all__)) == len(module.__all__)
+
+
+@pytest.mark.parametrize("module", ["tingting_async", "tingting_async.v1", "tingting_async.token_stores"])
+def test_what_few_need_is_late(module: str) -> None:
+    """Neither an extra nor what a single store needs is imported with the package."""
+    program = f"import sys, {module}; print(sorted({{'redis', 'filelock', 'openpyxl', 'rich'}} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def error_classes() -> list[type[errors.TingTingError]]:

@@ -1,177 +1,104 @@
-"""Tokens in a file: shared by processes, and readable for nobody else."""
+"""Tokens in a file."""
 
-import asyncio
-import json
-import logging
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
-from tingting_async import TingTing, Tokens, TokenStoreError
+from tingting_async import TingTing, TokenStoreError, UsageError
+from tingting_async.auth import Tokens
 from tingting_async.sandbox import Sandbox
 from tingting_async.token_stores import FileTokenStore
 
 pytestmark = pytest.mark.anyio
 
-TOKENS = Tokens("canary-access", "canary-refresh", 1234.5678)
-WORKER = """
-import asyncio, sys
-from tingting_async import TingTing
-from tingting_async.token_stores import FileTokenStore
 
-async def main(url, path):
-    print("ready", flush=True)
-    sys.stdin.readline()
-    async with TingTing(base_url=url, token_store=FileTokenStore(path)) as tingting:
-        await tingting.accounts.user_details()
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-HOLDER = """
-import asyncio, sys
-from tingting_async.token_stores import FileTokenStore
-
-async def main(path):
-    async with FileTokenStore(path).lock():
-        print("held", flush=True)
-        await asyncio.Event().wait()
-
-asyncio.run(main(*sys.argv[1:]))
-"""
+def modes(folder: Path) -> dict[str, int]:
+    """Return the permissions of all that is in a folder."""
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in folder.rglob("*")}
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return where the tokens are to be, in a folder that is not there yet."""
-    return tmp_path / "state" / "tokens.json"
-
-
-def start(script: str, *arguments: Any) -> subprocess.Popen[str]:
-    """Start a process, and wait for its first line."""
-    command = [sys.executable, "-c", script, *map(str, arguments)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline()
-    return process
-
-
-async def test_kept(path: Path) -> None:
-    """What was saved is loaded, to the last digit, by another object too; None forgets it."""
-    store = FileTokenStore(path)
-    assert await store.load() is None
-    await store.save(TOKENS)
-    assert await FileTokenStore(path).load() == TOKENS
-    await store.save(Tokens("a"))
-    assert await store.load() == Tokens("a")
-    await store.save(None)
-    await store.save(None)
-    assert await store.load() is None
-    assert [each.name for each in path.parent.iterdir()] == []
-
-
-async def test_modes(path: Path) -> None:
-    """The file and its folder are the owner's alone, whatever the umask; one that others may read is refused."""
-    before = os.umask(0)
+async def test_modes(tmp_path: Path) -> None:
+    """Nobody else may read the file, its lock or the folders that were made, whatever the umask."""
+    (tmp_path / "theirs").mkdir(mode=0o755)
+    store = FileTokenStore(tmp_path / "theirs" / "a" / "b" / "tokens")
+    umask = os.umask(0)
     try:
-        store = FileTokenStore(path)
         async with store.lock():
-            await store.save(TOKENS)
+            await store.save(Tokens("access"))
     finally:
-        os.umask(before)
-    assert [each.stat().st_mode & 0o777 for each in (path.parent, path)] == [0o700, 0o600]
-    path.chmod(0o640)
-    with pytest.raises(TokenStoreError, match="chmod 600"):
-        await store.load()
+        os.umask(umask)
+    made = {"theirs": 0o755, "theirs/a": 0o700, "theirs/a/b": 0o700}
+    assert modes(tmp_path) == made | {"theirs/a/b/tokens": 0o600, "theirs/a/b/tokens.lock": 0o600}
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"access": 5, "refresh": null, "renew_at": null}', "\udcff"])
-async def test_unreadable(path: Path, content: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A file that holds no tokens is taken for none, with a warning: the session signs in again."""
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
+async def test_open_to_others(tmp_path: Path, mode: int) -> None:
+    """A file that others may read or write is refused, with what to do; the account's own sign-in replaces it."""
+    path = tmp_path / "tokens"
     store = FileTokenStore(path)
-    await store.save(TOKENS)
-    path.write_bytes(content.encode(errors="surrogateescape"))
-    with caplog.at_level(logging.WARNING, logger="tingting_async"):
-        assert await store.load() is None
-    assert "signing in again" in caplog.text
-
-
-async def test_place_that_is_none(tmp_path: Path) -> None:
-    """A place where no file can be is told with its path and the reason, by each operation."""
-    (tmp_path / "file").touch()
-    store = FileTokenStore(tmp_path / "file" / "tokens.json")
-    for operation in (store.save(TOKENS), store.load(), store.lock().__aenter__()):
-        with pytest.raises(TokenStoreError, match=r"tokens\.json"):
-            await operation
-
-
-async def test_nothing_shows(path: Path) -> None:
-    """No token is in the store's repr."""
-    store = FileTokenStore(path)
-    await store.save(TOKENS)
-    assert "canary" not in repr(store)
-
-
-async def test_one_renewal_of_two_processes(path: Path) -> None:
-    """Two processes that find the same ended token renew it once: the second one uses what the first one got."""
-    with Sandbox(campaigns=1).in_thread() as sandbox:
-        store = FileTokenStore(path)
-        account = {"email": sandbox.email, "password": sandbox.password}
-        async with TingTing(base_url=sandbox.url, token_store=store, **account) as tingting:
-            await tingting.accounts.user_details()
-        kept = await store.load()
-        assert kept is not None
-        await store.save(attrs.evolve(kept, renew_at=0.0))
-        workers = [start(WORKER, sandbox.url, path) for _ in range(2)]
-        for worker in workers:
-            assert worker.stdin is not None
-            worker.stdin.write("go\n")
-            worker.stdin.flush()
-        for worker in workers:
-            worker.communicate(timeout=40)
-            assert worker.returncode == 0
-        renewals = [each.path for each in sandbox.requests if "refresh" in each.path]
-        assert len(renewals) == 1
-        renewed = await store.load()
-        assert renewed is not None
-        assert renewed.access != kept.access
-
-
-async def test_sessions_of_one_process(path: Path) -> None:
-    """Ten sessions of one process that share the file sign in once."""
-    async with Sandbox(campaigns=1) as sandbox:
-        account = {"email": sandbox.email, "password": sandbox.password}
-
-        async def work() -> None:
-            async with TingTing(base_url=sandbox.url, token_store=FileTokenStore(path), **account) as tingting:
+    await store.save(Tokens("canary", "canary"))
+    path.chmod(mode)
+    async with Sandbox() as sandbox:
+        account = {"base_url": sandbox.url, "email": sandbox.email, "password": sandbox.password}
+        async with TingTing(**account, token_store=store) as tingting:
+            with pytest.raises(TokenStoreError, match=rf"{path} .*mode {mode:04o}.*chmod 600") as caught:
                 await tingting.accounts.user_details()
-
-        await asyncio.gather(*(work() for _ in range(10)))
-        assert len([each for each in sandbox.requests if "login" in each.path]) == 1
-
-
-async def test_killed_holder(path: Path) -> None:
-    """A lock whose holder is killed comes free, and until then it is held."""
-    holder = start(HOLDER, path)
-    lock = FileTokenStore(path).lock()
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):
-            await lock.__aenter__()
-    holder.send_signal(signal.SIGKILL)
-    holder.wait()
-    async with asyncio.timeout(20), FileTokenStore(path).lock():
-        pass
-    holder.communicate()
+            assert "canary" not in str(caught.value)
+            assert sandbox.requests == []
+            await tingting.accounts.login()
+    assert await store.load() != Tokens("canary", "canary")
 
 
-async def test_crash_while_saving(path: Path) -> None:
-    """What a process leaves behind that died before its file was whole does not touch the tokens."""
-    store = FileTokenStore(path)
-    await store.save(TOKENS)
-    (path.parent / f".{path.name}.dead").write_text(json.dumps({"access": "half"})[:5])
-    assert await store.load() == TOKENS
+@pytest.mark.parametrize(
+    ("deed", "status"), [("die while saving", -signal.SIGKILL), ("save on a full disk", 0)], ids=["killed", "full"]
+)
+async def test_crash(file_place: Any, deed: str, status: int) -> None:
+    """Whoever dies or fails before the rename leaves the tokens from before, and nothing that others may read."""
+    store = FileTokenStore(file_place.where)
+    await store.save(Tokens("old", "refresh"))
+    with file_place.worker(deed) as worker:
+        told, _ = worker.communicate()
+        assert worker.returncode == status
+    assert await store.load() == Tokens("old", "refresh")
+    assert set(modes(store.path.parent).values()) == {0o600}
+    if status == 0:
+        assert list(modes(store.path.parent)) == ["tokens.json"]
+        assert told.startswith(f"The token store {store.path} could not be written: File too large.")
+
+
+async def test_one_file_one_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the file is named, it is the same file with the same lock; a symbolic link to it stays one."""
+    (tmp_path / "link").symlink_to(tmp_path / "tokens")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    stores = [FileTokenStore(name) for name in ("tokens", "./tokens", "~/tokens", "link", tmp_path / "tokens")]
+    assert {store.path for store in stores} == {tmp_path / "tokens"}
+    await stores[3].save(Tokens("access"))
+    assert (tmp_path / "link").is_symlink()
+
+
+async def test_unusable(tmp_path: Path) -> None:
+    """Where the system refuses, a TokenStoreError says the path and the reason, and has the system's as its cause."""
+    (tmp_path / "folder" / "full").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    for path, reason in (("folder", "Is a directory"), ("file/tokens", "Not a directory")):
+        store = FileTokenStore(tmp_path / path)
+        for ask in (store.load, lambda store=store: store.save(Tokens("canary")), lambda store=store: store.save(None)):
+            with pytest.raises(TokenStoreError, match=f"{store.path} could not be .*: {reason}") as caught:
+                await ask()
+            assert isinstance(caught.value.__cause__, OSError)
+            assert "canary" not in str(caught.value)
+    with pytest.raises(TokenStoreError, match="could not be locked: "):
+        async with store.lock():
+            pass
+    assert sorted(modes(tmp_path)) == ["file", "folder", "folder/full"]
+
+
+@pytest.mark.parametrize("path", [5, None, "a\0b", "~nobody-of-this-name/tokens"])
+def test_no_path(path: Any) -> None:
+    """What is no path is a UsageError."""
+    with pytest.raises(UsageError, match="`path` is"):
+        FileTokenStore(path)

@@ -1,0 +1,222 @@
+"""What every store promises, in a file as in Redis."""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from tingting_async import TingTing, Tokens
+from tingting_async.sandbox import Fault, Sandbox
+
+pytestmark = pytest.mark.anyio
+
+LOGIN = "/api/accounts/login/"
+REFRESH = "/api/accounts/token/refresh/"
+CANARY = "canary-of-tokens"
+
+Make = Callable[..., Any]
+
+
+async def put(place: Any, content: bytes) -> None:
+    """Write what no store wrote."""
+    if place.kind == "file":
+        path = Path(place.where)
+        path.parent.mkdir(exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+    else:
+        from redis.asyncio import Redis
+
+        async with Redis.from_url(place.where) as client:
+            await client.set("tokens", content)
+
+
+async def expired(sandbox: Sandbox, store: Any) -> None:
+    """Keep tokens of the sandbox's account that are to be renewed now."""
+    async with TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password) as tingting:
+        token = (await tingting.accounts.login()).token
+    sandbox.requests.clear()
+    await store.save(Tokens(token.access, token.refresh, renew_at=0))
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        Tokens("access", "refresh", renew_at=1_700_000_000 + 1 / 3),
+        Tokens("access"),
+        Tokens('é\n"\\\udc80', "", renew_at=7),
+        Tokens("a" * 100_000, renew_at=math.inf),
+    ],
+)
+async def test_what_was_saved(make: Make, tokens: Tokens) -> None:
+    """What is loaded is exactly what was saved last, by any store of the place, until it is forgotten."""
+    store, other = make(), make()
+    assert await other.load() is None
+    await store.save(Tokens("before"))
+    await store.save(tokens)
+    assert await other.load() == tokens
+    await other.save(None)
+    await other.save(None)
+    assert await store.load() is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"access": "canary-of-tok',
+        b'{"access": "canary-of-tokens\xff"}',
+        b'{"access": ["canary-of-tokens"]}',
+        b'{"access": ""}',
+        b'{"access": "canary-of-tokens", "refresh": 5}',
+        b'{"access": "canary-of-tokens", "renew_at": "5"}',
+        b'{"access": "canary-of-tokens", "renew_at": true}',
+        b"[" * 100_000,
+    ],
+)
+async def test_spoilt(place: Any, make: Make, caplog: pytest.LogCaptureFixture, content: bytes) -> None:
+    """What cannot be understood counts as no tokens, with a warning that quotes nothing, and is replaced."""
+    await put(place, content)
+    store = make()
+    assert await store.load() is None
+    assert [record.levelname for record in caplog.records if record.name.startswith("tingting")] == ["WARNING"]
+    assert "canary" not in caplog.text
+    await store.save(Tokens("new"))
+    assert await store.load() == Tokens("new")
+
+
+@pytest.mark.parametrize("stores", [1, 2])
+async def test_one_at_a_time(make: Make, stores: int) -> None:
+    """The lock lets in one task at a time, of all stores of the place, and each in the end."""
+    shared = [make() for _ in range(stores)]
+    inside = entered = 0
+
+    async def enter(number: int) -> None:
+        nonlocal inside, entered
+        async with shared[number % stores].lock():
+            inside += 1
+            entered += 1
+            await asyncio.sleep(0.001)
+            assert inside == 1
+            inside -= 1
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(8):
+            tasks.create_task(enter(number))
+    assert entered == 8
+
+
+async def test_cancelled(make: Make) -> None:
+    """Who is cancelled inside frees the lock; who is cancelled while waiting, at whichever turn, leaves it alone."""
+    store, inside = make(), asyncio.Event()
+
+    async def hold() -> None:
+        async with store.lock():
+            inside.set()
+            await asyncio.Event().wait()
+
+    holder = asyncio.create_task(hold())
+    await inside.wait()
+    for turns in range(20):
+        waiter = asyncio.create_task(hold())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        waiter.cancel()
+        assert await asyncio.gather(waiter, return_exceptions=True) != [None]
+    holder.cancel()
+    await asyncio.wait([holder])
+    for turns in range(40):  # As it is granted, too.
+        waiter = asyncio.create_task(hold())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        waiter.cancel()
+        await asyncio.wait([waiter])
+    with anyio.fail_after(30):
+        async with store.lock():
+            pass
+
+
+@pytest.mark.parametrize("turns", range(1, 6))
+async def test_cancelled_while_saving(make: Make, turns: int) -> None:
+    """Who is cancelled while saving has saved: a refresh token may serve but once."""
+    store = make()
+    saving = asyncio.create_task(store.save(Tokens("new", "refresh")))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    saving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await saving
+    assert await store.load() == Tokens("new", "refresh")
+
+
+async def test_two_sessions(make: Make) -> None:
+    """Two sessions of one process on an empty store sign in once; a third one later not at all."""
+    async with Sandbox() as sandbox:
+        account = {"base_url": sandbox.url, "email": sandbox.email, "password": sandbox.password}
+        async with TingTing(**account, token_store=make()) as one, TingTing(**account, token_store=make()) as two:
+            await asyncio.gather(*(session.accounts.user_details() for session in (one, two) for _ in range(5)))
+        async with TingTing(base_url=sandbox.url, token_store=make()) as third:
+            await third.accounts.user_details()
+        assert sum(received.path == LOGIN for received in sandbox.requests) == 1
+
+
+async def test_two_processes(place: Any, make: Make) -> None:
+    """Two processes with one expired token cause exactly one refresh, also where a refresh token serves but once."""
+    store = make()
+    with Sandbox(rotate_refresh=True).in_thread() as sandbox:
+        await expired(sandbox, store)
+        fault = Fault("stall", path=REFRESH)
+        sandbox.faults.add(fault)
+        with place.worker("use", sandbox.url) as first, place.worker("use", sandbox.url) as second:
+            for worker in (first, second):
+                assert await asyncio.to_thread(worker.stdout.readline) == "at the lock\n"
+            await fault.stalled.wait()
+            fault.release()
+            ends = [await asyncio.to_thread(worker.communicate) for worker in (first, second)]
+        assert ends == [("done\n", "")] * 2
+        assert sum(received.path == REFRESH for received in sandbox.requests) == 1
+    kept = await store.load()
+    assert kept is not None
+    assert kept.renew_at > time.time()
+
+
+async def test_killed(place: Any, make: Make) -> None:
+    """A process that is killed while it holds the lock frees it."""
+    with place.worker("hold") as worker:
+        assert await asyncio.to_thread(worker.stdout.readline) == "at the lock\n"
+        assert await asyncio.to_thread(worker.stdout.readline) == "inside\n"
+        worker.kill()
+        with anyio.fail_after(30):
+            async with make().lock():
+                pass
+
+
+async def test_held_by_another_process(place: Any, make: Make) -> None:
+    """A call whose sign-in waits for another process ends with its own limit, and the session can be closed."""
+    with place.worker("hold") as worker:
+        for _ in range(2):
+            await asyncio.to_thread(worker.stdout.readline)
+        async with Sandbox() as sandbox, TingTing(base_url=sandbox.url, token_store=make(), timeout=1) as tingting:
+            with pytest.raises(Exception, match="Nothing was sent") as caught:
+                await tingting.accounts.user_details()
+            assert caught.value.phase == "sign-in"  # type: ignore[attr-defined]
+            assert sandbox.requests == []
+
+
+async def test_nothing_shows(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """No token shows in a repr of the store, or in the log."""
+    caplog.set_level(logging.DEBUG)
+    store = make()
+    async with store.lock():
+        await store.save(Tokens(CANARY, CANARY))
+        assert await store.load() == Tokens(CANARY, CANARY)
+    assert "canary" not in caplog.text + repr(store) + repr(vars(store)) + str(store)

@@ -1,0 +1,52 @@
+"""What the stores have in common: the text that they keep, and work that a cancellation does not leave half done."""
+
+import asyncio
+import json
+from collections.abc import Awaitable
+from typing import Any, TypeVar, cast
+
+import attrs
+
+from tingting_async.auth import Tokens
+
+T = TypeVar("T")
+
+POLL = 0.05
+"""Seconds between two looks at a lock that somebody else holds."""
+
+
+def encode(tokens: Tokens) -> str:
+    """Return the tokens as JSON."""
+    return json.dumps(attrs.asdict(tokens))
+
+
+def decode(text: str | bytes) -> Tokens | None:
+    """Read what `encode` wrote; None if it is something else."""
+    try:
+        stored: Any = json.loads(text)
+    except (ValueError, RecursionError):  # Their texts quote: they are not for showing.
+        return None
+    if not isinstance(stored, dict):
+        return None
+    kept = cast("dict[str, Any]", stored)
+    access, refresh, renew_at = kept.get("access"), kept.get("refresh"), kept.get("renew_at")
+    is_good = isinstance(access, str) and access and isinstance(refresh, str | None)
+    if not is_good or isinstance(renew_at, bool) or not isinstance(renew_at, float | int | None):
+        return None
+    return Tokens(cast("str", access), cast("str | None", refresh), renew_at)
+
+
+async def finish(work: Awaitable[T]) -> T:
+    """Wait for work that must not be left half done: a cancellation counts once the work has ended."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # Seen: the cancellation is what ends the caller.
+        raise cancelled
+    return task.result()
