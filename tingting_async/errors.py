@@ -56,8 +56,9 @@ class TransportError(TingTingError):
         operation: What was asked, e.g. `"campaigns.get"`.
         method: The HTTP method.
         path: The path on the service, without its query.
-        phase: Where it failed: `"pool"` (waiting for a place among the requests in flight), `"sign-in"` (waiting for
-            another task's sign-in), `"connect"` (name look-up, TCP, TLS) or `"answer"` (once it was sent).
+        phase: Where it failed: `"rate"` (waiting for a turn under the session's `rate`), `"pool"` (waiting for a place
+            among the requests in flight), `"sign-in"` (waiting for another task's sign-in), `"connect"` (name look-up,
+            TCP, TLS) or `"answer"` (once it was sent).
     """
 
     def __init__(

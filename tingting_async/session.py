@@ -4,6 +4,7 @@ import asyncio
 import functools
 import inspect
 import logging
+import math
 import ssl as ssl_module
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -58,6 +59,8 @@ class Session:
         timeout: The limits of every call: a `Timeout`, or the seconds that a whole call may take.
         window: How many pages of a list are fetched ahead, at most.
         max_in_flight: How many requests are on their way at the same time, at most.
+        rate: How many requests leave in a second, of all tasks together, at most; evenly spaced, signing in and repeats
+            included. None for any number. Waiting for one's turn counts as waiting for a place (`Timeout.pool`).
         retries: How failures are repeated, where the operation allows it: a `Retries`, or the number of attempts.
         http: Your own `aiohttp.ClientSession`; it is never closed, and its proxy and TLS settings are used.
         proxy: The URL of an HTTP proxy.
@@ -84,6 +87,7 @@ class Session:
         timeout: Timeout | float = Timeout(),  # noqa: B008 - a frozen value
         window: int = 4,
         max_in_flight: int = 32,
+        rate: float | None = None,
         retries: Retries | int = Retries(),  # noqa: B008 - a frozen value
         http: "aiohttp.ClientSession | None" = None,
         proxy: str | None = None,
@@ -101,6 +105,10 @@ class Session:
         for name, number in (("window", window), ("max_in_flight", max_in_flight)):
             if type(number) is not int or number < 1:
                 raise UsageError(f"`{name}` is {number!r}; it has to be an integer from 1 up.")
+        if rate is not None and (
+            isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf
+        ):
+            raise UsageError(f"`rate` is {rate!r}; it has to be a number of requests per second, more than 0.")
         if http is not None and (proxy or ssl or trust_env):
             raise UsageError("`proxy`, `ssl` and `trust_env` are settings of your own `http` session: set them there.")
         credentials = None if email is None or password is None else Credentials(email, password)
@@ -116,6 +124,7 @@ class Session:
         self._transport = Transport(
             base_url=normalise_base_url(base_url, allow_plain_http=allow_plain_http),
             max_in_flight=max_in_flight,
+            rate=rate,
             http=http,
             proxy=proxy,
             ssl=ssl,

@@ -10,10 +10,10 @@ import math
 import ssl as ssl_module
 import urllib.request
 import warnings
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -36,6 +36,9 @@ from tingting_async.errors import (
 from tingting_async.redaction import redact
 from tingting_async.timeouts import Timeout
 from tingting_async.wire import Effect, File, Request, Response
+
+if TYPE_CHECKING:
+    from aiolimiter import AsyncLimiter
 
 LARGEST_BODY = 64 * 2**20
 """Bytes of an answer that are read into memory; a larger one is a `DecodeError`."""
@@ -75,6 +78,7 @@ class Transport:
     Args:
         base_url: Scheme, host and port; nothing is ever sent elsewhere.
         max_in_flight: How many requests are on their way at the same time, at most.
+        rate: How many requests are sent in a second, at most; None for any number.
         http: A user's own `aiohttp.ClientSession`; borrowed, and never closed by us.
         proxy: The URL of an HTTP proxy.
         ssl: A TLS context; None for aiohttp's default.
@@ -86,6 +90,7 @@ class Transport:
         *,
         base_url: str,
         max_in_flight: int,
+        rate: float | None,
         http: aiohttp.ClientSession | None,
         proxy: str | None,
         ssl: ssl_module.SSLContext | None,
@@ -94,6 +99,7 @@ class Transport:
         self.base_url = base_url
         self._base = URL(base_url, encoded=True)
         self._places = asyncio.Semaphore(max_in_flight)
+        self._limiter = None if rate is None else _limiter(rate)
         self._borrowed = http
         # Not aiohttp's own `trust_env`: that one adds credentials from ~/.netrc as well, beside ours.
         self._proxy = proxy or (_proxy_of_environment(base_url) if trust_env else None)
@@ -120,10 +126,12 @@ class Transport:
             TransportError: It was sent, and no whole answer came.
             DecodeError: The answer is too large.
         """
+        if self._limiter is not None:
+            turn = "no turn under the session's `rate` came"
+            remaining = await self._wait(request, self._limiter.acquire, timeout, remaining, phase="rate", what=turn)
         if self._places.locked():
-            started = asyncio.get_running_loop().time()
-            await self._wait_for_place(request, timeout, remaining)
-            remaining -= asyncio.get_running_loop().time() - started
+            place = "no place among the requests in flight came free"
+            remaining = await self._wait(request, self._places.acquire, timeout, remaining, phase="pool", what=place)
         else:
             await self._places.acquire()
         try:
@@ -155,15 +163,34 @@ class Transport:
         if any(not session.closed for session in self._own.values()):
             warnings.warn("A TingTing session was never closed: use `async with`.", ResourceWarning, stacklevel=3)
 
-    async def _wait_for_place(self, request: Request[Any], timeout: Timeout, remaining: float) -> None:
+    async def _wait(
+        self,
+        request: Request[Any],
+        acquire: Callable[[], Awaitable[object]],
+        timeout: Timeout,
+        remaining: float,
+        *,
+        phase: str,
+        what: str,
+    ) -> float:
+        """Wait for what comes before sending; return what is left of the whole call then."""
         limit = remaining if timeout.pool is None else min(timeout.pool, remaining)
+        started = asyncio.get_running_loop().time()
+        waiting = self._on_their_way.begin(limit, is_connected=False)
         try:
-            async with asyncio.timeout(limit):
-                await self._places.acquire()
-        except TimeoutError:
-            raise self._failure(
-                NotSentError, request, "pool", f"no place among the requests in flight came free within {limit:.3g} s"
-            ) from None
+            await acquire()
+        except asyncio.CancelledError:
+            if not waiting.settle():
+                raise
+            self._refuse_if_closed(request)
+            raise self._failure(NotSentError, request, phase, f"{what} within {limit:.3g} s") from None
+        finally:
+            self._on_their_way.end(waiting)
+        return remaining - (asyncio.get_running_loop().time() - started)
+
+    def _refuse_if_closed(self, request: Request[Any]) -> None:
+        if self._is_closed:
+            raise SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
 
     def _url(self, request: Request[Any]) -> URL:
         # Put together of what is known, a URL costs half of one that is parsed.
@@ -182,8 +209,7 @@ class Transport:
     async def _exchange(
         self, request: Request[Any], url: URL, headers: Mapping[str, str], timeout: Timeout, remaining: float
     ) -> Response:
-        if self._is_closed:  # While this request waited for a place, or between two attempts.
-            raise SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
+        self._refuse_if_closed(request)  # While this request waited for a place, or between two attempts.
         self.sent += 1
         # Not aiohttp's own `total`, which enters and leaves its timer thrice for each request.
         limit = remaining if timeout.answer is None or remaining < timeout.answer else timeout.answer
@@ -268,6 +294,13 @@ class Transport:
             path=request.path,
             phase=phase,
         )
+
+
+def _limiter(rate: float) -> "AsyncLimiter":
+    from aiolimiter import AsyncLimiter  # noqa: PLC0415 - for the sessions that ask for it
+
+    # A bucket for one: requests leave evenly, and no second holds more of them than any other.
+    return AsyncLimiter(1, 1 / rate)
 
 
 @functools.lru_cache(maxsize=64)

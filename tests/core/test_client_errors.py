@@ -73,7 +73,9 @@ def instance(kind: type[Any]) -> Exception:
 
 def transport() -> Transport:
     """Return a transport that is never used."""
-    return Transport(base_url="http://a.example", max_in_flight=1, http=None, proxy=None, ssl=None, trust_env=False)
+    return Transport(
+        base_url="http://a.example", max_in_flight=1, rate=None, http=None, proxy=None, ssl=None, trust_env=False
+    )
 
 
 def test_the_tree_is_there() -> None:

@@ -543,7 +543,9 @@ async def test_errors_of_aiohttp(kind: type[Exception]) -> None:
         _conn_key=None, _os_error=OSError(1, "x"), request_info=None, status=0, message="", host="h", port=1, ssl=None,
         _certificate_error=ValueError("x"), expected=b"", got=b"", _path="p",
     )  # fmt: skip
-    connections = Transport(base_url="http://h", max_in_flight=1, http=None, proxy=None, ssl=None, trust_env=False)
+    connections = Transport(
+        base_url="http://h", max_in_flight=1, rate=None, http=None, proxy=None, ssl=None, trust_env=False
+    )
     request = Request("POST", "/p/", Effect.RINGS, "things.do", Response)
     try:
         str(error)
@@ -614,6 +616,12 @@ def test_plain_http() -> None:
         {"api_token": "t", "retries": None},
         {"api_token": "t", "retries": 0},
         {"api_token": "t", "max_in_flight": 0},
+        {"api_token": "t", "rate": 0},
+        {"api_token": "t", "rate": -1.0},
+        {"api_token": "t", "rate": True},
+        {"api_token": "t", "rate": "5"},
+        {"api_token": "t", "rate": float("nan")},
+        {"api_token": "t", "rate": float("inf")},
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any]) -> None:
