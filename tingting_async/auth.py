@@ -71,6 +71,19 @@ class Credentials:
     email: str = attrs.field(repr=False)
     password: str = attrs.field(repr=False)
 
+    @classmethod
+    def of(cls, email: str | None, password: str | None) -> "Credentials | None":
+        """Return both, or None for neither.
+
+        Raises:
+            UsageError: One of them is missing.
+        """
+        if email is None and password is None:
+            return None
+        if email is None or password is None:
+            raise UsageError("`email` and `password` go together.")
+        return cls(email, password)
+
 
 class TokenStore(Protocol):
     """Where tokens are kept between requests, and perhaps between processes.
@@ -152,6 +165,8 @@ class Auth:
     ) -> None:
         if api_token is not None and (credentials is not None or store is not None):
             raise UsageError("Give either `api_token`, or `email` and `password` (with or without `token_store`).")
+        if api_token is not None and not (api_token.isascii() and api_token.isprintable() and api_token.strip()):
+            raise UsageError("`api_token` is empty, or holds characters that no token has.")
         self.dialect = dialect
         self.credentials = credentials
         self.store: TokenStore = store or MemoryTokenStore()

@@ -6,6 +6,8 @@
     ├── UsageError (also a ValueError)     refused before anything was sent
     ├── SessionClosedError                 the session is closed, or belongs to another event loop
     ├── TokenStoreError                    the token store failed; its own error is the cause
+    ├── LedgerError                        the send-once ledger failed; its own error is the cause
+    ├── DuplicateSendError                 the ledger knows of the same send; nothing was sent now
     ├── TransportError                     no usable answer came; nothing was changed by asking
     │   ├── NotSentError                   no byte left: safe to do again
     │   └── OutcomeUnknownError            it may have happened: find out before doing it again
@@ -27,9 +29,14 @@ codes and full phone numbers; the attributes hold what the service sent, as it w
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tingting_async.findings import Find, Finding, Verdict
+
+if TYPE_CHECKING:
+    from tingting_async.ledger import Send
 
 
 class TingTingError(Exception):
@@ -46,6 +53,66 @@ class SessionClosedError(TingTingError):
 
 class TokenStoreError(TingTingError):
     """The token store failed, so nothing was sent; its own error is the cause."""
+
+
+class _Reconcilable(Exception):  # noqa: N818 - a part of errors, and none itself
+    operation: str
+    _find: Find | None = None
+    _since: datetime | None = None
+    _settle: Callable[[Finding], Awaitable[None]] | None = None
+
+    def be_found_by(
+        self,
+        find: Find | None,
+        since: datetime | None = None,
+        settle: Callable[[Finding], Awaitable[None]] | None = None,
+    ) -> None:
+        """Set what finds it out, since when it may have happened (None for since it was asked), and who is told."""
+        self._find, self._since, self._settle = find, since, settle
+
+    async def reconcile(self, *, wait: float = 10.0) -> Finding:
+        """Find out whether it happened, by reading only; the session has to be open still.
+
+        A service may still be about to do what it was asked, so "not done" is said only of what is not there at two
+        looks. One that takes longer than `wait` between them can do it afterwards.
+
+        Args:
+            wait: Seconds between the looks.
+
+        Returns:
+            Done, with what was found; not done, so that it is safe to do it again; or still unknown.
+
+        Raises:
+            TingTingError: Finding out failed; it can be tried again.
+        """
+        if self._find is None:
+            return Finding(Verdict.UNKNOWN, f"The service has nothing that tells what became of {self.operation}.")
+        finding = await self._find(self._since)
+        if finding.verdict is Verdict.NOT_DONE:
+            await asyncio.sleep(wait)
+            finding = await self._find(self._since)
+        if self._settle is not None:
+            await self._settle(finding)
+        return finding
+
+
+class LedgerError(TingTingError):
+    """The send-once ledger cannot be read or written, so nothing was sent; its own error is the cause."""
+
+
+class DuplicateSendError(_Reconcilable, TingTingError):
+    """By the ledger the same was sent before, or may have been; nothing was sent now.
+
+    Args:
+        message: The whole text, ready to be shown.
+        operation: What was asked, e.g. `"campaigns.run"`.
+        send: What the ledger knows: the key, the state (done, in progress, unknown), and since when.
+    """
+
+    def __init__(self, message: str = "", *, operation: str = "", send: "Send | None" = None) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.send = send
 
 
 class TransportError(TingTingError):
@@ -75,7 +142,7 @@ class NotSentError(TransportError):
     """No byte of the request left this machine, so nothing happened: it is safe to do it again."""
 
 
-class OutcomeUnknownError(TransportError):
+class OutcomeUnknownError(_Reconcilable, TransportError):
     """The request may have been carried out, and nobody said so. Find out before doing it again.
 
     Args:
@@ -101,30 +168,7 @@ class OutcomeUnknownError(TransportError):
     ) -> None:
         super().__init__(message, operation=operation, method=method, path=path, phase=phase)
         self.status = status
-        self._find = find
-
-    async def reconcile(self, *, wait: float = 10.0) -> Finding:
-        """Find out whether it happened, by reading only; the session has to be open still.
-
-        A service may still be about to do what it was asked, so "not done" is said only of what is not there at two
-        looks. One that takes longer than `wait` between them can do it afterwards.
-
-        Args:
-            wait: Seconds between the looks.
-
-        Returns:
-            Done, with what was found; not done, so that it is safe to do it again; or still unknown.
-
-        Raises:
-            TingTingError: Finding out failed; it can be tried again.
-        """
-        if self._find is None:
-            return Finding(Verdict.UNKNOWN, f"The service has nothing that tells what became of {self.operation}.")
-        finding = await self._find()
-        if finding.verdict is Verdict.NOT_DONE:
-            await asyncio.sleep(wait)
-            finding = await self._find()
-        return finding
+        self.be_found_by(find)
 
 
 class ApiError(TingTingError):

@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -29,7 +30,8 @@ class Finding:
     """What was found: the campaign, the contact, the one-time password, the line; None where nothing was."""
 
 
-Find = Callable[[], Awaitable[Finding]]
+Find = Callable[[datetime | None], Awaitable[Finding]]
+"""Finds out whether something happened since then; None for since the request was made."""
 
 
 def by_presence(found: Any, what: str) -> Finding:

@@ -4,7 +4,6 @@ import asyncio
 import functools
 import inspect
 import logging
-import math
 import ssl as ssl_module
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, cast
 import attrs
 
 from tingting_async import policy, wire
+from tingting_async.addresses import normalise_base_url
 from tingting_async.auth import Auth, Credentials, Dialect, Tokens, TokenStore
 from tingting_async.conventions import Convention, Page, merge
 from tingting_async.convert import Reader, read_payload
@@ -31,11 +31,13 @@ from tingting_async.pagination import Paginator
 from tingting_async.policy import Budget, Retries
 from tingting_async.sign_in import SignIn, SignInFailedError
 from tingting_async.timeouts import Timeout
-from tingting_async.transport import Transport, normalise_base_url
-from tingting_async.wire import Params, Request, Response
+from tingting_async.transport import Transport
+from tingting_async.wire import Effect, Params, Request, Response
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from tingting_async.ledger import SendLedger
 
 T = TypeVar("T")
 
@@ -59,9 +61,9 @@ class Session:
         timeout: The limits of every call: a `Timeout`, or the seconds that a whole call may take.
         window: How many pages of a list are fetched ahead, at most.
         max_in_flight: How many requests are on their way at the same time, at most.
-        rate: How many requests leave in a second, of all tasks together, at most; evenly spaced, signing in and repeats
-            included. None for any number. Waiting for one's turn counts as waiting for a place (`Timeout.pool`).
+        rate: How many requests leave in a second, at most, evenly spaced; waiting for a turn counts to `Timeout.pool`.
         retries: How failures are repeated, where the operation allows it: a `Retries`, or the number of attempts.
+        ledger: Writes down what rings or sends before it leaves, so that nothing is sent twice: a `SendLedger`.
         http: Your own `aiohttp.ClientSession`; it is never closed, and its proxy and TLS settings are used.
         proxy: The URL of an HTTP proxy.
         ssl: A TLS context.
@@ -89,6 +91,7 @@ class Session:
         max_in_flight: int = 32,
         rate: float | None = None,
         retries: Retries | int = Retries(),  # noqa: B008 - a frozen value
+        ledger: "SendLedger | None" = None,
         http: "aiohttp.ClientSession | None" = None,
         proxy: str | None = None,
         ssl: ssl_module.SSLContext | None = None,
@@ -96,27 +99,20 @@ class Session:
         allow_plain_http: bool = False,
     ) -> None:
         self._transport: Transport | None = None
-        if (email is None) != (password is None):
-            raise UsageError("`email` and `password` go together.")
-        if email is None and api_token is None and token_store is None:
+        credentials = Credentials.of(email, password)
+        if credentials is None and api_token is None and token_store is None:
             raise UsageError("Give `email` and `password`, or `api_token`, or a `token_store` that holds tokens.")
-        if api_token is not None and not (api_token.isascii() and api_token.isprintable() and api_token.strip()):
-            raise UsageError("`api_token` is empty, or holds characters that no token has.")
         for name, number in (("window", window), ("max_in_flight", max_in_flight)):
             if type(number) is not int or number < 1:
                 raise UsageError(f"`{name}` is {number!r}; it has to be an integer from 1 up.")
-        if rate is not None and (
-            isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf
-        ):
-            raise UsageError(f"`rate` is {rate!r}; it has to be a number of requests per second, more than 0.")
         if http is not None and (proxy or ssl or trust_env):
             raise UsageError("`proxy`, `ssl` and `trust_env` are settings of your own `http` session: set them there.")
-        credentials = None if email is None or password is None else Credentials(email, password)
         self._auth = Auth(self._dialect, credentials=credentials, api_token=api_token, store=token_store)
         self._timeout = Timeout.of(timeout)
         self._retries = Retries.of(retries)
         self._budget = Budget(self._retries.budget)
         self._window = window
+        self._ledger = ledger
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sign_in = SignIn(self._auth, self.exchange, self.spawn)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -192,6 +188,13 @@ class Session:
         Raises:
             TingTingError: See `tingting_async.errors`.
         """
+        if self._ledger is not None and request.effect is Effect.RINGS:
+            return await self._ledger.carry_out(self.base_url, request, self._call)
+        if request.once is not None:
+            raise UsageError(f"{request.operation}: `once` needs a ledger, which keeps count: `TingTing(ledger=…)`.")
+        return await self._call(request)
+
+    async def _call(self, request: Request[T]) -> T:
         response = await self.exchange(request)
         if request.model is Response:
             return cast("T", response)

@@ -8,13 +8,10 @@ import asyncio
 import functools
 import math
 import ssl as ssl_module
-import urllib.request
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -24,6 +21,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from tingting_async._version import __version__
+from tingting_async.addresses import proxy_of_environment
 from tingting_async.attempts import Attempt, Attempts
 from tingting_async.errors import (
     DecodeError,
@@ -102,7 +100,7 @@ class Transport:
         self._limiter = None if rate is None else _limiter(rate)
         self._borrowed = http
         # Not aiohttp's own `trust_env`: that one adds credentials from ~/.netrc as well, beside ours.
-        self._proxy = proxy or (_proxy_of_environment(base_url) if trust_env else None)
+        self._proxy = proxy or (proxy_of_environment(base_url) if trust_env else None)
         self._ssl = ssl
         self._own: dict[bool, aiohttp.ClientSession] = {}
         self._on_their_way = Attempts()
@@ -137,6 +135,8 @@ class Transport:
         try:
             deadline = asyncio.get_running_loop().time() + remaining
             url = self._url(request)
+            if request.before_sending is not None:
+                await request.before_sending()
             response = await self._exchange(request, url, headers, timeout, remaining)
             followed = 0
             # Only GETs are followed, and only home: a POST would become a GET, and the token would leave.
@@ -297,6 +297,8 @@ class Transport:
 
 
 def _limiter(rate: float) -> "AsyncLimiter":
+    if type(rate) not in (int, float) or not 0 < rate < math.inf:
+        raise UsageError(f"`rate` is {rate!r}; it has to be a number of requests per second, more than 0.")
     from aiolimiter import AsyncLimiter  # noqa: PLC0415 - for the sessions that ask for it
 
     # A bucket for one: requests leave evenly, and no second holds more of them than any other.
@@ -359,42 +361,3 @@ async def _read(request: Request[Any], answer: aiohttp.ClientResponse) -> bytes:
         status=answer.status,
         operation=request.operation,
     )
-
-
-def _proxy_of_environment(base_url: str) -> str | None:
-    parts = urlsplit(base_url)
-    if urllib.request.proxy_bypass(parts.netloc):
-        return None
-    return urllib.request.getproxies().get(parts.scheme)
-
-
-def normalise_base_url(url: str, *, allow_plain_http: bool) -> str:
-    """Return scheme, host and port of a base URL as other clients write it, with whatever prefix lies before `/api`.
-
-    Raises:
-        UsageError: It is no URL of a host, or would send the credentials in the clear.
-    """
-    if not isinstance(url, str):
-        raise UsageError(f"`base_url` has to be a text, not {type(url).__name__}.")
-    try:
-        parts = urlsplit(url.strip())
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host, parts = None, urlsplit("")
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
-        # Not quoted: a password may have been written into it.
-        raise UsageError('`base_url` has to look like "https://app.tingting.io", without user, query or fragment.')
-    if parts.scheme == "http" and not allow_plain_http and not _is_loopback(host):
-        raise UsageError(
-            f"{host} would be asked over plain http, which shows passwords and phone numbers to everyone on the way. "
-            "Use https, or `allow_plain_http=True` if you mean it."
-        )
-    path = parts.path.rstrip("/").removesuffix("/v1").removesuffix("/api")
-    return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -4,7 +4,7 @@ import enum
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -113,6 +113,12 @@ class Request(Generic[T_co]):
     """How to find out whether it happened, in words that follow "To find out, "."""
     find: Find | None = attrs.field(default=None, repr=False)
     """Finds it out."""
+    target: str = ""
+    """What rings as a whole, such as a campaign: a ledger lets it ring once."""
+    once: str | None = attrs.field(default=None, repr=False)
+    """The caller's word for this send: a ledger lets it be sent once."""
+    before_sending: Callable[[], Awaitable[None]] | None = attrs.field(default=None, repr=False)
+    """Awaited at the last moment before the first byte of an attempt; what it raises ends the call."""
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     """Values in the request that no text may ever show, beside those that show themselves by their form."""
 

@@ -26,8 +26,9 @@ from tingting_async import (
     UsageError,
     transport,
 )
+from tingting_async.addresses import normalise_base_url
 from tingting_async.attempts import Attempt
-from tingting_async.transport import Transport, normalise_base_url
+from tingting_async.transport import Transport
 from tingting_async.wire import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio

@@ -1,6 +1,5 @@
 """Campaigns: whom to reach, with what, and when."""
 
-import functools
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -110,7 +109,7 @@ class Campaigns(Resource):
             payload=("data", "details", 0),
             timeout=timeout,
             find_out="look for its name in campaigns.list()",
-            find=functools.partial(self._find_created, name),
+            find=lambda _: self._find_created(name),
         )
         if numbers is not None:
             fields["individual_number"] = [int(number) for number in inputs.phone_numbers(numbers)]
@@ -192,6 +191,7 @@ class Campaigns(Resource):
         numbers: Sequence[int] | None = None,
         rerun: Iterable[Outcome | str] | None = None,
         check_tags: bool = False,
+        once: str | None = None,
         timeout: Limit = None,
     ) -> RunStarted:
         """Run a campaign: people are called, and credits are spent (`POST /api/system/campaigns/<id>/begin/`).
@@ -209,11 +209,13 @@ class Campaigns(Resource):
             numbers: Ids of the numbers to reach (`Number.id`); None for all.
             rerun: Reach those again whose last call ended so.
             check_tags: Whether to ask for the campaign first, and refuse a message with tags that it does not have.
+            once: With a ledger, which lets a campaign run once: your name for a run that is meant to be another one.
             timeout: The limits of this call.
 
         Raises:
             UsageError: What was given cannot be sent.
             OutcomeUnknownError: It may be running: look at the campaign's numbers before running it again.
+            DuplicateSendError: By the ledger it was run before, or may have been.
         """
         if message is None and audio_file is None:
             raise UsageError("campaigns.run: give `message`, `audio_file`, or both with `priority`.")
@@ -243,6 +245,8 @@ class Campaigns(Resource):
             RunStarted,
             timeout=timeout,
             find_out=f"look at the statuses in numbers.list({id})",
+            target=f"campaign {id}",
+            once=once,
         )
         if audio_file is not None:
             audio = await inputs.file(audio_file, "audio_file", suffixes=_AUDIO, content_type="audio/mpeg")

@@ -108,7 +108,7 @@ class Numbers(Resource):
             json=fields,
             timeout=timeout,
             find_out=f"look for it in numbers.list({campaign_id})",
-            find=lambda: self._find(campaign_id, str(fields["number"])),
+            find=lambda _: self._find(campaign_id, str(fields["number"])),
         )
         if check_tags and tags:
             campaign = await self._session.call(details(campaign_id, timeout))

@@ -17,6 +17,7 @@ class Otps(Resource):
         channel: OtpChannel | str,
         otp: str | None = None,
         length: int | None = None,
+        once: str | None = None,
         timeout: Limit = None,
     ) -> Otp:
         """Call or text a person with a one-time password (`POST /api/system/send/otp/`).
@@ -30,12 +31,14 @@ class Otps(Resource):
             channel: Whether to call or to text.
             otp: The code; None lets the service make one up.
             length: How many digits the service's own code has.
+            once: With a ledger: your name for this send, which is sent once; see docs/ledger.md.
             timeout: The limits of this call.
 
         Raises:
             UsageError: The message lacks `{otp}`; the number is none; both `otp` and `length` are given.
             OutcomeUnknownError: It may have been sent. The classic API has no list to look it up in; a code that you
                 gave stays valid on your side, whichever it was.
+            DuplicateSendError: By the ledger `once` was sent before, or may have been.
         """
         where = inputs.member(OtpChannel, channel, "channel")
         fields = inputs.otp(number, message, otp=otp, length=length, is_spoken=where is OtpChannel.VOICE)
@@ -53,6 +56,7 @@ class Otps(Resource):
                 json=fields,
                 timeout=timeout,
                 find_out="ask the person whether it came",
+                once=once,
                 secrets=() if otp is None else (otp,),
             )
         )

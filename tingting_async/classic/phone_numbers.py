@@ -1,7 +1,5 @@
 """The account's own lines, and those for sale."""
 
-import functools
-
 from tingting_async import inputs
 from tingting_async.classic.convert import read_list
 from tingting_async.classic.models import Confirmation, PhoneNumber
@@ -47,17 +45,19 @@ class PhoneNumbers(Resource):
         )
         return self._session.paginate(request, self._convention, read_list, window=window)
 
-    async def buy(self, sid: str, *, timeout: Limit = None) -> PhoneNumber:
+    async def buy(self, sid: str, *, once: str | None = None, timeout: Limit = None) -> PhoneNumber:
         """Buy a line, which costs credits (`POST /api/system/phone_numbers/`).
 
         Never sent twice by itself once it may have arrived.
 
         Args:
             sid: Which one (`PhoneNumber.sid`).
+            once: With a ledger, which lets a line be bought once: your name for another purchase of it.
             timeout: The limits of this call.
 
         Raises:
             OutcomeUnknownError: It may have been bought: look for it in `owned()` before buying again.
+            DuplicateSendError: By the ledger it was bought before, or may have been.
         """
         return await self._session.call(
             Request(
@@ -70,7 +70,9 @@ class PhoneNumbers(Resource):
                 json={"phone_sid": inputs.text(sid, "sid")},
                 timeout=timeout,
                 find_out="look for it in phone_numbers.owned()",
-                find=functools.partial(self._find, sid),
+                find=lambda _: self._find(sid),
+                target=f"line {sid}",
+                once=once,
             )
         )
 

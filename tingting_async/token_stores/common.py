@@ -1,15 +1,11 @@
-"""What the stores have in common: the text that they keep, and work that a cancellation does not leave half done."""
+"""What the stores have in common: the text that they keep."""
 
-import asyncio
 import json
-from collections.abc import Awaitable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import attrs
 
 from tingting_async.auth import Tokens
-
-T = TypeVar("T")
 
 POLL = 0.05
 """Seconds between two looks at a lock that somebody else holds."""
@@ -34,19 +30,3 @@ def decode(text: str | bytes) -> Tokens | None:
     if not is_good or isinstance(renew_at, bool) or not isinstance(renew_at, float | int | None):
         return None
     return Tokens(cast("str", access), cast("str | None", refresh), renew_at)
-
-
-async def finish(work: Awaitable[T]) -> T:
-    """Wait for work that must not be left half done: a cancellation counts once the work has ended."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        if not task.cancelled():
-            task.exception()  # Seen: the cancellation is what ends the caller.
-        raise cancelled
-    return task.result()

@@ -14,7 +14,8 @@ import anyio.to_thread
 
 from tingting_async.auth import Tokens
 from tingting_async.errors import TokenStoreError, UsageError
-from tingting_async.token_stores.common import POLL, decode, encode, finish
+from tingting_async.local import finish, make_folder
+from tingting_async.token_stores.common import POLL, decode, encode
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class FileTokenStore:
         # One for each that enters: an instance lets its holder in again.
         lock = FileLock(f"{self._path}.lock", mode=0o600, thread_local=False)
         with self._errors("locked"):
-            _make_folder(self._path.parent)
+            make_folder(self._path.parent)
             while True:
                 # A look takes some microseconds. Without a thread, no cancellation can part us from a lock that we got.
                 with suppress(Timeout):
@@ -125,7 +126,7 @@ class FileTokenStore:
             return None
 
     def _write(self, content: bytes) -> None:
-        _make_folder(self._path.parent)
+        make_folder(self._path.parent)
         # Made for its owner alone (0600), under a name that nobody else has.
         descriptor, name = tempfile.mkstemp(prefix=f".{self._path.name}.", suffix=".tmp", dir=self._path.parent)
         try:
@@ -153,9 +154,3 @@ class FileTokenStore:
                 f"The token store {self._path} could not be {done}: {error.strerror or type(error).__name__}. "
                 "This process has to be able to write in its folder."
             ) from error
-
-
-def _make_folder(folder: Path) -> None:
-    if not folder.exists():
-        _make_folder(folder.parent)  # Not `parents=True`: those would be made for all to look into.
-        folder.mkdir(mode=0o700, exist_ok=True)

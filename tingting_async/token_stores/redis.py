@@ -12,7 +12,8 @@ import anyio
 
 from tingting_async.auth import Tokens
 from tingting_async.errors import TokenStoreError, UsageError
-from tingting_async.token_stores.common import POLL, decode, encode, finish
+from tingting_async.local import finish
+from tingting_async.token_stores.common import POLL, decode, encode
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

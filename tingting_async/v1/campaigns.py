@@ -1,6 +1,5 @@
 """Campaigns: whom to reach, with what, and when."""
 
-import functools
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -170,7 +169,7 @@ class Campaigns(Resource):
                 json=fields,
                 timeout=timeout,
                 find_out="look for its name with campaigns.list(search=…)",
-                find=lambda: find_campaign(self.list(search=name), name, asked_at),
+                find=lambda since: find_campaign(self.list(search=name), name, since or asked_at),
             )
         )
 
@@ -275,6 +274,7 @@ class Campaigns(Resource):
         message: str | None = None,
         schedule: datetime | None = None,
         check: bool = False,
+        once: str | None = None,
         timeout: Limit = None,
     ) -> RunStarted:
         """Run a campaign: people are reached, and credits are spent (`POST run-campaign/<id>/`).
@@ -286,11 +286,13 @@ class Campaigns(Resource):
             message: Changes what is said first, in a request of its own.
             schedule: Changes when it runs first, in a request of its own; an aware datetime.
             check: Whether to refuse to run it where `check()` finds problems.
+            once: With a ledger, which lets a campaign run once: your name for a run that is meant to be another one.
             timeout: The limits of each call.
 
         Raises:
             UsageError: The check found problems; nothing was run.
             OutcomeUnknownError: It may be running: look at its status before running it again.
+            DuplicateSendError: By the ledger it was run before, or may have been.
         """
         if message is not None or schedule is not None:
             await self.update(id, message=message, schedule=schedule, timeout=timeout)
@@ -305,7 +307,9 @@ class Campaigns(Resource):
                 RunStarted,
                 timeout=timeout,
                 find_out=f"look at the status of campaigns.get({id}), and at contacts.list({id})",
-                find=functools.partial(find_run, self._session, id),
+                find=lambda _: find_run(self._session, id),
+                target=f"campaign {id}",
+                once=once,
             )
         )
 

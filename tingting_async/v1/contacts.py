@@ -97,7 +97,7 @@ class Contacts(Resource):
                 body,
                 "contacts.add",
                 timeout,
-                find=lambda: find_contact(self.list(campaign_id), digits),
+                find=lambda _: find_contact(self.list(campaign_id), digits),
             )
         )
 
@@ -221,13 +221,19 @@ class Contacts(Resource):
         request = Request("PATCH", path, Effect.SETS, operation, dict[str, Any], json=fields, timeout=timeout)
         return await self._session.call(request)
 
-    async def demo_call(self, id: int, *, timeout: Limit = None) -> Confirmation:
+    async def demo_call(self, id: int, *, once: str | None = None, timeout: Limit = None) -> Confirmation:
         """Call one contact, to try a campaign out (`POST demo-call/<contact_id>/`).
 
         Never sent twice by itself once it may have arrived.
 
+        Args:
+            id: The contact's.
+            once: With a ledger: your name for this send, which is sent once; see docs/ledger.md.
+            timeout: The limits of this call.
+
         Raises:
             OutcomeUnknownError: It may be ringing.
+            DuplicateSendError: By the ledger `once` was sent before, or may have been.
         """
         return await self._session.call(
             Request(
@@ -239,6 +245,7 @@ class Contacts(Resource):
                 is_silent=True,
                 timeout=timeout,
                 find_out="ask the person whether the telephone rang",
+                once=once,
             )
         )
 

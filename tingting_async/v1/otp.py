@@ -26,6 +26,7 @@ class Otps(Resource):
         length: int | None = None,
         company_name: str | None = None,
         voice: Voice | str | None = None,
+        once: str | None = None,
         timeout: Limit = None,
     ) -> Otp:
         """Call or text a person with a one-time password (`POST auths/send/otp/`).
@@ -41,11 +42,13 @@ class Otps(Resource):
             length: How many digits the service's own code has.
             company_name: Who sends it; some texts of the service say that it is required.
             voice: Who says it, by its internal name; required for `OtpChannel.VOICE`.
+            once: With a ledger: your name for this send, which is sent once; see docs/ledger.md.
             timeout: The limits of this call.
 
         Raises:
             UsageError: The message lacks `{otp}`; the number is none; both `otp` and `length` are given; no voice.
             OutcomeUnknownError: It may have been sent: `reconcile()` finds a code of your own in `list()`.
+            DuplicateSendError: By the ledger `once` was sent before, or may have been.
         """
         where = inputs.member(OtpChannel, channel, "channel")
         fields = inputs.otp(number, message, otp=otp, length=length, is_spoken=where is OtpChannel.VOICE)
@@ -71,7 +74,8 @@ class Otps(Resource):
                 json=fields,
                 timeout=timeout,
                 find_out="look for it in otp.list()",
-                find=lambda: find_otp(self.list(), fields["number"], otp, asked_at),
+                find=lambda since: find_otp(self.list(), fields["number"], otp, since or asked_at),
+                once=once,
                 secrets=() if otp is None else (otp,),
             )
         )

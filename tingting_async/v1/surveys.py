@@ -1,6 +1,5 @@
 """Surveys: campaigns that ask, step by step."""
 
-import functools
 import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -110,13 +109,19 @@ class Surveys(Resource):
         request = Request("DELETE", path, Effect.SETS, operation, Confirmation, is_silent=True, timeout=timeout)
         return await self._session.call(request)
 
-    async def run(self, campaign_id: int, *, timeout: Limit = None) -> RunStarted:
+    async def run(self, campaign_id: int, *, once: str | None = None, timeout: Limit = None) -> RunStarted:
         """Run a survey: people are called, and credits are spent (`POST run-survey/<campaign_id>/`).
 
         Never sent twice by itself once it may have arrived.
 
+        Args:
+            campaign_id: The survey's campaign.
+            once: With a ledger, which lets a campaign run once: your name for a run that is meant to be another one.
+            timeout: The limits of this call.
+
         Raises:
             OutcomeUnknownError: It may be running: look at its status before running it again.
+            DuplicateSendError: By the ledger it was run before, or may have been.
         """
         return await self._session.call(
             Request(
@@ -127,17 +132,25 @@ class Surveys(Resource):
                 RunStarted,
                 timeout=timeout,
                 find_out=f"look at the status of campaigns.get({campaign_id})",
-                find=functools.partial(find_run, self._session, campaign_id),
+                find=lambda _: find_run(self._session, campaign_id),
+                target=f"campaign {campaign_id}",
+                once=once,
             )
         )
 
-    async def test_call(self, contact_id: int, *, timeout: Limit = None) -> Confirmation:
+    async def test_call(self, contact_id: int, *, once: str | None = None, timeout: Limit = None) -> Confirmation:
         """Try a survey on one contact, who is called (`POST test-survey/<contact_id>/`).
 
         Never sent twice by itself once it may have arrived.
 
+        Args:
+            contact_id: Whom to call.
+            once: With a ledger: your name for this send, which is sent once; see docs/ledger.md.
+            timeout: The limits of this call.
+
         Raises:
             OutcomeUnknownError: It may be ringing.
+            DuplicateSendError: By the ledger `once` was sent before, or may have been.
         """
         return await self._session.call(
             Request(
@@ -149,6 +162,7 @@ class Surveys(Resource):
                 is_silent=True,
                 timeout=timeout,
                 find_out="ask the person whether the telephone rang",
+                once=once,
             )
         )
 

@@ -1,0 +1,85 @@
+"""`kill -9`, again and again."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tingting_async.ledger import SendLedger
+from tingting_async.sandbox import Fault, Sandbox
+
+pytestmark = pytest.mark.anyio
+
+WORKER = Path(__file__).parent / "worker.py"
+SENDS = 200
+"""Campaigns, and as many codes."""
+KILLS = 8
+"""Of each of the two workers."""
+
+
+async def start(seed: int, job: Path) -> asyncio.subprocess.Process:
+    """Start a worker."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-P", str(WORKER), str(seed), str(job), stderr=asyncio.subprocess.PIPE
+    )
+
+
+async def until_done(sandbox: Sandbox, job: Path, seed: int) -> int:
+    """Start a worker, kill it at a point of the seed's, and start it again, until it has done all of it.
+
+    Returns:
+        How often it was killed.
+    """
+    random, killed = Random(seed), 0
+    for attempt in range(KILLS):
+        # While a request is on its way to be carried out, once it was carried out, or whenever that is.
+        fault = Fault(random.choice(["stall", "stall_after"]), method="POST", nth=random.randint(1, 25))
+        process = await start(seed * 100 + attempt, job)
+        sandbox.faults.add(fault)
+        ended, hit = asyncio.ensure_future(process.wait()), asyncio.ensure_future(fault.hit.wait())
+        await asyncio.wait([ended, hit], timeout=random.uniform(1.0, 4.0), return_when=asyncio.FIRST_COMPLETED)
+        hit.cancel()
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGKILL)
+        killed += await ended == -signal.SIGKILL
+        fault.release()
+    process = await start(seed, job)
+    _, told = await process.communicate()
+    assert process.returncode == 0, told.decode()
+    return killed
+
+
+async def test_two_workers(tmp_path: Path) -> None:
+    """Two workers that are killed at any point and started again send everything once, and leave nothing open."""
+    async with Sandbox() as sandbox:
+        world, random = sandbox.world, Random(4)
+        account = world.add_account("pool@example.com", "password")
+        account.credits = 10_000
+        campaigns = [world.add_campaign(account, f"Campaign {n}", "PHONE", "") for n in range(SENDS)]
+        for n, campaign in enumerate(campaigns):
+            campaign.user_phone = [1]
+            campaign.scheduled_at = sandbox.clock.now() + 86_400  # Not over before somebody looks.
+            world.add_contact(campaign, f"981{n:07d}", {})
+        numbers = [f"980{n:07d}" for n in range(SENDS)]
+        job, ledger = tmp_path / "job.json", tmp_path / "sends.sqlite"
+        told = {"url": sandbox.url, "token": account.api_token, "ledger": str(ledger)}
+        codes = [(number, f"{random.randrange(10**6):06d}") for number in numbers]
+        job.write_text(json.dumps({**told, "campaigns": [each.id for each in campaigns], "codes": codes}))
+
+        killed = await asyncio.gather(*(until_done(sandbox, job, seed) for seed in (1, 2)))
+
+        assert min(killed) >= KILLS // 2
+        tally = sandbox.tally()
+        assert {number: tally["otp", number] for number in numbers} == dict.fromkeys(numbers, 1)
+        ran = {campaign.id: tally["run", str(campaign.id)] for campaign in campaigns}
+        assert ran == dict.fromkeys(ran, 1)
+        # Nor was it the service that refused a second run.
+        asked = Counter(each.status for each in sandbox.requests if each.path.startswith("/api/v1/run-campaign/"))
+        assert asked[400] == 0
+        assert await SendLedger(ledger).unresolved() == []

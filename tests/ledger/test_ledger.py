@@ -1,0 +1,421 @@
+"""The send-once ledger: what is refused, what is free, and what ends in between."""
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tingting_async.v1
+from tingting_async import (
+    BadRequestError,
+    DuplicateSendError,
+    LedgerError,
+    NotSentError,
+    OutcomeUnknownError,
+    Retries,
+    Timeout,
+    TingTing,
+    UsageError,
+    Verdict,
+)
+from tingting_async.ledger import LONGEST_KEY, SendLedger, SendState
+from tingting_async.sandbox import Fault, Sandbox
+
+pytestmark = pytest.mark.anyio
+
+NUMBER = "9800000001"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return where the ledger is to be, in a folder that is not there yet."""
+    return tmp_path / "state" / "sends.sqlite"
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """Serve an account with campaigns that may be run."""
+    async with Sandbox(campaigns=6, numbers=2) as made:
+        for campaign in made.world.campaigns.values():
+            campaign.status, campaign.services, campaign.user_phone = "Not Started", "PHONE", [1]
+            campaign.scheduled_at = made.clock.now() + 86_400
+        yield made
+
+
+@pytest.fixture
+def connect(sandbox: Sandbox, path: Path) -> Callable[..., Any]:
+    """Return what opens sessions, each with a ledger object of its own on the same file."""
+
+    def connect(kind: Any = tingting_async.v1.TingTing, **options: Any) -> Any:
+        given = {"base_url": sandbox.url, "api_token": sandbox.api_token, "ledger": SendLedger(path), "retries": 1}
+        return kind(**given | options)
+
+    return connect
+
+
+def first(sandbox: Sandbox) -> int:
+    """Return the id of a campaign."""
+    return min(sandbox.world.campaigns)
+
+
+def posts(sandbox: Sandbox) -> int:
+    """Return how often something was to be done."""
+    return sum(received.method == "POST" for received in sandbox.requests)
+
+
+def send_otp(tingting: Any, **options: Any) -> Any:
+    """Send a code."""
+    return tingting.otp.send(NUMBER, "Your code is {otp}", channel="text", **{"otp": "123456", **options})
+
+
+async def test_a_campaign_runs_once(sandbox: Sandbox, connect: Any) -> None:
+    """A campaign that was run is refused, by another session and by the other generation too, and nothing is sent."""
+    campaign = first(sandbox)
+    async with connect() as tingting:
+        await tingting.campaigns.run(campaign)
+    async with connect() as tingting, connect(TingTing) as classic:
+        for run in (
+            tingting.campaigns.run(campaign),
+            classic.campaigns.run(campaign, message="m"),
+            tingting.surveys.run(campaign),
+        ):
+            with pytest.raises(DuplicateSendError, match=f"'campaign {campaign}' was sent before") as caught:
+                await run
+            assert caught.value.send.state is SendState.DONE
+            assert (await caught.value.reconcile(wait=0)).verdict is Verdict.DONE
+        assert await tingting._ledger.unresolved() == []
+    assert posts(sandbox) == 1
+
+
+async def test_another_run_that_is_meant(sandbox: Sandbox, connect: Any) -> None:
+    """A run with a name of its own is another one, once; the name counts for this campaign alone."""
+    one, other, *_ = sorted(sandbox.world.campaigns)
+    async with connect(TingTing) as classic:
+        for campaign, once in ((one, None), (other, "again")):
+            await classic.campaigns.run(campaign, message="m", once=once)
+        sandbox.world.campaigns[one].status = "Completed"
+        await classic.campaigns.run(one, message="m", once="again")
+        with pytest.raises(DuplicateSendError, match=f"'campaign {one}: again'"):
+            await classic.campaigns.run(one, message="m", once="again")
+    assert sandbox.tally()["run", str(one)] == 2
+
+
+@pytest.mark.parametrize("kind", [TingTing, tingting_async.v1.TingTing])
+async def test_codes(sandbox: Sandbox, connect: Any, kind: Any) -> None:
+    """A code with a name is sent once; without one, as often as it is asked for."""
+    async with connect(kind) as tingting:
+        await send_otp(tingting, once="sign-up 7")
+        with pytest.raises(DuplicateSendError, match=r"'otp\.send: sign-up 7'"):
+            await send_otp(tingting, once="sign-up 7", otp="654321")
+        await send_otp(tingting)
+        await send_otp(tingting)
+    assert sandbox.tally()["otp", NUMBER] == 3
+
+
+async def test_calls_and_purchases(sandbox: Sandbox, connect: Any) -> None:
+    """A demo call, a survey's test call and a purchase are sent once for each name."""
+    contact = sandbox.world.campaigns[first(sandbox)].contacts[0].id
+    async with connect() as tingting, connect(TingTing) as classic:
+        sid = (await classic.phone_numbers.for_sale().first()).sid
+        for send in (
+            lambda: tingting.contacts.demo_call(contact, once="a"),
+            lambda: tingting.surveys.test_call(contact, once="a"),
+            lambda: classic.phone_numbers.buy(sid),
+        ):
+            await send()
+            with pytest.raises(DuplicateSendError):
+                await send()
+    assert posts(sandbox) == 3
+
+
+async def test_what_was_not_done_is_free(sandbox: Sandbox, connect: Any) -> None:
+    """What never left, and what the service refused, may be sent at once."""
+    campaign = first(sandbox)
+    async with connect() as tingting:
+        async with sandbox.offline():
+            with pytest.raises(NotSentError):
+                await tingting.campaigns.run(campaign)
+        with sandbox.faults.during([Fault("status", status=400, times=1)]), pytest.raises(BadRequestError):
+            await tingting.campaigns.run(campaign)
+        with pytest.raises(UsageError):
+            await send_otp(tingting, once="x", otp="12 34")
+        await tingting.campaigns.run(campaign)
+    assert sandbox.tally()["run", str(campaign)] == 1
+
+
+async def test_repeats_of_one_call(sandbox: Sandbox, connect: Any) -> None:
+    """A call that is repeated, as nothing of it had left, is one send and does not stand in its own way."""
+    campaign = first(sandbox)
+    busy = Fault("status", status=429, headers={"Retry-After": "0"}, times=2)
+    async with connect(retries=Retries(pause=0)) as tingting:
+        with sandbox.faults.during([busy]):
+            await tingting.campaigns.run(campaign)
+    assert sandbox.tally()["run", str(campaign)] == 1
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_lost_answer(sandbox: Sandbox, connect: Any, is_done: bool) -> None:
+    """After a lost answer the same is refused, until either error's `reconcile()` has found out what became of it."""
+    verdict = Verdict.DONE if is_done else Verdict.NOT_DONE
+    for nth, campaign in enumerate(sorted(sandbox.world.campaigns)[:2]):
+        lost = Fault("reset_after" if is_done else "reset", method="POST", times=1)
+        async with connect() as tingting:
+            with sandbox.faults.during([lost]), pytest.raises(OutcomeUnknownError) as unknown:
+                await tingting.campaigns.run(campaign)
+            with pytest.raises(DuplicateSendError, match="may have been sent before") as refused:
+                await tingting.campaigns.run(campaign)
+            assert refused.value.send.state is SendState.UNKNOWN
+            assert [send.key for send in await tingting._ledger.unresolved()] == [f"campaign {campaign}"]
+            error = (unknown, refused)[nth].value
+            assert (await error.reconcile(wait=0)).verdict is verdict
+            assert await tingting._ledger.unresolved() == []
+            if is_done:
+                with pytest.raises(DuplicateSendError, match="was sent before"):
+                    await tingting.campaigns.run(campaign)
+            else:
+                await tingting.campaigns.run(campaign)
+            # What is found out late is of the attempt that it was asked of, and of no newer one.
+            await tingting._ledger._settler(refused.value.send, by_hand=True)(await error.reconcile(wait=0))
+            with pytest.raises(DuplicateSendError):
+                await tingting.campaigns.run(campaign)
+        assert sandbox.tally()["run", str(campaign)] == 1
+
+
+async def test_code_from_before(sandbox: Sandbox, connect: Any) -> None:
+    """A code is looked for since the attempt that may have sent it, not since the refusal."""
+    async with connect() as tingting:
+        with (
+            sandbox.faults.during([Fault("reset_after", method="POST", times=1)]),
+            pytest.raises(OutcomeUnknownError),
+        ):
+            await send_otp(tingting, once="sign-up")
+        with sandbox.world.lock:
+            for sent in sandbox.world.otps:
+                sent.created_at -= 240
+        with pytest.raises(DuplicateSendError) as refused:
+            await send_otp(tingting, once="sign-up")
+        assert refused.value.send.since < datetime.now(UTC)
+        assert (await refused.value.reconcile(wait=0)).verdict is Verdict.DONE
+    assert sandbox.tally()["otp", NUMBER] == 1
+
+
+async def test_by_hand(sandbox: Sandbox, connect: Any) -> None:
+    """Where the service has nothing that tells, a person confirms or releases."""
+    ids = sorted(sandbox.world.campaigns)
+    async with connect(TingTing) as classic:
+        ledger = classic._ledger
+        for campaign in ids[:2]:
+            with (
+                sandbox.faults.during([Fault("reset", method="POST", times=1)]),
+                pytest.raises(OutcomeUnknownError) as caught,
+            ):
+                await classic.campaigns.run(campaign, message="m")
+            assert (await caught.value.reconcile(wait=0)).verdict is Verdict.UNKNOWN
+        confirmed, released = await ledger.unresolved()
+        assert (confirmed.operation, confirmed.service) == ("campaigns.run", sandbox.url)
+        await ledger.confirm(confirmed)
+        await ledger.release(released)
+        assert await ledger.unresolved() == []
+        with pytest.raises(DuplicateSendError, match="was sent before"):
+            await classic.campaigns.run(ids[0], message="m")
+        await classic.campaigns.run(ids[1], message="m")
+        await ledger.release(released)  # It is another attempt by now.
+        with pytest.raises(DuplicateSendError):
+            await classic.campaigns.run(ids[1], message="m")
+
+
+async def test_in_progress(sandbox: Sandbox, connect: Any) -> None:
+    """While one waits for the answer, nobody else may send it, settle it, or take it for lost."""
+    campaign, stall = first(sandbox), sandbox.faults.add(Fault("stall_after", method="POST", times=1))
+    async with connect() as one, connect() as other:
+        run = asyncio.create_task(one.campaigns.run(campaign))
+        await stall.hit.wait()
+        with pytest.raises(DuplicateSendError, match="is being sent by a running process") as caught:
+            await other.campaigns.run(campaign)
+        assert (await caught.value.reconcile(wait=0)).verdict is Verdict.UNKNOWN
+        for settle in (other._ledger.confirm, other._ledger.release):
+            with pytest.raises(UsageError, match="in progress"):
+                await settle(caught.value.send)
+        assert await other._ledger.unresolved() == []
+        stall.release()
+        await run
+        with pytest.raises(DuplicateSendError, match="was sent before"):
+            await other.campaigns.run(campaign)
+    assert posts(sandbox) == 1
+
+
+async def test_cancelled(sandbox: Sandbox, connect: Any) -> None:
+    """Who is cancelled once it may have left, leaves it unknown; who is cancelled before, leaves nothing."""
+    one, other, *_ = sorted(sandbox.world.campaigns)
+    stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
+    async with connect(max_in_flight=1) as tingting:
+        runs = [asyncio.create_task(tingting.campaigns.run(campaign)) for campaign in (one, other)]
+        await stall.hit.wait()
+        for run in reversed(runs):
+            run.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await run
+        assert [send.key for send in await tingting._ledger.unresolved()] == [f"campaign {one}"]
+        await tingting.campaigns.run(other)
+        stall.release()
+
+
+async def test_time_out_is_unknown(sandbox: Sandbox, connect: Any) -> None:
+    """An answer that does not come in time leaves it unknown."""
+    stall = sandbox.faults.add(Fault("stall_after", method="POST", times=1))
+    async with connect(timeout=Timeout(answer=0.1)) as tingting:
+        with pytest.raises(OutcomeUnknownError):
+            await tingting.campaigns.run(first(sandbox))
+        stall.release()
+        with pytest.raises(DuplicateSendError) as caught:
+            await tingting.campaigns.run(first(sandbox))
+        assert caught.value.send.state is SendState.UNKNOWN
+
+
+SCRIPT = """
+import os, signal, sys
+from tingting_async.ledger import SendLedger
+from tingting_async.wire import Effect, Request, Response
+
+ledger, deed = SendLedger(sys.argv[1]), sys.argv[2]
+if deed != "die before":
+    ledger._claim("http://a", "thing", Request("POST", "/", Effect.RINGS, "things.ring", Response))
+if deed.startswith("die"):
+    os.kill(os.getpid(), signal.SIGKILL)
+if os.fork() == 0:
+    sys.exit(0)  # It inherited all that was open, and ends in order.
+os.wait()
+print([send.state.value for send in SendLedger(sys.argv[1])._all()])
+"""
+
+
+def run(path: Path, deed: str) -> "subprocess.CompletedProcess[str]":
+    """Run the script."""
+    command = [sys.executable, "-P", "-c", SCRIPT, str(path), deed]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("deed", ["die before", "die after", "fork"])
+async def test_ends_of_processes(path: Path, deed: str) -> None:
+    """Who dies after writing it down leaves it unknown, before it nothing; the end of a forked child ends nothing."""
+    done = run(path, deed)
+    ledger = SendLedger(path)
+    unresolved = [(send.key, send.state) for send in await ledger.unresolved()]
+    assert unresolved == ([] if deed == "die before" else [("thing", SendState.UNKNOWN)])
+    assert done.returncode == (0 if deed == "fork" else -signal.SIGKILL)
+    assert (done.stdout, done.stderr) == ("['in progress']\n" if deed == "fork" else "", "")
+    # The locks of those who ended are gone as soon as somebody else sends.
+    ledger._owner_of_this_process()
+    assert len([*Path(f"{path}.owners").iterdir()]) == 1
+
+
+async def test_unusable(sandbox: Sandbox, connect: Any, tmp_path: Path) -> None:
+    """A ledger that cannot be written is a LedgerError with its path, and nothing is sent."""
+    (tmp_path / "file").write_text("This is no database, whatever it is called, and it is long enough.")
+    for name in ("", "file", "file/sends"):
+        async with connect(ledger=SendLedger(tmp_path / name)) as tingting:
+            with pytest.raises(LedgerError, match=str(tmp_path / name)) as caught:
+                await tingting.campaigns.run(first(sandbox))
+            assert caught.value.__cause__ is not None
+            with pytest.raises(LedgerError):
+                await tingting._ledger.unresolved()
+    assert posts(sandbox) == 0
+
+
+async def test_outcome_that_cannot_be_written(
+    sandbox: Sandbox, connect: Any, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the outcome cannot be written down, the caller still gets the result, and the log tells."""
+    stall = sandbox.faults.add(Fault("stall_after", method="POST", times=1))
+    async with connect() as tingting:
+        run = asyncio.create_task(tingting.campaigns.run(first(sandbox)))
+        await stall.hit.wait()
+        path.write_bytes(b"no database any more" * 9)
+        stall.release()
+        with caplog.at_level(logging.WARNING, logger="tingting_async"):
+            assert "Scheduled" in (await run).message
+    assert "stays unresolved" in caplog.text
+
+
+async def test_modes(connect: Any, sandbox: Sandbox, path: Path) -> None:
+    """File and folders are their owner's alone, whatever the umask."""
+    before = os.umask(0)
+    try:
+        async with connect() as tingting:
+            await tingting.campaigns.run(first(sandbox))
+            lock = next(Path(f"{path}.owners").iterdir())
+    finally:
+        os.umask(before)
+    made = (path.parent, path, lock.parent, lock)
+    assert [each.stat().st_mode & 0o777 for each in made] == [0o700, 0o600, 0o700, 0o600]
+
+
+@pytest.mark.parametrize("once", ["", "  ", "a\nb", "x" * (LONGEST_KEY + 1), 5])
+async def test_names_that_are_none(connect: Any, once: Any) -> None:
+    """A name is a text on one line, of a length that can be kept."""
+    async with connect() as tingting:
+        with pytest.raises(UsageError, match="`once`"):
+            await send_otp(tingting, once=once)
+
+
+async def test_without_a_ledger(sandbox: Sandbox, connect: Any) -> None:
+    """A name without a ledger is refused, as nobody would keep count."""
+    async with connect(ledger=None) as tingting:
+        with pytest.raises(UsageError, match="needs a ledger"):
+            await send_otp(tingting, once="a")
+    assert sandbox.requests == []
+
+
+async def test_forget(sandbox: Sandbox, connect: Any) -> None:
+    """What was done is forgotten from a day on; what is unknown is not, and what is naive is refused."""
+    async with connect() as tingting:
+        ledger = tingting._ledger
+        with (
+            sandbox.faults.during([Fault("reset_after", method="POST", times=1)]),
+            pytest.raises(OutcomeUnknownError),
+        ):
+            await send_otp(tingting, once="lost")
+        await send_otp(tingting, once="done")
+        assert await ledger.forget(datetime.now(UTC) - timedelta(days=1)) == 0
+        assert await ledger.forget(datetime.now(UTC) + timedelta(days=1)) == 1
+        assert len(await ledger.unresolved()) == 1
+        await send_otp(tingting, once="done")
+        with pytest.raises(UsageError, match="aware"):
+            await ledger.forget(datetime(2026, 1, 1))
+
+
+async def test_another_service(connect: Any, sandbox: Sandbox) -> None:
+    """What was sent to one address says nothing of another."""
+    async with connect() as tingting, Sandbox() as other:
+        await send_otp(tingting, once="a")
+        async with connect(base_url=other.url, api_token=other.api_token) as elsewhere:
+            await send_otp(elsewhere, once="a")
+    assert other.tally()["otp", NUMBER] == 1
+
+
+@pytest.mark.parametrize("path", [5, None, "a\0b"])
+def test_no_path(path: Any) -> None:
+    """What is no path is a UsageError."""
+    with pytest.raises(UsageError, match="`path` is"):
+        SendLedger(path)
+
+
+async def test_nothing_shows(connect: Any, path: Path) -> None:
+    """A phone number in a name is masked in texts and reprs; codes and messages are not even in the file."""
+    async with connect() as tingting:
+        await send_otp(tingting, once=NUMBER)
+        with pytest.raises(DuplicateSendError) as caught:
+            await send_otp(tingting, once=NUMBER)
+        assert NUMBER not in f"{caught.value} {caught.value!r} {caught.value.send!r} {tingting._ledger!r}"
+        assert caught.value.send.key == f"otp.send: {NUMBER}"
+    content = path.read_bytes()
+    assert b"123456" not in content
+    assert b"Your code" not in content

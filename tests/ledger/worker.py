@@ -1,0 +1,61 @@
+"""A worker that may be killed at any point and started again: it runs campaigns and sends codes, each once."""
+
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import anyio
+
+from tingting_async import DuplicateSendError, OutcomeUnknownError, Verdict
+from tingting_async.ledger import SendLedger, SendState
+from tingting_async.v1 import TingTing
+
+
+async def at_last(send: Callable[[], Awaitable[object]]) -> None:
+    """Send it, unless it was sent; find out where that is not known."""
+    while True:
+        try:
+            await send()
+        except (DuplicateSendError, OutcomeUnknownError) as error:
+            if isinstance(error, DuplicateSendError) and error.send and error.send.state is SendState.IN_PROGRESS:
+                await anyio.sleep(0.05)  # The other worker is at it.
+                continue
+            finding = await error.reconcile(wait=0.5)
+            if finding.verdict is Verdict.UNKNOWN:
+                raise  # For a person to look at.
+            if finding.verdict is Verdict.NOT_DONE:
+                continue
+        return
+
+
+async def work(seed: int, job: dict[str, Any]) -> None:
+    """Do all of the job, eight at a time."""
+    async with TingTing(
+        base_url=job["url"], api_token=job["token"], ledger=SendLedger(job["ledger"]), timeout=600
+    ) as tingting:
+        sends: list[Callable[[], Awaitable[object]]] = [
+            *(lambda campaign=campaign: tingting.campaigns.run(campaign) for campaign in job["campaigns"]),
+            *(
+                lambda number=number, code=code: tingting.otp.send(
+                    number, "Your code is {otp}", channel="text", otp=code, once=f"sign-up {number}"
+                )
+                for number, code in job["codes"]
+            ),
+        ]
+        Random(seed).shuffle(sends)
+        places = anyio.CapacityLimiter(8)
+
+        async def one(send: Callable[[], Awaitable[object]]) -> None:
+            async with places:
+                await at_last(send)
+
+        async with anyio.create_task_group() as tasks:
+            for send in sends:
+                tasks.start_soon(one, send)
+
+
+if __name__ == "__main__":
+    anyio.run(work, int(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text()))

@@ -1,0 +1,31 @@
+"""What is kept on this machine: folders for their owner alone, and work that no cancellation leaves half done."""
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for the owner alone."""
+    if not folder.exists():
+        make_folder(folder.parent)  # Not `parents=True`: those would be made for all to look into.
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+async def finish(work: Awaitable[T]) -> T:
+    """Wait for work that must not be left half done: a cancellation counts once the work has ended."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # Seen: the cancellation is what ends the caller.
+        raise cancelled
+    return task.result()
