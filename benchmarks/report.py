@@ -103,7 +103,7 @@ def show(found: dict[str, Any]) -> str:
             for part in (f"Client CPU, the same with {what.replace('-', ' ')}", _cpu_table(runs))
         ),
         f"Wall time, {settings['pages']:,} pages of v1 campaigns, {settings['latency']} ms latency; "
-        + f"medians of {settings['wall_rounds']} rounds",
+        f"medians of {settings['wall_rounds']} rounds",
         table(
             ["contender", "seconds", "/ ideal", "ours is faster by", "of pages"],
             (
