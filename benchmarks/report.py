@@ -102,8 +102,7 @@ def show(found: dict[str, Any]) -> str:
             for what, runs in found["cpu_of_others"].items()
             for part in (f"Client CPU, the same with {what.replace('-', ' ')}", _cpu_table(runs))
         ),
-        f"Wall time, {settings['pages']:,} pages of v1 campaigns, {settings['latency']} ms latency; "
-        f"medians of {settings['wall_rounds']} rounds",
+        f"Wall time, the same at {settings['latency']} ms latency; medians of {settings['wall_rounds']} rounds",
         table(
             ["contender", "seconds", "/ ideal", "ours is faster by", "of pages"],
             (
