@@ -50,9 +50,10 @@ def read_decimal(value: Any, _: Any = None) -> Decimal:
     """Read a decimal from a text or a number, digit by digit."""
     if type(value) is int and -(10**30) < value < 10**30:
         return Decimal(value)
-    if type(value) in (str, float) and (number := _decimal(str(value))) is not None:
-        return number
-    raise Unread(value, "a decimal")
+    number = _decimal(value) if type(value) is str else _decimal(str(value)) if type(value) is float else None
+    if number is None:
+        raise Unread(value, "a decimal")
+    return number
 
 
 @functools.lru_cache(maxsize=1024)  # Prices, percentages and factors are few and come often.
