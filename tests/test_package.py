@@ -24,8 +24,10 @@ LAYERS = [
     {"errors", "redaction", "scalars", "compiled", "problems", "envelopes", "findings", "_version"},
     {"timeouts", "environment", "attempts", "addresses", "local"},
     {"wire"},
+    {"events"},
     {"auth", "policy", "transport", "conventions", "convert", "inputs", "media", "pagination", "download", "exact"},
-    {"sign_in", "ledger"},
+    {"sign_in", "ledger", "telemetry"},
+    {"exchange"},
     {"session"},
     {"resource"},
 ]
@@ -110,7 +112,7 @@ def test_all() -> None:
 @pytest.mark.parametrize("module", ["tingting_async", "tingting_async.v1", "tingting_async.token_stores"])
 def test_what_few_need_is_late(module: str) -> None:
     """Neither an extra nor what a single store needs is imported with the package."""
-    late = {"redis", "filelock", "sqlite3", "aiolimiter", "openpyxl", "rich"}
+    late = {"opentelemetry", "redis", "filelock", "sqlite3", "aiolimiter", "openpyxl", "rich"}
     program = f"import sys, {module}; print(sorted({late} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

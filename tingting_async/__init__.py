@@ -50,6 +50,7 @@ from tingting_async.errors import (
     TransportError,
     UsageError,
 )
+from tingting_async.events import RequestAnswered, RequestEvent, RequestFailed, RequestRepeated, RequestStarted
 from tingting_async.findings import Finding, Verdict
 from tingting_async.pagination import Paginator
 from tingting_async.policy import Retries
@@ -89,6 +90,11 @@ __all__ = [
     "PhoneNumber",
     "Priority",
     "RateLimitedError",
+    "RequestAnswered",
+    "RequestEvent",
+    "RequestFailed",
+    "RequestRepeated",
+    "RequestStarted",
     "Retries",
     "RunStarted",
     "ServerError",
