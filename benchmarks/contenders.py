@@ -1,8 +1,8 @@
-"""One contender, once: lists campaigns in a process of its own, and prints what it cost as JSON.
+"""One contender, once: walks a list in a process of its own, and prints what it cost as JSON.
 
-    python contenders.py NAME URL PAGES LATENCY
+    python contenders.py LIST NAME URL PAGES LATENCY
 
-Every contender does the same work: it asks for all pages, decodes each, and looks at every campaign. Before it is
+Every contender does the same work: it asks for all pages, decodes each, and looks at every row. Before it is
 measured, it walks a short list, so that its connections are open and its code is warm; ours has then learnt how to ask
 for a page.
 """
@@ -16,45 +16,80 @@ import time
 import urllib.request
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 Rows = Iterable[dict[str, Any]]
-PATH = "/api/system/campaigns"
 EMAIL, PASSWORD = "sita@example.com", "benchmark"
 WARM_UP = 100
 
 
-def rows_of(body: Any) -> list[dict[str, Any]]:
-    return body["result"]["campaign-lists"]
+class List(NamedTuple):
+    """A list of the service, as each contender asks for it."""
+
+    path: str
+    query: Callable[[int], dict[str, int]]
+    rows: Callable[[Any], list[dict[str, Any]]]
+    ours: Callable[[Any, int | None], Any]
+    is_v1: bool = True
+
+    def target(self, page: int) -> str:
+        return self.path + "?" + "&".join([f"{name}={value}" for name, value in self.query(page).items()])
+
+
+def by_offset(page: int) -> dict[str, int]:
+    return {"limit": 10, "offset": (page - 1) * 10}
+
+
+LISTS = {
+    "v1-campaigns": List(
+        "/api/v1/campaign/",
+        by_offset,
+        lambda body: body["results"],
+        lambda tingting, width: tingting.campaigns.list(window=width),
+    ),
+    "v1-contacts": List(
+        "/api/v1/campaign-detail/1/",
+        by_offset,
+        lambda body: body["results"],
+        lambda tingting, width: tingting.contacts.list(1, window=width),
+    ),
+    "classic-campaigns": List(
+        "/api/system/campaigns",
+        lambda page: {"page": page},
+        lambda body: body["result"]["campaign-lists"],
+        lambda tingting, width: tingting.campaigns.list(window=width),
+        is_v1=False,
+    ),
+}
 
 
 def look_at(rows: Rows) -> int:
     return sum(1 for row in rows if row["id"] >= 0)
 
 
-def sequential_requests(url: str, get: Callable[..., Any]) -> Callable[[int], int]:
+def sequential_requests(url: str, what: List, get: Callable[..., Any]) -> Callable[[int], int]:
     headers = {"Authorization": "Bearer token"}
 
     def walk(pages: int) -> int:
         return sum(
-            look_at(rows_of(get(url + PATH, params={"page": page}, headers=headers).json()))
+            look_at(what.rows(get(url + what.path, params=what.query(page), headers=headers).json()))
             for page in range(1, pages + 1)
         )
 
     return walk
 
 
-def vendor(url: str) -> Callable[[int], int]:
+def vendor(url: str, what: List) -> Callable[[int], int]:
     """Do as the vendor's client: `requests` without a session, page after page."""
     import requests  # noqa: PLC0415 - a contender pays for its own imports only
 
-    return sequential_requests(url, requests.get)
+    return sequential_requests(url, what, requests.get)
 
 
-def requests_session(url: str) -> Callable[[int], int]:
+def requests_session(url: str, what: List) -> Callable[[int], int]:
     import requests  # noqa: PLC0415
 
-    return sequential_requests(url, requests.Session().get)
+    return sequential_requests(url, what, requests.Session().get)
 
 
 async def slide(fetch: Callable[[int], Awaitable[int]], pages: int, width: int) -> int:
@@ -72,20 +107,20 @@ async def slide(fetch: Callable[[int], Awaitable[int]], pages: int, width: int) 
 Measure = Callable[[Callable[[int], Awaitable[int]]], Awaitable[None]]
 
 
-async def httpx_client(url: str, measure: Measure, width: int) -> None:
+async def httpx_client(url: str, what: List, measure: Measure, width: int) -> None:
     import httpx  # noqa: PLC0415
 
     limits = httpx.Limits(max_connections=width, max_keepalive_connections=width)
     async with httpx.AsyncClient(base_url=url, limits=limits, headers={"Authorization": "Bearer token"}) as client:
 
         async def fetch(page: int) -> int:
-            answer = await client.get(PATH, params={"page": page})
-            return look_at(rows_of(answer.json()))
+            answer = await client.get(what.path, params=what.query(page))
+            return look_at(what.rows(answer.json()))
 
         await measure(lambda pages: slide(fetch, pages, width))
 
 
-async def aiohttp_client(url: str, measure: Measure, width: int) -> None:
+async def aiohttp_client(url: str, what: List, measure: Measure, width: int) -> None:
     """The floor: what one would write by hand for speed, without a model, a timeout or a repeat."""
     import aiohttp  # noqa: PLC0415
     import orjson  # noqa: PLC0415
@@ -98,22 +133,25 @@ async def aiohttp_client(url: str, measure: Measure, width: int) -> None:
     ) as session:
 
         async def fetch(page: int) -> int:
-            async with session.get(f"{PATH}?page={page}") as answer:
+            async with session.get(what.target(page)) as answer:
                 answer.raise_for_status()
-                return look_at(rows_of(orjson.loads(await answer.read())))
+                return look_at(what.rows(orjson.loads(await answer.read())))
 
         await measure(lambda pages: slide(fetch, pages, width))
 
 
-async def tingting_async(url: str, measure: Measure, width: int | None) -> None:
-    from tingting_async import TingTing  # noqa: PLC0415
+async def tingting_async(url: str, what: List, measure: Measure, width: int | None) -> None:
+    if what.is_v1:
+        from tingting_async.v1 import TingTing  # noqa: PLC0415
+    else:
+        from tingting_async import TingTing  # noqa: PLC0415
 
     async with TingTing(base_url=url, email=EMAIL, password=PASSWORD) as tingting:
 
         async def walk(_: int) -> int:  # As many pages as the first says there are.
             rows = 0
-            async for campaign in tingting.campaigns.list(window=width):
-                rows += campaign.id >= 0
+            async for row in what.ours(tingting, width):
+                rows += row.id >= 0
             return rows
 
         await measure(walk)
@@ -128,7 +166,7 @@ ASYNC: dict[str, tuple[Callable[..., Awaitable[None]], int | None]] = {
     "httpx.AsyncClient, window 8": (httpx_client, 8),
     "httpx.AsyncClient, in turn": (httpx_client, 1),
 }
-SYNC: dict[str, Callable[[str], Callable[[int], int]]] = {
+SYNC: dict[str, Callable[[str, List], Callable[[int], int]]] = {
     "requests.Session": requests_session,
     "requests, no session (the vendor's way)": vendor,
 }
@@ -155,14 +193,14 @@ class Cost:
         print(json.dumps({"wall": wall, "cpu": cpu, "faults": faults, "pages": pages, "peak_mib": peak}))
 
 
-def main(name: str, url: str, pages: int, latency: float) -> None:
+def main(what: List, name: str, url: str, pages: int, latency: float) -> None:
     def set_server(pages: int, latency: float) -> None:
-        for what in (f"pages/{pages}", f"latency/{latency:g}"):
-            urllib.request.urlopen(f"{url}/control/{what}").read()
+        for setting in (f"pages/{pages}", f"latency/{latency:g}"):
+            urllib.request.urlopen(f"{url}/control/{setting}").read()
 
     set_server(WARM_UP, 0)
     if name in SYNC:
-        walk = SYNC[name](url)
+        walk = SYNC[name](url, what)
         walk(WARM_UP)
         set_server(pages, latency)
         cost = Cost()
@@ -176,8 +214,8 @@ def main(name: str, url: str, pages: int, latency: float) -> None:
         cost.show(await walk(pages), pages)
 
     contender, width = ASYNC[name]
-    asyncio.run(contender(url, measure, width))
+    asyncio.run(contender(url, what, measure, width))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    main(LISTS[sys.argv[1]], sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))

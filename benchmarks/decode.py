@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,8 +17,10 @@ import orjson
 import pydantic
 import server
 
-from tingting_async import Campaign, Number
-from tingting_async.classic.convert import READER
+from tingting_async import classic, v1
+from tingting_async.classic.convert import READER as CLASSIC
+from tingting_async.convert import Reader
+from tingting_async.v1.convert import READER as V1
 from tingting_async.wire import Effect, Request, Response
 
 
@@ -52,16 +55,86 @@ NUMBER: dict[str, Any] = {
     "playback": Decimal | None,
     "credit_consumed": Decimal | None,
 }
+
+
+class V1Status(enum.StrEnum):
+    COMPLETED = "Completed"
+    NOT_STARTED = "Not Started"
+    RUNNING = "Running"
+    SCHEDULED = "Scheduled"
+
+
+class Category(enum.StrEnum):
+    TEXT = "Text"
+
+
+VOICE: dict[str, Any] = {"id": int, "voice_display_name": str, "voice_internal_name": str, "is_premium": bool}
+V1_CAMPAIGN: dict[str, Any] = {
+    "id": int,
+    "name": str,
+    "services": Services,
+    "status": V1Status,
+    "sms_message": str,
+    "message": str,
+    "description": str,
+    "schedule": datetime | None,
+    "audio_file": str | None,
+    "bulk_file": str | None,
+    "category": Category,
+    "user_phone": list[int],
+    "campaign_action_count": int,
+    "progress_percent": Decimal,
+    "updated_at": datetime,
+    "credit_limit": Decimal | None,
+    "voice": VOICE,
+    "draft": bool,
+    "failover_target": list[Status],
+    "length_factor": Decimal,
+}
+V1_CONTACT: dict[str, Any] = {
+    "id": int,
+    "number": str,
+    "status": Status,
+    "updated_at": datetime,
+    "call_duration": str,
+    "playback": str,  # A number, or nothing: only ours reads it.
+    "credit_consumed": Decimal,
+    "credit_consumed_SMS": Decimal,
+    "carrier": str,
+}
 REQUEST: Request[Any] = Request("GET", "/", Effect.READS, "decode", list)
 RESPONSE = Response(200)
 
 
-def contenders(fields: dict[str, Any], ours: Any) -> dict[str, Callable[[bytes], Any]]:
-    plain = attrs.make_class("Plain", {name: attrs.field(type=kind) for name, kind in fields.items()}, frozen=True)
-    struct = msgspec.defstruct("Struct", list(fields.items()))
-    model = pydantic.create_model("Model", **{name: (kind, ...) for name, kind in fields.items()})
+def made_by(make: Callable[[str, dict[str, Any]], Any], name: str, fields: dict[str, Any]) -> Any:
+    """Make a class of these fields; a dictionary among them becomes a class of its own."""
+    return make(
+        name,
+        {
+            field: made_by(make, f"{name}_{field}", kind) if isinstance(kind, dict) else kind
+            for field, kind in fields.items()
+        },
+    )
+
+
+def plain_class(name: str, fields: dict[str, Any]) -> Any:
+    return attrs.make_class(name, {field: attrs.field(type=kind) for field, kind in fields.items()}, frozen=True)
+
+
+def contenders(fields: dict[str, Any], reader: Reader, ours: Any) -> dict[str, Callable[[bytes], Any]]:
+    plain = made_by(plain_class, "Plain", fields)
+    struct = made_by(lambda name, kinds: msgspec.defstruct(name, list(kinds.items())), "Struct", fields)
+    model = made_by(
+        lambda name, kinds: pydantic.create_model(name, **{field: (kind, ...) for field, kind in kinds.items()}),
+        "Model",
+        fields,
+    )
     detailed, stock = cattrs.Converter(), cattrs.Converter(detailed_validation=False)
-    for converter in (detailed, stock):  # Without these two cattrs reads neither page.
+    for converter in (detailed, stock):  # Without these cattrs reads none of the pages.
+        converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
+        converter.register_structure_hook(
+            datetime | None, lambda value, _: None if value is None else datetime.fromisoformat(value)
+        )
         converter.register_structure_hook(Decimal, lambda value, _: Decimal(value))
         converter.register_structure_hook(Decimal | None, lambda value, _: None if value is None else Decimal(value))
     to_models = pydantic.TypeAdapter(list[model]).validate_json
@@ -69,7 +142,7 @@ def contenders(fields: dict[str, Any], ours: Any) -> dict[str, Callable[[bytes],
     return {
         "orjson, dictionaries": orjson.loads,
         "json, dictionaries": json.loads,
-        "tingting_async": lambda body: READER.read(REQUEST, RESPONSE, orjson.loads(body), list[ours], ()),
+        "tingting_async": lambda body: reader.read(REQUEST, RESPONSE, orjson.loads(body), list[ours], ()),
         "orjson + cattrs as it comes": lambda body: detailed.structure(orjson.loads(body), list[plain]),
         "orjson + cattrs, not detailed": lambda body: stock.structure(orjson.loads(body), list[plain]),
         "pydantic": to_models,
@@ -79,11 +152,12 @@ def contenders(fields: dict[str, Any], ours: Any) -> dict[str, Callable[[bytes],
 
 
 def rows(body: bytes) -> bytes:
-    return orjson.dumps(next(value for value in orjson.loads(body)["result"].values() if isinstance(value, list)))
+    page = orjson.loads(body)
+    return orjson.dumps(next(value for value in page.get("result", page).values() if isinstance(value, list)))
 
 
-def measure(fields: dict[str, Any], ours: Any, body: bytes, rounds: int) -> dict[str, float]:
-    decoders = contenders(fields, ours)
+def measure(fields: dict[str, Any], reader: Reader, ours: Any, body: bytes, rounds: int) -> dict[str, float]:
+    decoders = contenders(fields, reader, ours)
     times: dict[str, list[float]] = {name: [] for name in decoders}
     for number in range(rounds + 1):
         for name, decode in decoders.items():
@@ -95,14 +169,18 @@ def measure(fields: dict[str, Any], ours: Any, body: bytes, rounds: int) -> dict
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
+# By name: the page, the fields for the others, and the reader and the model for ours.
+PAGES: dict[str, tuple[Callable[[int], bytes], dict[str, Any], Reader, Any]] = {
+    "v1 campaigns": (server.v1_campaign_page, V1_CAMPAIGN, V1, v1.Campaign),
+    "v1 contacts": (server.v1_contact_page, V1_CONTACT, V1, v1.Contact),
+    "classic campaigns": (server.campaign_page, CAMPAIGN, CLASSIC, classic.Campaign),
+    "classic numbers": (server.number_page, NUMBER, CLASSIC, classic.Number),
+}
+
 if __name__ == "__main__":
     rounds = int(sys.argv[1])
-    campaigns, numbers = rows(server.campaign_page(7)), rows(server.number_page(7))
-    print(
-        json.dumps(
-            {
-                "campaigns": {"bytes": len(campaigns), "us": measure(CAMPAIGN, Campaign, campaigns, rounds)},
-                "numbers": {"bytes": len(numbers), "us": measure(NUMBER, Number, numbers, rounds)},
-            }
-        )
-    )
+    found: dict[str, dict[str, Any]] = {}
+    for name, (page, fields, reader, ours) in PAGES.items():
+        body = rows(page(7))
+        found[name] = {"bytes": len(body), "us": measure(fields, reader, ours, body, rounds)}
+    print(json.dumps(found))

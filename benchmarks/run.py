@@ -42,6 +42,9 @@ CPU = [
     "requests.Session",
     report.VENDOR,
 ]
+# The pages that the goals are stated on, with everyone; the others with the floor and ours.
+MAIN, OTHERS = "v1-campaigns", ("v1-contacts", "classic-campaigns")
+
 # One page after the other takes as long for the hundredth page as for the first: a few pages tell.
 WALL = {
     report.FLOOR: PAGES,
@@ -89,13 +92,13 @@ def service() -> Iterator[str]:
             process.stdin.close()  # Its sign to end.
 
 
-def interleaved(contenders: dict[str, int], url: str, rounds: int, latency: int) -> report.Runs:
+def interleaved(what: str, contenders: dict[str, int], url: str, rounds: int, latency: int) -> report.Runs:
     """Run all contenders in turn, round after round."""
     runs: report.Runs = {name: [] for name in contenders}
     for number in range(rounds):
         for name, pages in contenders.items():
-            say(f"{latency} ms, round {number + 1} of {rounds}: {name}")
-            runs[name].append(client("contenders.py", name, url, pages, latency))
+            say(f"{what}, {latency} ms, round {number + 1} of {rounds}: {name}")
+            runs[name].append(client("contenders.py", what, name, url, pages, latency))
     return runs
 
 
@@ -136,8 +139,10 @@ def measure(*, quick: bool) -> dict[str, Any]:
         "imports": imports(rounds * 3),
     }
     with service() as url:
-        found["cpu"] = interleaved(dict.fromkeys(CPU, PAGES), url, rounds, 0)
-        found["wall"] = interleaved(WALL, url, wall_rounds, LATENCY)
+        found["cpu"] = interleaved(MAIN, dict.fromkeys(CPU, PAGES), url, rounds, 0)
+        two = dict.fromkeys((report.FLOOR, report.OURS), PAGES)
+        found["cpu_of_others"] = {what: interleaved(what, two, url, rounds, 0) for what in OTHERS}
+        found["wall"] = interleaved(MAIN, WALL, url, wall_rounds, LATENCY)
         urllib.request.urlopen(f"{url}/control/pages/{PAGES}").read()
         for scenario in ("leave", "together", "memory"):
             say(scenario)

@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable
 
 import jwt
 
@@ -43,6 +44,54 @@ def _number(row: int) -> dict[str, object]:
     }
 
 
+_MESSAGE = "नमस्ते {name} ज्यू, तिङ्तिङ् मा स्वागत छ"
+
+
+def _v1_campaign(row: int) -> dict[str, object]:
+    """Return a campaign of twenty fields, one of them an object, as the v1 documents print it."""
+    return {
+        "id": row,
+        "name": f"दशैं अभियान {row}",
+        "services": ("PHONE", "SMS", "SMS & PHONE")[row % 3],
+        "status": ("Completed", "Not Started", "Running", "Scheduled")[row % 4],
+        "sms_message": "",
+        "message": _MESSAGE if row % 2 else "",
+        "description": "",
+        "schedule": "2025-07-10T09:00:00+05:45" if row % 4 == 3 else None,
+        "audio_file": None,
+        "bulk_file": None,
+        "category": "Text",
+        "user_phone": [12],
+        "campaign_action_count": row % 500,
+        "progress_percent": row % 101,
+        "updated_at": "2025-07-07T11:38:24.219065+05:45",
+        "credit_limit": None,
+        "voice": {
+            "id": 5,
+            "voice_display_name": "Shreegya",
+            "voice_internal_name": "np_shreegya",
+            "is_premium": False,
+        },
+        "draft": False,
+        "failover_target": [],
+        "length_factor": "1.00",
+    }
+
+
+def _v1_contact(row: int) -> dict[str, object]:
+    return {
+        "id": row,
+        "number": str(9_800_000_000 + row),
+        "status": ("completed", "answered", "unanswered")[row % 3],
+        "updated_at": "2025-07-08T16:52:53.054691+05:45",
+        "call_duration": f"{row % 60}s",
+        "playback": str(row % 101) if row % 3 else "",
+        "credit_consumed": row % 3,
+        "credit_consumed_SMS": 0,
+        "carrier": "NTC",
+    }
+
+
 def _envelope(number: int, pages: int) -> dict[str, object]:
     return {
         "total_items": pages * PER_PAGE,
@@ -54,16 +103,44 @@ def _envelope(number: int, pages: int) -> dict[str, object]:
     }
 
 
-def answer(body: bytes) -> bytes:
+def answer(body: bytes, *headers: str) -> bytes:
     """Return a whole HTTP answer."""
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    lines = ("HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers)
+    return "\r\n".join((*lines, "", "")).encode() + body
 
 
 def page(rows: list[dict[str, object]], key: str, number: int, pages: int) -> bytes:
     """Return the body of a page, as the service spells it."""
     value = {"pagination": _envelope(number, pages), "result": {"messages": "Successfully Retrieved", key: rows}}
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def v1_page(path: str, rows: list[dict[str, object]], number: int, pages: int) -> bytes:
+    """Return the body of a page by limit and offset."""
+
+    def link(offset: int) -> str:
+        return f"http://127.0.0.1{path}?limit={PER_PAGE}&offset={offset}"
+
+    value = {
+        "count": pages * PER_PAGE,
+        "total_pages": pages,
+        "next": link(number * PER_PAGE) if number < pages else None,
+        "previous": link((number - 2) * PER_PAGE) if number > 1 else None,
+        "results": rows,
+    }
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def v1_campaign_page(number: int, pages: int = CAMPAIGN_PAGES) -> bytes:
+    """Return the body of a page of the v1 API's campaigns."""
+    rows = [_v1_campaign(row) for row in range((number - 1) * PER_PAGE, number * PER_PAGE)]
+    return v1_page("/api/v1/campaign/", rows, number, pages)
+
+
+def v1_contact_page(number: int, pages: int = CAMPAIGN_PAGES) -> bytes:
+    """Return the body of a page of the v1 API's contacts."""
+    rows = [_v1_contact(row) for row in range((number - 1) * PER_PAGE, number * PER_PAGE)]
+    return v1_page("/api/v1/campaign-detail/1/", rows, number, pages)
 
 
 def campaign_page(number: int, pages: int = CAMPAIGN_PAGES) -> bytes:
@@ -88,6 +165,14 @@ def _number_template() -> bytes:
     return body.encode()
 
 
+LISTS: dict[bytes, Callable[[int, int], bytes]] = {
+    b"/api/system/campaigns": campaign_page,
+    b"/api/v1/campaign/": v1_campaign_page,
+    b"/api/v1/campaign-detail/1/": v1_contact_page,
+}
+_BY_OFFSET = b"limit=10&offset="
+
+
 class Service:
     """What is served, and what was asked."""
 
@@ -96,8 +181,8 @@ class Service:
         self.asked = 0
         self.in_flight = 0
         self.most_in_flight = 0
-        self.campaigns: list[bytes] = []
-        self.set_pages(CAMPAIGN_PAGES)
+        self.pages = CAMPAIGN_PAGES
+        self.made: dict[bytes, list[bytes]] = {}
         self.short: dict[int, list[bytes]] = {}
         self.template = _number_template()
         expiry = {"exp": time.time() + 86_400, "iat": time.time()}
@@ -105,19 +190,27 @@ class Service:
         user = {"first_name": "Sita", "last_name": "Rai", "email": "sita@example.com"}
         data = {"token": token, "user_data": user}
         envelope = {"status": 200, "success": True, "message": None, "errors": [], "data": data}
-        self.login = answer(json.dumps(envelope).encode())
+        cookies = [f"Set-Cookie: {name}={value}; HttpOnly; Path=/" for name, value in token.items()]
+        self.logins = {
+            b"/api/accounts/login/": answer(json.dumps(envelope).encode()),
+            b"/api/v1/auths/login/": answer(b'{"has_logged_in":true,"message":"Login Successful"}', *cookies),
+        }
 
-    def set_pages(self, pages: int) -> None:
-        """Set how many pages of campaigns there are."""
-        if len(self.campaigns) != pages:
-            self.campaigns = [answer(campaign_page(number, pages)) for number in range(1, pages + 1)]
+    def pages_of(self, path: bytes) -> list[bytes]:
+        """Return all pages of a list, made when the first is asked for."""
+        if path not in self.made:
+            make = LISTS[path]
+            self.made[path] = [answer(make(number, self.pages)) for number in range(1, self.pages + 1)]
+        return self.made[path]
 
     def respond(self, target: bytes) -> bytes:
         """Return the answer to a target."""
         path, _, query = target.partition(b"?")
         number = int(query[5:]) if query.startswith(b"page=") else 1
-        if path == b"/api/system/campaigns":
-            return self.campaigns[number - 1]
+        if query.startswith(_BY_OFFSET):
+            number = int(query[len(_BY_OFFSET) :]) // PER_PAGE + 1
+        if path in LISTS:
+            return self.pages_of(path)[number - 1]
         if path.startswith(b"/api/system/campaigns/number/"):
             # Its id tells how long the list is; the longest one is a template.
             pages = int(path.rpartition(b"/")[2])
@@ -128,12 +221,12 @@ class Service:
             more = b"true" if number < pages else b"false"
             ids = range((number - 1) * PER_PAGE, number * PER_PAGE)
             return answer(self.template % (number, more, *ids))
-        if path == b"/api/accounts/login/":
-            return self.login
+        if path in self.logins:
+            return self.logins[path]
         return self.control(path)
 
     def control(self, path: bytes) -> bytes:
-        """Set the latency (`/control/latency/50`, in milliseconds) or the campaigns' pages (`/control/pages/100`).
+        """Set the latency (`/control/latency/50`, in milliseconds) or the lists' pages (`/control/pages/100`).
 
         Tells what was asked since the last time.
         """
@@ -141,7 +234,7 @@ class Service:
         if what == b"latency":
             self.latency = float(value) / 1000
         if what == b"pages":
-            self.set_pages(int(value))
+            self.pages, self.made = int(value), {}
         told = {"asked": self.asked, "most_in_flight": self.most_in_flight}
         self.asked = self.most_in_flight = 0
         return answer(json.dumps(told).encode())

@@ -253,19 +253,23 @@ def _mapping_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
-def model_hook(kind: Any, converter: Converter) -> Hook:
-    """Return the hook that reads an object into a model, as its fields say."""
-    return _detailed_model_hook(kind, converter) if converter.detailed_validation else _fast_model_hook(kind, converter)
+def model_hook(kind: Any, converter: Converter, *, names: Mapping[str, str] | None = None) -> Hook:
+    """Return the hook that reads an object into a model, as its fields say.
+
+    Args:
+        kind: The model.
+        converter: Has the hooks of its fields.
+        names: The wire's name for a field, where that is another than the field itself says.
+    """
+    keys = {field.name: str(field.metadata.get(_WIRE, field.name)) for field in attrs.fields(kind)} | dict(names or {})
+    make = _detailed_model_hook if converter.detailed_validation or not is_plain(kind) else _fast_model_hook
+    return make(kind, converter, keys)
 
 
-def _detailed_model_hook(kind: Any, converter: Converter) -> Hook:
-    fields = attrs.fields(kind)
-    renamed: dict[str, Any] = {
-        field.name: override(rename=field.metadata[_WIRE]) for field in fields if _WIRE in field.metadata
-    }
-    names = {field.name: _key(field) for field in fields}
-    hook = told_by(names, make_dict_structure_fn(kind, converter, **renamed))
-    known = frozenset(_key(field) for field in fields) - {_EXTRA}
+def _detailed_model_hook(kind: Any, converter: Converter, keys: dict[str, str]) -> Hook:
+    renamed: dict[str, Any] = {name: override(rename=key) for name, key in keys.items() if name != key}
+    hook = told_by(keys, make_dict_structure_fn(kind, converter, **renamed))
+    known = frozenset(keys.values()) - {_EXTRA}
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
@@ -278,17 +282,10 @@ def _detailed_model_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
-def _fast_model_hook(kind: Any, converter: Converter) -> Hook:
-    if not is_plain(kind):
-        return _detailed_model_hook(kind, converter)
-    fields = attrs.fields(kind)
-    extra_field = next((field.name for field in fields if _key(field) == _EXTRA), None)
-    parts = [_part(field, converter) for field in fields if _key(field) != _EXTRA]
+def _fast_model_hook(kind: Any, converter: Converter, keys: dict[str, str]) -> Hook:
+    extra_field = next((name for name, key in keys.items() if key == _EXTRA), None)
+    parts = [_part(field, keys[field.name], converter) for field in attrs.fields(kind) if field.name != extra_field]
     return compile_model(kind, parts, extra=extra_field, refuse=lambda value: Unread(value, "an object"))
-
-
-def _key(field: "attrs.Attribute[Any]") -> str:
-    return str(field.metadata.get(_WIRE, field.name))
 
 
 _AS_IT_IS: dict[Hook, str] = {
@@ -301,10 +298,10 @@ _AS_IT_IS: dict[Hook, str] = {
 """What the common values of a hook are known by, of those that it returns as they came."""
 
 
-def _part(field: "attrs.Attribute[Any]", converter: Converter) -> Part:
+def _part(field: "attrs.Attribute[Any]", key: str, converter: Converter) -> Part:
     kind, shortcuts = field.type, ""
     if kind is None or kind is Any:
-        return Part(field.name, _key(field), kind, _as_it_is, field.default, check="True")
+        return Part(field.name, key, kind, _as_it_is, field.default, check="True")
     hook: Hook = converter.get_structure_hook(kind)
     if isinstance(hook, _OptionalHook):
         shortcuts = "None if value is None else " if hook.is_text else "None if value is None or value == '' else "
@@ -313,7 +310,7 @@ def _part(field: "attrs.Attribute[Any]", converter: Converter) -> Part:
         shortcuts += "() if value == [] else "
     table = cast("type[OpenEnum]", kind)._value2member_map_ if hook is _read_enum else None
     check = _AS_IT_IS.get(hook, "")
-    return Part(field.name, _key(field), kind, hook, field.default, check=check, table=table, shortcuts=shortcuts)
+    return Part(field.name, key, kind, hook, field.default, check=check, table=table, shortcuts=shortcuts)
 
 
 def _as_it_is(value: Any, _: Any) -> Any:

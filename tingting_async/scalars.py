@@ -48,9 +48,14 @@ def read_float(value: Any, _: Any = None) -> float:
 
 def read_decimal(value: Any, _: Any = None) -> Decimal:
     """Read a decimal from a text or a number, digit by digit."""
-    if type(value) in (str, int, float) and _NUMBER.fullmatch(str(value)):
-        return Decimal(str(value).strip())
+    if type(value) in (str, int, float) and (number := _decimal(str(value))) is not None:
+        return number
     raise Unread(value, "a decimal")
+
+
+@functools.lru_cache(maxsize=1024)  # Prices, percentages and factors are few and come often.
+def _decimal(text: str) -> Decimal | None:
+    return Decimal(text.strip()) if _NUMBER.fullmatch(text) else None
 
 
 def read_str(value: Any, _: Any = None) -> str:

@@ -37,7 +37,9 @@ _DISPLAYED = re.compile(
 def read_display_datetime(value: Any, _: Any = None) -> datetime:
     """Read a datetime as ISO 8601, or as the service displays it: "Jan. 27, 2026, 05:19 PM", in Nepal."""
     # By hand: the names of months that `strptime` knows are those of the machine's locale.
-    match = _DISPLAYED.fullmatch(value) if isinstance(value, str) else None
+    if type(value) is not str or value[:1].isdigit():
+        return read_datetime(value)
+    match = _DISPLAYED.fullmatch(value)
     if match is None:
         return read_datetime(value)
     month, day, year, hour, minute, half, named = match.groups()
@@ -83,17 +85,12 @@ def _voice_hook(kind: Any, converter: Converter) -> Hook:
 def _contact_hook(kind: Any, converter: Converter) -> Hook:
     """Return the hook for a contact: its duration has two names (samples v1_contacts.json, v1_add_contacts.json)."""
     hook = model_hook(kind, converter)
-    renaming = told_by({"duration": "call_duration"}, hook)
+    hook_of_lists = model_hook(kind, converter, names={"duration": "call_duration"})
 
     def read(value: Any, _: Any) -> Any:
-        if type(value) is not dict or "call_duration" not in value:
-            return hook(value, kind)
-        given = cast("dict[str, Any]", value)
-        if "duration" in given:  # Both: the other one is kept as what it is, a field that is not known here.
-            return hook(given, kind)
-        renamed = {**given, "duration": given["call_duration"]}
-        del renamed["call_duration"]
-        return renaming(renamed, kind)
+        # With both, the other one is kept as what it is: a field that is not known here.
+        is_of_list = type(value) is dict and "call_duration" in value and "duration" not in value
+        return hook_of_lists(value, kind) if is_of_list else hook(value, kind)
 
     return read
 
