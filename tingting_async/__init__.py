@@ -3,29 +3,10 @@
 `TingTing` here is the classic API's session; `tingting_async.v1` has the one of the v1 API.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from tingting_async._version import __version__
 from tingting_async.auth import MemoryTokenStore, Tokens, TokenStore
-from tingting_async.classic import (
-    Campaign,
-    Confirmation,
-    Login,
-    Number,
-    NumberAdded,
-    NumberStatus,
-    Otp,
-    OtpChannel,
-    OtpSource,
-    Outcome,
-    PhoneNumber,
-    Priority,
-    RunStarted,
-    Services,
-    SpokenMessage,
-    TingTing,
-    TokenPair,
-    User,
-    Voice,
-)
 from tingting_async.conventions import Page
 from tingting_async.errors import (
     ApiError,
@@ -57,6 +38,29 @@ from tingting_async.policy import Retries
 from tingting_async.session import Session
 from tingting_async.timeouts import Timeout
 from tingting_async.wire import File
+
+if TYPE_CHECKING:
+    from tingting_async.classic import (
+        Campaign,
+        Confirmation,
+        Login,
+        Number,
+        NumberAdded,
+        NumberStatus,
+        Otp,
+        OtpChannel,
+        OtpSource,
+        Outcome,
+        PhoneNumber,
+        Priority,
+        RunStarted,
+        Services,
+        SpokenMessage,
+        TingTing,
+        TokenPair,
+        User,
+        Voice,
+    )
 
 __all__ = [
     "ApiError",
@@ -117,3 +121,17 @@ __all__ = [
     "Voice",
     "__version__",
 ]
+
+if not TYPE_CHECKING:  # A type checker would take every misspelt name for one that comes from here.
+
+    def __getattr__(name: str) -> Any:
+        """Import the classic API when it is first asked for: whoever uses the other one does not pay for it."""
+        if name in __all__:
+            from tingting_async import classic  # noqa: PLC0415
+
+            found = globals()[name] = getattr(classic, name)
+            return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -146,17 +146,17 @@ class Watched:
 
     def answered(self, response: Response, seconds: float) -> None:
         """Tell what came back."""
-        self._tell(RequestAnswered, status=response.status, seconds=seconds, size=len(response.body))
+        self._tell(RequestAnswered, status=response.status, seconds=round(seconds, 6), size=len(response.body))
 
     def failed(self, error: BaseException, seconds: float) -> None:
         """Tell that nothing came."""
         phase = getattr(error, "phase", "")
-        self._tell(RequestFailed, error=type(error).__name__, phase=phase, seconds=seconds)
+        self._tell(RequestFailed, error=type(error).__name__, phase=phase, seconds=round(seconds, 6))
 
     def repeated(self, error: BaseException, pause: float) -> None:
         """Tell that another attempt is about to start."""
         name = type(error).__name__
-        self._watch.tell(RequestRepeated(attempt=self.attempt + 1, error=name, pause=pause, **self._common))
+        self._watch.tell(RequestRepeated(attempt=self.attempt + 1, error=name, pause=round(pause, 6), **self._common))
 
 
 def _write(event: RequestEvent) -> None:
