@@ -230,8 +230,8 @@ def _tuple_hook(kind: Any, converter: Converter) -> Hook:
     plain = _PLAIN.get(get_args(kind)[0], set())
 
     def read(value: Any, _: Any) -> Any:
-        if type(value) is list and {*map(type, cast("list[Any]", value))} <= plain:
-            return tuple(cast("list[Any]", value))
+        if type(value) is list and {*map(type, value)} <= plain:  # pyright: ignore[reportUnknownArgumentType]
+            return tuple(value)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
         # A field's null list holds nothing; a payload's list is a `list`, and never null.
         return () if value is None else tuple(hook(value, kind))
 

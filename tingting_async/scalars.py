@@ -48,7 +48,9 @@ def read_float(value: Any, _: Any = None) -> float:
 
 def read_decimal(value: Any, _: Any = None) -> Decimal:
     """Read a decimal from a text or a number, digit by digit."""
-    if type(value) in (str, int, float) and (number := _decimal(str(value))) is not None:
+    if type(value) is int and -(10**30) < value < 10**30:
+        return Decimal(value)
+    if type(value) in (str, float) and (number := _decimal(str(value))) is not None:
         return number
     raise Unread(value, "a decimal")
 

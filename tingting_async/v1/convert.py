@@ -209,13 +209,18 @@ READER = Reader(
 )
 
 
+_OF_PAGES = ("count", "total_pages", "next", "previous")
+
+
 def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
     """Read a page of a list by limit and offset, or by page and size."""
-    body: Any = wire.decode(attrs.evolve(request, payload=()), response)
-    items = reader.read(request, response, wire.decode(request, response), request.model, request.payload)
+    body: Any = wire.decode(request, response, whole=True)
+    items = reader.read(
+        request, response, wire.dig(request, response, body, request.payload), request.model, request.payload
+    )
     total = reader.read(request, response, wire.dig(request, response, body, ("count",)), int, ("count",))
     wire.dig(request, response, body, ("next",))
-    named = {"count", "total_pages", "next", "previous", request.payload[0]}
+    named = (*_OF_PAGES, request.payload[0])
     pages = body.get("total_pages")
     return Page(
         items,
@@ -238,10 +243,13 @@ def read_results(reader: Reader, request: Request[list[T]], response: Response) 
 
 def _number(request: Request[Any]) -> int:
     """Return which page was asked for: this envelope does not say which one it is."""
-    asked = dict(request.params)
-    if "page" in asked:
-        return int(asked["page"])
-    return int(asked.get("offset", "0")) // 10 + 1
+    offset = 0
+    for name, value in request.params:
+        if name == "page":
+            return int(value)
+        if name == "offset":
+            offset = int(value)
+    return offset // 10 + 1
 
 
 def read_array(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
