@@ -102,17 +102,23 @@ def interleaved(what: str, contenders: dict[str, int], url: str, rounds: int, la
     return runs
 
 
-def imports(rounds: int) -> dict[str, float]:
-    """Return how long imports take in fresh processes, in milliseconds."""
-    taken: dict[str, list[float]] = {"aiohttp": [], "tingting_async": []}
+def imports(rounds: int) -> dict[str, dict[str, float]]:
+    """Return how long imports take in fresh processes, in milliseconds, and beside aiohttp's."""
+    modules = ("aiohttp", "tingting_async", "tingting_async.classic", "tingting_async.v1")
+    taken: dict[str, list[float]] = {module: [] for module in modules}
     for number in range(rounds + 1):
         say(f"imports, round {number} of {rounds}")
         for module, times in taken.items():
             measured = client("imported.py", module)
             if number:  # The first may have to compile.
                 times.append(measured["cpu"] * 1000)
-    ratio = statistics.median(ours / aiohttp for aiohttp, ours in zip(*taken.values(), strict=True))
-    return {**{f"{module}_ms": statistics.median(times) for module, times in taken.items()}, "ratio": ratio}
+    return {
+        module: {
+            "ms": statistics.median(times),
+            "ratio": statistics.median(ours / aiohttp for ours, aiohttp in zip(times, taken["aiohttp"], strict=True)),
+        }
+        for module, times in taken.items()
+    }
 
 
 def say(what: str) -> None:

@@ -3,29 +3,10 @@
 `TingTing` here is the classic API's session; `tingting_async.v1` has the one of the v1 API.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from tingting_async._version import __version__
 from tingting_async.auth import MemoryTokenStore, Tokens, TokenStore
-from tingting_async.classic import (
-    Campaign,
-    Confirmation,
-    Login,
-    Number,
-    NumberAdded,
-    NumberStatus,
-    Otp,
-    OtpChannel,
-    OtpSource,
-    Outcome,
-    PhoneNumber,
-    Priority,
-    RunStarted,
-    Services,
-    SpokenMessage,
-    TingTing,
-    TokenPair,
-    User,
-    Voice,
-)
 from tingting_async.conventions import Page
 from tingting_async.errors import (
     ApiError,
@@ -50,12 +31,36 @@ from tingting_async.errors import (
     TransportError,
     UsageError,
 )
+from tingting_async.events import RequestAnswered, RequestEvent, RequestFailed, RequestRepeated, RequestStarted
 from tingting_async.findings import Finding, Verdict
 from tingting_async.pagination import Paginator
 from tingting_async.policy import Retries
 from tingting_async.session import Session
 from tingting_async.timeouts import Timeout
 from tingting_async.wire import File
+
+if TYPE_CHECKING:
+    from tingting_async.classic import (
+        Campaign,
+        Confirmation,
+        Login,
+        Number,
+        NumberAdded,
+        NumberStatus,
+        Otp,
+        OtpChannel,
+        OtpSource,
+        Outcome,
+        PhoneNumber,
+        Priority,
+        RunStarted,
+        Services,
+        SpokenMessage,
+        TingTing,
+        TokenPair,
+        User,
+        Voice,
+    )
 
 __all__ = [
     "ApiError",
@@ -89,6 +94,11 @@ __all__ = [
     "PhoneNumber",
     "Priority",
     "RateLimitedError",
+    "RequestAnswered",
+    "RequestEvent",
+    "RequestFailed",
+    "RequestRepeated",
+    "RequestStarted",
     "Retries",
     "RunStarted",
     "ServerError",
@@ -111,3 +121,17 @@ __all__ = [
     "Voice",
     "__version__",
 ]
+
+if not TYPE_CHECKING:  # A type checker would take every misspelt name for one that comes from here.
+
+    def __getattr__(name: str) -> Any:
+        """Import the classic API when it is first asked for: whoever uses the other one does not pay for it."""
+        if name in __all__:
+            from tingting_async import classic  # noqa: PLC0415
+
+            found = globals()[name] = getattr(classic, name)
+            return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

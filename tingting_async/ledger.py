@@ -185,8 +185,9 @@ class SendLedger:
         """Write down an outcome; where that fails, the row stays, and refuses: it costs nobody a second call."""
         try:
             await self._in_thread(self._settle, send, verdict, by_hand=False)
-        except LedgerError as error:
-            _log.warning("%s Send %d stays unresolved there.", error, send.id)
+        except LedgerError:
+            text = "The ledger %s could not take down that send %d (%s) is %s: it stays unresolved there."
+            _log.warning(text, self._path, send.id, send.operation, verdict.value)
 
     def _settler(self, send: Send, *, by_hand: bool) -> Callable[[Finding], Awaitable[None]]:
         async def settle(finding: Finding) -> None:

@@ -3,33 +3,32 @@
 import asyncio
 import functools
 import inspect
-import logging
 import ssl as ssl_module
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import attrs
 
-from tingting_async import policy, wire
+from tingting_async import policy
 from tingting_async.addresses import normalise_base_url
 from tingting_async.auth import Auth, Credentials, Dialect, Tokens, TokenStore
 from tingting_async.conventions import Convention, Page, merge
 from tingting_async.convert import Reader, read_payload
 from tingting_async.environment import complete
 from tingting_async.errors import (
-    AuthenticationError,
     DecodeError,
-    NotFoundError,
     SessionClosedError,
     TingTingError,
-    TransportError,
     UsageError,
 )
+from tingting_async.events import Listener, Watch
+from tingting_async.exchange import Exchange, raise_from
 from tingting_async.pagination import Paginator
-from tingting_async.policy import Budget, Retries
-from tingting_async.sign_in import SignIn, SignInFailedError
+from tingting_async.policy import Retries
+from tingting_async.sign_in import SignInFailedError
+from tingting_async.telemetry import find_listener
 from tingting_async.timeouts import Timeout
 from tingting_async.transport import Transport
 from tingting_async.wire import Effect, Params, Request, Response
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_BASE_URL = "https://app.tingting.io"
-
-_log = logging.getLogger("tingting_async")
 
 
 class Session:
@@ -70,6 +67,7 @@ class Session:
         trust_env: Whether the proxy is taken from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
         allow_plain_http: Whether `http://` is accepted for another host than this machine: whoever is on the way can
             then read the password, the tokens and every phone number.
+        telemetry: Whether to make OpenTelemetry spans, where a tracer provider was set up before the first request.
 
     Raises:
         UsageError: The arguments contradict each other, or the address would give the credentials away.
@@ -97,6 +95,7 @@ class Session:
         ssl: ssl_module.SSLContext | None = None,
         trust_env: bool = False,
         allow_plain_http: bool = False,
+        telemetry: bool = True,
     ) -> None:
         self._transport: Transport | None = None
         credentials = Credentials.of(email, password)
@@ -109,12 +108,9 @@ class Session:
             raise UsageError("`proxy`, `ssl` and `trust_env` are settings of your own `http` session: set them there.")
         self._auth = Auth(self._dialect, credentials=credentials, api_token=api_token, store=token_store)
         self._timeout = Timeout.of(timeout)
-        self._retries = Retries.of(retries)
-        self._budget = Budget(self._retries.budget)
         self._window = window
         self._ledger = ledger
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._sign_in = SignIn(self._auth, self.exchange, self.spawn)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
         self._transport = Transport(
@@ -125,6 +121,16 @@ class Session:
             proxy=proxy,
             ssl=ssl,
             trust_env=trust_env,
+        )
+        self._watch = Watch(self._transport.base_url)
+        self._has_telemetry = telemetry
+        self._exchange = Exchange(
+            self._transport,
+            self._auth,
+            timeout=self._timeout,
+            retries=Retries.of(retries),
+            watch=self._watch,
+            spawn=self.spawn,
         )
 
     @classmethod
@@ -201,19 +207,14 @@ class Session:
         try:
             return cast("T", self.read(request, response, read_payload))
         except DecodeError as error:
-            self._raise(policy.settle(request, error), error)
+            raise_from(policy.settle(request, error), error)
 
     def read(self, request: Request[Any], response: Response, read: Callable[..., T]) -> T:
         """Read an answer; `read` takes the reader, the request and the response."""
         with suppress(TingTingError):
             return read(self._reader, request, response)
         # Once more, to say it without the secrets that the service may have quoted, and not in the wake of the first.
-        return read(self._reader, self._with_secrets(request), response)
-
-    def _with_secrets(self, request: Request[T]) -> Request[T]:
-        if not request.authenticate:
-            return request
-        return attrs.evolve(request, secrets=request.secrets + self._auth.secrets())
+        return read(self._reader, self._exchange.with_secrets(request), response)
 
     @property
     def auth(self) -> Auth:
@@ -222,7 +223,7 @@ class Session:
 
     async def adopt(self, tokens: Tokens) -> None:
         """Use these tokens from now on."""
-        await self._sign_in.adopt(tokens)
+        await self._exchange.sign_in.adopt(tokens)
 
     async def renew(self) -> None:
         """Get new tokens now.
@@ -236,25 +237,25 @@ class Session:
         self._enter()
         deadline = asyncio.get_running_loop().time() + self._timeout.total
         try:
-            await self._sign_in.renew("accounts.refresh", rejected=self._auth.access, deadline=deadline)
+            await self._exchange.sign_in.renew("accounts.refresh", rejected=self._auth.access, deadline=deadline)
         except SignInFailedError as failed:
             raise failed.error from failed.__cause__
 
-    async def exchange(self, request: Request[Any]) -> Response:
+    def exchange(self, request: Request[Any]) -> Coroutine[Any, Any, Response]:
         """Carry out a request, and return the answer to be read."""
         self._enter()
-        timeout = request.timeout or self._timeout
-        deadline = asyncio.get_running_loop().time() + timeout.total
-        try:
-            try:
-                # The first attempt goes bare: what repeats is entered only once something has failed.
-                response = await self._authenticated(request, timeout, deadline)
-            except TingTingError as failure:
-                return await self._repeated(request, timeout, deadline, failure)
-        except SignInFailedError as failed:
-            raise failed.error from failed.__cause__
-        self._budget.earn()
-        return response
+        return self._exchange.carry_out(request)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Tell a function of every `RequestEvent`: started, answered, failed, repeated.
+
+        Args:
+            listener: Takes an event; called in the event loop, so that it must not block. What it raises is logged.
+
+        Returns:
+            What ends it.
+        """
+        return self._watch.subscribe(listener)
 
     def paginate(
         self,
@@ -320,81 +321,5 @@ class Session:
             if self._loop is not None:
                 raise SessionClosedError("The session was first used in another event loop: open one session for each.")
             self._loop = loop
-
-    async def _repeated(
-        self, request: Request[Any], timeout: Timeout, deadline: float, failure: TingTingError
-    ) -> Response:
-        """Repeat a failed request for as long as its effect, the deadline and the session's budget allow."""
-        # Whether an earlier attempt may have done it is not forgotten over a later one that cannot have.
-        lost = failure if policy.leaves_unknown(failure) else None
-        try:
-            if not policy.may_repeat(request.effect, failure):
-                raise failure
-            async for attempt in policy.repeats(request, self._retries, self._budget, deadline=deadline):
-                with attempt:
-                    if attempt.retry_state.attempt_number == 1:
-                        raise failure
-                    _log.info("%s: attempt %d", request.operation, attempt.retry_state.attempt_number)
-                    try:
-                        return await self._authenticated(request, timeout, deadline)
-                    except NotFoundError:
-                        if request.method == "DELETE" and lost is not None:
-                            return wire.already_gone()
-                        raise
-                    except TingTingError as error:
-                        if policy.leaves_unknown(error) and not isinstance(lost, TransportError):
-                            lost = error
-                        raise
-        except SignInFailedError as failed:
-            if lost is None:
-                raise
-            self._raise(policy.settle(request, lost), failed.error)
-        except TingTingError as error:
-            about = lost if lost is not None and policy.is_inconclusive(error) else error
-            self._raise(policy.settle(request, about), error)
-        raise AssertionError("the last attempt returns or raises")
-
-    async def _authenticated(self, request: Request[Any], timeout: Timeout, deadline: float) -> Response:
-        """Send a request as the account; if the token is refused, renew it once and send the request again."""
-        if not request.authenticate:
-            return await self._attempt(request, timeout, deadline)
-        if self._auth.is_due():
-            await self._sign_in.renew(request.operation, rejected=self._auth.access, deadline=deadline)
-        used = self._auth.access
-        try:
-            return await self._attempt(request, timeout, deadline)
-        except AuthenticationError as error:
-            if not self._auth.can_renew(error):
-                raise
-        await self._sign_in.renew(request.operation, rejected=used, deadline=deadline)
-        return await self._attempt(request, timeout, deadline)
-
-    async def _attempt(self, request: Request[Any], timeout: Timeout, deadline: float) -> Response:
-        assert self._transport is not None
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        headers = {**request.headers, **self._auth.headers()} if request.authenticate else request.headers
-        try:
-            response = await self._transport.send(request, headers, timeout, remaining=deadline - started)
-        except TingTingError as error:
-            _log.debug("%s: %s %s failed: %s", request.operation, request.method, request.path, error)
-            raise
-        _log.debug(
-            "%s: %s %s: %d in %.3f s",
-            request.operation,
-            request.method,
-            request.path,
-            response.status,
-            loop.time() - started,
-        )
-        if wire.failure_status(response) is None:
-            return response
-        refusal = wire.judge(self._with_secrets(request), response)
-        assert refusal is not None
-        raise refusal
-
-    @staticmethod
-    def _raise(error: TingTingError, cause: TingTingError) -> Never:
-        if error is cause:
-            raise error
-        raise error from cause
+            if self._has_telemetry and (spans := find_listener()) is not None:
+                self.subscribe(spans)

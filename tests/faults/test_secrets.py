@@ -1,16 +1,21 @@
-"""What must never be shown: not in a log record, a repr, an error's text or a traceback, whatever goes wrong."""
+"""What must never be shown: not in a log record, a repr, an error's text, a traceback, an event or a span."""
 
 import asyncio
 import json
 import logging
 import re
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tingting_async import MemoryTokenStore, Retries, Timeout, TingTingError, Tokens
 from tingting_async.sandbox import Received, every_fault
+from tingting_async.telemetry import Spans
 
 pytestmark = pytest.mark.anyio
 
@@ -54,6 +59,16 @@ def leaks(texts: list[str], caplog: pytest.LogCaptureFixture) -> set[str]:
     return {line for text in texts for line in text.splitlines() if SECRET.search(line)}
 
 
+def watch(tingting: Any) -> Callable[[], list[str]]:
+    """Watch a session; the function that is returned gives all that its events and spans have shown."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    shown: list[str] = []
+    tingting.subscribe(lambda event: shown.append(repr(event)))
+    tingting.subscribe(Spans(provider))
+    return lambda: [*shown, *(span.to_json(indent=None) for span in exporter.get_finished_spans())]
+
+
 def is_no_sign_in(asked: Received) -> bool:
     """Tell whether a request comes after signing in."""
     return "login" not in asked.path and "refresh" not in asked.path
@@ -71,10 +86,11 @@ async def test_faults_show_no_secret(generation: Any, world: Any, caplog: pytest
         async with generation.session(
             base_url=sandbox.url, timeout=LIMITS, retries=ONCE_MORE, email=sandbox.email, password=PASSWORD
         ) as tingting:
+            shown = watch(tingting)
             calls = [call for name, call in generation.calls.items() if name in TELLING]
             with sandbox.faults.during([fault]):
                 texts = await asyncio.gather(*(show(call(tingting, targets)) for call in calls))
-            texts += [repr(tingting), repr(tingting.auth.tokens), repr(tingting.auth)]
+            texts += [repr(tingting), repr(tingting.auth.tokens), repr(tingting.auth), *shown()]
         assert fault.count > 0
         logged += len(caplog.records)
         found |= leaks(texts, caplog)
@@ -115,7 +131,9 @@ async def test_quoted_secrets(
         async with generation.session(
             base_url=server.url, retries=ONCE_MORE, **({"api_token": TOKEN} if by_token else account)
         ) as tingting:
+            shown = watch(tingting)
             texts += [await show(call(tingting, targets)) for call in generation.calls.values()]
+            texts += shown()
     assert len(caplog.records) > len(generation.calls)
     assert leaks(texts, caplog) == set()
 

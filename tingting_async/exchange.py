@@ -1,0 +1,156 @@
+"""A request's way to its answer: signed in, sent, repeated where that is allowed. All that is asked goes this way."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Never
+
+import attrs
+
+from tingting_async import policy, wire
+from tingting_async.auth import Auth
+from tingting_async.errors import AuthenticationError, NotFoundError, TingTingError, TransportError
+from tingting_async.events import Watch, Watched
+from tingting_async.policy import Budget, Retries
+from tingting_async.sign_in import SignIn, SignInFailedError
+from tingting_async.timeouts import Timeout
+from tingting_async.transport import Transport
+from tingting_async.wire import Request, Response
+
+
+@attrs.define
+class _Call:
+    timeout: Timeout
+    deadline: float
+    """When it ends, by the loop's clock."""
+    watched: Watched | None
+
+
+class Exchange:
+    """Joins auth, policy and transport.
+
+    Args:
+        transport: Sends.
+        auth: Says who asks.
+        timeout: The limits of a call that has none of its own.
+        retries: How failures are repeated.
+        watch: Is told of every attempt.
+        spawn: Starts a task that ends with the session.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        auth: Auth,
+        *,
+        timeout: Timeout,
+        retries: Retries,
+        watch: Watch,
+        spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
+    ) -> None:
+        self._transport = transport
+        self._auth = auth
+        self._timeout = timeout
+        self._retries = retries
+        self._budget = Budget(retries.budget)
+        self._watch = watch
+        self.sign_in = SignIn(auth, self.carry_out, spawn)
+
+    async def carry_out(self, request: Request[Any]) -> Response:
+        """Carry out a request, and return the answer to be read.
+
+        Raises:
+            TingTingError: It failed, and is not repeated any more.
+        """
+        timeout = request.timeout or self._timeout
+        call = _Call(timeout, asyncio.get_running_loop().time() + timeout.total, self._watch.call(request))
+        try:
+            try:
+                # The first attempt goes bare: what repeats is entered only once something has failed.
+                response = await self._authenticated(request, call)
+            except TingTingError as failure:
+                return await self._repeated(request, call, failure)
+        except SignInFailedError as failed:
+            raise failed.error from failed.__cause__
+        self._budget.earn()
+        return response
+
+    def with_secrets(self, request: Request[Any]) -> Request[Any]:
+        """Return the request with all that no text about it may show."""
+        if not request.authenticate:
+            return request
+        return attrs.evolve(request, secrets=request.secrets + self._auth.secrets())
+
+    async def _repeated(self, request: Request[Any], call: _Call, failure: TingTingError) -> Response:
+        """Repeat a failed request for as long as its effect, the deadline and the session's budget allow."""
+        # Whether an earlier attempt may have done it is not forgotten over a later one that cannot have.
+        lost = failure if policy.leaves_unknown(failure) else None
+        try:
+            if not policy.may_repeat(request.effect, failure):
+                raise failure
+            async for attempt in policy.repeats(request, self._retries, self._budget, deadline=call.deadline):
+                with attempt:
+                    if attempt.retry_state.attempt_number == 1:
+                        raise failure
+                    call.watched = call.watched or self._watch.repeats(request)
+                    call.watched.repeated(failure, attempt.retry_state.upcoming_sleep)
+                    try:
+                        return await self._authenticated(request, call)
+                    except NotFoundError:
+                        if request.method == "DELETE" and lost is not None:
+                            return wire.already_gone()
+                        raise
+                    except TingTingError as error:
+                        if policy.leaves_unknown(error) and not isinstance(lost, TransportError):
+                            lost = error
+                        failure = error
+                        raise
+        except SignInFailedError as failed:
+            if lost is None:
+                raise
+            raise_from(policy.settle(request, lost), failed.error)
+        except TingTingError as error:
+            about = lost if lost is not None and policy.is_inconclusive(error) else error
+            raise_from(policy.settle(request, about), error)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _authenticated(self, request: Request[Any], call: _Call) -> Response:
+        """Send a request as the account; if the token is refused, renew it once and send the request again."""
+        if not request.authenticate:
+            return await self._attempt(request, call)
+        if self._auth.is_due():
+            await self.sign_in.renew(request.operation, rejected=self._auth.access, deadline=call.deadline)
+        used = self._auth.access
+        try:
+            return await self._attempt(request, call)
+        except AuthenticationError as error:
+            if not self._auth.can_renew(error):
+                raise
+        await self.sign_in.renew(request.operation, rejected=used, deadline=call.deadline)
+        return await self._attempt(request, call)
+
+    async def _attempt(self, request: Request[Any], call: _Call) -> Response:
+        loop = asyncio.get_running_loop()
+        started, watched = loop.time(), call.watched
+        if watched is not None:
+            watched.started()
+        headers = {**request.headers, **self._auth.headers()} if request.authenticate else request.headers
+        try:
+            response = await self._transport.send(request, headers, call.timeout, remaining=call.deadline - started)
+        except BaseException as error:
+            if watched is not None:
+                watched.failed(error, loop.time() - started)
+            raise
+        if watched is not None:
+            watched.answered(response, loop.time() - started)
+        if wire.failure_status(response) is None:
+            return response
+        refusal = wire.judge(self.with_secrets(request), response)
+        assert refusal is not None
+        raise refusal
+
+
+def raise_from(error: TingTingError, cause: TingTingError) -> Never:
+    """Raise an error that was made of another one, or is that one."""
+    if error is cause:
+        raise error
+    raise error from cause
