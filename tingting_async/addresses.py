@@ -37,7 +37,9 @@ def normalise_base_url(url: str, *, allow_plain_http: bool) -> str:
             "Use https, or `allow_plain_http=True` if you mean it."
         )
     path = parts.path.rstrip("/").removesuffix("/v1").removesuffix("/api")
-    return f"{parts.scheme}://{parts.netloc}{path}"
+    # One spelling for one service: a ledger goes by it.
+    netloc = parts.netloc.lower().removesuffix({"http": ":80", "https": ":443"}[parts.scheme]).rstrip(":")
+    return f"{parts.scheme}://{netloc}{path}"
 
 
 def _is_loopback(host: str) -> bool:

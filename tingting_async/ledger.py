@@ -151,11 +151,17 @@ class SendLedger:
         """
         key = _key(request)
         claimed: Send | None = None
+        may_have_left = False
+
+        def write_down() -> None:
+            nonlocal claimed  # Set in the thread: a cancellation that comes meanwhile must not lose sight of the row.
+            claimed = self._claim(service, key, request)
 
         async def claim() -> None:
-            nonlocal claimed
+            nonlocal may_have_left
             if claimed is None:  # Else this is a repeat, of what is known not to have been sent.
-                claimed = await self._in_thread(self._claim, service, key, request)
+                await self._in_thread(write_down)
+            may_have_left = True
 
         try:
             result = await call(attrs.evolve(request, before_sending=claim))
@@ -169,13 +175,10 @@ class SendLedger:
                 await self._note(claimed, Verdict.UNKNOWN)
                 error.be_found_by(request.find, claimed.since, self._settler(claimed, by_hand=False))
             raise
-        except TingTingError:  # Nothing was sent, or the service said no.
-            if claimed is not None:
-                await self._note(claimed, Verdict.NOT_DONE)
-            raise
-        except BaseException:
-            if claimed is not None:
-                await self._note(claimed, Verdict.UNKNOWN)
+        except BaseException as error:
+            if claimed is not None:  # Our other errors say that nothing was sent, or that the service refused.
+                is_clear = isinstance(error, TingTingError) or not may_have_left
+                await self._note(claimed, Verdict.NOT_DONE if is_clear else Verdict.UNKNOWN)
             raise
         if claimed is not None:
             await self._note(claimed, Verdict.DONE)
@@ -217,7 +220,8 @@ class SendLedger:
 
     def _settle(self, send: Send, verdict: Verdict, *, by_hand: bool) -> None:
         with self._writing() as database:
-            row = database.execute(_SELECT + " WHERE id = ?", (send.id,)).fetchone()
+            which = (send.id, send.since.timestamp())
+            row = database.execute(_SELECT + " WHERE id = ? AND since = ?", which).fetchone()
             if row is None:
                 return  # Settled by somebody else meanwhile; a newer attempt has another id.
             if by_hand and self._read(row).state is SendState.IN_PROGRESS:
@@ -300,8 +304,11 @@ def _key(request: Request[Any]) -> str | None:
     """Return what a send is known by: the caller's word for it, or what is rung as a whole, such as a campaign."""
     if request.once is None:
         return request.target or None
-    if not isinstance(request.once, str) or not request.once.strip() or not request.once.isprintable():
-        raise UsageError(f"{request.operation}: `once` has to be a text that names this send, on one line.")
+    once: object = request.once
+    if not isinstance(once, str) or not once or once != once.strip() or not once.isprintable():
+        raise UsageError(
+            f"{request.operation}: `once` has to be a text on one line that names this send, with no space around it."
+        )
     if len(request.once) > LONGEST_KEY:
         raise UsageError(f"{request.operation}: `once` has {len(request.once)} characters; {LONGEST_KEY} are allowed.")
     return f"{request.target or request.operation}: {request.once}"

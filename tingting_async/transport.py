@@ -241,6 +241,8 @@ class Transport:
         except UsageError:
             raise
         except ValueError as error:  # A host that is no name, a line break in a token, a second way to sign in.
+            if attempt.is_connected and request.effect is not Effect.READS:  # Or an answer that upsets aiohttp.
+                raise self._translate(request, error, attempt) from None
             raise UsageError(f"{request.operation}: it cannot be sent: {request.redact(str(error))}") from None
         finally:
             self._on_their_way.end(attempt)

@@ -244,3 +244,21 @@ async def test_quoted_token(serve: Any) -> None:
             with pytest.raises(Exception, match="secure") as caught:
                 await call
             assert token not in str(caught.value)
+
+
+async def test_error_of_a_trace(serve: Any) -> None:
+    """What somebody's own tracing raises once the request has left is no proof that nothing was sent."""
+
+    async def fine(received: Any) -> None:
+        await received.answer()
+
+    async def fail(*_: object) -> None:
+        raise ValueError("no such span")
+
+    server = await serve(fine)
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(fail)
+    async with aiohttp.ClientSession(trace_configs=[trace]) as http, connect(server.url, http=http) as tingting:
+        with pytest.raises(OutcomeUnknownError):
+            await tingting.call(RING)
+    assert len(server.requests) == 1

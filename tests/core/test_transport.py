@@ -575,6 +575,9 @@ async def test_errors_of_aiohttp(kind: type[Exception]) -> None:
         ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
         ("http://[::1]:8000/", "http://[::1]:8000"),
         ("http://localhost/", "http://localhost"),
+        ("HTTPS://App.TingTing.io:443", "https://app.tingting.io"),
+        ("http://LOCALHOST:80/Gateway/api", "http://localhost/Gateway"),
+        ("https://app.tingting.io:/", "https://app.tingting.io"),
     ],
 )
 def test_base_urls(given: str, used: str) -> None:

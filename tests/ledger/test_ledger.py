@@ -4,9 +4,11 @@ import asyncio
 import logging
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -268,6 +270,41 @@ async def test_cancelled(sandbox: Sandbox, connect: Any) -> None:
         stall.release()
 
 
+async def test_cancelled_while_it_is_written_down(sandbox: Sandbox, connect: Any, path: Path) -> None:
+    """Who is cancelled while the row is being written leaves nothing: it may be sent at once."""
+    campaign = first(sandbox)
+    async with connect() as tingting:
+        await send_otp(tingting)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # Another process is writing: the row has to wait.
+            run = asyncio.create_task(tingting.campaigns.run(campaign))
+            while tingting._transport._places._value == 32:
+                await asyncio.sleep(0)
+            run.cancel()
+            await asyncio.sleep(0)
+            other.execute("ROLLBACK")
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        assert [send.operation for send in await tingting._ledger.unresolved()] == []
+        await tingting.campaigns.run(campaign)
+    assert sandbox.tally()["run", str(campaign)] == 1
+
+
+async def test_send_of_another_ledger(sandbox: Sandbox, connect: Any, path: Path) -> None:
+    """What another file knows of settles nothing here, though it bears the same number."""
+    async with connect() as one, connect(ledger=SendLedger(path.with_name("other"))) as other:
+        for tingting in (one, other):
+            with (
+                sandbox.faults.during([Fault("reset_after", method="POST", times=1)]),
+                pytest.raises(OutcomeUnknownError),
+            ):
+                await send_otp(tingting, once="a")
+        [here], [there] = await one._ledger.unresolved(), await other._ledger.unresolved()
+        assert here.id == there.id
+        await one._ledger.release(there)
+        assert await one._ledger.unresolved() == [here]
+
+
 async def test_time_out_is_unknown(sandbox: Sandbox, connect: Any) -> None:
     """An answer that does not come in time leaves it unknown."""
     stall = sandbox.faults.add(Fault("stall_after", method="POST", times=1))
@@ -358,7 +395,7 @@ async def test_modes(connect: Any, sandbox: Sandbox, path: Path) -> None:
     assert [each.stat().st_mode & 0o777 for each in made] == [0o700, 0o600, 0o700, 0o600]
 
 
-@pytest.mark.parametrize("once", ["", "  ", "a\nb", "x" * (LONGEST_KEY + 1), 5])
+@pytest.mark.parametrize("once", ["", "  ", " a", "a ", "a\nb", "x" * (LONGEST_KEY + 1), 5])
 async def test_names_that_are_none(connect: Any, once: Any) -> None:
     """A name is a text on one line, of a length that can be kept."""
     async with connect() as tingting:
