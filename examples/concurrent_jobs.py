@@ -1,4 +1,7 @@
-"""Ten jobs list the account's campaigns at the same time, on one session: one sign-in, one pool, one limit."""
+"""Ten jobs list the account's campaigns at the same time, on one session: one sign-in, one pool, one limit.
+
+Reads TINGTING_EMAIL and TINGTING_PASSWORD.
+"""
 
 import anyio
 

@@ -1,4 +1,7 @@
-"""Three processes share one sign-in: the first to need a token gets it, the others find it in the file."""
+"""Three processes share one sign-in: the first to need a token gets it, the others find it in the file.
+
+Reads TINGTING_EMAIL and TINGTING_PASSWORD.
+"""
 
 import multiprocessing
 import tempfile

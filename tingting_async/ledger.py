@@ -166,9 +166,7 @@ class SendLedger:
         try:
             result = await call(attrs.evolve(request, before_sending=claim))
         except DuplicateSendError as error:
-            if error.send is not None:
-                find = request.find if error.send.state is SendState.UNKNOWN else _from_the_ledger(error.send.state)
-                error.be_found_by(find, error.send.since, self._settler(error.send, by_hand=True))
+            self._make_reconcilable(error, request)
             raise
         except OutcomeUnknownError as error:
             if claimed is not None:
@@ -183,6 +181,24 @@ class SendLedger:
         if claimed is not None:
             await self._note(claimed, Verdict.DONE)
         return result
+
+    async def refuse_duplicate(self, service: str, request: Request[Any]) -> None:
+        """Refuse what was sent before, ahead of what is to be changed first; for the session.
+
+        Raises:
+            DuplicateSendError: It was sent before, or may have been.
+            LedgerError: The file cannot be read.
+        """
+        try:
+            await self._in_thread(self._refuse_duplicate, service, _key(request), request)
+        except DuplicateSendError as error:
+            self._make_reconcilable(error, request)
+            raise
+
+    def _make_reconcilable(self, error: DuplicateSendError, request: Request[Any]) -> None:
+        if error.send is not None:
+            find = request.find if error.send.state is SendState.UNKNOWN else _from_the_ledger(error.send.state)
+            error.be_found_by(find, error.send.since, self._settler(error.send, by_hand=True))
 
     async def _note(self, send: Send, verdict: Verdict) -> None:
         """Write down an outcome; where that fails, the row stays, and refuses: it costs nobody a second call."""
@@ -206,9 +222,7 @@ class SendLedger:
 
     def _claim(self, service: str, key: str | None, request: Request[Any]) -> Send:
         with self._writing() as database:
-            row = database.execute(_SELECT + " WHERE service = ? AND key = ?", (service, key)).fetchone()
-            if row is not None:
-                raise _refusal(self._read(row), request)
+            self._refuse(database, service, key, request)
             since = datetime.now(UTC)
             owner = self._owner_of_this_process()
             added = database.execute(
@@ -217,6 +231,15 @@ class SendLedger:
             )
             assert added.lastrowid is not None
             return Send(added.lastrowid, service, request.operation, key, SendState.IN_PROGRESS, since)
+
+    def _refuse_duplicate(self, service: str, key: str | None, request: Request[Any]) -> None:
+        with self._writing() as database:
+            self._refuse(database, service, key, request)
+
+    def _refuse(self, database: sqlite3.Connection, service: str, key: str | None, request: Request[Any]) -> None:
+        row = database.execute(_SELECT + " WHERE service = ? AND key = ?", (service, key)).fetchone()
+        if row is not None:
+            raise _refusal(self._read(row), request)
 
     def _settle(self, send: Send, verdict: Verdict, *, by_hand: bool) -> None:
         with self._writing() as database:

@@ -194,11 +194,26 @@ class Session:
         Raises:
             TingTingError: See `tingting_async.errors`.
         """
-        if self._ledger is not None and request.effect is Effect.RINGS:
-            return await self._ledger.carry_out(self.base_url, request, self._call)
-        if request.once is not None:
+        ledger = self._ledger_for(request)
+        if ledger is None:
+            return await self._call(request)
+        return await ledger.carry_out(self.base_url, request, self._call)
+
+    async def refuse_duplicate(self, request: Request[Any]) -> None:
+        """Refuse what rings if the ledger knows of it, ahead of what is changed for it in requests of their own.
+
+        Raises:
+            DuplicateSendError: It was sent before, or may have been.
+        """
+        if (ledger := self._ledger_for(request)) is not None:
+            await ledger.refuse_duplicate(self.base_url, request)
+
+    def _ledger_for(self, request: Request[Any]) -> "SendLedger | None":
+        if request.effect is not Effect.RINGS:
+            return None
+        if self._ledger is None and request.once is not None:
             raise UsageError(f"{request.operation}: `once` needs a ledger, which keeps count: `TingTing(ledger=…)`.")
-        return await self._call(request)
+        return self._ledger
 
     async def _call(self, request: Request[T]) -> T:
         response = await self.exchange(request)

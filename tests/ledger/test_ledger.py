@@ -97,6 +97,17 @@ async def test_a_campaign_runs_once(sandbox: Sandbox, connect: Any) -> None:
     assert posts(sandbox) == 1
 
 
+async def test_refused_before_it_is_changed(sandbox: Sandbox, connect: Any) -> None:
+    """A campaign that was run is refused before its message is changed for the run."""
+    campaign = first(sandbox)
+    async with connect() as tingting:
+        await tingting.campaigns.run(campaign, message="one")
+        with pytest.raises(DuplicateSendError) as caught:
+            await tingting.campaigns.run(campaign, message="two")
+        assert (await caught.value.reconcile(wait=0)).verdict is Verdict.DONE
+    assert sandbox.world.campaigns[campaign].message == "one"
+
+
 async def test_another_run_that_is_meant(sandbox: Sandbox, connect: Any) -> None:
     """A run with a name of its own is another one, once; the name counts for this campaign alone."""
     one, other, *_ = sorted(sandbox.world.campaigns)
@@ -408,6 +419,8 @@ async def test_without_a_ledger(sandbox: Sandbox, connect: Any) -> None:
     async with connect(ledger=None) as tingting:
         with pytest.raises(UsageError, match="needs a ledger"):
             await send_otp(tingting, once="a")
+        with pytest.raises(UsageError, match="needs a ledger"):
+            await tingting.campaigns.run(first(sandbox), message="m", once="a")
     assert sandbox.requests == []
 
 

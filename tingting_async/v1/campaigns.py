@@ -294,24 +294,24 @@ class Campaigns(Resource):
             OutcomeUnknownError: It may be running: look at its status before running it again.
             DuplicateSendError: By the ledger it was run before, or may have been.
         """
+        request = Request(
+            "POST",
+            f"/api/v1/run-campaign/{inputs.identifier(id)}/",
+            Effect.RINGS,
+            "campaigns.run",
+            RunStarted,
+            timeout=timeout,
+            find_out=f"look at the status of campaigns.get({id}), and at contacts.list({id})",
+            find=lambda _: find_run(self._session, id),
+            target=f"campaign {id}",
+            once=once,
+        )
         if message is not None or schedule is not None:
+            await self._session.refuse_duplicate(request)
             await self.update(id, message=message, schedule=schedule, timeout=timeout)
         if check and (problems := (await self.check(id, timeout=timeout)).problems):
             raise UsageError(f"campaigns.run: campaign {id} was not run. {' '.join(problems)}")
-        return await self._session.call(
-            Request(
-                "POST",
-                f"/api/v1/run-campaign/{inputs.identifier(id)}/",
-                Effect.RINGS,
-                "campaigns.run",
-                RunStarted,
-                timeout=timeout,
-                find_out=f"look at the status of campaigns.get({id}), and at contacts.list({id})",
-                find=lambda _: find_run(self._session, id),
-                target=f"campaign {id}",
-                once=once,
-            )
-        )
+        return await self._session.call(request)
 
     async def check(self, id: int, *, timeout: Limit = None) -> RunCheck:
         """Find out what would happen if a campaign were run: contacts, placeholders against variables, lines, voice.
