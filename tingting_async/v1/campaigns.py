@@ -7,6 +7,7 @@ from decimal import Decimal
 from tingting_async import inputs
 from tingting_async.conventions import LimitOffset
 from tingting_async.errors import UsageError
+from tingting_async.findings import Finding, Verdict
 from tingting_async.media import find_audio
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
@@ -169,9 +170,15 @@ class Campaigns(Resource):
                 json=fields,
                 timeout=timeout,
                 find_out="look for its name with campaigns.list(search=…)",
-                find=lambda since: find_campaign(self.list(search=name), name, since or asked_at),
+                find=lambda since: self._find_created(name, since or asked_at),
             )
         )
+
+    async def _find_created(self, name: str, asked_at: datetime) -> Finding:
+        finding = await find_campaign(self.list(search=name.strip()), name, asked_at)
+        if finding.verdict is Verdict.NOT_DONE:  # Whether a list without this filter has drafts is not documented.
+            finding = await find_campaign(self.list(search=name.strip(), drafts=True), name, asked_at)
+        return finding
 
     async def update(
         self,
