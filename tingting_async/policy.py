@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from tingting_async import envelopes
 from tingting_async.errors import (
     ApiError,
     AuthenticationError,
@@ -108,6 +109,8 @@ def leaves_unknown(failure: TingTingError) -> bool:
         return failure.status != 503 or not is_plain
     if isinstance(failure, ApiError):
         status = failure.status
+        if 200 <= status < 300:  # `{"message": "Campaign Began", "errors": [...]}` may be half a success.
+            return envelopes.says_both(failure.body)
         if 300 <= status < 400:
             return status not in (301, 307, 308)
         return status in (408, 499) or 0 < status < 200 or status >= 600

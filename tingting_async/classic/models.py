@@ -179,7 +179,9 @@ class Confirmation:
     @property
     def is_confirmed(self) -> bool:
         """Whether it says that it was done."""
-        return self.success is True or (self.success is None and 200 <= (self.status or 0) < 300)
+        if self.success is None:
+            return 200 <= (self.status or 0) < 300 and not self.errors
+        return self.success
 
     @property
     def text(self) -> str:
@@ -214,7 +216,7 @@ class NumberAdded(Confirmation):
     @property
     def is_confirmed(self) -> bool:
         """Whether it says that it was added."""
-        return self.number is not None or self.success is True or (self.success is None and self.status in (200, 201))
+        return self.number is not None or super().is_confirmed
 
 
 @attrs.frozen(kw_only=True)
