@@ -48,12 +48,13 @@ def raises_doubt(body: Any) -> bool:
 def says_both(body: bytes) -> bool:
     """Tell whether an answer that came with a good status holds a message beside its errors, and no plain no."""
     try:
-        answer: Any = orjson.loads(body)
+        value = orjson.loads(body)
     except ValueError:
         return False
-    if not isinstance(answer, dict) or answer.get("success") is not None or type(answer.get("status")) is int:  # pyright: ignore[reportUnknownMemberType]
+    answer = cast("dict[str, Any]", value if isinstance(value, dict) else {})
+    if answer.get("success") is not None or type(answer.get("status")) is int:
         return False
-    return bool(answer.get("message")) and bool(answer.get("errors"))  # pyright: ignore[reportUnknownMemberType]
+    return bool(answer.get("message") and answer.get("errors"))
 
 
 def explain(body: Any) -> tuple[str, dict[str, tuple[str, ...]]]:
