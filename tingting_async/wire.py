@@ -5,6 +5,7 @@ import functools
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -297,9 +298,10 @@ def decode(request: Request[Any], response: Response, *, whole: bool = False) ->
         return {}  # A deletion may answer with nothing at all.
     if request.is_silent and not response.body.lstrip().startswith((b"<", b"{", b"[", b'"')):
         return {"message": response.body.decode(errors="replace")}
-    try:
+    value: Any = ...
+    with suppress(ValueError):  # It holds the whole body, and would be shown as the context of what is raised.
         value = response.json()
-    except ValueError:
+    if value is ...:
         shown = excerpt(request, response)
         raise DecodeError(
             f"{request.operation}: {request.method} {request.path} was answered with {response.status} and a body "
@@ -307,7 +309,7 @@ def decode(request: Request[Any], response: Response, *, whole: bool = False) ->
             excerpt=shown,
             status=response.status,
             operation=request.operation,
-        ) from None
+        )
     return value if whole else dig(request, response, value, request.payload)
 
 
