@@ -20,9 +20,11 @@ from tingting_async import (
     Retries,
     SessionClosedError,
     TingTing,
+    TingTingError,
     Tokens,
     TokenStoreError,
 )
+from tingting_async.v1 import TingTing as NewTingTing
 from tingting_async.wire import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
@@ -244,6 +246,33 @@ async def test_quoted_token(serve: Any) -> None:
             with pytest.raises(Exception, match="secure") as caught:
                 await call
             assert token not in str(caught.value)
+
+
+async def test_unreadable_secrets(serve: Any) -> None:
+    """Secrets without a form of their own, which the service gives in an answer that cannot be read, are not shown."""
+    given = {
+        "login": {"data": {"token": {"access": "no-form-1", "refresh": "no-form-2"}, "user_data": None}},
+        "keys": {"token": "no-form-3", "created_at": "soon"},
+        "otp": {"data": {"details": {"otp": "no-form-4", "message": "Your code is no-form-4"}}},
+    }
+
+    async def script(received: Any) -> None:
+        await received.answer(json.dumps(next(given[part] for part in given if part in received.target)).encode())
+
+    server = await serve(script)
+    async with (
+        connect(server.url, email="e", password="secret") as signing_in,
+        NewTingTing(base_url=server.url, api_token="key") as tingting,
+    ):
+        for call in (
+            signing_in.call(READ),
+            tingting.accounts.api_token(),
+            tingting.accounts.generate_api_token(),
+            tingting.otp.send("9800000001", "{otp}", channel="text"),
+        ):
+            with pytest.raises(TingTingError, match="secure") as caught:
+                await call
+            assert "no-form" not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
 
 
 async def test_error_of_a_trace(serve: Any) -> None:
