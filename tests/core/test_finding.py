@@ -1,6 +1,8 @@
 """What `reconcile()` says where something like what was asked for is there already."""
 
+import copy
 import functools
+import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -158,6 +160,22 @@ async def test_order_of_sent_codes(newest_first: bool) -> None:
     read.clear()
     assert (await find_otp(listed(old), MOBILE, "482917", asked_at)).verdict is Verdict.NOT_DONE
     assert len(read) == (2 if newest_first else len(old))
+
+
+async def test_error_in_another_process() -> None:
+    """An error can be pickled, as pools of processes and queues of tasks do; there it cannot find out any more."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        with sandbox.faults.during([after()]), pytest.raises(OutcomeUnknownError) as caught:
+            await tingting.campaigns.create("Made", "PHONE")
+        there = pickle.loads(pickle.dumps(caught.value))
+        assert (type(there), str(there), there.operation, there.phase) == (
+            OutcomeUnknownError,
+            str(caught.value),
+            "campaigns.create",
+            "answer",
+        )
+        assert (await there.reconcile(wait=0)).verdict is Verdict.UNKNOWN
+        assert (await copy.copy(caught.value).reconcile(wait=0)).verdict is Verdict.DONE
 
 
 @pytest.mark.parametrize(
