@@ -115,7 +115,8 @@ class Number:
     """The campaign's name."""
     available_tags: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
     """What its placeholders stand for."""
-    status: NumberStatus | None = NumberStatus.NOT_STARTED
+    status: NumberStatus | None = None
+    """None where the answer does not say: that is no word of it not having been called."""
     duration: timedelta | None = None
     """How long the call lasted; None before it."""
     playback: Decimal | None = None
