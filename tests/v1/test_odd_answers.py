@@ -20,6 +20,7 @@ from tingting_async import (
     BadRequestError,
     DecodeError,
     NotFoundError,
+    PaginationError,
     PermissionDeniedError,
     Retries,
     UsageError,
@@ -297,6 +298,18 @@ async def test_all_steps(is_paginated: bool) -> None:
 
     async with serving(handler) as tingting:
         assert [step.id for step in await tingting.surveys.steps(1)] == list(range(12))
+
+
+@pytest.mark.parametrize(
+    "beside", [{"count": 12}, {"next": "http://x/?page=2"}, {"total_pages": "2"}, {"num_pages": 2}]
+)
+async def test_not_all_steps(beside: dict[str, Any]) -> None:
+    """Steps beside which the answer tells of more, in a form that is not known, are not taken for all of them."""
+    async with serving(always({"results": [{"id": 1}], **beside})) as tingting:
+        with pytest.raises(PaginationError):
+            await tingting.surveys.steps(1)
+    async with serving(always({"results": [{"id": 1}], "count": 1, "total_pages": 1})) as tingting:
+        assert len(await tingting.surveys.steps(1)) == 1
 
 
 @pytest.mark.parametrize("with_audio", [True, False])
