@@ -81,6 +81,19 @@ async def test_lost_then_refused(serve: Any) -> None:
             await tingting.call(SET)
 
 
+@pytest.mark.parametrize("call", ["stop", "release"])
+async def test_lost_then_refused_as_done(serve: Any, call: str) -> None:
+    """What can be done but once stays of unknown outcome where the repeat is refused: perhaps because it was done."""
+    server = await serve(lost_then(400, b'{"message": "Campaign is not running."}'))
+    options: dict[str, Any] = {"base_url": server.url, "api_token": "key", "retries": Retries(pause=0, attempts=2)}
+    async with NewTingTing(**options) as new, TingTing(**options) as classic:
+        with pytest.raises(OutcomeUnknownError, match="To find out") as caught:
+            await (new.campaigns.stop(1) if call == "stop" else classic.phone_numbers.release("PN1"))
+    assert isinstance(caught.value.__cause__, BadRequestError)
+    assert "not repeated" not in str(caught.value)  # It was.
+    assert len(server.requests) == 2
+
+
 async def test_lost_then_not_signed_in(serve: Any) -> None:
     """A change that was lost stays of unknown outcome where the session cannot sign in any more."""
 

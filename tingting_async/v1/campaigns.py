@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+import attrs
+
 from tingting_async import inputs
 from tingting_async.conventions import LimitOffset
 from tingting_async.errors import UsageError
@@ -331,7 +333,7 @@ class Campaigns(Resource):
         """Stop a campaign at once (`POST campaign/emergency-stop/<id>/`)."""
         path, operation = f"/api/v1/campaign/emergency-stop/{inputs.identifier(id)}/", "campaigns.stop"
         request = Request("POST", path, Effect.SETS, operation, Confirmation, is_silent=True, timeout=timeout)
-        return await self._session.call(request)
+        return await self._session.call(attrs.evolve(request, find_out=f"look at the status of campaigns.get({id})"))
 
     async def test_voice(
         self, message: str, *, campaign_id: int, voice: Voice | int, timeout: Limit = None
