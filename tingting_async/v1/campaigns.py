@@ -74,8 +74,8 @@ class Campaigns(Resource):
         params: dict[str, str] = {}
         if status is not None:
             params["status"] = inputs.member(CampaignStatus, status, "status").value
-        if search is not None:
-            params["search"] = search
+        if search is not None and search != "":
+            params["search"] = inputs.text(search, "search")
         if drafts:
             params["draft"] = "true"
         if sort is not None:
@@ -394,6 +394,6 @@ class Campaigns(Resource):
         Raises:
             StillRunningError: It took longer; `last` is the campaign as it was seen last.
         """
-        wanted = {until} if isinstance(until, str) else set(until)
+        wanted = {until} if isinstance(until, str) or not isinstance(until, Iterable) else set(until)
         progress = self.progress(id, pause=pause, longest_pause=longest_pause)
         return await progress.wait({inputs.member(CampaignStatus, each, "until") for each in wanted}, timeout)

@@ -127,8 +127,10 @@ class Contacts(Resource):
                 were not sent. It holds what was added, and which rows may have been, or were not. Where the very first
                 is refused, nothing was added, and its own error is raised.
         """
-        if chunk < 1:
-            raise UsageError(f"contacts.add_many: chunk={chunk}; at least one contact goes in a request.")
+        if type(chunk) is not int or chunk < 1:
+            raise UsageError(f"contacts.add_many: chunk={chunk!r}; at least one contact goes in a request.")
+        if isinstance(contacts, str | bytes) or not isinstance(contacts, Iterable):
+            raise UsageError(f"`contacts` has to be a list of contacts, not one {type(contacts).__name__}.")
         given = [each if isinstance(each, NewContact) else NewContact(each) for each in contacts]
         numbers = inputs.phone_numbers([each.number for each in given], "contacts")
         rows = [
