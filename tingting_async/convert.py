@@ -252,9 +252,10 @@ def _mapping_hook(kind: Any, converter: Converter) -> Hook:
     hook = _mapping_factory(cast("Any", GenericAlias(dict, (str, item))), converter)
 
     def read(value: Any, _: Any) -> Any:
-        if value is None:
-            return {}
         if type(value) is not dict:
+            # Free names that stand for nothing, written as something: a whole list must not fail of it.
+            if value is None or (item is Any and value in ("", [])):
+                return {}
             raise Unread(value, "an object")
         given = cast("dict[str, Any]", value)
         return given if item is Any else hook(given, kind)

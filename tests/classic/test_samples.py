@@ -91,6 +91,13 @@ def test_status_that_is_not_told() -> None:
     assert READER.read(ASKED, Response(200), {"id": 1, "number": 9800000001}, Number, ()).status is None
 
 
+@pytest.mark.parametrize("tags", ["", [], None])
+def test_no_tags(tags: object) -> None:
+    """Tags that are written as an empty text or list are none, and do not make a whole list unreadable."""
+    number = READER.read(ASKED, Response(200), {"id": 1, "number": "1", "available_tags": tags}, Number, ())
+    assert number.available_tags == {}
+
+
 async def test_values() -> None:
     """The values are the samples', with their types and with names that are spelt right."""
     page = await ask("campaigns")
