@@ -155,11 +155,6 @@ class Session:
         return self._transport.base_url
 
     @property
-    def timeout(self) -> Timeout:
-        """The limits of calls that have none of their own."""
-        return self._timeout
-
-    @property
     def requests_sent(self) -> int:
         """How many requests the session has made so far: signing in, pages ahead and repeats included."""
         assert self._transport is not None

@@ -23,7 +23,6 @@ from tingting_async import (
     PaginationError,
     PermissionDeniedError,
     Retries,
-    TransportError,
     UsageError,
 )
 from tingting_async.v1 import ContactStatus, NewStep, TingTing
@@ -56,16 +55,6 @@ def always(body: Any, status: int = 200, content_type: str = "application/json")
         return web.json_response(body, status=status)
 
     return handler
-
-
-async def test_limits_of_reports() -> None:
-    """A report may take ten minutes, but not where its call or the session says how long; no time at all is refused."""
-    async with serving(always(REPORT), api_token="key", timeout=1e-6) as tingting:
-        with pytest.raises(TransportError):
-            await tingting.reports.rows(1)
-        assert len(await tingting.reports.rows(1, timeout=10)) == 1
-        with pytest.raises(UsageError):
-            await tingting.reports.rows(1, timeout=0)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tingting_async.v1.models import ContactStatus
 from tingting_async.wire import Effect, Request, Response, excerpt, judge
 
 LONG = Timeout(answer=600.0, total=600.0)
-"""Reports are made while one waits: the limits of their calls, where neither the call nor the session has any."""
+"""Reports are made while one waits: the limits of their calls by default."""
 
 
 @attrs.frozen
@@ -51,7 +51,7 @@ class Reports(Resource):
         Args:
             campaign_id: The campaign's.
             path: Where the file is to be; one that is there already is replaced once the report is whole.
-            timeout: The limits of this call; None for the session's, or ten minutes where that has none of its own.
+            timeout: The limits of this call; ten minutes by default.
 
         Raises:
             UsageError: The file cannot be written there.
@@ -66,8 +66,7 @@ class Reports(Resource):
             DecodeError: It is no CSV.
         """
         path, operation = _path(campaign_id), "reports.rows"
-        limits = _limits(self._session, timeout)
-        request = Request("GET", path, Effect.READS, operation, Response, timeout=limits)
+        request = Request("GET", path, Effect.READS, operation, Response, timeout=timeout or LONG)
         return self._session.read(request, await self._session.call(request), _read_rows)
 
 
@@ -75,14 +74,10 @@ def _path(campaign_id: int) -> str:
     return f"/api/v1/download/report/{inputs.identifier(campaign_id, 'campaign_id')}/"
 
 
-def _limits(session: Session, timeout: Limit) -> Limit:
-    return LONG if timeout is None and session.timeout == Timeout() else timeout
-
-
 async def download(session: Session, path: str, operation: str, target: str | PathLike[str], timeout: Limit) -> None:
     """Save what lies at a path of the service as a file."""
     async with FileSink(target) as sink:
-        request = Request("GET", path, Effect.READS, operation, Response, timeout=_limits(session, timeout), sink=sink)
+        request = Request("GET", path, Effect.READS, operation, Response, timeout=timeout or LONG, sink=sink)
         response = await session.call(request)
         session.read(request, Response(response.status, response.headers, sink.head), _check)
 
