@@ -51,7 +51,7 @@ class Reports(Resource):
         Args:
             campaign_id: The campaign's.
             path: Where the file is to be; one that is there already is replaced once the report is whole.
-            timeout: The limits of this call; ten minutes by default.
+            timeout: The limits of this call; ten minutes by default, whatever the session's are.
 
         Raises:
             UsageError: The file cannot be written there.
@@ -61,6 +61,10 @@ class Reports(Resource):
 
     async def rows(self, campaign_id: int, *, timeout: Limit = None) -> list[ReportRow]:
         """Return a campaign's report row by row (`GET download/report/<id>/`).
+
+        Args:
+            campaign_id: The campaign's.
+            timeout: The limits of this call; ten minutes by default, whatever the session's are.
 
         Raises:
             DecodeError: It is no CSV.
