@@ -57,6 +57,14 @@ def always(body: Any, status: int = 200, content_type: str = "application/json")
     return handler
 
 
+async def test_limits_of_reports() -> None:
+    """A report has limits of its own, whatever the session's are; no time at all is refused, and not ten minutes."""
+    async with serving(always(REPORT), api_token="key", timeout=1e-6) as tingting:
+        assert len(await tingting.reports.rows(1)) == 1
+        with pytest.raises(UsageError):
+            await tingting.reports.rows(1, timeout=0)
+
+
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
