@@ -82,6 +82,8 @@ class Credentials:
             return None
         if email is None or password is None:
             raise UsageError("`email` and `password` go together.")
+        if not isinstance(email, str) or not isinstance(password, str):
+            raise UsageError("`email` and `password` have to be texts.")
         return cls(email, password)
 
 
@@ -165,6 +167,8 @@ class Auth:
     ) -> None:
         if api_token is not None and (credentials is not None or store is not None):
             raise UsageError("Give either `api_token`, or `email` and `password` (with or without `token_store`).")
+        if api_token is not None and not isinstance(api_token, str):
+            raise UsageError(f"`api_token` has to be a text, not {type(api_token).__name__}.")
         if api_token is not None and not (api_token.isascii() and api_token.isprintable() and api_token.strip()):
             raise UsageError("`api_token` is empty, or holds characters that no token has.")
         self.dialect = dialect

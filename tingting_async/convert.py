@@ -18,6 +18,7 @@ from cattrs.cols import is_mapping, list_structure_factory
 from cattrs.cols import mapping_structure_factory as _mapping_factory  # pyright: ignore[reportUnknownVariableType]
 from cattrs.gen import make_dict_structure_fn, override
 
+from tingting_async import envelopes
 from tingting_async.compiled import Part, compile_model, is_plain
 from tingting_async.errors import DecodeError
 from tingting_async.problems import Hook, problems, told_by
@@ -154,7 +155,7 @@ def read_payload(reader: Reader, request: Request[T], response: Response) -> T:
         DecodeError: It does not fit, or says of something to be done neither that it was done nor that it was not.
     """
     result = reader.read(request, response, decode(request, response), request.model, request.payload)
-    if request.effect in _TO_BE_CONFIRMED and response.body and not getattr(result, "is_confirmed", True):
+    if request.effect in _TO_BE_CONFIRMED and response.body and not _is_confirmed(response, result):
         shown = excerpt(request, response)
         raise DecodeError(
             f"{request.operation}: the answer to {request.method} {request.path} does not say that it was done: "
@@ -164,6 +165,14 @@ def read_payload(reader: Reader, request: Request[T], response: Response) -> T:
             operation=request.operation,
         )
     return result
+
+
+def _is_confirmed(response: Response, result: object) -> bool:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None  # A text, where the documents do not print the answer.
+    return getattr(result, "is_confirmed", True) and not envelopes.raises_doubt(body)
 
 
 _TO_BE_CONFIRMED = frozenset({Effect.ADDS, Effect.RINGS, Effect.REVOKES})
@@ -243,9 +252,10 @@ def _mapping_hook(kind: Any, converter: Converter) -> Hook:
     hook = _mapping_factory(cast("Any", GenericAlias(dict, (str, item))), converter)
 
     def read(value: Any, _: Any) -> Any:
-        if value is None:
-            return {}
         if type(value) is not dict:
+            # Free names that stand for nothing, written as something: a whole list must not fail of it.
+            if value is None or (item is Any and value in ("", [])):
+                return {}
             raise Unread(value, "an object")
         given = cast("dict[str, Any]", value)
         return given if item is Any else hook(given, kind)

@@ -27,7 +27,11 @@ class FileSink:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = anyio.Path(path)
+        try:
+            self.path = anyio.Path(os.fsdecode(os.fspath(path)))
+            os.fsencode(self.path)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"`path` is {path!r}, which is no path of a file.") from error
         self.head = b""
         """The first bytes of what came, as many as tell what it is."""
         self._file: IO[bytes] | None = None

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+import orjson
+
 _MESSAGE_KEYS = ("message", "detail", "error", "messages")
 _ENVELOPE_KEYS = {*_MESSAGE_KEYS, "status", "success", "errors", "data", "code"}
 
@@ -18,6 +20,41 @@ def says_no(body: Mapping[str, Any]) -> bool:
         return True
     # A result may have errors of its own, row by row; then there is more in it than an envelope.
     return bool(body.get("error") or body.get("errors")) and not body.get("data") and body.keys() <= _ENVELOPE_KEYS
+
+
+_FAILED = ("error", "fail", "failed", "failure")
+
+
+def raises_doubt(body: Any) -> bool:
+    """Tell whether an answer that was taken for a success holds something that speaks against it.
+
+    Not enough for a refusal, and too much to say that people are being called.
+    """
+    if not isinstance(body, dict):
+        return False
+    answer = cast("dict[str, Any]", body)
+    success, inner = answer.get("success"), answer.get("status")
+    if success not in (None, True) and str(success).lower() != "true":
+        return True
+    code = int(inner) if isinstance(inner, str) and inner.isascii() and inner.isdigit() else inner
+    if type(code) is int and code >= 400:
+        return True
+    # "failed" is what became of a contact as well: only an object that is nothing but an envelope means itself.
+    if isinstance(inner, str) and inner.lower() in _FAILED and answer.keys() <= _ENVELOPE_KEYS:
+        return True
+    return bool(answer.get("error"))
+
+
+def says_both(body: bytes) -> bool:
+    """Tell whether an answer that came with a good status holds a message beside its errors, and no plain no."""
+    try:
+        value = orjson.loads(body)
+    except ValueError:
+        return False
+    answer = cast("dict[str, Any]", value if isinstance(value, dict) else {})
+    if answer.get("success") is not None or type(answer.get("status")) is int:
+        return False
+    return bool(answer.get("message") and answer.get("errors"))
 
 
 def explain(body: Any) -> tuple[str, dict[str, tuple[str, ...]]]:

@@ -31,7 +31,7 @@ codes and full phone numbers; the attributes hold what the service sent, as it w
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from tingting_async.findings import Find, Finding, Verdict
 
@@ -61,6 +61,16 @@ class _Reconcilable(Exception):  # noqa: N818 - a part of errors, and none itsel
     _since: datetime | None = None
     _settle: Callable[[Finding], Awaitable[None]] | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An error may go to another process. What finds out stays here: it belongs to a session.
+        told = {name: value for name, value in vars(self).items() if name not in ("_find", "_since", "_settle")}
+        return (type(self), self.args, told)
+
+    def __copy__(self) -> Self:
+        copied = type(self)(*self.args)
+        vars(copied).update(vars(self))
+        return copied
+
     def be_found_by(
         self,
         find: Find | None,
@@ -71,7 +81,7 @@ class _Reconcilable(Exception):  # noqa: N818 - a part of errors, and none itsel
         self._find, self._since, self._settle = find, since, settle
 
     async def reconcile(self, *, wait: float = 10.0) -> Finding:
-        """Find out whether it happened, by reading only; the session has to be open still.
+        """Find out whether it happened, by reading only; the session has to be open still, in this process.
 
         A service may still be about to do what it was asked, so "not done" is said only of what is not there at two
         looks. One that takes longer than `wait` between them can do it afterwards.
@@ -86,7 +96,7 @@ class _Reconcilable(Exception):  # noqa: N818 - a part of errors, and none itsel
             TingTingError: Finding out failed; it can be tried again.
         """
         if self._find is None:
-            return Finding(Verdict.UNKNOWN, f"The service has nothing that tells what became of {self.operation}.")
+            return Finding(Verdict.UNKNOWN, f"Nothing here can tell what became of {self.operation}.")
         finding = await self._find(self._since)
         if finding.verdict is Verdict.NOT_DONE:
             await asyncio.sleep(wait)
@@ -302,7 +312,7 @@ class PartlyDoneError(TingTingError):
     """
 
     def __init__(
-        self, message: str = "", *, result: object = None, unknown: range = range(0), not_done: range = range(0)
+        self, message: str = "", *, result: Any = None, unknown: range = range(0), not_done: range = range(0)
     ) -> None:
         super().__init__(message)
         self.result = result
@@ -318,6 +328,6 @@ class StillRunningError(TingTingError, TimeoutError):
         last: What was seen last.
     """
 
-    def __init__(self, message: str = "", *, last: object = None) -> None:
+    def __init__(self, message: str = "", *, last: Any = None) -> None:
         super().__init__(message)
         self.last = last

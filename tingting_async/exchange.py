@@ -109,7 +109,8 @@ class Exchange:
                 raise
             raise_from(policy.settle(request, lost), failed.error)
         except TingTingError as error:
-            about = lost if lost is not None and policy.is_inconclusive(error) else error
+            is_open = policy.is_inconclusive(error) or policy.speaks_of_itself_alone(request, error)
+            about = lost if lost is not None and is_open else error
             raise_from(policy.settle(request, about), error)
         raise AssertionError("the last attempt returns or raises")
 

@@ -98,6 +98,18 @@ def phone_number(value: str | int, name: str = "number") -> str:
     return digits
 
 
+_PREFIXES = frozenset({"", "0", "977", "9770", "00977"})
+
+
+def is_same_number(listed: str | None, digits: str) -> bool:
+    """Tell whether a number that the service lists, however it is spelt, is the one of these digits.
+
+    Not by its end alone: a mobile number may end in the digits of a landline.
+    """
+    found = "".join(character for character in listed or "" if character.isdigit())
+    return found.endswith(digits) and found.removesuffix(digits) in _PREFIXES
+
+
 def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[str]:
     """Return several numbers; none at all, and one that comes twice, are refused: twice is two calls."""
     if isinstance(values, str) or not isinstance(values, Iterable):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from tingting_async import envelopes
 from tingting_async.errors import (
     ApiError,
     AuthenticationError,
@@ -108,6 +109,8 @@ def leaves_unknown(failure: TingTingError) -> bool:
         return failure.status != 503 or not is_plain
     if isinstance(failure, ApiError):
         status = failure.status
+        if 200 <= status < 300:  # `{"message": "Campaign Began", "errors": [...]}` may be half a success.
+            return envelopes.says_both(failure.body)
         if 300 <= status < 400:
             return status not in (301, 307, 308)
         return status in (408, 499) or 0 < status < 200 or status >= 600
@@ -121,6 +124,14 @@ def is_inconclusive(failure: TingTingError) -> bool:
     )
 
 
+def speaks_of_itself_alone(request: Request[Any], refusal: TingTingError) -> bool:
+    """Tell whether a refusal of a repeat may be because an earlier attempt did it: what is stopped cannot be stopped.
+
+    Bad input (PUT, PATCH) is as bad the first time.
+    """
+    return request.effect is Effect.SETS and request.method in ("POST", "DELETE") and isinstance(refusal, ApiError)
+
+
 def settle(request: Request[Any], failure: TingTingError) -> TingTingError:
     """Return the error to raise once nothing is repeated any more."""
     if isinstance(failure, OutcomeUnknownError) or request.effect is Effect.READS or not leaves_unknown(failure):
@@ -130,11 +141,12 @@ def settle(request: Request[Any], failure: TingTingError) -> TingTingError:
     find_out = f" To find out, {request.find_out}." if request.find_out else ""
     if request.find is not None:
         find_out += " This error's `reconcile()` does that."
+    once = "" if request.effect is Effect.SETS else ", so it was not repeated"
     what = str(failure).removeprefix(f"{request.operation}: ")
     if isinstance(failure, ApiError):  # Its advice is for those who can try again.
         what = f"{request.method} {request.path} was answered with {failure.status}."
     return OutcomeUnknownError(
-        f"{request.operation}: it is not known whether it happened, so it was not repeated. {what}{find_out}",
+        f"{request.operation}: it is not known whether it happened{once}. {what}{find_out}",
         operation=request.operation,
         method=request.method,
         path=request.path,

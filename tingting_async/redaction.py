@@ -11,9 +11,15 @@ _PHONE_NUMBER = re.compile(r"\d(?:[\s().-]{0,3}\d){6,}")
 _ABOUT_CODES = re.compile(r"(?i)\b(otp|one.time|code|pin|passcode)\b|कोड")
 _CODE = re.compile(r"\d(?:[\s().-]{0,3}\d){3,}")
 
+# What is secret by its name, whatever its form: a token without one, a code of three digits.
+_NAMED = re.compile(
+    r'(?i)("(?:access|refresh|token|otp|password|api_?key)"\s*:\s*)(?!null)(?:"(?:[^"\\]|\\.)*"?|[^\s"{\[,}\]]+)'
+)
+
 
 def redact(text: str, *, codes: bool = False) -> str:
     """Mask tokens, users in URLs and phone numbers; with `codes`, or in a text about codes, four digits and more."""
+    text = _NAMED.sub(rf'\1"{SECURE}"', text)
     text = _USER.sub(SECURE, _TOKEN.sub(SECURE, text))
     codes = codes or _ABOUT_CODES.search(text) is not None
     return (_CODE if codes else _PHONE_NUMBER).sub(lambda match: mask(match[0]), text)

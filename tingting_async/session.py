@@ -250,6 +250,7 @@ class Session:
         if self._auth.is_fixed:
             raise UsageError("A fixed API token cannot be renewed.")
         self._enter()
+        self._exchange.sign_in.forget_refusal()  # It is asked for by name.
         deadline = asyncio.get_running_loop().time() + self._timeout.total
         try:
             await self._exchange.sign_in.renew("accounts.refresh", rejected=self._auth.access, deadline=deadline)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from tingting_async.auth import Auth, Tokens
 from tingting_async.errors import (
+    AuthenticationError,
     DecodeError,
     NotSentError,
     SessionClosedError,
@@ -16,6 +17,9 @@ from tingting_async.errors import (
     TransportError,
 )
 from tingting_async.wire import Request, Response
+
+REFUSAL_HOLDS = 30.0
+"""Seconds for which a refused sign-in is not tried again: accounts get locked by less than a job's worth of logins."""
 
 
 class SignInFailedError(Exception):
@@ -65,13 +69,20 @@ class SignIn:
         self._exchange = exchange
         self._spawn = spawn
         self._task: asyncio.Task[None] | None = None
+        self._refusal: AuthenticationError | None = None
+        self._refused_until = 0.0
 
     async def adopt(self, tokens: Tokens) -> None:
         """Use these tokens from now on."""
+        self.forget_refusal()
         self._auth.tokens = tokens
         with _store_errors():
             async with self._auth.store.lock():
                 await self._auth.store.save(tokens)
+
+    def forget_refusal(self) -> None:
+        """Sign in again when it is next needed, though it was refused a moment ago."""
+        self._refusal = None
 
     async def renew(self, operation: str, *, rejected: str | None, deadline: float) -> None:
         """Wait until the session has other tokens than the rejected one; one renewal serves all who wait.
@@ -119,6 +130,16 @@ class SignIn:
                 self._auth.tokens = stored
 
     async def _run_flow(self, tokens: Tokens | None) -> Tokens:
+        loop = asyncio.get_running_loop()
+        if self._refusal is not None and loop.time() < self._refused_until:
+            raise copy.copy(self._refusal)
+        try:
+            return await self._ask(tokens)
+        except AuthenticationError as error:
+            self._refusal, self._refused_until = copy.copy(error), loop.time() + REFUSAL_HOLDS
+            raise
+
+    async def _ask(self, tokens: Tokens | None) -> Tokens:
         flow = self._auth.renewal(tokens)
         try:
             request = next(flow)

@@ -234,10 +234,9 @@ class Transport:
                 raise
             raise self._translate(request, TimeoutError(), attempt) from error
         except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError) as error:
-            raise self._translate(request, error, attempt) from (
-                # It holds the request's headers, and shows them in its repr.
-                None if isinstance(error, aiohttp.ClientResponseError) else error
-            )
+            failure = self._translate(request, error, attempt)
+            # It holds the request's headers, and shows them in its repr.
+            cause = None if isinstance(error, aiohttp.ClientResponseError) else error
         except UsageError:
             raise
         except ValueError as error:  # A host that is no name, a line break in a token, a second way to sign in.
@@ -247,6 +246,7 @@ class Transport:
         finally:
             self._on_their_way.end(attempt)
             _attempt.reset(token)
+        raise failure from cause  # Out here, where the error is not its context: from there it would be shown, too.
 
     def _session(self, effect: Effect) -> aiohttp.ClientSession:
         """Return the connections for a request.

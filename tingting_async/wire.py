@@ -5,6 +5,7 @@ import functools
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -277,13 +278,20 @@ def retry_after(response: Response, *, now: datetime | None = None) -> float | N
     return max(0.0, seconds)
 
 
+# What was said to a person holds the code, in whichever spelling.
+_MESSAGE = re.compile(r'("message"\s*:\s*)"(?:[^"\\]|\\.)*"?')
+
+
 def excerpt(request: Request[Any], response: Response, *, length: int = 200) -> str:
     """Return the start of a body, on one line, with digits and tokens masked."""
     # Redact before cutting: half a token is not recognised as one.
     words = response.body[: 16 * length].decode(errors="replace").split()
     if len(response.body) > 16 * length and len(words) > 1:
         words.pop()
-    text = request.redact(" ".join(words), codes=True)
+    text = " ".join(words)
+    if request.operation.startswith("otp"):
+        text = _MESSAGE.sub(rf'\1"{SECURE}"', text)
+    text = request.redact(text, codes=True)
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
@@ -297,9 +305,10 @@ def decode(request: Request[Any], response: Response, *, whole: bool = False) ->
         return {}  # A deletion may answer with nothing at all.
     if request.is_silent and not response.body.lstrip().startswith((b"<", b"{", b"[", b'"')):
         return {"message": response.body.decode(errors="replace")}
-    try:
+    value: Any = ...
+    with suppress(ValueError):  # It holds the whole body, and would be shown as the context of what is raised.
         value = response.json()
-    except ValueError:
+    if value is ...:
         shown = excerpt(request, response)
         raise DecodeError(
             f"{request.operation}: {request.method} {request.path} was answered with {response.status} and a body "
@@ -307,7 +316,7 @@ def decode(request: Request[Any], response: Response, *, whole: bool = False) ->
             excerpt=shown,
             status=response.status,
             operation=request.operation,
-        ) from None
+        )
     return value if whole else dig(request, response, value, request.payload)
 
 

@@ -299,7 +299,15 @@ async def test_loose_confirmations() -> None:
 
 
 @pytest.mark.parametrize(
-    "beside", [{"next": "http://x/?page=2"}, {"count": 9}, {"total_items": 9}, {"pagination": {"page_number": 1}}]
+    "beside",
+    [
+        {"next": "http://x/?page=2"},
+        {"count": 9},
+        {"total_items": "9"},
+        {"total_pages": 3},
+        {"links": {"next": "http://x/?page=2"}},
+        {"pagination": {"page_number": 1}},
+    ],
 )
 @pytest.mark.parametrize("inside", [False, True])
 async def test_list_that_is_not_all(beside: dict[str, Any], inside: bool) -> None:

@@ -12,11 +12,14 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tingting_async import NumberStatus, OtpChannel, OtpSource, Page, Services, TingTing
+from tingting_async import Number, NumberStatus, OtpChannel, OtpSource, Page, Services, TingTing
+from tingting_async.classic.convert import READER
+from tingting_async.wire import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
 
 SAMPLES = Path(__file__).parent.parent / "samples"
+ASKED = Request("GET", "/", Effect.READS, "numbers.get", Number)
 
 CALLS: dict[str, Callable[[TingTing], Awaitable[Any]]] = {
     "login": lambda tingting: tingting.accounts.login(),
@@ -81,6 +84,18 @@ async def test_every_field(name: str) -> None:
 def test_every_sample_is_asked_for() -> None:
     """There is a call for every sample."""
     assert CALLS.keys() == samples().keys()
+
+
+def test_status_that_is_not_told() -> None:
+    """A number without a status is not one that was not called: nobody said so."""
+    assert READER.read(ASKED, Response(200), {"id": 1, "number": 9800000001}, Number, ()).status is None
+
+
+@pytest.mark.parametrize("tags", ["", [], None])
+def test_no_tags(tags: object) -> None:
+    """Tags that are written as an empty text or list are none, and do not make a whole list unreadable."""
+    number = READER.read(ASKED, Response(200), {"id": 1, "number": "1", "available_tags": tags}, Number, ())
+    assert number.available_tags == {}
 
 
 async def test_values() -> None:

@@ -174,3 +174,21 @@ async def test_accounts_apart() -> None:
         with pytest.raises(NotFoundError) as caught:
             await tingting.campaigns.get(10**9)
         assert (caught.value.operation, caught.value.method, caught.value.status) == ("campaigns.get", "GET", 404)
+
+
+async def test_refused_sign_in_is_not_tried_for_each_call() -> None:
+    """Calls one after the other do not hammer a login that was refused, which locks accounts; who asks for it, may."""
+    store = MemoryTokenStore()
+    async with Sandbox() as sandbox, connect(sandbox, password="wrong", token_store=store) as tingting:
+        for _ in range(5):
+            with pytest.raises(AuthenticationError, match=r"accounts\.login"):
+                await tingting.accounts.user_details()
+        assert asked(sandbox, LOGIN) == 1
+        for again in (tingting.accounts.refresh, tingting.accounts.login):
+            with pytest.raises(AuthenticationError):
+                await again()
+        assert asked(sandbox, LOGIN) == 3
+        async with connect(sandbox, token_store=store) as other:
+            await other.accounts.user_details()
+        assert (await tingting.accounts.user_details()).email == sandbox.email
+        assert asked(sandbox, LOGIN) == 4

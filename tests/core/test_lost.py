@@ -20,9 +20,11 @@ from tingting_async import (
     Retries,
     SessionClosedError,
     TingTing,
+    TingTingError,
     Tokens,
     TokenStoreError,
 )
+from tingting_async.v1 import TingTing as NewTingTing
 from tingting_async.wire import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
@@ -77,6 +79,19 @@ async def test_lost_then_refused(serve: Any) -> None:
     async with connect(server.url) as tingting:
         with pytest.raises(BadRequestError):
             await tingting.call(SET)
+
+
+@pytest.mark.parametrize("call", ["stop", "release"])
+async def test_lost_then_refused_as_done(serve: Any, call: str) -> None:
+    """What can be done but once stays of unknown outcome where the repeat is refused: perhaps because it was done."""
+    server = await serve(lost_then(400, b'{"message": "Campaign is not running."}'))
+    options: dict[str, Any] = {"base_url": server.url, "api_token": "key", "retries": Retries(pause=0, attempts=2)}
+    async with NewTingTing(**options) as new, TingTing(**options) as classic:
+        with pytest.raises(OutcomeUnknownError, match="To find out") as caught:
+            await (new.campaigns.stop(1) if call == "stop" else classic.phone_numbers.release("PN1"))
+    assert isinstance(caught.value.__cause__, BadRequestError)
+    assert "not repeated" not in str(caught.value)  # It was.
+    assert len(server.requests) == 2
 
 
 async def test_lost_then_not_signed_in(serve: Any) -> None:
@@ -244,6 +259,33 @@ async def test_quoted_token(serve: Any) -> None:
             with pytest.raises(Exception, match="secure") as caught:
                 await call
             assert token not in str(caught.value)
+
+
+async def test_unreadable_secrets(serve: Any) -> None:
+    """Secrets without a form of their own, which the service gives in an answer that cannot be read, are not shown."""
+    given = {
+        "login": {"data": {"token": {"access": "no-form-1", "refresh": "no-form-2"}, "user_data": None}},
+        "keys": {"token": "no-form-3", "created_at": "soon"},
+        "otp": {"data": {"details": {"otp": "no-form-4", "message": "Your code is no-form-4"}}},
+    }
+
+    async def script(received: Any) -> None:
+        await received.answer(json.dumps(next(given[part] for part in given if part in received.target)).encode())
+
+    server = await serve(script)
+    async with (
+        connect(server.url, email="e", password="secret") as signing_in,
+        NewTingTing(base_url=server.url, api_token="key") as tingting,
+    ):
+        for call in (
+            signing_in.call(READ),
+            tingting.accounts.api_token(),
+            tingting.accounts.generate_api_token(),
+            tingting.otp.send("9800000001", "{otp}", channel="text"),
+        ):
+            with pytest.raises(TingTingError, match="secure") as caught:
+                await call
+            assert "no-form" not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
 
 
 async def test_error_of_a_trace(serve: Any) -> None:

@@ -31,6 +31,9 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2ln-bmF0_dXJl"
         ("by http://user:hunter2@proxy:8080/", "by http://[secure]@proxy:8080/"),
         ("a@b.example, http://b.example/a@b", "a@b.example, http://b.example/a@b"),
         ("the year 2025", "the year 2025"),
+        ('{"token":{"access":"no-form","refresh" : "cut sh', '{"token":{"access":"[secure]","refresh" : "[secure]"'),
+        ('{"otp":482,"otp_options":"generated"}', '{"otp":"[secure]","otp_options":"generated"}'),
+        ('{"token":null,"password":["a"]}', '{"token":null,"password":["a"]}'),
         ("decoded 4829 pins", "decoded 4829 pins"),
     ],
 )

@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -45,10 +45,24 @@ async def show(call: Any) -> str:
     try:
         result = await call
     except TingTingError as error:
-        return "\n".join([str(error), repr(error), *traceback.format_exception(error)])
+        return "\n".join([str(error), repr(error), *traceback.format_exception(error), *map(repr, behind(error))])
     # What a plain mapping holds is the caller's own: a survey's answers, a contact's variables.
     plain = isinstance(result, dict) or (isinstance(result, list) and all(isinstance(each, dict) for each in result))
     return "" if plain else f"{result!r} {result}"
+
+
+def behind(error: BaseException) -> Iterator[object]:
+    """Give all that lies behind an error, as what collects errors shows it: causes, contexts, their attributes."""
+    seen: set[int] = set()
+    rest: list[BaseException | None] = [error]
+    while rest:
+        each = rest.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            rest += [each.__cause__, each.__context__]
+            yield each
+            if not isinstance(each, TingTingError):  # What the attributes of ours hold is what the service sent.
+                yield vars(each)
 
 
 def leaks(texts: list[str], caplog: pytest.LogCaptureFixture) -> set[str]:

@@ -20,6 +20,7 @@ from tingting_async import (
     BadRequestError,
     DecodeError,
     NotFoundError,
+    PaginationError,
     PermissionDeniedError,
     Retries,
     UsageError,
@@ -54,6 +55,14 @@ def always(body: Any, status: int = 200, content_type: str = "application/json")
         return web.json_response(body, status=status)
 
     return handler
+
+
+async def test_limits_of_reports() -> None:
+    """A report has limits of its own, whatever the session's are; no time at all is refused, and not ten minutes."""
+    async with serving(always(REPORT), api_token="key", timeout=1e-6) as tingting:
+        assert len(await tingting.reports.rows(1)) == 1
+        with pytest.raises(UsageError):
+            await tingting.reports.rows(1, timeout=0)
 
 
 @pytest.mark.parametrize(
@@ -297,6 +306,18 @@ async def test_all_steps(is_paginated: bool) -> None:
 
     async with serving(handler) as tingting:
         assert [step.id for step in await tingting.surveys.steps(1)] == list(range(12))
+
+
+@pytest.mark.parametrize(
+    "beside", [{"count": 12}, {"next": "http://x/?page=2"}, {"total_pages": "2"}, {"num_pages": 2}]
+)
+async def test_not_all_steps(beside: dict[str, Any]) -> None:
+    """Steps beside which the answer tells of more, in a form that is not known, are not taken for all of them."""
+    async with serving(always({"results": [{"id": 1}], **beside})) as tingting:
+        with pytest.raises(PaginationError):
+            await tingting.surveys.steps(1)
+    async with serving(always({"results": [{"id": 1}], "count": 1, "total_pages": 1})) as tingting:
+        assert len(await tingting.surveys.steps(1)) == 1
 
 
 @pytest.mark.parametrize("with_audio", [True, False])

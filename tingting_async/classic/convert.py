@@ -7,10 +7,9 @@ from cattrs import Converter
 
 from tingting_async import wire
 from tingting_async.classic.models import Confirmation, Number, NumberAdded, Pagination, RunStarted
-from tingting_async.conventions import Page
+from tingting_async.conventions import Page, refuse_part
 from tingting_async.convert import Reader, model_hook
 from tingting_async.envelopes import texts
-from tingting_async.errors import PaginationError
 from tingting_async.problems import Hook
 from tingting_async.wire import Request, Response
 
@@ -87,20 +86,5 @@ def read_list(reader: Reader, request: Request[list[T]], response: Response) -> 
     items = reader.read(request, response, wire.decode(request, response), request.model, request.payload)
     beside = cast("dict[str, Any]", wire.dig(request, response, body, request.payload[:-1]))
     around = {**beside, **cast("dict[str, Any]", body)}
-    more = [name for name, value in around.items() if _tells_of_more(name, value, len(items))]
-    if more:
-        raise PaginationError(
-            f"{request.operation}: {len(items)} came, and `{more[0]}` tells of more, in a form in which they cannot be "
-            "asked for. What came is not handed out, as it is not all.",
-            number=1,
-        )
+    refuse_part(request, around, len(items))
     return Page(items, 1, len(items), 1, has_next=False)
-
-
-def _tells_of_more(name: str, value: Any, came: int) -> bool:
-    """Tell whether a field beside a list says that there is more of it than came."""
-    if name in ("next", "has_next", "next_page"):
-        return bool(value)
-    if name == "pagination":
-        return isinstance(value, dict)
-    return name in ("count", "total", "total_items", "total_count") and type(value) is int and value > came

@@ -115,7 +115,8 @@ class Number:
     """The campaign's name."""
     available_tags: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
     """What its placeholders stand for."""
-    status: NumberStatus | None = NumberStatus.NOT_STARTED
+    status: NumberStatus | None = None
+    """None where the answer does not say: that is no word of it not having been called."""
     duration: timedelta | None = None
     """How long the call lasted; None before it."""
     playback: Decimal | None = None
@@ -179,7 +180,9 @@ class Confirmation:
     @property
     def is_confirmed(self) -> bool:
         """Whether it says that it was done."""
-        return self.success is True or (self.success is None and 200 <= (self.status or 0) < 300)
+        if self.success is None:
+            return 200 <= (self.status or 0) < 300 and not self.errors
+        return self.success
 
     @property
     def text(self) -> str:
@@ -214,7 +217,7 @@ class NumberAdded(Confirmation):
     @property
     def is_confirmed(self) -> bool:
         """Whether it says that it was added."""
-        return self.number is not None or self.success is True or (self.success is None and self.status in (200, 201))
+        return self.number is not None or super().is_confirmed
 
 
 @attrs.frozen(kw_only=True)

@@ -8,7 +8,7 @@ from tingting_async.classic.campaigns import details
 from tingting_async.classic.convert import read_list
 from tingting_async.classic.models import Confirmation, Number, NumberAdded
 from tingting_async.conventions import PageNumbers
-from tingting_async.findings import Finding, by_presence
+from tingting_async.findings import Finding, Verdict, by_presence
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
@@ -108,16 +108,19 @@ class Numbers(Resource):
             json=fields,
             timeout=timeout,
             find_out=f"look for it in numbers.list({campaign_id})",
-            find=lambda _: self._find(campaign_id, str(fields["number"])),
+            find=lambda _: self._find(campaign_id, str(fields["number"]), fields.get("available_tags", {})),
         )
         if check_tags and tags:
             campaign = await self._session.call(details(campaign_id, timeout))
             inputs.tags(tags, campaign.usable_tags, "tags")
         return await self._session.call(request)
 
-    async def _find(self, campaign_id: int, number: str) -> Finding:
-        found = [each async for each in self.list(campaign_id) if str(each.number).endswith(number)]
-        return by_presence(found[0] if found else None, "The number")
+    async def _find(self, campaign_id: int, number: str, tags: Mapping[str, Any]) -> Finding:
+        found = [each async for each in self.list(campaign_id) if inputs.is_same_number(each.number, number)]
+        alike = next((each for each in found if each.available_tags == tags), None)
+        if found and alike is None:
+            return Finding(Verdict.UNKNOWN, "The number is there with other tags, so that it may be another.", found[0])
+        return by_presence(alike, "The number")
 
     async def edit(
         self, id: int, number: str | int, *, tags: Mapping[str, str] | None = None, timeout: Limit = None

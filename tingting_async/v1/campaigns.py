@@ -4,9 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+import attrs
+
 from tingting_async import inputs
 from tingting_async.conventions import LimitOffset
 from tingting_async.errors import UsageError
+from tingting_async.findings import Finding, Verdict
 from tingting_async.media import find_audio
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
@@ -71,8 +74,8 @@ class Campaigns(Resource):
         params: dict[str, str] = {}
         if status is not None:
             params["status"] = inputs.member(CampaignStatus, status, "status").value
-        if search is not None:
-            params["search"] = search
+        if search is not None and search != "":
+            params["search"] = inputs.text(search, "search")
         if drafts:
             params["draft"] = "true"
         if sort is not None:
@@ -169,9 +172,15 @@ class Campaigns(Resource):
                 json=fields,
                 timeout=timeout,
                 find_out="look for its name with campaigns.list(search=…)",
-                find=lambda since: find_campaign(self.list(search=name), name, since or asked_at),
+                find=lambda since: self._find_created(name, since or asked_at),
             )
         )
+
+    async def _find_created(self, name: str, asked_at: datetime) -> Finding:
+        finding = await find_campaign(self.list(search=name.strip()), name, asked_at)
+        if finding.verdict is Verdict.NOT_DONE:  # Whether a list without this filter has drafts is not documented.
+            finding = await find_campaign(self.list(search=name.strip(), drafts=True), name, asked_at)
+        return finding
 
     async def update(
         self,
@@ -324,7 +333,7 @@ class Campaigns(Resource):
         """Stop a campaign at once (`POST campaign/emergency-stop/<id>/`)."""
         path, operation = f"/api/v1/campaign/emergency-stop/{inputs.identifier(id)}/", "campaigns.stop"
         request = Request("POST", path, Effect.SETS, operation, Confirmation, is_silent=True, timeout=timeout)
-        return await self._session.call(request)
+        return await self._session.call(attrs.evolve(request, find_out=f"look at the status of campaigns.get({id})"))
 
     async def test_voice(
         self, message: str, *, campaign_id: int, voice: Voice | int, timeout: Limit = None
@@ -385,6 +394,6 @@ class Campaigns(Resource):
         Raises:
             StillRunningError: It took longer; `last` is the campaign as it was seen last.
         """
-        wanted = {until} if isinstance(until, str) else set(until)
+        wanted = {until} if isinstance(until, str) or not isinstance(until, Iterable) else set(until)
         progress = self.progress(id, pause=pause, longest_pause=longest_pause)
         return await progress.wait({inputs.member(CampaignStatus, each, "until") for each in wanted}, timeout)

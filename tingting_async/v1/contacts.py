@@ -14,7 +14,7 @@ from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
 from tingting_async.v1.convert import read_page
-from tingting_async.v1.finding import find_contact
+from tingting_async.v1.finding import find_contact, now
 from tingting_async.v1.methods import Methods
 from tingting_async.v1.models import Confirmation, Contact, ContactAdded, ContactsAdded, Upload
 from tingting_async.wire import Effect, Request
@@ -89,6 +89,7 @@ class Contacts(Resource):
             OutcomeUnknownError: It may have been added: look for it in `list()` before adding it again.
         """
         digits = inputs.phone_number(number)
+        asked_at = now()
         body = {"number": digits, "other_variables": inputs.mapping(variables or {}, "variables")}
         return await self._session.call(
             self._adding(
@@ -97,7 +98,7 @@ class Contacts(Resource):
                 body,
                 "contacts.add",
                 timeout,
-                find=lambda _: find_contact(self.list(campaign_id), digits),
+                find=lambda since: find_contact(self.list(campaign_id), digits, since or asked_at),
             )
         )
 
@@ -126,8 +127,10 @@ class Contacts(Resource):
                 were not sent. It holds what was added, and which rows may have been, or were not. Where the very first
                 is refused, nothing was added, and its own error is raised.
         """
-        if chunk < 1:
-            raise UsageError(f"contacts.add_many: chunk={chunk}; at least one contact goes in a request.")
+        if type(chunk) is not int or chunk < 1:
+            raise UsageError(f"contacts.add_many: chunk={chunk!r}; at least one contact goes in a request.")
+        if isinstance(contacts, str | bytes) or not isinstance(contacts, Iterable):
+            raise UsageError(f"`contacts` has to be a list of contacts, not one {type(contacts).__name__}.")
         given = [each if isinstance(each, NewContact) else NewContact(each) for each in contacts]
         numbers = inputs.phone_numbers([each.number for each in given], "contacts")
         rows = [

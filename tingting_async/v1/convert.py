@@ -8,7 +8,7 @@ import attrs
 from cattrs import Converter
 
 from tingting_async import wire
-from tingting_async.conventions import Page
+from tingting_async.conventions import Page, refuse_part
 from tingting_async.convert import Reader, model_hook
 from tingting_async.envelopes import texts
 from tingting_async.problems import Hook, told_by
@@ -238,7 +238,9 @@ def read_results(reader: Reader, request: Request[list[T]], response: Response) 
     body = wire.decode(request, response, whole=True)
     if isinstance(body, dict) and "next" in body and "count" in body:
         return read_page(reader, request, response)
-    return read_array(reader, request, response)
+    page = read_array(reader, request, response)
+    refuse_part(request, cast("dict[str, Any]", body), len(page.items))
+    return page
 
 
 def _number(request: Request[Any]) -> int:

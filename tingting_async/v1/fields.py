@@ -1,7 +1,9 @@
 """A campaign's fields, as the service wants them."""
 
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, cast
 
 from tingting_async import inputs
 from tingting_async.errors import UsageError
@@ -34,10 +36,21 @@ def campaign_fields(given: Mapping[str, Any]) -> dict[str, Any]:
         fields["schedule"] = inputs.future(fields["schedule"], "schedule").isoformat()
     if "failover_target" in fields:
         outcomes = fields["failover_target"]
-        listed = [outcomes] if isinstance(outcomes, str) else outcomes
+        if not isinstance(outcomes, Iterable):
+            raise UsageError(f"`failover` has to be a list of outcomes, not one {type(outcomes).__name__}.")
+        listed = cast("Iterable[Any]", [outcomes] if isinstance(outcomes, str) else outcomes)
         fields["failover_target"] = [inputs.member(ContactStatus, outcome, "failover").value for outcome in listed]
     if "length_factor" in fields:
-        if not float(fields["length_factor"]) > 0:
-            raise UsageError("`length_factor` has to be more than 0.")
-        fields["length_factor"] = str(fields["length_factor"])
+        fields["length_factor"] = length_factor(fields["length_factor"])
     return fields
+
+
+def length_factor(value: Decimal | float) -> str:
+    """Return how much slower than normal a voice speaks.
+
+    Raises:
+        UsageError: It is no number above 0.
+    """
+    if isinstance(value, bool) or not isinstance(value, Decimal | int | float) or not 0 < float(value) < math.inf:
+        raise UsageError(f"`length_factor` is {value!r}; it has to be a number above 0.")
+    return str(value)

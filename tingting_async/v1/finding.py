@@ -34,33 +34,64 @@ async def find_run(session: Session, id: int) -> Finding:
 
 async def find_campaign(campaigns: AsyncIterable[Campaign], name: str, asked_at: datetime) -> Finding:
     """Tell whether a campaign of this name was created since then."""
-    named = [campaign async for campaign in campaigns if campaign.name == name]
-    if any(campaign.updated_at is None for campaign in named):
+    # Services trim names.
+    named = [campaign async for campaign in campaigns if (campaign.name or "").strip() == name.strip()]
+    what = "A new campaign of this name"
+    if any(each.updated_at is None for each in named):
         return Finding(Verdict.UNKNOWN, "There is one of this name, and it is not told since when.", named[0])
-    new = [each for each in named if each.updated_at is not None and each.updated_at >= asked_at - CLOCKS]
-    return by_presence(max(new, key=lambda each: each.id, default=None), "A new campaign of this name")
+    recent = [each for each in named if not is_older(each.updated_at, asked_at)]
+    newest = max(recent, key=lambda each: each.id, default=None)
+    # One that runs changes by itself: that it changed is no proof that it was created.
+    if newest is not None and newest.status not in (None, CampaignStatus.NOT_STARTED):
+        return Finding(Verdict.UNKNOWN, "There is one of this name, and it was run already.", newest)
+    return by_time(newest, None if newest is None else newest.updated_at, asked_at, what)
 
 
-async def find_contact(contacts: AsyncIterable[Contact], number: str) -> Finding:
-    """Tell whether a number is among a campaign's contacts."""
-    async for contact in contacts:
-        if (contact.number or "").endswith(number):
-            return by_presence(contact, "The contact")
-    return by_presence(None, "The contact")
+async def find_contact(contacts: AsyncIterable[Contact], number: str, asked_at: datetime) -> Finding:
+    """Tell whether a number was added to a campaign's contacts since then."""
+    found = [each async for each in contacts if inputs.is_same_number(each.number, number)]
+    newest = max(found, key=lambda each: each.id, default=None)
+    told = None if newest is None else newest.created_at or newest.updated_at
+    if newest is not None and (told is None or is_older(told, asked_at)):
+        return Finding(Verdict.UNKNOWN, "The contact is there; it may have been there before.", newest)
+    return by_time(newest, told, asked_at, "The contact")
 
 
 async def find_otp(sent: AsyncIterable[SentOtp], number: str, otp: str | None, asked_at: datetime) -> Finding:
     """Tell whether a code of the caller's own is among those sent to this number since then."""
     if otp is None:
         return Finding(Verdict.UNKNOWN, "The code was the service's own, so that it cannot be told from others.")
+    what = "The code"
+    last: datetime | None = None
+    doubtful: Finding | None = None
     async for each in sent:
-        if each.created_at is not None and each.created_at < asked_at - CLOCKS:
-            break  # The newest come first.
-        if each.otp == otp and (each.number or "").endswith(number):
+        if each.otp == otp and inputs.is_same_number(each.number, number):
             if each.created_at is None:
-                return Finding(Verdict.UNKNOWN, "The code is there, and it is not told since when.", each)
-            return by_presence(each, "The code")
-    return by_presence(None, "The code")
+                doubtful = Finding(Verdict.UNKNOWN, "The code is there, and it is not told since when.", each)
+            elif not is_older(each.created_at, asked_at):
+                finding = by_time(each, each.created_at, asked_at, what)
+                if finding.verdict is Verdict.DONE:
+                    return finding
+                doubtful = finding
+        if each.created_at is not None:
+            # The order of this list is not documented: only where rows are seen to become older do no new ones follow.
+            if is_older(each.created_at, asked_at) and last is not None and each.created_at < last:
+                break
+            last = each.created_at
+    return doubtful or by_presence(None, what)
+
+
+def is_older(when: datetime | None, asked_at: datetime) -> bool:
+    """Tell whether something was there before, whatever the clocks."""
+    return when is not None and when < asked_at - CLOCKS
+
+
+def by_time(found: object, when: datetime | None, asked_at: datetime, what: str) -> Finding:
+    """Tell by when the thing came about, of what is not surely older."""
+    if when is not None and when < (asked_at if when.microsecond else asked_at.replace(microsecond=0)):
+        # The same was asked for shortly before, or the service's clock is behind.
+        return Finding(Verdict.UNKNOWN, f"{what} is there; it may be of shortly before, as clocks differ.", found)
+    return by_presence(found, what)
 
 
 def now() -> datetime:

@@ -104,7 +104,9 @@ class Confirmation:
     @property
     def is_confirmed(self) -> bool:
         """Whether it says that it was done, and not only what an error says as well."""
-        return bool(self.message) or bool(self.extra.keys() - {"detail", "error", "errors", "status", "code"})
+        silent = {"detail", "error", "errors", "status", "code"}
+        said = any(value not in (None, False) for name, value in self.extra.items() if name not in silent)
+        return (bool(self.message) or said) and not self.extra.get("errors")
 
     @property
     def text(self) -> str:

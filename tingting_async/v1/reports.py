@@ -70,7 +70,8 @@ class Reports(Resource):
             DecodeError: It is no CSV.
         """
         path, operation = _path(campaign_id), "reports.rows"
-        request = Request("GET", path, Effect.READS, operation, Response, timeout=timeout or LONG)
+        limits = LONG if timeout is None else timeout
+        request = Request("GET", path, Effect.READS, operation, Response, timeout=limits)
         return self._session.read(request, await self._session.call(request), _read_rows)
 
 
@@ -81,7 +82,8 @@ def _path(campaign_id: int) -> str:
 async def download(session: Session, path: str, operation: str, target: str | PathLike[str], timeout: Limit) -> None:
     """Save what lies at a path of the service as a file."""
     async with FileSink(target) as sink:
-        request = Request("GET", path, Effect.READS, operation, Response, timeout=timeout or LONG, sink=sink)
+        limits = LONG if timeout is None else timeout
+        request = Request("GET", path, Effect.READS, operation, Response, timeout=limits, sink=sink)
         response = await session.call(request)
         session.read(request, Response(response.status, response.headers, sink.head), _check)
 

@@ -18,8 +18,9 @@ class Progress(AsyncIterator[Campaign]):
     """A campaign, seen again whenever it has changed; see `Campaigns.progress`."""
 
     def __init__(self, look: Callable[[], Awaitable[Campaign]], *, pause: float, longest_pause: float) -> None:
-        if not 0 < pause <= longest_pause:
-            raise UsageError(f"pause={pause}, longest_pause={longest_pause}: give seconds above 0, the longest last.")
+        are_numbers = all(isinstance(seconds, int | float) for seconds in (pause, longest_pause))
+        if not are_numbers or not 0 < pause <= longest_pause:
+            raise UsageError(f"{pause=!r}, {longest_pause=!r}: give seconds above 0, the longest last.")
         self._look = look
         self._first_pause = self._pause = pause
         self._longest_pause = longest_pause
@@ -47,6 +48,8 @@ class Progress(AsyncIterator[Campaign]):
         Raises:
             StillRunningError: It took longer.
         """
+        if seconds is not None and not isinstance(seconds, int | float):
+            raise UsageError(f"campaigns.wait: `timeout` has to be a number of seconds, not {type(seconds).__name__}.")
         try:
             async with asyncio.timeout(seconds):
                 async for campaign in self:

@@ -11,6 +11,7 @@ from tingting_async.errors import UsageError
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.v1.convert import read_page
+from tingting_async.v1.fields import length_factor as checked_length_factor
 from tingting_async.v1.models import Confirmation, Voice
 from tingting_async.v1.survey_models import SurveyTemplate, TemplateApplied
 from tingting_async.v1.surveys import NewStep, prepare
@@ -40,7 +41,11 @@ class SurveyTemplates(Resource):
             resume: The `token` of an earlier walk, to go on behind it.
             timeout: The limits of each page's call.
         """
-        params = (("page_size", str(page_size)), *((("search", search),) if search is not None else ()))
+        if type(page_size) is not int or page_size < 1:
+            raise UsageError(f"`page_size` is {page_size!r}; it has to be an integer from 1 up.")
+        params: tuple[tuple[str, str], ...] = (("page_size", str(page_size)),)
+        if search is not None and search != "":
+            params += (("search", inputs.text(search, "search")),)
         request = Request(
             "GET",
             "/api/v1/survey-templates/",
@@ -156,7 +161,7 @@ async def _filled(
     if voice is not None:
         fields["voice"] = inputs.identifier(voice.id if isinstance(voice, Voice) else voice, "voice")
     if length_factor is not None:
-        fields["length_factor"] = str(length_factor)
+        fields["length_factor"] = checked_length_factor(length_factor)
     if not files:
         return request.with_json(fields if content is None else {**fields, "content": rows})
     named = {f"step_{order}_audio_file": file for order, file in files.items()}

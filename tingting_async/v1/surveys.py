@@ -44,6 +44,8 @@ async def prepare(steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], dict[
     Raises:
         UsageError: One of them cannot be sent.
     """
+    if not isinstance(steps, Sequence) or not all(isinstance(step, NewStep) for step in steps):
+        raise UsageError("The steps have to be a list of NewStep.")
     rows: list[dict[str, Any]] = []
     files: dict[int, File] = {}
     for order, step in enumerate(steps):
