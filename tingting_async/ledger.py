@@ -5,6 +5,7 @@ known. What ends in between, however it ends, leaves its row behind, and whoever
 """
 
 import enum
+import hashlib
 import logging
 import os
 import sqlite3
@@ -35,10 +36,11 @@ _BUSY = 30.0
 _TABLE = """CREATE TABLE IF NOT EXISTS sends (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     service TEXT NOT NULL, key TEXT, operation TEXT NOT NULL,
-    is_done INTEGER NOT NULL, owner TEXT NOT NULL, since REAL NOT NULL,
+    is_done INTEGER NOT NULL, owner TEXT NOT NULL, since REAL NOT NULL, digest TEXT NOT NULL,
     UNIQUE (service, key)
 )"""
-_SELECT = "SELECT id, service, key, operation, is_done, owner, since FROM sends"
+_INSERT = "INSERT INTO sends (service, key, operation, is_done, owner, since, digest) VALUES (?, ?, ?, 0, ?, ?, ?)"
+_SELECT = "SELECT id, service, key, operation, is_done, owner, since, digest FROM sends"
 
 _log = logging.getLogger("tingting_async")
 
@@ -79,7 +81,8 @@ class SendLedger:
         TingTing(email="…", password="…", ledger=SendLedger("~/.local/state/my-service/sends.sqlite"))
 
     The file is an SQLite database for its owner alone (mode 0600), on a local disk; all processes of the machine that
-    send for an account share one. It holds keys, operations and times: no messages, codes, numbers or tokens. Beside it
+    send for an account share one. It holds keys, operations, times and salted digests,
+    and no messages, codes, numbers or tokens. Beside it
     lies a folder, `<path>.owners`, whose lock files tell which processes are still running.
 
     Args:
@@ -165,9 +168,6 @@ class SendLedger:
 
         try:
             result = await call(attrs.evolve(request, before_sending=claim))
-        except DuplicateSendError as error:
-            self._make_reconcilable(error, request)
-            raise
         except OutcomeUnknownError as error:
             if claimed is not None:
                 await self._note(claimed, Verdict.UNKNOWN)
@@ -189,16 +189,7 @@ class SendLedger:
             DuplicateSendError: It was sent before, or may have been.
             LedgerError: The file cannot be read.
         """
-        try:
-            await self._in_thread(self._refuse_duplicate, service, _key(request), request)
-        except DuplicateSendError as error:
-            self._make_reconcilable(error, request)
-            raise
-
-    def _make_reconcilable(self, error: DuplicateSendError, request: Request[Any]) -> None:
-        if error.send is not None:
-            find = request.find if error.send.state is SendState.UNKNOWN else _from_the_ledger(error.send.state)
-            error.be_found_by(find, error.send.since, self._settler(error.send, by_hand=True))
+        await self._in_thread(self._refuse_duplicate, service, _key(request), request)
 
     async def _note(self, send: Send, verdict: Verdict) -> None:
         """Write down an outcome; where that fails, the row stays, and refuses: it costs nobody a second call."""
@@ -226,8 +217,8 @@ class SendLedger:
             since = datetime.now(UTC)
             owner = self._owner_of_this_process()
             added = database.execute(
-                "INSERT INTO sends (service, key, operation, is_done, owner, since) VALUES (?, ?, ?, 0, ?, ?)",
-                (service, key, request.operation, owner, since.timestamp()),
+                _INSERT,
+                (service, key, request.operation, owner, since.timestamp(), _digest(request, os.urandom(16))),
             )
             assert added.lastrowid is not None
             return Send(added.lastrowid, service, request.operation, key, SendState.IN_PROGRESS, since)
@@ -238,8 +229,18 @@ class SendLedger:
 
     def _refuse(self, database: sqlite3.Connection, service: str, key: str | None, request: Request[Any]) -> None:
         row = database.execute(_SELECT + " WHERE service = ? AND key = ?", (service, key)).fetchone()
-        if row is not None:
-            raise _refusal(self._read(row), request)
+        if row is None:
+            return
+        send, find = self._read(row), request.find
+        if send.state is not SendState.UNKNOWN:
+            find = _told(
+                Verdict.DONE if send.state is SendState.DONE else Verdict.UNKNOWN, f"It is {send.state.value}."
+            )
+        elif row[-1] != _digest(request, bytes.fromhex(row[-1][:32])):
+            find = _told(Verdict.UNKNOWN, "What was sent first had another content, so that it cannot be looked for.")
+        error = _refusal(send, request)
+        error.be_found_by(find, send.since, self._settler(send, by_hand=True))
+        raise error
 
     def _settle(self, send: Send, verdict: Verdict, *, by_hand: bool) -> None:
         with self._writing() as database:
@@ -265,7 +266,7 @@ class SendLedger:
             return database.execute("DELETE FROM sends WHERE is_done AND since < ?", (before,)).rowcount
 
     def _read(self, row: tuple[Any, ...]) -> Send:
-        number, service, key, operation, is_done, owner, since = row
+        number, service, key, operation, is_done, owner, since, _ = row
         state = SendState.IN_PROGRESS if not is_done and self._is_alive(owner) else SendState.UNKNOWN
         when = datetime.fromtimestamp(since, UTC)
         return Send(number, service, operation, key, SendState.DONE if is_done else state, when)
@@ -337,13 +338,19 @@ def _key(request: Request[Any]) -> str | None:
     return f"{request.target or request.operation}: {request.once}"
 
 
-def _from_the_ledger(state: SendState) -> Find:
-    verdict = Verdict.DONE if state is SendState.DONE else Verdict.UNKNOWN
-
+def _told(verdict: Verdict, why: str) -> Find:
     async def find(_: datetime | None) -> Finding:
-        return Finding(verdict, f"The ledger says that it is {state.value}.")
+        return Finding(verdict, f"By the ledger: {why}")
 
     return find
+
+
+def _digest(request: Request[Any], salt: bytes) -> str:
+    """Return by what it is known whether two attempts send the same; what is rung as a whole is found by itself."""
+    if request.target:
+        return salt.hex()
+    # Salted and slow: a code of six digits is not to be guessed from it at once.
+    return salt.hex() + hashlib.scrypt(repr(request.json).encode(), salt=salt, n=2**10, r=8, p=1, dklen=16).hex()
 
 
 def _refusal(send: Send, request: Request[Any]) -> DuplicateSendError:

@@ -217,6 +217,21 @@ async def test_code_from_before(sandbox: Sandbox, connect: Any) -> None:
     assert sandbox.tally()["otp", NUMBER] == 1
 
 
+async def test_another_code(sandbox: Sandbox, connect: Any) -> None:
+    """A second attempt with another code cannot look for the first: unknown, and nothing is sent again."""
+    async with connect() as tingting:
+        with (
+            sandbox.faults.during([Fault("reset_after", method="POST", times=1)]),
+            pytest.raises(OutcomeUnknownError),
+        ):
+            await send_otp(tingting, once="sign-up", otp="123456")
+        for _ in range(2):
+            with pytest.raises(DuplicateSendError) as refused:
+                await send_otp(tingting, once="sign-up", otp="654321")
+            assert (await refused.value.reconcile(wait=0)).verdict is Verdict.UNKNOWN
+    assert sandbox.tally()["otp", NUMBER] == 1
+
+
 async def test_by_hand(sandbox: Sandbox, connect: Any) -> None:
     """Where the service has nothing that tells, a person confirms or releases."""
     ids = sorted(sandbox.world.campaigns)
