@@ -18,9 +18,9 @@ import pydantic
 import server
 
 from tingting_async import classic, v1
-from tingting_async.classic.convert import READER as CLASSIC
-from tingting_async.convert import Reader
-from tingting_async.v1.convert import READER as V1
+from tingting_async.classic.pages import READER as CLASSIC
+from tingting_async.reader import Reader
+from tingting_async.v1.pages import READER as V1
 from tingting_async.wire import Effect, Request, Response
 
 
@@ -102,8 +102,6 @@ V1_CONTACT: dict[str, Any] = {
     "credit_consumed_SMS": Decimal,
     "carrier": str,
 }
-REQUEST: Request[Any] = Request("GET", "/", Effect.READS, "decode", list)
-RESPONSE = Response(200)
 
 
 def made_by(make: Callable[[str, dict[str, Any]], Any], name: str, fields: dict[str, Any]) -> Any:
@@ -137,12 +135,13 @@ def contenders(fields: dict[str, Any], reader: Reader, ours: Any) -> dict[str, C
         )
         converter.register_structure_hook(Decimal, lambda value, _: Decimal(value))
         converter.register_structure_hook(Decimal | None, lambda value, _: None if value is None else Decimal(value))
+    request: Request[Any] = Request("GET", "/", Effect.READS, "decode", list[ours])
     to_models = pydantic.TypeAdapter(list[model]).validate_json
     to_structs, to_attrs = msgspec.json.Decoder(list[struct]), msgspec.json.Decoder(list[plain])
     return {
         "orjson, dictionaries": orjson.loads,
         "json, dictionaries": json.loads,
-        "tingting_async": lambda body: reader.read(REQUEST, RESPONSE, orjson.loads(body), list[ours], ()),
+        "tingting_async": lambda body: reader.read_rows(request, Response(200, body=body)),
         "orjson + cattrs as it comes": lambda body: detailed.structure(orjson.loads(body), list[plain]),
         "orjson + cattrs, not detailed": lambda body: stock.structure(orjson.loads(body), list[plain]),
         "pydantic": to_models,

@@ -1,14 +1,50 @@
-"""A function written for each model: the fast pass over a JSON object, field by field, without a call for each.
+"""The fast pass: JSON is read into a shape by msgspec, and a function written for each model fills the model from it.
 
-cattrs stays the one way in: what is made here is registered as its hook, and what a quick check does not take at once
-goes to the hook that cattrs has for that field.
+A shape has a model's fields by the wire's names, with types that JSON itself knows. It takes nothing that the model's
+hooks would not take in the same way; whatever it refuses, an unknown field for one, is left to cattrs, which stays the
+one that decides. msgspec alone could not make the models: it keeps no unknown fields, and calls no hook of ours.
 """
 
 import linecache
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Callable
+from types import GenericAlias
+from typing import Annotated, Any, cast
 
 import attrs
+from msgspec import UNSET, Meta, UnsetType, convert, defstruct
+from msgspec.json import Decoder
+
+# Beyond it, what the JSON library made of the digits matters: that is left to the hooks.
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Scalar = Whole | float | str | None
+
+
+@attrs.frozen
+class Quick:
+    """The quick way to read something."""
+
+    shape: Any
+    """What its JSON is read into: a type that msgspec knows."""
+    fill: Callable[[Any], Any]
+    """Makes of that what was asked for; raises whatever the hooks raise."""
+
+    def read(self, value: Any) -> Any:
+        """Read a JSON value.
+
+        Raises:
+            ValueError: It is not for the quick way.
+        """
+        return self.fill(convert(value, self.shape))
+
+    def decoder(self) -> Callable[[Any], Any]:
+        """Return what reads a JSON text; raises as `read` does."""
+        decode, fill = Decoder(self.shape).decode, self.fill
+        return lambda text: fill(decode(text))
+
+    def listed(self) -> "Quick":
+        """Return the quick way to read a list of them."""
+        fill = self.fill
+        return Quick(GenericAlias(list, (self.shape,)), lambda shapes: [fill(shape) for shape in shapes])
 
 
 @attrs.frozen
@@ -18,17 +54,27 @@ class Part:
     name: str
     key: str
     """Its name on the wire."""
-    kind: Any
-    hook: Callable[[Any, Any], Any]
-    """Reads whatever `check` and `table` do not take."""
+    shape: Any
+    """The type of its JSON."""
+    made: str
+    """The expression for what is made of `value`; `hook`, `kind` and `lookup` are the field's."""
     default: Any
     """As attrs has it: a value, a `Factory`, or `NOTHING`."""
-    check: str = ""
-    """The expression that tells whether `value` is taken as it is; empty where nothing is."""
-    table: Mapping[Any, Any] | None = None
-    """The texts that stand for a value, as those of an enum do."""
-    shortcuts: str = ""
-    """Conditional expressions for values that need no hook: `"None if value is None else "`."""
+    kind: Any = None
+    hook: Callable[[Any, Any], Any] | None = None
+    lookup: Callable[[Any], Any] | None = None
+    """Makes what a text stands for, or None."""
+    also: str = ""
+    """Another name that it may have on the wire."""
+
+    @property
+    def absent(self) -> Any:
+        """What stands in the shape for one that is absent: `UNSET`, unless its default is made of what would come."""
+        if self.also:
+            return UNSET
+        if self.made == "value":
+            return self.default if self.default is None or isinstance(self.default, bool | int | str) else UNSET
+        return None if self.default is None and ("None if" in self.made or "or ()" in self.made) else UNSET
 
 
 def is_plain(model: Any) -> bool:
@@ -49,53 +95,28 @@ def _needs_self(field: "attrs.Attribute[Any]") -> bool:
     return bool(getattr(field.default, "takes_self", False))
 
 
-def compile_model(
-    model: type, parts: list[Part], *, extra: str | None, refuse: Callable[[Any], Exception]
-) -> Callable[[Any, Any], Any]:
-    """Return the function that reads an object into a model.
+def compile_model(model: type, parts: list[Part], *, extra: str | None) -> Quick:
+    """Return the quick way to read a model.
 
     Args:
         model: An attrs class of which `is_plain` is true.
         parts: Its fields.
         extra: The field that keeps what no other takes; None where that is dropped.
-        refuse: Makes the error for what is no object.
     """
-    known = frozenset(part.key for part in parts)
-    names: dict[str, Any] = {
-        "new": object.__new__,
-        "model": model,
-        "Twin": _twin(model),
-        "known": known,
-        "refuse": refuse,
-        **{f"{what}_{part.name}": getattr(part, what) for part in parts for what in ("kind", "hook", "table")},
-        **{
-            f"default_{part.name}": part.default.factory if _is_factory(part) else part.default
-            for part in parts
-            if part.default is not attrs.NOTHING
-        },
-    }
-    lines = [
-        f"def read_{model.__name__}(given, _):",
-        "    if type(given) is not dict:",
-        "        raise refuse(given)",
-        "    self = new(Twin)",
-        "    absent = 0",
-        *(line for part in parts for line in _read(part)),
-    ]
+    names: dict[str, Any] = {"new": object.__new__, "model": model, "Twin": _twin(model), "UNSET": UNSET}
+    lines = [f"def fill_{model.__name__}(given):", "    self = new(Twin)"]
+    for part in parts:
+        names |= {f"{what}_{part.name}": getattr(part, what) for what in ("hook", "kind", "lookup")}
+        lines += _lines(part, names)
     if extra is not None:
-        lines += [
-            f"    if len(given) + absent == {len(parts)}:",
-            f"        self.{extra} = {{}}",
-            "    else:",
-            f"        self.{extra} = {{name: part for name, part in given.items() if name not in known}}",
-        ]
+        lines += [f"    self.{extra} = {{}}"]  # An object with anything for it has not come this far.
     lines += ["    self.__class__ = model", "    return self", ""]
     source = "\n".join(lines)
     # A traceback through it shows its lines, and a profile its name.
-    file = f"<how {model.__module__}.{model.__qualname__} is read>"
+    file = f"<how {model.__module__}.{model.__qualname__} is filled>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     exec(compile(source, file, "exec"), names)  # noqa: S102 - made of the names of our own models' fields
-    return cast("Callable[[Any, Any], Any]", names[f"read_{model.__name__}"])
+    return Quick(_shape(model, parts, is_closed=extra is not None), names[f"fill_{model.__name__}"])
 
 
 def _twin(model: type) -> type:
@@ -109,27 +130,43 @@ def _twin(model: type) -> type:
     return type(f"{model.__name__}Twin", (model,), mutable)
 
 
-def _is_factory(part: Part) -> bool:
-    return hasattr(part.default, "takes_self")
-
-
-def _read(part: Part) -> list[str]:
-    """Return the lines that read a field."""
-    depth = "    "
-    lines: list[str] = []
-    if part.default is not attrs.NOTHING:
-        lines += [f"    if {part.key!r} in given:"]
-        depth *= 2
-    lines += [f"{depth}value = given[{part.key!r}]"]
-    slot, other = f"self.{part.name}", f"{part.shortcuts}hook_{part.name}(value, kind_{part.name})"
-    if part.table is not None:
-        lines += [f"{depth}found = table_{part.name}.get(value) if type(value) is str else None"]
-        lines += [f"{depth}{slot} = found if found is not None else {other}"]
-    elif part.check:
-        lines += [f"{depth}{slot} = value if {part.check} else {other}"]
+def _lines(part: Part, names: dict[str, Any]) -> list[str]:
+    """Return the lines that fill a field."""
+    slot = f"self.{part.name}"
+    made = part.made.replace("hook(", f"hook_{part.name}(").replace("lookup(", f"lookup_{part.name}(")
+    made = made.replace("kind)", f"kind_{part.name})")
+    if part.made == "value":
+        lines = [f"    {slot} = given.{part.name}"]
     else:
-        lines += [f"{depth}{slot} = {other}"]
-    if part.default is not attrs.NOTHING:
-        made = f"default_{part.name}()" if _is_factory(part) else f"default_{part.name}"
-        lines += ["    else:", "        absent += 1", f"        {slot} = {made}"]
+        lines = [f"    value = given.{part.name}", f"    {slot} = {made}"]
+    if part.also:
+        lines[1:1] = [
+            f"    if given.{part.name}_also is not UNSET:",
+            "        if value is not UNSET:",
+            "            raise ValueError",  # One of them is a field that is not known.
+            f"        value = given.{part.name}_also",
+        ]
+    if part.default is not attrs.NOTHING and part.absent is UNSET:
+        is_factory = hasattr(part.default, "takes_self")
+        names[f"default_{part.name}"] = part.default.factory if is_factory else part.default
+        default = f"default_{part.name}{'()' * is_factory}"
+        lines[-1] = f"    {slot} = {default} if value is UNSET else {made}"
     return lines
+
+
+def _shape(model: type, parts: list[Part], *, is_closed: bool) -> Any:
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    keys: dict[str, str] = {}
+    for part in parts:
+        keys[part.name] = part.key
+        if part.default is attrs.NOTHING:
+            fields.append((part.name, part.shape))
+        else:
+            can_be_unset = part.absent is UNSET and part.shape is not Any
+            fields.append((part.name, part.shape | UnsetType if can_be_unset else part.shape, part.absent))
+        if part.also:
+            keys[f"{part.name}_also"] = part.also
+            fields.append((f"{part.name}_also", part.shape | UnsetType, UNSET))
+    name = f"{model.__name__}Shape"
+    # Its instances live for the moment between reading and filling: the garbage collector need not know of them.
+    return defstruct(name, fields, rename=keys, forbid_unknown_fields=is_closed, kw_only=True, gc=False)

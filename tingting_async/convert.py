@@ -1,16 +1,17 @@
 """JSON values to models, strictly: nothing is guessed, nothing is dropped, and an error names its path.
 
 cattrs as it comes reads `None` as `"None"` and `"no"` as `True`; the hooks here refuse both. A good payload takes the
-fast pass; only one that failed is read again with detailed validation, to say where it is wrong.
+fast pass, its models by the quick way (see `compiled`); only one that failed is read again with detailed validation, to
+say where it is wrong.
 """
 
-import enum
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import GenericAlias, UnionType
-from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Union, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -18,12 +19,13 @@ from cattrs.cols import is_mapping, list_structure_factory
 from cattrs.cols import mapping_structure_factory as _mapping_factory  # pyright: ignore[reportUnknownVariableType]
 from cattrs.gen import make_dict_structure_fn, override
 
-from tingting_async import envelopes
-from tingting_async.compiled import Part, compile_model, is_plain
-from tingting_async.errors import DecodeError
-from tingting_async.problems import Hook, problems, told_by
+from tingting_async.modelling import EXTRA, WIRE, NumberText, OpenEnum
+from tingting_async.problems import Hook, told_by
 from tingting_async.scalars import (
     Unread,
+    find_datetime,
+    find_decimal,
+    find_duration,
     read_bool,
     read_datetime,
     read_decimal,
@@ -33,45 +35,9 @@ from tingting_async.scalars import (
     read_number_text,
     read_str,
 )
-from tingting_async.wire import Effect, PayloadPath, Request, Response, decode, excerpt, spell
 
-T = TypeVar("T")
-
-_WIRE = "tingting_async.wire_name"
-_EXTRA = "*extra*"  # Not a name that a field of the service has.
-
-
-class OpenEnum(enum.StrEnum):
-    """An enum that takes unknown values as they are: they are kept, and compare by their text."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> "OpenEnum | None":
-        if not isinstance(value, str):
-            return None
-        # Not remembered among the members: values of the service must not grow the class.
-        member = str.__new__(cls, value)
-        member._name_ = value
-        member._value_ = value
-        return member
-
-
-class _Loose:
-    pass
-
-
-NumberText = Annotated[str, _Loose()]
-"""A text that also travels as an integer, such as a phone number."""
-
-
-def wire(name: str, **options: Any) -> Any:
-    """Declare a field that has another name on the wire."""
-    return attrs.field(metadata={_WIRE: name}, **options)
-
-
-def extra() -> Any:
-    """Declare the field that keeps what the service sent and the model does not know."""
-    return attrs.field(factory=dict[str, Any], metadata={_WIRE: _EXTRA}, repr=False, kw_only=True)
-
+if TYPE_CHECKING:
+    from tingting_async.compiled import Part, Quick
 
 _HOOKS: dict[Any, Hook] = {
     int: read_int,
@@ -103,79 +69,6 @@ def make_converter(*, detailed: bool, factories: Mapping[Any, HookFactory]) -> C
     for kind, factory in factories.items():
         converter.register_structure_hook_factory(_is_exactly(kind), factory)
     return converter
-
-
-class Reader:
-    """Reads payloads into models: the fast pass, and on failure the detailed one."""
-
-    def __init__(self, factories: Mapping[Any, HookFactory] | None = None) -> None:
-        self._factories = factories or {}
-
-    @functools.cached_property
-    def _fast(self) -> Converter:
-        return make_converter(detailed=False, factories=self._factories)
-
-    @functools.cached_property
-    def _detailed(self) -> Converter:
-        return make_converter(detailed=True, factories=self._factories)
-
-    def read(self, request: Request[Any], response: Response, payload: Any, model: type[T], path: PayloadPath) -> T:
-        """Read what was found at `path` of an answer into a model.
-
-        Raises:
-            DecodeError: It does not fit; `path` and `problems` say where.
-        """
-        try:
-            return self._fast.structure(payload, model)
-        except Exception:  # noqa: BLE001 - whatever it was, the detailed pass says it better
-            return self._explain(request, response, payload, model, spell(path))
-
-    def _explain(self, request: Request[Any], response: Response, payload: Any, model: type[T], root: str) -> T:
-        try:
-            return self._detailed.structure(payload, model)
-        except Exception as error:  # noqa: BLE001 - a payload of the service must not raise anything but ours
-            found = problems(error, root)
-        shown = excerpt(request, response)
-        raise DecodeError(
-            f"{request.operation}: the answer to {request.method} {request.path} does not fit its model: "
-            f"{'; '.join(f'`{where}`: {what}' for where, what in found[:3])}"
-            f"{f' and {len(found) - 3} more' if len(found) > 3 else ''}. It began with {shown!r}",
-            path=found[0][0],
-            problems=tuple(found),
-            excerpt=shown,
-            status=response.status,
-            operation=request.operation,
-        )
-
-
-def read_payload(reader: Reader, request: Request[T], response: Response) -> T:
-    """Read an answer that holds one thing.
-
-    Raises:
-        DecodeError: It does not fit, or says of something to be done neither that it was done nor that it was not.
-    """
-    result = reader.read(request, response, decode(request, response), request.model, request.payload)
-    if request.effect in _TO_BE_CONFIRMED and response.body and not _is_confirmed(response, result):
-        shown = excerpt(request, response)
-        raise DecodeError(
-            f"{request.operation}: the answer to {request.method} {request.path} does not say that it was done: "
-            f"{shown!r}",
-            excerpt=shown,
-            status=response.status,
-            operation=request.operation,
-        )
-    return result
-
-
-def _is_confirmed(response: Response, result: object) -> bool:
-    try:
-        body = response.json()
-    except ValueError:
-        body = None  # A text, where the documents do not print the answer.
-    return getattr(result, "is_confirmed", True) and not envelopes.raises_doubt(body)
-
-
-_TO_BE_CONFIRMED = frozenset({Effect.ADDS, Effect.RINGS, Effect.REVOKES})
 
 
 def _is_exactly(kind: Any) -> Callable[[Any], bool]:
@@ -216,9 +109,22 @@ def _optional_hook(kind: Any, converter: Converter) -> Hook:
     return _OptionalHook(inner, converter.get_structure_hook(inner), is_text=inner is str or inner == NumberText)
 
 
+@attrs.frozen
+class QuickHook:
+    """A hook that has a quick way beside it, for those who know of it."""
+
+    hook: Hook
+    quick: "Quick"
+
+    def __call__(self, value: Any, kind: Any) -> Any:
+        """Read a value, as any hook does."""
+        return self.hook(value, kind)
+
+
 def _list_hook(kind: Any, converter: Converter) -> Hook:
     hook = list_structure_factory(kind, converter)
-    plain = _PLAIN.get(get_args(kind)[0])
+    item = get_args(kind)[0]
+    plain = _PLAIN.get(item)
 
     def read(value: Any, _: Any) -> Any:
         # Any iterable would do for cattrs: a text by its letters, an object by its keys.
@@ -227,7 +133,8 @@ def _list_hook(kind: Any, converter: Converter) -> Hook:
         given = cast("list[Any]", value)
         return given[:] if plain is not None and {*map(type, given)} <= plain else hook(given, kind)
 
-    return read
+    of_item = converter.get_structure_hook(item)
+    return QuickHook(read, of_item.quick.listed()) if isinstance(of_item, QuickHook) else read
 
 
 _PLAIN: dict[Any, set[type]] = {int: {int}, str: {str}, bool: {bool}, NumberText: {str}}
@@ -271,57 +178,101 @@ def model_hook(kind: Any, converter: Converter, *, names: Mapping[str, str] | No
         converter: Has the hooks of its fields.
         names: The wire's name for a field, where that is another than the field itself says.
     """
-    keys = {field.name: str(field.metadata.get(_WIRE, field.name)) for field in attrs.fields(kind)} | dict(names or {})
-    make = _detailed_model_hook if converter.detailed_validation or not is_plain(kind) else _fast_model_hook
-    return make(kind, converter, keys)
+    hook = functools.cache(lambda: _cattrs_hook(kind, converter, _keys(kind) | dict(names or {})))
+    quick = None if converter.detailed_validation or names else quick_way(kind, converter)
+    if quick is None:
+        return hook()
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is not dict:
+            raise Unread(value, "an object")
+        with suppress(ValueError):  # It names unknown fields, which hold anything: it must be nobody's context.
+            return quick.read(value)
+        return hook()(cast("dict[str, Any]", value), kind)
+
+    return QuickHook(read, quick)
 
 
-def _detailed_model_hook(kind: Any, converter: Converter, keys: dict[str, str]) -> Hook:
+def _keys(kind: Any) -> dict[str, str]:
+    return {field.name: str(field.metadata.get(WIRE, field.name)) for field in attrs.fields(kind)}
+
+
+def _cattrs_hook(kind: Any, converter: Converter, keys: dict[str, str]) -> Hook:
     renamed: dict[str, Any] = {name: override(rename=key) for name, key in keys.items() if name != key}
     hook = told_by(keys, make_dict_structure_fn(kind, converter, **renamed))
-    known = frozenset(keys.values()) - {_EXTRA}
+    known = frozenset(keys.values()) - {EXTRA}
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
             raise Unread(value, "an object")
         given = cast("dict[str, Any]", value)
         if not given.keys() <= known:
-            given = {**given, _EXTRA: {name: part for name, part in given.items() if name not in known}}
+            given = {**given, EXTRA: {name: part for name, part in given.items() if name not in known}}
         return hook(given, kind)
 
     return read
 
 
-def _fast_model_hook(kind: Any, converter: Converter, keys: dict[str, str]) -> Hook:
-    extra_field = next((name for name, key in keys.items() if key == _EXTRA), None)
-    parts = [_part(field, keys[field.name], converter) for field in attrs.fields(kind) if field.name != extra_field]
-    return compile_model(kind, parts, extra=extra_field, refuse=lambda value: Unread(value, "an object"))
+def quick_way(kind: Any, converter: Converter, *, also: Mapping[str, str] | None = None) -> "Quick | None":
+    """Return the quick way to read an object into a model; None where making one is more than filling its fields.
+
+    Args:
+        kind: The model.
+        converter: Has the hooks of its fields.
+        also: The wire's other name for a field, where there is one.
+    """
+    from tingting_async.compiled import compile_model, is_plain  # noqa: PLC0415 - with the first answer, not before
+
+    if not is_plain(kind):
+        return None
+    keys = _keys(kind)
+    extra_field = next((name for name, key in keys.items() if key == EXTRA), None)
+    fields = [field for field in attrs.fields(kind) if field.name != extra_field]
+    parts = [_part(field, keys[field.name], converter, (also or {}).get(field.name, "")) for field in fields]
+    return compile_model(kind, parts, extra=extra_field)
 
 
-_AS_IT_IS: dict[Hook, str] = {
-    read_int: "type(value) is int",
-    read_float: "type(value) is float",
-    read_str: "type(value) is str",
-    read_number_text: "type(value) is str",
-    read_bool: "type(value) is bool",
+FINDERS: dict[Hook, Callable[[Any], Any]] = {
+    read_datetime: find_datetime,
+    read_decimal: find_decimal,
+    read_duration: find_duration,
 }
-"""What the common values of a hook are known by, of those that it returns as they came."""
+"""For a hook, what finds the common values without a call of its own; None of it sends a value to the hook."""
 
 
-def _part(field: "attrs.Attribute[Any]", key: str, converter: Converter) -> Part:
-    kind, shortcuts = field.type, ""
+def _part(field: "attrs.Attribute[Any]", key: str, converter: Converter, also: str) -> "Part":
+    from tingting_async.compiled import Part, Scalar, Whole  # noqa: PLC0415
+
+    kind, default = field.type, field.default
     if kind is None or kind is Any:
-        return Part(field.name, key, kind, _as_it_is, field.default, check="True")
+        return Part(field.name, key, Any, "value", default)
     hook: Hook = converter.get_structure_hook(kind)
+    is_optional, inner = isinstance(hook, _OptionalHook), hook
     if isinstance(hook, _OptionalHook):
-        shortcuts = "None if value is None else " if hook.is_text else "None if value is None or value == '' else "
-        kind, hook = hook.kind, hook.inner
-    if _is_tuple(kind):
-        shortcuts += "() if value == [] else "
-    table = cast("type[OpenEnum]", kind)._value2member_map_ if hook is _read_enum else None
-    check = _AS_IT_IS.get(hook, "")
-    return Part(field.name, key, kind, hook, field.default, check=check, table=table, shortcuts=shortcuts)
-
-
-def _as_it_is(value: Any, _: Any) -> Any:
-    return value
+        kind, inner = hook.kind, hook.inner
+    plain: dict[Any, Any] = {int: Whole, str: str, bool: bool}
+    none = "None if value is None else " if is_optional else ""
+    shape: Any = Any
+    lookup: Callable[[Any], Any] | None = None
+    made = f"{none}hook(value, kind)"
+    if inner in (read_int, read_str, read_bool):
+        shape, made = plain[kind], "value"
+    elif isinstance(inner, QuickHook):
+        shape, made, lookup = inner.quick.shape, f"{none}lookup(value)", inner.quick.fill
+    elif inner is _read_enum:
+        shape, lookup = Scalar, cast("type[OpenEnum]", kind)._value2member_map_.get
+    elif inner in FINDERS:
+        shape, lookup = Scalar, FINDERS[inner]
+    elif inner is read_number_text:
+        shape, made = Scalar, f"value if type(value) is str else {made}"
+    elif is_mapping(kind):
+        made = f"value if type(value) is dict else {made}"
+    elif _is_tuple(kind) and get_args(kind)[0] in plain and default in ((), attrs.Factory(kind)):
+        return Part(field.name, key, GenericAlias(tuple, (plain[get_args(kind)[0]], ...)) | None, "value or ()", None)
+    elif _is_tuple(kind):
+        made = f"() if value == [] else {made}"
+    if shape is Scalar and lookup is not None:
+        made = f"{none}found if (found := lookup(value)) is not None else hook(value, kind)"
+    elif is_optional and shape not in (Any, Scalar):
+        shape |= None
+    return Part(field.name, key, shape, made, default, kind, hook, lookup, also)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-import orjson
+from tingting_async import json_text
 
 _MESSAGE_KEYS = ("message", "detail", "error", "messages")
 _ENVELOPE_KEYS = {*_MESSAGE_KEYS, "status", "success", "errors", "data", "code"}
@@ -48,7 +48,7 @@ def raises_doubt(body: Any) -> bool:
 def says_both(body: bytes) -> bool:
     """Tell whether an answer that came with a good status holds a message beside its errors, and no plain no."""
     try:
-        value = orjson.loads(body)
+        value = json_text.loads(body)
     except ValueError:
         return False
     answer = cast("dict[str, Any]", value if isinstance(value, dict) else {})

@@ -6,7 +6,7 @@ from typing import Any, Never
 
 import attrs
 
-from tingting_async import policy, wire
+from tingting_async import failures, policy
 from tingting_async.auth import Auth
 from tingting_async.errors import AuthenticationError, NotFoundError, TingTingError, TransportError
 from tingting_async.events import Watch, Watched
@@ -97,7 +97,7 @@ class Exchange:
                         return await self._authenticated(request, call)
                     except NotFoundError:
                         if request.method == "DELETE" and lost is not None:
-                            return wire.already_gone()
+                            return failures.already_gone()
                         raise
                     except TingTingError as error:
                         if policy.leaves_unknown(error) and not isinstance(lost, TransportError):
@@ -143,9 +143,9 @@ class Exchange:
             raise
         if watched is not None:
             watched.answered(response, loop.time() - started)
-        if wire.failure_status(response) is None:
+        if failures.failure_status(response) is None:
             return response
-        refusal = wire.judge(self.with_secrets(request), response)
+        refusal = failures.judge(self.with_secrets(request), response)
         assert refusal is not None
         raise refusal
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import anyio
 
-from tingting_async.convert import OpenEnum
 from tingting_async.errors import UsageError
+from tingting_async.modelling import OpenEnum
 from tingting_async.redaction import mask
 from tingting_async.scalars import KATHMANDU
 from tingting_async.wire import File

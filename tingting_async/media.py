@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tingting_async.convert import Reader
 from tingting_async.errors import DecodeError
+from tingting_async.reader import Reader
 from tingting_async.wire import Request, Response, excerpt, find_url
 
 

@@ -23,8 +23,15 @@ from tingting_async.wire import Params
 T = TypeVar("T")
 
 
-Fetch = Callable[[Params], Coroutine[Any, Any, Page[T]]]
-Spawn = Callable[[Coroutine[Any, Any, Page[T]]], "asyncio.Task[Page[T]]"]
+Fetch = Callable[[Params], Coroutine[Any, Any, Any]]
+"""Asks for a page, and returns what came."""
+Read = Callable[[Any], Page[T]]
+"""Makes a page of what came."""
+Spawn = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
+
+
+def _as_it_is(page: Any) -> Any:
+    return page
 
 
 class _Window(Generic[T]):
@@ -32,8 +39,9 @@ class _Window(Generic[T]):
 
     def __init__(
         self,
-        fetch: Fetch[T],
-        spawn: Spawn[T],
+        fetch: Fetch,
+        read: Read[T],
+        spawn: Spawn,
         convention: Convention,
         *,
         width: int,
@@ -41,9 +49,10 @@ class _Window(Generic[T]):
         start: Ask | None = None,
         noticed: Callable[[], None] = lambda: None,
     ) -> None:
-        self._pending: deque[tuple[Ask, asyncio.Task[Page[T]]]] = deque()
+        self._pending: deque[tuple[Ask, asyncio.Task[Any]]] = deque()
         self._loop = asyncio.get_running_loop()
         self._fetch = fetch
+        self._read = read
         self._spawn = spawn
         self._convention = convention
         self._width = width
@@ -81,9 +90,10 @@ class _Window(Generic[T]):
         try:
             if not task.done():
                 await asyncio.shield(task)  # The consumer's cancellation is its own; the page stays due.
-            page = task.result()
+            # Read here and not in the task: a page that waits for its turn is bytes, and not hundreds of objects.
+            page = self._read(task.result())
             while (other := self._convention.otherwise(ask, page)) is not None:
-                ask, page = other, await self._fetch(other.params)
+                ask, page = other, self._read(await self._fetch(other.params))
             following = self._judge(ask, page)
         except asyncio.CancelledError:
             # Whoever waits may have been cancelled as well: that goes first.
@@ -142,7 +152,7 @@ class _Window(Generic[T]):
         """Take a 404 as the end of the list only where it has become shorter meanwhile."""
         if ask == self._convention.first():
             raise error
-        first = await self._fetch(self._convention.first().params)
+        first = self._read(await self._fetch(self._convention.first().params))
         if first.total_pages is None or first.total_pages >= ask.number:
             raise error
 
@@ -241,11 +251,12 @@ class Paginator(Generic[T]):
 
     def __init__(
         self,
-        fetch: Fetch[T],
-        spawn: Spawn[T],
+        fetch: Fetch,
+        spawn: Spawn,
         convention: Convention,
         *,
         window: int,
+        read: Read[T] = _as_it_is,
         given: int | None = None,
         identity: str = "",
         exact: bool = False,
@@ -264,6 +275,7 @@ class Paginator(Generic[T]):
         self.has_changed = False
         """Whether a walk noticed that the list became longer or shorter between two pages; an exact one proves more."""
         self._fetch = fetch
+        self._read = read
         self._spawn = spawn
         self._convention = convention
         self._width = given or window
@@ -318,7 +330,7 @@ class Paginator(Generic[T]):
 
     async def count(self) -> int:
         """Return how many items there are: as the first page says, else by walking."""
-        page = await self._fetch(self._convention.first().params)
+        page = self._read(await self._fetch(self._convention.first().params))
         if page.total_items is not None:
             return page.total_items
         total = 0
@@ -329,6 +341,7 @@ class Paginator(Generic[T]):
     def _window(self, *, ramps: bool) -> _Window[T]:
         return _Window(
             self._fetch,
+            self._read,
             self._spawn,
             self._convention,
             width=self._width,

@@ -48,17 +48,19 @@ def read_float(value: Any, _: Any = None) -> float:
 
 def read_decimal(value: Any, _: Any = None) -> Decimal:
     """Read a decimal from a text or a number, digit by digit."""
-    if type(value) is int and -(10**30) < value < 10**30:
-        return Decimal(value)
-    number = _decimal(value) if type(value) is str else _decimal(str(value)) if type(value) is float else None
-    if number is None:
-        raise Unread(value, "a decimal")
-    return number
+    if type(value) in (str, int, float) and (number := find_decimal(value)) is not None:
+        return number
+    raise Unread(value, "a decimal")
 
 
 @functools.lru_cache(maxsize=1024)  # Prices, percentages and factors are few and come often.
-def _decimal(text: str) -> Decimal | None:
-    return Decimal(text.strip()) if _NUMBER.fullmatch(text) else None
+def find_decimal(value: object) -> Decimal | None:
+    """Return the decimal that a text or a number stands for, None if it is none."""
+    if type(value) is int:
+        return Decimal(value) if -(10**30) < value < 10**30 else None
+    if type(value) is float:
+        value = str(value)
+    return Decimal(value.strip()) if type(value) is str and _NUMBER.fullmatch(value) else None
 
 
 def read_str(value: Any, _: Any = None) -> str:
@@ -86,14 +88,18 @@ def read_bool(value: Any, _: Any = None) -> bool:
 
 def read_datetime(value: Any, _: Any = None) -> datetime:
     """Read an ISO 8601 date or datetime; one without an offset is the service's local time."""
-    if type(value) is str:
-        try:
-            when = datetime.fromisoformat(value)
-        except ValueError:
-            pass
-        else:
-            return when if when.tzinfo is not None else when.replace(tzinfo=KATHMANDU)
+    if (when := find_datetime(value)) is not None:
+        return when
     raise Unread(value, "an ISO 8601 datetime")
+
+
+def find_datetime(value: Any) -> datetime | None:
+    """Return what an ISO 8601 date or datetime stands for, None if it is none."""
+    try:
+        when = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        return None
+    return when if when.tzinfo is not None else when.replace(tzinfo=KATHMANDU)
 
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
@@ -102,7 +108,7 @@ _SPOKEN = re.compile(r"(?:(\d+)\s*h)?\s*(?:(\d+)\s*m)?\s*(?:(\d+(?:\.\d+)?)\s*s)
 
 def read_duration(value: Any, _: Any = None) -> timedelta:
     """Read a duration: a number of seconds, `"10s"`, `"1m 5s"` or `"05:30:00"`."""
-    if type(value) is str and (duration := _spoken_duration(value)) is not None:
+    if type(value) is str and (duration := find_duration(value)) is not None:
         return duration
     try:
         duration = timedelta(seconds=read_float(value))
@@ -114,7 +120,10 @@ def read_duration(value: Any, _: Any = None) -> timedelta:
 
 
 @functools.lru_cache(maxsize=1024)  # The durations of a list's calls are few and come often.
-def _spoken_duration(value: str) -> timedelta | None:
+def find_duration(value: object) -> timedelta | None:
+    """Return the duration that a text stands for, None if it is none."""
+    if type(value) is not str:
+        return None
     text = value.strip()
     match = _CLOCK.fullmatch(text) or _SPOKEN.fullmatch(text)
     if not match or not any(match.groups()):

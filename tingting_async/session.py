@@ -15,7 +15,6 @@ from tingting_async import policy
 from tingting_async.addresses import normalise_base_url
 from tingting_async.auth import Auth, Credentials, Dialect, Tokens, TokenStore
 from tingting_async.conventions import Convention, Page, merge
-from tingting_async.convert import Reader, read_payload
 from tingting_async.environment import complete
 from tingting_async.errors import (
     DecodeError,
@@ -27,6 +26,7 @@ from tingting_async.events import Listener, Watch
 from tingting_async.exchange import Exchange, raise_from
 from tingting_async.pagination import Paginator
 from tingting_async.policy import Retries
+from tingting_async.reader import Reader, read_payload
 from tingting_async.sign_in import SignInFailedError
 from tingting_async.telemetry import find_listener
 from tingting_async.timeouts import Timeout
@@ -297,15 +297,20 @@ class Session:
         fields = {field.name: getattr(request, field.name) for field in attrs.fields(Request) if field.name != "params"}
         ask: Callable[..., Request[list[T]]] = functools.partial(Request, **fields)
 
-        async def fetch(params: Params) -> Page[T]:
+        async def fetch(params: Params) -> tuple[Request[list[T]], Response]:
             asked = ask(params=merge(request.params, params)) if params else request
-            return self.read(asked, await self.exchange(asked), read)
+            return asked, await self.exchange(asked)
+
+        def read_page(came: tuple[Request[list[T]], Response]) -> Page[T]:
+            asked, response = came
+            return self.read(asked, response, read)
 
         return Paginator(
             fetch,
             self.spawn,
             convention,
             window=self._window,
+            read=read_page,
             given=window,
             identity=f"{request.operation} {request.path}?{request.query}",
             exact=exact,

@@ -14,12 +14,12 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-import orjson
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
+from tingting_async import json_text
 from tingting_async._version import __version__
 from tingting_async.addresses import proxy_of_environment
 from tingting_async.attempts import Attempt, Attempts
@@ -335,8 +335,8 @@ def _body(request: Request[Any]) -> bytes | aiohttp.FormData | aiohttp.BytesPayl
     if request.json is None:
         return None
     try:
-        return aiohttp.BytesPayload(orjson.dumps(request.json), content_type="application/json")
-    except orjson.JSONEncodeError as error:  # Names types, never values.
+        return aiohttp.BytesPayload(json_text.dumps(request.json), content_type="application/json")
+    except (TypeError, ValueError, RecursionError) as error:  # Names types, never values.
         raise UsageError(f"{request.operation}: what was given cannot be written as JSON: {error}.") from None
 
 

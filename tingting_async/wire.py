@@ -6,31 +6,22 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from urllib.parse import quote_plus
 
 import attrs
-import orjson
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from tingting_async import envelopes
+from tingting_async import envelopes, json_text
 from tingting_async.errors import (
-    ApiError,
-    AuthenticationError,
-    BadRequestError,
-    ConflictError,
     DecodeError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitedError,
-    ServerError,
 )
 from tingting_async.findings import Find
 from tingting_async.redaction import SECURE, redact
 from tingting_async.timeouts import Timeout
+
+if TYPE_CHECKING:
+    from msgspec import Raw
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -168,6 +159,7 @@ class Response:
     headers: CIMultiDictProxy[str] = attrs.field(factory=_no_headers, repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
     _json: Any = attrs.field(default=..., init=False, repr=False, eq=False)
+    _outline: Any = attrs.field(default=..., init=False, repr=False, eq=False)
 
     def json(self) -> Any:
         """Return the body as JSON, whatever the content type claims.
@@ -177,105 +169,14 @@ class Response:
         """
         # Mistyped answers were seen (text/html holding JSON), so the bytes are asked and not the header.
         if self._json is ...:
-            self._json = orjson.loads(self.body)
+            self._json = json_text.loads(self.body)
         return self._json
 
-
-_BY_STATUS: dict[int, type[ApiError]] = {
-    400: BadRequestError,
-    401: AuthenticationError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
-    409: ConflictError,
-    422: BadRequestError,
-    429: RateLimitedError,
-}
-
-_ADVICE: dict[type[ApiError], str] = {
-    BadRequestError: "Mend the input and call again.",
-    AuthenticationError: "Check the credentials.",
-    PermissionDeniedError: "This account is not allowed to do that.",
-    NotFoundError: "Check the id, and that it belongs to this account.",
-    ConflictError: "Look at the present state before asking again.",
-    RateLimitedError: "Ask less often, or later.",
-    ServerError: "The service failed; try later.",
-}
-
-
-def failure_status(response: Response) -> int | None:
-    """Return the status of the failure that an answer amounts to, or None where it is a success.
-
-    A failure envelope counts under HTTP 200 too: `{"status": 400, "success": false, …}`.
-    """
-    status = response.status
-    if 200 <= status < 300:
-        try:
-            body = response.json()
-        except ValueError:
-            return None  # For the reader to say: an audio file is a success, an HTML page is not.
-        if type(body) is not dict or not envelopes.says_no(cast("dict[str, Any]", body)):
-            return None
-        inner: object = cast("dict[str, Any]", body).get("status")
-        if isinstance(inner, int) and 400 <= inner <= 599:
-            status = inner
-    return status
-
-
-def judge(request: Request[Any], response: Response) -> ApiError | None:
-    """Return the error that an answer amounts to, or None where it is a success."""
-    status = failure_status(response)
-    if status is None:
-        return None
-    kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
-    if 200 <= status < 300:
-        kind = BadRequestError
-    message, field_errors = _explain(request, response)
-    shown = request.redact(" ".join([message, *(f"{name}: {'; '.join(said)}." for name, said in field_errors.items())]))
-    advice = _ADVICE.get(kind, "The answer is none that this operation should give.")
-    if kind is NotFoundError and not any(part.isdigit() for part in request.path.split("/")):
-        advice = "Check `base_url`, and what was asked for."  # There is no id in the path that could be wrong.
-    if 300 <= status < 400:
-        advice = "Redirects are followed only for reads on the same origin: check `base_url`."
-    error = kind(
-        f"{request.operation}: {request.method} {request.path} was answered with {status} ({_reason(status)})"
-        f"{': ' + shown.strip().rstrip('.') if shown.strip() else ', without an explanation'}. {advice}",
-        status=status,
-        message=message,
-        field_errors=field_errors,
-        body=response.body,
-        operation=request.operation,
-        method=request.method,
-        path=request.path,
-        request_id=response.headers.get("X-Request-ID"),
-    )
-    if isinstance(error, RateLimitedError | ServerError):
-        error.retry_after = retry_after(response)
-    return error
-
-
-def _reason(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "no standard status"
-
-
-def retry_after(response: Response, *, now: datetime | None = None) -> float | None:
-    """Return how many seconds the answer asks to wait; None if it does not say, or not readably."""
-    value = response.headers.get("Retry-After")
-    if value is None:
-        return None
-    try:
-        seconds = float(max(0, min(int(value), 10**9)))  # Some thirty years: within what a float holds.
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        if when.tzinfo is None:  # "-0000" says that nothing is known of the zone; HTTP dates are in GMT.
-            when = when.replace(tzinfo=UTC)
-        seconds = (when - (now or datetime.now(UTC))).total_seconds()
-    return max(0.0, seconds)
+    def outline(self) -> "Mapping[str, Raw] | None":
+        """Return the values of a body that is an object as texts, unread; None if it is no object."""
+        if self._outline is ...:
+            self._outline = json_text.outline(self.body)
+        return cast("Mapping[str, Raw] | None", self._outline)
 
 
 # What was said to a person holds the code, in whichever spelling.
@@ -320,6 +221,37 @@ def decode(request: Request[Any], response: Response, *, whole: bool = False) ->
     return value if whole else dig(request, response, value, request.payload)
 
 
+def find(response: Response, path: PayloadPath) -> "bytes | Raw | None":
+    """Return the JSON text of what lies at `path`, unread; None where it is not found so quickly."""
+    if not path:
+        return response.body
+    text = (response.outline() or {}).get(str(path[0]))
+    for step in path[1:]:
+        text = None if text is None else (json_text.outline(text) or {}).get(str(step))
+    return text
+
+
+def around(request: Request[Any], response: Response) -> dict[str, Any]:
+    """Return what stands beside the payload, on every level on the way to it; an outer namesake counts more.
+
+    Raises:
+        DecodeError: It is no JSON.
+    """
+    found: dict[str, Any] = {}
+    level = response.outline()
+    try:
+        for step in request.payload:
+            for name, text in (level or {}).items():
+                if name != step and name not in found:
+                    found[name] = json_text.loads(text)
+            inner = (level or {}).get(str(step))
+            level = None if inner is None or step == request.payload[-1] else json_text.outline(inner)
+    except ValueError:  # The outline does not look into texts; now it is said what is wrong there.
+        decode(request, response, whole=True)
+        raise
+    return found
+
+
 def dig(request: Request[Any], response: Response, value: Any, path: PayloadPath) -> Any:
     """Return what lies at `path`.
 
@@ -349,22 +281,6 @@ def dig(request: Request[Any], response: Response, value: Any, path: PayloadPath
 def spell(path: PayloadPath) -> str:
     """Return a path as it is read: `result.campaign-lists[3].id`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
-
-
-def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, tuple[str, ...]]]:
-    """Return what a failure says, as a message and by field, in whichever of its shapes it came."""
-    try:
-        body = response.json()
-    except ValueError:
-        title = re.search(rb"<title>(.*?)</title>", response.body[:4096], re.IGNORECASE | re.DOTALL)
-        shown = response if title is None else Response(response.status, body=title[1])
-        return (excerpt(request, shown), {})
-    return envelopes.explain(body)
-
-
-def already_gone() -> Response:
-    """Return the answer to a deletion that was found done when it was repeated."""
-    return Response(200, body=b'{"success": true, "message": "Already gone."}')
 
 
 def find_url(response: Response) -> str | None:

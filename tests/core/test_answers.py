@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from tingting_async import errors, wire
+from tingting_async import errors, failures, wire
 from tingting_async.timeouts import Timeout
 from tingting_async.wire import Effect, File, Request, Response
 
@@ -33,7 +33,7 @@ def response(body: Any, status: int = 200, **headers: str) -> Response:
 
 def judged(answer: Response, **options: Any) -> errors.ApiError:
     """Return the error that an answer amounts to."""
-    error = wire.judge(request(**options), answer)
+    error = failures.judge(request(**options), answer)
     assert error is not None
     return error
 
@@ -115,8 +115,8 @@ def test_failure_under_200(body: dict[str, Any], kind: type, status: int) -> Non
 )
 def test_success(body: Any) -> None:
     """What does not say no is a success under a 2xx status, whatever errors its rows have."""
-    assert wire.judge(request(), response(body)) is None
-    assert wire.judge(request(), response(b"\xff\xfb audio", 206)) is None
+    assert failures.judge(request(), response(body)) is None
+    assert failures.judge(request(), response(b"\xff\xfb audio", 206)) is None
 
 
 SHAPES = [
@@ -159,10 +159,11 @@ def test_shapes(body: Any, message: str, field_errors: dict[str, tuple[str, ...]
 
 
 def test_deep_failure() -> None:
-    """A failure that is nested deeper than the stack is read, not a RecursionError."""
-    deep = b"[" * 1000 + b'"no"' + b"]" * 1000
+    """A failure nested deeply is read, and one deeper than the stack shown: neither is a RecursionError."""
+    deep = b"[" * 200 + b'"no"' + b"]" * 200
     assert judged(response(b'{"errors": %s}' % deep, 400)).message == "no"
     assert judged(response(b'{"number": %s}' % deep, 400)).field_errors == {"number": ("no",)}
+    assert judged(response(b'{"errors": %s}' % (b"[" * 5000 + b"]" * 5000), 400)).message.startswith('{"errors":')
 
 
 JSON = st.recursive(
@@ -293,13 +294,13 @@ NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     """`Retry-After` is read as seconds or as a date, never below zero, and None where it is not readable."""
     headers = {} if value is None else {"Retry_After": value}
-    assert seconds == wire.retry_after(response({}, 429, **headers), now=NOW)
+    assert seconds == failures.retry_after(response({}, 429, **headers), now=NOW)
 
 
 @given(st.text())
 def test_any_retry_after(value: str) -> None:
     """Whatever `Retry-After` holds, it is a number from zero up or None."""
-    seconds = wire.retry_after(response({}, 429, Retry_After=value))
+    seconds = failures.retry_after(response({}, 429, Retry_After=value))
     assert seconds is None or seconds >= 0
 
 

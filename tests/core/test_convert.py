@@ -1,16 +1,17 @@
 """JSON values to models, strictly."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import attrs
-import orjson
 import pytest
 
 from tingting_async import DecodeError
-from tingting_async.convert import NumberText, OpenEnum, Reader, extra, wire
+from tingting_async.modelling import NumberText, OpenEnum, extra, wire
+from tingting_async.reader import Reader
 from tingting_async.scalars import KATHMANDU
 from tingting_async.wire import Effect, Request, Response
 
@@ -57,7 +58,7 @@ READER = Reader()
 def read(payload: Any, model: Any = Model, path: tuple[str | int, ...] = ("data",)) -> Any:
     """Read a payload as an answer's."""
     request = Request("GET", "/p/", Effect.READS, "things.get", model)
-    return READER.read(request, Response(200, body=orjson.dumps(payload)), payload, model, path)
+    return READER.read(request, Response(200, body=json.dumps(payload).encode()), payload, model, path)
 
 
 GOOD = [

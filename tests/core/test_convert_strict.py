@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from tingting_async.convert import NumberText, OpenEnum, make_converter
+from tingting_async.convert import make_converter
+from tingting_async.modelling import NumberText, OpenEnum
 
 
 class Colour(OpenEnum):

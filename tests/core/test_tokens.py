@@ -6,7 +6,7 @@ from typing import Any
 import jwt
 import pytest
 
-from tingting_async import errors, wire
+from tingting_async import errors, failures, wire
 from tingting_async.auth import LEEWAY, Auth, Credentials, Flow, MemoryTokenStore, Tokens
 from tingting_async.wire import Effect, Request, Response
 
@@ -59,7 +59,7 @@ def finish(renewal: Flow, response: Response) -> Tokens:
 def refused(status: int, message: str = "no") -> errors.ApiError:
     """Return the error of a refused sign-in."""
     request = Request("POST", "/login", Effect.READS, "login", dict)
-    error = wire.judge(request, Response(status, body=b'{"message": "%s"}' % message.encode()))
+    error = failures.judge(request, Response(status, body=b'{"message": "%s"}' % message.encode()))
     assert error is not None
     return error
 

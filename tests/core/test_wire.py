@@ -1,13 +1,13 @@
 """What an answer means, without a socket."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from tingting_async import errors, wire
+from tingting_async import errors, failures, wire
 from tingting_async.redaction import hide_repr, mask, mask_repr, redact
 from tingting_async.timeouts import Timeout
 from tingting_async.wire import Effect, File, Request, Response
@@ -20,7 +20,7 @@ def request(**options: Any) -> Request[Any]:
 
 def response(body: Any, status: int = 200, **headers: str) -> Response:
     """Return an answer; what is not bytes is JSON."""
-    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
     return Response(status, CIMultiDictProxy(named), content)
 
@@ -44,7 +44,7 @@ def response(body: Any, status: int = 200, **headers: str) -> Response:
 )
 def test_status(status: int, kind: type[errors.ApiError]) -> None:
     """Each status is an error of its kind, which carries what was asked and what came."""
-    error = wire.judge(request(), response({"detail": "no"}, status, X_Request_Id="r1"))
+    error = failures.judge(request(), response({"detail": "no"}, status, X_Request_Id="r1"))
     assert type(error) is kind
     assert (error.status, error.message, error.body) == (status, "no", b'{"detail":"no"}')
     assert (error.operation, error.method, error.path, error.request_id) == ("things.get", "GET", "/p/", "r1")
@@ -74,19 +74,19 @@ def test_status(status: int, kind: type[errors.ApiError]) -> None:
 )
 def test_shapes_of_errors(body: Any, message: str, fields: dict[str, tuple[str, ...]]) -> None:
     """Whichever shape a failure comes in, its words and its fields are found."""
-    error = wire.judge(request(), response(body, 400))
+    error = failures.judge(request(), response(body, 400))
     assert error is not None
     assert (error.message, error.field_errors) == (message, fields)
 
 
 def test_failure_under_200() -> None:
     """`success: false` is a failure under HTTP 200 too, of the kind that the envelope's own status says."""
-    plain = wire.judge(request(), response({"success": False, "message": "m"}))
+    plain = failures.judge(request(), response({"success": False, "message": "m"}))
     assert (type(plain), plain and plain.status) == (errors.BadRequestError, 200)
-    inner = wire.judge(request(), response({"success": False, "status": 404}))
+    inner = failures.judge(request(), response({"success": False, "status": 404}))
     assert (type(inner), inner and inner.status) == (errors.NotFoundError, 404)
     for good in ({"success": True}, {"success": None}, [], "text", b"no JSON", b""):
-        assert wire.judge(request(), response(good)) is None
+        assert failures.judge(request(), response(good)) is None
 
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -108,16 +108,16 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
     """`Retry-After` is read as seconds or as a date, never below zero, and garbage is none."""
-    assert wire.retry_after(response({}, 429, Retry_After=value), now=NOW) == seconds
+    assert failures.retry_after(response({}, 429, Retry_After=value), now=NOW) == seconds
 
 
 def test_retry_after_is_carried() -> None:
     """A 429 and a 5xx carry how long to wait, and None where that is not said."""
     for status in (429, 503):
-        error = wire.judge(request(), response({}, status, Retry_After="7"))
+        error = failures.judge(request(), response({}, status, Retry_After="7"))
         assert isinstance(error, errors.RateLimitedError | errors.ServerError)
         assert error.retry_after == 7
-    assert wire.retry_after(response({})) is None
+    assert failures.retry_after(response({})) is None
 
 
 def test_decode() -> None:
@@ -212,7 +212,7 @@ def test_reprs() -> None:
 
 def test_secrets_of_a_request() -> None:
     """What a request holds as secret is masked in whatever the service says back."""
-    error = wire.judge(request(secrets=("hunter2",)), response({"detail": "bad password hunter2"}, 400))
+    error = failures.judge(request(secrets=("hunter2",)), response({"detail": "bad password hunter2"}, 400))
     assert "hunter2" not in str(error)
     assert error is not None
     assert "hunter2" in error.message  # The data is the caller's.

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import orjson
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -39,7 +38,8 @@ from tingting_async.v1 import (
     User,
     Voice,
 )
-from tingting_async.v1.convert import READER, read_display_datetime
+from tingting_async.v1.convert import read_display_datetime
+from tingting_async.v1.pages import READER
 from tingting_async.wire import Effect, File, Request, Response, spell
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -261,7 +261,7 @@ def test_spoilt_samples(data: st.DataObject) -> None:
     spoilt = spoil(payload, place, odd, missing=missing)
     request = Request("GET", "/p/", Effect.READS, "things.get", model)
     try:
-        read = READER.read(request, Response(200, body=orjson.dumps(payload)), spoilt, model, ("here",))
+        read = READER.read(request, Response(200, body=json.dumps(payload).encode()), spoilt, model, ("here",))
     except DecodeError as error:
         assert error.path.startswith(told)
         assert all(where.startswith(told) for where, _ in error.problems)
@@ -288,7 +288,7 @@ def test_fields_that_are_new(data: st.DataObject) -> None:
     place = data.draw(st.sampled_from(objects))
     grown = spoil(payload, place, {**at(payload, place), "since": "new"}, missing=False)
     request = Request("GET", "/p/", Effect.READS, "things.get", model)
-    read = READER.read(request, Response(200, body=orjson.dumps(grown)), grown, model, ("here",))
+    read = READER.read(request, Response(200, body=json.dumps(grown).encode()), grown, model, ("here",))
     assert "new" in texts(read)
 
 

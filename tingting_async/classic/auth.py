@@ -4,8 +4,8 @@ from typing import Any
 
 from tingting_async import wire
 from tingting_async.auth import Credentials, Tokens
-from tingting_async.classic.convert import READER
 from tingting_async.classic.models import Login, TokenPair
+from tingting_async.classic.pages import READER
 from tingting_async.errors import AuthenticationError
 from tingting_async.timeouts import Timeout
 from tingting_async.wire import Effect, Request, Response

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from tingting_async import inputs
-from tingting_async.classic.convert import read_page
 from tingting_async.classic.models import (
     Campaign,
     Confirmation,
@@ -16,6 +15,7 @@ from tingting_async.classic.models import (
     SpokenMessage,
     Voice,
 )
+from tingting_async.classic.pages import read_page
 from tingting_async.conventions import PageNumbers
 from tingting_async.errors import UsageError
 from tingting_async.findings import Finding, Verdict, by_presence

@@ -5,13 +5,10 @@ from typing import Any, TypeVar, cast
 import attrs
 from cattrs import Converter
 
-from tingting_async import wire
-from tingting_async.classic.models import Confirmation, Number, NumberAdded, Pagination, RunStarted
-from tingting_async.conventions import Page, refuse_part
-from tingting_async.convert import Reader, model_hook
+from tingting_async.classic.models import Confirmation, Number, NumberAdded, RunStarted
+from tingting_async.convert import HookFactory, model_hook
 from tingting_async.envelopes import texts
 from tingting_async.problems import Hook
-from tingting_async.wire import Request, Response
 
 T = TypeVar("T")
 
@@ -52,39 +49,8 @@ def _number_added_hook(_: Any, converter: Converter) -> Hook:
     return read
 
 
-READER = Reader({Confirmation: _confirmation_hook, RunStarted: _confirmation_hook, NumberAdded: _number_added_hook})
-
-
-def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
-    """Read a page whose envelope has to hold its place among the others."""
-    items = reader.read(request, response, wire.decode(request, response), request.model, request.payload)
-    body: dict[str, Any] = response.json()
-    path = ("pagination",)
-    place = reader.read(request, response, wire.dig(request, response, body, path), Pagination, path)
-    result = cast("dict[str, Any]", body.get(str(request.payload[0]), {}))
-    beside: dict[Any, Any] = {**result, **body}
-    for key in (*request.payload, "pagination"):
-        beside.pop(key, None)
-    return Page(
-        items,
-        place.page_number,
-        place.total_items,
-        place.total_pages,
-        place.has_next,
-        place.links,
-        {**place.extra, "has_previous": place.has_previous, **beside},
-    )
-
-
-def read_list(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
-    """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
-    body = wire.decode(request, response, whole=True)
-    if isinstance(body, dict) and "pagination" in body:
-        if "result" in body and request.payload[0] not in body:
-            request = attrs.evolve(request, payload=("result", *request.payload[1:]))
-        return read_page(reader, request, response)
-    items = reader.read(request, response, wire.decode(request, response), request.model, request.payload)
-    beside = cast("dict[str, Any]", wire.dig(request, response, body, request.payload[:-1]))
-    around = {**beside, **cast("dict[str, Any]", body)}
-    refuse_part(request, around, len(items))
-    return Page(items, 1, len(items), 1, has_next=False)
+FACTORIES: dict[Any, HookFactory] = {
+    Confirmation: _confirmation_hook,
+    RunStarted: _confirmation_hook,
+    NumberAdded: _number_added_hook,
+}

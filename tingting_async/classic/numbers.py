@@ -5,8 +5,8 @@ from typing import Any
 
 from tingting_async import inputs
 from tingting_async.classic.campaigns import details
-from tingting_async.classic.convert import read_list
 from tingting_async.classic.models import Confirmation, Number, NumberAdded
+from tingting_async.classic.pages import read_list
 from tingting_async.conventions import PageNumbers
 from tingting_async.findings import Finding, Verdict, by_presence
 from tingting_async.pagination import Paginator

@@ -1,8 +1,8 @@
 """The account's own lines, and those for sale."""
 
 from tingting_async import inputs
-from tingting_async.classic.convert import read_list
 from tingting_async.classic.models import Confirmation, PhoneNumber
+from tingting_async.classic.pages import read_list
 from tingting_async.conventions import PageNumbers
 from tingting_async.findings import Finding, by_presence
 from tingting_async.pagination import Paginator

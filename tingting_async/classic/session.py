@@ -5,9 +5,9 @@ from functools import cached_property
 from tingting_async.classic.accounts import Accounts
 from tingting_async.classic.auth import ClassicDialect
 from tingting_async.classic.campaigns import Campaigns
-from tingting_async.classic.convert import READER
 from tingting_async.classic.numbers import Numbers
 from tingting_async.classic.otp import Otps
+from tingting_async.classic.pages import READER
 from tingting_async.classic.phone_numbers import PhoneNumbers
 from tingting_async.session import Session
 

@@ -1,6 +1,7 @@
 """Misbehaviour on request."""
 
 import asyncio
+import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
@@ -9,7 +10,6 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import attrs
-import orjson
 from aiohttp import web
 
 from tingting_async.sandbox.events import Event
@@ -134,7 +134,7 @@ class Fault:
                 return await self._spoil(request, await serve(request))
 
     def _answer(self) -> web.Response:
-        raw = self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
+        raw = self.body if isinstance(self.body, bytes) else json.dumps(self.body, separators=(",", ":")).encode()
         body = b"" if self.body is None else raw
         headers = {"Content-Type": "application/json", **self.headers}
         return web.Response(status=self.status or 500, body=body, headers=headers)

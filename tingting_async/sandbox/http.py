@@ -1,13 +1,13 @@
 """What both generations' handlers are made of: who asks, what is in the body, and answers in JSON."""
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 from urllib.parse import parse_qs
 
 import aiohttp
-import orjson
 from aiohttp import web
 from yarl import URL
 
@@ -32,7 +32,11 @@ class RefusedError(Exception):
 
 def answer(value: Any, status: int = 200) -> web.Response:
     """Return JSON."""
-    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+    return web.Response(
+        body=json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(),
+        status=status,
+        content_type="application/json",
+    )
 
 
 def signed_in(handler: AccountHandler, refuse: Refuse) -> Handler:
@@ -86,7 +90,7 @@ async def _decode(request: web.Request, raw: bytes) -> dict[str, Any]:
                 pairs = parse_qs(raw.decode())
                 return {name: values[0] if len(values) == 1 else values for name, values in pairs.items()}
             case _:
-                body = orjson.loads(raw or b"{}")
+                body = json.loads(raw or b"{}")
     except ValueError as error:
         kind = "Form" if request.content_type.endswith(("form-data", "urlencoded")) else "JSON"
         raise RefusedError(detail=f"{kind} parse error - {error}") from None

@@ -4,12 +4,12 @@ from typing import Any
 
 from tingting_async import wire
 from tingting_async.auth import Tokens
-from tingting_async.convert import Reader
 from tingting_async.errors import ApiError, UsageError
+from tingting_async.reader import Reader
 from tingting_async.resource import Limit, Resource
 from tingting_async.v1.auth import V1Dialect, login
-from tingting_async.v1.convert import READER
 from tingting_async.v1.models import ApiToken, Confirmation, Dashboard, User
+from tingting_async.v1.pages import READER
 from tingting_async.wire import Effect, Request, Response
 
 

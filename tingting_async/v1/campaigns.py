@@ -14,7 +14,6 @@ from tingting_async.media import find_audio
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
-from tingting_async.v1.convert import read_page
 from tingting_async.v1.fields import campaign_fields, voice_id
 from tingting_async.v1.finding import details, find_campaign, find_run, now
 from tingting_async.v1.methods import Methods
@@ -32,6 +31,7 @@ from tingting_async.v1.models import (
     SpokenMessage,
     Voice,
 )
+from tingting_async.v1.pages import read_page
 from tingting_async.v1.running import Progress, check
 from tingting_async.wire import Effect, Request, Response
 

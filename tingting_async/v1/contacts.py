@@ -13,10 +13,10 @@ from tingting_async.inputs import FileLike
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
-from tingting_async.v1.convert import read_page
 from tingting_async.v1.finding import find_contact, now
 from tingting_async.v1.methods import Methods
 from tingting_async.v1.models import Confirmation, Contact, ContactAdded, ContactsAdded, Upload
+from tingting_async.v1.pages import read_page
 from tingting_async.wire import Effect, Request
 
 

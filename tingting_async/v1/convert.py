@@ -1,5 +1,6 @@
 """How the v1 API's answers are read."""
 
+import functools
 import re
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -7,12 +8,10 @@ from typing import Any, TypeVar, cast
 import attrs
 from cattrs import Converter
 
-from tingting_async import wire
-from tingting_async.conventions import Page, refuse_part
-from tingting_async.convert import Reader, model_hook
+from tingting_async.convert import FINDERS, HookFactory, QuickHook, model_hook, quick_way
 from tingting_async.envelopes import texts
 from tingting_async.problems import Hook, told_by
-from tingting_async.scalars import KATHMANDU, Unread, read_datetime, read_int
+from tingting_async.scalars import KATHMANDU, Unread, find_datetime, read_int
 from tingting_async.v1.models import (
     Confirmation,
     Contact,
@@ -24,7 +23,6 @@ from tingting_async.v1.models import (
     Voice,
 )
 from tingting_async.v1.survey_models import TemplateApplied
-from tingting_async.wire import Request, Response
 
 T = TypeVar("T")
 
@@ -36,12 +34,23 @@ _DISPLAYED = re.compile(
 
 def read_display_datetime(value: Any, _: Any = None) -> datetime:
     """Read a datetime as ISO 8601, or as the service displays it: "Jan. 27, 2026, 05:19 PM", in Nepal."""
+    if (when := _find_display_datetime(value)) is not None:
+        return when
+    raise Unread(value, "an ISO 8601 datetime")
+
+
+def _find_display_datetime(value: Any) -> datetime | None:
+    # Only those of its own form come to the minute, so that the contacts of a list share few of them.
+    is_iso = type(value) is not str or value[:1].isdigit()
+    return find_datetime(value) if is_iso else _find_displayed(value)
+
+
+@functools.lru_cache(maxsize=1024)
+def _find_displayed(text: str) -> datetime | None:
     # By hand: the names of months that `strptime` knows are those of the machine's locale.
-    if type(value) is not str or value[:1].isdigit():
-        return read_datetime(value)
-    match = _DISPLAYED.fullmatch(value)
+    match = _DISPLAYED.fullmatch(text)
     if match is None:
-        return read_datetime(value)
+        return None
     month, day, year, hour, minute, half, named = match.groups()
     of_day = {"noon": 12, "midnight": 0}.get(named or "", int(hour or 0) % 12 + 12 * ((half or "").lower() == "p"))
     try:
@@ -49,7 +58,10 @@ def read_display_datetime(value: Any, _: Any = None) -> datetime:
             int(year), _MONTHS.index(month.lower()) + 1, int(day), of_day, int(minute or 0), tzinfo=KATHMANDU
         )
     except ValueError:
-        raise Unread(value, "a datetime") from None
+        return None
+
+
+FINDERS[read_display_datetime] = _find_display_datetime
 
 
 def _user_hook(kind: Any, converter: Converter) -> Hook:
@@ -79,7 +91,13 @@ def _voice_hook(kind: Any, converter: Converter) -> Hook:
     def read(value: Any, _: Any) -> Any:
         return hook(value, kind) if type(value) is dict else Voice(id=read_int(value))
 
-    return read
+    if not isinstance(hook, QuickHook):
+        return read
+    from tingting_async.compiled import Quick, Whole  # noqa: PLC0415
+
+    fill = hook.quick.fill
+    shape = hook.quick.shape | Whole
+    return QuickHook(read, Quick(shape, lambda given: Voice(id=given) if type(given) is int else fill(given)))
 
 
 def _contact_hook(kind: Any, converter: Converter) -> Hook:
@@ -92,7 +110,8 @@ def _contact_hook(kind: Any, converter: Converter) -> Hook:
         is_of_list = type(value) is dict and "call_duration" in value and "duration" not in value
         return hook_of_lists(value, kind) if is_of_list else hook(value, kind)
 
-    return read
+    quick = None if converter.detailed_validation else quick_way(kind, converter, also={"duration": "call_duration"})
+    return read if quick is None else QuickHook(read, quick)
 
 
 def _confirmation_hook(kind: Any, converter: Converter) -> Hook:
@@ -194,67 +213,14 @@ def _template_applied_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
-READER = Reader(
-    {
-        Confirmation: _confirmation_hook,
-        DisplayDatetime: lambda _, __: read_display_datetime,
-        User: _user_hook,
-        Voice: _voice_hook,
-        Contact: _contact_hook,
-        ContactAdded: _contact_added_hook,
-        ContactsAdded: _contacts_added_hook,
-        RunStarted: _run_hook,
-        TemplateApplied: _template_applied_hook,
-    }
-)
-
-
-_OF_PAGES = ("count", "total_pages", "next", "previous")
-
-
-def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
-    """Read a page of a list by limit and offset, or by page and size."""
-    body: Any = wire.decode(request, response, whole=True)
-    items = reader.read(
-        request, response, wire.dig(request, response, body, request.payload), request.model, request.payload
-    )
-    total = reader.read(request, response, wire.dig(request, response, body, ("count",)), int, ("count",))
-    wire.dig(request, response, body, ("next",))
-    named = (*_OF_PAGES, request.payload[0])
-    pages = body.get("total_pages")
-    return Page(
-        items,
-        number=_number(request),
-        total_items=total,
-        total_pages=None if pages is None else reader.read(request, response, pages, int, ("total_pages",)),
-        has_next=body["next"] is not None,
-        links={"next": body["next"], "previous": body.get("previous")},
-        extra={name: part for name, part in body.items() if name not in named},
-    )
-
-
-def read_results(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
-    """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
-    body = wire.decode(request, response, whole=True)
-    if isinstance(body, dict) and "next" in body and "count" in body:
-        return read_page(reader, request, response)
-    page = read_array(reader, request, response)
-    refuse_part(request, cast("dict[str, Any]", body), len(page.items))
-    return page
-
-
-def _number(request: Request[Any]) -> int:
-    """Return which page was asked for: this envelope does not say which one it is."""
-    offset = 0
-    for name, value in request.params:
-        if name == "page":
-            return int(value)
-        if name == "offset":
-            offset = int(value)
-    return offset // 10 + 1
-
-
-def read_array(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
-    """Read a bare array."""
-    items = reader.read(request, response, wire.decode(request, response), request.model, request.payload)
-    return Page(items, 1, len(items), 1, has_next=False)
+FACTORIES: dict[Any, HookFactory] = {
+    Confirmation: _confirmation_hook,
+    DisplayDatetime: lambda _, __: read_display_datetime,
+    User: _user_hook,
+    Voice: _voice_hook,
+    Contact: _contact_hook,
+    ContactAdded: _contact_added_hook,
+    ContactsAdded: _contacts_added_hook,
+    RunStarted: _run_hook,
+    TemplateApplied: _template_applied_hook,
+}

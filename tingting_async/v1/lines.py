@@ -3,8 +3,8 @@
 from tingting_async.conventions import OnePage
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
-from tingting_async.v1.convert import read_array
 from tingting_async.v1.models import Line, Voice
+from tingting_async.v1.pages import read_array
 from tingting_async.wire import Effect, Request
 
 

@@ -7,9 +7,9 @@ from tingting_async.conventions import LimitOffset
 from tingting_async.errors import UsageError
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
-from tingting_async.v1.convert import read_page
 from tingting_async.v1.finding import find_otp, now
 from tingting_async.v1.models import Otp, OtpChannel, OtpSource, SentOtp, Voice
+from tingting_async.v1.pages import read_page
 from tingting_async.wire import Effect, Request
 
 

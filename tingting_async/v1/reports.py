@@ -9,15 +9,16 @@ from os import PathLike
 import attrs
 
 from tingting_async import inputs
-from tingting_async.convert import Reader
 from tingting_async.download import FileSink
 from tingting_async.errors import DecodeError
+from tingting_async.failures import judge
+from tingting_async.reader import Reader
 from tingting_async.redaction import mask_repr
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
 from tingting_async.timeouts import Timeout
 from tingting_async.v1.models import ContactStatus
-from tingting_async.wire import Effect, Request, Response, excerpt, judge
+from tingting_async.wire import Effect, Request, Response, excerpt
 
 LONG = Timeout(answer=600.0, total=600.0)
 """Reports are made while one waits: the limits of their calls by default."""

@@ -7,9 +7,9 @@ from tingting_async.v1.accounts import Accounts, Dashboards
 from tingting_async.v1.auth import V1Dialect
 from tingting_async.v1.campaigns import Campaigns
 from tingting_async.v1.contacts import Contacts
-from tingting_async.v1.convert import READER
 from tingting_async.v1.lines import PhoneNumbers, Voices
 from tingting_async.v1.otp import Otps
+from tingting_async.v1.pages import READER
 from tingting_async.v1.reports import Reports
 from tingting_async.v1.survey_templates import SurveyTemplates
 from tingting_async.v1.surveys import Surveys

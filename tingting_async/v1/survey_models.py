@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.convert import OpenEnum, extra
+from tingting_async.modelling import OpenEnum, extra
 from tingting_async.v1.models import Confirmation, Voice
 
 

@@ -10,9 +10,9 @@ from tingting_async.conventions import PageNumbers
 from tingting_async.errors import UsageError
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
-from tingting_async.v1.convert import read_page
 from tingting_async.v1.fields import length_factor as checked_length_factor
 from tingting_async.v1.models import Confirmation, Voice
+from tingting_async.v1.pages import read_page
 from tingting_async.v1.survey_models import SurveyTemplate, TemplateApplied
 from tingting_async.v1.surveys import NewStep, prepare
 from tingting_async.wire import Effect, Request

@@ -12,9 +12,9 @@ from tingting_async.conventions import LimitOffset
 from tingting_async.errors import PartlyDoneError, TingTingError, UsageError
 from tingting_async.inputs import FileLike
 from tingting_async.resource import Limit, Resource
-from tingting_async.v1.convert import read_results
 from tingting_async.v1.finding import find_run
 from tingting_async.v1.models import Confirmation, RunStarted
+from tingting_async.v1.pages import read_results
 from tingting_async.v1.reports import download
 from tingting_async.v1.survey_models import ContentType, ResponseType, SurveyStep
 from tingting_async.wire import Effect, File, Request

@@ -1,0 +1,121 @@
+"""Answers to models, by way of `convert`, which is imported with the first answer and not before."""
+
+import functools
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tingting_async import envelopes
+from tingting_async.errors import DecodeError
+from tingting_async.wire import Effect, PayloadPath, Request, Response, decode, excerpt, find, spell
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+    from tingting_async.convert import HookFactory
+
+T = TypeVar("T")
+
+
+class Reader:
+    """Reads payloads into models: the fast pass, and on failure the detailed one.
+
+    Args:
+        factories: Returns what makes the hooks of a generation's own, by type.
+    """
+
+    def __init__(self, factories: "Callable[[], Mapping[Any, HookFactory]]" = dict) -> None:
+        self._factories = factories
+        self._decoders: dict[Any, Callable[[Any], Any] | None] = {}
+
+    @functools.cached_property
+    def _fast(self) -> "Converter":
+        return self._make(detailed=False)
+
+    @functools.cached_property
+    def _detailed(self) -> "Converter":
+        return self._make(detailed=True)
+
+    def _make(self, *, detailed: bool) -> "Converter":
+        from tingting_async.convert import make_converter  # noqa: PLC0415 - cattrs, and the hooks
+
+        return make_converter(detailed=detailed, factories=self._factories())
+
+    def read_rows(self, request: Request[list[T]], response: Response) -> list[T]:
+        """Read the rows of a list: from the bytes at once, unless something about them is odd.
+
+        Raises:
+            DecodeError: They do not fit, or are not there.
+        """
+        decode_rows = self._decoder(request.model)
+        text = find(response, request.payload)
+        if decode_rows is not None and text is not None:
+            with suppress(Exception):  # Whatever it was, the other ways say it better.
+                return decode_rows(text)
+        return self.read(request, response, decode(request, response), request.model, request.payload)
+
+    def read(self, request: Request[Any], response: Response, payload: Any, model: type[T], path: PayloadPath) -> T:
+        """Read what was found at `path` of an answer into a model.
+
+        Raises:
+            DecodeError: It does not fit; `path` and `problems` say where.
+        """
+        with suppress(Exception):  # Whatever it was, the detailed pass says it better, and without what it quoted.
+            return self._fast.structure(payload, model)
+        return self._explain(request, response, payload, model, spell(path))
+
+    def _decoder(self, kind: type[T]) -> "Callable[[Any], T] | None":
+        try:
+            return self._decoders[kind]
+        except KeyError:
+            quick = getattr(self._fast.get_structure_hook(kind), "quick", None)
+            return self._decoders.setdefault(kind, None if quick is None else quick.decoder())
+
+    def _explain(self, request: Request[Any], response: Response, payload: Any, model: type[T], root: str) -> T:
+        from tingting_async.problems import problems  # noqa: PLC0415 - cattrs again
+
+        try:
+            return self._detailed.structure(payload, model)
+        except Exception as error:  # noqa: BLE001 - a payload of the service must not raise anything but ours
+            found = problems(error, root)
+        shown = excerpt(request, response)
+        raise DecodeError(
+            f"{request.operation}: the answer to {request.method} {request.path} does not fit its model: "
+            f"{'; '.join(f'`{where}`: {what}' for where, what in found[:3])}"
+            f"{f' and {len(found) - 3} more' if len(found) > 3 else ''}. It began with {shown!r}",
+            path=found[0][0],
+            problems=tuple(found),
+            excerpt=shown,
+            status=response.status,
+            operation=request.operation,
+        )
+
+
+def read_payload(reader: Reader, request: Request[T], response: Response) -> T:
+    """Read an answer that holds one thing.
+
+    Raises:
+        DecodeError: It does not fit, or says of something to be done neither that it was done nor that it was not.
+    """
+    result = reader.read(request, response, decode(request, response), request.model, request.payload)
+    if request.effect in _TO_BE_CONFIRMED and response.body and not _is_confirmed(response, result):
+        shown = excerpt(request, response)
+        raise DecodeError(
+            f"{request.operation}: the answer to {request.method} {request.path} does not say that it was done: "
+            f"{shown!r}",
+            excerpt=shown,
+            status=response.status,
+            operation=request.operation,
+        )
+    return result
+
+
+def _is_confirmed(response: Response, result: object) -> bool:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None  # A text, where the documents do not print the answer.
+    return getattr(result, "is_confirmed", True) and not envelopes.raises_doubt(body)
+
+
+_TO_BE_CONFIRMED = frozenset({Effect.ADDS, Effect.RINGS, Effect.REVOKES})

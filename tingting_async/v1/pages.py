@@ -1,0 +1,75 @@
+"""How the v1 API's answers are read."""
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tingting_async import wire
+from tingting_async.conventions import Page, refuse_part
+from tingting_async.reader import Reader
+from tingting_async.wire import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tingting_async.convert import HookFactory
+
+T = TypeVar("T")
+
+
+def _factories() -> "Mapping[Any, HookFactory]":
+    from tingting_async.v1.convert import FACTORIES  # noqa: PLC0415 - with the first answer, not before
+
+    return FACTORIES
+
+
+READER = Reader(_factories)
+
+
+def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+    """Read a page of a list by limit and offset, or by page and size."""
+    items = reader.read_rows(request, response)
+    body = wire.around(request, response)
+    for name in ("count", "next"):
+        if name not in body:
+            wire.dig(request, response, body, (name,))  # Says so.
+    following = body.pop("next")
+    pages = body.pop("total_pages", None)
+    return Page(
+        items,
+        number=_number(request),
+        total_items=_count(reader, request, response, body.pop("count"), "count"),
+        total_pages=None if pages is None else _count(reader, request, response, pages, "total_pages"),
+        has_next=following is not None,
+        links={"next": following, "previous": body.pop("previous", None)},
+        extra=body,
+    )
+
+
+def _count(reader: Reader, request: Request[Any], response: Response, value: Any, name: str) -> int:
+    return value if type(value) is int else reader.read(request, response, value, int, (name,))
+
+
+def read_results(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+    """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
+    body = wire.around(request, response)
+    if "next" in body and "count" in body:
+        return read_page(reader, request, response)
+    page = read_array(reader, request, response)
+    refuse_part(request, body, len(page.items))
+    return page
+
+
+def _number(request: Request[Any]) -> int:
+    """Return which page was asked for: this envelope does not say which one it is."""
+    offset = 0
+    for name, value in request.params:
+        if name == "page":
+            return int(value)
+        if name == "offset":
+            offset = int(value)
+    return offset // 10 + 1
+
+
+def read_array(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+    """Read a bare array."""
+    items = reader.read_rows(request, response)
+    return Page(items, 1, len(items), 1, has_next=False)
