@@ -218,6 +218,28 @@ async def test_schedule_keeps_its_instant() -> None:
             await tingting.campaigns.create("n", "PHONE", schedule=datetime(2030, 1, 1))
 
 
+async def test_the_text_that_reaches_nobody() -> None:
+    """A spoken text for a campaign of SMS, or a texted one for calls, is refused: the old text would have gone out."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        for services, wrong, right in (("SMS", "message", "sms_message"), ("PHONE", "sms_message", "message")):
+            with pytest.raises(UsageError, match=f"`{services}` .* `{right}`; `{wrong}` is what"):
+                await tingting.campaigns.create("n", services, **{wrong: "new"})
+            campaign = await tingting.campaigns.create("n", services, **{right: "old"})
+            await tingting.contacts.add(campaign.id, "9800000001")
+            with pytest.raises(UsageError, match=f"`{services}` .* `{right}`; `{wrong}` is what"):
+                await tingting.campaigns.run(campaign.id, **{wrong: "new"})
+            unchanged = await tingting.campaigns.get(campaign.id)
+            assert (unchanged.status, getattr(unchanged, right)) == (CampaignStatus.NOT_STARTED, "old")
+        assert effects(sandbox, "run") == 0
+        await tingting.campaigns.update(
+            campaign.id, lines=[line.id async for line in tingting.phone_numbers.list()][:1]
+        )
+        await tingting.campaigns.run(campaign.id, message="new", sms_message="texted")
+        ran = await tingting.campaigns.get(campaign.id)
+        assert (ran.message, ran.sms_message) == ("new", "texted")
+        assert effects(sandbox, "run") == 1
+
+
 async def test_stop() -> None:
     """Stopping stops."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
@@ -533,8 +555,9 @@ async def test_same_script(generation: Any) -> None:
             user = await tingting.accounts.user_details()
             assert user.first_name == "Sita"
             ids = [campaign.id async for campaign in tingting.campaigns.list()]
+            calling = [campaign.id async for campaign in tingting.campaigns.list() if campaign.services == "PHONE"]
             assert len(ids) == len(set(ids)) == await tingting.campaigns.list().count() == 25
-            campaign = await tingting.campaigns.get(ids[0])
+            campaign = await tingting.campaigns.get(calling[0])
             assert (await tingting.campaigns.update(campaign.id, name="Renamed")).name == "Renamed"
             assert (await tingting.campaigns.run(campaign.id, message="नमस्ते")).text
             await tingting.otp.send("9800000001", "{otp}", channel="text", otp="1234")

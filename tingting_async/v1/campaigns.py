@@ -1,5 +1,6 @@
 """Campaigns: whom to reach, with what, and when."""
 
+import functools
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +15,7 @@ from tingting_async.media import find_audio
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
-from tingting_async.v1.fields import campaign_fields, voice_id
+from tingting_async.v1.fields import campaign_fields, refuse_other_text, voice_id
 from tingting_async.v1.finding import details, find_campaign, find_run, now
 from tingting_async.v1.methods import Methods
 from tingting_async.v1.models import (
@@ -161,22 +162,16 @@ class Campaigns(Resource):
                 "draft": draft,
             }
         )
-        asked_at = now()
-        return await self._session.call(
-            Request(
-                "POST",
-                "/api/v1/campaign/create/",
-                Effect.ADDS,
-                "campaigns.create",
-                Campaign,
-                json=fields,
-                timeout=timeout,
-                find_out="look for its name with campaigns.list(search=…)",
-                find=lambda since: self._find_created(name, since or asked_at),
-            )
+        asked_at, operation = now(), "campaigns.create"
+        request = Request(
+            "POST", "/api/v1/campaign/create/", Effect.ADDS, operation, Campaign, json=fields, timeout=timeout
         )
+        find_out = "look for its name with campaigns.list(search=…)"
+        find = functools.partial(self._find_created, name, asked_at)
+        return await self._session.call(attrs.evolve(request, find_out=find_out, find=find))
 
-    async def _find_created(self, name: str, asked_at: datetime) -> Finding:
+    async def _find_created(self, name: str, asked_at: datetime, since: datetime | None) -> Finding:
+        asked_at = since or asked_at
         finding = await find_campaign(self.list(search=name.strip()), name, asked_at)
         if finding.verdict is Verdict.NOT_DONE:  # Whether a list without this filter has drafts is not documented.
             finding = await find_campaign(self.list(search=name.strip(), drafts=True), name, asked_at)
@@ -281,6 +276,7 @@ class Campaigns(Resource):
         id: int,
         *,
         message: str | None = None,
+        sms_message: str | None = None,
         schedule: datetime | None = None,
         check: bool = False,
         once: str | None = None,
@@ -293,13 +289,14 @@ class Campaigns(Resource):
         Args:
             id: The campaign's.
             message: Changes what is said first, in a request of its own.
+            sms_message: Changes what is texted first, likewise.
             schedule: Changes when it runs first, in a request of its own; an aware datetime.
             check: Whether to refuse to run it where `check()` finds problems.
             once: With a ledger, which lets a campaign run once: your name for a run that is meant to be another one.
             timeout: The limits of each call.
 
         Raises:
-            UsageError: The check found problems; nothing was run.
+            UsageError: The check found problems, or the text given is not the one that reaches people; nothing was run.
             OutcomeUnknownError: It may be running: look at its status before running it again.
             DuplicateSendError: By the ledger it was run before, or may have been.
         """
@@ -315,9 +312,11 @@ class Campaigns(Resource):
             target=f"campaign {id}",
             once=once,
         )
-        if message is not None or schedule is not None:
+        if message is not None or sms_message is not None or schedule is not None:
             await self._session.refuse_duplicate(request)
-            await self.update(id, message=message, schedule=schedule, timeout=timeout)
+            if (message is None) != (sms_message is None):
+                refuse_other_text((await self.get(id, timeout=timeout)).services, message, sms_message)
+            await self.update(id, message=message, sms_message=sms_message, schedule=schedule, timeout=timeout)
         if check and (problems := (await self.check(id, timeout=timeout)).problems):
             raise UsageError(f"campaigns.run: campaign {id} was not run. {' '.join(problems)}")
         return await self._session.call(request)

@@ -27,6 +27,7 @@ def campaign_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     for name, kind in (("services", Services), ("category", Category)):
         if name in fields:
             fields[name] = inputs.member(kind, fields[name], name).value
+    refuse_other_text(fields.get("services"), fields.get("message"), fields.get("sms_message"))
     if "user_phone" in fields:
         lines = fields["user_phone"]
         fields["user_phone"] = inputs.identifiers(lines, "lines") if lines not in ((), []) else []
@@ -43,6 +44,18 @@ def campaign_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     if "length_factor" in fields:
         fields["length_factor"] = length_factor(fields["length_factor"])
     return fields
+
+
+def refuse_other_text(services: str | None, message: str | None, sms_message: str | None) -> None:
+    """Refuse a text that a campaign of this kind would reach nobody with, given in the place of the one it would.
+
+    Raises:
+        UsageError: It is that.
+    """
+    if services == Services.SMS and message is not None and sms_message is None:
+        raise UsageError("A campaign of `SMS` texts its `sms_message`; `message` is what a call says: give the former.")
+    if services == Services.PHONE and sms_message is not None and message is None:
+        raise UsageError("A campaign of `PHONE` says its `message`; `sms_message` is what is texted: give the former.")
 
 
 def length_factor(value: Decimal | float) -> str:
