@@ -346,11 +346,26 @@ from tingting_async.ledger import SendLedger
 from tingting_async.wire import Effect, Request, Response
 
 ledger, deed = SendLedger(sys.argv[1]), sys.argv[2]
+request = Request("POST", "/", Effect.RINGS, "things.ring", Response)
+if deed == "die with a child":
+    until, here = os.pipe()
+    if os.fork():
+        os.wait()
+        print([send.state.value for send in SendLedger(sys.argv[1])._all()])
+        sys.exit(0)
+    ledger._claim("http://a", "thing", request)
+    if os.fork() == 0:
+        os.close(here)
+        os.read(until, 1)  # It inherited all that was open, and lives until somebody has looked.
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
 if deed != "die before":
-    ledger._claim("http://a", "thing", Request("POST", "/", Effect.RINGS, "things.ring", Response))
+    ledger._claim("http://a", "thing", request)
 if deed.startswith("die"):
     os.kill(os.getpid(), signal.SIGKILL)
 if os.fork() == 0:
+    if deed == "fork and send":
+        ledger._claim("http://a", "another thing", request)
     sys.exit(0)  # It inherited all that was open, and ends in order.
 os.wait()
 print([send.state.value for send in SendLedger(sys.argv[1])._all()])
@@ -363,15 +378,23 @@ def run(path: Path, deed: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize("deed", ["die before", "die after", "fork"])
-async def test_ends_of_processes(path: Path, deed: str) -> None:
-    """Who dies after writing it down leaves it unknown, before it nothing; the end of a forked child ends nothing."""
+@pytest.mark.parametrize(
+    ("deed", "keys", "told"),
+    [
+        ("die before", [], ""),
+        ("die after", ["thing"], ""),
+        ("die with a child", ["thing"], "['unknown']\n"),
+        ("fork", ["thing"], "['in progress']\n"),
+        ("fork and send", ["thing", "another thing"], "['in progress', 'unknown']\n"),
+    ],
+)
+async def test_ends_of_processes(path: Path, deed: str, keys: list[str], told: str) -> None:
+    """Who dies after writing it down leaves it unknown, before it nothing; forked children change nothing of that."""
     done = run(path, deed)
     ledger = SendLedger(path)
-    unresolved = [(send.key, send.state) for send in await ledger.unresolved()]
-    assert unresolved == ([] if deed == "die before" else [("thing", SendState.UNKNOWN)])
-    assert done.returncode == (0 if deed == "fork" else -signal.SIGKILL)
-    assert (done.stdout, done.stderr) == ("['in progress']\n" if deed == "fork" else "", "")
+    assert [(send.key, send.state) for send in await ledger.unresolved()] == [(key, SendState.UNKNOWN) for key in keys]
+    assert done.returncode == (-signal.SIGKILL if deed in ("die before", "die after") else 0)
+    assert (done.stdout, done.stderr) == (told, "")
     # The locks of those who ended are gone as soon as somebody else sends.
     ledger._owner_of_this_process()
     assert len([*Path(f"{path}.owners").iterdir()]) == 1
