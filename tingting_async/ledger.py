@@ -121,7 +121,7 @@ class SendLedger:
         await self._in_thread(self._settle, send, Verdict.DONE, by_hand=True)
 
     async def release(self, send: Send) -> None:
-        """Say that it may be sent: what was written down of it is forgotten.
+        """Say that it may be sent: what was written down of it is forgotten, unless it was found done meanwhile.
 
         Raises:
             UsageError: It is in progress.
@@ -248,8 +248,11 @@ class SendLedger:
             row = database.execute(_SELECT + " WHERE id = ? AND since = ?", which).fetchone()
             if row is None:
                 return  # Settled by somebody else meanwhile; a newer attempt has another id.
-            if by_hand and self._read(row).state is SendState.IN_PROGRESS:
+            state = self._read(row).state
+            if by_hand and state is SendState.IN_PROGRESS:
                 raise UsageError(f"Send {send.id} ({send.operation}) is in progress: it settles itself.")
+            if state is SendState.DONE and send.state is not SendState.DONE:
+                return  # Confirmed meanwhile: whoever looked before that does not know better.
             if verdict is Verdict.DONE:
                 database.execute("UPDATE sends SET is_done = 1 WHERE id = ?", (send.id,))
             elif verdict is Verdict.NOT_DONE:

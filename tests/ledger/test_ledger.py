@@ -313,6 +313,26 @@ async def test_cancelled_while_it_is_written_down(sandbox: Sandbox, connect: Any
     assert sandbox.tally()["run", str(campaign)] == 1
 
 
+async def test_confirmed_while_somebody_looks(sandbox: Sandbox, connect: Any) -> None:
+    """What was confirmed is done: neither who was looking meanwhile nor a release from before makes it free again."""
+    campaign = first(sandbox)
+    async with connect() as tingting:
+        with sandbox.faults.during([Fault("reset", method="POST", times=1)]), pytest.raises(OutcomeUnknownError):
+            await tingting.campaigns.run(campaign)
+        with pytest.raises(DuplicateSendError) as refused:
+            await tingting.campaigns.run(campaign)
+        [send] = await tingting._ledger.unresolved()
+        await tingting._ledger.confirm(send)
+        assert (await refused.value.reconcile(wait=0)).verdict is Verdict.NOT_DONE
+        await tingting._ledger.release(send)
+        with pytest.raises(DuplicateSendError) as refused:
+            await tingting.campaigns.run(campaign)
+        assert refused.value.send.state is SendState.DONE
+        await tingting._ledger.release(refused.value.send)  # Who knows that it is done may mean it.
+        await tingting.campaigns.run(campaign)
+    assert sandbox.tally()["run", str(campaign)] == 1
+
+
 async def test_send_of_another_ledger(sandbox: Sandbox, connect: Any, path: Path) -> None:
     """What another file knows of settles nothing here, though it bears the same number."""
     async with connect() as one, connect(ledger=SendLedger(path.with_name("other"))) as other:
