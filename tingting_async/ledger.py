@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-import anyio.to_thread
 import attrs
 
 from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.findings import Find, Finding, Verdict
-from tingting_async.local import finish, make_folder
+from tingting_async.local import finish_in_thread, make_folder
 from tingting_async.redaction import redact
 from tingting_async.wire import Request
 
@@ -207,7 +206,7 @@ class SendLedger:
         return settle
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
-        return await finish(anyio.to_thread.run_sync(lambda: work(*arguments, **options)))
+        return await finish_in_thread(lambda: work(*arguments, **options))
 
     # What follows runs in threads.
 

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -311,6 +312,52 @@ async def test_cancelled_while_it_is_written_down(sandbox: Sandbox, connect: Any
         assert [send.operation for send in await tingting._ledger.unresolved()] == []
         await tingting.campaigns.run(campaign)
     assert sandbox.tally()["run", str(campaign)] == 1
+
+
+def test_end_of_the_loop_while_it_is_written_down(path: Path) -> None:
+    """Where the event loop ends while the row is being written, nothing stays of it in a process that goes on."""
+    ledger = SendLedger(path)
+    with Sandbox().in_thread() as sandbox:
+
+        def connect() -> Any:
+            return tingting_async.v1.TingTing(base_url=sandbox.url, api_token=sandbox.api_token, ledger=ledger)
+
+        async def write(other: sqlite3.Connection, writes: asyncio.Event) -> None:
+            other.execute("BEGIN IMMEDIATE")
+            writes.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for _ in range(20):
+                    await asyncio.sleep(0)  # The sender is cancelled, too.
+                other.execute("ROLLBACK")
+
+        async def leave(other: sqlite3.Connection) -> None:
+            writes, tingting = asyncio.Event(), connect()
+            others = asyncio.create_task(write(other, writes))  # As another process would: the row has to wait.
+            await writes.wait()
+            sending = asyncio.create_task(send_otp(tingting, once="a"))
+            while tingting._transport._places._value == 32:
+                await asyncio.sleep(0)
+            for _ in range(50):
+                await asyncio.to_thread(os.getpid)  # Other threads have their turns: the one that writes is at it.
+            assert [others.done(), sending.done()] == [False, False]
+            await tingting._transport.aclose()
+            tingting._is_closed = True
+
+        async def come_back() -> None:
+            async with connect() as tingting:
+                assert await ledger.unresolved() == []
+                await send_otp(tingting, once="a")
+
+        asyncio.run(ledger.unresolved())
+        before = set(threading.enumerate())
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            asyncio.run(leave(other))
+        for thread in set(threading.enumerate()) - before:
+            thread.join()
+        asyncio.run(come_back())
+        assert sandbox.tally()["otp", NUMBER] == 1
 
 
 async def test_confirmed_while_somebody_looks(sandbox: Sandbox, connect: Any) -> None:
