@@ -98,6 +98,8 @@ class SendLedger:
             raise UsageError(f"`path` is {path!r}, which is no path of a file: {error}.") from None
         self._owners = Path(f"{self._path}.owners")
         self._owner: tuple[int, str, FileLock] | None = None
+        self._unwritten: dict[int, tuple[Send, Verdict]] = {}
+        """Outcomes that could not be written down: the next time that the file is used, they are."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._path)!r})"
@@ -191,11 +193,12 @@ class SendLedger:
         await self._in_thread(self._refuse_duplicate, service, _key(request), request)
 
     async def _note(self, send: Send, verdict: Verdict) -> None:
-        """Write down an outcome; where that fails, the row stays, and refuses: it costs nobody a second call."""
+        """Write down an outcome; until that succeeds, the row stays, and refuses: it costs nobody a second call."""
         try:
             await self._in_thread(self._settle, send, verdict, by_hand=False)
         except LedgerError:
-            text = "The ledger %s could not take down that send %d (%s) is %s: it stays unresolved there."
+            self._unwritten[send.id] = (send, verdict)
+            text = "The ledger %s could not take down that send %d (%s) is %s: until it can, it refuses the same."
             _log.warning(text, self._path, send.id, send.operation, verdict.value)
 
     def _settler(self, send: Send, *, by_hand: bool) -> Callable[[Finding], Awaitable[None]]:
@@ -243,21 +246,24 @@ class SendLedger:
 
     def _settle(self, send: Send, verdict: Verdict, *, by_hand: bool) -> None:
         with self._writing() as database:
-            which = (send.id, send.since.timestamp())
-            row = database.execute(_SELECT + " WHERE id = ? AND since = ?", which).fetchone()
-            if row is None:
-                return  # Settled by somebody else meanwhile; a newer attempt has another id.
-            state = self._read(row).state
-            if by_hand and state is SendState.IN_PROGRESS:
-                raise UsageError(f"Send {send.id} ({send.operation}) is in progress: it settles itself.")
-            if state is SendState.DONE and send.state is not SendState.DONE:
-                return  # Confirmed meanwhile: whoever looked before that does not know better.
-            if verdict is Verdict.DONE:
-                database.execute("UPDATE sends SET is_done = 1 WHERE id = ?", (send.id,))
-            elif verdict is Verdict.NOT_DONE:
-                database.execute("DELETE FROM sends WHERE id = ?", (send.id,))
-            else:
-                database.execute("UPDATE sends SET owner = '' WHERE id = ?", (send.id,))
+            self._write(database, send, verdict, by_hand=by_hand)
+
+    def _write(self, database: sqlite3.Connection, send: Send, verdict: Verdict, *, by_hand: bool) -> None:
+        which = (send.id, send.since.timestamp())
+        row = database.execute(_SELECT + " WHERE id = ? AND since = ?", which).fetchone()
+        if row is None:
+            return  # Settled by somebody else meanwhile; a newer attempt has another id.
+        state = self._read(row).state
+        if by_hand and state is SendState.IN_PROGRESS:
+            raise UsageError(f"Send {send.id} ({send.operation}) is in progress: it settles itself.")
+        if state is SendState.DONE and send.state is not SendState.DONE:
+            return  # Confirmed meanwhile: whoever looked before that does not know better.
+        if verdict is Verdict.DONE:
+            database.execute("UPDATE sends SET is_done = 1 WHERE id = ?", (send.id,))
+        elif verdict is Verdict.NOT_DONE:
+            database.execute("DELETE FROM sends WHERE id = ?", (send.id,))
+        else:
+            database.execute("UPDATE sends SET owner = '' WHERE id = ?", (send.id,))
 
     def _all(self) -> list[Send]:
         with self._writing() as database:
@@ -285,6 +291,11 @@ class SendLedger:
                 database.execute("PRAGMA synchronous = EXTRA")
                 database.execute("BEGIN IMMEDIATE")
                 database.execute(_TABLE)
+                for number, (send, verdict) in [*self._unwritten.items()]:
+                    self._write(database, send, verdict, by_hand=False)
+                    database.execute("COMMIT")
+                    self._unwritten.pop(number, None)
+                    database.execute("BEGIN IMMEDIATE")
                 yield database
                 database.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -492,7 +492,33 @@ async def test_outcome_that_cannot_be_written(
         stall.release()
         with caplog.at_level(logging.WARNING, logger="tingting_async"):
             assert "Scheduled" in (await run).message
-    assert "stays unresolved" in caplog.text
+    assert "until it can, it refuses the same" in caplog.text
+
+
+@pytest.mark.parametrize("what_comes", ["done", "refused", "lost"])
+async def test_outcome_that_is_written_late(sandbox: Sandbox, connect: Any, path: Path, what_comes: str) -> None:
+    """An outcome that could not be written down is, as soon as the file can be used: nothing stays in progress."""
+    campaign = first(sandbox)
+    faults = {"done": [], "refused": [Fault("status", status=400, times=1)], "lost": [Fault("reset_after", times=1)]}[
+        what_comes
+    ]
+    async with connect() as tingting, connect() as other:
+        await send_otp(tingting)
+        with closing(sqlite3.connect(path, isolation_level=None)) as database:
+            for deed in ("UPDATE", "DELETE"):
+                fails = f"BEFORE {deed} ON sends BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
+                database.execute(f"CREATE TRIGGER {deed}_fails {fails}")
+            with sandbox.faults.during(faults), suppress(BadRequestError, OutcomeUnknownError):
+                await tingting.campaigns.run(campaign)
+            for deed in ("UPDATE", "DELETE"):
+                database.execute(f"DROP TRIGGER {deed}_fails")
+        assert len(await tingting._ledger.unresolved()) == (what_comes == "lost")
+        if what_comes == "refused":
+            await other.campaigns.run(campaign)
+        with pytest.raises(DuplicateSendError) as caught:
+            await other.campaigns.run(campaign)
+        assert caught.value.send.state is (SendState.UNKNOWN if what_comes == "lost" else SendState.DONE)
+    assert sandbox.tally()["run", str(campaign)] == 1
 
 
 async def test_modes(connect: Any, sandbox: Sandbox, path: Path) -> None:
