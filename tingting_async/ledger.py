@@ -305,7 +305,11 @@ class SendLedger:
         """Return what this object in this process is known by, for as long as it lives: a locked file's name."""
         from filelock import FileLock  # noqa: PLC0415 - for the ledger only
 
-        if self._owner is None or self._owner[0] != os.getpid():
+        # Its file may have been cleared away since, with the folder or alone: nobody else would see that it is locked.
+        is_known = (
+            self._owner is not None and self._owner[0] == os.getpid() and (self._owners / self._owner[1]).exists()
+        )
+        if self._owner is None or not is_known:
             make_folder(self._owners)
             self._sweep()
             name = uuid4().hex

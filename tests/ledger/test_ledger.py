@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -276,6 +277,22 @@ async def test_in_progress(sandbox: Sandbox, connect: Any) -> None:
         with pytest.raises(DuplicateSendError, match="was sent before"):
             await other.campaigns.run(campaign)
     assert posts(sandbox) == 1
+
+
+async def test_locks_that_were_cleared_away(sandbox: Sandbox, connect: Any, path: Path) -> None:
+    """A process whose lock file was cleared away locks another for its next send: who waits is not taken for lost."""
+    campaign = first(sandbox)
+    async with connect() as one, connect() as other:
+        await send_otp(one)
+        shutil.rmtree(f"{path}.owners")
+        stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
+        run = asyncio.create_task(one.campaigns.run(campaign))
+        await stall.hit.wait()
+        with pytest.raises(DuplicateSendError) as caught:
+            await other.campaigns.run(campaign)
+        assert caught.value.send.state is SendState.IN_PROGRESS
+        stall.release()
+        await run
 
 
 async def test_cancelled(sandbox: Sandbox, connect: Any) -> None:
