@@ -136,7 +136,7 @@ asyncio.run(main(sys.argv[1]))
     ],
 )
 def test_by_itself(deed: str, expected: list[Any]) -> None:
-    """A session makes spans where a provider is set up, and works, unless told not to; with none, it imports nothing."""
+    """A session makes spans where a provider is set up and works, unless told not to; with none, it imports nothing."""
     done = subprocess.run(
         [sys.executable, "-P", "-c", SCRIPT, deed], capture_output=True, text=True, check=True, timeout=60
     )
