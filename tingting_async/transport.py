@@ -137,6 +137,7 @@ class Transport:
             url = self._url(request)
             if request.before_sending is not None:
                 await request.before_sending()
+                remaining = deadline - asyncio.get_running_loop().time()
             response = await self._exchange(request, url, headers, timeout, remaining)
             followed = 0
             # Only GETs are followed, and only home: a POST would become a GET, and the token would leave.

@@ -397,6 +397,21 @@ async def test_confirmed_while_somebody_looks(sandbox: Sandbox, connect: Any) ->
     assert sandbox.tally()["run", str(campaign)] == 1
 
 
+async def test_time_that_the_writing_takes(sandbox: Sandbox, connect: Any, path: Path) -> None:
+    """Whose time is up once the row is written does not send, and leaves nothing."""
+    campaign = first(sandbox)
+    async with connect() as tingting:
+        await send_otp(tingting)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            asyncio.get_running_loop().call_later(0.1, other.execute, "ROLLBACK")
+            with pytest.raises(NotSentError):
+                await tingting.campaigns.run(campaign, timeout=0.05)
+        assert await tingting._ledger.unresolved() == []
+        await tingting.campaigns.run(campaign)
+    assert sandbox.tally()["run", str(campaign)] == 1
+
+
 async def test_send_of_another_ledger(sandbox: Sandbox, connect: Any, path: Path) -> None:
     """What another file knows of settles nothing here, though it bears the same number."""
     async with connect() as one, connect(ledger=SendLedger(path.with_name("other"))) as other:
