@@ -123,6 +123,23 @@ async def test_another_run_that_is_meant(sandbox: Sandbox, connect: Any) -> None
     assert sandbox.tally()["run", str(one)] == 2
 
 
+async def test_another_run_that_was_lost(sandbox: Sandbox, connect: Any) -> None:
+    """While a first run lasts, nothing tells whether another one that was lost happened: it is not taken for done."""
+    one, other, *_ = sorted(sandbox.world.campaigns)
+    async with connect() as tingting:
+        for campaign, run in ((one, tingting.campaigns.run), (other, tingting.surveys.run)):
+            await run(campaign)
+            with (
+                sandbox.faults.during([Fault("reset", method="POST", times=1)]),
+                pytest.raises(OutcomeUnknownError) as caught,
+            ):
+                await run(campaign, once="second wave")
+            assert (await caught.value.reconcile(wait=0)).verdict is Verdict.UNKNOWN
+        assert [send.key for send in await tingting._ledger.unresolved()] == [
+            f"campaign {campaign}: second wave" for campaign in (one, other)
+        ]
+
+
 @pytest.mark.parametrize("kind", [TingTing, tingting_async.v1.TingTing])
 async def test_codes(sandbox: Sandbox, connect: Any, kind: Any) -> None:
     """A code with a name is sent once; without one, as often as it is asked for."""

@@ -20,13 +20,13 @@ def details(id: int, timeout: Limit = None) -> Request[Campaign]:
     return Request("GET", path, Effect.READS, "campaigns.get", Campaign, timeout=timeout)
 
 
-async def find_run(session: Session, id: int) -> Finding:
-    """Tell by a campaign's status whether it was run."""
+async def find_run(session: Session, id: int, *, is_first: bool) -> Finding:
+    """Tell by a campaign's status whether it was run; where that may be of a run before, it tells nothing."""
     campaign = await session.call(details(id))
     said = f"The campaign's status is {campaign.status!s}."
     if campaign.status == CampaignStatus.NOT_STARTED:
         return Finding(Verdict.NOT_DONE, said, campaign)
-    if campaign.status in (CampaignStatus.RUNNING, CampaignStatus.SCHEDULED):
+    if is_first and campaign.status in (CampaignStatus.RUNNING, CampaignStatus.SCHEDULED):
         return Finding(Verdict.DONE, said, campaign)
     # It may have been over before it was run again: look at its contacts.
     return Finding(Verdict.UNKNOWN, f"{said} It does not tell which run that is of.", campaign)
