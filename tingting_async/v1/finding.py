@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterable
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from tingting_async import inputs
 from tingting_async.findings import Finding, Verdict, by_presence
 from tingting_async.resource import Limit
 from tingting_async.session import Session
 from tingting_async.v1.models import Campaign, CampaignStatus, Contact, SentOtp
-from tingting_async.wire import Effect, Request
+from tingting_async.wire import Effect, Request, Response
 
 CLOCKS = timedelta(minutes=5)
 """By how much the service's clock and this machine's may differ."""
@@ -79,6 +80,17 @@ async def find_otp(sent: AsyncIterable[SentOtp], number: str, otp: str | None, a
                 break
             last = each.created_at
     return doubtful or by_presence(None, what)
+
+
+async def is_behind(session: Session) -> bool:
+    """Tell whether the service's clock is so far behind this machine's that what is new looks old."""
+    path, first = "/api/v1/auths/list/send-otps/", (("limit", "1"),)
+    answer = await session.call(Request("GET", path, Effect.READS, "otp.list", Response, params=first))
+    try:
+        told = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except ValueError:
+        return False
+    return told.tzinfo is not None and now() - told > CLOCKS
 
 
 def is_older(when: datetime | None, asked_at: datetime) -> bool:
