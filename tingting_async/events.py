@@ -8,6 +8,7 @@ import functools
 import itertools
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -112,13 +113,15 @@ class Watch:
         return watched
 
     def tell(self, event: RequestEvent) -> None:
-        """Tell everybody; a listener that fails changes nothing for the request."""
-        _write(event)
+        """Tell everybody; a listener that fails changes nothing for the request, and no more does a log."""
+        with suppress(Exception):  # Filters and handlers may raise, and what rings may have rung by now.
+            _write(event)
         for listener in (*self.listeners,):
             try:
                 listener(event)
             except Exception as error:  # noqa: BLE001 - it is the listener's
-                _log.error("A listener failed with %s at %s.", type(error).__name__, event.operation)
+                with suppress(Exception):
+                    _log.error("A listener failed with %s at %s.", type(error).__name__, event.operation)
 
 
 class Watched:

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-import anyio.to_thread
 import attrs
 
 from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.findings import Find, Finding, Verdict
-from tingting_async.local import finish, make_folder
+from tingting_async.local import finish_in_thread, make_folder
 from tingting_async.redaction import redact
 from tingting_async.wire import Request
 
@@ -99,6 +98,8 @@ class SendLedger:
             raise UsageError(f"`path` is {path!r}, which is no path of a file: {error}.") from None
         self._owners = Path(f"{self._path}.owners")
         self._owner: tuple[int, str, FileLock] | None = None
+        self._unwritten: dict[int, tuple[Send, Verdict]] = {}
+        """Outcomes that could not be written down: the next time that the file is used, they are."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._path)!r})"
@@ -121,7 +122,7 @@ class SendLedger:
         await self._in_thread(self._settle, send, Verdict.DONE, by_hand=True)
 
     async def release(self, send: Send) -> None:
-        """Say that it may be sent: what was written down of it is forgotten.
+        """Say that it may be sent: what was written down of it is forgotten, unless it was found done meanwhile.
 
         Raises:
             UsageError: It is in progress.
@@ -192,11 +193,12 @@ class SendLedger:
         await self._in_thread(self._refuse_duplicate, service, _key(request), request)
 
     async def _note(self, send: Send, verdict: Verdict) -> None:
-        """Write down an outcome; where that fails, the row stays, and refuses: it costs nobody a second call."""
+        """Write down an outcome; until that succeeds, the row stays, and refuses: it costs nobody a second call."""
         try:
             await self._in_thread(self._settle, send, verdict, by_hand=False)
         except LedgerError:
-            text = "The ledger %s could not take down that send %d (%s) is %s: it stays unresolved there."
+            self._unwritten[send.id] = (send, verdict)
+            text = "The ledger %s could not take down that send %d (%s) is %s: until it can, it refuses the same."
             _log.warning(text, self._path, send.id, send.operation, verdict.value)
 
     def _settler(self, send: Send, *, by_hand: bool) -> Callable[[Finding], Awaitable[None]]:
@@ -207,7 +209,7 @@ class SendLedger:
         return settle
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
-        return await finish(anyio.to_thread.run_sync(lambda: work(*arguments, **options)))
+        return await finish_in_thread(lambda: work(*arguments, **options))
 
     # What follows runs in threads.
 
@@ -244,18 +246,24 @@ class SendLedger:
 
     def _settle(self, send: Send, verdict: Verdict, *, by_hand: bool) -> None:
         with self._writing() as database:
-            which = (send.id, send.since.timestamp())
-            row = database.execute(_SELECT + " WHERE id = ? AND since = ?", which).fetchone()
-            if row is None:
-                return  # Settled by somebody else meanwhile; a newer attempt has another id.
-            if by_hand and self._read(row).state is SendState.IN_PROGRESS:
-                raise UsageError(f"Send {send.id} ({send.operation}) is in progress: it settles itself.")
-            if verdict is Verdict.DONE:
-                database.execute("UPDATE sends SET is_done = 1 WHERE id = ?", (send.id,))
-            elif verdict is Verdict.NOT_DONE:
-                database.execute("DELETE FROM sends WHERE id = ?", (send.id,))
-            else:
-                database.execute("UPDATE sends SET owner = '' WHERE id = ?", (send.id,))
+            self._write(database, send, verdict, by_hand=by_hand)
+
+    def _write(self, database: sqlite3.Connection, send: Send, verdict: Verdict, *, by_hand: bool) -> None:
+        which = (send.id, send.since.timestamp())
+        row = database.execute(_SELECT + " WHERE id = ? AND since = ?", which).fetchone()
+        if row is None:
+            return  # Settled by somebody else meanwhile; a newer attempt has another id.
+        state = self._read(row).state
+        if by_hand and state is SendState.IN_PROGRESS:
+            raise UsageError(f"Send {send.id} ({send.operation}) is in progress: it settles itself.")
+        if state is SendState.DONE and send.state is not SendState.DONE:
+            return  # Confirmed meanwhile: whoever looked before that does not know better.
+        if verdict is Verdict.DONE:
+            database.execute("UPDATE sends SET is_done = 1 WHERE id = ?", (send.id,))
+        elif verdict is Verdict.NOT_DONE:
+            database.execute("DELETE FROM sends WHERE id = ?", (send.id,))
+        else:
+            database.execute("UPDATE sends SET owner = '' WHERE id = ?", (send.id,))
 
     def _all(self) -> list[Send]:
         with self._writing() as database:
@@ -283,6 +291,11 @@ class SendLedger:
                 database.execute("PRAGMA synchronous = EXTRA")
                 database.execute("BEGIN IMMEDIATE")
                 database.execute(_TABLE)
+                for number, (send, verdict) in [*self._unwritten.items()]:
+                    self._write(database, send, verdict, by_hand=False)
+                    database.execute("COMMIT")
+                    self._unwritten.pop(number, None)
+                    database.execute("BEGIN IMMEDIATE")
                 yield database
                 database.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
@@ -292,7 +305,11 @@ class SendLedger:
         """Return what this object in this process is known by, for as long as it lives: a locked file's name."""
         from filelock import FileLock  # noqa: PLC0415 - for the ledger only
 
-        if self._owner is None or self._owner[0] != os.getpid():
+        # Its file may have been cleared away since, with the folder or alone: nobody else would see that it is locked.
+        is_known = (
+            self._owner is not None and self._owner[0] == os.getpid() and (self._owners / self._owner[1]).exists()
+        )
+        if self._owner is None or not is_known:
             make_folder(self._owners)
             self._sweep()
             name = uuid4().hex

@@ -1,7 +1,8 @@
 """What is kept on this machine: folders for their owner alone, and work that no cancellation leaves half done."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,3 +30,14 @@ async def finish(work: Awaitable[T]) -> T:
             task.exception()  # Seen: the cancellation is what ends the caller.
         raise cancelled
     return task.result()
+
+
+async def finish_in_thread(work: Callable[[], T]) -> T:
+    """Do in a thread what must not be left half done, also where the event loop ends meanwhile."""
+    # Not by way of anyio: that takes a task, which `asyncio.run` cancels at its end, and nobody waits for the thread.
+    # Not the loop's own threads: those that wait for another process would hold up look-ups of names.
+    executor = ThreadPoolExecutor(1)
+    try:
+        return await finish(asyncio.get_running_loop().run_in_executor(executor, work))
+    finally:
+        executor.shutdown(wait=False)

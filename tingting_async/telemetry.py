@@ -3,6 +3,7 @@
 Made of the events, so that a span holds what they hold: no query, no header, no body, no text of the service's.
 """
 
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,17 +14,24 @@ from tingting_async.events import RequestAnswered, RequestEvent, RequestFailed, 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
 
+_log = logging.getLogger("tingting_async")
+
 
 def find_listener() -> "Spans | None":
     """Return what makes spans, where the process has a tracer provider; else None, at no cost."""
     # Whoever has set up a provider has imported this: nobody else pays for its import.
     if "opentelemetry.trace" not in sys.modules:
         return None
-    from opentelemetry import trace  # noqa: PLC0415 - an extra
+    try:
+        from opentelemetry import trace  # noqa: PLC0415 - an extra
 
-    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider):
+        # Makes the provider that OTEL_PYTHON_TRACER_PROVIDER names, if none is there yet.
+        if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider):
+            return None
+        return Spans()
+    except Exception as error:  # noqa: BLE001 - it is OpenTelemetry's, and no reason not to make a request
+        _log.warning("There are no spans: OpenTelemetry failed with %s.", type(error).__name__)
         return None
-    return Spans()
 
 
 class Spans:

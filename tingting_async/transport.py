@@ -98,6 +98,7 @@ class Transport:
         self._base = URL(base_url, encoded=True)
         self._places = asyncio.Semaphore(max_in_flight)
         self._limiter = None if rate is None else _limiter(rate)
+        self._queue = asyncio.Lock()
         self._borrowed = http
         # Not aiohttp's own `trust_env`: that one adds credentials from ~/.netrc as well, beside ours.
         self._proxy = proxy or (proxy_of_environment(base_url) if trust_env else None)
@@ -124,19 +125,20 @@ class Transport:
             TransportError: It was sent, and no whole answer came.
             DecodeError: The answer is too large.
         """
-        if self._limiter is not None:
-            turn = "no turn under the session's `rate` came"
-            remaining = await self._wait(request, self._limiter.acquire, timeout, remaining, phase="rate", what=turn)
+        deadline = asyncio.get_running_loop().time() + remaining
         if self._places.locked():
             place = "no place among the requests in flight came free"
             remaining = await self._wait(request, self._places.acquire, timeout, remaining, phase="pool", what=place)
         else:
             await self._places.acquire()
         try:
-            deadline = asyncio.get_running_loop().time() + remaining
+            # After the place: those who waited for one with their turns would leave in a crowd.
+            if self._limiter is not None:
+                remaining = await self._wait_for_turn(request, timeout, remaining)
             url = self._url(request)
             if request.before_sending is not None:
                 await request.before_sending()
+                remaining = deadline - asyncio.get_running_loop().time()
             response = await self._exchange(request, url, headers, timeout, remaining)
             followed = 0
             # Only GETs are followed, and only home: a POST would become a GET, and the token would leave.
@@ -146,6 +148,8 @@ class Transport:
                     break
                 url, followed = target, followed + 1
                 remaining = deadline - asyncio.get_running_loop().time()
+                if self._limiter is not None:
+                    remaining = await self._wait_for_turn(request, timeout, remaining)
                 response = await self._exchange(request, url, headers, timeout, remaining)
             return response
         finally:
@@ -162,6 +166,17 @@ class Transport:
         """Warn of connections that nobody closed; for the garbage collector, so nothing is awaited here."""
         if any(not session.closed for session in self._own.values()):
             warnings.warn("A TingTing session was never closed: use `async with`.", ResourceWarning, stacklevel=3)
+
+    async def _wait_for_turn(self, request: Request[Any], timeout: Timeout, remaining: float) -> float:
+        limiter = self._limiter
+        assert limiter is not None
+
+        async def acquire() -> None:
+            async with self._queue:  # In order: else whoever comes when a turn is due takes it from those who wait.
+                await limiter.acquire()
+
+        turn = "no turn under the session's `rate` came"
+        return await self._wait(request, acquire, timeout, remaining, phase="rate", what=turn)
 
     async def _wait(
         self,

@@ -186,6 +186,34 @@ async def test_listener_that_fails(serve: Any, caplog: pytest.LogCaptureFixture)
     assert "canary" not in caplog.text
 
 
+async def test_log_that_fails(serve: Any) -> None:
+    """A handler or filter of the log that raises changes nothing for the request and the listeners."""
+
+    class Failing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise LookupError("canary")
+
+    log, handler = logging.getLogger("tingting_async"), Failing()
+    server = await serve(answers(200, 500, 200))
+    tingting, told = connect(server.url)
+
+    def fail(event: RequestEvent) -> None:
+        raise ValueError("canary")
+
+    tingting.subscribe(fail)
+    log.addHandler(handler)
+    level = log.level
+    log.setLevel(logging.DEBUG)
+    try:
+        async with tingting:
+            await tingting.call(RING)
+            await tingting.call(READ)
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+    assert len(told) == 2 + 5
+
+
 async def test_log(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
     """The log is made of the events: answers and failures at DEBUG, repeats at INFO, each with its fields."""
     server = await serve(answers(500, 0, 200))

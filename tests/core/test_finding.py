@@ -194,3 +194,17 @@ async def test_error_in_another_process() -> None:
 def test_same_number(listed: str | None, is_same: bool) -> None:
     """A number is known in every usual spelling, and no other one is taken for it."""
     assert inputs.is_same_number(listed, MOBILE) is is_same
+
+
+async def test_clock_that_is_ahead() -> None:
+    """Where this machine's clock is far ahead of the service's, a code that was sent is not taken for lost."""
+    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+        sandbox.clock._ahead = -CLOCKS.total_seconds() * 2
+
+        async def send() -> Any:
+            return await tingting.otp.send(MOBILE, "Code {otp}", channel="text", otp="482917")
+
+        assert (await find_out(sandbox, after(), send)).verdict is Verdict.UNKNOWN
+        sandbox.clock._ahead = 0
+        assert (await find_out(sandbox, before(), send)).verdict is Verdict.NOT_DONE
+    assert sandbox.tally()["otp", MOBILE] == 1

@@ -4,8 +4,10 @@ At one request in a thousand seconds the first leaves and no other does, so the 
 """
 
 import asyncio
+import time
 from typing import Any
 
+import attrs
 import pytest
 
 from tingting_async import NotSentError, Retries, ServerError, SessionClosedError, Timeout, TingTing
@@ -48,6 +50,56 @@ async def test_all_have_their_turn(serve: Any) -> None:
     async with connect(server.url, rate=5000, timeout=60) as tingting:
         assert len(await asyncio.gather(*(tingting.call(READ) for _ in range(50)))) == 50
     assert len(server.requests) == 50
+
+
+async def test_place_before_turn(serve: Any) -> None:
+    """Who waits for a place has no turn yet: when places come free, those who waited do not leave all at once."""
+    arrived, released = asyncio.Event(), asyncio.Event()
+
+    async def hold(received: Any) -> None:
+        arrived.set()
+        await released.wait()
+        await received.answer(b'{"a": 1}')
+
+    server = await serve(hold)
+    async with connect(server.url, max_in_flight=1) as tingting:
+        first = asyncio.create_task(tingting.call(READ))
+        await arrived.wait()
+        with pytest.raises(NotSentError) as caught:
+            await tingting.call(READ)
+        assert caught.value.phase == "pool"
+        released.set()
+        await first
+        with pytest.raises(NotSentError) as caught:
+            await tingting.call(READ)
+        assert caught.value.phase == "rate"
+
+
+async def test_in_order(serve: Any) -> None:
+    """Who comes when a turn has just come due does not take it from who waited for it."""
+    server = await serve(fine)
+    async with connect(server.url, rate=10, timeout=60) as tingting:
+        await tingting.call(READ)
+        waiting = asyncio.create_task(tingting.call(attrs.evolve(READ, path="/waiting")))
+        await asyncio.sleep(0)
+        time.sleep(0.11)  # noqa: ASYNC251 - the loop is busy until the turn has come due
+        await tingting.call(attrs.evolve(READ, path="/late"))
+        await waiting
+    assert [received.target for received in server.requests] == ["/things", "/waiting", "/late"]
+
+
+async def test_redirects(serve: Any) -> None:
+    """A redirect that is followed needs a turn of its own."""
+
+    async def move(received: Any) -> None:
+        await received.answer(b"", 302, location="/there")
+
+    server = await serve(move)
+    async with connect(server.url) as tingting:
+        with pytest.raises(NotSentError) as caught:
+            await tingting.call(READ)
+    assert caught.value.phase == "rate"
+    assert len(server.requests) == 1
 
 
 async def test_repeats_and_signing_in(serve: Any) -> None:

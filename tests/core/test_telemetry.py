@@ -96,7 +96,7 @@ async def test_errors_and_repeats() -> None:
 
 
 SCRIPT = """
-import asyncio, json, sys
+import asyncio, json, os, sys
 from tingting_async import TingTing
 from tingting_async.sandbox import Sandbox
 
@@ -108,7 +108,9 @@ async def main(deed):
         from opentelemetry.sdk.trace.export import SimpleSpanProcessor
         from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
         exporter = InMemorySpanExporter()
-        if deed != "imported":
+        if deed == "broken":
+            os.environ["OTEL_PYTHON_TRACER_PROVIDER"] = "none of this name"
+        elif deed != "imported":
             provider = TracerProvider()
             provider.add_span_processor(SimpleSpanProcessor(exporter))
             trace.set_tracer_provider(provider)
@@ -128,12 +130,13 @@ asyncio.run(main(sys.argv[1]))
     [
         ("nothing", [[], False]),
         ("imported", [[], True]),
+        ("broken", [[], True]),
         ("set up", [["GET /api/accounts/user_details/"], True]),
         ("off", [[], True]),
     ],
 )
 def test_by_itself(deed: str, expected: list[Any]) -> None:
-    """A session makes spans where a provider is set up, unless told not to; else OpenTelemetry is not even imported."""
+    """A session makes spans where a provider is set up and works, unless told not to; with none, it imports nothing."""
     done = subprocess.run(
         [sys.executable, "-P", "-c", SCRIPT, deed], capture_output=True, text=True, check=True, timeout=60
     )

@@ -20,7 +20,7 @@ def request(**options: Any) -> Request[Any]:
 
 def response(body: Any, status: int = 200, **headers: str) -> Response:
     """Return an answer; what is not bytes is JSON."""
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    content = body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
     named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
     return Response(status, CIMultiDictProxy(named), content)
 

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,23 @@ async def test_another_run_that_is_meant(sandbox: Sandbox, connect: Any) -> None
         with pytest.raises(DuplicateSendError, match=f"'campaign {one}: again'"):
             await classic.campaigns.run(one, message="m", once="again")
     assert sandbox.tally()["run", str(one)] == 2
+
+
+async def test_another_run_that_was_lost(sandbox: Sandbox, connect: Any) -> None:
+    """While a first run lasts, nothing tells whether another one that was lost happened: it is not taken for done."""
+    one, other, *_ = sorted(sandbox.world.campaigns)
+    async with connect() as tingting:
+        for campaign, run in ((one, tingting.campaigns.run), (other, tingting.surveys.run)):
+            await run(campaign)
+            with (
+                sandbox.faults.during([Fault("reset", method="POST", times=1)]),
+                pytest.raises(OutcomeUnknownError) as caught,
+            ):
+                await run(campaign, once="second wave")
+            assert (await caught.value.reconcile(wait=0)).verdict is Verdict.UNKNOWN
+        assert [send.key for send in await tingting._ledger.unresolved()] == [
+            f"campaign {campaign}: second wave" for campaign in (one, other)
+        ]
 
 
 @pytest.mark.parametrize("kind", [TingTing, tingting_async.v1.TingTing])
@@ -277,6 +296,22 @@ async def test_in_progress(sandbox: Sandbox, connect: Any) -> None:
     assert posts(sandbox) == 1
 
 
+async def test_locks_that_were_cleared_away(sandbox: Sandbox, connect: Any, path: Path) -> None:
+    """A process whose lock file was cleared away locks another for its next send: who waits is not taken for lost."""
+    campaign = first(sandbox)
+    async with connect() as one, connect() as other:
+        await send_otp(one)
+        shutil.rmtree(f"{path}.owners")
+        stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
+        run = asyncio.create_task(one.campaigns.run(campaign))
+        await stall.hit.wait()
+        with pytest.raises(DuplicateSendError) as caught:
+            await other.campaigns.run(campaign)
+        assert caught.value.send.state is SendState.IN_PROGRESS
+        stall.release()
+        await run
+
+
 async def test_cancelled(sandbox: Sandbox, connect: Any) -> None:
     """Who is cancelled once it may have left, leaves it unknown; who is cancelled before, leaves nothing."""
     one, other, *_ = sorted(sandbox.world.campaigns)
@@ -309,6 +344,87 @@ async def test_cancelled_while_it_is_written_down(sandbox: Sandbox, connect: Any
         with pytest.raises(asyncio.CancelledError):
             await run
         assert [send.operation for send in await tingting._ledger.unresolved()] == []
+        await tingting.campaigns.run(campaign)
+    assert sandbox.tally()["run", str(campaign)] == 1
+
+
+def test_end_of_the_loop_while_it_is_written_down(path: Path) -> None:
+    """Where the event loop ends while the row is being written, nothing stays of it in a process that goes on."""
+    ledger = SendLedger(path)
+    with Sandbox().in_thread() as sandbox:
+
+        def connect() -> Any:
+            return tingting_async.v1.TingTing(base_url=sandbox.url, api_token=sandbox.api_token, ledger=ledger)
+
+        async def write(other: sqlite3.Connection, writes: asyncio.Event) -> None:
+            other.execute("BEGIN IMMEDIATE")
+            writes.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for _ in range(20):
+                    await asyncio.sleep(0)  # The sender is cancelled, too.
+                other.execute("ROLLBACK")
+
+        async def leave(other: sqlite3.Connection) -> None:
+            writes, tingting = asyncio.Event(), connect()
+            others = asyncio.create_task(write(other, writes))  # As another process would: the row has to wait.
+            await writes.wait()
+            sending = asyncio.create_task(send_otp(tingting, once="a"))
+            while tingting._transport._places._value == 32:
+                await asyncio.sleep(0)
+            for _ in range(50):
+                await asyncio.to_thread(os.getpid)  # Other threads have their turns: the one that writes is at it.
+            assert [others.done(), sending.done()] == [False, False]
+            await tingting._transport.aclose()
+            tingting._is_closed = True
+
+        async def come_back() -> None:
+            async with connect() as tingting:
+                assert await ledger.unresolved() == []
+                await send_otp(tingting, once="a")
+
+        asyncio.run(ledger.unresolved())
+        before = set(threading.enumerate())
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            asyncio.run(leave(other))
+        for thread in set(threading.enumerate()) - before:
+            thread.join()
+        asyncio.run(come_back())
+        assert sandbox.tally()["otp", NUMBER] == 1
+
+
+async def test_confirmed_while_somebody_looks(sandbox: Sandbox, connect: Any) -> None:
+    """What was confirmed is done: neither who was looking meanwhile nor a release from before makes it free again."""
+    campaign = first(sandbox)
+    async with connect() as tingting:
+        with sandbox.faults.during([Fault("reset", method="POST", times=1)]), pytest.raises(OutcomeUnknownError):
+            await tingting.campaigns.run(campaign)
+        with pytest.raises(DuplicateSendError) as refused:
+            await tingting.campaigns.run(campaign)
+        [send] = await tingting._ledger.unresolved()
+        await tingting._ledger.confirm(send)
+        assert (await refused.value.reconcile(wait=0)).verdict is Verdict.NOT_DONE
+        await tingting._ledger.release(send)
+        with pytest.raises(DuplicateSendError) as refused:
+            await tingting.campaigns.run(campaign)
+        assert refused.value.send.state is SendState.DONE
+        await tingting._ledger.release(refused.value.send)  # Who knows that it is done may mean it.
+        await tingting.campaigns.run(campaign)
+    assert sandbox.tally()["run", str(campaign)] == 1
+
+
+async def test_time_that_the_writing_takes(sandbox: Sandbox, connect: Any, path: Path) -> None:
+    """Whose time is up once the row is written does not send, and leaves nothing."""
+    campaign = first(sandbox)
+    async with connect() as tingting:
+        await send_otp(tingting)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            asyncio.get_running_loop().call_later(0.1, other.execute, "ROLLBACK")
+            with pytest.raises(NotSentError):
+                await tingting.campaigns.run(campaign, timeout=0.05)
+        assert await tingting._ledger.unresolved() == []
         await tingting.campaigns.run(campaign)
     assert sandbox.tally()["run", str(campaign)] == 1
 
@@ -346,11 +462,26 @@ from tingting_async.ledger import SendLedger
 from tingting_async.wire import Effect, Request, Response
 
 ledger, deed = SendLedger(sys.argv[1]), sys.argv[2]
+request = Request("POST", "/", Effect.RINGS, "things.ring", Response)
+if deed == "die with a child":
+    until, here = os.pipe()
+    if os.fork():
+        os.wait()
+        print([send.state.value for send in SendLedger(sys.argv[1])._all()])
+        sys.exit(0)
+    ledger._claim("http://a", "thing", request)
+    if os.fork() == 0:
+        os.close(here)
+        os.read(until, 1)  # It inherited all that was open, and lives until somebody has looked.
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
 if deed != "die before":
-    ledger._claim("http://a", "thing", Request("POST", "/", Effect.RINGS, "things.ring", Response))
+    ledger._claim("http://a", "thing", request)
 if deed.startswith("die"):
     os.kill(os.getpid(), signal.SIGKILL)
 if os.fork() == 0:
+    if deed == "fork and send":
+        ledger._claim("http://a", "another thing", request)
     sys.exit(0)  # It inherited all that was open, and ends in order.
 os.wait()
 print([send.state.value for send in SendLedger(sys.argv[1])._all()])
@@ -363,15 +494,23 @@ def run(path: Path, deed: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize("deed", ["die before", "die after", "fork"])
-async def test_ends_of_processes(path: Path, deed: str) -> None:
-    """Who dies after writing it down leaves it unknown, before it nothing; the end of a forked child ends nothing."""
+@pytest.mark.parametrize(
+    ("deed", "keys", "told"),
+    [
+        ("die before", [], ""),
+        ("die after", ["thing"], ""),
+        ("die with a child", ["thing"], "['unknown']\n"),
+        ("fork", ["thing"], "['in progress']\n"),
+        ("fork and send", ["thing", "another thing"], "['in progress', 'unknown']\n"),
+    ],
+)
+async def test_ends_of_processes(path: Path, deed: str, keys: list[str], told: str) -> None:
+    """Who dies after writing it down leaves it unknown, before it nothing; forked children change nothing of that."""
     done = run(path, deed)
     ledger = SendLedger(path)
-    unresolved = [(send.key, send.state) for send in await ledger.unresolved()]
-    assert unresolved == ([] if deed == "die before" else [("thing", SendState.UNKNOWN)])
-    assert done.returncode == (0 if deed == "fork" else -signal.SIGKILL)
-    assert (done.stdout, done.stderr) == ("['in progress']\n" if deed == "fork" else "", "")
+    assert [(send.key, send.state) for send in await ledger.unresolved()] == [(key, SendState.UNKNOWN) for key in keys]
+    assert done.returncode == (-signal.SIGKILL if deed in ("die before", "die after") else 0)
+    assert (done.stdout, done.stderr) == (told, "")
     # The locks of those who ended are gone as soon as somebody else sends.
     ledger._owner_of_this_process()
     assert len([*Path(f"{path}.owners").iterdir()]) == 1
@@ -402,7 +541,33 @@ async def test_outcome_that_cannot_be_written(
         stall.release()
         with caplog.at_level(logging.WARNING, logger="tingting_async"):
             assert "Scheduled" in (await run).message
-    assert "stays unresolved" in caplog.text
+    assert "until it can, it refuses the same" in caplog.text
+
+
+@pytest.mark.parametrize("what_comes", ["done", "refused", "lost"])
+async def test_outcome_that_is_written_late(sandbox: Sandbox, connect: Any, path: Path, what_comes: str) -> None:
+    """An outcome that could not be written down is, as soon as the file can be used: nothing stays in progress."""
+    campaign = first(sandbox)
+    faults = {"done": [], "refused": [Fault("status", status=400, times=1)], "lost": [Fault("reset_after", times=1)]}[
+        what_comes
+    ]
+    async with connect() as tingting, connect() as other:
+        await send_otp(tingting)
+        with closing(sqlite3.connect(path, isolation_level=None)) as database:
+            for deed in ("UPDATE", "DELETE"):
+                fails = f"BEFORE {deed} ON sends BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
+                database.execute(f"CREATE TRIGGER {deed}_fails {fails}")
+            with sandbox.faults.during(faults), suppress(BadRequestError, OutcomeUnknownError):
+                await tingting.campaigns.run(campaign)
+            for deed in ("UPDATE", "DELETE"):
+                database.execute(f"DROP TRIGGER {deed}_fails")
+        assert len(await tingting._ledger.unresolved()) == (what_comes == "lost")
+        if what_comes == "refused":
+            await other.campaigns.run(campaign)
+        with pytest.raises(DuplicateSendError) as caught:
+            await other.campaigns.run(campaign)
+        assert caught.value.send.state is (SendState.UNKNOWN if what_comes == "lost" else SendState.DONE)
+    assert sandbox.tally()["run", str(campaign)] == 1
 
 
 async def test_modes(connect: Any, sandbox: Sandbox, path: Path) -> None:

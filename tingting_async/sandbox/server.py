@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+from email.utils import formatdate
 from functools import partial
 from types import TracebackType
 from typing import Self, cast
@@ -171,6 +172,7 @@ class Sandbox:
         app = web.Application(middlewares=[_serve], client_max_size=2**26)
         app[SANDBOX] = cast("Sandbox", self)
         app.add_routes([*classic.routes, *v1.routes, *media.routes])
+        app.on_response_prepare.append(self._tell_time)
         # A client that goes away ends the work on its request, as in front of the real service a proxy does.
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -181,6 +183,9 @@ class Sandbox:
             raise
         (self._host, self._port, *_) = self._runner.addresses[0]
         return self
+
+    async def _tell_time(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(self.clock.now(), usegmt=True)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

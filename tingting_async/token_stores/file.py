@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from tingting_async.auth import Tokens
 from tingting_async.errors import TokenStoreError, UsageError
-from tingting_async.local import finish, make_folder
+from tingting_async.local import finish_in_thread, make_folder
 from tingting_async.token_stores.common import POLL, decode, encode
 
 _log = logging.getLogger(__name__)
@@ -80,9 +80,9 @@ class FileTokenStore:
         """
         with self._errors("written"):
             if tokens is None:
-                await finish(anyio.to_thread.run_sync(lambda: self._path.unlink(missing_ok=True)))
+                await finish_in_thread(lambda: self._path.unlink(missing_ok=True))
             else:
-                await finish(anyio.to_thread.run_sync(self._write, encode(tokens).encode()))
+                await finish_in_thread(lambda: self._write(encode(tokens).encode()))
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
         """Return what is entered around load, renewal and save.

@@ -308,7 +308,7 @@ class Campaigns(Resource):
             RunStarted,
             timeout=timeout,
             find_out=f"look at the status of campaigns.get({id}), and at contacts.list({id})",
-            find=lambda _: find_run(self._session, id),
+            find=lambda _: find_run(self._session, id, is_first=once is None),
             target=f"campaign {id}",
             once=once,
         )

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterable
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from tingting_async import inputs
 from tingting_async.findings import Finding, Verdict, by_presence
 from tingting_async.resource import Limit
 from tingting_async.session import Session
 from tingting_async.v1.models import Campaign, CampaignStatus, Contact, SentOtp
-from tingting_async.wire import Effect, Request
+from tingting_async.wire import Effect, Request, Response
 
 CLOCKS = timedelta(minutes=5)
 """By how much the service's clock and this machine's may differ."""
@@ -20,13 +21,13 @@ def details(id: int, timeout: Limit = None) -> Request[Campaign]:
     return Request("GET", path, Effect.READS, "campaigns.get", Campaign, timeout=timeout)
 
 
-async def find_run(session: Session, id: int) -> Finding:
-    """Tell by a campaign's status whether it was run."""
+async def find_run(session: Session, id: int, *, is_first: bool) -> Finding:
+    """Tell by a campaign's status whether it was run; where that may be of a run before, it tells nothing."""
     campaign = await session.call(details(id))
     said = f"The campaign's status is {campaign.status!s}."
     if campaign.status == CampaignStatus.NOT_STARTED:
         return Finding(Verdict.NOT_DONE, said, campaign)
-    if campaign.status in (CampaignStatus.RUNNING, CampaignStatus.SCHEDULED):
+    if is_first and campaign.status in (CampaignStatus.RUNNING, CampaignStatus.SCHEDULED):
         return Finding(Verdict.DONE, said, campaign)
     # It may have been over before it was run again: look at its contacts.
     return Finding(Verdict.UNKNOWN, f"{said} It does not tell which run that is of.", campaign)
@@ -79,6 +80,17 @@ async def find_otp(sent: AsyncIterable[SentOtp], number: str, otp: str | None, a
                 break
             last = each.created_at
     return doubtful or by_presence(None, what)
+
+
+async def is_behind(session: Session) -> bool:
+    """Tell whether the service's clock is so far behind this machine's that what is new looks old."""
+    path, first = "/api/v1/auths/list/send-otps/", (("limit", "1"),)
+    answer = await session.call(Request("GET", path, Effect.READS, "otp.list", Response, params=first))
+    try:
+        told = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except ValueError:
+        return False
+    return told.tzinfo is not None and now() - told > CLOCKS
 
 
 def is_older(when: datetime | None, asked_at: datetime) -> bool:

@@ -1,13 +1,15 @@
 """One-time passwords, by call or by text."""
 
+from datetime import datetime
 from typing import Any
 
 from tingting_async import inputs
 from tingting_async.conventions import LimitOffset
 from tingting_async.errors import UsageError
+from tingting_async.findings import Finding, Verdict
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
-from tingting_async.v1.finding import find_otp, now
+from tingting_async.v1.finding import find_otp, is_behind, now
 from tingting_async.v1.models import Otp, OtpChannel, OtpSource, SentOtp, Voice
 from tingting_async.v1.pages import read_page
 from tingting_async.wire import Effect, Request
@@ -74,11 +76,18 @@ class Otps(Resource):
                 json=fields,
                 timeout=timeout,
                 find_out="look for it in otp.list()",
-                find=lambda since: find_otp(self.list(), fields["number"], otp, since or asked_at),
+                find=lambda since: self._find(fields["number"], otp, since or asked_at),
                 once=once,
                 secrets=() if otp is None else (otp,),
             )
         )
+
+    async def _find(self, number: str, otp: str | None, asked_at: datetime) -> Finding:
+        finding = await find_otp(self.list(), number, otp, asked_at)
+        if finding.verdict is Verdict.NOT_DONE and await is_behind(self._session):
+            why = "The code is not there, or looks older than it is: this machine's clock is ahead of the service's."
+            return Finding(Verdict.UNKNOWN, why)
+        return finding
 
     def list(
         self, *, window: int | None = None, exact: bool = False, resume: str | None = None, timeout: Limit = None

@@ -134,7 +134,7 @@ class Surveys(Resource):
                 RunStarted,
                 timeout=timeout,
                 find_out=f"look at the status of campaigns.get({campaign_id})",
-                find=lambda _: find_run(self._session, campaign_id),
+                find=lambda _: find_run(self._session, campaign_id, is_first=once is None),
                 target=f"campaign {campaign_id}",
                 once=once,
             )
