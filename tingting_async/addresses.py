@@ -25,9 +25,10 @@ def normalise_base_url(url: str, *, allow_plain_http: bool) -> str:
         raise UsageError(f"`base_url` has to be a text, not {type(url).__name__}.")
     try:
         parts = urlsplit(url.strip())
-        host, _ = parts.hostname, parts.port
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+        host = ip_address(host).compressed if ":" in host else host
     except ValueError:
-        host, parts = None, urlsplit("")
+        host, port, parts = "", None, urlsplit("")
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
         # Not quoted: a password may have been written into it.
         raise UsageError('`base_url` has to look like "https://app.tingting.io", without user, query or fragment.')
@@ -38,7 +39,9 @@ def normalise_base_url(url: str, *, allow_plain_http: bool) -> str:
         )
     path = parts.path.rstrip("/").removesuffix("/v1").removesuffix("/api")
     # One spelling for one service: a ledger goes by it.
-    netloc = parts.netloc.lower().removesuffix({"http": ":80", "https": ":443"}[parts.scheme]).rstrip(":")
+    netloc = f"[{host}]" if ":" in host else host
+    if port not in (None, {"http": 80, "https": 443}[parts.scheme]):
+        netloc = f"{netloc}:{port}"
     return f"{parts.scheme}://{netloc}{path}"
 
 

@@ -578,6 +578,10 @@ async def test_errors_of_aiohttp(kind: type[Exception]) -> None:
         ("HTTPS://App.TingTing.io:443", "https://app.tingting.io"),
         ("http://LOCALHOST:80/Gateway/api", "http://localhost/Gateway"),
         ("https://app.tingting.io:/", "https://app.tingting.io"),
+        ("https://app.tingting.io./", "https://app.tingting.io"),
+        ("https://app.tingting.io:0443", "https://app.tingting.io"),
+        ("http://[0:0:0:0:0:0:0:1]:80", "http://[::1]"),
+        ("http://localhost.:0", "http://localhost:0"),
     ],
 )
 def test_base_urls(given: str, used: str) -> None:
@@ -586,7 +590,17 @@ def test_base_urls(given: str, used: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "app.tingting.io", "ftp://a", "https://", "https://u:secret@a", "https://a?b", "http://["]
+    "url",
+    [
+        "",
+        "app.tingting.io",
+        "ftp://a",
+        "https://",
+        "https://u:secret@a",
+        "https://a?b",
+        "http://[",
+        "https://.",
+    ],
 )
 def test_bad_base_urls(url: str) -> None:
     """What is no address is refused, and not quoted: a password may stand in it."""
