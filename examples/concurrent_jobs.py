@@ -1,6 +1,6 @@
 """Ten jobs list the account's campaigns at the same time, on one session: one sign-in, one pool, one limit.
 
-Reads TINGTING_EMAIL and TINGTING_PASSWORD.
+Reads TINGTING_EMAIL and TINGTING_PASSWORD, and TINGTING_BASE_URL if it is not the real service.
 """
 
 import anyio

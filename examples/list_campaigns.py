@@ -1,4 +1,7 @@
-"""List the campaigns of an account. Reads TINGTING_EMAIL and TINGTING_PASSWORD, or TINGTING_API_TOKEN."""
+"""List the campaigns of an account.
+
+Reads TINGTING_EMAIL and TINGTING_PASSWORD, or TINGTING_API_TOKEN, and TINGTING_BASE_URL if it is not the real service.
+"""
 
 import anyio
 

@@ -1,6 +1,7 @@
 """An aiohttp web service that awaits the client: `GET /campaigns`, and `POST /campaigns/<id>/run`.
 
-The session lives as long as the application, and serves all its requests.
+The session lives as long as the application, and serves all its requests. Reads TINGTING_EMAIL and
+TINGTING_PASSWORD, or TINGTING_API_TOKEN, TINGTING_BASE_URL if it is not the real service, and PORT (8080 by default).
 """
 
 import os
@@ -32,7 +33,11 @@ async def list_campaigns(request: web.Request) -> web.Response:
 
 async def run_campaign(request: web.Request) -> web.Response:
     """Run a campaign; an unknown outcome is told as such, so that nobody presses the button twice."""
-    campaign, message = int(request.match_info["id"]), (await request.json())["message"]
+    campaign = int(request.match_info["id"])
+    try:
+        message = (await request.json())["message"]
+    except (ValueError, LookupError, TypeError):
+        raise UsageError('The body has to be JSON, such as {"message": "नमस्ते"}.') from None
     try:
         run = await request.app[TINGTING].campaigns.run(campaign, message=message)
     except OutcomeUnknownError as error:

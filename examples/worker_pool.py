@@ -1,6 +1,6 @@
 """Three processes share one sign-in: the first to need a token gets it, the others find it in the file.
 
-Reads TINGTING_EMAIL and TINGTING_PASSWORD.
+Reads TINGTING_EMAIL and TINGTING_PASSWORD, and TINGTING_BASE_URL if it is not the real service.
 """
 
 import multiprocessing

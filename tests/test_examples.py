@@ -35,7 +35,7 @@ def test_quickstart(tmp_path: Path) -> None:
     script = tmp_path / "quickstart.py"
     script.write_text(readme.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
     with Sandbox(campaigns=57).in_thread() as sandbox:
-        assert len(run(str(script), sandbox).splitlines()) == 58
+        assert len(run(str(script), sandbox).splitlines()) == 59
         assert [effect.kind for effect in sandbox.effects][:3] == ["created", "contact", "run"]
 
 
@@ -86,6 +86,32 @@ def test_v1_campaign() -> None:
     assert "9800000002" not in printed
 
 
+def test_v1_sms_campaign() -> None:
+    """Twenty-five people get a text of their own, and the report lies in a file."""
+    printed = run("v1_sms_campaign.py", None)
+    assert "25 contacts added" in printed
+    assert "Completed: 25 texts" in printed
+
+
+def test_v1_quickstart(tmp_path: Path) -> None:
+    """The quickstart of docs/v1.md runs as it stands."""
+    shown = (EXAMPLES.parent / "docs" / "v1.md").read_text(encoding="utf-8")
+    script = tmp_path / "quickstart.py"
+    script.write_text(shown.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    with Sandbox(campaigns=0).in_thread() as sandbox:
+        assert "Completed" in run(str(script), sandbox)
+        assert sum(effect.kind == "sms" for effect in sandbox.effects) == 1
+
+
+def test_sandbox_docs(tmp_path: Path) -> None:
+    """The async test that docs/sandbox.md shows passes as it stands."""
+    shown = (EXAMPLES.parent / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    (tmp_path / "test_shown.py").write_text(shown.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shown.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
 def test_v1_sign_up() -> None:
     """A sign-up by one-time password succeeds."""
     assert run("v1_sign_up.py", None) == "Welcome!\n"
@@ -129,6 +155,9 @@ async def test_web_service(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert answer.status == 400
             async with http.post("/campaigns/999999/run", json={"message": "hi"}) as answer:
                 assert answer.status == 404
+            for body in (b"", b"[]", b'"hi"', b"{}"):
+                async with http.post("/campaigns/1/run", data=body) as answer:
+                    assert answer.status == 400
 
 
 def test_sandbox_command() -> None:

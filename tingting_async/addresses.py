@@ -29,6 +29,8 @@ def normalise_base_url(url: str, *, allow_plain_http: bool) -> str:
         host = ip_address(host).compressed if ":" in host else host
     except ValueError:
         host, port, parts = "", None, urlsplit("")
+    if "://" not in url:
+        raise UsageError('`base_url` has to begin with "https://".')
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
         # Not quoted: a password may have been written into it.
         raise UsageError('`base_url` has to look like "https://app.tingting.io", without user, query or fragment.')

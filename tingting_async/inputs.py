@@ -91,7 +91,8 @@ def phone_number(value: str | int, name: str = "number") -> str:
         raise UsageError(f"`{name}` ({mask(value)}) is a number of another country; TingTing calls Nepal.")
     # A local number, without its area's code, is another one in each area.
     if is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
-        raise UsageError(f"`{name}` ({mask(value)}) has too few or too many digits for a number of Nepal.")
+        many = len(str(number.national_number))
+        raise UsageError(f"`{name}` ({mask(value)}) has {many} digits: too few or too many for a number of Nepal.")
     digits = str(number.national_number)
     if digits.startswith("9") and len(digits) not in (8, 10):  # Of the area codes 91 to 99, or a mobile's.
         raise UsageError(f"`{name}` ({mask(value)}) has {len(digits)} digits; a mobile number of Nepal has 10.")

@@ -100,7 +100,10 @@ class Session:
         self._transport: Transport | None = None
         credentials = Credentials.of(email, password)
         if credentials is None and api_token is None and token_store is None:
-            raise UsageError("Give `email` and `password`, or `api_token`, or a `token_store` that holds tokens.")
+            raise UsageError(
+                "Give `email` and `password`, or `api_token`, or a `token_store` that holds tokens; `from_env()` takes "
+                "them from TINGTING_EMAIL and TINGTING_PASSWORD, or TINGTING_API_TOKEN."
+            )
         for name, number in (("window", window), ("max_in_flight", max_in_flight)):
             if type(number) is not int or number < 1:
                 raise UsageError(f"`{name}` is {number!r}; it has to be an integer from 1 up.")

@@ -94,6 +94,13 @@ class Transport:
         ssl: ssl_module.SSLContext | None,
         trust_env: bool,
     ) -> None:
+        for name, value, kind in (
+            ("http", http, aiohttp.ClientSession),
+            ("proxy", proxy, str),
+            ("ssl", ssl, ssl_module.SSLContext),
+        ):
+            if value is not None and not isinstance(value, kind):
+                raise UsageError(f"`{name}` has to be a {kind.__name__}, not {type(value).__name__}.")
         self.base_url = base_url
         self._base = URL(base_url, encoded=True)
         self._places = asyncio.Semaphore(max_in_flight)

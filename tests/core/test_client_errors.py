@@ -12,7 +12,7 @@ from aiohttp.client_reqrep import ConnectionKey, RequestInfo
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from tingting_async import NotSentError, SessionClosedError, TingTingError, TransportError, UsageError
+from tingting_async import NotSentError, SessionClosedError, TingTing, TingTingError, TransportError, UsageError
 from tingting_async.attempts import Attempt
 from tingting_async.transport import Transport
 from tingting_async.wire import Effect, Request, Response
@@ -136,3 +136,19 @@ def test_error_below(is_connected: bool, kind: type[TingTingError]) -> None:
 def test_cancellation_is_not_translated() -> None:
     """No error that is translated is a cancellation."""
     assert not [kind for kind in KINDS if issubclass(kind, asyncio.CancelledError)]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"http": "session"}, "`http` has to be a ClientSession, not str"),
+        ({"proxy": 8080}, "`proxy` has to be a str, not int"),
+        ({"ssl": True}, "`ssl` has to be a SSLContext, not bool"),
+        ({"base_url": "app.tingting.io"}, '`base_url` has to begin with "https://"'),
+        ({"api_token": None}, "TINGTING_API_TOKEN"),
+    ],
+)
+def test_options_of_another_kind(options: dict[str, Any], said: str) -> None:
+    """An option of another kind is refused at once, and says what it should have been."""
+    with pytest.raises(UsageError, match=said):
+        TingTing(**{"api_token": "t", **options})

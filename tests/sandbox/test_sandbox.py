@@ -275,3 +275,12 @@ def test_clock() -> None:
     assert clock.iso(0) == "1970-01-01T05:45:00+05:45"
     with pytest.raises(ValueError, match="back"):
         clock.advance(-1)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/wrong/api/accounts/login/", "/api/accounts/login"])
+async def test_no_such_address(path: str) -> None:
+    """What is written to an address that is none, or lacks its slash, is told that there is no such, body and all."""
+    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        async with http.post(path, json={"email": sandbox.email}) as answer:
+            assert (answer.status, await answer.json()) == (404, {"detail": "Not found."})

@@ -226,6 +226,8 @@ SANDBOX = web.AppKey("sandbox", Sandbox)
 @web.middleware
 async def _serve(request: web.Request, handler: Handler) -> web.StreamResponse:
     sandbox = request.app[SANDBOX]
+    # Where it would lead with a slash behind it; a request cannot be copied once its body is read.
+    slashed = request.clone(rel_url=request.rel_url.with_path(request.path + "/", keep_query=True))
     with sandbox.serving(request.transport):
         body = await request.read()
         received = Received(
@@ -235,21 +237,20 @@ async def _serve(request: web.Request, handler: Handler) -> web.StreamResponse:
             sandbox.requests.append(received)
         settle(sandbox.world)
         fault = sandbox.faults.strike(received)
-        serve = partial(_answer, handler=handler)
+        serve = partial(_answer, handler=handler, slashed=slashed)
         answer = await (serve(request) if fault is None else fault.apply(request, serve))
         received.status = None if fault is not None and fault.drops else answer.status
         return answer
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _answer(request: web.Request, handler: Handler, slashed: web.Request) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPException as error:
         # Django sends those who read on to the address with the slash; those who write are told that there is no such.
-        slashed = request.rel_url.with_path(request.path + "/", keep_query=True)
-        if (await request.app.router.resolve(request.clone(rel_url=slashed))).http_exception is None:
+        if (await request.app.router.resolve(slashed)).http_exception is None:
             if request.method == "GET":
-                return web.Response(status=301, headers={"Location": str(slashed)})
+                return web.Response(status=301, headers={"Location": str(slashed.rel_url)})
             return web.json_response({"detail": "Not found."}, status=404)
         if error.status == 405:
             detail, headers = f'Method "{request.method}" not allowed.', {"Allow": error.headers["Allow"]}

@@ -31,7 +31,7 @@ class RedisTokenStore:
         async with RedisTokenStore("redis://localhost:6379/0", key="tingting:main") as store:
             async with TingTing(email="…", password="…", token_store=store) as tingting: ...
 
-    Needs `redis` (`pip install 'tingting-async[redis]'`). The tokens are kept as readable JSON: use `rediss://`, and a
+    Needs `redis` (the package's extra `redis`). The tokens are kept as readable JSON: use `rediss://`, and a
     password, where others could look at the server or listen on the way. Tokens carry the time from which on they are
     to be renewed, so the machines' clocks should agree to some seconds.
 
@@ -185,7 +185,7 @@ def _connect(url: str) -> "Redis":
     try:
         from redis.asyncio import Redis  # noqa: PLC0415 - an extra, and dear to import
     except ImportError:
-        raise UsageError("RedisTokenStore needs `redis`: pip install 'tingting-async[redis]'.") from None
+        raise UsageError("RedisTokenStore needs `redis`: `pip install redis`, or our extra `redis`.") from None
     try:
         client: Redis | None = cast("Any", Redis).from_url(url)
     except ValueError:
