@@ -159,7 +159,9 @@ class Response:
     headers: CIMultiDictProxy[str] = attrs.field(factory=_no_headers, repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
     _json: Any = attrs.field(default=..., init=False, repr=False, eq=False)
-    _outline: Any = attrs.field(default=..., init=False, repr=False, eq=False)
+    _outlines: "dict[PayloadPath, Mapping[str, Raw] | None]" = attrs.field(
+        factory=dict[Any, Any], init=False, repr=False, eq=False
+    )
 
     def json(self) -> Any:
         """Return the body as JSON, whatever the content type claims.
@@ -172,11 +174,12 @@ class Response:
             self._json = json_text.loads(self.body)
         return self._json
 
-    def outline(self) -> "Mapping[str, Raw] | None":
-        """Return the values of a body that is an object as texts, unread; None if it is no object."""
-        if self._outline is ...:
-            self._outline = json_text.outline(self.body)
-        return cast("Mapping[str, Raw] | None", self._outline)
+    def outline(self, path: PayloadPath = ()) -> "Mapping[str, Raw] | None":
+        """Return the values of the object at `path` as texts, unread; None where there is no object."""
+        if path not in self._outlines:
+            text = find(self, path)
+            self._outlines[path] = None if text is None else json_text.outline(text)
+        return self._outlines[path]
 
 
 # What was said to a person holds the code, in whichever spelling.
@@ -223,12 +226,7 @@ def decode(request: Request[Any], response: Response, *, whole: bool = False) ->
 
 def find(response: Response, path: PayloadPath) -> "bytes | Raw | None":
     """Return the JSON text of what lies at `path`, unread; None where it is not found so quickly."""
-    if not path:
-        return response.body
-    text = (response.outline() or {}).get(str(path[0]))
-    for step in path[1:]:
-        text = None if text is None else (json_text.outline(text) or {}).get(str(step))
-    return text
+    return (response.outline(path[:-1]) or {}).get(str(path[-1])) if path else response.body
 
 
 def around(request: Request[Any], response: Response) -> dict[str, Any]:
@@ -238,14 +236,11 @@ def around(request: Request[Any], response: Response) -> dict[str, Any]:
         DecodeError: It is no JSON.
     """
     found: dict[str, Any] = {}
-    level = response.outline()
     try:
-        for step in request.payload:
-            for name, text in (level or {}).items():
+        for depth, step in enumerate(request.payload):
+            for name, text in (response.outline(request.payload[:depth]) or {}).items():
                 if name != step and name not in found:
                     found[name] = json_text.loads(text)
-            inner = (level or {}).get(str(step))
-            level = None if inner is None or step == request.payload[-1] else json_text.outline(inner)
     except ValueError:  # The outline does not look into texts; now it is said what is wrong there.
         decode(request, response, whole=True)
         raise
