@@ -6,7 +6,7 @@ one that decides. msgspec alone could not make the models: it keeps no unknown f
 """
 
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from types import GenericAlias
 from typing import Annotated, Any, cast
 
@@ -95,28 +95,34 @@ def _needs_self(field: "attrs.Attribute[Any]") -> bool:
     return bool(getattr(field.default, "takes_self", False))
 
 
-def compile_model(model: type, parts: list[Part], *, extra: str | None) -> Quick:
+def compile_model(model: type, parts: list[Part], *, extra: str | None, unknown: Collection[str] = ()) -> Quick:
     """Return the quick way to read a model.
 
     Args:
         model: An attrs class of which `is_plain` is true.
         parts: Its fields.
         extra: The field that keeps what no other takes; None where that is dropped.
+        unknown: Names on the wire that came before, and that no field takes.
     """
+    taken = {name for part in parts for name in (part.key, part.also)}
+    free = [] if extra is None else sorted(key for key in unknown if key not in taken)
+    others = {f"unknown{index}": key for index, key in enumerate(free)}
     names: dict[str, Any] = {"new": object.__new__, "model": model, "Twin": _twin(model), "UNSET": UNSET}
     lines = [f"def fill_{model.__name__}(given):", "    self = new(Twin)"]
     for part in parts:
         names |= {f"{what}_{part.name}": getattr(part, what) for what in ("hook", "kind", "lookup")}
         lines += _lines(part, names)
     if extra is not None:
-        lines += [f"    self.{extra} = {{}}"]  # An object with anything for it has not come this far.
+        lines += [f"    self.{extra} = extra = {{}}"]  # An object with anything else for it has not come this far.
+        for name, key in others.items():
+            lines += [f"    if given.{name} is not UNSET:", f"        extra[{key!r}] = given.{name}"]
     lines += ["    self.__class__ = model", "    return self", ""]
     source = "\n".join(lines)
     # A traceback through it shows its lines, and a profile its name.
     file = f"<how {model.__module__}.{model.__qualname__} is filled>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     exec(compile(source, file, "exec"), names)  # noqa: S102 - made of the names of our own models' fields
-    return Quick(_shape(model, parts, is_closed=extra is not None), names[f"fill_{model.__name__}"])
+    return Quick(_shape(model, parts, others, is_closed=extra is not None), names[f"fill_{model.__name__}"])
 
 
 def _twin(model: type) -> type:
@@ -154,9 +160,10 @@ def _lines(part: Part, names: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _shape(model: type, parts: list[Part], *, is_closed: bool) -> Any:
+def _shape(model: type, parts: list[Part], others: Mapping[str, str], *, is_closed: bool) -> Any:
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
-    keys: dict[str, str] = {}
+    keys: dict[str, str] = {**others}
+    fields += [(name, Any, UNSET) for name in others]
     for part in parts:
         keys[part.name] = part.key
         if part.default is attrs.NOTHING:

@@ -6,7 +6,7 @@ say where it is wrong.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -53,9 +53,22 @@ _HOOKS: dict[Any, Hook] = {
 HookFactory = Callable[[Any, Converter], Hook]
 
 
-def make_converter(*, detailed: bool, factories: Mapping[Any, HookFactory]) -> Converter:
-    """Return a converter with the strict hooks; `factories` make a generation's own, by type."""
-    converter = Converter(detailed_validation=detailed)
+class _Converter(Converter):
+    unknown: Mapping[type, Collection[str]] = {}
+
+
+def make_converter(
+    *, detailed: bool, factories: Mapping[Any, HookFactory], unknown: Mapping[type, Collection[str]] | None = None
+) -> Converter:
+    """Return a converter with the strict hooks.
+
+    Args:
+        detailed: Whether an error is to say where it is.
+        factories: What makes a generation's own hooks, by type.
+        unknown: Names on the wire that came before, and that no field takes, by model: the quick way takes those too.
+    """
+    converter = _Converter(detailed_validation=detailed)
+    converter.unknown = unknown or {}
     for kind, hook in _HOOKS.items():
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook_func(_is_exactly(NumberText), read_number_text)
@@ -229,7 +242,8 @@ def quick_way(kind: Any, converter: Converter, *, also: Mapping[str, str] | None
     extra_field = next((name for name, key in keys.items() if key == EXTRA), None)
     fields = [field for field in attrs.fields(kind) if field.name != extra_field]
     parts = [_part(field, keys[field.name], converter, (also or {}).get(field.name, "")) for field in fields]
-    return compile_model(kind, parts, extra=extra_field)
+    unknown = converter.unknown.get(kind, ()) if isinstance(converter, _Converter) else ()
+    return compile_model(kind, parts, extra=extra_field, unknown=unknown)
 
 
 FINDERS: dict[Hook, Callable[[Any], Any]] = {

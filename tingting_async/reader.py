@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
+
 from tingting_async import envelopes
 from tingting_async.errors import DecodeError
 from tingting_async.wire import Effect, PayloadPath, Request, Response, decode, excerpt, find, spell
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from tingting_async.convert import HookFactory
 
 T = TypeVar("T")
+
+_MOST_UNKNOWN = 32
 
 
 class Reader:
@@ -27,6 +31,7 @@ class Reader:
     def __init__(self, factories: "Callable[[], Mapping[Any, HookFactory]]" = dict) -> None:
         self._factories = factories
         self._decoders: dict[Any, Callable[[Any], Any] | None] = {}
+        self._unknown: dict[type, frozenset[str]] = {}
 
     @functools.cached_property
     def _fast(self) -> "Converter":
@@ -39,7 +44,7 @@ class Reader:
     def _make(self, *, detailed: bool) -> "Converter":
         from tingting_async.convert import make_converter  # noqa: PLC0415 - cattrs, and the hooks
 
-        return make_converter(detailed=detailed, factories=self._factories())
+        return make_converter(detailed=detailed, factories=self._factories(), unknown=self._unknown)
 
     def read_rows(self, request: Request[list[T]], response: Response) -> list[T]:
         """Read the rows of a list: from the bytes at once, unless something about them is odd.
@@ -47,12 +52,33 @@ class Reader:
         Raises:
             DecodeError: They do not fit, or are not there.
         """
-        decode_rows = self._decoder(request.model)
-        text = find(response, request.payload)
-        if decode_rows is not None and text is not None:
-            with suppress(Exception):  # Whatever it was, the other ways say it better.
+        with suppress(Exception):  # Whatever it was, the other ways say it better.
+            decode_rows = self._decoder(request.model)
+            text = find(response, request.payload)
+            if decode_rows is not None and text is not None:
                 return decode_rows(text)
-        return self.read(request, response, decode(request, response), request.model, request.payload)
+        rows = self.read(request, response, decode(request, response), request.model, request.payload)
+        # A field that came with one page comes with all of them: from now on the quick way takes it as well.
+        news = [self._learn(row) for row in rows]
+        if any(news):
+            self.__dict__.pop("_fast", None)
+            self._decoders.clear()
+        return rows
+
+    def _learn(self, value: object) -> bool:
+        """Note the names that no field of a model takes; tell whether there are new ones."""
+        kind = type(value)
+        if not attrs.has(kind):
+            return False
+        known = self._unknown.get(kind, frozenset())
+        names = {
+            name for name in getattr(value, "extra", ()) if name.isascii() and name.replace("-", "_").isidentifier()
+        }
+        is_new = not names <= known and len(known | names) <= _MOST_UNKNOWN  # Some may be made up, row by row.
+        if is_new:
+            self._unknown[kind] = known | names
+        news = [self._learn(getattr(value, field.name)) for field in attrs.fields(kind)]
+        return is_new or any(news)
 
     def read(self, request: Request[Any], response: Response, payload: Any, model: type[T], path: PayloadPath) -> T:
         """Read what was found at `path` of an answer into a model.

@@ -226,6 +226,34 @@ def test_unknown_fields_leave_the_quick_way() -> None:
     assert reader.read_rows(request, Response(200, body=body)) == [Inner(id=1), Inner(id=2, extra={"new": 5})]
 
 
+def test_unknown_fields_come_back_the_quick_way() -> None:
+    """A field that no model knows is taken the quick way once it came, at every depth; one of an odd name is not."""
+    reader = Reader()
+    request = Request("GET", "/", Effect.READS, "all", list[Everything], payload=("rows",))
+    row = {"id": 1, "text": "a", "anything": 0, "new": [1], "inner": {"id": 2, "deep": None}}
+    odd = {"id": 1, "text": "a", "anything": 0, 'a "name"': 1}
+    for _ in range(2):
+        for rows in ([row], [odd], [{**row, "text": "b"}, {"id": 3, "text": "c", "anything": None}]):
+            read = reader.read_rows(request, Response(200, body=json.dumps({"rows": rows}).encode()))
+            assert shape(read) == shape([reader._detailed.structure(each, Everything) for each in rows])
+    decode = reader._decoder(list[Everything])
+    assert decode is not None
+    (quick,) = decode(json.dumps([row]).encode())
+    assert (quick.extra, quick.inner.extra) == ({"new": [1]}, {"deep": None})
+    with pytest.raises(ValueError, match="unknown field"):
+        decode(json.dumps([odd]).encode())
+
+
+def test_names_that_are_made_up_are_not_learnt() -> None:
+    """A service that names fields anew in every row costs time, and not memory: only so many names are kept."""
+    reader = Reader()
+    request = Request("GET", "/", Effect.READS, "all", list[Inner], payload=("rows",))
+    for number in range(100):
+        body = json.dumps({"rows": [{"id": number, f"name{number}": 1}]}).encode()
+        assert reader.read_rows(request, Response(200, body=body)) == [Inner(id=number, extra={f"name{number}": 1})]
+    assert len(reader._unknown[Inner]) == 32
+
+
 def _bases(reader: Reader, model: type) -> list[dict[str, Any]]:
     """Return objects that the model takes, or, as it takes none of the samples', an empty one."""
     return [each for each in OBJECTS if outcome(reader, model, each, detailed=True) is not None] or [{}]
