@@ -36,7 +36,7 @@ async def run_campaign(request: web.Request) -> web.Response:
     campaign = int(request.match_info["id"])
     try:
         message = (await request.json())["message"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise UsageError('The body has to be JSON, such as {"message": "नमस्ते"}.') from None
     try:
         run = await request.app[TINGTING].campaigns.run(campaign, message=message)

@@ -162,7 +162,7 @@ async def test_web_service(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert answer.status == 400
             async with http.post("/campaigns/999999/run", json={"message": "hi"}) as answer:
                 assert answer.status == 404
-            for body in (b"", b"[]", b'"hi"', b"{}"):
+            for body in (b"", b"[]", b'"hi"', b"{}", b"[" * 100_000):
                 async with http.post("/campaigns/1/run", data=body) as answer:
                     assert answer.status == 400
 
