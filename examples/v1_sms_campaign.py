@@ -7,7 +7,7 @@ import anyio
 
 from tingting_async import OutcomeUnknownError
 from tingting_async.sandbox import Sandbox
-from tingting_async.v1 import NewContact, Services, TingTing
+from tingting_async.v1 import ContactStatus, NewContact, Services, TingTing
 
 
 async def main() -> None:
@@ -31,8 +31,9 @@ async def main() -> None:
 
         sandbox.clock.advance(600)  # The real service takes its time.
         done = await tingting.campaigns.wait(campaign.id, timeout=60)
-        texted = [contact async for contact in tingting.contacts.list(campaign.id)]
-        print(f"{done.status}: {len(texted)} texts")
+        contacts = await tingting.contacts.list(campaign.id).collect()
+        texted = [contact for contact in contacts if contact.status is ContactStatus.COMPLETED]
+        print(f"{done.status}: {len(texted)} of {len(contacts)} texted")
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "report.csv"

@@ -35,7 +35,9 @@ def test_quickstart(tmp_path: Path) -> None:
     script = tmp_path / "quickstart.py"
     script.write_text(readme.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
     with Sandbox(campaigns=57).in_thread() as sandbox:
-        assert len(run(str(script), sandbox).splitlines()) == 59
+        lines = run(str(script), sandbox).splitlines()
+        assert len(lines) == 59
+        assert lines[-1].startswith("Running; ")
         assert [effect.kind for effect in sandbox.effects][:3] == ["created", "contact", "run"]
 
 
@@ -90,7 +92,8 @@ def test_v1_sms_campaign() -> None:
     """Twenty-five people get a text of their own, and the report lies in a file."""
     printed = run("v1_sms_campaign.py", None)
     assert "25 contacts added" in printed
-    assert "Completed: 25 texts" in printed
+    assert "Completed: 25 of 25 texted" in printed
+    assert "The report has " in printed
 
 
 def test_v1_quickstart(tmp_path: Path) -> None:
