@@ -1,7 +1,7 @@
 """The main job: sign in, say who that is, and list every campaign of the account. `make demo` runs it.
 
-With TINGTING_EMAIL and TINGTING_PASSWORD (or TINGTING_API_TOKEN) set it asks the real service; with none of them it
-starts the sandbox inside itself, with 1,000 campaigns. Needs `rich`: the extra `demo`.
+Reads TINGTING_EMAIL and TINGTING_PASSWORD, or TINGTING_API_TOKEN, and TINGTING_BASE_URL if it is not the real service;
+with none of them it starts the sandbox inside itself, with 1,000 campaigns. Needs `rich`: the extra `demo`.
 """
 
 import os

@@ -1,6 +1,7 @@
 """The examples run, against a sandbox, as their readers would run them."""
 
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -27,6 +28,19 @@ def run(name: str, sandbox: Sandbox | None) -> str:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_first_lines(path: Path) -> None:
+    """The first lines of an example name the variables that it reads, or say that it is on the sandbox."""
+    text = path.read_text(encoding="utf-8")
+    said, _, program = text.removeprefix('"""').partition('"""')
+    if "from_env" in program:
+        assert {"TINGTING_EMAIL", "TINGTING_PASSWORD", "TINGTING_BASE_URL"} <= set(re.findall("[A-Z_]{4,}", said))
+    else:
+        assert "on the sandbox" in said
+    assert ("PORT" in program) <= ("PORT" in said)
+    assert ("import rich" in program or "from rich" in program) <= ("`demo`" in said)
 
 
 def test_quickstart(tmp_path: Path) -> None:
