@@ -6,7 +6,7 @@ What is written may hold nothing that JSON does not know: other libraries make s
 import functools
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from msgspec import Raw
@@ -36,10 +36,22 @@ def dumps(value: object) -> bytes:
     """Write a JSON text.
 
     Raises:
-        ValueError: It holds a number that is none, a text that cannot be encoded, or itself.
-        TypeError: It holds something that JSON does not know.
+        ValueError: It holds a number that is none or longer than 64 bits, a text that cannot be encoded, or itself.
+        TypeError: It holds something that JSON does not know, or a name that is no text.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    rest = [value]  # What the standard library makes something of; not endless, as it is no longer in itself.
+    while rest:
+        part = rest.pop()
+        if isinstance(part, dict):
+            if not all(isinstance(name, str) for name in cast("dict[object, object]", part)):
+                raise TypeError("a name in an object has to be a text")
+            rest += cast("dict[object, object]", part).values()
+        elif isinstance(part, list | tuple):
+            rest += cast("list[object]", part)
+        elif isinstance(part, int) and not -(2**63) <= part < 2**64:
+            raise ValueError("a number is longer than 64 bits")
+    return text
 
 
 @functools.cache

@@ -353,7 +353,7 @@ async def test_form(serve: Any) -> None:
     assert bare.headers["content-type"].startswith("multipart/form-data; boundary=")
 
 
-@pytest.mark.parametrize("content", ["\ud800", math.nan, object(), {(1,): 2}, {"a": {"b": b"c"}}])
+@pytest.mark.parametrize("content", ["\ud800", 2**70, math.nan, object(), {1: 2}, {(1,): 2}, {"a": {"b": b"c"}}])
 async def test_unwritable(serve: Any, content: Any) -> None:
     """What cannot be written as JSON or as a query is refused before anything is sent."""
     server = await serve(fine)
