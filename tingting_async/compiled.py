@@ -121,7 +121,7 @@ def compile_model(model: type, parts: list[Part], *, extra: str | None, unknown:
     # A traceback through it shows its lines, and a profile its name.
     file = f"<how {model.__module__}.{model.__qualname__} is filled>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    exec(compile(source, file, "exec"), names)  # noqa: S102 - made of the names of our own models' fields
+    exec(compile(source, file, "exec"), names)  # noqa: S102 - made of our own fields' names, and of the service's as literals
     return Quick(_shape(model, parts, others, is_closed=extra is not None), names[f"fill_{model.__name__}"])
 
 

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -25,11 +26,11 @@ class Reader:
     """Reads payloads into models: the fast pass, and on failure the detailed one.
 
     Args:
-        factories: Returns what makes the hooks of a generation's own, by type.
+        hooks: The module whose `FACTORIES` make a generation's own hooks, by type; imported with the first answer.
     """
 
-    def __init__(self, factories: "Callable[[], Mapping[Any, HookFactory]]" = dict) -> None:
-        self._factories = factories
+    def __init__(self, hooks: str | None = None) -> None:
+        self._hooks = hooks
         self._decoders: dict[Any, Callable[[Any], Any] | None] = {}
         self._unknown: dict[type, frozenset[str]] = {}
 
@@ -44,7 +45,8 @@ class Reader:
     def _make(self, *, detailed: bool) -> "Converter":
         from tingting_async.convert import make_converter  # noqa: PLC0415 - cattrs, and the hooks
 
-        return make_converter(detailed=detailed, factories=self._factories(), unknown=self._unknown)
+        factories: Mapping[Any, HookFactory] = {} if self._hooks is None else import_module(self._hooks).FACTORIES
+        return make_converter(detailed=detailed, factories=factories, unknown=self._unknown)
 
     def read_rows(self, request: Request[list[T]], response: Response) -> list[T]:
         """Read the rows of a list: from the bytes at once, unless something about them is odd.

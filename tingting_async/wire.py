@@ -13,9 +13,7 @@ import attrs
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from tingting_async import envelopes, json_text
-from tingting_async.errors import (
-    DecodeError,
-)
+from tingting_async.errors import DecodeError
 from tingting_async.findings import Find
 from tingting_async.redaction import SECURE, redact
 from tingting_async.timeouts import Timeout

@@ -1,6 +1,6 @@
 """How the classic API's answers are read."""
 
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import attrs
 from cattrs import Converter
@@ -9,8 +9,6 @@ from tingting_async.classic.models import Confirmation, Number, NumberAdded, Run
 from tingting_async.convert import HookFactory, model_hook
 from tingting_async.envelopes import texts
 from tingting_async.problems import Hook
-
-T = TypeVar("T")
 
 
 def _confirmation_hook(kind: Any, converter: Converter) -> Hook:

@@ -1,6 +1,6 @@
 """How the classic API's answers are read."""
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
@@ -10,21 +10,10 @@ from tingting_async.conventions import Page, refuse_part
 from tingting_async.reader import Reader
 from tingting_async.wire import Request, Response
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tingting_async.convert import HookFactory
-
 T = TypeVar("T")
 
 
-def _factories() -> "Mapping[Any, HookFactory]":
-    from tingting_async.classic.convert import FACTORIES  # noqa: PLC0415 - with the first answer, not before
-
-    return FACTORIES
-
-
-READER = Reader(_factories)
+READER = Reader("tingting_async.classic.convert")
 
 
 def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:

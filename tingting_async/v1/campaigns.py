@@ -1,6 +1,5 @@
 """Campaigns: whom to reach, with what, and when."""
 
-import functools
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -10,13 +9,12 @@ import attrs
 from tingting_async import inputs
 from tingting_async.conventions import LimitOffset
 from tingting_async.errors import UsageError
-from tingting_async.findings import Finding, Verdict
 from tingting_async.media import find_audio
 from tingting_async.pagination import Paginator
 from tingting_async.resource import Limit, Resource
 from tingting_async.session import Session
 from tingting_async.v1.fields import campaign_fields, refuse_other_text, voice_id
-from tingting_async.v1.finding import details, find_campaign, find_run, now
+from tingting_async.v1.finding import details, find_created, find_run, now
 from tingting_async.v1.methods import Methods
 from tingting_async.v1.models import (
     Campaign,
@@ -162,20 +160,20 @@ class Campaigns(Resource):
                 "draft": draft,
             }
         )
-        asked_at, operation = now(), "campaigns.create"
-        request = Request(
-            "POST", "/api/v1/campaign/create/", Effect.ADDS, operation, Campaign, json=fields, timeout=timeout
+        asked_at = now()
+        return await self._session.call(
+            Request(
+                "POST",
+                "/api/v1/campaign/create/",
+                Effect.ADDS,
+                "campaigns.create",
+                Campaign,
+                json=fields,
+                timeout=timeout,
+                find_out="look for its name with campaigns.list(search=…)",
+                find=lambda since: find_created(self.list, name, since or asked_at),
+            )
         )
-        find_out = "look for its name with campaigns.list(search=…)"
-        find = functools.partial(self._find_created, name, asked_at)
-        return await self._session.call(attrs.evolve(request, find_out=find_out, find=find))
-
-    async def _find_created(self, name: str, asked_at: datetime, since: datetime | None) -> Finding:
-        asked_at = since or asked_at
-        finding = await find_campaign(self.list(search=name.strip()), name, asked_at)
-        if finding.verdict is Verdict.NOT_DONE:  # Whether a list without this filter has drafts is not documented.
-            finding = await find_campaign(self.list(search=name.strip(), drafts=True), name, asked_at)
-        return finding
 
     async def update(
         self,

@@ -3,7 +3,7 @@
 import functools
 import re
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import attrs
 from cattrs import Converter
@@ -23,8 +23,6 @@ from tingting_async.v1.models import (
     Voice,
 )
 from tingting_async.v1.survey_models import TemplateApplied
-
-T = TypeVar("T")
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DISPLAYED = re.compile(

@@ -1,27 +1,16 @@
 """How the v1 API's answers are read."""
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from tingting_async import wire
 from tingting_async.conventions import Page, refuse_part
 from tingting_async.reader import Reader
 from tingting_async.wire import Request, Response
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tingting_async.convert import HookFactory
-
 T = TypeVar("T")
 
 
-def _factories() -> "Mapping[Any, HookFactory]":
-    from tingting_async.v1.convert import FACTORIES  # noqa: PLC0415 - with the first answer, not before
-
-    return FACTORIES
-
-
-READER = Reader(_factories)
+READER = Reader("tingting_async.v1.convert")
 
 
 def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
@@ -50,11 +39,10 @@ def _count(reader: Reader, request: Request[Any], response: Response, value: Any
 
 def read_results(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
     """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
-    body = wire.around(request, response)
-    if "next" in body and "count" in body:
+    if (response.outline() or {}).keys() >= {"next", "count"}:
         return read_page(reader, request, response)
     page = read_array(reader, request, response)
-    refuse_part(request, body, len(page.items))
+    refuse_part(request, wire.around(request, response), len(page.items))
     return page
 
 
