@@ -51,23 +51,17 @@ _attempt: ContextVar[Attempt] = ContextVar("tingting_async.attempt")
 
 class _Connector(aiohttp.TCPConnector):
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
+        attempt = _attempt.get()
+        if attempt.is_connected:
+            # aiohttp asks for another connection only to repeat by itself what may have been done: GET, PUT and DELETE.
+            raise _LostError("the connection was lost")
         connection = await super().connect(req, traces, timeout)
-        _attempt.get().is_connected = True
+        attempt.is_connected = True
         return connection
 
 
 class _LostError(aiohttp.ClientError):
     """A connection was lost."""
-
-
-async def _send_once(request: ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from repeating GET, PUT and DELETE by itself, which it does after just these errors."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _LostError(str(error)) from error
 
 
 class Transport:
@@ -286,7 +280,6 @@ class Transport:
             session = self._own[fresh] = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                middlewares=(_send_once,),
                 headers={"User-Agent": _USER_AGENT, "Accept": "application/json, */*;q=0.5"},
             )
         return session
