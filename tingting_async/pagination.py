@@ -1,176 +1,33 @@
-"""Lists page by page: the paginator, and the window of pages in flight.
+"""Lists page by page: the paginator and its walks.
 
-No generator of this module yields inside a task group or a cancel scope (PEP 789). Pages are fetched ahead by
-`_Window`, a plain object: its tasks belong to the session, a failure is held until its own page is due, and closing
-it is a synchronous cancel, legal from any task and from the garbage collector.
+No generator of this module yields inside a task group or a cancel scope (PEP 789): the pages are fetched ahead by a
+plain object, `window.Window`.
 """
 
-import asyncio
 import base64
 import hashlib
 import json
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Generic, TypeVar
 
 import attrs
 
 from tingting_async.conventions import Ask, Convention, Page
-from tingting_async.errors import NotFoundError, PaginationError, SessionClosedError, UsageError
+from tingting_async.errors import UsageError
 from tingting_async.exact import ExactWalk, id_of
-from tingting_async.wire import Params
+from tingting_async.window import Fetch, Read, Spawn, Window
 
 T = TypeVar("T")
-
-
-Fetch = Callable[[Params], Coroutine[Any, Any, Any]]
-"""Asks for a page, and returns what came."""
-Read = Callable[[Any], Page[T]]
-"""Makes a page of what came."""
-Spawn = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
 
 
 def _as_it_is(page: Any) -> Any:
     return page
 
 
-class _Window(Generic[T]):
-    """The pages in flight: at most `width`, handed out in order."""
-
-    def __init__(
-        self,
-        fetch: Fetch,
-        read: Read[T],
-        spawn: Spawn,
-        convention: Convention,
-        *,
-        width: int,
-        ramps: bool,
-        start: Ask | None = None,
-        noticed: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._pending: deque[tuple[Ask, asyncio.Task[Any]]] = deque()
-        self._loop = asyncio.get_running_loop()
-        self._fetch = fetch
-        self._read = read
-        self._spawn = spawn
-        self._convention = convention
-        self._width = width
-        self._ramps = ramps
-        self._is_waiting = False
-        self._next: Ask | None = start or convention.first()
-        self._noticed = noticed
-        self.ask: Ask | None = self._next
-        """What asked for the page that was handed out last, or will ask for the first; None after the end."""
-        self._last: Page[T] | None = None
-        self._delivered = 0
-
-    async def next(self) -> Page[T] | None:
-        """Return the next page, or None after the last. After an error, the same page is asked for again.
-
-        Raises:
-            UsageError: Another task waits for this page already.
-        """
-        if self._is_waiting:
-            raise UsageError("Two tasks take pages from one walk: give each task its own, or share the items out.")
-        self._is_waiting = True
-        try:
-            return await self._take()
-        finally:
-            self._is_waiting = False
-
-    async def _take(self) -> Page[T] | None:
-        # A loop that may leave early should not have asked for much more than it saw: 1, 2, 2, 4, 4, 4, 4, 8, …
-        width = min(self._width, 1 << (self._delivered + 1).bit_length() - 1) if self._ramps else self._width
-        self._fill(width)
-        if not self._pending:
-            self.ask = None
-            return None
-        ask, task = self._pending[0]
-        try:
-            if not task.done():
-                await asyncio.shield(task)  # The consumer's cancellation is its own; the page stays due.
-            # Read here and not in the task: a page that waits for its turn is bytes, and not hundreds of objects.
-            page = self._read(task.result())
-            while (other := self._convention.otherwise(ask, page)) is not None:
-                ask, page = other, self._read(await self._fetch(other.params))
-            following = self._judge(ask, page)
-        except asyncio.CancelledError:
-            # Whoever waits may have been cancelled as well: that goes first.
-            if task.cancelled() and not _is_cancelled():
-                raise SessionClosedError("The walk or its session was closed while pages were on their way.") from None
-            raise
-        except BaseException as error:
-            self._drop()
-            self._next = ask
-            if not isinstance(error, NotFoundError):
-                raise
-            await self._confirm_end(ask, error)
-            self._next = self.ask = None
-            self._noticed()
-            return None
-        self._pending.popleft()
-        if self._pending and (following is None or self._pending[0][0] != following):
-            self._drop()  # What was guessed is not what follows.
-        if not self._pending:
-            self._next = following
-        if self._last is not None and page.total_items != self._last.total_items:
-            self._noticed()
-        self._last, self.ask = page, ask
-        self._delivered += 1
-        self._fill(width - 1)
-        return page
-
-    def close(self) -> None:
-        """End the walk, and cancel what is in flight."""
-        self._next = None
-        self._drop()
-
-    def _drop(self) -> None:
-        for _, task in self._pending:
-            task.cancel()
-        self._pending.clear()
-
-    def __del__(self) -> None:
-        # A `break` drops the last reference; so may the garbage collector, later and in another thread.
-        if self._pending and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_cancel, [task for _, task in self._pending])
-
-    def _fill(self, width: int) -> None:
-        while self._next is not None and len(self._pending) < width:
-            ask = self._next
-            self._pending.append((ask, self._spawn(self._fetch(ask.params))))
-            self._next = None if self._last is None else self._convention.ahead(ask, self._last)
-
-    def _judge(self, ask: Ask, page: Page[T]) -> Ask | None:
-        last = self._last
-        if last is not None and page.items == last.items and page.total_items == last.total_items:
-            raise PaginationError(f"Page {ask.number} holds the same as the page before it.", number=ask.number)
-        return self._convention.after(ask, page)
-
-    async def _confirm_end(self, ask: Ask, error: NotFoundError) -> None:
-        """Take a 404 as the end of the list only where it has become shorter meanwhile."""
-        if ask == self._convention.first():
-            raise error
-        first = self._read(await self._fetch(self._convention.first().params))
-        if first.total_pages is None or first.total_pages >= ask.number:
-            raise error
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-
-
 class _Walk(AsyncIterator[T]):
     """One walk over a list."""
 
-    def __init__(self, window: _Window[Any]) -> None:
+    def __init__(self, window: Window[Any]) -> None:
         self._window = window
 
     async def aclose(self) -> None:
@@ -181,7 +38,7 @@ class _Walk(AsyncIterator[T]):
 class PageWalk(_Walk[Page[T]]):
     """One walk over the pages of a list; see `Paginator.pages`."""
 
-    def __init__(self, window: _Window[T], skip: int = 0) -> None:
+    def __init__(self, window: Window[T], skip: int = 0) -> None:
         super().__init__(window)
         self._skip = skip
 
@@ -203,7 +60,7 @@ class ItemWalk(_Walk[T]):
     _items: Iterator[T] = iter(())
     _taken = 0
 
-    def __init__(self, window: _Window[T], identity: str = "", skip: int = 0) -> None:
+    def __init__(self, window: Window[T], identity: str = "", skip: int = 0) -> None:
         super().__init__(window)
         self._identity = identity
         self._skip = skip
@@ -338,8 +195,8 @@ class Paginator(Generic[T]):
             total += 1
         return total
 
-    def _window(self, *, ramps: bool) -> _Window[T]:
-        return _Window(
+    def _window(self, *, ramps: bool) -> Window[T]:
+        return Window(
             self._fetch,
             self._read,
             self._spawn,

@@ -107,6 +107,30 @@ async def test_given_window_opens_at_once() -> None:
     await walk.aclose()
 
 
+async def test_late_page() -> None:
+    """Behind a page that is late an open window goes on, no fuller than it is, and by so many pages again at most."""
+    service = Service(600)
+    service.held[2] = asyncio.Event()
+    walk = service.list(4).pages()
+    await anext(walk)
+    waiting = asyncio.ensure_future(anext(walk))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert (max(service.asked), service.now, service.most) == (8, 1, 4)
+    service.held[2].set()
+    assert (await waiting).number == 2
+    assert [page.number async for page in walk] == list(range(3, 61))
+    assert sorted(service.asked) == list(range(1, 61))
+
+
+async def test_slow_loop() -> None:
+    """While a loop is busy with a page, no more than the window is asked for."""
+    service = Service(600)
+    async for page in service.list(4).pages():
+        await service.settle()
+        assert max(service.asked) == min(60, page.number + 3)
+
+
 async def test_collect_opens_at_once() -> None:
     """Collecting everything opens the whole window; collecting some does not ask for much more."""
     service = Service(600)
@@ -150,7 +174,7 @@ async def test_break_leaves_nothing() -> None:
     async for item in service.list(6):
         if item == 13:
             break
-    assert len(service.tasks) == 4
+    assert service.now == 4
     await service.settle()
     assert service.tasks == set()
     assert service.now == 0
