@@ -13,16 +13,15 @@ class Attempt:
     Ends its task's wait as `asyncio.timeout` does, at a fraction of the cost, which every request pays.
     """
 
-    is_connected: bool = False
-    task: "asyncio.Task[Any] | None" = None
-    cancelling: int = 0
-    deadline: float = 0.0
+    is_connected: bool
+    task: "asyncio.Task[Any]"
+    cancelling: int
+    deadline: float
     """When it ends at the latest, by the loop's clock."""
     is_late: bool = False
 
     def expire(self) -> None:
         """End the attempt."""
-        assert self.task is not None
         if not self.is_late:
             self.is_late = True
             self.task.cancel()
@@ -30,7 +29,7 @@ class Attempt:
     def settle(self) -> bool:
         """Take the own cancellation back; tell whether it was made, and was nobody else's as well."""
         was_late, self.is_late = self.is_late, False
-        return was_late and self.task is not None and self.task.uncancel() <= self.cancelling
+        return was_late and self.task.uncancel() <= self.cancelling
 
 
 class Attempts:
@@ -41,30 +40,35 @@ class Attempts:
     """
 
     def __init__(self) -> None:
-        self._running: set[Attempt] = set()
+        self._running: dict[asyncio.Task[Any], Attempt] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, limit: float, *, is_connected: bool) -> Attempt:
-        """Note an attempt of the current task; it is ended after `limit` seconds at the latest."""
+    def begin(self, deadline: float, *, is_connected: bool) -> Attempt:
+        """Note an attempt of the current task, which has no other; it is ended at `deadline` at the latest."""
         task = asyncio.current_task()
         assert task is not None
-        loop = task.get_loop()
-        attempt = Attempt(is_connected, task, task.cancelling(), loop.time() + limit)
-        self._running.add(attempt)
-        if self._timer is None or attempt.deadline < self._timer.when():
-            self._set_timer(attempt.deadline, loop)
+        attempt = self._running[task] = Attempt(is_connected, task, task.cancelling(), deadline)
+        if self._timer is None or deadline < self._timer.when():
+            self._set_timer(deadline, task.get_loop())
         return attempt
+
+    def present(self) -> Attempt:
+        """Return the current task's."""
+        task = asyncio.current_task()
+        assert task is not None
+        return self._running[task]
 
     def end(self, attempt: Attempt) -> None:
         """Forget an attempt."""
-        attempt.settle()
-        self._running.discard(attempt)
+        if attempt.is_late:
+            attempt.settle()
+        del self._running[attempt.task]
 
     def close(self) -> None:
         """End them all."""
         if self._timer is not None:
             self._timer.cancel()
-        for attempt in self._running:
+        for attempt in self._running.values():
             attempt.expire()
 
     def _set_timer(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
@@ -74,9 +78,9 @@ class Attempts:
 
     def _ring(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
-        for attempt in self._running:
+        for attempt in self._running.values():
             if attempt.deadline <= when:
                 attempt.expire()
-        waiting = [attempt.deadline for attempt in self._running if not attempt.is_late]
+        waiting = [attempt.deadline for attempt in self._running.values() if not attempt.is_late]
         if waiting:
             self._set_timer(min(waiting), loop)

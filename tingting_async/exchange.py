@@ -1,7 +1,7 @@
 """A request's way to its answer: signed in, sent, repeated where that is allowed. All that is asked goes this way."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Never
 
 import attrs
@@ -66,7 +66,7 @@ class Exchange:
         try:
             try:
                 # The first attempt goes bare: what repeats is entered only once something has failed.
-                response = await self._authenticated(request, call)
+                response = await self._attempt(request, call)
             except TingTingError as failure:
                 return await self._repeated(request, call, failure)
         except SignInFailedError as failed:
@@ -94,7 +94,7 @@ class Exchange:
                     call.watched = call.watched or self._watch.repeats(request)
                     call.watched.repeated(failure, attempt.retry_state.upcoming_sleep)
                     try:
-                        return await self._authenticated(request, call)
+                        return await self._attempt(request, call)
                     except NotFoundError:
                         if request.method == "DELETE" and lost is not None:
                             return failures.already_gone()
@@ -114,40 +114,42 @@ class Exchange:
             raise_from(policy.settle(request, about), error)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _authenticated(self, request: Request[Any], call: _Call) -> Response:
-        """Send a request as the account; if the token is refused, renew it once and send the request again."""
-        if not request.authenticate:
-            return await self._attempt(request, call)
-        if self._auth.is_due():
-            await self.sign_in.renew(request.operation, rejected=self._auth.access, deadline=call.deadline)
-        used = self._auth.access
-        try:
-            return await self._attempt(request, call)
-        except AuthenticationError as error:
-            if not self._auth.can_renew(error):
-                raise
-        await self.sign_in.renew(request.operation, rejected=used, deadline=call.deadline)
-        return await self._attempt(request, call)
-
     async def _attempt(self, request: Request[Any], call: _Call) -> Response:
+        """Send a request as the account; if the token is refused, renew it once and send the request again."""
+        auth = self._auth
+        if request.authenticate and auth.is_due():
+            await self.sign_in.renew(request.operation, rejected=auth.access, deadline=call.deadline)
+        may_renew = request.authenticate
+        while True:
+            used = auth.access
+            headers = {**request.headers, **auth.headers()} if request.authenticate else request.headers
+            if call.watched is None:
+                response = await self._transport.send(request, headers, call.timeout, deadline=call.deadline)
+            else:
+                response = await self._watched(request, headers, call, call.watched)
+            if failures.failure_status(response) is None:
+                return response
+            refusal = failures.judge(self.with_secrets(request), response)
+            assert refusal is not None
+            if not may_renew or not isinstance(refusal, AuthenticationError) or not auth.can_renew(refusal):
+                raise refusal
+            may_renew = False
+            await self.sign_in.renew(request.operation, rejected=used, deadline=call.deadline)
+
+    async def _watched(
+        self, request: Request[Any], headers: Mapping[str, str], call: _Call, watched: Watched
+    ) -> Response:
+        """Send a request, and tell of it."""
         loop = asyncio.get_running_loop()
-        started, watched = loop.time(), call.watched
-        if watched is not None:
-            watched.started()
-        headers = {**request.headers, **self._auth.headers()} if request.authenticate else request.headers
+        started = loop.time()
+        watched.started()
         try:
-            response = await self._transport.send(request, headers, call.timeout, remaining=call.deadline - started)
+            response = await self._transport.send(request, headers, call.timeout, deadline=call.deadline)
         except BaseException as error:
-            if watched is not None:
-                watched.failed(error, loop.time() - started)
+            watched.failed(error, loop.time() - started)
             raise
-        if watched is not None:
-            watched.answered(response, loop.time() - started)
-        if failures.failure_status(response) is None:
-            return response
-        refusal = failures.judge(self.with_secrets(request), response)
-        assert refusal is not None
-        raise refusal
+        watched.answered(response, loop.time() - started)
+        return response
 
 
 def raise_from(error: TingTingError, cause: TingTingError) -> Never:

@@ -10,7 +10,6 @@ import math
 import ssl as ssl_module
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -22,7 +21,7 @@ from yarl import URL
 from tingting_async import json_text
 from tingting_async._version import __version__
 from tingting_async.addresses import proxy_of_environment
-from tingting_async.attempts import Attempt, Attempts
+from tingting_async.attempts import Attempts
 from tingting_async.errors import (
     DecodeError,
     NotSentError,
@@ -44,14 +43,19 @@ _MOST_REDIRECTS = 5
 _USER_AGENT = f"tingting_async/{__version__}"
 
 
-# aiohttp does not tell in which phase its total time ran out, and tracing every request to learn it costs a fifth of
-# the request. The connector is asked in the task of its request, so a context variable finds the way back.
-_attempt: ContextVar[Attempt] = ContextVar("tingting_async.attempt")
-
-
 class _Connector(aiohttp.TCPConnector):
+    """Notes on an attempt that it is connected.
+
+    aiohttp does not tell in which phase its total time ran out, and tracing every request to learn it costs a fifth of
+    the request. The connector is asked in the task of its request: this is how it finds the attempt.
+    """
+
+    def __init__(self, attempts: Attempts, **options: Any) -> None:
+        super().__init__(**options)
+        self._attempts = attempts
+
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
-        attempt = _attempt.get()
+        attempt = self._attempts.present()
         if attempt.is_connected:
             # aiohttp asks for another connection only to repeat by itself what may have been done: GET, PUT and DELETE.
             raise _LostError("the connection was lost")
@@ -96,7 +100,8 @@ class Transport:
             if value is not None and not isinstance(value, kind):
                 raise UsageError(f"`{name}` has to be a {kind.__name__}, not {type(value).__name__}.")
         self.base_url = base_url
-        self._base = URL(base_url, encoded=True)
+        base = URL(base_url, encoded=True)
+        self._base = (base.scheme, base.raw_authority, base.raw_path.rstrip("/"))
         self._places = asyncio.Semaphore(max_in_flight)
         self._limiter = None if rate is None else _limiter(rate)
         self._queue = asyncio.Lock()
@@ -111,7 +116,7 @@ class Transport:
         """Requests that were put on the wire, or tried to be."""
 
     async def send(
-        self, request: Request[Any], headers: Mapping[str, str], timeout: Timeout, *, remaining: float
+        self, request: Request[Any], headers: Mapping[str, str], timeout: Timeout, *, deadline: float
     ) -> Response:
         """Send a request and read the whole answer.
 
@@ -119,28 +124,26 @@ class Transport:
             request: What to send.
             headers: The request's, and those that identify the account.
             timeout: The limits of this attempt.
-            remaining: What is left of the whole call, in seconds.
+            deadline: When the whole call ends, by the loop's clock.
 
         Raises:
             NotSentError: Nothing left this machine.
             TransportError: It was sent, and no whole answer came.
             DecodeError: The answer is too large.
         """
-        deadline = asyncio.get_running_loop().time() + remaining
         if self._places.locked():
             place = "no place among the requests in flight came free"
-            remaining = await self._wait(request, self._places.acquire, timeout, remaining, phase="pool", what=place)
+            await self._wait(request, self._places.acquire, timeout, deadline, phase="pool", what=place)
         else:
             await self._places.acquire()
         try:
             # After the place: those who waited for one with their turns would leave in a crowd.
             if self._limiter is not None:
-                remaining = await self._wait_for_turn(request, timeout, remaining)
+                await self._wait_for_turn(request, timeout, deadline)
             url = self._url(request)
             if request.before_sending is not None:
                 await request.before_sending()
-                remaining = deadline - asyncio.get_running_loop().time()
-            response = await self._exchange(request, url, headers, timeout, remaining)
+            response = await self._exchange(request, url, headers, timeout, deadline)
             followed = 0
             # Only GETs are followed, and only home: a POST would become a GET, and the token would leave.
             while 300 <= response.status < 400 and request.method == "GET" and followed < _MOST_REDIRECTS:
@@ -148,10 +151,9 @@ class Transport:
                 if target is None:
                     break
                 url, followed = target, followed + 1
-                remaining = deadline - asyncio.get_running_loop().time()
                 if self._limiter is not None:
-                    remaining = await self._wait_for_turn(request, timeout, remaining)
-                response = await self._exchange(request, url, headers, timeout, remaining)
+                    await self._wait_for_turn(request, timeout, deadline)
+                response = await self._exchange(request, url, headers, timeout, deadline)
             return response
         finally:
             self._places.release()
@@ -168,7 +170,7 @@ class Transport:
         if any(not session.closed for session in self._own.values()):
             warnings.warn("A TingTing session was never closed: use `async with`.", ResourceWarning, stacklevel=3)
 
-    async def _wait_for_turn(self, request: Request[Any], timeout: Timeout, remaining: float) -> float:
+    async def _wait_for_turn(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
         limiter = self._limiter
         assert limiter is not None
 
@@ -177,22 +179,22 @@ class Transport:
                 await limiter.acquire()
 
         turn = "no turn under the session's `rate` came"
-        return await self._wait(request, acquire, timeout, remaining, phase="rate", what=turn)
+        await self._wait(request, acquire, timeout, deadline, phase="rate", what=turn)
 
     async def _wait(
         self,
         request: Request[Any],
         acquire: Callable[[], Awaitable[object]],
         timeout: Timeout,
-        remaining: float,
+        deadline: float,
         *,
         phase: str,
         what: str,
-    ) -> float:
-        """Wait for what comes before sending; return what is left of the whole call then."""
-        limit = remaining if timeout.pool is None else min(timeout.pool, remaining)
-        started = asyncio.get_running_loop().time()
-        waiting = self._on_their_way.begin(limit, is_connected=False)
+    ) -> None:
+        """Wait for what comes before sending."""
+        now = asyncio.get_running_loop().time()
+        limit = deadline - now if timeout.pool is None else min(timeout.pool, deadline - now)
+        waiting = self._on_their_way.begin(now + limit, is_connected=False)
         try:
             await acquire()
         except asyncio.CancelledError:
@@ -202,7 +204,6 @@ class Transport:
             raise self._failure(NotSentError, request, phase, f"{what} within {limit:.3g} s") from None
         finally:
             self._on_their_way.end(waiting)
-        return remaining - (asyncio.get_running_loop().time() - started)
 
     def _refuse_if_closed(self, request: Request[Any]) -> None:
         if self._is_closed:
@@ -210,12 +211,12 @@ class Transport:
 
     def _url(self, request: Request[Any]) -> URL:
         # Put together of what is known, a URL costs half of one that is parsed.
-        base = self._base
+        scheme, authority, prefix = self._base
         try:
             return URL.build(
-                scheme=base.scheme,
-                authority=base.raw_authority,
-                path=base.raw_path.rstrip("/") + request.path,
+                scheme=scheme,
+                authority=authority,
+                path=prefix + request.path,
                 query_string=request.query,
                 encoded=True,
             )
@@ -223,18 +224,18 @@ class Transport:
             raise UsageError(f"{request.operation}: what was given cannot be written as text: {error}.") from None
 
     async def _exchange(
-        self, request: Request[Any], url: URL, headers: Mapping[str, str], timeout: Timeout, remaining: float
+        self, request: Request[Any], url: URL, headers: Mapping[str, str], timeout: Timeout, deadline: float
     ) -> Response:
         self._refuse_if_closed(request)  # While this request waited for a place, or between two attempts.
         self.sent += 1
-        # Not aiohttp's own `total`, which enters and leaves its timer thrice for each request.
-        limit = remaining if timeout.answer is None or remaining < timeout.answer else timeout.answer
+        if timeout.answer is not None:
+            deadline = min(deadline, asyncio.get_running_loop().time() + timeout.answer)
         # A borrowed session has not our connector. There only aiohttp's own word for it, an error of connecting, counts
         # as never sent: the benefit of any other doubt would be a second call.
-        attempt = self._on_their_way.begin(limit, is_connected=self._borrowed is not None)
-        token = _attempt.set(attempt)
+        # Its end is not aiohttp's own `total`, which enters and leaves its timer thrice for each request.
+        attempt = self._on_their_way.begin(deadline, is_connected=self._borrowed is not None)
         try:
-            async with self._session(request.effect).request(
+            answer = await self._session(request.effect).request(
                 request.method,
                 url,
                 headers=headers,
@@ -243,25 +244,27 @@ class Transport:
                 raise_for_status=False,  # Whatever a borrowed session says: a refusal is an answer.
                 timeout=_client_timeout(timeout.connect),
                 proxy=self._proxy,
-            ) as answer:
+            )
+            try:
                 return Response(answer.status, answer.headers, await _read(request, answer))
+            finally:
+                answer.release()  # Its connection goes back, or is closed if anything of the answer is still to come.
         except asyncio.CancelledError as error:
             if not attempt.settle():
                 raise
-            raise self._translate(request, TimeoutError(), attempt) from error
+            raise self._translate(request, TimeoutError(), is_connected=attempt.is_connected) from error
         except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError) as error:
-            failure = self._translate(request, error, attempt)
+            failure = self._translate(request, error, is_connected=attempt.is_connected)
             # It holds the request's headers, and shows them in its repr.
             cause = None if isinstance(error, aiohttp.ClientResponseError) else error
         except UsageError:
             raise
         except ValueError as error:  # A host that is no name, a line break in a token, a second way to sign in.
             if attempt.is_connected and request.effect is not Effect.READS:  # Or an answer that upsets aiohttp.
-                raise self._translate(request, error, attempt) from None
+                raise self._translate(request, error, is_connected=True) from None
             raise UsageError(f"{request.operation}: it cannot be sent: {request.redact(str(error))}") from None
         finally:
             self._on_their_way.end(attempt)
-            _attempt.reset(token)
         raise failure from cause  # Out here, where the error is not its context: from there it would be shown, too.
 
     def _session(self, effect: Effect) -> aiohttp.ClientSession:
@@ -276,7 +279,8 @@ class Transport:
         session = self._own.get(fresh)
         if session is None:
             # `limit=0`: the places in flight are counted above, where it can be told that it was them one waited for.
-            connector = _Connector(limit=0, force_close=fresh, ssl=True if self._ssl is None else self._ssl)
+            tls = True if self._ssl is None else self._ssl
+            connector = _Connector(self._on_their_way, limit=0, force_close=fresh, ssl=tls)
             session = self._own[fresh] = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -284,21 +288,21 @@ class Transport:
             )
         return session
 
-    def _translate(self, request: Request[Any], error: Exception, attempt: Attempt) -> TingTingError:
+    def _translate(self, request: Request[Any], error: Exception, *, is_connected: bool) -> TingTingError:
         closed = SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
         if isinstance(error, RuntimeError) and "Session is closed" in str(error):
             return closed  # aiohttp's words for one that was closed before it was asked.
-        if self._is_closed and (not attempt.is_connected or request.effect is Effect.READS):
+        if self._is_closed and (not is_connected or request.effect is Effect.READS):
             return closed
         if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
             return UsageError(f"{request.operation}: {self.base_url!r} is no address that can be asked.")
         never = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
         if never or isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ServerFingerprintMismatch):
-            attempt.is_connected = False
+            is_connected = False
         what = redact(str(error)) or type(error).__name__
         if isinstance(error, TimeoutError):
             what = "the session was closed" if self._is_closed else "time ran out"
-        if attempt.is_connected:
+        if is_connected:
             return self._failure(TransportError, request, "answer", f"no whole answer came ({what})")
         return self._failure(NotSentError, request, "connect", f"no connection came about ({what})")
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 async def waits_for(attempts: Attempts, limit: float, *, ended: list[float]) -> None:
     """Wait for what never comes, until the attempt is ended."""
-    attempt = attempts.begin(limit, is_connected=False)
+    attempt = attempts.begin(asyncio.get_running_loop().time() + limit, is_connected=False)
     try:
         with anyio.fail_after(5):  # It ends long before, or never.
             await asyncio.Event().wait()
@@ -34,7 +34,7 @@ async def test_each_ends(limits: tuple[float, ...]) -> None:
 async def test_timer_of_one_that_is_over() -> None:
     """The deadline of an attempt that is over ends no other, and the one after it is kept."""
     attempts, ended = Attempts(), list[float]()
-    attempts.end(attempts.begin(0.0, is_connected=False))
+    attempts.end(attempts.begin(asyncio.get_running_loop().time(), is_connected=False))
     await waits_for(attempts, 0.01, ended=ended)
     assert ended == [0.01]
     task = asyncio.current_task()

@@ -27,7 +27,6 @@ from tingting_async import (
     transport,
 )
 from tingting_async.addresses import normalise_base_url
-from tingting_async.attempts import Attempt
 from tingting_async.transport import Transport
 from tingting_async.wire import Effect, Request, Response
 
@@ -552,7 +551,7 @@ async def test_errors_of_aiohttp(kind: type[Exception]) -> None:
         str(error)
     except Exception:  # noqa: BLE001 - made without its arguments, some cannot be shown
         error.__class__ = type(kind.__name__, (kind,), {"__str__": lambda _: "x"})
-    ours = connections._translate(request, error, Attempt(is_connected=True))
+    ours = connections._translate(request, error, is_connected=True)
     assert isinstance(ours, TingTingError)
     before = issubclass(
         kind, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ServerFingerprintMismatch
