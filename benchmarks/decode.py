@@ -135,13 +135,18 @@ def contenders(fields: dict[str, Any], reader: Reader, ours: Any) -> dict[str, C
         )
         converter.register_structure_hook(Decimal, lambda value, _: Decimal(value))
         converter.register_structure_hook(Decimal | None, lambda value, _: None if value is None else Decimal(value))
-    request: Request[Any] = Request("GET", "/", Effect.READS, "decode", list[ours])
+    glance = reader.glance(list[ours], ())
+    request: Request[Any] = Request("GET", "/", Effect.READS, "decode", list[ours], glance=glance)
+
+    def read(body: bytes) -> list[Any]:
+        return reader.read_rows(request, Response(200, body=body))[0]
+
     to_models = pydantic.TypeAdapter(list[model]).validate_json
     to_structs, to_attrs = msgspec.json.Decoder(list[struct]), msgspec.json.Decoder(list[plain])
     return {
         "orjson, dictionaries": orjson.loads,
         "json, dictionaries": json.loads,
-        "tingting_async": lambda body: reader.read_rows(request, Response(200, body=body)),
+        "tingting_async": read,
         "orjson + cattrs as it comes": lambda body: detailed.structure(orjson.loads(body), list[plain]),
         "orjson + cattrs, not detailed": lambda body: stock.structure(orjson.loads(body), list[plain]),
         "pydantic": to_models,

@@ -33,6 +33,7 @@ LAYERS = [
         "conventions",
         "convert",
         "reader",
+        "glance",
         "inputs",
         "media",
         "pagination",
@@ -56,6 +57,7 @@ SIDEWAYS = {
     ("errors", "findings"),
     ("media", "reader"),
     ("reader", "convert"),
+    ("reader", "glance"),
 }
 
 

@@ -127,6 +127,8 @@ class Exchange:
                 response = await self._transport.send(request, headers, call.timeout, deadline=call.deadline)
             else:
                 response = await self._watched(request, headers, call, call.watched)
+            if request.glance is not None and request.glance.begins_well(response):
+                return response  # Judged when it is read.
             if failures.failure_status(response) is None:
                 return response
             refusal = failures.judge(self.with_secrets(request), response)

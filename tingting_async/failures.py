@@ -1,11 +1,10 @@
 """What an answer amounts to: a success, or one of our errors. No I/O, no endpoint, no generation of the API."""
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from tingting_async import envelopes
 from tingting_async.errors import (
@@ -19,9 +18,6 @@ from tingting_async.errors import (
     ServerError,
 )
 from tingting_async.wire import Request, Response, excerpt
-
-if TYPE_CHECKING:
-    from msgspec import Raw
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     400: BadRequestError,
@@ -51,8 +47,6 @@ def failure_status(response: Response) -> int | None:
     """
     status = response.status
     if 200 <= status < 300:
-        if _is_quiet(response.outline()):
-            return None
         try:
             body = response.json()
         except ValueError:
@@ -63,14 +57,6 @@ def failure_status(response: Response) -> int | None:
         if isinstance(inner, int) and 400 <= inner <= 599:
             status = inner
     return status
-
-
-def _is_quiet(outline: "Mapping[str, Raw] | None") -> bool:
-    """Tell whether an object says that it is no failure, or nothing of the kind, without reading the rest of it."""
-    if outline is None or "error" in outline or "errors" in outline:
-        return False
-    success = outline.get("success")
-    return "status" not in outline if success is None else bytes(success) == b"true"
 
 
 def judge(request: Request[Any], response: Response) -> ApiError | None:

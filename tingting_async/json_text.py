@@ -5,31 +5,20 @@ What is written may hold nothing that JSON does not know: other libraries make s
 
 import functools
 import json
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
-
-if TYPE_CHECKING:
-    from msgspec import Raw
+from collections.abc import Callable
+from typing import Any, cast
 
 
-def loads(text: "bytes | Raw") -> Any:
+def loads(text: bytes) -> Any:
     """Read a JSON text.
 
     Raises:
         ValueError: It is none.
     """
     try:
-        return _decoders()[0](text)
+        return _decoder()(text)
     except RecursionError:
         raise ValueError("nested deeper than anything that is meant") from None
-
-
-def outline(text: "bytes | Raw") -> "Mapping[str, Raw] | None":
-    """Return the values of an object as the texts that they are, unread; None if it is no object."""
-    try:
-        return _decoders()[1](text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def dumps(value: object) -> bytes:
@@ -55,8 +44,7 @@ def dumps(value: object) -> bytes:
 
 
 @functools.cache
-def _decoders() -> "tuple[Callable[[bytes | Raw], Any], Callable[[bytes | Raw], Mapping[str, Raw]]]":
-    from msgspec import Raw  # noqa: PLC0415
+def _decoder() -> Callable[[bytes], Any]:
     from msgspec.json import Decoder  # noqa: PLC0415
 
-    return Decoder().decode, Decoder(dict[str, Raw]).decode
+    return Decoder().decode

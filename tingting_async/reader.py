@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from tingting_async import envelopes
+from tingting_async import envelopes, failures
 from tingting_async.errors import DecodeError
-from tingting_async.wire import Effect, PayloadPath, Request, Response, decode, excerpt, find, spell
+from tingting_async.glance import Glance, levels
+from tingting_async.wire import Effect, PayloadPath, Request, Response, decode, dig, excerpt, spell
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -31,7 +32,7 @@ class Reader:
 
     def __init__(self, hooks: str | None = None) -> None:
         self._hooks = hooks
-        self._decoders: dict[Any, Callable[[Any], Any] | None] = {}
+        self._glances: dict[Any, Glance] = {}
         self._unknown: dict[type, frozenset[str]] = {}
 
     @functools.cached_property
@@ -48,24 +49,50 @@ class Reader:
         factories: Mapping[Any, HookFactory] = {} if self._hooks is None else import_module(self._hooks).FACTORIES
         return make_converter(detailed=detailed, factories=factories, unknown=self._unknown)
 
-    def read_rows(self, request: Request[list[T]], response: Response) -> list[T]:
-        """Read the rows of a list: from the bytes at once, unless something about them is odd.
+    def glance(self, model: type[list[Any]], payload: PayloadPath) -> Glance:
+        """Return the quick look at the answers of a list; one for all walks over such lists."""
+        key = (model, payload)
+        if key not in self._glances:
+            self._glances[key] = Glance(lambda: getattr(self._fast.get_structure_hook(model), "quick", None))
+        return self._glances[key]
+
+    def read_rows(
+        self,
+        request: Request[list[T]],
+        response: Response,
+        *,
+        lie: Callable[[Any], PayloadPath] | None = None,
+    ) -> tuple[list[T], dict[str, Any]]:
+        """Read the rows of a list, and what stands beside them on every level of the answer.
+
+        Of two that are called the same, the outer one counts.
+
+        Args:
+            request: What was asked.
+            response: What came.
+            lie: Says of what came where the rows lie; None for where the request says.
 
         Raises:
             DecodeError: They do not fit, or are not there.
+            ApiError: It is no success.
         """
-        with suppress(Exception):  # Whatever it was, the other ways say it better.
-            decode_rows = self._decoder(request.model)
-            text = find(response, request.payload)
-            if decode_rows is not None and text is not None:
-                return decode_rows(text)
-        rows = self.read(request, response, decode(request, response), request.model, request.payload)
+        if request.glance is not None and (seen := request.glance.read(response)) is not None:
+            return seen
+        if (refusal := failures.judge(request, response)) is not None:  # It began as a good one does.
+            raise refusal
+        body = decode(request, response, whole=True)
+        path = request.payload if lie is None else lie(body)
+        rows = self.read(request, response, dig(request, response, body, path), request.model, path)
         # A field that came with one page comes with all of them: from now on the quick way takes it as well.
         news = [self._learn(row) for row in rows]
         if any(news):
             self.__dict__.pop("_fast", None)
-            self._decoders.clear()
-        return rows
+        if request.glance is not None:
+            request.glance.learn(response, body, path)
+        beside: dict[str, Any] = {}
+        for level, step in zip(levels(body, path), path, strict=True):
+            beside = {**{name: value for name, value in level.items() if name != step}, **beside}
+        return rows, beside
 
     def _learn(self, value: object) -> bool:
         """Note the names that no field of a model takes; tell whether there are new ones."""
@@ -91,13 +118,6 @@ class Reader:
         with suppress(Exception):  # Whatever it was, the detailed pass says it better, and without what it quoted.
             return self._fast.structure(payload, model)
         return self._explain(request, response, payload, model, spell(path))
-
-    def _decoder(self, kind: type[T]) -> "Callable[[Any], T] | None":
-        try:
-            return self._decoders[kind]
-        except KeyError:
-            quick = getattr(self._fast.get_structure_hook(kind), "quick", None)
-            return self._decoders.setdefault(kind, None if quick is None else quick.decoder())
 
     def _explain(self, request: Request[Any], response: Response, payload: Any, model: type[T], root: str) -> T:
         from tingting_async.problems import problems  # noqa: PLC0415 - cattrs again

@@ -297,6 +297,7 @@ class Session:
             resume: The token of a walk that is to be gone on with.
         """
         # A page's request differs in its query only; `attrs.evolve` for each would look at all fields.
+        request = attrs.evolve(request, glance=self._reader.glance(request.model, request.payload))
         fields = {field.name: getattr(request, field.name) for field in attrs.fields(Request) if field.name != "params"}
         ask: Callable[..., Request[list[T]]] = functools.partial(Request, **fields)
 

@@ -51,7 +51,7 @@ class _Connector(aiohttp.TCPConnector):
     """
 
     def __init__(self, attempts: Attempts, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - aiohttp's, of its deprecated options
         self._attempts = attempts
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:

@@ -19,7 +19,7 @@ from tingting_async.redaction import SECURE, redact
 from tingting_async.timeouts import Timeout
 
 if TYPE_CHECKING:
-    from msgspec import Raw
+    from tingting_async.glance import Glance
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -109,6 +109,8 @@ class Request(Generic[T_co]):
     """The caller's word for this send: a ledger lets it be sent once."""
     before_sending: Callable[[], Awaitable[None]] | None = attrs.field(default=None, repr=False)
     """Awaited at the last moment before the first byte of an attempt; what it raises ends the call."""
+    glance: "Glance | None" = attrs.field(default=None, repr=False)
+    """Looks at the answer first, where it is one of many of the same form."""
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     """Values in the request that no text may ever show, beside those that show themselves by their form."""
 
@@ -157,9 +159,6 @@ class Response:
     headers: CIMultiDictProxy[str] = attrs.field(factory=_no_headers, repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
     _json: Any = attrs.field(default=..., init=False, repr=False, eq=False)
-    _outlines: "dict[PayloadPath, Mapping[str, Raw] | None]" = attrs.field(
-        factory=dict[Any, Any], init=False, repr=False, eq=False
-    )
 
     def json(self) -> Any:
         """Return the body as JSON, whatever the content type claims.
@@ -171,13 +170,6 @@ class Response:
         if self._json is ...:
             self._json = json_text.loads(self.body)
         return self._json
-
-    def outline(self, path: PayloadPath = ()) -> "Mapping[str, Raw] | None":
-        """Return the values of the object at `path` as texts, unread; None where there is no object."""
-        if path not in self._outlines:
-            text = find(self, path)
-            self._outlines[path] = None if text is None else json_text.outline(text)
-        return self._outlines[path]
 
 
 # What was said to a person holds the code, in whichever spelling.
@@ -220,29 +212,6 @@ def decode(request: Request[Any], response: Response, *, whole: bool = False) ->
             operation=request.operation,
         )
     return value if whole else dig(request, response, value, request.payload)
-
-
-def find(response: Response, path: PayloadPath) -> "bytes | Raw | None":
-    """Return the JSON text of what lies at `path`, unread; None where it is not found so quickly."""
-    return (response.outline(path[:-1]) or {}).get(str(path[-1])) if path else response.body
-
-
-def around(request: Request[Any], response: Response) -> dict[str, Any]:
-    """Return what stands beside the payload, on every level on the way to it; an outer namesake counts more.
-
-    Raises:
-        DecodeError: It is no JSON.
-    """
-    found: dict[str, Any] = {}
-    try:
-        for depth, step in enumerate(request.payload):
-            for name, text in (response.outline(request.payload[:depth]) or {}).items():
-                if name != step and name not in found:
-                    found[name] = json_text.loads(text)
-    except ValueError:  # The outline does not look into texts; now it is said what is wrong there.
-        decode(request, response, whole=True)
-        raise
-    return found
 
 
 def dig(request: Request[Any], response: Response, value: Any, path: PayloadPath) -> Any:

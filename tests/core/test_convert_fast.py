@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tingting_async
-from tingting_async import classic, v1
+from tingting_async import ApiError, classic, v1
 from tingting_async.convert import make_converter
 from tingting_async.modelling import NumberText, OpenEnum, extra, wire
 from tingting_async.reader import Reader
@@ -192,8 +192,6 @@ def test_agree_on_mutations(data: st.DataObject) -> None:
 
 QUICK = {
     "classic_campaigns": (classic, classic.Campaign, "result", "campaign-lists"),
-    "classic_numbers": (classic, classic.Number, "data", "number-lists"),
-    "classic_phone_numbers": (classic, classic.PhoneNumber, "data", "number_lists"),
     "v1_campaigns": (v1, v1.Campaign, "results"),
     "v1_contacts": (v1, v1.Contact, "results"),
     "v1_sent_otps": (v1, v1.SentOtp, "results", "data"),
@@ -203,55 +201,119 @@ QUICK = {
 
 @pytest.mark.parametrize("name", QUICK)
 def test_samples_go_the_quick_way(name: str) -> None:
-    """The rows of the documents' own lists are taken by the quick way, all of them."""
+    """The documents' own lists are taken at a glance from the second time on, the rows and what is around them."""
     api, model, *path = QUICK[name]
-    rows = json.loads((SAMPLES / f"{name}.json").read_bytes())
+    reader = Reader(f"{api.__name__}.convert")
+    body = (SAMPLES / f"{name}.json").read_bytes()
+    rows = json.loads(body)
     for step in path:
         rows = rows[step]
-    decode = importlib.import_module(f"{api.__name__}.pages").READER._decoder(list[model])
-    assert decode is not None
-    assert len(decode(json.dumps(rows).encode())) == len(rows) > 0
+    seen = [glanced(reader, model, body, *path) for _ in range(3)]
+    assert [at_once for at_once, _ in seen] == [False, True, True]
+    assert seen[0][1] == seen[1][1] == seen[2][1]
+    assert len(seen[0][1][0]) == len(rows) > 0
+
+
+def glanced(reader: Reader, model: type, body: bytes, *path: str) -> tuple[bool, tuple[list[Any], dict[str, Any]]]:
+    """Read a list; tell whether a glance was enough, and what came."""
+    glance = reader.glance(list[model], path)  # type: ignore[valid-type]
+    request = Request("GET", "/", Effect.READS, "rows", list[model], payload=path, glance=glance)  # type: ignore[valid-type]
+    response = Response(200, body=body)
+    return glance.read(response) is not None, reader.read_rows(request, response)
 
 
 def test_unknown_fields_leave_the_quick_way() -> None:
-    """A row with a field that its model does not know is refused, for a reader that keeps it."""
-    reader, _ = CASES[0]
-    decode = reader._decoder(list[Inner])
-    assert decode is not None
-    assert decode(b'[{"id": 1, "name": "a"}]') == [Inner(id=1, name="a")]
-    with pytest.raises(ValueError, match="unknown field"):
-        decode(b'[{"id": 1, "new": 5}]')
-    request = Request("GET", "/", Effect.READS, "inners", list[Inner], payload=("rows",))
-    body = b'{"rows": [{"id": 1}, {"id": 2, "new": 5}]}'
-    assert reader.read_rows(request, Response(200, body=body)) == [Inner(id=1), Inner(id=2, extra={"new": 5})]
+    """A row with a field that its model does not know is looked at with care, and the field is kept."""
+    reader = Reader()
+    known = b'{"rows": [{"id": 1, "name": "a"}]}'
+    assert glanced(reader, Inner, known, "rows") == (False, ([Inner(id=1, name="a")], {}))
+    assert glanced(reader, Inner, known, "rows") == (True, ([Inner(id=1, name="a")], {}))
+    new = b'{"rows": [{"id": 1}, {"id": 2, "new": 5}]}'
+    assert glanced(reader, Inner, new, "rows") == (False, ([Inner(id=1), Inner(id=2, extra={"new": 5})], {}))
 
 
 def test_unknown_fields_come_back_the_quick_way() -> None:
     """A field that no model knows is taken the quick way once it came, at every depth; one of an odd name is not."""
     reader = Reader()
-    request = Request("GET", "/", Effect.READS, "all", list[Everything], payload=("rows",))
     row = {"id": 1, "text": "a", "anything": 0, "new": [1], "inner": {"id": 2, "deep": None}}
     odd = {"id": 1, "text": "a", "anything": 0, 'a "name"': 1}
     for _ in range(2):
         for rows in ([row], [odd], [{**row, "text": "b"}, {"id": 3, "text": "c", "anything": None}]):
-            read = reader.read_rows(request, Response(200, body=json.dumps({"rows": rows}).encode()))
+            _, (read, _) = glanced(reader, Everything, json.dumps({"rows": rows}).encode(), "rows")
             assert shape(read) == shape([reader._detailed.structure(each, Everything) for each in rows])
-    decode = reader._decoder(list[Everything])
-    assert decode is not None
-    (quick,) = decode(json.dumps([row]).encode())
-    assert (quick.extra, quick.inner.extra) == ({"new": [1]}, {"deep": None})
-    with pytest.raises(ValueError, match="unknown field"):
-        decode(json.dumps([odd]).encode())
+    at_once, ((quick,), _) = glanced(reader, Everything, json.dumps({"rows": [row]}).encode(), "rows")
+    assert (at_once, quick.extra, quick.inner.extra) == (True, {"new": [1]}, {"deep": None})
+    assert not glanced(reader, Everything, json.dumps({"rows": [odd]}).encode(), "rows")[0]
 
 
 def test_names_that_are_made_up_are_not_learnt() -> None:
     """A service that names fields anew in every row costs time, and not memory: only so many names are kept."""
     reader = Reader()
-    request = Request("GET", "/", Effect.READS, "all", list[Inner], payload=("rows",))
     for number in range(100):
-        body = json.dumps({"rows": [{"id": number, f"name{number}": 1}]}).encode()
-        assert reader.read_rows(request, Response(200, body=body)) == [Inner(id=number, extra={f"name{number}": 1})]
+        body = json.dumps({"rows": [{"id": number, f"name{number}": 1}], f"beside{number}": 2}).encode()
+        _, (rows, beside) = glanced(reader, Inner, body, "rows")
+        assert (rows, beside) == ([Inner(id=number, extra={f"name{number}": 1})], {f"beside{number}": 2})
     assert len(reader._unknown[Inner]) == 32
+    form = reader.glance(list[Inner], ("rows",))._form
+    assert form is not None
+    assert len(form.beside[0]) == 32
+
+
+@pytest.mark.parametrize("beside", [{"success": False}, {"status": 400}, {"success": "false"}])
+def test_failures_are_judged(beside: dict[str, Any]) -> None:
+    """A failure that begins as a good answer does is judged when it is read, whatever came before, and after it."""
+    reader, good = Reader(), b'{"deep": {"rows": [{"id": 1}], "status": 7}, "name": {}}'
+    first, second = (glanced(reader, Inner, good, "deep", "rows") for _ in range(2))
+    assert (first[0], second) == (False, (True, first[1]))
+    failure = json.dumps({"deep": {"rows": [{"id": 1}]}, **beside}).encode()
+    assert reader.glance(list[Inner], ("deep", "rows")).begins_well(Response(200, body=failure))
+    for _ in range(2):
+        with pytest.raises(ApiError) as caught:
+            glanced(reader, Inner, failure, "deep", "rows")
+        assert caught.value.body == failure
+    assert glanced(reader, Inner, good, "deep", "rows") == second
+
+
+def test_begins_well() -> None:
+    """Only an answer with status 200 that begins as the good ones did waits to be judged."""
+    reader, good = Reader(), b'{"rows": [{"id": 1}]}'
+    glance = reader.glance(list[Inner], ("rows",))
+    assert not glance.begins_well(Response(200, body=good))
+    glanced(reader, Inner, good, "rows")
+    assert glance.begins_well(Response(200, body=good))
+    for status, body in ((500, good), (200, b'{"success": false, "rows": []}'), (200, b""), (200, b"<html>")):
+        assert not glance.begins_well(Response(status, body=body))
+    confirmed = b'{"deep": {"rows": [{"id": 1}]}, "success": true, "errors": [], "status": 200}'
+    assert [glanced(reader, Inner, confirmed, "deep", "rows") for _ in range(2)] == [
+        (False, ([Inner(id=1)], {"success": True, "errors": [], "status": 200}))
+    ] * 2
+    assert not reader.glance(list[Inner], ("deep", "rows")).begins_well(Response(200, body=confirmed))
+
+
+def test_what_stands_beside() -> None:
+    """What stands beside the rows is kept from every level, the outer of two of a name, whatever comes and goes."""
+    reader = Reader()
+    bodies = [
+        ({"count": 1, "in": {"rows": [], "count": 2, "more": None}}, {"count": 1, "more": None}),
+        ({"in": {"rows": [], "count": 2}, "note": "x"}, {"count": 2, "note": "x"}),
+        ({"in": {"rows": []}}, {}),
+    ]
+    for turn in range(3):
+        for body, beside in bodies:
+            at_once, read = glanced(reader, Inner, json.dumps(body).encode(), "in", "rows")
+            assert read == ([], beside)
+            assert at_once is (turn > 0 or not beside)
+
+
+def test_other_lists_of_a_model_learn_too() -> None:
+    """A field that one list of a model has learnt is taken at a glance by the others, once they have met it."""
+    reader, body = Reader(), b'{"rows": [{"id": 1, "new": 5}], "others": [{"id": 1, "new": 5}]}'
+    old = b'{"rows": [{"id": 1}], "others": [{"id": 1}]}'
+    for path in ("rows", "others"):
+        glanced(reader, Inner, old, path)
+        assert glanced(reader, Inner, old, path)[0]
+    for path in ("rows", "others"):
+        assert [glanced(reader, Inner, body, path)[0] for _ in range(2)] == [False, True]
 
 
 def _bases(reader: Reader, model: type) -> list[dict[str, Any]]:

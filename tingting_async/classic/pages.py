@@ -1,14 +1,12 @@
 """How the classic API's answers are read."""
 
-from typing import TypeVar
-
-import attrs
+from typing import Any, TypeVar
 
 from tingting_async import wire
 from tingting_async.classic.models import Pagination
 from tingting_async.conventions import Page, refuse_part
 from tingting_async.reader import Reader
-from tingting_async.wire import Request, Response
+from tingting_async.wire import PayloadPath, Request, Response
 
 T = TypeVar("T")
 
@@ -18,8 +16,12 @@ READER = Reader("tingting_async.classic.convert")
 
 def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
     """Read a page whose envelope has to hold its place among the others."""
-    items = reader.read_rows(request, response)
-    beside = wire.around(request, response)
+    return _page(reader, request, response, *reader.read_rows(request, response))
+
+
+def _page(
+    reader: Reader, request: Request[list[T]], response: Response, items: list[T], beside: dict[str, Any]
+) -> Page[T]:
     path = ("pagination",)
     place = reader.read(request, response, wire.dig(request, response, beside, path), Pagination, path)
     del beside["pagination"]
@@ -34,13 +36,15 @@ def read_page(reader: Reader, request: Request[list[T]], response: Response) -> 
     )
 
 
+def _path(payload: PayloadPath, body: Any) -> PayloadPath:
+    is_page = isinstance(body, dict) and {"pagination", "result"} <= body.keys() and payload[0] not in body  # pyright: ignore[reportUnknownMemberType]
+    return ("result", *payload[1:]) if is_page else payload
+
+
 def read_list(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
     """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
-    outline = response.outline() or {}
-    if "pagination" in outline:
-        if "result" in outline and request.payload[0] not in outline:
-            request = attrs.evolve(request, payload=("result", *request.payload[1:]))
-        return read_page(reader, request, response)
-    items = reader.read_rows(request, response)
-    refuse_part(request, wire.around(request, response), len(items))
+    items, beside = reader.read_rows(request, response, lie=lambda body: _path(request.payload, body))
+    if "pagination" in beside:
+        return _page(reader, request, response, items, beside)
+    refuse_part(request, beside, len(items))
     return Page(items, 1, len(items), 1, has_next=False)

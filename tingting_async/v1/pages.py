@@ -15,8 +15,12 @@ READER = Reader("tingting_async.v1.convert")
 
 def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
     """Read a page of a list by limit and offset, or by page and size."""
-    items = reader.read_rows(request, response)
-    body = wire.around(request, response)
+    return _page(reader, request, response, *reader.read_rows(request, response))
+
+
+def _page(
+    reader: Reader, request: Request[list[T]], response: Response, items: list[T], body: dict[str, Any]
+) -> Page[T]:
     for name in ("count", "next"):
         if name not in body:
             wire.dig(request, response, body, (name,))  # Says so.
@@ -39,11 +43,11 @@ def _count(reader: Reader, request: Request[Any], response: Response, value: Any
 
 def read_results(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
     """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
-    if (response.outline() or {}).keys() >= {"next", "count"}:
-        return read_page(reader, request, response)
-    page = read_array(reader, request, response)
-    refuse_part(request, wire.around(request, response), len(page.items))
-    return page
+    items, beside = reader.read_rows(request, response)
+    if beside.keys() >= {"next", "count"}:
+        return _page(reader, request, response, items, beside)
+    refuse_part(request, beside, len(items))
+    return Page(items, 1, len(items), 1, has_next=False)
 
 
 def _number(request: Request[Any]) -> int:
@@ -59,5 +63,5 @@ def _number(request: Request[Any]) -> int:
 
 def read_array(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
     """Read a bare array."""
-    items = reader.read_rows(request, response)
+    items, _ = reader.read_rows(request, response)
     return Page(items, 1, len(items), 1, has_next=False)
