@@ -186,10 +186,10 @@ class Auth:
         """Tell whether tokens have to be got before the next request."""
         return self.tokens is None or self.tokens.is_due()
 
-    def headers(self) -> Mapping[str, str]:
-        """Return what identifies the account on a request."""
+    def headers(self, others: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the headers of a request, with what identifies the account."""
         assert self.tokens is not None
-        return {"Authorization": f"Bearer {self.tokens.access}"}
+        return {**others, "Authorization": f"Bearer {self.tokens.access}"}
 
     def secrets(self) -> tuple[str, ...]:
         """Return what no text may show, whatever the service quotes."""

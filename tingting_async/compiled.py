@@ -74,7 +74,7 @@ class Part:
             return UNSET
         if self.made == "value":
             return self.default if self.default is None or isinstance(self.default, bool | int | str) else UNSET
-        return None if self.default is None and ("None if" in self.made or "or ()" in self.made) else UNSET
+        return None if self.default is None and ("None if" in self.made or " or " in self.made) else UNSET
 
 
 def is_plain(model: Any) -> bool:

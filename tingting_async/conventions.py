@@ -240,7 +240,7 @@ class LimitOffset:
 
     @staticmethod
     def _offset(ask: Ask) -> int:
-        return int(dict(ask.params)["offset"])
+        return int(ask.params[1][1])  # As `_ask` orders them.
 
 
 class OnePage:

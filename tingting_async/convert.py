@@ -254,6 +254,11 @@ FINDERS: dict[Hook, Callable[[Any], Any]] = {
 """For a hook, what finds the common values without a call of its own; None of it sends a value to the hook."""
 
 
+def _item(kind: Any, plain: Mapping[Any, Any]) -> Any:
+    """Return the shape of a tuple's items, where they are read as they are; else None."""
+    return kind if isinstance(kind, type) and issubclass(kind, OpenEnum) else plain.get(kind)
+
+
 def _part(field: "attrs.Attribute[Any]", key: str, converter: Converter, also: str) -> "Part":
     from tingting_async.compiled import Part, Scalar, Whole  # noqa: PLC0415
 
@@ -274,15 +279,15 @@ def _part(field: "attrs.Attribute[Any]", key: str, converter: Converter, also: s
     elif isinstance(inner, QuickHook):
         shape, made, lookup = inner.quick.shape, f"{none}lookup(value)", inner.quick.fill
     elif inner is _read_enum:
-        shape, lookup = Scalar, cast("type[OpenEnum]", kind)._value2member_map_.get
+        shape, made = kind, "value or None" if is_optional else "value"  # An empty text is falsy.
     elif inner in FINDERS:
         shape, lookup = Scalar, FINDERS[inner]
     elif inner is read_number_text:
         shape, made = Scalar, f"value if type(value) is str else {made}"
     elif is_mapping(kind):
         made = f"value if type(value) is dict else {made}"
-    elif _is_tuple(kind) and get_args(kind)[0] in plain and default in ((), attrs.Factory(kind)):
-        return Part(field.name, key, GenericAlias(tuple, (plain[get_args(kind)[0]], ...)) | None, "value or ()", None)
+    elif _is_tuple(kind) and (item := _item(get_args(kind)[0], plain)) and default in ((), attrs.Factory(kind)):
+        return Part(field.name, key, GenericAlias(tuple, (item, ...)) | None, "value or ()", None)
     elif _is_tuple(kind):
         made = f"() if value == [] else {made}"
     if shape is Scalar and lookup is not None:

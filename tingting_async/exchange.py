@@ -122,7 +122,7 @@ class Exchange:
         may_renew = request.authenticate
         while True:
             used = auth.access
-            headers = {**request.headers, **auth.headers()} if request.authenticate else request.headers
+            headers = auth.headers(request.headers) if request.authenticate else request.headers
             if call.watched is None:
                 response = await self._transport.send(request, headers, call.timeout, deadline=call.deadline)
             else:

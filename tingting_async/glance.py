@@ -89,12 +89,14 @@ def _reading(form: _Form, rows: "Quick") -> "Callable[[bytes], tuple[list[Any], 
     from msgspec import UNSET, defstruct  # noqa: PLC0415 - with the first answer, not before
     from msgspec.json import Decoder  # noqa: PLC0415
 
-    shape, fill = rows.shape, rows.fill
+    shape: Any = rows.shape
+    fill = rows.fill
     names = [[(f"beside{index}", name) for index, name in enumerate(sorted(beside))] for beside in form.beside]
     for step, beside in reversed([*zip(form.path, names, strict=True)]):
         fields: list[Any] = [("inner", shape), *((attribute, Any, UNSET) for attribute, _ in beside)]
         keys = {"inner": str(step), **dict(beside)}
-        shape = defstruct("Around", fields, rename=keys, forbid_unknown_fields=True, kw_only=True, gc=False)
+        around: Any = defstruct("Around", fields, rename=keys, forbid_unknown_fields=True, kw_only=True, gc=False)
+        shape = around
     decode: Callable[[bytes], Any] = Decoder(shape).decode
 
     def read(body: bytes) -> tuple[list[Any], dict[str, Any]]:

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import anyio
+from aiohttp import hdrs
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
@@ -102,7 +104,7 @@ class Transport:
         self.base_url = base_url
         base = URL(base_url, encoded=True)
         self._base = (base.scheme, base.raw_authority, base.raw_path.rstrip("/"))
-        self._places = asyncio.Semaphore(max_in_flight)
+        self._places = anyio.Semaphore(max_in_flight)
         self._limiter = None if rate is None else _limiter(rate)
         self._queue = asyncio.Lock()
         self._borrowed = http
@@ -131,11 +133,11 @@ class Transport:
             TransportError: It was sent, and no whole answer came.
             DecodeError: The answer is too large.
         """
-        if self._places.locked():
+        if self._places.value:
+            self._places.acquire_nowait()
+        else:
             place = "no place among the requests in flight came free"
             await self._wait(request, self._places.acquire, timeout, deadline, phase="pool", what=place)
-        else:
-            await self._places.acquire()
         try:
             # After the place: those who waited for one with their turns would leave in a crowd.
             if self._limiter is not None:
@@ -247,8 +249,9 @@ class Transport:
             )
             try:
                 return Response(answer.status, answer.headers, await _read(request, answer))
-            finally:
-                answer.release()  # Its connection goes back, or is closed if anything of the answer is still to come.
+            except BaseException:
+                answer.close()  # The connection of one that was read to its end is back already.
+                raise
         except asyncio.CancelledError as error:
             if not attempt.settle():
                 raise
@@ -366,7 +369,7 @@ async def _read(request: Request[Any], answer: aiohttp.ClientResponse) -> bytes:
             await request.sink.write(piece)
         return b""
     length = answer.content_length
-    if length is None or "Content-Encoding" in answer.headers:  # Only reading tells how much it is.
+    if length is None or hdrs.CONTENT_ENCODING in answer.headers:  # Only reading tells how much it is.
         body = bytearray()
         async for chunk in answer.content.iter_any():
             body += chunk

@@ -212,7 +212,7 @@ def test_fixed_token() -> None:
     """A fixed API token is sent, is never due, never renewed, and excludes the other ways to sign in."""
     auth = Auth(Dialect(), api_token="key")
     assert not auth.is_due()
-    assert auth.headers() == {"Authorization": "Bearer key"}
+    assert auth.headers({"Accept": "x"}) == {"Accept": "x", "Authorization": "Bearer key"}
     assert not auth.can_renew(errors.AuthenticationError("no"))
     assert auth.secrets() == ("key",)
     for options in ({"credentials": CREDENTIALS}, {"store": MemoryTokenStore()}):
