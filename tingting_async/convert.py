@@ -279,7 +279,7 @@ def _part(field: "attrs.Attribute[Any]", key: str, converter: Converter, also: s
         shape, lookup = Scalar, FINDERS[inner]
     elif inner is read_number_text:
         shape, made = Scalar, f"value if type(value) is str else {made}"
-    elif is_mapping(kind):
+    elif is_mapping(kind) and get_args(kind)[1] is Any:
         made = f"value if type(value) is dict else {made}"
     elif _is_tuple(kind) and get_args(kind)[0] in plain and default in ((), attrs.Factory(kind)):
         return Part(field.name, key, GenericAlias(tuple, (plain[get_args(kind)[0]], ...)) | None, "value or ()", None)
