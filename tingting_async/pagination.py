@@ -30,6 +30,9 @@ Read = Callable[[Any], Page[T]]
 Spawn = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
 
 
+_CLOSED = "The walk or its session was closed while pages were on their way."
+
+
 def _as_it_is(page: Any) -> Any:
     return page
 
@@ -98,9 +101,11 @@ class _Window(Generic[T]):
         except asyncio.CancelledError:
             # Whoever waits may have been cancelled as well: that goes first.
             if task.cancelled() and not _is_cancelled():
-                raise SessionClosedError("The walk or its session was closed while pages were on their way.") from None
+                raise SessionClosedError(_CLOSED) from None
             raise
         except BaseException as error:
+            if not self._pending:  # Closed meanwhile: it does not go on.
+                raise
             self._drop()
             self._next = ask
             if not isinstance(error, NotFoundError):
@@ -109,7 +114,10 @@ class _Window(Generic[T]):
             self._next = self.ask = None
             self._noticed()
             return None
-        self._pending.popleft()
+        try:
+            self._pending.popleft()
+        except IndexError:  # By `close`, once the page had come and before its turn.
+            raise SessionClosedError(_CLOSED) from None
         if self._pending and (following is None or self._pending[0][0] != following):
             self._drop()  # What was guessed is not what follows.
         if not self._pending:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tingting_async import NotFoundError, Page, PaginationError, Paginator, ServerError
+from tingting_async import NotFoundError, Page, PaginationError, Paginator, ServerError, SessionClosedError
 from tingting_async.conventions import PageNumbers
 from tingting_async.wire import Params
 
@@ -199,6 +199,55 @@ async def test_going_on_after_a_timeout() -> None:
     assert (await anext(walk)).number == 2
     assert service.asked == [1, 2]
     await walk.aclose()
+
+
+async def test_closed_at_any_moment() -> None:
+    """Whenever another task closes a walk, its waiting ends with the page or with an error of ours, and it is over."""
+    seen: set[type] = set()
+    for turns in range(10):
+        service = Service()
+        walk = service.list(2).pages()
+        await anext(walk)
+        waiting = asyncio.ensure_future(anext(walk))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await walk.aclose()
+        (result,) = await asyncio.gather(waiting, return_exceptions=True)
+        seen.add(type(result))
+        assert [page async for page in walk] == []
+        await service.settle()
+        assert service.tasks == set()
+    assert seen == {Page, SessionClosedError, StopAsyncIteration}
+
+
+async def test_closed_while_asking_otherwise() -> None:
+    """A walk that is closed while it asks in another way is over, whatever comes of that."""
+    for ending in (None, ServerError("failed", status=500)):
+        asked: list[Params] = []
+        held = asyncio.Event()
+
+        async def fetch(
+            params: Params, asked: list[Params] = asked, held: asyncio.Event = held, ending: Exception | None = ending
+        ) -> Page[int]:
+            asked.append(params)
+            number = int(dict(params).get("page_number", "1"))
+            if number > 1:
+                await held.wait()
+                if ending is not None:
+                    raise ending
+            return Page([number], number, 3, 3, number < 3)
+
+        walk = Paginator(fetch, Service().spawn, PageNumbers("page", "page_number"), window=4).pages()
+        await anext(walk)
+        waiting = asyncio.ensure_future(anext(walk))
+        while len(asked) < 3:
+            await asyncio.sleep(0)
+        await walk.aclose()
+        held.set()
+        with pytest.raises(SessionClosedError if ending is None else ServerError):
+            await waiting
+        assert [page async for page in walk] == []
+        assert len(asked) == 3
 
 
 async def test_unknown_how_to_ask() -> None:
