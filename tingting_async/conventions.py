@@ -215,8 +215,14 @@ class LimitOffset:
 
     def after(self, ask: Ask, page: Page[Any]) -> Ask | None:
         """Go on behind the last item that came."""
-        end = self._offset(ask) + len(page.items)
-        if not page.has_next and (page.total_items is None or end >= page.total_items):
+        end, total = self._offset(ask) + len(page.items), page.total_items
+        if page.has_next:
+            if total is not None and end > total:  # A service that does not listen to `offset` has a next one for ever.
+                raise PaginationError(
+                    f"Page {ask.number} ends with item {end} of {total}, and says that there is a next one.",
+                    number=ask.number,
+                )
+        elif total is None or end >= total:
             return None
         if not page.items:
             raise PaginationError(

@@ -124,6 +124,10 @@ def test_limit_offset() -> None:
     assert convention.ahead(second, page(2, items=0)) is None
     with pytest.raises(PaginationError, match="empty"):
         convention.after(second, page(2, items=0, has_next=True))
+    with pytest.raises(PaginationError, match="item 60 of 57"):
+        convention.after(last, page(6, has_next=True))
+    assert convention.after(last, page(6, None, has_next=True)) == Ask((("limit", "100"), ("offset", "60")), 7)
+    assert convention.after(last, page(6, items=7, has_next=True)) == Ask((("limit", "100"), ("offset", "57")), 7)
 
 
 def test_one_page() -> None:
