@@ -293,6 +293,30 @@ async def test_rows_that_are_no_csv() -> None:
     assert "9800000001" not in str(caught.value)
 
 
+async def test_offset_that_is_ignored() -> None:
+    """A service that gives the first page for every offset, with rows that change, is a PaginationError, not a loop."""
+    asked = 0
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        rows = [{"id": index, "progress_percent": asked} for index in range(10)]
+        return web.json_response({"count": 25, "next": "http://x/?offset=10", "previous": None, "results": rows})
+
+    async with serving(handler) as tingting:
+        with pytest.raises(PaginationError, match="item 30 of 25"):
+            await tingting.campaigns.list(window=1).collect()
+    assert asked == 3
+
+
+@pytest.mark.parametrize("following", [None, "", False])
+async def test_no_next_page(following: object) -> None:
+    """A list ends where its answer names no next page, however it says so."""
+    page = {"count": 1, "next": following, "previous": None, "results": [{"id": 1}]}
+    async with serving(always(page)) as tingting:
+        assert [campaign.id async for campaign in tingting.campaigns.list()] == [1]
+
+
 @pytest.mark.parametrize("is_paginated", [True, False])
 async def test_all_steps(is_paginated: bool) -> None:
     """All steps of a survey come, whether the service gives them by ten or at once."""
