@@ -111,6 +111,18 @@ async def test_list_that_never_holds_still() -> None:
         await changing.list(exact=True).collect()
 
 
+async def test_pages_that_overlap() -> None:
+    """Where a list that holds still has a row on two pages, an exact walk does not say that it saw everything."""
+    rows = Changing(5, by_number=False)
+    rows.rows, rows.changes = [Row(number) for number in range(25)], 0
+    rows.rows[12] = rows.rows[3]  # In the place of the twelfth, which no page has then.
+    walk = aiter(rows.list(exact=True))
+    assert [await anext(walk) for _ in range(24)] == [row for row in map(Row, range(25)) if row.id != 12]
+    for _ in range(2):
+        with pytest.raises(PaginationError, match="1 of 25 rows came twice"):
+            await anext(walk)
+
+
 async def test_broken_list() -> None:
     """A first page that fails is that failure."""
     async with Sandbox() as sandbox, TingTing(base_url=sandbox.url, api_token=sandbox.api_token, retries=1) as tingting:
