@@ -1,6 +1,7 @@
 """Walks that miss nothing while the list changes, and walks that are gone on with."""
 
 import asyncio
+import base64
 import random
 from collections.abc import Coroutine
 from typing import Any
@@ -170,7 +171,8 @@ async def test_tokens() -> None:
         assert walk.token is None
         with pytest.raises(UsageError, match=r"no token of this list \(numbers\.list\)"):
             tingting.numbers.list(1, resume=token)
-        for bad in ("", "x", "é", "e30=", "W10=", "WzEsMiwzLDRd", token[:-8]):
+        nested = base64.urlsafe_b64encode(b"[" * 100_000).decode()
+        for bad in ("", "x", "é", "e30=", "W10=", "WzEsMiwzLDRd", token[:-8], nested):
             with pytest.raises(UsageError, match="no token"):
                 tingting.campaigns.list(resume=bad)
         campaign = next(iter(sandbox.world.campaigns))
