@@ -3,6 +3,7 @@
 import asyncio
 import json
 import resource
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
@@ -20,6 +21,7 @@ from tingting_async import (
     BadRequestError,
     DecodeError,
     NotFoundError,
+    OutcomeUnknownError,
     PaginationError,
     PermissionDeniedError,
     Retries,
@@ -291,6 +293,29 @@ async def test_rows_that_are_no_csv() -> None:
         with pytest.raises(DecodeError, match="no CSV") as caught:
             await tingting.reports.rows(1)
     assert "9800000001" not in str(caught.value)
+
+
+async def test_what_cannot_be_read_is_kept() -> None:
+    """What came is on the error, whole, and shows in none of its texts: a new API token is not lost for an odd date."""
+    made = {"token": "0123456789abcdefnew", "last_used": "Never"}
+    async with serving(always(made)) as tingting:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await tingting.accounts.generate_api_token()
+    cause = caught.value.__cause__
+    assert isinstance(cause, DecodeError)
+    assert json.loads(cause.body) == made
+    assert "abcdefnew" not in "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(cause)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"count": 1, "next": null, "results": [{"id": 1, "voice": "x"}]}', b'{"results": []}', b"<html>", b""]
+)
+async def test_a_page_that_cannot_be_read_is_kept(body: bytes) -> None:
+    """Of a page that does not fit, lacks something or is no JSON, the bytes are on the error."""
+    async with serving(always(body)) as tingting:
+        with pytest.raises(DecodeError) as caught:
+            await tingting.campaigns.list().collect()
+    assert caught.value.body == body
 
 
 async def test_offset_that_is_ignored() -> None:
