@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import tingting_async
 from tingting_async import classic, v1
+from tingting_async.compiled import is_plain
 from tingting_async.convert import make_converter
 from tingting_async.modelling import NumberText, OpenEnum, extra, wire
 from tingting_async.reader import Reader
@@ -317,6 +318,63 @@ def test_what_is_made_otherwise_is_left_to_cattrs() -> None:
     assert fast.structure({"name": "a"}, Converted).name == "A"
     with pytest.raises(ValueError, match="-1"):
         fast.structure({"id": -1}, Checked)
+
+
+@attrs.frozen(slots=False)
+class WithDict:
+    id: int
+
+
+@attrs.frozen
+class ByItself:
+    id: int
+    twice: int = attrs.Factory(lambda self: 2 * self.id, takes_self=True)
+
+
+@attrs.frozen
+class NotAskedFor:
+    id: int
+    made: int = attrs.field(init=False, default=5)
+
+
+@attrs.frozen(init=False)
+class OwnInit:
+    id: int
+
+    def __init__(self, id: int) -> None:
+        self.__attrs_init__(id + 1)  # type: ignore[attr-defined]
+
+
+@attrs.frozen
+class Forward:
+    id: "int"
+
+
+@attrs.frozen
+class Validated:
+    id: int = attrs.field(validator=attrs.validators.gt(0))
+
+
+@pytest.mark.parametrize("model", [WithDict, ByItself, NotAskedFor, OwnInit, Forward, Validated, Converted, Checked])
+def test_only_plain_models_are_filled(model: type) -> None:
+    """Where making an instance is more than filling its slots, there is no quick way."""
+    assert is_plain(Narrow)
+    assert not is_plain(model)
+
+
+@pytest.mark.parametrize("payload", [
+    {"duration": "1s", "call_duration": "2s"}, {"duration": None, "call_duration": "2s"}, {"call_duration": "2s"},
+    {"duration": "1s", "call_duration": None}, {"call_duration": None}, {"duration": "1s"}, {},
+])  # fmt: skip
+def test_a_field_of_two_names(payload: dict[str, Any]) -> None:
+    """Of a contact's two names for its duration, both passes and the quick way take the same, also once both came."""
+    reader = Reader("tingting_async.v1.convert")
+    request = Request("GET", "/", Effect.READS, "all", list[v1.Contact])
+    for _ in range(2):
+        agree(reader, v1.Contact, {"id": 1, **payload})
+        both = b'[{"id": 1, "duration": "1s", "call_duration": "2s"}]'
+        (read,) = reader.read_rows(request, Response(200, body=both))
+        assert (read.duration, read.extra) == (timedelta(seconds=1), {"call_duration": "2s"})
 
 
 def test_a_generations_own_hook_counts() -> None:

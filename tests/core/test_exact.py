@@ -9,7 +9,17 @@ from typing import Any
 import attrs
 import pytest
 
-from tingting_async import Page, PaginationError, Paginator, Retries, ServerError, TingTing, UsageError, v1
+from tingting_async import (
+    NotFoundError,
+    Page,
+    PaginationError,
+    Paginator,
+    Retries,
+    ServerError,
+    TingTing,
+    UsageError,
+    v1,
+)
 from tingting_async.conventions import Convention, LimitOffset, PageNumbers
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.wire import Params
@@ -122,6 +132,38 @@ async def test_pages_that_overlap() -> None:
     for _ in range(2):
         with pytest.raises(PaginationError, match="1 of 25 rows came twice"):
             await anext(walk)
+
+
+async def test_passes_that_fail() -> None:
+    """A pass that failed agrees with no other; failing as the last one did ends the walk; a first page does at once."""
+    rows = Changing(6, by_number=False)
+    rows.rows, rows.changes = [Row(number) for number in range(25)], 0
+    failures = [NotFoundError("one", status=404), NotFoundError("other", status=404)]
+    fetch = rows.fetch
+
+    async def failing(params: Params) -> Page[Row]:
+        page = await fetch(params)
+        if failures and dict(params)["offset"] == "10":
+            raise failures.pop(0)
+        return page
+
+    rows.fetch = failing  # type: ignore[method-assign]
+    assert [row async for row in rows.list(exact=True)] == rows.rows
+    failures += [NotFoundError("the same", status=404) for _ in range(2)]
+    with pytest.raises(NotFoundError, match="the same"):
+        await rows.list(exact=True).collect()
+    assert failures == []
+    asked = 0
+
+    async def gone(_: Params) -> Page[Row]:
+        nonlocal asked
+        asked += 1
+        raise NotFoundError("gone", status=404)
+
+    rows.fetch = gone  # type: ignore[method-assign]
+    with pytest.raises(NotFoundError, match="gone"):
+        await rows.list(exact=True).collect()
+    assert asked == 1
 
 
 async def test_broken_list() -> None:

@@ -321,9 +321,34 @@ async def test_concurrent_walks() -> None:
 async def test_list_that_loses_its_next_page() -> None:
     """A 404 is the end of a list whose first page says that it has become that short meanwhile."""
     service = Service()
-    walk = service.list(1).pages()
+    listing = service.list(1)
+    walk = listing.pages()
     numbers = [(await anext(walk)).number for _ in range(3)]
     del service.rows[30:]
     numbers += [page.number async for page in walk]
     assert numbers == [1, 2, 3]
     assert service.asked[-2:] == [4, 1]
+    assert listing.has_changed
+
+
+async def test_last_page_that_is_not_found() -> None:
+    """A 404 of the page that the first one still calls the last is an error."""
+    service = Service()
+    service.failing[6] = NotFoundError("gone", status=404)
+    with pytest.raises(NotFoundError):
+        await service.list(1).collect()
+
+
+async def test_cancelled_while_closed() -> None:
+    """Who is cancelled while the session ends what it waits for is cancelled, and not told of the session."""
+    service = Service()
+    service.held = {2: asyncio.Event()}
+    walk = service.list(1).pages()
+    await anext(walk)
+    waiting = asyncio.ensure_future(anext(walk))
+    while 2 not in service.asked:
+        await asyncio.sleep(0)
+    for task in (*service.tasks, waiting):
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
