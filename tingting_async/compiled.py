@@ -79,9 +79,7 @@ class Part:
 
 def is_plain(model: Any) -> bool:
     """Tell whether all that making an instance does is to fill its slots."""
-    if not isinstance(model, type) or model.__dictoffset__ or hasattr(model, "__attrs_init__"):
-        return False
-    if hasattr(model, "__attrs_post_init__"):
+    if not isinstance(model, type) or hasattr(model, "__attrs_init__") or hasattr(model, "__attrs_post_init__"):
         return False
     fields = attrs.fields(cast("Any", model))
     slots = {name for base in model.__mro__ for name in base.__dict__.get("__slots__", ())}
