@@ -50,7 +50,10 @@ def _find_displayed(text: str) -> datetime | None:
     if match is None:
         return None
     month, day, year, hour, minute, half, named = match.groups()
-    of_day = {"noon": 12, "midnight": 0}.get(named or "", int(hour or 0) % 12 + 12 * ((half or "").lower() == "p"))
+    hours, is_afternoon = int(hour or 0), (half or "").lower() == "p"
+    if hours > (23 if is_afternoon else 12):  # "17:19 PM" can mean one thing only; "17:19 AM" cannot.
+        return None
+    of_day = {"noon": 12, "midnight": 0}.get(named or "", hours % 12 + 12 * is_afternoon)
     try:
         return datetime(
             int(year), _MONTHS.index(month.lower()) + 1, int(day), of_day, int(minute or 0), tzinfo=KATHMANDU
