@@ -120,7 +120,11 @@ def compile_model(model: type, parts: list[Part], *, extra: str | None, unknown:
     file = f"<how {model.__module__}.{model.__qualname__} is filled>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     exec(compile(source, file, "exec"), names)  # noqa: S102 - made of our own fields' names, and of the service's as literals
-    return Quick(_shape(model, parts, others, is_closed=extra is not None), names[f"fill_{model.__name__}"])
+    shape = _shape(model, parts, others, is_closed=extra is not None)
+    # What msgspec knows of a type it finds out on first use, and crashes where another thread uses the type meanwhile:
+    # so that is here, before anyone else has it.
+    Decoder(shape)
+    return Quick(shape, names[f"fill_{model.__name__}"])
 
 
 def _twin(model: type) -> type:

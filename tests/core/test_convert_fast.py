@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import tingting_async
 from tingting_async import classic, v1
 from tingting_async.compiled import is_plain
-from tingting_async.convert import make_converter
+from tingting_async.convert import make_converter, quick_way
 from tingting_async.modelling import NumberText, OpenEnum, extra, wire
 from tingting_async.reader import Reader
 from tingting_async.scalars import Unread
@@ -291,6 +291,14 @@ def test_instances_are_the_models_own() -> None:
     assert attrs.evolve(made, name="b") == Narrow(id=1, name="b")
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         made.id = 2  # type: ignore[misc]
+
+
+def test_shapes_are_known_before_they_are_shared() -> None:
+    """Before a shape is handed on, msgspec knows its fields: it crashes where two threads make it find out at once."""
+    quick = quick_way(Inner, make_converter(detailed=False, factories={}))
+    assert quick is not None
+    quick.shape.__annotations__.clear()  # Where they are looked at only now, there is nothing to be found.
+    assert quick.read({"id": 1, "name": "a"}) == Inner(id=1, name="a")
 
 
 def test_defaults_are_not_shared() -> None:
