@@ -23,7 +23,8 @@ from tingting_async.compiled import is_plain
 from tingting_async.convert import make_converter, quick_way
 from tingting_async.modelling import NumberText, OpenEnum, extra, wire
 from tingting_async.reader import Reader
-from tingting_async.scalars import Unread
+from tingting_async.scalars import Unread, find_decimal, find_duration
+from tingting_async.v1.convert import _find_displayed
 from tingting_async.wire import Effect, Request, Response
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -299,6 +300,18 @@ def test_shapes_are_known_before_they_are_shared() -> None:
     assert quick is not None
     quick.shape.__annotations__.clear()  # Where they are looked at only now, there is nothing to be found.
     assert quick.read({"id": 1, "name": "a"}) == Inner(id=1, name="a")
+
+
+def test_long_texts_are_not_kept() -> None:
+    """A text that is too long for a value is refused by both passes, and memory does not keep it."""
+    found = [find_decimal, find_duration, _find_displayed]
+    before = [each.cache_info().currsize for each in found]
+    reader = Reader("tingting_async.v1.convert")
+    for key in ("playback", "duration", "call_duration", "updated_at"):
+        for text in ("x" * 101, " " * 100 + "5", "0" * 100 + ":05"):
+            agree(reader, v1.Contact, {"id": 1, key: text})
+            assert outcome(reader, v1.Contact, {"id": 1, key: text}, detailed=True) is None
+    assert [each.cache_info().currsize for each in found] == before
 
 
 def test_defaults_are_not_shared() -> None:

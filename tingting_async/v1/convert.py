@@ -11,7 +11,7 @@ from cattrs import Converter
 from tingting_async.convert import FINDERS, HookFactory, QuickHook, model_hook, quick_way
 from tingting_async.envelopes import texts
 from tingting_async.problems import Hook, told_by
-from tingting_async.scalars import KATHMANDU, Unread, find_datetime, read_int
+from tingting_async.scalars import KATHMANDU, LONGEST, Unread, find_datetime, read_int
 from tingting_async.v1.models import (
     Confirmation,
     Contact,
@@ -45,6 +45,8 @@ def _find_display_datetime(value: Any) -> datetime | None:
 
 @functools.lru_cache(maxsize=1024)
 def _find_displayed(text: str) -> datetime | None:
+    if len(text) > LONGEST:
+        raise Unread(text, "an ISO 8601 datetime")
     # By hand: the names of months that `strptime` knows are those of the machine's locale.
     match = _DISPLAYED.fullmatch(text)
     if match is None:
