@@ -87,11 +87,16 @@ class PageNumbers:
         """Follow the links, or count on."""
         if not page.has_next and (page.total_pages is None or page.number >= page.total_pages):
             return None
-        if page.has_next and page.total_pages is not None and page.number > page.total_pages:
-            raise PaginationError(
-                f"Page {page.number} says that it is one of {page.total_pages} and that there is a next one.",
-                number=page.number,
-            )
+        if page.has_next:
+            if page.total_pages is not None:
+                is_over = page.number > page.total_pages
+            else:  # All pages are as full as this one, as a next one follows.
+                is_over = page.total_items is not None and page.number * len(page.items) > page.total_items
+            if is_over:
+                of = f"of {page.total_items} items" if page.total_pages is None else f"one of {page.total_pages}"
+                raise PaginationError(
+                    f"Page {page.number} says that it is {of} and that there is a next one.", number=page.number
+                )
         number = ask.number + 1
         if self._works is not None and ask.params:
             return self._ask(ask, self._works, number)

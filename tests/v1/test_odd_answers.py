@@ -334,6 +334,22 @@ async def test_offset_that_is_ignored() -> None:
     assert asked == 3
 
 
+async def test_page_that_is_ignored() -> None:
+    """So it is with a service that gives the first page for every number, and counts no pages."""
+    asked = 0
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        rows = [{"id": index, "name": str(asked)} for index in range(10)]
+        return web.json_response({"count": 25, "next": "http://x/?page=2", "previous": None, "results": rows})
+
+    async with serving(handler) as tingting:
+        with pytest.raises(PaginationError, match="Page 3 says that it is of 25 items"):
+            await tingting.survey_templates.list(window=1).collect()
+    assert asked == 3
+
+
 @pytest.mark.parametrize("following", [None, "", False])
 async def test_no_next_page(following: object) -> None:
     """A list ends where its answer names no next page, however it says so."""
