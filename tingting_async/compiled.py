@@ -36,11 +36,6 @@ class Quick:
         """
         return self.fill(convert(value, self.shape))
 
-    def decoder(self) -> Callable[[Any], Any]:
-        """Return what reads a JSON text; raises as `read` does."""
-        decode, fill = Decoder(self.shape).decode, self.fill
-        return lambda text: fill(decode(text))
-
     def listed(self) -> "Quick":
         """Return the quick way to read a list of them."""
         fill = self.fill
@@ -79,9 +74,7 @@ class Part:
 
 def is_plain(model: Any) -> bool:
     """Tell whether all that making an instance does is to fill its slots."""
-    if not isinstance(model, type) or model.__dictoffset__ or hasattr(model, "__attrs_init__"):
-        return False
-    if hasattr(model, "__attrs_post_init__"):
+    if not isinstance(model, type) or hasattr(model, "__attrs_init__") or hasattr(model, "__attrs_post_init__"):
         return False
     fields = attrs.fields(cast("Any", model))
     slots = {name for base in model.__mro__ for name in base.__dict__.get("__slots__", ())}
@@ -122,7 +115,11 @@ def compile_model(model: type, parts: list[Part], *, extra: str | None, unknown:
     file = f"<how {model.__module__}.{model.__qualname__} is filled>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     exec(compile(source, file, "exec"), names)  # noqa: S102 - made of our own fields' names, and of the service's as literals
-    return Quick(_shape(model, parts, others, is_closed=extra is not None), names[f"fill_{model.__name__}"])
+    shape = _shape(model, parts, others, is_closed=extra is not None)
+    # What msgspec knows of a type it finds out on first use, and crashes where another thread uses the type meanwhile:
+    # so that is here, before anyone else has it.
+    Decoder(shape)
+    return Quick(shape, names[f"fill_{model.__name__}"])
 
 
 def _twin(model: type) -> type:

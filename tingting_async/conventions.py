@@ -87,11 +87,16 @@ class PageNumbers:
         """Follow the links, or count on."""
         if not page.has_next and (page.total_pages is None or page.number >= page.total_pages):
             return None
-        if page.has_next and page.total_pages is not None and page.number > page.total_pages:
-            raise PaginationError(
-                f"Page {page.number} says that it is one of {page.total_pages} and that there is a next one.",
-                number=page.number,
-            )
+        if page.has_next:
+            if page.total_pages is not None:
+                is_over = page.number > page.total_pages
+            else:  # All pages are as full as this one, as a next one follows.
+                is_over = page.total_items is not None and page.number * len(page.items) > page.total_items
+            if is_over:
+                of = f"of {page.total_items} items" if page.total_pages is None else f"one of {page.total_pages}"
+                raise PaginationError(
+                    f"Page {page.number} says that it is {of} and that there is a next one.", number=page.number
+                )
         number = ask.number + 1
         if self._works is not None and ask.params:
             return self._ask(ask, self._works, number)
@@ -215,8 +220,14 @@ class LimitOffset:
 
     def after(self, ask: Ask, page: Page[Any]) -> Ask | None:
         """Go on behind the last item that came."""
-        end = self._offset(ask) + len(page.items)
-        if not page.has_next and (page.total_items is None or end >= page.total_items):
+        end, total = self._offset(ask) + len(page.items), page.total_items
+        if page.has_next:
+            if total is not None and end > total:  # A service that does not listen to `offset` has a next one for ever.
+                raise PaginationError(
+                    f"Page {ask.number} ends with item {end} of {total}, and says that there is a next one.",
+                    number=ask.number,
+                )
+        elif total is None or end >= total:
             return None
         if not page.items:
             raise PaginationError(

@@ -284,7 +284,7 @@ def _part(field: "attrs.Attribute[Any]", key: str, converter: Converter, also: s
         shape, lookup = Scalar, FINDERS[inner]
     elif inner is read_number_text:
         shape, made = Scalar, f"value if type(value) is str else {made}"
-    elif is_mapping(kind):
+    elif is_mapping(kind) and get_args(kind)[1] is Any:
         made = f"value if type(value) is dict else {made}"
     elif _is_tuple(kind) and (item := _item(get_args(kind)[0], plain)) and default in ((), attrs.Factory(kind)):
         return Part(field.name, key, GenericAlias(tuple, (item, ...)) | None, "value or ()", None)

@@ -266,6 +266,7 @@ class DecodeError(TingTingError):
         path: Where in the answer, e.g. `"result.campaign-lists[3].id"`; empty for the whole.
         problems: Every path that could not be read, with what is wrong there.
         excerpt: The start of the answer, with digits and tokens masked.
+        body: The answer as it came; may hold personal data and tokens. Empty where it was not read to its end.
         status: The HTTP status.
         operation: What was asked, e.g. `"campaigns.list"`.
     """
@@ -277,6 +278,7 @@ class DecodeError(TingTingError):
         path: str = "",
         problems: tuple[tuple[str, str], ...] = (),
         excerpt: str = "",
+        body: bytes = b"",
         status: int = 0,
         operation: str = "",
     ) -> None:
@@ -284,6 +286,7 @@ class DecodeError(TingTingError):
         self.path = path
         self.problems = problems
         self.excerpt = excerpt
+        self.body = body
         self.status = status
         self.operation = operation
 

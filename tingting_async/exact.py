@@ -59,6 +59,7 @@ class ExactWalk(AsyncIterator[T], Generic[T]):
             if page is not None:
                 self._take(page.items)
             elif self._this_pass == self._last_pass:
+                self._check_for_repeats()
                 raise StopAsyncIteration
             else:
                 self._last_pass, self._pages = self._this_pass, None
@@ -80,6 +81,16 @@ class ExactWalk(AsyncIterator[T], Generic[T]):
         self.passes += 1
         self._this_pass = []
         self._pages = self._start()
+
+    def _check_for_repeats(self) -> None:
+        # Rows of the same rank in the service's order come in any order, anew for each page, and as stably as you like.
+        repeats = len(self._this_pass) - len(set(self._this_pass))
+        if repeats:
+            raise PaginationError(
+                f"{repeats} of {len(self._this_pass)} rows came twice in each of two passes that agree: their pages "
+                "overlap though the list holds still, and as many others may be on none.",
+                number=1,
+            )
 
     async def _next_page(self) -> Page[T] | None:
         assert self._pages is not None

@@ -24,6 +24,7 @@ def find_audio(_: Reader, request: Request[Any], response: Response) -> tuple[st
         f"{request.operation}: the answer to {request.method} {request.path} holds neither audio nor its URL: "
         f"{shown!r}",
         excerpt=shown,
+        body=response.body,
         status=response.status,
         operation=request.operation,
     )

@@ -220,7 +220,7 @@ def _read_token(token: str, identity: str) -> tuple[Ask, int]:
     try:
         *state, seal = json.loads(base64.urlsafe_b64decode(token))
         is_ours = seal == _seal(identity, state)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         is_ours, state = False, []
     if not is_ours:
         raise UsageError(

@@ -134,6 +134,7 @@ class Reader:
             path=found[0][0],
             problems=tuple(found),
             excerpt=shown,
+            body=response.body,
             status=response.status,
             operation=request.operation,
         )
@@ -152,6 +153,7 @@ def read_payload(reader: Reader, request: Request[T], response: Response) -> T:
             f"{request.operation}: the answer to {request.method} {request.path} does not say that it was done: "
             f"{shown!r}",
             excerpt=shown,
+            body=response.body,
             status=response.status,
             operation=request.operation,
         )

@@ -21,6 +21,10 @@ class Unread(ValueError):  # noqa: N818 - never leaves this library
 _KINDS: dict[type, str] = {type(None): "null", bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
 
 
+LONGEST = 100
+"""Of a text that is kept with what it stands for; a longer one is refused, and so many of them do not fill memory."""
+
+
 # Not what Python takes for a number: "1_000", "nan", other scripts' digits.
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?\s*")
@@ -55,11 +59,17 @@ def read_decimal(value: Any, _: Any = None) -> Decimal:
 
 @functools.lru_cache(maxsize=1024)  # Prices, percentages and factors are few and come often.
 def find_decimal(value: object) -> Decimal | None:
-    """Return the decimal that a text or a number stands for, None if it is none."""
+    """Return the decimal that a text or a number stands for, None if it is none.
+
+    Raises:
+        Unread: The text is too long for one. What is raised is not kept, as what is returned is.
+    """
     if type(value) is int:
         return Decimal(value) if -(10**30) < value < 10**30 else None
     if type(value) is float:
         value = str(value)
+    elif type(value) is str and len(value) > LONGEST:
+        raise Unread(value, "a decimal")
     return Decimal(value.strip()) if type(value) is str and _NUMBER.fullmatch(value) else None
 
 
@@ -121,9 +131,15 @@ def read_duration(value: Any, _: Any = None) -> timedelta:
 
 @functools.lru_cache(maxsize=1024)  # The durations of a list's calls are few and come often.
 def find_duration(value: object) -> timedelta | None:
-    """Return the duration that a text stands for, None if it is none."""
+    """Return the duration that a text stands for, None if it is none.
+
+    Raises:
+        Unread: The text is too long for one. What is raised is not kept, as what is returned is.
+    """
     if type(value) is not str:
         return None
+    if len(value) > LONGEST:
+        raise Unread(value, "a duration")
     text = value.strip()
     match = _CLOCK.fullmatch(text) or _SPOKEN.fullmatch(text)
     if not match or not any(match.groups()):

@@ -18,6 +18,7 @@ from tingting_async.wire import Params
 
 T = TypeVar("T")
 
+_CLOSED = "The walk or its session was closed while pages were on their way."
 
 Fetch = Callable[[Params], Coroutine[Any, Any, Any]]
 """Asks for a page, and returns what came."""
@@ -133,7 +134,7 @@ class Window(Generic[T]):
         if not due.is_here:
             await self._wait()
         if not due.is_here or isinstance(due.error, asyncio.CancelledError):
-            raise SessionClosedError("The walk or its session was closed while pages were on their way.")
+            raise SessionClosedError(_CLOSED)
         ask = due.ask
         try:
             # Read here and not in the task: a page that waits for its turn is bytes, and not hundreds of objects.
@@ -144,6 +145,8 @@ class Window(Generic[T]):
         except asyncio.CancelledError:  # The consumer's is its own; the page stays due.
             raise
         except BaseException as error:
+            if not self._pending:  # Closed meanwhile: it does not go on.
+                raise
             self._drop()
             self._next = ask
             if not isinstance(error, NotFoundError):
@@ -152,6 +155,8 @@ class Window(Generic[T]):
             self._next = self.ask = None
             self._noticed()
             return None
+        if not self._pending:  # By `close`, once the page had come and before its turn.
+            raise SessionClosedError(_CLOSED)
         self._pending.popleft()
         if self._pending and (following is None or self._pending[0].ask != following):
             self._drop()  # What was guessed is not what follows.

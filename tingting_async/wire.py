@@ -208,6 +208,7 @@ def decode(request: Request[Any], response: Response, *, whole: bool = False) ->
             f"{request.operation}: {request.method} {request.path} was answered with {response.status} and a body "
             f"that is not JSON: {shown!r}",
             excerpt=shown,
+            body=response.body,
             status=response.status,
             operation=request.operation,
         )
@@ -234,6 +235,7 @@ def dig(request: Request[Any], response: Response, value: Any, path: PayloadPath
                 path=where,
                 problems=((where, "missing"),),
                 excerpt=shown,
+                body=response.body,
                 status=response.status,
                 operation=request.operation,
             ) from None

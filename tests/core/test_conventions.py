@@ -109,6 +109,18 @@ def test_ahead_ends() -> None:
     assert convention.ahead(Ask((("page", "3"),), 3), page(2, None, has_next=True)) is None
 
 
+@pytest.mark.parametrize(("number", "items", "is_over"), [(3, 8, False), (3, 9, True), (5, 0, False)])
+def test_next_page_behind_the_count(number: int, items: int, is_over: bool) -> None:
+    """Without a count of pages, a next page behind as many items as there are is a contradiction."""
+    convention = PageNumbers("page")
+    last = Page(range(items), number, 26, None, has_next=True)
+    if is_over:
+        with pytest.raises(PaginationError, match="Page 3 says that it is of 26 items"):
+            convention.after(Ask((("page", str(number)),), number), last)
+    else:
+        assert convention.after(Ask((("page", str(number)),), number), last) is not None
+
+
 def test_limit_offset() -> None:
     """By limit and offset one advances by what came, not by what was asked for."""
     convention = LimitOffset(100)
@@ -124,6 +136,10 @@ def test_limit_offset() -> None:
     assert convention.ahead(second, page(2, items=0)) is None
     with pytest.raises(PaginationError, match="empty"):
         convention.after(second, page(2, items=0, has_next=True))
+    with pytest.raises(PaginationError, match="item 60 of 57"):
+        convention.after(last, page(6, has_next=True))
+    assert convention.after(last, page(6, None, has_next=True)) == Ask((("limit", "100"), ("offset", "60")), 7)
+    assert convention.after(last, page(6, items=7, has_next=True)) == Ask((("limit", "100"), ("offset", "57")), 7)
 
 
 def test_one_page() -> None:

@@ -19,10 +19,12 @@ from hypothesis import strategies as st
 
 import tingting_async
 from tingting_async import ApiError, classic, v1
-from tingting_async.convert import make_converter
+from tingting_async.compiled import is_plain
+from tingting_async.convert import make_converter, quick_way
 from tingting_async.modelling import NumberText, OpenEnum, extra, wire
 from tingting_async.reader import Reader
-from tingting_async.scalars import Unread
+from tingting_async.scalars import Unread, find_decimal, find_duration
+from tingting_async.v1.convert import _find_displayed
 from tingting_async.wire import Effect, Request, Response
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -136,6 +138,7 @@ VALUES: list[Any] = [
     *(None, "", "text", "नेपाली", 5, -1, 5.0, 1.5, "5", "1.50", "no", True, False, 1e308, 10**30, "NaN", "inf", "5 "),
     *("10s", "1m 5s", "05:30:00", "2024-05-05", "2024-05-05T10:00:00Z", "2024-05-05T10:00", "red", "purple", "np_rija"),
     *([], [None], ["a", "b"], ["red", 5], [1], [[]], {}, {"a": 1}, {"id": 1}, [{"id": "1"}], [{"id": 1, "b": 2}]),
+    *({"a": "1"}, {"a": "text"}, {"a": None}),
 ]
 
 
@@ -353,6 +356,26 @@ def test_instances_are_the_models_own() -> None:
         made.id = 2  # type: ignore[misc]
 
 
+def test_shapes_are_known_before_they_are_shared() -> None:
+    """Before a shape is handed on, msgspec knows its fields: it crashes where two threads make it find out at once."""
+    quick = quick_way(Inner, make_converter(detailed=False, factories={}))
+    assert quick is not None
+    quick.shape.__annotations__.clear()  # Where they are looked at only now, there is nothing to be found.
+    assert quick.read({"id": 1, "name": "a"}) == Inner(id=1, name="a")
+
+
+def test_long_texts_are_not_kept() -> None:
+    """A text that is too long for a value is refused by both passes, and memory does not keep it."""
+    found = [find_decimal, find_duration, _find_displayed]
+    before = [each.cache_info().currsize for each in found]
+    reader = Reader("tingting_async.v1.convert")
+    for key in ("playback", "duration", "call_duration", "updated_at"):
+        for text in ("x" * 101, " " * 100 + "5", "0" * 100 + ":05"):
+            agree(reader, v1.Contact, {"id": 1, key: text})
+            assert outcome(reader, v1.Contact, {"id": 1, key: text}, detailed=True) is None
+    assert [each.cache_info().currsize for each in found] == before
+
+
 def test_defaults_are_not_shared() -> None:
     """Each instance gets mappings of its own, for `extra` as for a field with a factory."""
     fast = make_converter(detailed=False, factories={})
@@ -378,6 +401,62 @@ def test_what_is_made_otherwise_is_left_to_cattrs() -> None:
     assert fast.structure({"name": "a"}, Converted).name == "A"
     with pytest.raises(ValueError, match="-1"):
         fast.structure({"id": -1}, Checked)
+
+
+@attrs.frozen(slots=False)
+class WithDict:
+    id: int
+
+
+@attrs.frozen
+class ByItself:
+    id: int
+    twice: int = attrs.Factory(lambda self: 2 * self.id, takes_self=True)
+
+
+@attrs.frozen
+class NotAskedFor:
+    id: int
+    made: int = attrs.field(init=False, default=5)
+
+
+@attrs.frozen(init=False)
+class OwnInit:
+    id: int
+
+    def __init__(self, id: int) -> None:
+        self.__attrs_init__(id + 1)  # type: ignore[attr-defined]
+
+
+@attrs.frozen
+class Forward:
+    id: "int"
+
+
+@attrs.frozen
+class Validated:
+    id: int = attrs.field(validator=attrs.validators.gt(0))
+
+
+@pytest.mark.parametrize("model", [WithDict, ByItself, NotAskedFor, OwnInit, Forward, Validated, Converted, Checked])
+def test_only_plain_models_are_filled(model: type) -> None:
+    """Where making an instance is more than filling its slots, there is no quick way."""
+    assert is_plain(Narrow)
+    assert not is_plain(model)
+
+
+@pytest.mark.parametrize("payload", [
+    {"duration": "1s", "call_duration": "2s"}, {"duration": None, "call_duration": "2s"}, {"call_duration": "2s"},
+    {"duration": "1s", "call_duration": None}, {"call_duration": None}, {"duration": "1s"}, {},
+])  # fmt: skip
+def test_a_field_of_two_names(payload: dict[str, Any]) -> None:
+    """Of a contact's two names for its duration, both passes and the quick way take the same, also once both came."""
+    reader = Reader("tingting_async.v1.convert")
+    for _ in range(2):
+        agree(reader, v1.Contact, {"id": 1, **payload})
+        both = b'[{"id": 1, "duration": "1s", "call_duration": "2s"}]'
+        _, ((read,), _) = glanced(reader, v1.Contact, both)
+        assert (read.duration, read.extra) == (timedelta(seconds=1), {"call_duration": "2s"})
 
 
 def test_a_generations_own_hook_counts() -> None:

@@ -1,6 +1,7 @@
 """Walks that miss nothing while the list changes, and walks that are gone on with."""
 
 import asyncio
+import base64
 import random
 from collections.abc import Coroutine
 from typing import Any
@@ -8,7 +9,17 @@ from typing import Any
 import attrs
 import pytest
 
-from tingting_async import Page, PaginationError, Paginator, Retries, ServerError, TingTing, UsageError, v1
+from tingting_async import (
+    NotFoundError,
+    Page,
+    PaginationError,
+    Paginator,
+    Retries,
+    ServerError,
+    TingTing,
+    UsageError,
+    v1,
+)
 from tingting_async.conventions import Convention, LimitOffset, PageNumbers
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.wire import Params
@@ -111,6 +122,50 @@ async def test_list_that_never_holds_still() -> None:
         await changing.list(exact=True).collect()
 
 
+async def test_pages_that_overlap() -> None:
+    """Where a list that holds still has a row on two pages, an exact walk does not say that it saw everything."""
+    rows = Changing(5, by_number=False)
+    rows.rows, rows.changes = [Row(number) for number in range(25)], 0
+    rows.rows[12] = rows.rows[3]  # In the place of the twelfth, which no page has then.
+    walk = aiter(rows.list(exact=True))
+    assert [await anext(walk) for _ in range(24)] == [row for row in map(Row, range(25)) if row.id != 12]
+    for _ in range(2):
+        with pytest.raises(PaginationError, match="1 of 25 rows came twice"):
+            await anext(walk)
+
+
+async def test_passes_that_fail() -> None:
+    """A pass that failed agrees with no other; failing as the last one did ends the walk; a first page does at once."""
+    rows = Changing(6, by_number=False)
+    rows.rows, rows.changes = [Row(number) for number in range(25)], 0
+    failures = [NotFoundError("one", status=404), NotFoundError("other", status=404)]
+    fetch = rows.fetch
+
+    async def failing(params: Params) -> Page[Row]:
+        page = await fetch(params)
+        if failures and dict(params)["offset"] == "10":
+            raise failures.pop(0)
+        return page
+
+    rows.fetch = failing  # type: ignore[method-assign]
+    assert [row async for row in rows.list(exact=True)] == rows.rows
+    failures += [NotFoundError("the same", status=404) for _ in range(2)]
+    with pytest.raises(NotFoundError, match="the same"):
+        await rows.list(exact=True).collect()
+    assert failures == []
+    asked = 0
+
+    async def gone(_: Params) -> Page[Row]:
+        nonlocal asked
+        asked += 1
+        raise NotFoundError("gone", status=404)
+
+    rows.fetch = gone  # type: ignore[method-assign]
+    with pytest.raises(NotFoundError, match="gone"):
+        await rows.list(exact=True).collect()
+    assert asked == 1
+
+
 async def test_broken_list() -> None:
     """A first page that fails is that failure."""
     async with Sandbox() as sandbox, TingTing(base_url=sandbox.url, api_token=sandbox.api_token, retries=1) as tingting:
@@ -158,7 +213,8 @@ async def test_tokens() -> None:
         assert walk.token is None
         with pytest.raises(UsageError, match=r"no token of this list \(numbers\.list\)"):
             tingting.numbers.list(1, resume=token)
-        for bad in ("", "x", "é", "e30=", "W10=", "WzEsMiwzLDRd", token[:-8]):
+        nested = base64.urlsafe_b64encode(b"[" * 100_000).decode()
+        for bad in ("", "x", "é", "e30=", "W10=", "WzEsMiwzLDRd", token[:-8], nested):
             with pytest.raises(UsageError, match="no token"):
                 tingting.campaigns.list(resume=bad)
         campaign = next(iter(sandbox.world.campaigns))

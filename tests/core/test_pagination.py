@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tingting_async import NotFoundError, Page, PaginationError, Paginator, ServerError
+from tingting_async import NotFoundError, Page, PaginationError, Paginator, ServerError, SessionClosedError
 from tingting_async.conventions import PageNumbers
 from tingting_async.wire import Params
 
@@ -225,6 +225,55 @@ async def test_going_on_after_a_timeout() -> None:
     await walk.aclose()
 
 
+async def test_closed_at_any_moment() -> None:
+    """Whenever another task closes a walk, its waiting ends with the page or with an error of ours, and it is over."""
+    seen: set[type] = set()
+    for turns in range(10):
+        service = Service()
+        walk = service.list(2).pages()
+        await anext(walk)
+        waiting = asyncio.ensure_future(anext(walk))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await walk.aclose()
+        (result,) = await asyncio.gather(waiting, return_exceptions=True)
+        seen.add(type(result))
+        assert [page async for page in walk] == []
+        await service.settle()
+        assert service.tasks == set()
+    assert seen == {Page, SessionClosedError, StopAsyncIteration}
+
+
+async def test_closed_while_asking_otherwise() -> None:
+    """A walk that is closed while it asks in another way is over, whatever comes of that."""
+    for ending in (None, ServerError("failed", status=500)):
+        asked: list[Params] = []
+        held = asyncio.Event()
+
+        async def fetch(
+            params: Params, asked: list[Params] = asked, held: asyncio.Event = held, ending: Exception | None = ending
+        ) -> Page[int]:
+            asked.append(params)
+            number = int(dict(params).get("page_number", "1"))
+            if number > 1:
+                await held.wait()
+                if ending is not None:
+                    raise ending
+            return Page([number], number, 3, 3, number < 3)
+
+        walk = Paginator(fetch, Service().spawn, PageNumbers("page", "page_number"), window=4).pages()
+        await anext(walk)
+        waiting = asyncio.ensure_future(anext(walk))
+        while len(asked) < 3:
+            await asyncio.sleep(0)
+        await walk.aclose()
+        held.set()
+        with pytest.raises(SessionClosedError if ending is None else ServerError):
+            await waiting
+        assert [page async for page in walk] == []
+        assert len(asked) == 3
+
+
 async def test_unknown_how_to_ask() -> None:
     """Until it is known how to ask for a page, none is asked for ahead."""
     service = Service()
@@ -296,9 +345,34 @@ async def test_concurrent_walks() -> None:
 async def test_list_that_loses_its_next_page() -> None:
     """A 404 is the end of a list whose first page says that it has become that short meanwhile."""
     service = Service()
-    walk = service.list(1).pages()
+    listing = service.list(1)
+    walk = listing.pages()
     numbers = [(await anext(walk)).number for _ in range(3)]
     del service.rows[30:]
     numbers += [page.number async for page in walk]
     assert numbers == [1, 2, 3]
     assert service.asked[-2:] == [4, 1]
+    assert listing.has_changed
+
+
+async def test_last_page_that_is_not_found() -> None:
+    """A 404 of the page that the first one still calls the last is an error."""
+    service = Service()
+    service.failing[6] = NotFoundError("gone", status=404)
+    with pytest.raises(NotFoundError):
+        await service.list(1).collect()
+
+
+async def test_cancelled_while_closed() -> None:
+    """Who is cancelled while the session ends what it waits for is cancelled, and not told of the session."""
+    service = Service()
+    service.held = {2: asyncio.Event()}
+    walk = service.list(1).pages()
+    await anext(walk)
+    waiting = asyncio.ensure_future(anext(walk))
+    while 2 not in service.asked:
+        await asyncio.sleep(0)
+    for task in (*service.tasks, waiting):
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import resource
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
@@ -20,6 +21,7 @@ from tingting_async import (
     BadRequestError,
     DecodeError,
     NotFoundError,
+    OutcomeUnknownError,
     PaginationError,
     PermissionDeniedError,
     Retries,
@@ -291,6 +293,69 @@ async def test_rows_that_are_no_csv() -> None:
         with pytest.raises(DecodeError, match="no CSV") as caught:
             await tingting.reports.rows(1)
     assert "9800000001" not in str(caught.value)
+
+
+async def test_what_cannot_be_read_is_kept() -> None:
+    """What came is on the error, whole, and shows in none of its texts: a new API token is not lost for an odd date."""
+    made = {"token": "0123456789abcdefnew", "last_used": "Never"}
+    async with serving(always(made)) as tingting:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await tingting.accounts.generate_api_token()
+    cause = caught.value.__cause__
+    assert isinstance(cause, DecodeError)
+    assert json.loads(cause.body) == made
+    assert "abcdefnew" not in "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(cause)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"count": 1, "next": null, "results": [{"id": 1, "voice": "x"}]}', b'{"results": []}', b"<html>", b""]
+)
+async def test_a_page_that_cannot_be_read_is_kept(body: bytes) -> None:
+    """Of a page that does not fit, lacks something or is no JSON, the bytes are on the error."""
+    async with serving(always(body)) as tingting:
+        with pytest.raises(DecodeError) as caught:
+            await tingting.campaigns.list().collect()
+    assert caught.value.body == body
+
+
+async def test_offset_that_is_ignored() -> None:
+    """A service that gives the first page for every offset, with rows that change, is a PaginationError, not a loop."""
+    asked = 0
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        rows = [{"id": index, "progress_percent": asked} for index in range(10)]
+        return web.json_response({"count": 25, "next": "http://x/?offset=10", "previous": None, "results": rows})
+
+    async with serving(handler) as tingting:
+        with pytest.raises(PaginationError, match="item 30 of 25"):
+            await tingting.campaigns.list(window=1).collect()
+    assert asked == 3
+
+
+async def test_page_that_is_ignored() -> None:
+    """So it is with a service that gives the first page for every number, and counts no pages."""
+    asked = 0
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        rows = [{"id": index, "name": str(asked)} for index in range(10)]
+        return web.json_response({"count": 25, "next": "http://x/?page=2", "previous": None, "results": rows})
+
+    async with serving(handler) as tingting:
+        with pytest.raises(PaginationError, match="Page 3 says that it is of 25 items"):
+            await tingting.survey_templates.list(window=1).collect()
+    assert asked == 3
+
+
+@pytest.mark.parametrize("following", [None, "", False])
+async def test_no_next_page(following: object) -> None:
+    """A list ends where its answer names no next page, however it says so."""
+    page = {"count": 1, "next": following, "previous": None, "results": [{"id": 1}]}
+    async with serving(always(page)) as tingting:
+        assert [campaign.id async for campaign in tingting.campaigns.list()] == [1]
 
 
 @pytest.mark.parametrize("is_paginated", [True, False])

@@ -166,6 +166,7 @@ async def test_values() -> None:
     [
         ("Jan. 27, 2026, 05:19 PM", datetime(2026, 1, 27, 17, 19)),
         ("Jan. 27, 2026, 5:19 p.m.", datetime(2026, 1, 27, 17, 19)),
+        ("Jan. 27, 2026, 17:19 PM", datetime(2026, 1, 27, 17, 19)),
         ("Sept. 3, 2026, 12:05 a.m.", datetime(2026, 9, 3, 0, 5)),
         ("March 3, 2026, noon", datetime(2026, 3, 3, 12)),
         ("May 3, 2026, midnight", datetime(2026, 5, 3)),
@@ -177,7 +178,13 @@ def test_displayed_dates(text: str, expected: datetime) -> None:
     assert read_display_datetime(text) == expected.replace(tzinfo=KATHMANDU)
 
 
-@pytest.mark.parametrize("value", ["Foo. 27, 2026, 05:19 PM", "Feb. 30, 2026, 05:19 PM", "soon", None, 5])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("Foo. 27, 2026, 05:19 PM", "Feb. 30, 2026, 05:19 PM", "Jan. 27, 2026, 99:19 PM", "Jan. 27, 2026, 17:19 AM"),
+        *("soon", None, 5),
+    ],
+)
 def test_bad_displayed_dates(value: Any) -> None:
     """What is no date is not read as one."""
     with pytest.raises(Unread):

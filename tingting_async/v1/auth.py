@@ -88,6 +88,7 @@ def _required(cookies: dict[str, str], request: Request[Any], response: Response
             f"{request.operation}: the answer to {request.method} {request.path} sets no cookie `access`.",
             path="Set-Cookie.access",
             problems=(("Set-Cookie.access", "missing"),),
+            body=response.body,
             status=response.status,
             operation=request.operation,
         ) from None

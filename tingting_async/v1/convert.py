@@ -11,7 +11,7 @@ from cattrs import Converter
 from tingting_async.convert import FINDERS, HookFactory, QuickHook, model_hook, quick_way
 from tingting_async.envelopes import texts
 from tingting_async.problems import Hook, told_by
-from tingting_async.scalars import KATHMANDU, Unread, find_datetime, read_int
+from tingting_async.scalars import KATHMANDU, LONGEST, Unread, find_datetime, read_int
 from tingting_async.v1.models import (
     Confirmation,
     Contact,
@@ -45,12 +45,17 @@ def _find_display_datetime(value: Any) -> datetime | None:
 
 @functools.lru_cache(maxsize=1024)
 def _find_displayed(text: str) -> datetime | None:
+    if len(text) > LONGEST:
+        raise Unread(text, "an ISO 8601 datetime")
     # By hand: the names of months that `strptime` knows are those of the machine's locale.
     match = _DISPLAYED.fullmatch(text)
     if match is None:
         return None
     month, day, year, hour, minute, half, named = match.groups()
-    of_day = {"noon": 12, "midnight": 0}.get(named or "", int(hour or 0) % 12 + 12 * ((half or "").lower() == "p"))
+    hours, is_afternoon = int(hour or 0), (half or "").lower() == "p"
+    if hours > (23 if is_afternoon else 12):  # "17:19 PM" can mean one thing only; "17:19 AM" cannot.
+        return None
+    of_day = {"noon": 12, "midnight": 0}.get(named or "", hours % 12 + 12 * is_afternoon)
     try:
         return datetime(
             int(year), _MONTHS.index(month.lower()) + 1, int(day), of_day, int(minute or 0), tzinfo=KATHMANDU

@@ -31,7 +31,7 @@ def _page(
         number=_number(request),
         total_items=_count(reader, request, response, body.pop("count"), "count"),
         total_pages=None if pages is None else _count(reader, request, response, pages, "total_pages"),
-        has_next=following is not None,
+        has_next=bool(following),  # An empty text says that there is none, here as elsewhere.
         links={"next": following, "previous": body.pop("previous", None)},
         extra=body,
     )

@@ -111,6 +111,7 @@ def _no_csv(request: Request[Response], response: Response) -> DecodeError:
     return DecodeError(
         f"{request.operation}: the answer to GET {request.path} is no CSV: {shown!r}",
         excerpt=shown,
+        body=response.body,
         status=response.status,
         operation=request.operation,
     )
