@@ -5,7 +5,7 @@ from pathlib import Path
 
 import anyio
 
-from tingting_async import OutcomeUnknownError
+from tingting_async import OutcomeUnknownError, Verdict
 from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import NewContact, Services, TingTing
 
@@ -29,8 +29,9 @@ async def main() -> None:
 
         try:
             await tingting.campaigns.run(campaign.id, check=True)
-        except OutcomeUnknownError as error:
-            print(error)  # It may be running: not sent again blindly.
+        except OutcomeUnknownError as error:  # The answer was lost: look what became of it, and do not send it again.
+            if (await error.reconcile()).verdict is Verdict.NOT_DONE:
+                raise
 
         async for seen in tingting.campaigns.progress(campaign.id, pause=0.01):
             print(f"{seen.status}: {seen.progress_percent} %")

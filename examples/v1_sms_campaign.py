@@ -5,7 +5,7 @@ from pathlib import Path
 
 import anyio
 
-from tingting_async import OutcomeUnknownError
+from tingting_async import OutcomeUnknownError, Verdict
 from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import ContactStatus, NewContact, Services, TingTing
 
@@ -26,8 +26,9 @@ async def main() -> None:
         print(f"Problems: {', '.join(check.problems) or 'none'}")
         try:
             await tingting.campaigns.run(campaign.id, check=True)
-        except OutcomeUnknownError as error:
-            print(error)  # It may be running: not sent again blindly.
+        except OutcomeUnknownError as error:  # The answer was lost: look what became of it, and do not send it again.
+            if (await error.reconcile()).verdict is Verdict.NOT_DONE:
+                raise
 
         sandbox.clock.advance(600)  # The real service takes its time.
         done = await tingting.campaigns.wait(campaign.id, timeout=60)

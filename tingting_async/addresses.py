@@ -30,7 +30,9 @@ def normalise_base_url(url: str, *, allow_plain_http: bool) -> str:
     except ValueError:
         host, port, parts = "", None, urlsplit("")
     if "://" not in url:
-        raise UsageError('`base_url` has to begin with "https://".')
+        raise UsageError('`base_url` has to begin with "https://", or with "http://" for this machine.')
+    if parts.scheme not in ("http", "https", ""):
+        raise UsageError(f'`base_url` begins with "{parts.scheme}://"; it has to be "https://".')
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
         # Not quoted: a password may have been written into it.
         raise UsageError('`base_url` has to look like "https://app.tingting.io", without user, query or fragment.')

@@ -77,7 +77,7 @@ def explain(body: Any) -> tuple[str, dict[str, tuple[str, ...]]]:
 
 def _collect(by_field: Mapping[str, Any], fields: dict[str, tuple[str, ...]]) -> None:
     for name, said in by_field.items():
-        if found := tuple(texts(said)):
+        if not isinstance(said, bool) and (found := tuple(texts(said))):  # `has_logged_in: false` explains nothing.
             fields[str(name)] = fields.get(str(name), ()) + found
 
 

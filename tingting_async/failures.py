@@ -30,7 +30,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 _ADVICE: dict[type[ApiError], str] = {
-    BadRequestError: "Mend the input and call again.",
+    BadRequestError: "As it is, it will be refused again.",
     AuthenticationError: "Check the credentials.",
     PermissionDeniedError: "This account is not allowed to do that.",
     NotFoundError: "Check the id, and that it belongs to this account.",

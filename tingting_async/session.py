@@ -75,6 +75,8 @@ class Session:
 
     _dialect: Dialect
     _reader: Reader
+    _transport: Transport | None = None
+    """None where the arguments were refused."""
 
     def __init__(
         self,
@@ -97,7 +99,6 @@ class Session:
         allow_plain_http: bool = False,
         telemetry: bool = True,
     ) -> None:
-        self._transport: Transport | None = None
         credentials = Credentials.of(email, password)
         if credentials is None and api_token is None and token_store is None:
             raise UsageError(

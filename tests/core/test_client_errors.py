@@ -1,6 +1,7 @@
 """Every error of aiohttp becomes one of ours, of the right kind, and nothing of aiohttp escapes."""
 
 import asyncio
+import gc
 import inspect
 import ssl
 from collections.abc import Iterator
@@ -143,7 +144,8 @@ def test_cancellation_is_not_translated() -> None:
         ({"http": "session"}, "`http` has to be a ClientSession, not str"),
         ({"proxy": 8080}, "`proxy` has to be a str, not int"),
         ({"ssl": True}, "`ssl` has to be a SSLContext, not bool"),
-        ({"base_url": "app.tingting.io"}, '`base_url` has to begin with "https://"'),
+        ({"base_url": "app.tingting.io"}, '`base_url` has to begin with "https://", or with "http://" for this'),
+        ({"base_url": "ftp://app.tingting.io"}, '`base_url` begins with "ftp://"; it has to be "https://"'),
         ({"api_token": None}, "TINGTING_API_TOKEN"),
     ],
 )
@@ -151,3 +153,10 @@ def test_options_of_another_kind(options: dict[str, Any], said: str) -> None:
     """An option of another kind is refused at once, and says what it should have been."""
     with pytest.raises(UsageError, match=said):
         TingTing(**{"api_token": "t", **options})
+
+
+def test_option_that_is_none() -> None:
+    """An option that there is none of is a TypeError and nothing but that: what was never made is not closed."""
+    with pytest.raises(TypeError, match="windows"):
+        TingTing(api_token="t", windows=3)  # type: ignore[call-arg]
+    gc.collect()  # An error in a finalizer would fail the test.

@@ -87,7 +87,7 @@ async def test_refused_sign_in() -> None:
     """A wrong password and an account that is not activated are AuthenticationErrors within one request."""
     async with Sandbox() as sandbox:
         async with connect(sandbox, api_token=None, email=sandbox.email, password="wrong") as tingting:
-            with pytest.raises(AuthenticationError, match="Invalid credentials"):
+            with pytest.raises(AuthenticationError, match=r"Invalid credentials\. Check"):
                 await tingting.accounts.user_details()
         sandbox.world.owner.is_activated = False
         async with connect(sandbox, api_token=None, email=sandbox.email, password=sandbox.password) as tingting:
@@ -260,7 +260,8 @@ async def test_progress_and_wait() -> None:
         await tingting.campaigns.run(campaign.id)
         running = await tingting.campaigns.wait(campaign.id, until="Running", timeout=5)
         assert running.status == CampaignStatus.RUNNING
-        with pytest.raises(StillRunningError, match="Running") as caught:
+        stands = rf"campaign {campaign.id} stood at 'Running'.*stop\({campaign.id}\)"
+        with pytest.raises(StillRunningError, match=stands) as caught:
             await tingting.campaigns.wait(campaign.id, timeout=0.05, pause=0.01)
         assert isinstance(caught.value.last, Campaign)
         seen: list[Any] = []

@@ -322,7 +322,7 @@ class Campaigns(Resource):
     async def check(self, id: int, *, timeout: Limit = None) -> RunCheck:
         """Find out what would happen if a campaign were run: contacts, placeholders against variables, lines, voice.
 
-        The variables of the first ten contacts are looked at.
+        The variables of the contacts on the first page of their list are looked at, ten at most; others may lack some.
         """
         return await check(self._session, await self.get(id, timeout=timeout), timeout)
 
@@ -359,7 +359,7 @@ class Campaigns(Resource):
         """Watch a campaign: `async for campaign in tingting.campaigns.progress(id)`.
 
         Gives the campaign as it is now, and again whenever it has changed; ends when it is over, or has a status that
-        is not known.
+        is not known. One that was not run, or is scheduled, is waited for without an end: leave the loop, or `wait`.
 
         Args:
             id: The campaign's.
@@ -368,7 +368,7 @@ class Campaigns(Resource):
             timeout: The limits of each call.
         """
         inputs.identifier(id)
-        return Progress(lambda: self.get(id, timeout=timeout), pause=pause, longest_pause=longest_pause)
+        return Progress(id, lambda: self.get(id, timeout=timeout), pause=pause, longest_pause=longest_pause)
 
     async def wait(
         self,
@@ -384,7 +384,7 @@ class Campaigns(Resource):
         Args:
             id: The campaign's.
             until: Where to stop waiting as well; a status that is not known, or is final, always ends it.
-            timeout: Seconds to wait at most; None for ever.
+            timeout: Seconds to wait at most; None for ever, also for a campaign that is never run.
             pause: Seconds before it is asked for again; grows by half while nothing changes.
             longest_pause: Seconds.
 

@@ -17,10 +17,11 @@ T = TypeVar("T")
 class Progress(AsyncIterator[Campaign]):
     """A campaign, seen again whenever it has changed; see `Campaigns.progress`."""
 
-    def __init__(self, look: Callable[[], Awaitable[Campaign]], *, pause: float, longest_pause: float) -> None:
+    def __init__(self, id: int, look: Callable[[], Awaitable[Campaign]], *, pause: float, longest_pause: float) -> None:
         are_numbers = all(isinstance(seconds, int | float) for seconds in (pause, longest_pause))
         if not are_numbers or not 0 < pause <= longest_pause:
             raise UsageError(f"{pause=!r}, {longest_pause=!r}: give seconds above 0, the longest last.")
+        self._id = id
         self._look = look
         self._first_pause = self._pause = pause
         self._longest_pause = longest_pause
@@ -58,7 +59,9 @@ class Progress(AsyncIterator[Campaign]):
         except TimeoutError:
             stands = "was not seen" if self._last is None else f"stood at {str(self._last.status)!r}"
             raise StillRunningError(
-                f"campaigns.wait: after {seconds:g} s the campaign {stands}.", last=self._last
+                f"campaigns.wait: after {seconds:g} s campaign {self._id} {stands}. Wait again, or end it with "
+                f"campaigns.stop({self._id}); one that stands at 'Not Started' has not been run.",
+                last=self._last,
             ) from None
         assert self._last is not None
         return self._last
