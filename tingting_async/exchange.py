@@ -14,7 +14,7 @@ from tingting_async.policy import Budget, Retries
 from tingting_async.sign_in import SignIn, SignInFailedError
 from tingting_async.timeouts import Timeout
 from tingting_async.transport import Transport
-from tingting_async.wire import Request, Response
+from tingting_async.wire import Params, Request, Response
 
 
 @attrs.define
@@ -23,6 +23,8 @@ class _Call:
     deadline: float
     """When it ends, by the loop's clock."""
     watched: Watched | None
+    params: Params | None
+    """In the place of the request's own."""
 
 
 class Exchange:
@@ -55,14 +57,19 @@ class Exchange:
         self._watch = watch
         self.sign_in = SignIn(auth, self.carry_out, spawn)
 
-    async def carry_out(self, request: Request[Any]) -> Response:
+    async def carry_out(self, request: Request[Any], params: Params | None = None) -> Response:
         """Carry out a request, and return the answer to be read.
+
+        Args:
+            request: What is asked.
+            params: In the place of its own: a page's request differs from the next one's in them alone.
 
         Raises:
             TingTingError: It failed, and is not repeated any more.
         """
         timeout = request.timeout or self._timeout
-        call = _Call(timeout, asyncio.get_running_loop().time() + timeout.total, self._watch.call(request))
+        deadline = asyncio.get_running_loop().time() + timeout.total
+        call = _Call(timeout, deadline, self._watch.call(request), params)
         try:
             try:
                 # The first attempt goes bare: what repeats is entered only once something has failed.
@@ -124,7 +131,9 @@ class Exchange:
             used = auth.access
             headers = auth.headers(request.headers) if request.authenticate else request.headers
             if call.watched is None:
-                response = await self._transport.send(request, headers, call.timeout, deadline=call.deadline)
+                response = await self._transport.send(
+                    request, headers, call.timeout, deadline=call.deadline, params=call.params
+                )
             else:
                 response = await self._watched(request, headers, call, call.watched)
             if request.glance is not None and request.glance.begins_well(response):
@@ -146,7 +155,9 @@ class Exchange:
         started = loop.time()
         watched.started()
         try:
-            response = await self._transport.send(request, headers, call.timeout, deadline=call.deadline)
+            response = await self._transport.send(
+                request, headers, call.timeout, deadline=call.deadline, params=call.params
+            )
         except BaseException as error:
             watched.failed(error, loop.time() - started)
             raise

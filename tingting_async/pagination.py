@@ -20,7 +20,7 @@ from tingting_async.window import Fetch, Read, Spawn, Window
 T = TypeVar("T")
 
 
-def _as_it_is(page: Any) -> Any:
+def _as_it_is(page: Any, _: int) -> Any:
     return page
 
 
@@ -187,7 +187,8 @@ class Paginator(Generic[T]):
 
     async def count(self) -> int:
         """Return how many items there are: as the first page says, else by walking."""
-        page = self._read(await self._fetch(self._convention.first().params))
+        start = self._convention.first()
+        page = self._read(await self._fetch(start.params), start.number)
         if page.total_items is not None:
             return page.total_items
         total = 0

@@ -1,7 +1,6 @@
 """The session: joins requests, auth, policy and transport. One way for a request, one for a list of pages."""
 
 import asyncio
-import functools
 import inspect
 import ssl as ssl_module
 from collections.abc import Callable, Coroutine
@@ -261,10 +260,10 @@ class Session:
         except SignInFailedError as failed:
             raise failed.error from failed.__cause__
 
-    def exchange(self, request: Request[Any]) -> Coroutine[Any, Any, Response]:
-        """Carry out a request, and return the answer to be read."""
+    def exchange(self, request: Request[Any], params: Params | None = None) -> Coroutine[Any, Any, Response]:
+        """Carry out a request, with other parameters where some are given, and return the answer to be read."""
         self._enter()
-        return self._exchange.carry_out(request)
+        return self._exchange.carry_out(request, params)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Tell a function of every `RequestEvent`: started, answered, failed, repeated.
@@ -281,7 +280,7 @@ class Session:
         self,
         request: Request[list[T]],
         convention: Convention,
-        read: Callable[[Reader, Request[list[T]], Response], Page[T]],
+        read: Callable[[Reader, Request[list[T]], Response, int], Page[T]],
         *,
         window: int | None = None,
         exact: bool = False,
@@ -292,23 +291,21 @@ class Session:
         Args:
             request: What asks for the first page.
             convention: How the others are asked for.
-            read: Reads a page from an answer.
+            read: Reads a page from an answer; also takes which one was asked for, from 1.
             window: How many pages are in flight at once; None for the session's, with a slow start.
             exact: Whether to walk until no row can have been missed.
             resume: The token of a walk that is to be gone on with.
         """
-        # A page's request differs in its query only; `attrs.evolve` for each would look at all fields.
         request = attrs.evolve(request, glance=self._reader.glance(request.model, request.payload))
-        fields = {field.name: getattr(request, field.name) for field in attrs.fields(Request) if field.name != "params"}
-        ask: Callable[..., Request[list[T]]] = functools.partial(Request, **fields)
 
-        async def fetch(params: Params) -> tuple[Request[list[T]], Response]:
-            asked = ask(params=merge(request.params, params)) if params else request
-            return asked, await self.exchange(asked)
+        def fetch(params: Params) -> Coroutine[Any, Any, Response]:
+            return self.exchange(request, merge(request.params, params))
 
-        def read_page(came: tuple[Request[list[T]], Response]) -> Page[T]:
-            asked, response = came
-            return self.read(asked, response, read)
+        def read_page(came: Response, number: int) -> Page[T]:
+            def read_it(reader: Reader, asked: Request[list[T]], response: Response) -> Page[T]:
+                return read(reader, asked, response, number)
+
+            return self.read(request, came, read_it)
 
         return Paginator(
             fetch,

@@ -34,7 +34,7 @@ from tingting_async.errors import (
 )
 from tingting_async.redaction import redact
 from tingting_async.timeouts import Timeout
-from tingting_async.wire import Effect, File, Request, Response
+from tingting_async.wire import Effect, File, Params, Request, Response, query_of
 
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
@@ -118,7 +118,13 @@ class Transport:
         """Requests that were put on the wire, or tried to be."""
 
     async def send(
-        self, request: Request[Any], headers: Mapping[str, str], timeout: Timeout, *, deadline: float
+        self,
+        request: Request[Any],
+        headers: Mapping[str, str],
+        timeout: Timeout,
+        *,
+        deadline: float,
+        params: Params | None = None,
     ) -> Response:
         """Send a request and read the whole answer.
 
@@ -127,6 +133,7 @@ class Transport:
             headers: The request's, and those that identify the account.
             timeout: The limits of this attempt.
             deadline: When the whole call ends, by the loop's clock.
+            params: In the place of the request's own.
 
         Raises:
             NotSentError: Nothing left this machine.
@@ -142,7 +149,7 @@ class Transport:
             # After the place: those who waited for one with their turns would leave in a crowd.
             if self._limiter is not None:
                 await self._wait_for_turn(request, timeout, deadline)
-            url = self._url(request)
+            url = self._url(request, request.params if params is None else params)
             if request.before_sending is not None:
                 await request.before_sending()
             response = await self._exchange(request, url, headers, timeout, deadline)
@@ -211,7 +218,7 @@ class Transport:
         if self._is_closed:
             raise SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
 
-    def _url(self, request: Request[Any]) -> URL:
+    def _url(self, request: Request[Any], params: Params) -> URL:
         # Put together of what is known, a URL costs half of one that is parsed.
         scheme, authority, prefix = self._base
         try:
@@ -219,7 +226,7 @@ class Transport:
                 scheme=scheme,
                 authority=authority,
                 path=prefix + request.path,
-                query_string=request.query,
+                query_string=query_of(params),
                 encoded=True,
             )
         except UnicodeError as error:

@@ -22,8 +22,8 @@ _CLOSED = "The walk or its session was closed while pages were on their way."
 
 Fetch = Callable[[Params], Coroutine[Any, Any, Any]]
 """Asks for a page, and returns what came."""
-Read = Callable[[Any], Page[T]]
-"""Makes a page of what came."""
+Read = Callable[[Any, int], Page[T]]
+"""Makes a page of what came, when the page of this number was asked for."""
 Spawn = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
 
 
@@ -138,9 +138,9 @@ class Window(Generic[T]):
         ask = due.ask
         try:
             # Read here and not in the task: a page that waits for its turn is bytes, and not hundreds of objects.
-            page = self._read(due.result())
+            page = self._read(due.result(), ask.number)
             while (other := self._convention.otherwise(ask, page)) is not None:
-                ask, page = other, self._read(await self._fetch(other.params))
+                ask, page = other, self._read(await self._fetch(other.params), other.number)
             following = self._judge(ask, page)
         except asyncio.CancelledError:  # The consumer's is its own; the page stays due.
             raise
@@ -227,9 +227,10 @@ class Window(Generic[T]):
 
     async def _confirm_end(self, ask: Ask, error: NotFoundError) -> None:
         """Take a 404 as the end of the list only where it has become shorter meanwhile."""
-        if ask == self._convention.first():
+        start = self._convention.first()
+        if ask == start:
             raise error
-        first = self._read(await self._fetch(self._convention.first().params))
+        first = self._read(await self._fetch(start.params), start.number)
         if first.total_pages is None or first.total_pages >= ask.number:
             raise error
 

@@ -117,7 +117,7 @@ class Request(Generic[T_co]):
     @property
     def query(self) -> str:
         """The query, as it stands behind the question mark."""
-        return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in self.params])
+        return query_of(self.params)
 
     def with_json(self, fields: Mapping[str, Any]) -> "Request[T_co]":
         """Return the request with a JSON body."""
@@ -138,6 +138,11 @@ class Request(Generic[T_co]):
             for form in {secret, *(json.dumps(secret, ensure_ascii=escaped)[1:-1] for escaped in (True, False))}:
                 text = text.replace(form, SECURE)
         return redact(text, codes=codes or self.operation.startswith("otp"))
+
+
+def query_of(params: Params) -> str:
+    """Return parameters as they stand behind the question mark."""
+    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params])
 
 
 def _quoted(text: str) -> str:

@@ -358,6 +358,20 @@ async def test_no_next_page(following: object) -> None:
         assert [campaign.id async for campaign in tingting.campaigns.list()] == [1]
 
 
+async def test_small_pages_are_counted() -> None:
+    """The pages of a service that gives fewer rows than it was asked for are numbered one after the other."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        offset = int(request.query["offset"])
+        rows = [{"id": row} for row in range(offset, min(offset + 4, 10))]
+        following = f"http://inside/?offset={offset + 4}" if offset + 4 < 10 else None
+        return web.json_response({"count": 10, "next": following, "previous": None, "results": rows})
+
+    async with serving(handler) as tingting:
+        pages = [(page.number, len(page.items)) async for page in tingting.campaigns.list().pages()]
+    assert pages == [(1, 4), (2, 4), (3, 2)]
+
+
 @pytest.mark.parametrize("is_paginated", [True, False])
 async def test_all_steps(is_paginated: bool) -> None:
     """All steps of a survey come, whether the service gives them by ten or at once."""

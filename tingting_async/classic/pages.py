@@ -14,7 +14,7 @@ T = TypeVar("T")
 READER = Reader("tingting_async.classic.convert")
 
 
-def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+def read_page(reader: Reader, request: Request[list[T]], response: Response, _: int) -> Page[T]:
     """Read a page whose envelope has to hold its place among the others."""
     return _page(reader, request, response, *reader.read_rows(request, response))
 
@@ -41,7 +41,7 @@ def _path(payload: PayloadPath, body: Any) -> PayloadPath:
     return ("result", *payload[1:]) if is_page else payload
 
 
-def read_list(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+def read_list(reader: Reader, request: Request[list[T]], response: Response, _: int) -> Page[T]:
     """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
     items, beside = reader.read_rows(request, response, lie=lambda body: _path(request.payload, body))
     if "pagination" in beside:

@@ -13,13 +13,13 @@ T = TypeVar("T")
 READER = Reader("tingting_async.v1.convert")
 
 
-def read_page(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+def read_page(reader: Reader, request: Request[list[T]], response: Response, number: int) -> Page[T]:
     """Read a page of a list by limit and offset, or by page and size."""
-    return _page(reader, request, response, *reader.read_rows(request, response))
+    return _page(reader, request, response, number, *reader.read_rows(request, response))
 
 
 def _page(
-    reader: Reader, request: Request[list[T]], response: Response, items: list[T], body: dict[str, Any]
+    reader: Reader, request: Request[list[T]], response: Response, number: int, items: list[T], body: dict[str, Any]
 ) -> Page[T]:
     for name in ("count", "next"):
         if name not in body:
@@ -28,7 +28,7 @@ def _page(
     pages = body.pop("total_pages", None)
     return Page(
         items,
-        number=_number(request),
+        number=number,  # This envelope does not say which one it is.
         total_items=_count(reader, request, response, body.pop("count"), "count"),
         total_pages=None if pages is None else _count(reader, request, response, pages, "total_pages"),
         has_next=bool(following),  # An empty text says that there is none, here as elsewhere.
@@ -41,27 +41,16 @@ def _count(reader: Reader, request: Request[Any], response: Response, value: Any
     return value if type(value) is int else reader.read(request, response, value, int, (name,))
 
 
-def read_results(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+def read_results(reader: Reader, request: Request[list[T]], response: Response, number: int) -> Page[T]:
     """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
     items, beside = reader.read_rows(request, response)
     if beside.keys() >= {"next", "count"}:
-        return _page(reader, request, response, items, beside)
+        return _page(reader, request, response, number, items, beside)
     refuse_part(request, beside, len(items))
     return Page(items, 1, len(items), 1, has_next=False)
 
 
-def _number(request: Request[Any]) -> int:
-    """Return which page was asked for: this envelope does not say which one it is."""
-    offset = 0
-    for name, value in request.params:
-        if name == "page":
-            return int(value)
-        if name == "offset":
-            offset = int(value)
-    return offset // 10 + 1
-
-
-def read_array(reader: Reader, request: Request[list[T]], response: Response) -> Page[T]:
+def read_array(reader: Reader, request: Request[list[T]], response: Response, _: int) -> Page[T]:
     """Read a bare array."""
-    items, _ = reader.read_rows(request, response)
+    items = reader.read_rows(request, response)[0]
     return Page(items, 1, len(items), 1, has_next=False)
