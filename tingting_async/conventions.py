@@ -212,7 +212,7 @@ class LimitOffset:
     """Pages by limit and offset, advancing by what came: a service may cap the limit."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self._asking = ("limit", str(limit))
 
     def first(self) -> Ask:
         """Ask from the start."""
@@ -247,7 +247,7 @@ class LimitOffset:
         return None
 
     def _ask(self, offset: int, number: int) -> Ask:
-        return Ask((("limit", str(self._limit)), ("offset", str(offset))), number)
+        return Ask((self._asking, ("offset", str(offset))), number)
 
     @staticmethod
     def _offset(ask: Ask) -> int:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -66,10 +65,12 @@ class Glance:
 
     def read(self, response: Response) -> tuple[list[Any], dict[str, Any]] | None:
         """Return the rows, and what stands beside them; None unless all of it is as it always was."""
-        if self._read is not None and response.status == 200:
-            with suppress(Exception):  # Whatever it was, those who look with care say it better.
-                return self._read(response.body)
-        return None
+        if self._read is None or response.status != 200:
+            return None
+        try:
+            return self._read(response.body)
+        except Exception:  # noqa: BLE001 - whatever it was, those who look with care say it better
+            return None
 
     def learn(self, response: Response, body: Any, path: PayloadPath) -> None:
         """Note the form of a good answer that was looked at with care."""

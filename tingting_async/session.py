@@ -4,7 +4,6 @@ import asyncio
 import inspect
 import ssl as ssl_module
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -229,10 +228,12 @@ class Session:
 
     def read(self, request: Request[Any], response: Response, read: Callable[..., T]) -> T:
         """Read an answer; `read` takes the reader, the request and the response."""
-        with suppress(TingTingError):
+        try:
             return read(self._reader, request, response)
+        except TingTingError:
+            known = self._exchange.with_secrets(request)
         # Once more, to say it without the secrets that the service may have quoted, and not in the wake of the first.
-        return read(self._reader, self._exchange.with_secrets(request), response)
+        return read(self._reader, known, response)
 
     @property
     def auth(self) -> Auth:

@@ -94,13 +94,7 @@ def _voice_hook(kind: Any, converter: Converter) -> Hook:
     def read(value: Any, _: Any) -> Any:
         return hook(value, kind) if type(value) is dict else Voice(id=read_int(value))
 
-    if not isinstance(hook, QuickHook):
-        return read
-    from tingting_async.compiled import Quick, Whole  # noqa: PLC0415
-
-    fill = hook.quick.fill
-    shape = hook.quick.shape | Whole
-    return QuickHook(read, Quick(shape, lambda given: Voice(id=given) if type(given) is int else fill(given)))
+    return QuickHook(read, hook.quick) if isinstance(hook, QuickHook) else read  # The quick way is for lists.
 
 
 def _contact_hook(kind: Any, converter: Converter) -> Hook:
