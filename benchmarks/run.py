@@ -150,9 +150,13 @@ def measure(*, quick: bool) -> dict[str, Any]:
         found["cpu_of_others"] = {what: interleaved(what, two, url, rounds, 0) for what in OTHERS}
         found["wall"] = interleaved(MAIN, WALL, url, wall_rounds, LATENCY)
         urllib.request.urlopen(f"{url}/control/pages/{PAGES}").read()
-        for scenario in ("leave", "together", "memory"):
+        for scenario in ("leave", "memory"):
             say(scenario)
             found[scenario] = client("scenarios.py", scenario, url, rows)
+        say("together")
+        together = [client("scenarios.py", "together", url, rows) for _ in range(wall_rounds)]
+        found["together"] = {name: statistics.median(run[name] for run in together) for name in together[0]}
+        found["together"]["most_in_flight"] = max(run["most_in_flight"] for run in together)
     say("decoding")
     found["decode"] = client("decode.py", rounds * 3)
     found["goals"] = report.goals(found)
