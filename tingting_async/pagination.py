@@ -15,7 +15,7 @@ import attrs
 from tingting_async.conventions import Ask, Convention, Page
 from tingting_async.errors import UsageError
 from tingting_async.exact import ExactWalk, id_of
-from tingting_async.window import Fetch, Read, Spawn, Window
+from tingting_async.window import Crowd, Fetch, Read, Spawn, Window
 
 T = TypeVar("T")
 
@@ -111,6 +111,7 @@ class Paginator(Generic[T]):
         fetch: Fetch,
         spawn: Spawn,
         convention: Convention,
+        crowd: Crowd | None = None,
         *,
         window: int,
         read: Read[T] = _as_it_is,
@@ -135,6 +136,7 @@ class Paginator(Generic[T]):
         self._read = read
         self._spawn = spawn
         self._convention = convention
+        self._crowd = crowd or Crowd(places=given or window)
         self._width = given or window
         self._ramps = given is None
 
@@ -202,6 +204,7 @@ class Paginator(Generic[T]):
             self._read,
             self._spawn,
             self._convention,
+            self._crowd,
             width=self._width,
             ramps=ramps,
             start=self._start,

@@ -29,6 +29,7 @@ from tingting_async.sign_in import SignInFailedError
 from tingting_async.telemetry import find_listener
 from tingting_async.timeouts import Timeout
 from tingting_async.transport import Transport
+from tingting_async.window import Crowd
 from tingting_async.wire import Effect, Params, Request, Response
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Session:
         self._auth = Auth(self._dialect, credentials=credentials, api_token=api_token, store=token_store)
         self._timeout = Timeout.of(timeout)
         self._window = window
+        self._crowd = Crowd(places=max_in_flight)
         self._ledger = ledger
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -312,6 +314,7 @@ class Session:
             fetch,
             self.spawn,
             convention,
+            self._crowd,
             window=self._window,
             read=read_page,
             given=window,

@@ -28,6 +28,19 @@ Spawn = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
 
 
 @attrs.define(eq=False)
+class Crowd:
+    """The walks of a session that wait for a page: they share its places, so that a late one finds no long queue."""
+
+    places: int
+    """How many requests the session sends at the same time, at most."""
+    waiting: int = 0
+
+    def share(self) -> int:
+        """Return how many pages each may have on their way; together they take all places."""
+        return -(-self.places // max(self.waiting, 1))
+
+
+@attrs.define(eq=False)
 class _Due:
     """A page that was asked for, until its turn comes."""
 
@@ -73,6 +86,7 @@ class Window(Generic[T]):
         read: Makes a page of what came.
         spawn: Starts a task that ends with the session.
         convention: How pages follow each other.
+        crowd: Those with whom it shares the session's places.
         width: The most that are in flight.
         ramps: Whether it opens slowly, for a loop that may leave early.
         start: Where to begin; None for the first page.
@@ -85,6 +99,7 @@ class Window(Generic[T]):
         read: Read[T],
         spawn: Spawn,
         convention: Convention,
+        crowd: Crowd,
         *,
         width: int,
         ramps: bool,
@@ -97,6 +112,7 @@ class Window(Generic[T]):
         self._read = read
         self._spawn = spawn
         self._convention = convention
+        self._crowd = crowd
         self._width = width
         self._ramps = ramps
         self._is_waiting = False
@@ -118,14 +134,18 @@ class Window(Generic[T]):
         if self._is_waiting:
             raise UsageError("Two tasks take pages from one walk: give each task its own, or share the items out.")
         self._is_waiting = True
+        self._crowd.waiting += 1
         try:
             return await self._take()
         finally:
+            self._crowd.waiting -= 1
             self._is_waiting = False
 
     async def _take(self) -> Page[T] | None:
         # A loop that may leave early should not have asked for much more than it saw: 1, 2, 2, 4, 4, 4, 4, 8, …
-        width = min(self._width, 1 << (self._delivered + 1).bit_length() - 1) if self._ramps else self._width
+        width = min(self._width, self._crowd.share())
+        if self._ramps:
+            width = min(width, 1 << (self._delivered + 1).bit_length() - 1)
         self._fill(width)
         if not self._pending:
             self.ask = None
@@ -183,7 +203,9 @@ class Window(Generic[T]):
             self._wake()
         # One that waits takes what came in the next turn of the loop: what it will then ask for leaves now. Thus many
         # answers that come together do not go on coming together. The limit is for a page that keeps it waiting.
-        has_room = self._is_waiting and not self._ramps and len(self._pending) < 2 * self._width - 1
+        has_room = (
+            self._is_waiting and not self._ramps and len(self._pending) < 2 * min(self._width, self._crowd.share()) - 1
+        )
         if self._next is None or due.error is not None or not has_room:
             return None
         following = _Due(self._next, due.task)

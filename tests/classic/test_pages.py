@@ -188,6 +188,31 @@ async def test_many_listings() -> None:
         assert sandbox.most_in_flight <= 3
 
 
+async def test_late_listing() -> None:
+    """A small listing that comes late is asked for in turn with those before it, and not behind all that they want."""
+    async with (
+        Sandbox(campaigns=400, numbers=30, page_size=10, number_pagination=True) as sandbox,
+        connect(sandbox, max_in_flight=2) as tingting,
+    ):
+        campaign = await tingting.campaigns.list().first()
+        assert campaign is not None
+        is_going = asyncio.Event()
+
+        async def walk() -> None:
+            async for page in tingting.campaigns.list(window=8).pages():
+                if page.number == 5:
+                    is_going.set()
+
+        large = [asyncio.create_task(walk()) for _ in range(8)]
+        await is_going.wait()
+        before = len(queries(sandbox))
+        assert len(await tingting.numbers.list(campaign.id, window=8).collect()) == 30
+        between = len(queries(sandbox)) - before
+        await asyncio.gather(*large)
+        assert len(queries(sandbox)) == 8 * 40 + 1
+        assert between <= 3 * (len(large) + 2), f"{between} pages of the large ones, for three of the small one"
+
+
 async def test_numbers_with_and_without_pages() -> None:
     """A campaign's numbers come out whole, whether or not the service paginates them."""
     for paginated in (False, True):
