@@ -6,6 +6,7 @@ is the client. `/control/…` sets the latency and tells what was asked.
 
 import asyncio
 import json
+import selectors
 import sys
 import time
 from collections.abc import Callable
@@ -287,4 +288,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    # epoll, the default, counts in whole milliseconds, and rounds up: every latency would be one longer than was set.
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
+        runner.run(main())
