@@ -27,17 +27,28 @@ Read = Callable[[Any, int], Page[T]]
 Spawn = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
 
 
-@attrs.define(eq=False)
 class Crowd:
-    """The walks of a session that wait for a page: they share its places, so that a late one finds no long queue."""
+    """The walks of a session that wait for a page: they share its places, so that a late one finds no long queue.
 
-    places: int
-    """How many requests the session sends at the same time, at most."""
-    waiting: int = 0
+    Args:
+        places: How many requests the session sends at the same time, at most.
+    """
 
-    def share(self) -> int:
-        """Return how many pages each may have on their way; together they take all places."""
-        return -(-self.places // max(self.waiting, 1))
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._waiting = 0
+        self.share = places
+        """How many pages each may have on their way; together they take all places."""
+
+    def join(self) -> None:
+        """Count one more that waits."""
+        self._waiting += 1
+        self.share = -(-self._places // self._waiting)
+
+    def leave(self) -> None:
+        """Count one less."""
+        self._waiting -= 1
+        self.share = -(-self._places // (self._waiting or 1))
 
 
 @attrs.define(eq=False)
@@ -134,16 +145,14 @@ class Window(Generic[T]):
         if self._is_waiting:
             raise UsageError("Two tasks take pages from one walk: give each task its own, or share the items out.")
         self._is_waiting = True
-        self._crowd.waiting += 1
         try:
             return await self._take()
         finally:
-            self._crowd.waiting -= 1
             self._is_waiting = False
 
     async def _take(self) -> Page[T] | None:
         # A loop that may leave early should not have asked for much more than it saw: 1, 2, 2, 4, 4, 4, 4, 8, …
-        width = min(self._width, self._crowd.share())
+        width = min(self._width, self._crowd.share)
         if self._ramps:
             width = min(width, 1 << (self._delivered + 1).bit_length() - 1)
         self._fill(width)
@@ -192,9 +201,11 @@ class Window(Generic[T]):
     async def _wait(self) -> None:
         """Wait until the page that is due has come, or all are dropped."""
         self._arrival = self._loop.create_future()
+        self._crowd.join()
         try:
             await self._arrival
         finally:
+            self._crowd.leave()
             self._arrival = None
 
     def land(self, due: _Due) -> _Due | None:
@@ -204,7 +215,7 @@ class Window(Generic[T]):
         # One that waits takes what came in the next turn of the loop: what it will then ask for leaves now. Thus many
         # answers that come together do not go on coming together. The limit is for a page that keeps it waiting.
         has_room = (
-            self._is_waiting and not self._ramps and len(self._pending) < 2 * min(self._width, self._crowd.share()) - 1
+            self._is_waiting and not self._ramps and len(self._pending) < 2 * min(self._width, self._crowd.share) - 1
         )
         if self._next is None or due.error is not None or not has_room:
             return None
