@@ -23,7 +23,7 @@ from tingting_async.modelling import EXTRA, WIRE, NumberText, OpenEnum
 from tingting_async.problems import Hook, told_by
 from tingting_async.scalars import (
     Unread,
-    find_datetime,
+    as_local,
     find_decimal,
     find_duration,
     read_bool,
@@ -247,7 +247,6 @@ def quick_way(kind: Any, converter: Converter, *, also: Mapping[str, str] | None
 
 
 FINDERS: dict[Hook, Callable[[Any], Any]] = {
-    read_datetime: find_datetime,
     read_decimal: find_decimal,
     read_duration: find_duration,
 }
@@ -280,6 +279,9 @@ def _part(field: "attrs.Attribute[Any]", key: str, converter: Converter, also: s
         shape, made, lookup = inner.quick.shape, f"{none}lookup(value)", inner.quick.fill
     elif inner is _read_enum:
         shape, made = kind, "value or None" if is_optional else "value"  # An empty text is falsy.
+    elif inner is read_datetime:
+        shape, lookup = datetime, as_local
+        made = f"value if {'value is None or ' * is_optional}value.tzinfo is not None else lookup(value)"
     elif inner in FINDERS:
         shape, lookup = Scalar, FINDERS[inner]
     elif inner is read_number_text:

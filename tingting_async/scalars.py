@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, cast
@@ -106,10 +107,26 @@ def read_datetime(value: Any, _: Any = None) -> datetime:
 def find_datetime(value: Any) -> datetime | None:
     """Return what an ISO 8601 date or datetime stands for, None if it is none."""
     try:
-        when = datetime.fromisoformat(value)
-    except (ValueError, TypeError):
-        return None
-    return when if when.tzinfo is not None else when.replace(tzinfo=KATHMANDU)
+        # RFC 3339 as the quick way reads it, which rounds where Python cuts; all else that is ISO 8601 as Python does.
+        when = _read_rfc3339()(value)
+    except ValueError:
+        try:
+            when = datetime.fromisoformat(value)
+        except (ValueError, TypeError):
+            return None
+    return when if when.tzinfo is not None else as_local(when)
+
+
+def as_local(when: datetime) -> datetime:
+    """Return a datetime without an offset as one of the service's local time."""
+    return when.replace(tzinfo=KATHMANDU)
+
+
+@functools.cache
+def _read_rfc3339() -> Callable[[Any], datetime]:
+    from msgspec import convert  # noqa: PLC0415 - with the first answer, not before
+
+    return functools.partial(convert, type=datetime)
 
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")

@@ -228,14 +228,14 @@ class Session:
         except DecodeError as error:
             raise_from(policy.settle(request, error), error)
 
-    def read(self, request: Request[Any], response: Response, read: Callable[..., T]) -> T:
-        """Read an answer; `read` takes the reader, the request and the response."""
+    def read(self, request: Request[Any], response: Response, read: Callable[..., T], *more: Any) -> T:
+        """Read an answer; `read` takes the reader, the request, the response, and what more there is."""
         try:
-            return read(self._reader, request, response)
+            return read(self._reader, request, response, *more)
         except TingTingError:
             known = self._exchange.with_secrets(request)
         # Once more, to say it without the secrets that the service may have quoted, and not in the wake of the first.
-        return read(self._reader, known, response)
+        return read(self._reader, known, response, *more)
 
     @property
     def auth(self) -> Auth:
@@ -305,10 +305,7 @@ class Session:
             return self.exchange(request, merge(request.params, params))
 
         def read_page(came: Response, number: int) -> Page[T]:
-            def read_it(reader: Reader, asked: Request[list[T]], response: Response) -> Page[T]:
-                return read(reader, asked, response, number)
-
-            return self.read(request, came, read_it)
+            return self.read(request, came, read, number)
 
         return Paginator(
             fetch,

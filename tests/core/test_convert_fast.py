@@ -16,10 +16,11 @@ import attrs
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.json import Decoder
 
 import tingting_async
 from tingting_async import ApiError, classic, v1
-from tingting_async.compiled import is_plain
+from tingting_async.compiled import Quick, is_plain
 from tingting_async.convert import make_converter, quick_way
 from tingting_async.modelling import NumberText, OpenEnum, extra, wire
 from tingting_async.reader import Reader
@@ -99,6 +100,9 @@ class Checked:
             raise ValueError(self.id)
 
 
+ONLY_SENT: set[type] = {v1.NewContact, v1.NewStep}
+
+
 def readers() -> Iterator[tuple[Reader, list[type]]]:
     """Yield the reader of each generation of the API with its models."""
     yield Reader(), [Everything, Inner, Narrow, Derived, Converted, Checked]
@@ -114,7 +118,7 @@ def readers() -> Iterator[tuple[Reader, list[type]]]:
             for module in modules
             for value in vars(module).values()
             if isinstance(value, type) and attrs.has(value) and value.__module__ == module.__name__
-        }
+        } - ONLY_SENT
         yield reader, sorted(models, key=lambda model: model.__qualname__)
 
 
@@ -137,6 +141,13 @@ OBJECTS = [
 VALUES: list[Any] = [
     *(None, "", "text", "नेपाली", 5, -1, 5.0, 1.5, "5", "1.50", "no", True, False, 1e308, 10**30, "NaN", "inf", "5 "),
     *("10s", "1m 5s", "05:30:00", "2024-05-05", "2024-05-05T10:00:00Z", "2024-05-05T10:00", "red", "purple", "np_rija"),
+    *(
+        "2024-05-05 10:00:00.1234567+05:45",
+        "2024-05-05t10:00:00z",
+        "2024-05-05T10:00:00",
+        "9999-12-31T23:59:59.9999999Z",
+    ),
+    *("2024-05-05T24:00:00Z", "2024-05-05T23:59:60Z", "2024-05-05T10:00:00-00:00", "0001-01-01T00:00:00+23:59"),
     *([], [None], ["a", "b"], ["red", 5], [1], [[]], {}, {"a": 1}, {"id": 1}, [{"id": "1"}], [{"id": 1, "b": 2}]),
     *({"a": "1"}, {"a": "text"}, {"a": None}),
 ]
@@ -165,12 +176,15 @@ def agree(reader: Reader, model: type, payload: Any) -> None:
     """Compare the passes, and the quick way from the bytes, which may refuse what it does not take."""
     expected = outcome(reader, model, payload, detailed=True)
     assert outcome(reader, model, payload, detailed=False) == expected
-    try:
-        decode = reader._decoder(list[model])
-        quick = decode and decode(json.dumps([payload]).encode())
-    except Exception:  # noqa: BLE001 - then one of the passes reads it
+    quick: Quick | None = getattr(reader._fast.get_structure_hook(list[model]), "quick", None)
+    if quick is None:
         return
-    assert quick is None or shape(quick) == (list, [expected])
+    decoder = Decoder(quick.shape)
+    try:
+        found = quick.fill(decoder.decode(json.dumps([payload]).encode()))
+    except Exception:  # noqa: BLE001 - it is left to the others
+        return
+    assert shape(found) == (list, [expected])
 
 
 @pytest.mark.parametrize(("reader", "model"), CASES, ids=[f"{model.__module__}.{model.__name__}" for _, model in CASES])
