@@ -97,6 +97,8 @@ class ExactWalk(AsyncIterator[T], Generic[T]):
         try:
             return await self._pages.next()
         except (PaginationError, NotFoundError) as error:
+            if self._is_closed:
+                raise
             failure = (type(error), str(error))
             # Pages may contradict each other while the list changes; twice in the same way, it is not that.
             if failure == self._last_failure or (self.passes == 1 and not self._this_pass):

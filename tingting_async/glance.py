@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -82,7 +83,8 @@ class Glance:
         if self._form is not None:
             form = form.joined(self._form)
         if form.is_plain and (form != self._form or rows is not self._quick):
-            self._form, self._quick, self._read = form, rows, _reading(form, rows)
+            with suppress(ValueError):  # Of msgspec, for a name that it takes for no field's.
+                self._form, self._quick, self._read = form, rows, _reading(form, rows)
 
 
 def _reading(form: _Form, rows: "Quick") -> "Callable[[bytes], tuple[list[Any], dict[str, Any]]]":

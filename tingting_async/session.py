@@ -181,7 +181,8 @@ class Session:
         self._is_closed = True
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
-            task.cancel()
+            # Not at once: one that is cancelled before its first step never gets to tell those who wait for it.
+            task.get_loop().call_soon(task.cancel)
         assert self._transport is not None
         try:
             await asyncio.gather(*tasks, return_exceptions=True)

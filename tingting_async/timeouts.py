@@ -1,5 +1,7 @@
 """How long to wait."""
 
+from typing import Any
+
 import attrs
 
 from tingting_async.errors import UsageError
@@ -37,6 +39,8 @@ class Timeout:
     def __attrs_post_init__(self) -> None:
         """Refuse limits that no call can keep."""
         for name in ("pool", "connect", "answer", "total"):
-            seconds = getattr(self, name)
-            if seconds is not None and not seconds > 0:
+            seconds: Any = getattr(self, name)
+            if seconds is None and name != "total":
+                continue
+            if type(seconds) not in (int, float) or not seconds > 0:
                 raise UsageError(f"`timeout`: {name}={seconds!r}; it has to be more than 0 seconds.")

@@ -32,7 +32,6 @@ from tingting_async.errors import (
     TransportError,
     UsageError,
 )
-from tingting_async.redaction import redact
 from tingting_async.timeouts import Timeout
 from tingting_async.wire import Effect, File, Params, Request, Response, query_of
 
@@ -201,6 +200,7 @@ class Transport:
         what: str,
     ) -> None:
         """Wait for what comes before sending."""
+        self._refuse_if_closed(request)
         now = asyncio.get_running_loop().time()
         limit = deadline - now if timeout.pool is None else min(timeout.pool, deadline - now)
         waiting = self._on_their_way.begin(now + limit, is_connected=False)
@@ -264,15 +264,17 @@ class Transport:
                 raise
             raise self._translate(request, TimeoutError(), is_connected=attempt.is_connected) from error
         except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError) as error:
-            failure = self._translate(request, error, is_connected=attempt.is_connected)
-            # It holds the request's headers, and shows them in its repr.
-            cause = None if isinstance(error, aiohttp.ClientResponseError) else error
+            known = request.with_secrets(headers)  # aiohttp quotes what it cannot read.
+            failure = self._translate(known, error, is_connected=attempt.is_connected)
+            # Others hold the request's headers, or quote what came.
+            cause = error if isinstance(error, OSError) else None
         except UsageError:
             raise
         except ValueError as error:  # A host that is no name, a line break in a token, a second way to sign in.
+            known = request.with_secrets(headers)
             if attempt.is_connected and request.effect is not Effect.READS:  # Or an answer that upsets aiohttp.
-                raise self._translate(request, error, is_connected=True) from None
-            raise UsageError(f"{request.operation}: it cannot be sent: {request.redact(str(error))}") from None
+                raise self._translate(known, error, is_connected=True) from None
+            raise UsageError(f"{request.operation}: it cannot be sent: {known.redact(str(error))}") from None
         finally:
             self._on_their_way.end(attempt)
         raise failure from cause  # Out here, where the error is not its context: from there it would be shown, too.
@@ -309,7 +311,7 @@ class Transport:
         never = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
         if never or isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ServerFingerprintMismatch):
             is_connected = False
-        what = redact(str(error)) or type(error).__name__
+        what = request.redact(str(error)) or type(error).__name__
         if isinstance(error, TimeoutError):
             what = "the session was closed" if self._is_closed else "time ran out"
         if is_connected:

@@ -8,6 +8,7 @@ import asyncio
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -61,12 +62,19 @@ class _Due:
     """Whether it came, or failed."""
     came: Any = None
     error: BaseException | None = None
+    arrival: "asyncio.Future[None] | None" = None
+    """What the consumer waits for. Here, where the task that fetches holds it, and with it whoever waits."""
 
     def result(self) -> Any:
         """Return what came, or raise what it failed with."""
         if self.error is not None:
             raise self.error
         return self.came
+
+    def wake(self) -> None:
+        """Wake the consumer, if it waits for this page."""
+        if self.arrival is not None and not self.arrival.done():
+            self.arrival.set_result(None)
 
 
 async def _fetch_pages(fetch: Fetch, walk: "weakref.ref[Window[Any]]", due: _Due | None) -> None:
@@ -127,8 +135,7 @@ class Window(Generic[T]):
         self._width = width
         self._ramps = ramps
         self._is_waiting = False
-        self._arrival: asyncio.Future[None] | None = None
-        """What the consumer waits for, if it is the page's coming."""
+        self._is_closed = False
         self._next: Ask | None = start or convention.first()
         self._noticed = noticed
         self.ask: Ask | None = self._next
@@ -161,7 +168,7 @@ class Window(Generic[T]):
             return None
         due = self._pending[0]
         if not due.is_here:
-            await self._wait()
+            await self._wait(due)
         if not due.is_here or isinstance(due.error, asyncio.CancelledError):
             raise SessionClosedError(_CLOSED)
         ask = due.ask
@@ -181,6 +188,8 @@ class Window(Generic[T]):
             if not isinstance(error, NotFoundError):
                 raise
             await self._confirm_end(ask, error)
+            if self._is_closed:
+                raise SessionClosedError(_CLOSED) from None
             self._next = self.ask = None
             self._noticed()
             return None
@@ -195,23 +204,23 @@ class Window(Generic[T]):
             self._noticed()
         self._last, self.ask = page, ask
         self._delivered += 1
-        self._fill(width - 1)
+        with suppress(SessionClosedError):  # Whoever wants another page is told so then; this one came.
+            self._fill(width - 1)
         return page
 
-    async def _wait(self) -> None:
-        """Wait until the page that is due has come, or all are dropped."""
-        self._arrival = self._loop.create_future()
+    async def _wait(self, due: _Due) -> None:
+        """Wait until a page has come, or all are dropped."""
+        due.arrival = self._loop.create_future()
         self._crowd.join()
         try:
-            await self._arrival
+            await due.arrival
         finally:
             self._crowd.leave()
-            self._arrival = None
+            due.arrival = None
 
     def land(self, due: _Due) -> _Due | None:
         """Take note of what came or failed; return what the same task is to fetch next."""
-        if self._pending and self._pending[0] is due:
-            self._wake()
+        due.wake()
         # One that waits takes what came in the next turn of the loop: what it will then ask for leaves now. Thus many
         # answers that come together do not go on coming together. The limit is for a page that keeps it waiting.
         has_room = (
@@ -225,17 +234,15 @@ class Window(Generic[T]):
 
     def close(self) -> None:
         """End the walk, and cancel what is in flight."""
+        self._is_closed = True
         self._next = None
         self._drop()
 
-    def _wake(self) -> None:
-        if self._arrival is not None and not self._arrival.done():
-            self._arrival.set_result(None)
-
     def _drop(self) -> None:
-        _cancel(self._pending)
-        self._pending = deque()
-        self._wake()
+        dropped, self._pending = self._pending, deque()
+        _cancel(dropped)
+        for due in dropped:
+            due.wake()
 
     def __del__(self) -> None:
         # A `break` drops the last reference; so may the garbage collector, later and in another thread.

@@ -131,6 +131,10 @@ class Request(Generic[T_co]):
             pairs += [(name, str(part)) for part in values]
         return attrs.evolve(self, form=(*pairs, *files.items()))
 
+    def with_secrets(self, headers: Mapping[str, str]) -> "Request[T_co]":
+        """Return the request with the token of these headers among what no text about it may show."""
+        return attrs.evolve(self, secrets=(*self.secrets, headers.get("Authorization", "").partition(" ")[2]))
+
     def redact(self, text: str, *, codes: bool = False) -> str:
         """Mask in a text of the service whatever must not be shown; with `codes` every run of four digits and more."""
         for secret in filter(None, self.secrets):

@@ -263,6 +263,16 @@ def test_unknown_fields_come_back_the_quick_way() -> None:
     assert not glanced(reader, Everything, json.dumps({"rows": [odd]}).encode(), "rows")[0]
 
 
+@pytest.mark.parametrize("name", ['a "name"', "a\\name", "a\tname", "", "ने", "inner", "beside0"])
+def test_odd_names_beside_the_rows(name: str) -> None:
+    """Whatever the envelope's fields are called, its rows are read, and the fields are kept."""
+    reader = Reader()
+    body = json.dumps({"rows": [{"id": 1, "name": "a"}], name: 5}).encode()
+    for _ in range(2):
+        _, read = glanced(reader, Inner, body, "rows")
+        assert read == ([Inner(id=1, name="a")], {name: 5})
+
+
 def test_names_that_are_made_up_are_not_learnt() -> None:
     """A service that names fields anew in every row costs time, and not memory: only so many names are kept."""
     reader = Reader()

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import socket
+import traceback
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
 import pytest
 
-from tingting_async import NotSentError, OutcomeUnknownError, Retries, Timeout, TingTing, TransportError
+from tingting_async import NotSentError, OutcomeUnknownError, Retries, Timeout, TingTing, TingTingError, TransportError
 from tingting_async.wire import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
@@ -255,3 +256,24 @@ async def test_recovers(connect: Connect, serve: Any) -> None:
     server = await serve(script)
     async with connect(server.url) as tingting:
         assert (await tingting.call(READ)).json() == {"a": 1}
+
+
+async def test_unreadable_answer_quotes_no_token(serve: Any, connect: Connect) -> None:
+    """Where an answer that cannot be read quotes the token, no text of the failure or of its causes shows it."""
+    token = "opaque.token-of+nobody"
+
+    async def quote(received: Any) -> None:
+        given = received.headers["authorization"].partition(" ")[2].encode()
+        head, body = b"HTTP/1.1 200 OK\r\n", b"\r\n{}\r\n"
+        lines = (b"Transfer-Encoding: chunked\r\n\r\n" + given, given + b": x\r\n ", b"X: \x00" + given)
+        await received.raw(head + lines[received.number % len(lines)] + body)
+        received.close()
+
+    server = await serve(quote)
+    async with connect(server.url, api_token=token, retries=1) as tingting:
+        for request in (READ, RING):
+            for _ in range(3):
+                with pytest.raises(TingTingError) as caught:
+                    await tingting.call(request)
+                assert token not in "".join(traceback.format_exception(caught.value))
+    assert len(server.requests) == 6

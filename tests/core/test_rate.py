@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from tingting_async import NotSentError, Retries, ServerError, SessionClosedError, Timeout, TingTing
+from tingting_async.events import RequestEvent, RequestRepeated
 from tingting_async.sandbox import Sandbox
 from tingting_async.wire import Effect, Request, Response
 
@@ -133,6 +134,28 @@ async def test_closed_while_waiting(serve: Any) -> None:
     with pytest.raises(SessionClosedError):
         await asyncio.wait_for(waiting, 10)
     assert len(server.requests) == 1
+
+
+async def test_closed_before_waiting(serve: Any) -> None:
+    """Whoever asks for a turn once the session is closed, after a pause for one, is told of that and does not wait."""
+    closing: list[asyncio.Task[None]] = []
+
+    async def fail(received: Any) -> None:
+        await received.answer(b"{}", status=500)
+
+    def close(event: RequestEvent) -> None:
+        if isinstance(event, RequestRepeated):
+            closing.append(asyncio.create_task(tingting.aclose()))
+
+    server = await serve(fail)
+    retries = Retries(attempts=2, pause=0.01)
+    tingting = connect(server.url, retries=retries, timeout=Timeout(pool=None, total=1e6))
+    tingting.subscribe(close)
+    with pytest.raises(ServerError) as caught:
+        await asyncio.wait_for(tingting.call(READ), 10)
+    assert isinstance(caught.value.__cause__, SessionClosedError)
+    await asyncio.gather(*closing)
+    assert (len(closing), len(server.requests)) == (1, 1)
 
 
 async def test_cancelled_while_waiting(serve: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import anyio
+import attrs
 import pytest
 
 from tingting_async import (
@@ -15,12 +16,21 @@ from tingting_async import (
     Paginator,
     ServerError,
     SessionClosedError,
+    TingTing,
     UsageError,
 )
 from tingting_async.conventions import LimitOffset, OnePage, PageNumbers
+from tingting_async.sandbox import Sandbox
 from tingting_async.wire import Params
 
 pytestmark = pytest.mark.anyio
+
+
+@attrs.frozen
+class Row:
+    """A row."""
+
+    id: int
 
 
 class Service:
@@ -282,6 +292,124 @@ async def test_close_while_another_waits() -> None:
     await walk.aclose()
     with pytest.raises(SessionClosedError):
         await waiting
+
+
+async def test_nobody_holds_whoever_waits() -> None:
+    """A task that waits for a page, and that nobody holds, is not collected before the page has come."""
+    service = Service()
+    service.gates = {2: asyncio.Event()}
+    service.arrived = {2: asyncio.Event()}
+    taken: list[int] = []
+
+    async def take() -> None:
+        taken.extend([item async for item in service.list()])
+
+    asyncio.get_running_loop().create_task(take())
+    await service.arrived[2].wait()
+    gc.collect()
+    service.gates[2].set()
+    await service.idle()
+    assert taken == EVERYTHING
+
+
+async def test_session_closed_before_a_page_is_asked_for() -> None:
+    """A session that closes in the moment in which a page is about to be asked for ends the waiting for it."""
+    for turns in range(5):
+        async with Sandbox(campaigns=5) as sandbox:
+            tingting = TingTing(base_url=sandbox.url, api_token=sandbox.api_token)
+            waiting = asyncio.ensure_future(tingting.campaigns.list().first())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await tingting.aclose()
+            with pytest.raises(SessionClosedError):
+                await waiting
+
+
+async def test_session_closed_with_a_page_in_hand() -> None:
+    """A page that has come is handed out though the session was closed meanwhile, and the token knows of it."""
+    service = Service()
+    closes_at = {10}
+    is_closed = False
+
+    async def fetch(params: Params) -> Page[int]:
+        nonlocal is_closed
+        offset = int(dict(params)["offset"])
+        await asyncio.sleep(0)
+        is_closed = is_closed or offset in closes_at
+        size = 5 if offset == 10 else 10  # It is not followed by what was guessed: that is asked for once it is there.
+        return Page(EVERYTHING[offset : offset + size], 1, 57, None, False)
+
+    def spawn(coroutine: Coroutine[Any, Any, Page[int]]) -> asyncio.Task[Page[int]]:
+        if is_closed:
+            coroutine.close()
+            raise SessionClosedError("closed")
+        return service.spawn(coroutine)
+
+    def listing(resume: str | None = None) -> Any:
+        return aiter(Paginator(fetch, spawn, LimitOffset(10), window=2, given=2, identity="rows.list", resume=resume))
+
+    walk, taken = listing(), list[int]()
+    for _ in range(15):
+        taken.append(await anext(walk))
+    with pytest.raises(SessionClosedError):
+        await anext(walk)
+    assert taken == EVERYTHING[:15]
+    closes_at.clear()
+    is_closed = False
+    assert [item async for item in listing(walk.token)] == EVERYTHING[15:]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+async def test_closed_while_the_end_is_confirmed(exact: bool) -> None:
+    """A walk that is closed while it finds out what a missing page means is no list that has ended."""
+    asked: list[int] = []
+    arrived, released = asyncio.Event(), asyncio.Event()
+
+    async def fetch(params: Params) -> Page[int]:
+        number = int(dict(params).get("page", "1"))
+        asked.append(number)
+        if number > 1:
+            raise NotFoundError("Invalid page.", status=404)
+        if asked == [1]:
+            return Page([Row(1)], 1, 2, 2, True)
+        arrived.set()
+        await released.wait()
+        return Page([Row(1)], 1, 1, 1, False)
+
+    walk = aiter(Paginator(fetch, Service().spawn, PageNumbers("page"), window=1, given=1, exact=exact))
+    await anext(walk)
+    waiting = asyncio.ensure_future(anext(walk))
+    await arrived.wait()
+    await walk.aclose()
+    released.set()
+    with pytest.raises(SessionClosedError):
+        await waiting
+    assert asked == [1, 2, 1]
+
+
+async def test_closed_exact_walk_that_fails() -> None:
+    """An exact walk that is closed while it asks in another way begins no other pass, whatever comes of that."""
+    asked: list[Params] = []
+    arrived, released = asyncio.Event(), asyncio.Event()
+
+    async def fetch(params: Params) -> Page[Row]:
+        asked.append(params)
+        if len(asked) > 2:
+            arrived.set()
+            await released.wait()
+            raise NotFoundError("Invalid page.", status=404)
+        return Page([Row(1)], 1, 3, 3, True)  # The first page again, whatever was asked for.
+
+    convention = PageNumbers("page", "page_number")
+    walk = aiter(Paginator(fetch, Service().spawn, convention, window=1, given=1, exact=True))
+    await anext(walk)
+    waiting = asyncio.ensure_future(anext(walk))
+    await arrived.wait()
+    await walk.aclose()
+    released.set()
+    with pytest.raises(NotFoundError):
+        await waiting
+    assert len(asked) == 3
 
 
 async def test_after_the_end() -> None:

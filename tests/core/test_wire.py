@@ -167,6 +167,21 @@ def test_timeout() -> None:
     assert request().timeout is None
 
 
+@pytest.mark.parametrize("name", ["pool", "connect", "answer", "total"])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), "3", True])
+def test_limits_that_are_none(name: str, seconds: Any) -> None:
+    """A limit that is no number of seconds is refused by its name."""
+    with pytest.raises(errors.UsageError, match=f"`timeout`: {name}="):
+        Timeout(**{name: seconds})
+
+
+def test_limit_of_the_whole_call() -> None:
+    """A call has a limit; what is before and within it need not."""
+    assert Timeout(pool=None, connect=None, answer=None).total == 120
+    with pytest.raises(errors.UsageError, match="`timeout`: total=None"):
+        Timeout(total=None)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("body", "url"),
     [

@@ -229,6 +229,21 @@ async def test_reports_that_are_none(body: bytes, error: Any, content_type: str,
     assert (path.read_text(), [each.name for each in tmp_path.iterdir()]) == ("before", ["report.csv"])
 
 
+async def test_reports_are_asked_for_unpacked(tmp_path: Path) -> None:
+    """A report is asked for as it is: a packed one that was cut short would pass for a whole one."""
+    asked: list[str | None] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        asked.append(request.headers.get("Accept-Encoding"))
+        return web.Response(body=REPORT)
+
+    async with serving(handler) as tingting:
+        await tingting.reports.download(1, tmp_path / "report.csv")
+        await tingting.surveys.download(1, tmp_path / "survey.csv")
+        await tingting.reports.rows(1)
+    assert asked == ["identity"] * 3
+
+
 async def test_reports_of_any_type(tmp_path: Path) -> None:
     """A report that says of itself that it is a web page is saved all the same."""
     async with serving(always(REPORT, content_type="text/html")) as tingting:
