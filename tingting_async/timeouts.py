@@ -40,6 +40,7 @@ class Timeout:
         """Refuse limits that no call can keep."""
         for name in ("pool", "connect", "answer", "total"):
             seconds: Any = getattr(self, name)
-            is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-            if (seconds is not None or name == "total") and not (is_number and seconds > 0):
+            if seconds is None and name != "total":
+                continue
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
                 raise UsageError(f"`timeout`: {name}={seconds!r}; it has to be more than 0 seconds.")

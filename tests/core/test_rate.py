@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from tingting_async import NotSentError, Retries, ServerError, SessionClosedError, Timeout, TingTing
-from tingting_async.events import RequestEvent, RequestRepeated
+from tingting_async.events import RequestAnswered, RequestEvent
 from tingting_async.sandbox import Sandbox
 from tingting_async.wire import Effect, Request, Response
 
@@ -144,7 +144,7 @@ async def test_closed_before_waiting(serve: Any) -> None:
         await received.answer(b"{}", status=503, retry_after="1")  # A pause of known length, unlike our own.
 
     def close(event: RequestEvent) -> None:
-        if isinstance(event, RequestRepeated):
+        if isinstance(event, RequestAnswered):
             closing.append(asyncio.create_task(tingting.aclose()))
 
     server = await serve(fail)
