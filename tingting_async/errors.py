@@ -44,7 +44,16 @@ class TingTingError(Exception):
 
 
 class UsageError(TingTingError, ValueError):
-    """What was asked for cannot be sent: the service's documents forbid it, or it would not mean what it says."""
+    """What was asked for cannot be sent: the service's documents forbid it, or it would not mean what it says.
+
+    Args:
+        message: The whole text, ready to be shown.
+        problems: Where many were given, each that is refused, e.g. `"contacts[3]"`, with what is wrong with it.
+    """
+
+    def __init__(self, message: str = "", *, problems: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class SessionClosedError(TingTingError):

@@ -112,18 +112,29 @@ def is_same_number(listed: str | None, digits: str) -> bool:
 
 
 def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[str]:
-    """Return several numbers; none at all, and one that comes twice, are refused: twice is two calls."""
+    """Return several numbers; none at all, and one that comes twice, are refused: twice is two calls.
+
+    Raises:
+        UsageError: Its `problems` name every one that is refused.
+    """
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` has to be a list of numbers, not one {type(values).__name__}.")
     found: dict[str, int] = {}
+    problems: list[tuple[str, str]] = []
     for index, value in enumerate(values):
-        number = phone_number(value, f"{name}[{index}]")
+        where = f"{name}[{index}]"
+        try:
+            number = phone_number(value, where)
+        except UsageError as error:
+            problems.append((where, str(error)))
+            continue
         if number in found:
-            raise UsageError(
-                f"`{name}[{index}]` is the same as `{name}[{found[number]}]` ({mask(number)}): that person would be "
-                "reached twice."
-            )
-        found[number] = index
+            same = f"the same as `{name}[{found[number]}]` ({mask(number)}): that person would be reached twice."
+            problems.append((where, f"`{where}` is {same}"))
+        found.setdefault(number, index)
+    if problems:
+        more = f" And {len(problems) - 3} more, see `problems` of this error." if len(problems) > 3 else ""
+        raise UsageError(" ".join(said for _, said in problems[:3]) + more, problems=tuple(problems))
     if not found:
         raise UsageError(f"`{name}` is empty.")
     return list(found)

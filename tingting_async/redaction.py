@@ -7,9 +7,9 @@ SECURE = "[secure]"
 _TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]*(\.[\w-]*)?|\b[0-9a-fA-F]{20,}\b|(?i:\bbearer\s+)\S+")
 _USER = re.compile(r"(?<=//)[^\s/@]+(?=@)")
 # `\d` takes in Devanagari digits. One-time codes are spelt with spaces for the speech synthesis: "1 2 3 4 5".
-_PHONE_NUMBER = re.compile(r"\d(?:[\s().-]{0,3}\d){6,}")
+_PHONE_NUMBER = re.compile(r"\d(?:[\s()./_-]{0,3}\d){6,}")
 _ABOUT_CODES = re.compile(r"(?i)\b(otp|one.time|code|pin|passcode)\b|कोड")
-_CODE = re.compile(r"\d(?:[\s().-]{0,3}\d){3,}")
+_CODE = re.compile(r"\d(?:[\s()./_-]{0,3}\d){3,}")
 
 # What is secret by its name, whatever its form: a token without one, a code of three digits.
 _NAMED = re.compile(

@@ -103,6 +103,18 @@ async def test_refused(operation: str, arguments: dict[str, Any], why: str) -> N
         assert tingting.requests_sent == 0
 
 
+async def test_all_numbers_that_are_refused() -> None:
+    """Of many numbers every one that is refused is named, the first ones in the text, and nothing is sent."""
+    given = ["9800000001", "x", "98000", "9800000002", "9800000001", "+14155552671", 5.0]
+    async with TingTing(base_url="http://127.0.0.1:9", api_token="t") as tingting:
+        with pytest.raises(UsageError, match=r"numbers\[1\].*numbers\[2\].*numbers\[4\].* And 2 more") as caught:
+            await tingting.campaigns.create("n", "SMS", numbers=given)  # type: ignore[list-item]
+        assert [where for where, _ in caught.value.problems] == [f"numbers[{row}]" for row in (1, 2, 4, 5, 6)]
+        assert "reached twice" in caught.value.problems[2][1]
+        assert "9800000001" not in str(caught.value.problems)
+        assert tingting.requests_sent == 0
+
+
 async def test_paginator_arguments() -> None:
     """A window and a limit have to make sense."""
     async with TingTing(base_url="http://127.0.0.1:9", api_token="t") as tingting:

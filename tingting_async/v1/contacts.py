@@ -122,7 +122,7 @@ class Contacts(Resource):
             What became of all of them together; the service skips numbers that it has already.
 
         Raises:
-            UsageError: A number is none or comes twice, or there are none; nothing was sent.
+            UsageError: Numbers are none or come twice, each in `problems`, or there are none; nothing was sent.
             PartlyDoneError: A request failed after others, or so that it may have been carried out; the following ones
                 were not sent. It holds what was added, and which rows may have been, or were not. Where the very first
                 is refused, nothing was added, and its own error is raised.
