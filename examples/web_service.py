@@ -25,8 +25,8 @@ async def session(app: web.Application) -> AsyncIterator[None]:
 async def list_campaigns(request: web.Request) -> web.Response:
     """Answer with the first campaigns; `?limit=` says how many."""
     limit = request.query.get("limit", "25")
-    if not limit.isdecimal():
-        raise UsageError("`limit` has to be a number.")
+    if not (limit.isdecimal() and len(limit) < 10):
+        raise UsageError("`limit` has to be a number of items.")
     campaigns = await request.app[TINGTING].campaigns.list().collect(limit=int(limit))
     return web.json_response([{"id": each.id, "name": each.name, "services": each.services} for each in campaigns])
 
@@ -64,7 +64,7 @@ def make_app() -> web.Application:
     """Return the application."""
     app = web.Application(middlewares=[errors])
     app.cleanup_ctx.append(session)
-    app.add_routes([web.get("/campaigns", list_campaigns), web.post("/campaigns/{id:\\d+}/run", run_campaign)])
+    app.add_routes([web.get("/campaigns", list_campaigns), web.post("/campaigns/{id:[0-9]{1,18}}/run", run_campaign)])
     return app
 
 

@@ -175,8 +175,11 @@ async def test_web_service(monkeypatch: pytest.MonkeyPatch) -> None:
             assert len(campaigns) == 30
             async with http.post(f"/campaigns/{campaigns[0]['id']}/run", json={"message": "hi"}) as answer:
                 assert await answer.json() == {"started": True, "credits_on_hold": 3}
-            async with http.get("/campaigns?limit=many") as answer:
-                assert answer.status == 400
+            for limit in ("many", "9" * 5000):
+                async with http.get(f"/campaigns?limit={limit}") as answer:
+                    assert answer.status == 400
+            async with http.post(f"/campaigns/{'9' * 5000}/run", json={"message": "hi"}) as answer:
+                assert answer.status == 404
             async with http.post("/campaigns/999999/run", json={"message": "hi"}) as answer:
                 assert answer.status == 404
             for body in (b"", b"[]", b'"hi"', b"{}", b"[" * 100_000):

@@ -5,6 +5,7 @@ made of events shows no secret. The log under `tingting_async` is made of them t
 """
 
 import functools
+import inspect
 import itertools
 import logging
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from tingting_async.errors import UsageError
 from tingting_async.redaction import redact
 from tingting_async.wire import Effect, Request, Response
 
@@ -90,7 +92,13 @@ class Watch:
         self._service = service
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Tell this listener, too; the function that is returned ends it."""
+        """Tell this listener, too; the function that is returned ends it.
+
+        Raises:
+            UsageError: It is a coroutine function, which nobody would await.
+        """
+        if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(getattr(listener, "__call__", None)):  # noqa: B004 - not whether it can be called, but how
+            raise UsageError("subscribe: a listener is called and not awaited: give a function that is not `async`.")
         entry = functools.partial(listener)  # The same one may come twice: each ends for itself.
         self.listeners.append(entry)
 

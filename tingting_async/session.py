@@ -277,6 +277,9 @@ class Session:
 
         Returns:
             What ends it.
+
+        Raises:
+            UsageError: It is a coroutine function, which nobody would await.
         """
         return self._watch.subscribe(listener)
 

@@ -113,7 +113,7 @@ class SignIn:
                 raise SessionClosedError(f"{operation}: the session was closed meanwhile.") from None
             raise
         except (TransportError, DecodeError) as error:
-            lost = f"{operation}: signing in failed, so nothing was sent. {error}"
+            lost = f"{operation}: it was not sent, as signing in failed. {error}"
             raise SignInFailedError(NotSentError(lost, operation=operation, phase="sign-in")) from error
         except TingTingError as error:
             # All who wait get the error, each a copy of its own: a traceback belongs to one task.

@@ -21,6 +21,7 @@ from tingting_async import (
     ServerError,
     Timeout,
     TingTing,
+    UsageError,
 )
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.wire import Effect, Request, Response
@@ -38,6 +39,25 @@ def connect(url: str, **options: Any) -> tuple[TingTing, list[Any]]:
     told: list[Any] = []
     tingting.subscribe(told.append)
     return tingting, told
+
+
+class Asynchronous:
+    """A listener that would have to be awaited."""
+
+    async def __call__(self, event: Any) -> None:
+        """Do nothing."""
+
+
+async def test_listeners_that_nobody_would_await() -> None:
+    """A listener that would have to be awaited is refused."""
+
+    async def listen(event: Any) -> None:
+        pass
+
+    tingting, _ = connect("http://127.0.0.1:9")
+    for listener in (listen, Asynchronous()):
+        with pytest.raises(UsageError, match="not awaited"):
+            tingting.subscribe(listener)
 
 
 def answers(*statuses: int) -> Callable[[Any], Awaitable[None]]:

@@ -133,7 +133,7 @@ class Campaigns(Resource):
         description: str | None = None,
         timeout: Limit = None,
     ) -> Campaign:
-        """Change a campaign; what is not given stays (`PUT /api/system/campaigns/<id>/update/`).
+        """Change a campaign; what is not given stays, None included (`PUT /api/system/campaigns/<id>/update/`).
 
         Raises:
             UsageError: Nothing to change is given.

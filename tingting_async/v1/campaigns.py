@@ -194,7 +194,7 @@ class Campaigns(Resource):
         draft: bool | None = None,
         timeout: Limit = None,
     ) -> Campaign:
-        """Change a campaign; what is not given stays (`PATCH campaign/<id>/`). Arguments as of `create`.
+        """Change a campaign; what is not given stays, None included (`PATCH campaign/<id>/`). Arguments as of `create`.
 
         Raises:
             UsageError: Nothing to change is given, or what is given cannot be sent.
