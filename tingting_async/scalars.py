@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, cast
@@ -107,14 +108,14 @@ def read_datetime(value: Any, _: Any = None) -> datetime:
 def find_datetime(value: Any) -> datetime | None:
     """Return what an ISO 8601 date or datetime stands for, None if it is none."""
     try:
-        # RFC 3339 as the quick way reads it, which rounds where Python cuts; all else that is ISO 8601 as Python does.
-        when = _read_rfc3339()(value)
-    except ValueError:
-        try:
-            when = datetime.fromisoformat(value)
-        except (ValueError, TypeError):
-            return None
-    return when if when.tzinfo is not None else as_local(when)
+        when = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        when = None
+    # The quick way reads RFC 3339 by msgspec, which takes "z" for "Z", and rounds the digits beyond microseconds.
+    if when is None or value[26:27].isdigit():
+        with suppress(ValueError):
+            when = _read_rfc3339()(value)
+    return when if when is None or when.tzinfo is not None else as_local(when)
 
 
 def as_local(when: datetime) -> datetime:
