@@ -1,5 +1,6 @@
 """How the pages of a list follow each other: pure functions of what was asked and what came."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -247,11 +248,16 @@ class LimitOffset:
         return None
 
     def _ask(self, offset: int, number: int) -> Ask:
-        return Ask((self._asking, ("offset", str(offset))), number)
+        return _ask_from(self._asking, offset, number)
 
     @staticmethod
     def _offset(ask: Ask) -> int:
         return int(ask.params[1][1])  # As `_ask` orders them.
+
+
+@functools.lru_cache(maxsize=256)  # A page is asked for ahead, and then found to be the one that follows.
+def _ask_from(limit: tuple[str, str], offset: int, number: int) -> Ask:
+    return Ask((limit, ("offset", str(offset))), number)
 
 
 class OnePage:

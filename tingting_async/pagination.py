@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
+from operator import length_hint
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -58,7 +59,8 @@ class ItemWalk(_Walk[T]):
     """One walk over the items of a list; see `Paginator`."""
 
     _items: Iterator[T] = iter(())
-    _taken = 0
+    _end = 0
+    """How many items of the page will have been taken once all of `_items` are."""
 
     def __init__(self, window: Window[T], identity: str = "", skip: int = 0) -> None:
         super().__init__(window)
@@ -74,24 +76,23 @@ class ItemWalk(_Walk[T]):
         ask = self._window.ask
         if ask is None:
             return None
-        state = [ask.params, ask.number, self._skip + self._taken]
+        state = [ask.params, ask.number, self._skip + self._end - length_hint(self._items)]
         return base64.urlsafe_b64encode(json.dumps([*state, _seal(self._identity, state)]).encode()).decode()
 
     async def aclose(self) -> None:
         """End the walk; what is in flight is cancelled. Not needed after the end, and not on `break`."""
-        self._items = iter(())
+        self._items, self._end = iter(()), self._end - length_hint(self._items)
         await super().aclose()
 
     async def __anext__(self) -> T:
         while True:
             for item in self._items:
-                self._taken += 1
                 return item
             page = await self._window.next()
             if page is None:
                 raise StopAsyncIteration
             # Only now that the page has come: after a failure or a time-out it is still to be skipped into.
-            self._items, self._taken, self._skip = iter(page.items[self._skip :]), self._skip, 0
+            self._items, self._end, self._skip = iter(page.items[self._skip :]), max(self._skip, len(page.items)), 0
 
 
 class Paginator(Generic[T]):

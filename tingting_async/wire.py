@@ -146,14 +146,15 @@ class Request(Generic[T_co]):
 
 def query_of(params: Params) -> str:
     """Return parameters as they stand behind the question mark."""
-    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params])
+    return "&".join([_pair(name, value) for name, value in params])
 
 
-def _quoted(text: str) -> str:
-    return text if text.isalnum() and text.isascii() else _quoted_at_length(text)
+def _pair(name: str, value: str) -> str:
+    both = name + value
+    return f"{name}={value}" if both.isalnum() and both.isascii() else f"{_quoted(name)}={_quoted(value)}"
 
 
-_quoted_at_length = functools.lru_cache(maxsize=256)(quote_plus)  # The names of parameters come with every request.
+_quoted = functools.lru_cache(maxsize=256)(quote_plus)  # The names of parameters come with every request.
 
 
 def _no_headers() -> CIMultiDictProxy[str]:
