@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import sqlite3
+import unicodedata
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
@@ -352,7 +353,8 @@ def _key(request: Request[Any]) -> str | None:
         )
     if len(request.once) > LONGEST_KEY:
         raise UsageError(f"{request.operation}: `once` has {len(request.once)} characters; {LONGEST_KEY} are allowed.")
-    return f"{request.target or request.operation}: {request.once}"
+    # The same word from a file's name, on some systems, has other code points than from a keyboard.
+    return f"{request.target or request.operation}: {unicodedata.normalize('NFC', request.once)}"
 
 
 def _told(verdict: Verdict, why: str) -> Find:

@@ -591,6 +591,15 @@ async def test_names_that_are_none(connect: Any, once: Any) -> None:
             await send_otp(tingting, once=once)
 
 
+async def test_names_that_look_the_same(sandbox: Sandbox, connect: Any) -> None:
+    """A name that is written with other code points, composed or not, is the same name."""
+    async with connect() as tingting:
+        await send_otp(tingting, once="sign-up of Jos\u00e9")
+        with pytest.raises(DuplicateSendError):
+            await send_otp(tingting, once="sign-up of Jose\u0301")
+    assert posts(sandbox) == 1
+
+
 async def test_without_a_ledger(sandbox: Sandbox, connect: Any) -> None:
     """A name without a ledger is refused, as nobody would keep count."""
     async with connect(ledger=None) as tingting:
