@@ -210,10 +210,26 @@ def _is_page_link(link: Any) -> bool:
 
 
 class LimitOffset:
-    """Pages by limit and offset, advancing by what came: a service may cap the limit."""
+    """Pages by limit and offset, advancing by what came: a service may cap the limit.
 
-    def __init__(self, limit: int) -> None:
+    Args:
+        limit: How many rows are asked for.
+        overlap: With how many of a page's last rows the next one begins.
+    """
+
+    def __init__(self, limit: int, overlap: int = 0) -> None:
         self._asking = ("limit", str(limit))
+        self._limit = limit
+        self._overlap = overlap
+
+    def overlapping(self) -> "LimitOffset":
+        """Return the same with pages of one row more, the last row of the page before."""
+        return LimitOffset(self._limit + 1, overlap=1)
+
+    def before(self, ask: Ask, rows: int) -> Ask | None:
+        """Return what asks for a page so many rows before another; None if that is the first already."""
+        offset = self._offset(ask)
+        return self._ask(max(0, offset - rows), max(1, ask.number - 1)) if offset else None
 
     def first(self) -> Ask:
         """Ask from the start."""
@@ -234,14 +250,17 @@ class LimitOffset:
             raise PaginationError(
                 f"Page {ask.number} is empty, and {page.total_items} items are said to be there.", number=ask.number
             )
-        return self._ask(end, ask.number + 1)
+        return self._ask(end - self._shared(page), ask.number + 1)
 
     def ahead(self, ask: Ask, like: Page[Any]) -> Ask | None:
         """Take it that the pages are as large as the last one."""
-        offset = self._offset(ask) + len(like.items)
-        if not like.items or like.total_items is None or offset >= like.total_items:
+        end = self._offset(ask) + len(like.items)
+        if not like.items or like.total_items is None or end >= like.total_items:
             return None
-        return self._ask(offset, ask.number + 1)
+        return self._ask(end - self._shared(like), ask.number + 1)
+
+    def _shared(self, page: Page[Any]) -> int:
+        return self._overlap if len(page.items) > self._overlap else 0  # Else it would go on with the same page.
 
     def otherwise(self, ask: Ask, page: Page[Any]) -> Ask | None:  # noqa: ARG002 - the envelope bears no number
         """Take what came: this envelope does not say which page it is."""

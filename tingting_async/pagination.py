@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from tingting_async.conventions import Ask, Convention, Page
+from tingting_async.conventions import Ask, Convention, LimitOffset, Page
 from tingting_async.errors import UsageError
 from tingting_async.exact import ExactWalk, id_of
 from tingting_async.window import Crowd, Fetch, Read, Spawn, Window
@@ -143,7 +143,13 @@ class Paginator(Generic[T]):
 
     def __aiter__(self) -> "ItemWalk[T] | ExactWalk[T]":
         if self._is_exact:
-            return ExactWalk(lambda: self._window(ramps=False), id_of)
+            convention = self._convention
+            if not isinstance(convention, LimitOffset):
+                return ExactWalk(lambda start: self._window(convention, start=start, ramps=False), id_of)
+            overlapping = convention.overlapping()
+            return ExactWalk(
+                lambda start: self._window(overlapping, start=start, ramps=False), id_of, before=overlapping.before
+            )
         return ItemWalk(self._window(ramps=self._ramps), self._identity, self._skip)
 
     def pages(self) -> PageWalk[T]:
@@ -199,16 +205,16 @@ class Paginator(Generic[T]):
             total += 1
         return total
 
-    def _window(self, *, ramps: bool) -> Window[T]:
+    def _window(self, convention: Convention | None = None, *, start: Ask | None = None, ramps: bool) -> Window[T]:
         return Window(
             self._fetch,
             self._read,
             self._spawn,
-            self._convention,
+            convention or self._convention,
             self._crowd,
             width=self._width,
             ramps=ramps,
-            start=self._start,
+            start=start or self._start,
             noticed=self._notice,
         )
 
