@@ -81,6 +81,8 @@ def phone_number(value: str | int, name: str = "number") -> str:
 
     if type(value) not in (str, int):
         raise UsageError(f"`{name}` has to be a text or an integer.")
+    if type(value) is int and abs(value) >= 10**18:  # Python writes out none of more than 4,300 digits.
+        raise UsageError(f"`{name}` has too many digits for a number of Nepal.")
     try:
         number = parse(str(value), "NP") if _NUMBER.fullmatch(str(value)) else None
     except NumberParseException:

@@ -70,6 +70,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("campaigns.run", {"id": 1, "message": "m", "schedule": datetime.max.replace(tzinfo=UTC)}, "beyond"),
     ("campaigns.get", {"id": 10**5000}, "`id` has to be a number of the service's"),
     ("numbers.add", {"campaign_id": 1, "number": "98000000012"}, "has 11 digits"),
+    ("numbers.add", {"campaign_id": 1, "number": 10**5000}, "`number` has too many digits"),
+    ("campaigns.create", {"name": "n", "services": "SMS", "numbers": [-(10**5000)]}, r"numbers\[0\]` has too many"),
     ("campaigns.run", {"id": 1, "message": "m", "numbers": ["9800000001"]}, r"`numbers\[0\]` has to be"),
     ("campaigns.run", {"id": 1, "message": "m", "rerun": []}, "`rerun` is empty"),
     ("campaigns.run", {"id": 1, "message": "m", "rerun": ["busy"]}, "'hungup', 'unanswered', 'failed'"),

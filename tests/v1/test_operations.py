@@ -316,7 +316,7 @@ async def test_contacts(answer: Any) -> None:
 
 
 async def test_add_many() -> None:
-    """Many contacts are added in chunks; what the service skips or refuses is told by row."""
+    """Many contacts are added in chunks; what the service skips or refuses, and what cannot be sent, is told by row."""
     async with Sandbox(campaigns=1, numbers=0, most_contacts=10) as sandbox, connect(sandbox) as tingting:
         (campaign,) = sandbox.world.campaigns
         await tingting.contacts.add(campaign, 9800000003)
@@ -333,6 +333,8 @@ async def test_add_many() -> None:
         assert (refused.errors, refused.other_errors) == ({1: "bad", 3: "bad"}, ("worse", "worse"))
         with pytest.raises(UsageError, match="same as"):
             await tingting.contacts.add_many(campaign, [*NUMBERS, NUMBERS[0]])
+        with pytest.raises(UsageError, match=r"`contacts\[1\]\.variables` has to be a mapping"):
+            await tingting.contacts.add_many(campaign, [NUMBERS[0], NewContact(NUMBERS[1], ["a"])])  # type: ignore[arg-type]
         with pytest.raises(UsageError, match="chunk=0"):
             await tingting.contacts.add_many(campaign, NUMBERS, chunk=0)
 

@@ -134,8 +134,8 @@ class Contacts(Resource):
         given = [each if isinstance(each, NewContact) else NewContact(each) for each in contacts]
         numbers = inputs.phone_numbers([each.number for each in given], "contacts")
         rows = [
-            {"number": number, "other_variables": inputs.mapping(each.variables, "variables")}
-            for number, each in zip(numbers, given, strict=True)
+            {"number": number, "other_variables": inputs.mapping(each.variables, f"contacts[{row}].variables")}
+            for row, (number, each) in enumerate(zip(numbers, given, strict=True))
         ]
         done = ContactsAdded(created=0)
         for start in range(0, len(rows), chunk):
