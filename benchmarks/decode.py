@@ -19,9 +19,9 @@ import server
 
 from tingting_async import classic, v1
 from tingting_async.classic.pages import READER as CLASSIC
-from tingting_async.reader import Reader
+from tingting_async.decoding.decoder import Reader
+from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.v1.pages import READER as V1
-from tingting_async.wire import Effect, Request, Response
 
 
 class Services(enum.StrEnum):

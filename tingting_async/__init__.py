@@ -6,8 +6,9 @@
 from typing import TYPE_CHECKING, Any
 
 from tingting_async._version import __version__
-from tingting_async.auth import MemoryTokenStore, Tokens, TokenStore
-from tingting_async.conventions import Page
+from tingting_async.auth.tokens import MemoryTokenStore, Tokens, TokenStore
+from tingting_async.client.retries import Retries
+from tingting_async.client.session import Session
 from tingting_async.errors import (
     ApiError,
     AuthenticationError,
@@ -31,13 +32,18 @@ from tingting_async.errors import (
     TransportError,
     UsageError,
 )
-from tingting_async.events import RequestAnswered, RequestEvent, RequestFailed, RequestRepeated, RequestStarted
-from tingting_async.findings import Finding, Verdict
-from tingting_async.pagination import Paginator
-from tingting_async.policy import Retries
-from tingting_async.session import Session
-from tingting_async.timeouts import Timeout
-from tingting_async.wire import File
+from tingting_async.http.messages import File
+from tingting_async.http.timeouts import Timeout
+from tingting_async.observability.events import (
+    RequestAnswered,
+    RequestEvent,
+    RequestFailed,
+    RequestRepeated,
+    RequestStarted,
+)
+from tingting_async.outcomes import Finding, Verdict
+from tingting_async.pagination.page import Page
+from tingting_async.pagination.paginator import Paginator
 
 if TYPE_CHECKING:
     from tingting_async.classic import (

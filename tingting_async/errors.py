@@ -28,15 +28,13 @@
 codes and full phone numbers; the attributes hold what the service sent, as it was sent.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from tingting_async.findings import Find, Finding, Verdict
+from tingting_async.outcomes import Find, Reconcilable
 
 if TYPE_CHECKING:
-    from tingting_async.ledger import Send
+    from tingting_async.outcomes import Send
 
 
 class TingTingError(Exception):
@@ -64,62 +62,11 @@ class TokenStoreError(TingTingError):
     """The token store failed, so nothing was sent; its own error is the cause."""
 
 
-class _Reconcilable(Exception):  # noqa: N818 - a part of errors, and none itself
-    operation: str
-    _find: Find | None = None
-    _since: datetime | None = None
-    _settle: Callable[[Finding], Awaitable[None]] | None = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # An error may go to another process. What finds out stays here: it belongs to a session.
-        told = {name: value for name, value in vars(self).items() if name not in ("_find", "_since", "_settle")}
-        return (type(self), self.args, told)
-
-    def __copy__(self) -> Self:
-        copied = type(self)(*self.args)
-        vars(copied).update(vars(self))
-        return copied
-
-    def be_found_by(
-        self,
-        find: Find | None,
-        since: datetime | None = None,
-        settle: Callable[[Finding], Awaitable[None]] | None = None,
-    ) -> None:
-        """Set what finds it out, since when it may have happened (None for since it was asked), and who is told."""
-        self._find, self._since, self._settle = find, since, settle
-
-    async def reconcile(self, *, wait: float = 10.0) -> Finding:
-        """Find out whether it happened, by reading only; the session has to be open still, in this process.
-
-        A service may still be about to do what it was asked, so "not done" is said only of what is not there at two
-        looks. One that takes longer than `wait` between them can do it afterwards.
-
-        Args:
-            wait: Seconds between the looks.
-
-        Returns:
-            Done, with what was found; not done, so that it is safe to do it again; or still unknown.
-
-        Raises:
-            TingTingError: Finding out failed; it can be tried again.
-        """
-        if self._find is None:
-            return Finding(Verdict.UNKNOWN, f"Nothing here can tell what became of {self.operation}.")
-        finding = await self._find(self._since)
-        if finding.verdict is Verdict.NOT_DONE:
-            await asyncio.sleep(wait)
-            finding = await self._find(self._since)
-        if self._settle is not None:
-            await self._settle(finding)
-        return finding
-
-
 class LedgerError(TingTingError):
     """The send-once ledger cannot be read or written, so nothing was sent; its own error is the cause."""
 
 
-class DuplicateSendError(_Reconcilable, TingTingError):
+class DuplicateSendError(Reconcilable, TingTingError):
     """By the ledger the same was sent before, or may have been; nothing was sent now.
 
     Args:
@@ -161,7 +108,7 @@ class NotSentError(TransportError):
     """No byte of the request left this machine, so nothing happened: it is safe to do it again."""
 
 
-class OutcomeUnknownError(_Reconcilable, TransportError):
+class OutcomeUnknownError(Reconcilable, TransportError):
     """The request may have been carried out, and nobody said so. Find out before doing it again.
 
     Args:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from tingting_async import File, Services, TingTing, UsageError, inputs
-from tingting_async.scalars import KATHMANDU
+from tingting_async import File, Services, TingTing, UsageError
+from tingting_async.decoding.scalars import KATHMANDU
+from tingting_async.resources import arguments
+from tingting_async.resources.phone_numbers import phone_number
 
 pytestmark = pytest.mark.anyio
 
@@ -149,7 +151,7 @@ async def test_paginator_arguments() -> None:
 def test_no_single_number(text: Any) -> None:
     """What is not one whole number is refused: nobody is dropped, and nobody else is called."""
     with pytest.raises(UsageError):
-        inputs.phone_number(text)
+        phone_number(text)
 
 
 @pytest.mark.parametrize(
@@ -166,20 +168,20 @@ def test_no_single_number(text: Any) -> None:
 )
 def test_spellings_of_a_number(spelling: Any) -> None:
     """A number of Nepal is taken in any usual spelling."""
-    assert inputs.phone_number(spelling) == "9800000001"
+    assert phone_number(spelling) == "9800000001"
 
 
 def test_schedule_keeps_its_instant() -> None:
     """An aware datetime of any zone is the same instant in the service's local time."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert inputs.schedule(datetime(2026, 5, 9, 11, 22, tzinfo=UTC), now=now) == "2026-05-09T17:07"
+    assert arguments.schedule(datetime(2026, 5, 9, 11, 22, tzinfo=UTC), now=now) == "2026-05-09T17:07"
     tokyo = timezone(timedelta(hours=9))
-    assert inputs.schedule(datetime(2026, 5, 9, 20, 22, tzinfo=tokyo), now=now) == "2026-05-09T17:07"
-    assert inputs.schedule(datetime(2026, 5, 9, 17, 7, tzinfo=KATHMANDU), now=now) == "2026-05-09T17:07"
+    assert arguments.schedule(datetime(2026, 5, 9, 20, 22, tzinfo=tokyo), now=now) == "2026-05-09T17:07"
+    assert arguments.schedule(datetime(2026, 5, 9, 17, 7, tzinfo=KATHMANDU), now=now) == "2026-05-09T17:07"
     odd = timezone(timedelta(hours=5, minutes=41, seconds=16))
-    assert inputs.schedule(datetime(2026, 5, 9, 17, 3, 16, tzinfo=odd), now=now) == "2026-05-09T17:07"
+    assert arguments.schedule(datetime(2026, 5, 9, 17, 3, 16, tzinfo=odd), now=now) == "2026-05-09T17:07"
     with pytest.raises(UsageError, match="seconds"):
-        inputs.schedule(datetime(2026, 5, 9, 17, 3, tzinfo=odd), now=now)
+        arguments.schedule(datetime(2026, 5, 9, 17, 3, tzinfo=odd), now=now)
 
 
 @pytest.mark.parametrize(
@@ -188,12 +190,12 @@ def test_schedule_keeps_its_instant() -> None:
 )
 def test_placeholders(message: str, names: set[str]) -> None:
     """The names of placeholders are found, in messages that are no format strings as well."""
-    assert inputs.placeholders(message) == names
+    assert arguments.placeholders(message) == names
 
 
 def test_speech() -> None:
     """Line breaks, doubled and no-break spaces become single spaces."""
-    assert inputs.spoken(" a\r\nb\u00a0 c ") == "a b c"
+    assert arguments.spoken(" a\r\nb\u00a0 c ") == "a b c"
 
 
 async def test_files(tmp_path: Path) -> None:
@@ -202,11 +204,11 @@ async def test_files(tmp_path: Path) -> None:
     path.write_bytes(b"ID3")
     expected = File("A.MP3", b"ID3", "audio/mpeg")
     for source in (path, str(path)):
-        assert await inputs.file(source, "f", suffixes=(".mp3",), content_type="audio/mpeg") == expected
+        assert await arguments.file(source, "f", suffixes=(".mp3",), content_type="audio/mpeg") == expected
     assert "ID3" not in repr(expected)
 
 
 async def test_enums_and_texts_are_alike() -> None:
     """Where an enum is asked for, its text will do."""
-    assert inputs.member(Services, "SMS & PHONE", "services") is Services.SMS_AND_PHONE
-    assert inputs.member(Services, Services.SMS, "services") is Services.SMS
+    assert arguments.member(Services, "SMS & PHONE", "services") is Services.SMS_AND_PHONE
+    assert arguments.member(Services, Services.SMS, "services") is Services.SMS

@@ -25,8 +25,8 @@ from tingting_async import (
     UsageError,
     Voice,
 )
+from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.sandbox import Fault, Sandbox
-from tingting_async.scalars import KATHMANDU
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from tingting_async import Number, NumberStatus, OtpChannel, OtpSource, Page, Services, TingTing
 from tingting_async.classic.pages import READER
-from tingting_async.wire import Effect, Request, Response
+from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
 

@@ -4,15 +4,7 @@ import asyncio
 
 import pytest
 
-from tingting_async import (
-    AuthenticationError,
-    MemoryTokenStore,
-    NotFoundError,
-    Retries,
-    TingTing,
-    Tokens,
-    UsageError,
-)
+from tingting_async import AuthenticationError, MemoryTokenStore, NotFoundError, Retries, TingTing, Tokens, UsageError
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio

@@ -9,9 +9,9 @@ import pytest
 
 import tingting_async
 import tingting_async.v1
+from tingting_async.http.messages import File
 from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import NewStep
-from tingting_async.wire import File
 
 NUMBER = "9812345678"
 CODE = "482917"

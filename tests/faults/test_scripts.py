@@ -22,10 +22,10 @@ from tingting_async import (
     Timeout,
     Verdict,
 )
+from tingting_async.http.messages import File
 from tingting_async.sandbox import Fault, Received, Sandbox, every_fault, fault_script
 from tingting_async.sandbox.world import Account, Line
 from tingting_async.v1 import NewStep
-from tingting_async.wire import File
 
 pytestmark = pytest.mark.anyio
 

@@ -14,8 +14,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tingting_async import MemoryTokenStore, Retries, Timeout, TingTingError, Tokens
+from tingting_async.observability.opentelemetry import Spans
 from tingting_async.sandbox import Received, every_fault
-from tingting_async.telemetry import Spans
 
 pytestmark = pytest.mark.anyio
 

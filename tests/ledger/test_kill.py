@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from tingting_async.ledger import SendLedger
+from tingting_async.ledger.sqlite import SendLedger
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio

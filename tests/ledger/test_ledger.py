@@ -30,7 +30,8 @@ from tingting_async import (
     UsageError,
     Verdict,
 )
-from tingting_async.ledger import LONGEST_KEY, SendLedger, SendState
+from tingting_async.ledger.sqlite import LONGEST_KEY, SendLedger
+from tingting_async.outcomes import SendState
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio

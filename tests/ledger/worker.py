@@ -10,7 +10,8 @@ from typing import Any
 import anyio
 
 from tingting_async import DuplicateSendError, OutcomeUnknownError, Verdict
-from tingting_async.ledger import SendLedger, SendState
+from tingting_async.ledger.sqlite import SendLedger
+from tingting_async.outcomes import SendState
 from tingting_async.v1 import TingTing
 
 

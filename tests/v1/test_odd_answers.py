@@ -27,9 +27,9 @@ from tingting_async import (
     Retries,
     UsageError,
 )
+from tingting_async.http.messages import File, Response
 from tingting_async.v1 import ContactStatus, NewStep, TingTing
 from tingting_async.v1.auth import read_cookies
-from tingting_async.wire import File, Response
 
 pytestmark = pytest.mark.anyio
 

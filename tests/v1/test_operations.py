@@ -25,6 +25,7 @@ from tingting_async import (
     TransportError,
     UsageError,
 )
+from tingting_async.http.messages import File
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import (
     Campaign,
@@ -38,7 +39,6 @@ from tingting_async.v1 import (
     Sort,
     TingTing,
 )
-from tingting_async.wire import File
 
 pytestmark = pytest.mark.anyio
 

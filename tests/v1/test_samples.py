@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tingting_async import DecodeError, Page
-from tingting_async.scalars import KATHMANDU, Unread
+from tingting_async.decoding.payload import spell
+from tingting_async.decoding.scalars import KATHMANDU, Unread
+from tingting_async.http.messages import Effect, File, Request, Response
 from tingting_async.v1 import (
     ApiToken,
     Campaign,
@@ -38,9 +40,8 @@ from tingting_async.v1 import (
     User,
     Voice,
 )
-from tingting_async.v1.convert import read_display_datetime
+from tingting_async.v1.decoding import read_display_datetime
 from tingting_async.v1.pages import READER
-from tingting_async.wire import Effect, File, Request, Response, spell
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 

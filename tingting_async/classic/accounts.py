@@ -1,11 +1,11 @@
 """Who is signed in."""
 
-from tingting_async.auth import Tokens
+from tingting_async.auth.tokens import Tokens
 from tingting_async.classic.auth import login
 from tingting_async.classic.models import Login, User
 from tingting_async.errors import UsageError
-from tingting_async.resource import Limit, Resource
-from tingting_async.wire import Effect, Request
+from tingting_async.http.messages import Effect, Request
+from tingting_async.resources.base import Limit, Resource
 
 
 class Accounts(Resource):

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from tingting_async import wire
-from tingting_async.auth import Credentials, Tokens
+from tingting_async.auth.tokens import Credentials, Tokens
 from tingting_async.classic.models import Login, TokenPair
 from tingting_async.classic.pages import READER
+from tingting_async.decoding.payload import decode
 from tingting_async.errors import AuthenticationError
-from tingting_async.timeouts import Timeout
-from tingting_async.wire import Effect, Request, Response
+from tingting_async.http.messages import Effect, Request, Response
+from tingting_async.http.timeouts import Timeout
 
 
 def login(credentials: Credentials, timeout: Timeout | float | None = None) -> Request[Login]:
@@ -50,7 +50,7 @@ class ClassicDialect:
 
     def read_login(self, request: Request[Any], response: Response) -> Tokens:
         """Read both tokens."""
-        payload = wire.decode(request, response)
+        payload = decode(request, response)
         token = READER.read(request, response, payload, Login, request.payload).token
         return Tokens.of(token.access, token.refresh)
 
@@ -60,7 +60,7 @@ class ClassicDialect:
 
     def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
         """Read the new access token, and the new refresh token where the service changes it as well."""
-        new = READER.read(request, response, wire.decode(request, response), TokenPair, request.payload)
+        new = READER.read(request, response, decode(request, response), TokenPair, request.payload)
         return Tokens.of(new.access, new.refresh or token)
 
     def is_final(self, error: AuthenticationError) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from tingting_async import inputs
 from tingting_async.classic.models import (
     Campaign,
     Confirmation,
@@ -16,15 +15,17 @@ from tingting_async.classic.models import (
     Voice,
 )
 from tingting_async.classic.pages import read_page
-from tingting_async.conventions import PageNumbers
+from tingting_async.client.session import Session
+from tingting_async.decoding.audio import find_audio
 from tingting_async.errors import UsageError
-from tingting_async.findings import Finding, Verdict, by_presence
-from tingting_async.inputs import FileLike
-from tingting_async.media import find_audio
-from tingting_async.pagination import Paginator
-from tingting_async.resource import Limit, Resource
-from tingting_async.session import Session
-from tingting_async.wire import Effect, Request, Response
+from tingting_async.http.messages import Effect, Request, Response
+from tingting_async.outcomes import Finding, Verdict, by_presence
+from tingting_async.pagination.paginator import Paginator
+from tingting_async.pagination.styles import PageNumbers
+from tingting_async.resources import arguments
+from tingting_async.resources.arguments import FileLike
+from tingting_async.resources.base import Limit, Resource
+from tingting_async.resources.phone_numbers import phone_numbers
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _AUDIO = (".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac")
@@ -95,8 +96,8 @@ class Campaigns(Resource):
         if (numbers is None) == (file is None):
             raise UsageError("campaigns.create: give either `numbers` or `file`.")
         fields: dict[str, Any] = {
-            "name": inputs.text(name, "name"),
-            "services": inputs.member(Services, services, "services").value,
+            "name": arguments.text(name, "name"),
+            "services": arguments.member(Services, services, "services").value,
         }
         if description is not None:
             fields["description"] = description
@@ -112,10 +113,10 @@ class Campaigns(Resource):
             find=lambda _: self._find_created(name),
         )
         if numbers is not None:
-            fields["individual_number"] = [int(number) for number in inputs.phone_numbers(numbers)]
+            fields["individual_number"] = [int(number) for number in phone_numbers(numbers)]
             return await self._session.call(request.with_json(fields))
         assert file is not None
-        sheet = await inputs.file(file, "file", suffixes=(".xlsx",), content_type=_XLSX)
+        sheet = await arguments.file(file, "file", suffixes=(".xlsx",), content_type=_XLSX)
         return await self._session.call(request.with_form(fields, {"send_to_number_file": sheet}))
 
     async def _find_created(self, name: str) -> Finding:
@@ -141,9 +142,9 @@ class Campaigns(Resource):
         """
         fields: dict[str, Any] = {}
         if name is not None:
-            fields["name"] = inputs.text(name, "name")
+            fields["name"] = arguments.text(name, "name")
         if services is not None:
-            fields["services"] = inputs.member(Services, services, "services").value
+            fields["services"] = arguments.member(Services, services, "services").value
         if description is not None:
             fields["description"] = description
         if not fields:
@@ -151,7 +152,7 @@ class Campaigns(Resource):
         return await self._session.call(
             Request(
                 "PUT",
-                f"/api/system/campaigns/{inputs.identifier(id)}/update/",
+                f"/api/system/campaigns/{arguments.identifier(id)}/update/",
                 Effect.SETS,
                 "campaigns.update",
                 Campaign,
@@ -170,7 +171,7 @@ class Campaigns(Resource):
         return await self._session.call(
             Request(
                 "DELETE",
-                f"/api/system/campaigns/{inputs.identifier(id)}/delete",
+                f"/api/system/campaigns/{arguments.identifier(id)}/delete",
                 Effect.SETS,
                 "campaigns.delete",
                 Confirmation,
@@ -223,23 +224,23 @@ class Campaigns(Resource):
             raise UsageError("campaigns.run: `priority` is for `message` and `audio_file` together, and needed there.")
         fields: dict[str, Any] = {}
         if message is not None:
-            inputs.text(message, "message")
-            fields["message"] = message if voice is None else inputs.spoken(message)
+            arguments.text(message, "message")
+            fields["message"] = message if voice is None else arguments.spoken(message)
         if voice is not None:
-            fields["voice_input"] = inputs.text(voice, "voice")
+            fields["voice_input"] = arguments.text(voice, "voice")
         if schedule is not None:
-            fields["schedule_date"] = inputs.schedule(schedule)
+            fields["schedule_date"] = arguments.schedule(schedule)
         if numbers is not None:
-            fields["individual"] = inputs.identifiers(numbers, "numbers")
+            fields["individual"] = arguments.identifiers(numbers, "numbers")
         if rerun is not None:
-            fields["status"] = [inputs.member(Outcome, outcome, "rerun").value for outcome in _listed(rerun)]
+            fields["status"] = [arguments.member(Outcome, outcome, "rerun").value for outcome in _listed(rerun)]
             if not fields["status"]:
                 raise UsageError("campaigns.run: `rerun` is empty; leave it out for a first run.")
         if priority is not None:
-            fields["priority"] = inputs.member(Priority, priority, "priority").value
+            fields["priority"] = arguments.member(Priority, priority, "priority").value
         request = Request(
             "POST",
-            f"/api/system/campaigns/{inputs.identifier(id)}/begin/",
+            f"/api/system/campaigns/{arguments.identifier(id)}/begin/",
             Effect.RINGS,
             "campaigns.run",
             RunStarted,
@@ -249,13 +250,13 @@ class Campaigns(Resource):
             once=once,
         )
         if audio_file is not None:
-            audio = await inputs.file(audio_file, "audio_file", suffixes=_AUDIO, content_type="audio/mpeg")
+            audio = await arguments.file(audio_file, "audio_file", suffixes=_AUDIO, content_type="audio/mpeg")
             request = request.with_form(fields, {"aud_file": audio})
         else:
             request = request.with_json(fields)
         if check_tags and message is not None:
             campaign = await self.get(id, timeout=timeout)
-            inputs.tags(inputs.placeholders(message), campaign.usable_tags, "message")
+            arguments.tags(arguments.placeholders(message), campaign.usable_tags, "message")
         return await self._session.call(request)
 
     async def test_voice(
@@ -272,9 +273,9 @@ class Campaigns(Resource):
         Raises:
             DecodeError: The answer holds neither audio nor its URL.
         """
-        fields = {"message": inputs.spoken(inputs.text(message, "message"))}
+        fields = {"message": arguments.spoken(arguments.text(message, "message"))}
         if voice is not None:
-            fields["voice_input"] = inputs.text(voice, "voice")
+            fields["voice_input"] = arguments.text(voice, "voice")
         request = Request(
             "POST",
             "/api/system/test/voice/",
@@ -294,7 +295,7 @@ def details(id: int, timeout: Limit) -> Request[Campaign]:
     """Return the request for one campaign; its numbers' tags are checked against it as well."""
     return Request(
         "GET",
-        f"/api/system/campaigns/{inputs.identifier(id)}/details",
+        f"/api/system/campaigns/{arguments.identifier(id)}/details",
         Effect.READS,
         "campaigns.get",
         Campaign,

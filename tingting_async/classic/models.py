@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.modelling import NumberText, OpenEnum, extra, wire
+from tingting_async.decoding.fields import NumberText, OpenEnum, extra, wire
 from tingting_async.redaction import hide_repr, mask_repr
 
 

@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tingting_async import inputs
 from tingting_async.classic.campaigns import details
 from tingting_async.classic.models import Confirmation, Number, NumberAdded
 from tingting_async.classic.pages import read_list
-from tingting_async.conventions import PageNumbers
-from tingting_async.findings import Finding, Verdict, by_presence
-from tingting_async.pagination import Paginator
-from tingting_async.resource import Limit, Resource
-from tingting_async.session import Session
-from tingting_async.wire import Effect, Request
+from tingting_async.client.session import Session
+from tingting_async.http.messages import Effect, Request
+from tingting_async.outcomes import Finding, Verdict, by_presence
+from tingting_async.pagination.paginator import Paginator
+from tingting_async.pagination.styles import PageNumbers
+from tingting_async.resources import arguments
+from tingting_async.resources.base import Limit, Resource
+from tingting_async.resources.phone_numbers import is_same_number, phone_number
 
 
 class Numbers(Resource):
@@ -43,7 +44,7 @@ class Numbers(Resource):
         """
         request = Request(
             "GET",
-            f"/api/system/campaigns/number/{inputs.identifier(campaign_id, 'campaign_id')}",
+            f"/api/system/campaigns/number/{arguments.identifier(campaign_id, 'campaign_id')}",
             Effect.READS,
             "numbers.list",
             list[Number],
@@ -61,7 +62,7 @@ class Numbers(Resource):
         return await self._session.call(
             Request(
                 "GET",
-                f"/api/system/number/{inputs.identifier(id)}/",
+                f"/api/system/number/{arguments.identifier(id)}/",
                 Effect.READS,
                 "numbers.get",
                 Number,
@@ -96,12 +97,12 @@ class Numbers(Resource):
             BadRequestError: The service does not take it; without `check_tags` it says so of unknown tags, too.
             OutcomeUnknownError: It may have been added: look for it in `list()` before adding it again.
         """
-        fields: dict[str, Any] = {"number": int(inputs.phone_number(number))}
+        fields: dict[str, Any] = {"number": int(phone_number(number))}
         if tags is not None:
-            fields["available_tags"] = inputs.mapping(tags, "tags")
+            fields["available_tags"] = arguments.mapping(tags, "tags")
         request = Request(
             "POST",
-            f"/api/system/campaigns/number/{inputs.identifier(campaign_id, 'campaign_id')}/",
+            f"/api/system/campaigns/number/{arguments.identifier(campaign_id, 'campaign_id')}/",
             Effect.ADDS,
             "numbers.add",
             NumberAdded,
@@ -112,11 +113,11 @@ class Numbers(Resource):
         )
         if check_tags and tags:
             campaign = await self._session.call(details(campaign_id, timeout))
-            inputs.tags(tags, campaign.usable_tags, "tags")
+            arguments.tags(tags, campaign.usable_tags, "tags")
         return await self._session.call(request)
 
     async def _find(self, campaign_id: int, number: str, tags: Mapping[str, Any]) -> Finding:
-        found = [each async for each in self.list(campaign_id) if inputs.is_same_number(each.number, number)]
+        found = [each async for each in self.list(campaign_id) if is_same_number(each.number, number)]
         alike = next((each for each in found if each.available_tags == tags), None)
         if found and alike is None:
             return Finding(Verdict.UNKNOWN, "The number is there with other tags, so that it may be another.", found[0])
@@ -137,13 +138,13 @@ class Numbers(Resource):
             UsageError: The number is none.
             NotFoundError: There is none of this id in the account.
         """
-        fields: dict[str, Any] = {"number": int(inputs.phone_number(number))}
+        fields: dict[str, Any] = {"number": int(phone_number(number))}
         if tags is not None:
-            fields["available_tags"] = inputs.mapping(tags, "tags")
+            fields["available_tags"] = arguments.mapping(tags, "tags")
         return await self._session.call(
             Request(
                 "PUT",
-                f"/api/system/number/{inputs.identifier(id)}/",
+                f"/api/system/number/{arguments.identifier(id)}/",
                 Effect.SETS,
                 "numbers.edit",
                 Number,
@@ -162,7 +163,7 @@ class Numbers(Resource):
         return await self._session.call(
             Request(
                 "DELETE",
-                f"/api/system/campaigns/number/{inputs.identifier(id)}/delete/",
+                f"/api/system/campaigns/number/{arguments.identifier(id)}/delete/",
                 Effect.SETS,
                 "numbers.delete",
                 Confirmation,

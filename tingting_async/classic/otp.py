@@ -1,9 +1,9 @@
 """One-time passwords, by call or by text."""
 
-from tingting_async import inputs
 from tingting_async.classic.models import Otp, OtpChannel, OtpSource
-from tingting_async.resource import Limit, Resource
-from tingting_async.wire import Effect, Request
+from tingting_async.http.messages import Effect, Request
+from tingting_async.resources import arguments
+from tingting_async.resources.base import Limit, Resource
 
 
 class Otps(Resource):
@@ -40,8 +40,8 @@ class Otps(Resource):
                 gave stays valid on your side, whichever it was.
             DuplicateSendError: By the ledger `once` was sent before, or may have been.
         """
-        where = inputs.member(OtpChannel, channel, "channel")
-        fields = inputs.otp(number, message, otp=otp, length=length, is_spoken=where is OtpChannel.VOICE)
+        where = arguments.member(OtpChannel, channel, "channel")
+        fields = arguments.otp(number, message, otp=otp, length=length, is_spoken=where is OtpChannel.VOICE)
         fields["sms_send_options"] = where.value
         if otp is not None:
             fields["otp_options"] = OtpSource.PERSONAL.value

@@ -2,16 +2,16 @@
 
 from typing import Any, TypeVar
 
-from tingting_async import wire
 from tingting_async.classic.models import Pagination
-from tingting_async.conventions import Page, refuse_part
-from tingting_async.reader import Reader
-from tingting_async.wire import PayloadPath, Request, Response
+from tingting_async.decoding.decoder import Reader
+from tingting_async.decoding.payload import dig
+from tingting_async.http.messages import PayloadPath, Request, Response
+from tingting_async.pagination.page import Page, refuse_part
 
 T = TypeVar("T")
 
 
-READER = Reader("tingting_async.classic.convert")
+READER = Reader("tingting_async.classic.decoding")
 
 
 def read_page(reader: Reader, request: Request[list[T]], response: Response, _: int) -> Page[T]:
@@ -23,7 +23,7 @@ def _page(
     reader: Reader, request: Request[list[T]], response: Response, items: list[T], beside: dict[str, Any]
 ) -> Page[T]:
     path = ("pagination",)
-    place = reader.read(request, response, wire.dig(request, response, beside, path), Pagination, path)
+    place = reader.read(request, response, dig(request, response, beside, path), Pagination, path)
     del beside["pagination"]
     return Page(
         items,

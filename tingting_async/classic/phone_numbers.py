@@ -1,14 +1,14 @@
 """The account's own lines, and those for sale."""
 
-from tingting_async import inputs
 from tingting_async.classic.models import Confirmation, PhoneNumber
 from tingting_async.classic.pages import read_list
-from tingting_async.conventions import PageNumbers
-from tingting_async.findings import Finding, by_presence
-from tingting_async.pagination import Paginator
-from tingting_async.resource import Limit, Resource
-from tingting_async.session import Session
-from tingting_async.wire import Effect, Request
+from tingting_async.client.session import Session
+from tingting_async.http.messages import Effect, Request
+from tingting_async.outcomes import Finding, by_presence
+from tingting_async.pagination.paginator import Paginator
+from tingting_async.pagination.styles import PageNumbers
+from tingting_async.resources import arguments
+from tingting_async.resources.base import Limit, Resource
 
 
 class PhoneNumbers(Resource):
@@ -67,7 +67,7 @@ class PhoneNumbers(Resource):
                 "phone_numbers.buy",
                 PhoneNumber,
                 payload=("data", "number_details", 0),
-                json={"phone_sid": inputs.text(sid, "sid")},
+                json={"phone_sid": arguments.text(sid, "sid")},
                 timeout=timeout,
                 find_out="look for it in phone_numbers.owned()",
                 find=lambda _: self._find(sid),
@@ -97,7 +97,7 @@ class PhoneNumbers(Resource):
                 Effect.SETS,
                 "phone_numbers.release",
                 Confirmation,
-                json={"phone_sid": inputs.text(sid, "sid")},
+                json={"phone_sid": arguments.text(sid, "sid")},
                 timeout=timeout,
                 find_out="look for it in phone_numbers.owned()",
             )

@@ -9,7 +9,7 @@ from tingting_async.classic.numbers import Numbers
 from tingting_async.classic.otp import Otps
 from tingting_async.classic.pages import READER
 from tingting_async.classic.phone_numbers import PhoneNumbers
-from tingting_async.session import Session
+from tingting_async.client.session import Session
 
 
 class TingTing(Session):

@@ -1,38 +1,39 @@
 """The v1 API (`/api/v1`)."""
 
-from tingting_async.v1.contacts import NewContact
-from tingting_async.v1.models import (
-    ApiToken,
+from tingting_async.v1.models.accounts import ApiToken, Dashboard, Line, User, Voice
+from tingting_async.v1.models.campaigns import (
     Campaign,
     CampaignMessage,
     CampaignStatus,
     Category,
+    RunCheck,
+    RunStarted,
+    Services,
+    Sort,
+    SpokenMessage,
+)
+from tingting_async.v1.models.common import Confirmation
+from tingting_async.v1.models.contacts import (
     Column,
-    Confirmation,
     Contact,
     ContactAdded,
     ContactsAdded,
     ContactStatus,
-    Dashboard,
-    Line,
-    Otp,
-    OtpChannel,
-    OtpSource,
-    RunCheck,
-    RunStarted,
-    SentOtp,
-    Services,
-    Sort,
-    SpokenMessage,
+    NewContact,
     Upload,
-    User,
-    Voice,
 )
-from tingting_async.v1.reports import ReportRow
-from tingting_async.v1.running import Progress
+from tingting_async.v1.models.otp import Otp, OtpChannel, OtpSource, SentOtp
+from tingting_async.v1.models.reports import ReportRow
+from tingting_async.v1.models.surveys import (
+    ContentType,
+    NewStep,
+    ResponseType,
+    SurveyStep,
+    SurveyTemplate,
+    TemplateApplied,
+)
+from tingting_async.v1.progress import Progress
 from tingting_async.v1.session import TingTing
-from tingting_async.v1.survey_models import ContentType, ResponseType, SurveyStep, SurveyTemplate, TemplateApplied
-from tingting_async.v1.surveys import NewStep
 
 __all__ = [
     "ApiToken",

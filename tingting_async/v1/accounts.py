@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from tingting_async import wire
-from tingting_async.auth import Tokens
+from tingting_async.auth.tokens import Tokens
+from tingting_async.decoding.decoder import Reader
+from tingting_async.decoding.payload import decode
 from tingting_async.errors import ApiError, UsageError
-from tingting_async.reader import Reader
-from tingting_async.resource import Limit, Resource
+from tingting_async.http.messages import Effect, Request, Response
+from tingting_async.resources.base import Limit, Resource
 from tingting_async.v1.auth import V1Dialect, login
-from tingting_async.v1.models import ApiToken, Confirmation, Dashboard, User
+from tingting_async.v1.models.accounts import ApiToken, User
+from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.pages import READER
-from tingting_async.wire import Effect, Request, Response
 
 
 class Accounts(Resource):
@@ -38,7 +39,7 @@ class Accounts(Resource):
         request = login(credentials, timeout)
         response = await self._session.exchange(request)
         await self._session.adopt(V1Dialect().read_login(request, response))
-        return READER.read(request, response, wire.decode(request, response), Confirmation, ())
+        return READER.read(request, response, decode(request, response), Confirmation, ())
 
     async def refresh(self) -> None:
         """Renew the access token now (`POST auths/login/refresh/`).
@@ -90,26 +91,7 @@ class Accounts(Resource):
 
 
 def _read_api_token(reader: Reader, request: Request[Any], response: Response) -> ApiToken | None:
-    payload = wire.decode(request, response)
+    payload = decode(request, response)
     if isinstance(payload, dict) and "token" not in payload and "message" in payload:
         return None
     return reader.read(request, response, payload, ApiToken, ())
-
-
-class Dashboards(Resource):
-    """The account's sums (v1 documents, Dashboard)."""
-
-    async def get(self, *, days: int = 30, timeout: Limit = None) -> Dashboard:
-        """Return the sums of the last days (`GET dashboard/`)."""
-        if type(days) is not int or days < 1:
-            raise UsageError(f"dashboard.get: `days` is {days!r}; it has to be 1 or more.")
-        request = Request(
-            "GET",
-            "/api/v1/dashboard/",
-            Effect.READS,
-            "dashboard.get",
-            Dashboard,
-            params=(("days", str(days)),),
-            timeout=timeout,
-        )
-        return await self._session.call(request)

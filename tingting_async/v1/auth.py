@@ -5,11 +5,11 @@ from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
-from tingting_async.auth import Credentials, Tokens
+from tingting_async.auth.tokens import Credentials, Tokens
 from tingting_async.errors import AuthenticationError, DecodeError
-from tingting_async.timeouts import Timeout
-from tingting_async.v1.models import Confirmation
-from tingting_async.wire import Effect, Request, Response
+from tingting_async.http.messages import Effect, Request, Response
+from tingting_async.http.timeouts import Timeout
+from tingting_async.v1.models.common import Confirmation
 
 
 def login(credentials: Credentials, timeout: Timeout | float | None = None) -> Request[Confirmation]:

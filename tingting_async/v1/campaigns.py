@@ -6,33 +6,34 @@ from decimal import Decimal
 
 import attrs
 
-from tingting_async import inputs
-from tingting_async.conventions import LimitOffset
+from tingting_async.client.session import Session
+from tingting_async.decoding.audio import find_audio
 from tingting_async.errors import UsageError
-from tingting_async.media import find_audio
-from tingting_async.pagination import Paginator
-from tingting_async.resource import Limit, Resource
-from tingting_async.session import Session
-from tingting_async.v1.fields import campaign_fields, refuse_other_text, voice_id
-from tingting_async.v1.finding import details, find_created, find_run, now
-from tingting_async.v1.methods import Methods
-from tingting_async.v1.models import (
+from tingting_async.http.messages import Effect, Request, Response
+from tingting_async.pagination.paginator import Paginator
+from tingting_async.pagination.styles import LimitOffset
+from tingting_async.resources import arguments
+from tingting_async.resources.base import Limit, Resource
+from tingting_async.v1.campaign_fields import campaign_fields, refuse_other_text, voice_id
+from tingting_async.v1.method_fallback import Methods
+from tingting_async.v1.models.accounts import Voice
+from tingting_async.v1.models.campaigns import (
     Campaign,
     CampaignMessage,
     CampaignStatus,
     Category,
-    Confirmation,
-    ContactStatus,
     RunCheck,
     RunStarted,
     Services,
     Sort,
     SpokenMessage,
-    Voice,
 )
+from tingting_async.v1.models.common import Confirmation
+from tingting_async.v1.models.contacts import ContactStatus
 from tingting_async.v1.pages import read_page
-from tingting_async.v1.running import Progress, check
-from tingting_async.wire import Effect, Request, Response
+from tingting_async.v1.preflight import check
+from tingting_async.v1.progress import Progress
+from tingting_async.v1.reconcile import details, find_created, find_run, now
 
 
 class Campaigns(Resource):
@@ -72,17 +73,17 @@ class Campaigns(Resource):
         """
         params: dict[str, str] = {}
         if status is not None:
-            params["status"] = inputs.member(CampaignStatus, status, "status").value
+            params["status"] = arguments.member(CampaignStatus, status, "status").value
         if search is not None and search != "":
-            params["search"] = inputs.text(search, "search")
+            params["search"] = arguments.text(search, "search")
         if drafts:
             params["draft"] = "true"
         if sort is not None:
-            params["sort_by"] = inputs.member(Sort, sort, "sort").value
+            params["sort_by"] = arguments.member(Sort, sort, "sort").value
         if changed_from is not None:
-            params["from_date"] = str(int(inputs.instant(changed_from, "changed_from").timestamp()))
+            params["from_date"] = str(int(arguments.instant(changed_from, "changed_from").timestamp()))
         if changed_to is not None:
-            params["to_date"] = str(int(inputs.instant(changed_to, "changed_to").timestamp()))
+            params["to_date"] = str(int(arguments.instant(changed_to, "changed_to").timestamp()))
         request = Request(
             "GET",
             "/api/v1/campaign/",
@@ -145,7 +146,7 @@ class Campaigns(Resource):
         """
         fields = campaign_fields(
             {
-                "name": inputs.text(name, "name"),
+                "name": arguments.text(name, "name"),
                 "services": services,
                 "user_phone": lines,
                 "message": message,
@@ -219,7 +220,7 @@ class Campaigns(Resource):
         )
         if not fields:
             raise UsageError("campaigns.update: give what is to be changed.")
-        path = f"/api/v1/campaign/{inputs.identifier(id)}/"
+        path = f"/api/v1/campaign/{arguments.identifier(id)}/"
         request = Request("PATCH", path, Effect.SETS, "campaigns.update", Campaign, json=fields, timeout=timeout)
         return await self._methods.call(request, "PUT")  # One public client found only PUT accepted.
 
@@ -246,7 +247,7 @@ class Campaigns(Resource):
                 "draft": draft,
             }
         )
-        path, operation = f"/api/v1/campaign/create/{inputs.identifier(id)}/message/", "campaigns.set_message"
+        path, operation = f"/api/v1/campaign/create/{arguments.identifier(id)}/message/", "campaigns.set_message"
         request = Request("PATCH", path, Effect.SETS, operation, CampaignMessage, json=fields, timeout=timeout)
         return await self._methods.call(request, "PUT")  # One public client needed PUT first, for voice.
 
@@ -259,7 +260,7 @@ class Campaigns(Resource):
         return await self._session.call(
             Request(
                 "DELETE",
-                f"/api/v1/campaign/{inputs.identifier(id)}/",
+                f"/api/v1/campaign/{arguments.identifier(id)}/",
                 Effect.SETS,
                 "campaigns.delete",
                 Confirmation,
@@ -300,7 +301,7 @@ class Campaigns(Resource):
         """
         request = Request(
             "POST",
-            f"/api/v1/run-campaign/{inputs.identifier(id)}/",
+            f"/api/v1/run-campaign/{arguments.identifier(id)}/",
             Effect.RINGS,
             "campaigns.run",
             RunStarted,
@@ -328,7 +329,7 @@ class Campaigns(Resource):
 
     async def stop(self, id: int, *, timeout: Limit = None) -> Confirmation:
         """Stop a campaign at once (`POST campaign/emergency-stop/<id>/`)."""
-        path, operation = f"/api/v1/campaign/emergency-stop/{inputs.identifier(id)}/", "campaigns.stop"
+        path, operation = f"/api/v1/campaign/emergency-stop/{arguments.identifier(id)}/", "campaigns.stop"
         request = Request("POST", path, Effect.SETS, operation, Confirmation, is_silent=True, timeout=timeout)
         return await self._session.call(attrs.evolve(request, find_out=f"look at the status of campaigns.get({id})"))
 
@@ -347,8 +348,8 @@ class Campaigns(Resource):
         Raises:
             DecodeError: The answer holds neither audio nor its URL.
         """
-        path = f"/api/v1/test-speak/riri/{inputs.identifier(campaign_id, 'campaign_id')}/"
-        fields = {"voice_input": voice_id(voice), "message": inputs.spoken(inputs.text(message, "message"))}
+        path = f"/api/v1/test-speak/riri/{arguments.identifier(campaign_id, 'campaign_id')}/"
+        fields = {"voice_input": voice_id(voice), "message": arguments.spoken(arguments.text(message, "message"))}
         request = Request("POST", path, Effect.READS, "campaigns.test_voice", Response, json=fields, timeout=timeout)
         response = await self._session.call(request)
         url, audio, content_type = self._session.read(request, response, find_audio)
@@ -367,7 +368,7 @@ class Campaigns(Resource):
             longest_pause: Seconds.
             timeout: The limits of each call.
         """
-        inputs.identifier(id)
+        arguments.identifier(id)
         return Progress(id, lambda: self.get(id, timeout=timeout), pause=pause, longest_pause=longest_pause)
 
     async def wait(
@@ -393,4 +394,4 @@ class Campaigns(Resource):
         """
         wanted = {until} if isinstance(until, str) or not isinstance(until, Iterable) else set(until)
         progress = self.progress(id, pause=pause, longest_pause=longest_pause)
-        return await progress.wait({inputs.member(CampaignStatus, each, "until") for each in wanted}, timeout)
+        return await progress.wait({arguments.member(CampaignStatus, each, "until") for each in wanted}, timeout)

@@ -3,31 +3,21 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import attrs
-
-from tingting_async import inputs
-from tingting_async.conventions import LimitOffset
+from tingting_async.client.session import Session
 from tingting_async.errors import OutcomeUnknownError, PartlyDoneError, TingTingError, UsageError
-from tingting_async.findings import Find
-from tingting_async.inputs import FileLike
-from tingting_async.pagination import Paginator
-from tingting_async.resource import Limit, Resource
-from tingting_async.session import Session
-from tingting_async.v1.finding import find_contact, now
-from tingting_async.v1.methods import Methods
-from tingting_async.v1.models import Confirmation, Contact, ContactAdded, ContactsAdded, Upload
+from tingting_async.http.messages import Effect, Request
+from tingting_async.outcomes import Find
+from tingting_async.pagination.paginator import Paginator
+from tingting_async.pagination.styles import LimitOffset
+from tingting_async.resources import arguments
+from tingting_async.resources.arguments import FileLike
+from tingting_async.resources.base import Limit, Resource
+from tingting_async.resources.phone_numbers import phone_number, phone_numbers
+from tingting_async.v1.method_fallback import Methods
+from tingting_async.v1.models.common import Confirmation
+from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, NewContact, Upload
 from tingting_async.v1.pages import read_page
-from tingting_async.wire import Effect, Request
-
-
-@attrs.frozen
-class NewContact:
-    """A contact to be added."""
-
-    number: str | int = attrs.field(repr=False)
-    """A number of Nepal in any usual spelling."""
-    variables: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
-    """What the message's placeholders stand for."""
+from tingting_async.v1.reconcile import find_contact, now
 
 
 class Contacts(Resource):
@@ -59,7 +49,7 @@ class Contacts(Resource):
         """
         request = Request(
             "GET",
-            f"/api/v1/campaign-detail/{inputs.identifier(campaign_id, 'campaign_id')}/",
+            f"/api/v1/campaign-detail/{arguments.identifier(campaign_id, 'campaign_id')}/",
             Effect.READS,
             "contacts.list",
             list[Contact],
@@ -88,9 +78,9 @@ class Contacts(Resource):
             UsageError: The number is none.
             OutcomeUnknownError: It may have been added: look for it in `list()` before adding it again.
         """
-        digits = inputs.phone_number(number)
+        digits = phone_number(number)
         asked_at = now()
-        body = {"number": digits, "other_variables": inputs.mapping(variables or {}, "variables")}
+        body = {"number": digits, "other_variables": arguments.mapping(variables or {}, "variables")}
         return await self._session.call(
             self._adding(
                 campaign_id,
@@ -132,9 +122,9 @@ class Contacts(Resource):
         if isinstance(contacts, str | bytes) or not isinstance(contacts, Iterable):
             raise UsageError(f"`contacts` has to be a list of contacts, not one {type(contacts).__name__}.")
         given = [each if isinstance(each, NewContact) else NewContact(each) for each in contacts]
-        numbers = inputs.phone_numbers([each.number for each in given], "contacts")
+        numbers = phone_numbers([each.number for each in given], "contacts")
         rows = [
-            {"number": number, "other_variables": inputs.mapping(each.variables, f"contacts[{row}].variables")}
+            {"number": number, "other_variables": arguments.mapping(each.variables, f"contacts[{row}].variables")}
             for row, (number, each) in enumerate(zip(numbers, given, strict=True))
         ]
         done = ContactsAdded(created=0)
@@ -179,9 +169,9 @@ class Contacts(Resource):
             UsageError: The file cannot be read, or is of another kind.
             OutcomeUnknownError: It may have been added: look at `list()` before adding it again.
         """
-        path = f"/api/v1/campaign/create/{inputs.identifier(campaign_id, 'campaign_id')}/detail/"
+        path = f"/api/v1/campaign/create/{arguments.identifier(campaign_id, 'campaign_id')}/detail/"
         content_type = "application/octet-stream"
-        sheet = await inputs.file(file, "file", suffixes=(".xlsx", ".csv"), content_type=content_type)
+        sheet = await arguments.file(file, "file", suffixes=(".xlsx", ".csv"), content_type=content_type)
         request = Request(
             "PATCH",
             path,
@@ -195,7 +185,7 @@ class Contacts(Resource):
 
     async def edit(self, id: int, number: str | int, *, timeout: Limit = None) -> Contact:
         """Change a contact's number (`PATCH phone-number/update/<contact_id>/`)."""
-        path, body = f"/api/v1/phone-number/update/{inputs.identifier(id)}/", {"number": inputs.phone_number(number)}
+        path, body = f"/api/v1/phone-number/update/{arguments.identifier(id)}/", {"number": phone_number(number)}
         request = Request("PATCH", path, Effect.SETS, "contacts.edit", Contact, json=body, timeout=timeout)
         return await self._session.call(request)
 
@@ -205,13 +195,13 @@ class Contacts(Resource):
         Raises:
             NotFoundError: There is none of this id in the account.
         """
-        path = f"/api/v1/phone-number/delete/{inputs.identifier(id)}/"
+        path = f"/api/v1/phone-number/delete/{arguments.identifier(id)}/"
         request = Request("DELETE", path, Effect.SETS, "contacts.delete", Confirmation, is_silent=True, timeout=timeout)
         return await self._session.call(request)
 
     async def variables(self, id: int, *, timeout: Limit = None) -> Mapping[str, Any]:
         """Return a contact's variables, by name (`GET campaign/<contact_id>/attributes/`)."""
-        path = f"/api/v1/campaign/{inputs.identifier(id)}/attributes/"  # It says campaign; the id is the contact's.
+        path = f"/api/v1/campaign/{arguments.identifier(id)}/attributes/"  # It says campaign; the id is the contact's.
         request = Request("GET", path, Effect.READS, "contacts.variables", dict[str, Any], timeout=timeout)
         return await self._session.call(request)
 
@@ -219,7 +209,10 @@ class Contacts(Resource):
         """Change a contact's variables, and return them (`PATCH campaign/<contact_id>/attributes/`)."""
         if not variables:
             raise UsageError("contacts.set_variables: give the variables that are to be changed.")
-        path, fields = f"/api/v1/campaign/{inputs.identifier(id)}/attributes/", inputs.mapping(variables, "variables")
+        path, fields = (
+            f"/api/v1/campaign/{arguments.identifier(id)}/attributes/",
+            arguments.mapping(variables, "variables"),
+        )
         operation = "contacts.set_variables"
         request = Request("PATCH", path, Effect.SETS, operation, dict[str, Any], json=fields, timeout=timeout)
         return await self._session.call(request)
@@ -241,7 +234,7 @@ class Contacts(Resource):
         return await self._session.call(
             Request(
                 "POST",
-                f"/api/v1/demo-call/{inputs.identifier(id)}/",
+                f"/api/v1/demo-call/{arguments.identifier(id)}/",
                 Effect.RINGS,
                 "contacts.demo_call",
                 Confirmation,
@@ -263,7 +256,7 @@ class Contacts(Resource):
     ) -> Request[Any]:
         return Request(
             "POST",
-            f"/api/v1/campaign/{inputs.identifier(campaign_id, 'campaign_id')}/add-contact/",
+            f"/api/v1/campaign/{arguments.identifier(campaign_id, 'campaign_id')}/add-contact/",
             Effect.ADDS,
             operation,
             model,

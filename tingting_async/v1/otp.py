@@ -3,16 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from tingting_async import inputs
-from tingting_async.conventions import LimitOffset
 from tingting_async.errors import UsageError
-from tingting_async.findings import Finding, Verdict
-from tingting_async.pagination import Paginator
-from tingting_async.resource import Limit, Resource
-from tingting_async.v1.finding import find_otp, is_behind, now
-from tingting_async.v1.models import Otp, OtpChannel, OtpSource, SentOtp, Voice
+from tingting_async.http.messages import Effect, Request
+from tingting_async.outcomes import Finding, Verdict
+from tingting_async.pagination.paginator import Paginator
+from tingting_async.pagination.styles import LimitOffset
+from tingting_async.resources import arguments
+from tingting_async.resources.base import Limit, Resource
+from tingting_async.v1.models.accounts import Voice
+from tingting_async.v1.models.otp import Otp, OtpChannel, OtpSource, SentOtp
 from tingting_async.v1.pages import read_page
-from tingting_async.wire import Effect, Request
+from tingting_async.v1.reconcile import find_otp, is_behind, now
 
 
 class Otps(Resource):
@@ -52,18 +53,18 @@ class Otps(Resource):
             OutcomeUnknownError: It may have been sent: `reconcile()` finds a code of your own in `list()`.
             DuplicateSendError: By the ledger `once` was sent before, or may have been.
         """
-        where = inputs.member(OtpChannel, channel, "channel")
-        fields = inputs.otp(number, message, otp=otp, length=length, is_spoken=where is OtpChannel.VOICE)
+        where = arguments.member(OtpChannel, channel, "channel")
+        fields = arguments.otp(number, message, otp=otp, length=length, is_spoken=where is OtpChannel.VOICE)
         fields["sms_send_options"] = where.value
         if otp is not None:
             fields["otp_options"] = OtpSource.PERSONAL.value
         if company_name is not None:
-            fields["company_name"] = inputs.text(company_name, "company_name")
+            fields["company_name"] = arguments.text(company_name, "company_name")
         if (voice is not None) != (where is OtpChannel.VOICE):
             raise UsageError("otp.send: `voice` is needed for a call, and only there.")
         if voice is not None:
             name: Any = voice.internal_name if isinstance(voice, Voice) else voice
-            fields["voice_input"] = inputs.text(name or "", "voice")
+            fields["voice_input"] = arguments.text(name or "", "voice")
         asked_at = now()
         return await self._session.call(
             Request(

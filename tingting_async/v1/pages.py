@@ -2,15 +2,15 @@
 
 from typing import Any, TypeVar
 
-from tingting_async import wire
-from tingting_async.conventions import Page, refuse_part
-from tingting_async.reader import Reader
-from tingting_async.wire import Request, Response
+from tingting_async.decoding.decoder import Reader
+from tingting_async.decoding.payload import dig
+from tingting_async.http.messages import Request, Response
+from tingting_async.pagination.page import Page, refuse_part
 
 T = TypeVar("T")
 
 
-READER = Reader("tingting_async.v1.convert")
+READER = Reader("tingting_async.v1.decoding")
 
 
 def read_page(reader: Reader, request: Request[list[T]], response: Response, number: int) -> Page[T]:
@@ -23,7 +23,7 @@ def _page(
 ) -> Page[T]:
     for name in ("count", "next"):
         if name not in body:
-            wire.dig(request, response, body, (name,))  # Says so.
+            dig(request, response, body, (name,))  # Says so.
     following = body.pop("next")
     pages = body.pop("total_pages", None)
     return Page(

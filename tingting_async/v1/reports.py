@@ -3,46 +3,24 @@
 import codecs
 import csv
 import io
-from collections.abc import Mapping
 from os import PathLike
 
-import attrs
-
-from tingting_async import inputs
-from tingting_async.download import FileSink
+from tingting_async.client.session import Session
+from tingting_async.decoding.api_errors import judge
+from tingting_async.decoding.decoder import Reader
+from tingting_async.decoding.payload import excerpt
 from tingting_async.errors import DecodeError
-from tingting_async.failures import judge
-from tingting_async.reader import Reader
-from tingting_async.redaction import mask_repr
-from tingting_async.resource import Limit, Resource
-from tingting_async.session import Session
-from tingting_async.timeouts import Timeout
-from tingting_async.v1.models import ContactStatus
-from tingting_async.wire import Effect, Request, Response, excerpt
+from tingting_async.http.download import FileSink
+from tingting_async.http.messages import Effect, Request, Response
+from tingting_async.http.timeouts import Timeout
+from tingting_async.resources import arguments
+from tingting_async.resources.base import Limit, Resource
+from tingting_async.v1.models.reports import ReportRow
 
 LONG = Timeout(answer=600.0, total=600.0)
 """Reports are made while one waits: the limits of their calls by default."""
 _AS_THEY_ARE = {"Accept-Encoding": "identity"}
 """A packed answer of unknown length that was cut short unpacks like a whole one, and no row says it is the last."""
-
-
-@attrs.frozen
-class ReportRow:
-    """A row of a report. Its columns are not documented: they are kept as they are, and the usual ones are found."""
-
-    values: Mapping[str, str] = attrs.field(repr=False)
-    """By the column's name, as texts."""
-    number: str | None = attrs.field(default=None, repr=mask_repr)
-    status: ContactStatus | None = None
-
-    @classmethod
-    def of(cls, row: Mapping[str, str | list[str]]) -> "ReportRow":
-        """Read a row; what it has beyond the header's columns comes under the empty name."""
-        values = {name: ",".join(value) if isinstance(value, list) else value for name, value in row.items()}
-        by_name = {name.strip().lower().replace("_", " "): value for name, value in values.items()}
-        number = next((by_name[name] for name in ("number", "phone number", "contact") if name in by_name), None)
-        status = by_name.get("status")
-        return cls(values, number, ContactStatus(status) if status else None)
 
 
 class Reports(Resource):
@@ -79,7 +57,7 @@ class Reports(Resource):
 
 
 def _path(campaign_id: int) -> str:
-    return f"/api/v1/download/report/{inputs.identifier(campaign_id, 'campaign_id')}/"
+    return f"/api/v1/download/report/{arguments.identifier(campaign_id, 'campaign_id')}/"
 
 
 async def download(session: Session, path: str, operation: str, target: str | PathLike[str], timeout: Limit) -> None:

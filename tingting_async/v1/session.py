@@ -2,17 +2,19 @@
 
 from functools import cached_property
 
-from tingting_async.session import Session
-from tingting_async.v1.accounts import Accounts, Dashboards
+from tingting_async.client.session import Session
+from tingting_async.v1.accounts import Accounts
 from tingting_async.v1.auth import V1Dialect
 from tingting_async.v1.campaigns import Campaigns
 from tingting_async.v1.contacts import Contacts
-from tingting_async.v1.lines import PhoneNumbers, Voices
+from tingting_async.v1.dashboard import Dashboards
 from tingting_async.v1.otp import Otps
 from tingting_async.v1.pages import READER
+from tingting_async.v1.phone_numbers import PhoneNumbers
 from tingting_async.v1.reports import Reports
 from tingting_async.v1.survey_templates import SurveyTemplates
 from tingting_async.v1.surveys import Surveys
+from tingting_async.v1.voices import Voices
 
 
 class TingTing(Session):

@@ -5,17 +5,18 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from tingting_async import inputs
-from tingting_async.conventions import PageNumbers
 from tingting_async.errors import UsageError
-from tingting_async.pagination import Paginator
-from tingting_async.resource import Limit, Resource
-from tingting_async.v1.fields import length_factor as checked_length_factor
-from tingting_async.v1.models import Confirmation, Voice
+from tingting_async.http.messages import Effect, Request
+from tingting_async.pagination.paginator import Paginator
+from tingting_async.pagination.styles import PageNumbers
+from tingting_async.resources import arguments
+from tingting_async.resources.base import Limit, Resource
+from tingting_async.v1.campaign_fields import length_factor as checked_length_factor
+from tingting_async.v1.models.accounts import Voice
+from tingting_async.v1.models.common import Confirmation
+from tingting_async.v1.models.surveys import NewStep, SurveyTemplate, TemplateApplied
 from tingting_async.v1.pages import read_page
-from tingting_async.v1.survey_models import SurveyTemplate, TemplateApplied
-from tingting_async.v1.surveys import NewStep, prepare
-from tingting_async.wire import Effect, Request
+from tingting_async.v1.surveys import prepare
 
 
 class SurveyTemplates(Resource):
@@ -45,7 +46,7 @@ class SurveyTemplates(Resource):
             raise UsageError(f"`page_size` is {page_size!r}; it has to be an integer from 1 up.")
         params: tuple[tuple[str, str], ...] = (("page_size", str(page_size)),)
         if search is not None and search != "":
-            params += (("search", inputs.text(search, "search")),)
+            params += (("search", arguments.text(search, "search")),)
         request = Request(
             "GET",
             "/api/v1/survey-templates/",
@@ -96,7 +97,7 @@ class SurveyTemplates(Resource):
             timeout=timeout,
             find_out="look for its name with survey_templates.list(search=…)",
         )
-        fields = {"name": inputs.text(name, "name")}
+        fields = {"name": arguments.text(name, "name")}
         return await self._session.call(await _filled(request, fields, content, voice, length_factor))
 
     async def update(
@@ -114,7 +115,7 @@ class SurveyTemplates(Resource):
             raise UsageError("survey_templates.update: give what is to be changed.")
         path, operation = _path(id), "survey_templates.update"
         request = Request("PATCH", path, Effect.SETS, operation, SurveyTemplate, timeout=timeout)
-        fields = {} if name is None else {"name": inputs.text(name, "name")}
+        fields = {} if name is None else {"name": arguments.text(name, "name")}
         return await self._session.call(await _filled(request, fields, content, voice, length_factor))
 
     async def delete(self, id: int, *, timeout: Limit = None) -> Confirmation:
@@ -139,7 +140,7 @@ class SurveyTemplates(Resource):
                 Effect.ADDS,
                 "survey_templates.apply",
                 TemplateApplied,
-                json={"campaign_id": inputs.identifier(campaign_id, "campaign_id")},
+                json={"campaign_id": arguments.identifier(campaign_id, "campaign_id")},
                 timeout=timeout,
                 find_out=f"look at surveys.steps({campaign_id})",
             )
@@ -147,7 +148,7 @@ class SurveyTemplates(Resource):
 
 
 def _path(id: int) -> str:
-    return f"/api/v1/survey-templates/{inputs.identifier(id)}/"
+    return f"/api/v1/survey-templates/{arguments.identifier(id)}/"
 
 
 async def _filled(
@@ -159,7 +160,7 @@ async def _filled(
 ) -> Request[SurveyTemplate]:
     rows, files = await prepare(content or ())
     if voice is not None:
-        fields["voice"] = inputs.identifier(voice.id if isinstance(voice, Voice) else voice, "voice")
+        fields["voice"] = arguments.identifier(voice.id if isinstance(voice, Voice) else voice, "voice")
     if length_factor is not None:
         fields["length_factor"] = checked_length_factor(length_factor)
     if not files:

@@ -5,37 +5,19 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-import attrs
-
-from tingting_async import inputs
-from tingting_async.conventions import LimitOffset
 from tingting_async.errors import PartlyDoneError, TingTingError, UsageError
-from tingting_async.inputs import FileLike
-from tingting_async.resource import Limit, Resource
-from tingting_async.v1.finding import find_run
-from tingting_async.v1.models import Confirmation, RunStarted
+from tingting_async.http.messages import Effect, File, Request
+from tingting_async.pagination.styles import LimitOffset
+from tingting_async.resources import arguments
+from tingting_async.resources.base import Limit, Resource
+from tingting_async.v1.models.campaigns import RunStarted
+from tingting_async.v1.models.common import Confirmation
+from tingting_async.v1.models.surveys import ContentType, NewStep, ResponseType, SurveyStep
 from tingting_async.v1.pages import read_results
+from tingting_async.v1.reconcile import find_run
 from tingting_async.v1.reports import download
-from tingting_async.v1.survey_models import ContentType, ResponseType, SurveyStep
-from tingting_async.wire import Effect, File, Request
 
 AUDIO = (".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac")
-
-
-@attrs.frozen(kw_only=True)
-class NewStep:
-    """A step to be made."""
-
-    content_type: ContentType | str = ContentType.SAY
-    text_or_url: str = ""
-    """What is said or played."""
-    response_type: ResponseType | str = ResponseType.NONE
-    input_name: str = ""
-    """What the answer is called in the report; at most 128 characters."""
-    audio_file: FileLike | None = None
-    """What is played."""
-    id: int | None = None
-    """Which step of `Surveys.steps` this one is to become; None for a step that is new."""
 
 
 async def prepare(steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], dict[int, File]]:
@@ -51,8 +33,8 @@ async def prepare(steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], dict[
     for order, step in enumerate(steps):
         if len(step.input_name) > 128:
             raise UsageError(f"`steps[{order}].input_name` has more than 128 characters.")
-        content = inputs.member(ContentType, step.content_type, f"steps[{order}].content_type")
-        response = inputs.member(ResponseType, step.response_type, f"steps[{order}].response_type")
+        content = arguments.member(ContentType, step.content_type, f"steps[{order}].content_type")
+        response = arguments.member(ResponseType, step.response_type, f"steps[{order}].response_type")
         row: dict[str, Any] = {
             "order": order,
             "content_type": content.value,
@@ -60,10 +42,10 @@ async def prepare(steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], dict[
             "response_type": response.value,
             "input_name": step.input_name,
         }
-        rows.append(row if step.id is None else {"id": inputs.identifier(step.id, f"steps[{order}].id"), **row})
+        rows.append(row if step.id is None else {"id": arguments.identifier(step.id, f"steps[{order}].id"), **row})
         if step.audio_file is not None:
             name = f"steps[{order}].audio_file"
-            files[order] = await inputs.file(step.audio_file, name, suffixes=AUDIO, content_type="audio/mpeg")
+            files[order] = await arguments.file(step.audio_file, name, suffixes=AUDIO, content_type="audio/mpeg")
     return rows, files
 
 
@@ -128,7 +110,7 @@ class Surveys(Resource):
         return await self._session.call(
             Request(
                 "POST",
-                f"/api/v1/run-survey/{inputs.identifier(campaign_id, 'campaign_id')}/",
+                f"/api/v1/run-survey/{arguments.identifier(campaign_id, 'campaign_id')}/",
                 Effect.RINGS,
                 "surveys.run",
                 RunStarted,
@@ -157,7 +139,7 @@ class Surveys(Resource):
         return await self._session.call(
             Request(
                 "POST",
-                f"/api/v1/test-survey/{inputs.identifier(contact_id, 'contact_id')}/",
+                f"/api/v1/test-survey/{arguments.identifier(contact_id, 'contact_id')}/",
                 Effect.RINGS,
                 "surveys.test_call",
                 Confirmation,
@@ -226,8 +208,8 @@ class Surveys(Resource):
 
 
 def _steps_path(campaign_id: int) -> str:
-    return f"/api/v1/campaign/create/{inputs.identifier(campaign_id, 'campaign_id')}/survey/"
+    return f"/api/v1/campaign/create/{arguments.identifier(campaign_id, 'campaign_id')}/survey/"
 
 
 def _report_path(campaign_id: int) -> str:
-    return f"/api/v1/download/survey/{inputs.identifier(campaign_id, 'campaign_id')}/report/"
+    return f"/api/v1/download/survey/{arguments.identifier(campaign_id, 'campaign_id')}/report/"

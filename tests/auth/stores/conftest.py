@@ -1,0 +1,108 @@
+"""Places for tokens, a Redis server, and processes that share them."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from tingting_async.auth.stores import FileTokenStore, RedisTokenStore
+
+PASSWORD = "pass-of-redis"
+WORKER = Path(__file__).parent / "worker.py"
+
+
+@pytest.fixture(scope="session")
+def redis_port() -> Iterator[int]:
+    """Serve a Redis of the tests' own, and return its port."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("redis-server is not installed (on Debian: apt-get install redis-server)")
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(5):  # Somebody else may take the port in between.
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
+            # A server that knows no ECHO: to unknown commands Redis answers with their arguments.
+            command += ["--requirepass", PASSWORD, "--rename-command", "ECHO", ""]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+                try:
+                    assert server.stdout is not None
+                    if any("eady to accept connections" in line for line in server.stdout):
+                        yield port
+                        return
+                finally:
+                    server.terminate()
+    raise AssertionError("redis-server did not start")
+
+
+@attrs.frozen
+class Place:
+    """Where tokens are, for this process and others."""
+
+    kind: str
+    where: str
+    """The path of the file, or the URL of Redis."""
+
+    def open(self, **options: Any) -> Any:
+        """Return a store of its own."""
+        if self.kind == "file":
+            return FileTokenStore(self.where)
+        return RedisTokenStore(self.where, **{"key": "tokens", **options})
+
+    @contextlib.contextmanager
+    def worker(self, deed: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+        """Start a process that uses the place; it is killed in the end."""
+        command = [sys.executable, "-P", str(WORKER), self.kind, self.where, deed, *arguments]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+@pytest.fixture
+def file_place(tmp_path: Path) -> Place:
+    """Return a file, in a folder that is still to be made."""
+    return Place("file", str(tmp_path / "state" / "tokens.json"))
+
+
+@pytest.fixture
+def redis_place(redis_port: int) -> Place:
+    """Return an empty database."""
+    from redis import Redis
+
+    url = f"redis://:{PASSWORD}@127.0.0.1:{redis_port}/0"
+    with Redis.from_url(url) as client:
+        client.flushdb()
+    return Place("redis", url)
+
+
+@pytest.fixture(params=["file", "redis"])
+def place(request: pytest.FixtureRequest) -> Place:
+    """Return a place of each kind."""
+    found: Place = request.getfixturevalue(f"{request.param}_place")
+    return found
+
+
+@pytest.fixture
+async def make(place: Place) -> AsyncIterator[Callable[..., Any]]:
+    """Return what opens stores at the place; they are closed in the end."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        def open_one(**options: Any) -> Any:
+            store = place.open(**options)
+            if place.kind == "redis":
+                stack.push_async_callback(store.aclose)
+            return store
+
+        yield open_one

@@ -1,0 +1,104 @@
+"""Tokens in a file."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tingting_async import TingTing, TokenStoreError, UsageError
+from tingting_async.auth.stores import FileTokenStore
+from tingting_async.auth.tokens import Tokens
+from tingting_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Return the permissions of all that is in a folder."""
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in folder.rglob("*")}
+
+
+async def test_modes(tmp_path: Path) -> None:
+    """Nobody else may read the file, its lock or the folders that were made, whatever the umask."""
+    (tmp_path / "theirs").mkdir(mode=0o755)
+    store = FileTokenStore(tmp_path / "theirs" / "a" / "b" / "tokens")
+    umask = os.umask(0)
+    try:
+        async with store.lock():
+            await store.save(Tokens("access"))
+    finally:
+        os.umask(umask)
+    made = {"theirs": 0o755, "theirs/a": 0o700, "theirs/a/b": 0o700}
+    assert modes(tmp_path) == made | {"theirs/a/b/tokens": 0o600, "theirs/a/b/tokens.lock": 0o600}
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
+async def test_open_to_others(tmp_path: Path, mode: int) -> None:
+    """A file that others may read or write is refused, with what to do; the account's own sign-in replaces it."""
+    path = tmp_path / "tokens"
+    store = FileTokenStore(path)
+    await store.save(Tokens("canary", "canary"))
+    path.chmod(mode)
+    async with Sandbox() as sandbox:
+        account = {"base_url": sandbox.url, "email": sandbox.email, "password": sandbox.password}
+        async with TingTing(**account, token_store=store) as tingting:
+            with pytest.raises(TokenStoreError, match=rf"{path} .*mode {mode:04o}.*chmod 600") as caught:
+                await tingting.accounts.user_details()
+            assert "canary" not in str(caught.value)
+            assert sandbox.requests == []
+            await tingting.accounts.login()
+    assert await store.load() != Tokens("canary", "canary")
+
+
+@pytest.mark.parametrize(
+    ("deed", "status"), [("die while saving", -signal.SIGKILL), ("save on a full disk", 0)], ids=["killed", "full"]
+)
+async def test_crash(file_place: Any, deed: str, status: int) -> None:
+    """Whoever dies or fails before the rename leaves the tokens from before, and nothing that others may read."""
+    store = FileTokenStore(file_place.where)
+    await store.save(Tokens("old", "refresh"))
+    with file_place.worker(deed) as worker:
+        told, _ = worker.communicate()
+        assert worker.returncode == status
+    assert await store.load() == Tokens("old", "refresh")
+    assert set(modes(store.path.parent).values()) == {0o600}
+    if status == 0:
+        assert list(modes(store.path.parent)) == ["tokens.json"]
+        assert told.startswith(f"The token store {store.path} could not be written: File too large.")
+
+
+async def test_one_file_one_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the file is named, it is the same file with the same lock; a symbolic link to it stays one."""
+    (tmp_path / "link").symlink_to(tmp_path / "tokens")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    stores = [FileTokenStore(name) for name in ("tokens", "./tokens", "~/tokens", "link", tmp_path / "tokens")]
+    assert {store.path for store in stores} == {tmp_path / "tokens"}
+    await stores[3].save(Tokens("access"))
+    assert (tmp_path / "link").is_symlink()
+
+
+async def test_unusable(tmp_path: Path) -> None:
+    """Where the system refuses, a TokenStoreError says the path and the reason, and has the system's as its cause."""
+    (tmp_path / "folder" / "full").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    for path, reason in (("folder", "Is a directory"), ("file/tokens", "Not a directory")):
+        store = FileTokenStore(tmp_path / path)
+        for ask in (store.load, lambda store=store: store.save(Tokens("canary")), lambda store=store: store.save(None)):
+            with pytest.raises(TokenStoreError, match=f"{store.path} could not be .*: {reason}") as caught:
+                await ask()
+            assert isinstance(caught.value.__cause__, OSError)
+            assert "canary" not in str(caught.value)
+    with pytest.raises(TokenStoreError, match="could not be locked: "):
+        async with store.lock():
+            pass
+    assert sorted(modes(tmp_path)) == ["file", "folder", "folder/full"]
+
+
+@pytest.mark.parametrize("path", [5, None, "a\0b", "~nobody-of-this-name/tokens"])
+def test_no_path(path: Any) -> None:
+    """What is no path is a UsageError."""
+    with pytest.raises(UsageError, match="`path` is"):
+        FileTokenStore(path)

@@ -1,0 +1,394 @@
+"""What is sent and what is taken: places in flight, redirects, bodies."""
+
+import asyncio
+import gzip
+import math
+from typing import Any
+
+import pytest
+
+from tingting_async import (
+    ApiError,
+    DecodeError,
+    NotFoundError,
+    NotSentError,
+    OutcomeUnknownError,
+    Retries,
+    SessionClosedError,
+    Timeout,
+    TingTing,
+    TransportError,
+    UsageError,
+)
+from tingting_async.http.messages import Effect, File, Request, Response
+from tingting_async.http.transport import LARGEST_BODY
+
+pytestmark = pytest.mark.anyio
+
+READ = Request("GET", "/things", Effect.READS, "things.list", Response)
+SET = Request("PUT", "/things/1", Effect.SETS, "things.update", Response, json={"a": 1})
+RING = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, json={"a": 1})
+
+
+def connect(url: str, **options: Any) -> TingTing:
+    """Return a session with a fixed token."""
+    return TingTing(base_url=url, **{"api_token": "key", "retries": Retries(pause=0, attempts=3), **options})
+
+
+async def fine(received: Any) -> None:
+    """Answer with success."""
+    await received.answer(b'{"a": 1}')
+
+
+async def test_no_place(serve: Any) -> None:
+    """Waiting for a place among the requests in flight ends at its limit, and is never sent."""
+
+    async def hold(received: Any) -> None:
+        arrived.set()
+        await release.wait()
+        await fine(received)
+
+    arrived, release = asyncio.Event(), asyncio.Event()
+    server = await serve(hold)
+    async with connect(server.url, max_in_flight=1, retries=Retries(attempts=1)) as tingting:
+        first = asyncio.create_task(tingting.call(READ))
+        await arrived.wait()
+        waiting = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, timeout=Timeout(pool=0.02))
+        with pytest.raises(NotSentError, match="no place among the requests in flight") as caught:
+            await tingting.call(waiting)
+        assert caught.value.phase == "pool"
+        short = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, timeout=Timeout(pool=None, total=0.02))
+        with pytest.raises(NotSentError, match="no place"):
+            await tingting.call(short)
+        release.set()
+        assert (await first).json() == {"a": 1}
+        await tingting.call(RING)  # The place came back.
+    assert [received.target for received in server.requests] == ["/things", "/ring"]
+
+
+async def test_place_comes_free(serve: Any) -> None:
+    """Who waits for a place gets it in turn, also after one that waited was cancelled."""
+
+    async def hold(received: Any) -> None:
+        arrived.set()
+        await release.wait()
+        await fine(received)
+
+    arrived, release = asyncio.Event(), asyncio.Event()
+    server = await serve(hold)
+    async with connect(server.url, max_in_flight=1) as tingting:
+        first, second, third = (asyncio.create_task(tingting.call(READ)) for _ in range(3))
+        await arrived.wait()
+        second.cancel()
+        release.set()
+        assert [(await first).status, (await third).status] == [200, 200]
+        with pytest.raises(asyncio.CancelledError):
+            await second
+    assert len(server.requests) == 2
+
+
+async def test_cancelled_request(serve: Any) -> None:
+    """A cancelled request gives its place back, and the session goes on."""
+
+    async def hold(received: Any) -> None:
+        if received.number == 0:
+            arrived.set()
+            await server.released.wait()
+        await fine(received)
+
+    arrived = asyncio.Event()
+    server = await serve(hold)
+    async with connect(server.url, max_in_flight=1) as tingting:
+        task = asyncio.create_task(tingting.call(READ))
+        await arrived.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await tingting.call(READ)).status == 200
+
+
+async def test_nothing_is_sent_after_closing(serve: Any) -> None:
+    """What waits for a place when the session is closed is not sent any more, a ring least of all."""
+
+    async def hold(received: Any) -> None:
+        arrived.set()
+        await server.released.wait()
+
+    arrived = asyncio.Event()
+    server = await serve(hold)
+    async with connect(server.url, max_in_flight=1) as tingting:
+        first = asyncio.create_task(tingting.call(READ))
+        await arrived.wait()
+        waiting = [asyncio.create_task(tingting.call(request)) for request in (RING, READ)]
+        await asyncio.sleep(0)
+    errors = await asyncio.gather(first, *waiting, return_exceptions=True)
+    assert [type(error) for error in errors] == [SessionClosedError] * 3
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", ["/elsewhere/?a=%26b", "elsewhere/?a=%26b", "{url}/elsewhere/?a=%26b#part"])
+async def test_redirect_home(serve: Any, status: int, location: str) -> None:
+    """A read follows a redirect on the same origin, with its credentials."""
+
+    async def script(received: Any) -> None:
+        if received.target == "/things":
+            await received.answer(b"", status, location=location.format(url=server.url))
+        else:
+            await fine(received)
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        assert (await tingting.call(READ)).json() == {"a": 1}
+    assert [received.target for received in server.requests] == ["/things", "/elsewhere/?a=%26b"]
+    assert [received.headers["authorization"] for received in server.requests] == ["Bearer key"] * 2
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "{other}/things",
+        "//127.0.0.1:{port}/things",
+        "http://localhost:{home}/things",
+        "https://127.0.0.1:{home}/things",
+        "http://user:secret@127.0.0.1:{home}/things",
+        "ftp://127.0.0.1:{home}/",
+        "http://[/",
+        "http://127.0.0.1:99999/",
+        "javascript:0",
+        "",
+    ],
+)
+async def test_redirect_elsewhere(serve: Any, location: str) -> None:
+    """A redirect to another origin, or with a user in it, is not followed: no credential leaves."""
+
+    async def script(received: Any) -> None:
+        if received.number == 0:
+            target = location.format(other=other.url, port=other.port, home=server.port)
+            await received.answer(b"", 302, **({"location": target} if target else {}))
+        else:
+            await fine(received)
+
+    other = await serve(fine)
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(ApiError, match="same origin") as caught:
+            await tingting.call(READ)
+        assert caught.value.status == 302
+    assert (len(server.requests), other.requests) == (1, [])
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("request_", [RING, SET])
+async def test_redirected_write(serve: Any, status: int, request_: Request[Any]) -> None:
+    """What changes something follows no redirect; a ring that is asked to look elsewhere may have rung."""
+
+    async def script(received: Any) -> None:
+        await received.answer(b"", status, location="/elsewhere")
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        unknown = request_ is RING and status in (302, 303)
+        with pytest.raises(OutcomeUnknownError if unknown else ApiError) as caught:
+            await tingting.call(request_)
+        assert caught.value.status == status
+    assert [received.method for received in server.requests] == [request_.method]
+
+
+async def test_redirect_in_circles(serve: Any) -> None:
+    """Redirects are followed five times at most."""
+
+    async def script(received: Any) -> None:
+        await received.answer(b"", 302, location="/things")
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(ApiError):
+            await tingting.call(READ)
+    assert len(server.requests) == 6
+
+
+async def test_redirects_count_against_the_call(serve: Any) -> None:
+    """The limit of the whole call holds across redirects."""
+
+    async def script(received: Any) -> None:
+        await asyncio.sleep(0.06)
+        await received.answer(b"", 302, location="/things")
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(TransportError, match="time ran out"):
+            await tingting.call(Request("GET", "/things", Effect.READS, "things.list", Response, timeout=0.1))
+    assert len(server.requests) == 2
+
+
+async def test_announced_giant(serve: Any) -> None:
+    """A body that is announced as too large is refused before it comes."""
+
+    async def script(received: Any) -> None:
+        await received.raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (LARGEST_BODY + 1))
+        await server.released.wait()
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(DecodeError, match="larger than 64 MiB") as caught:
+            await tingting.call(READ)
+        assert (caught.value.operation, caught.value.status) == ("things.list", 200)
+
+
+async def test_endless_body(serve: Any) -> None:
+    """A body that does not say how large it is is read up to the limit, and not further."""
+
+    async def script(received: Any) -> None:
+        await received.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(LARGEST_BODY // 2**22 + 8):
+            await received.raw(b"400000\r\n" + bytes(2**22) + b"\r\n")
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(DecodeError, match="larger than 64 MiB"):
+            await tingting.call(READ)
+
+
+async def test_compressed_giant(serve: Any) -> None:
+    """A small body that unpacks to a giant is read up to the limit, and not further."""
+    bomb = gzip.compress(bytes(LARGEST_BODY + 2**20), 1)
+
+    async def script(received: Any) -> None:
+        await received.answer(bomb, content_encoding="gzip")
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(DecodeError, match="larger than 64 MiB"):
+            await tingting.call(READ)
+        with pytest.raises(OutcomeUnknownError):
+            await tingting.call(RING)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"body": gzip.compress(b'{"a": 1}'), "content_encoding": "gzip"},
+        {"body": b'{"a": 1}', "content_type": "text/html; charset=utf-7"},
+        {"body": b"8\r\n" + b'{"a": 1}' + b"\r\n0\r\n\r\n", "transfer_encoding": "chunked"},
+    ],
+)
+async def test_read_whole(serve: Any, answer: dict[str, Any]) -> None:
+    """A body is read whole and as bytes, compressed, in chunks, or under whatever content type."""
+
+    async def script(received: Any) -> None:
+        if "transfer_encoding" in answer:
+            await received.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + answer["body"])
+        else:
+            await received.answer(**answer)
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        response = await tingting.call(READ)
+        assert (response.status, response.body, response.json()) == (200, b'{"a": 1}', {"a": 1})
+
+
+async def test_body_until_the_end(serve: Any) -> None:
+    """A body without a length ends with its connection."""
+
+    async def script(received: Any) -> None:
+        await received.raw(b'HTTP/1.0 200 OK\r\n\r\n{"a": 1}')
+        received.close()
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        assert (await tingting.call(READ)).json() == {"a": 1}
+
+
+async def test_not_utf8(serve: Any) -> None:
+    """A body that is not UTF-8 is a DecodeError of a read, and an ApiError under a refusal."""
+
+    async def script(received: Any) -> None:
+        await received.answer(b'{"a": "\xff\xfe"}', 200 if received.number == 0 else 404)
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(DecodeError, match="not JSON"):
+            await tingting.campaigns.get(1)
+        with pytest.raises(NotFoundError):
+            await tingting.campaigns.get(1)
+
+
+async def test_what_is_sent(serve: Any) -> None:
+    """A request is sent as it was written: method, path, query, headers, JSON as UTF-8, no cookies."""
+
+    async def script(received: Any) -> None:
+        await received.answer(set_cookie="a=b; Path=/")
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        params = (("q", "a b"), ("q", "%2F"))
+        for path in ("/things/%2F/", "/things//x/"):
+            request = Request("POST", path, Effect.ADDS, "x", Response, params=params, json={"m": "नमस्ते"})
+            await tingting.call(request)
+    first, second = server.requests
+    assert (first.method, first.target) == ("POST", "/things/%2F/?q=a+b&q=%252F")
+    assert second.target == "/things//x/?q=a+b&q=%252F"
+    assert first.body == '{"m":"नमस्ते"}'.encode()
+    assert first.headers["content-type"] == "application/json"
+    assert first.headers["authorization"] == "Bearer key"
+    assert first.headers["accept"].startswith("application/json")
+    assert first.headers["user-agent"].startswith("tingting_async/")
+    assert "cookie" not in second.headers
+
+
+async def test_form(serve: Any) -> None:
+    """A form is sent as multipart with its files, also without a file."""
+    server = await serve(fine)
+    async with connect(server.url) as tingting:
+        form = Request("POST", "/things", Effect.ADDS, "x", Response)
+        await tingting.call(form.with_form({"name": "न", "status": ["a", "b"]}, {"f": File("n.xlsx", b"\0PK", "x/y")}))
+        await tingting.call(form.with_form({"name": "n"}, {}))
+    both, bare = server.requests
+    assert both.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert 'name="name"\r\n\r\nन'.encode() in both.body
+    assert both.body.count(b'name="status"') == 2
+    assert b'Content-Type: x/y\r\nContent-Disposition: form-data; name="f"; filename="n.xlsx"' in both.body
+    assert b"\r\n\r\n\0PK\r\n" in both.body
+    assert bare.headers["content-type"].startswith("multipart/form-data; boundary=")
+
+
+@pytest.mark.parametrize("content", ["\ud800", 2**70, math.nan, object(), {1: 2}, {(1,): 2}, {"a": {"b": b"c"}}])
+async def test_unwritable(serve: Any, content: Any) -> None:
+    """What cannot be written as JSON or as a query is refused before anything is sent."""
+    server = await serve(fine)
+    async with connect(server.url) as tingting:
+        with pytest.raises(UsageError, match=r"things\.ring"):
+            await tingting.call(RING.with_json({"a": content}))
+        with pytest.raises(UsageError):
+            await tingting.call(Request("GET", "/", Effect.READS, "x", Response, params=(("q", "\ud800"),)))
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("token", ["a\r\nX: y", "a\0b"])
+async def test_unwritable_token(serve: Any, token: str) -> None:
+    """A token that would become another header is refused, and not shown."""
+
+    async def script(received: Any) -> None:
+        escaped = token.encode("unicode_escape").replace(b"\\x00", b"\\u0000")
+        await received.answer(
+            b'{"data": {"token": {"access": "%s", "refresh": "r"},'
+            b' "user_data": {"first_name": "", "last_name": "", "email": ""}}}' % escaped
+        )
+
+    server = await serve(script)
+    async with TingTing(base_url=server.url, email="a@example.com", password="hunter2") as tingting:
+        with pytest.raises(UsageError, match="cannot be sent") as caught:
+            await tingting.call(READ)
+        assert token not in str(caught.value)
+    assert [received.target for received in server.requests] == ["/api/accounts/login/"]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a..b.invalid", "https://exa mple.invalid", "https://" + "a" * 64 + ".invalid"]
+)
+async def test_unwritable_host(url: str) -> None:
+    """An address that is none is a UsageError, or never sent."""
+    async with connect(url, retries=Retries(attempts=1)) as tingting:
+        with pytest.raises((UsageError, NotSentError)):
+            await tingting.call(READ)

@@ -1,0 +1,211 @@
+"""What `reconcile()` says where something like what was asked for is there already."""
+
+import copy
+import functools
+import pickle
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tingting_async import OutcomeUnknownError, Verdict
+from tingting_async import TingTing as Classic
+from tingting_async.outcomes import Finding
+from tingting_async.resources.phone_numbers import is_same_number
+from tingting_async.sandbox import Fault, Sandbox
+from tingting_async.v1 import SentOtp, TingTing
+from tingting_async.v1.reconcile import CLOCKS, find_otp, now
+
+pytestmark = pytest.mark.anyio
+
+MOBILE, LANDLINE = "9814412345", "014412345"
+
+
+async def find_out(sandbox: Sandbox, fault: Fault, call: Callable[[], Awaitable[Any]]) -> Finding:
+    """Do something that goes wrong, and find out what became of it."""
+    with sandbox.faults.during([fault]), pytest.raises(OutcomeUnknownError) as caught:
+        await call()
+    return await caught.value.reconcile(wait=0)
+
+
+def before(method: str = "POST") -> Fault:
+    """Return a fault that loses a request before it was served."""
+    return Fault("reset", method=method, times=1)
+
+
+def after(method: str = "POST") -> Fault:
+    """Return a fault that loses the answer."""
+    return Fault("reset_after", method=method, times=1)
+
+
+def connect(sandbox: Sandbox, kind: Any = TingTing) -> Any:
+    """Return a session."""
+    return kind(base_url=sandbox.url, api_token=sandbox.api_token)
+
+
+async def test_contact_whose_number_ends_alike() -> None:
+    """A mobile number that ends in a landline's digits is not taken for it."""
+    async with Sandbox(campaigns=1, numbers=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.list().first()
+        sandbox.world.add_contact(sandbox.world.campaigns[campaign.id], MOBILE, {})
+        finding = await find_out(sandbox, before(), lambda: tingting.contacts.add(campaign.id, LANDLINE))
+        assert finding.verdict is Verdict.NOT_DONE
+
+
+async def test_classic_number_that_ends_alike() -> None:
+    """A mobile number that ends in a landline's digits is not taken for it in the classic API either."""
+    async with Sandbox(campaigns=1, numbers=0) as sandbox, connect(sandbox, Classic) as tingting:
+        campaign = await tingting.campaigns.list().first()
+        sandbox.world.add_contact(sandbox.world.campaigns[campaign.id], MOBILE, {})
+        finding = await find_out(sandbox, before(), lambda: tingting.numbers.add(campaign.id, LANDLINE))
+        assert finding.verdict is Verdict.NOT_DONE
+
+
+@pytest.mark.parametrize(("fault", "verdict"), [(before, Verdict.UNKNOWN), (after, Verdict.DONE)])
+async def test_classic_number_with_other_tags(fault: Callable[[], Fault], verdict: Verdict) -> None:
+    """A number that is there with other tags is no proof that it was added with these."""
+    async with Sandbox(campaigns=1, numbers=0) as sandbox, connect(sandbox, Classic) as tingting:
+        campaign = await tingting.campaigns.list().first()
+        sandbox.world.campaigns[campaign.id].usable_tags = [tag := "tags_name"]
+        await tingting.numbers.add(campaign.id, MOBILE, tags={tag: "राम"})
+        add = functools.partial(tingting.numbers.add, campaign.id, MOBILE, tags={tag: "सीता"})
+        assert (await find_out(sandbox, fault(), add)).verdict is verdict
+
+
+@pytest.mark.parametrize(("fault", "verdict"), [(before, Verdict.UNKNOWN), (after, Verdict.DONE)])
+async def test_contact_that_was_there(fault: Callable[[], Fault], verdict: Verdict) -> None:
+    """A contact that was there before is no proof that it was added."""
+    async with Sandbox(campaigns=1, numbers=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.list().first()
+        await tingting.contacts.add(campaign.id, MOBILE)
+        finding = await find_out(sandbox, fault(), lambda: tingting.contacts.add(campaign.id, MOBILE))
+        assert finding.verdict is verdict
+        assert await tingting.contacts.list(campaign.id).count() == 1 + (fault is after)
+
+
+@pytest.mark.parametrize(("fault", "verdict"), [(before, Verdict.UNKNOWN), (after, Verdict.DONE)])
+async def test_code_that_was_sent_before(fault: Callable[[], Fault], verdict: Verdict) -> None:
+    """The same code, sent to the same number a moment before, is no proof that it was sent again."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+
+        async def send() -> object:
+            return await tingting.otp.send(MOBILE, "Code {otp}", channel="text", otp="482917")
+
+        await send()
+        assert (await find_out(sandbox, fault(), send)).verdict is verdict
+
+
+@pytest.mark.parametrize(("fault", "verdict"), [(before, Verdict.UNKNOWN), (after, Verdict.DONE)])
+async def test_campaign_of_the_same_name(fault: Callable[[], Fault], verdict: Verdict) -> None:
+    """A campaign of the same name, made a moment before, is no proof that another one was created."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        first = await tingting.campaigns.create("Twin", "PHONE")
+        finding = await find_out(sandbox, fault(), lambda: tingting.campaigns.create("Twin", "PHONE"))
+        assert finding.verdict is verdict
+        assert verdict is Verdict.UNKNOWN or finding.result.id != first.id
+
+
+async def test_campaign_of_the_same_name_that_runs() -> None:
+    """An older campaign of the same name that changes because it runs is no proof that another one was created."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        first = await tingting.campaigns.create("Twin", "SMS", sms_message="m")
+        older = sandbox.world.campaigns[first.id]
+        older.status, older.updated_at = "Running", sandbox.clock.now() + 60
+        finding = await find_out(sandbox, before(), lambda: tingting.campaigns.create("Twin", "SMS"))
+        assert finding.verdict is Verdict.UNKNOWN
+
+
+async def test_created_under_a_trimmed_name() -> None:
+    """A campaign whose name the service has trimmed is found."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+
+        async def create() -> object:
+            try:
+                return await tingting.campaigns.create("  Spaced ", "PHONE")
+            finally:
+                (campaign,) = sandbox.world.campaigns.values()
+                campaign.name = campaign.name.strip()
+
+        assert (await find_out(sandbox, after(), create)).verdict is Verdict.DONE
+
+
+async def test_created_as_a_draft() -> None:
+    """A draft is found where only the list of drafts has it."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        empty = {"count": 0, "next": None, "previous": None, "results": []}
+        hidden = Fault("status", status=200, body=empty, method="GET", where=lambda asked: "draft" not in asked.query)
+        sandbox.faults.add(hidden)
+        finding = await find_out(sandbox, after(), lambda: tingting.campaigns.create("Sketch", "PHONE", draft=True))
+        assert finding.verdict is Verdict.DONE
+        assert hidden.count == 1
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_order_of_sent_codes(newest_first: bool) -> None:
+    """A code is found in whichever order the list comes; the older part of one that begins with the newest is left."""
+    asked_at = now()
+    old = [
+        SentOtp(id=number, number=MOBILE, otp="1111", created_at=asked_at - CLOCKS - timedelta(hours=24 - number))
+        for number in range(20)
+    ]
+    rows = [*old, SentOtp(id=99, number=MOBILE, otp="482917", created_at=asked_at)]
+    read: list[int] = []
+
+    async def listed(rows: list[SentOtp]) -> AsyncIterator[SentOtp]:
+        for row in reversed(rows) if newest_first else rows:
+            read.append(row.id)
+            yield row
+
+    assert (await find_otp(listed(rows), MOBILE, "482917", asked_at)).verdict is Verdict.DONE
+    read.clear()
+    assert (await find_otp(listed(old), MOBILE, "482917", asked_at)).verdict is Verdict.NOT_DONE
+    assert len(read) == (2 if newest_first else len(old))
+
+
+async def test_error_in_another_process() -> None:
+    """An error can be pickled, as pools of processes and queues of tasks do; there it cannot find out any more."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        with sandbox.faults.during([after()]), pytest.raises(OutcomeUnknownError) as caught:
+            await tingting.campaigns.create("Made", "PHONE")
+        there = pickle.loads(pickle.dumps(caught.value))
+        assert (type(there), str(there), there.operation, there.phase) == (
+            OutcomeUnknownError,
+            str(caught.value),
+            "campaigns.create",
+            "answer",
+        )
+        assert (await there.reconcile(wait=0)).verdict is Verdict.UNKNOWN
+        assert (await copy.copy(caught.value).reconcile(wait=0)).verdict is Verdict.DONE
+
+
+@pytest.mark.parametrize(
+    ("listed", "is_same"),
+    [
+        ("9814412345", True),
+        ("+977-9814412345", True),
+        ("977 981-4412345", True),
+        ("09814412345", True),
+        ("99814412345", False),
+        ("14412345", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_same_number(listed: str | None, is_same: bool) -> None:
+    """A number is known in every usual spelling, and no other one is taken for it."""
+    assert is_same_number(listed, MOBILE) is is_same
+
+
+async def test_clock_that_is_ahead() -> None:
+    """Where this machine's clock is far ahead of the service's, a code that was sent is not taken for lost."""
+    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+        sandbox.clock._ahead = -CLOCKS.total_seconds() * 2
+
+        async def send() -> Any:
+            return await tingting.otp.send(MOBILE, "Code {otp}", channel="text", otp="482917")
+
+        assert (await find_out(sandbox, after(), send)).verdict is Verdict.UNKNOWN
+        sandbox.clock._ahead = 0
+        assert (await find_out(sandbox, before(), send)).verdict is Verdict.NOT_DONE
+    assert sandbox.tally()["otp", MOBILE] == 1

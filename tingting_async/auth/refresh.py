@@ -1,0 +1,155 @@
+"""One renewal for all who wait for it."""
+
+import asyncio
+import copy
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from tingting_async.auth.flow import Auth
+from tingting_async.auth.tokens import Tokens
+from tingting_async.errors import (
+    AuthenticationError,
+    DecodeError,
+    NotSentError,
+    SessionClosedError,
+    TingTingError,
+    TokenStoreError,
+    TransportError,
+)
+from tingting_async.http.messages import Request, Response
+
+REFUSAL_HOLDS = 30.0
+"""Seconds for which a refused sign-in is not tried again: accounts get locked by less than a job's worth of logins."""
+
+
+class SignInFailedError(Exception):
+    """Carries the error of a renewal past the repeats of the request that waits for it.
+
+    The renewal has had its own repeats; and whatever became of it, the request itself was never sent.
+    """
+
+    def __init__(self, error: TingTingError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@contextmanager
+def _store_errors() -> Generator[None]:
+    try:
+        yield
+    except TingTingError:
+        raise
+    except Exception as error:
+        raise TokenStoreError(
+            f"The token store failed with {type(error).__name__}, so nothing was sent; its own error is the cause."
+        ) from error
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+class SignIn:
+    """Renews a session's tokens: a single flight, in a task of the session's.
+
+    Args:
+        auth: The state that is renewed.
+        exchange: Carries out a request that needs no tokens, with its repeats.
+        spawn: Starts a task that ends with the session.
+    """
+
+    def __init__(
+        self,
+        auth: Auth,
+        exchange: Callable[[Request[Any]], Awaitable[Response]],
+        spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
+    ) -> None:
+        self._auth = auth
+        self._exchange = exchange
+        self._spawn = spawn
+        self._task: asyncio.Task[None] | None = None
+        self._refusal: AuthenticationError | None = None
+        self._refused_until = 0.0
+
+    async def adopt(self, tokens: Tokens) -> None:
+        """Use these tokens from now on."""
+        self.forget_refusal()
+        self._auth.tokens = tokens
+        with _store_errors():
+            async with self._auth.store.lock():
+                await self._auth.store.save(tokens)
+
+    def forget_refusal(self) -> None:
+        """Sign in again when it is next needed, though it was refused a moment ago."""
+        self._refusal = None
+
+    async def renew(self, operation: str, *, rejected: str | None, deadline: float) -> None:
+        """Wait until the session has other tokens than the rejected one; one renewal serves all who wait.
+
+        Args:
+            operation: What waits for it.
+            rejected: The access token that was refused, or is about to end; None if there was none.
+            deadline: When what waits for it ends, by the loop's clock.
+
+        Raises:
+            SignInFailedError: It failed, or took too long.
+            SessionClosedError: The session was closed meanwhile.
+        """
+        if self._auth.access != rejected and not self._auth.is_due():
+            return
+        task = self._task
+        if task is None or task.done():
+            task = self._task = self._spawn(self._run_renewal(rejected))
+        try:
+            async with asyncio.timeout_at(deadline):
+                await asyncio.shield(task)  # Whoever stops waiting does not stop the renewal for the others.
+        except TimeoutError:
+            late = f"{operation}: signing in took longer than the whole call may. Nothing was sent."
+            raise SignInFailedError(NotSentError(late, operation=operation, phase="sign-in")) from None
+        except asyncio.CancelledError:
+            # Only a closing session cancels it; whoever waits may have been cancelled at the same time.
+            if task.cancelled() and not _is_cancelled():
+                raise SessionClosedError(f"{operation}: the session was closed meanwhile.") from None
+            raise
+        except (TransportError, DecodeError) as error:
+            lost = f"{operation}: it was not sent, as signing in failed. {error}"
+            raise SignInFailedError(NotSentError(lost, operation=operation, phase="sign-in")) from error
+        except TingTingError as error:
+            # All who wait get the error, each a copy of its own: a traceback belongs to one task.
+            raise SignInFailedError(copy.copy(error)) from error.__cause__
+
+    async def _run_renewal(self, rejected: str | None) -> None:
+        with _store_errors():
+            async with self._auth.store.lock():
+                stored = await self._auth.store.load()
+                if stored is None or stored.access == rejected or stored.is_due():
+                    # Kept here first: a store that fails must not lose a refresh token that may serve but once.
+                    stored = self._auth.tokens = await self._run_flow(stored or self._auth.tokens)
+                    await self._auth.store.save(stored)
+                self._auth.tokens = stored
+
+    async def _run_flow(self, tokens: Tokens | None) -> Tokens:
+        loop = asyncio.get_running_loop()
+        if self._refusal is not None and loop.time() < self._refused_until:
+            raise copy.copy(self._refusal)
+        try:
+            return await self._ask(tokens)
+        except AuthenticationError as error:
+            self._refusal, self._refused_until = copy.copy(error), loop.time() + REFUSAL_HOLDS
+            raise
+
+    async def _ask(self, tokens: Tokens | None) -> Tokens:
+        flow = self._auth.renewal(tokens)
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    response = await self._exchange(request)
+                except TingTingError as error:
+                    request = flow.throw(error)
+                else:
+                    request = flow.send(response)
+        except StopIteration as end:
+            return cast("Tokens", end.value)

@@ -1,0 +1,133 @@
+"""What an answer amounts to: a success, or one of our errors. No I/O, no endpoint, no generation of the API."""
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, cast
+
+from tingting_async.decoding import envelopes
+from tingting_async.decoding.payload import excerpt
+from tingting_async.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ServerError,
+)
+from tingting_async.http.messages import Request, Response
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: BadRequestError,
+    429: RateLimitedError,
+}
+
+_ADVICE: dict[type[ApiError], str] = {
+    BadRequestError: "As it is, it will be refused again.",
+    AuthenticationError: "Check the credentials.",
+    PermissionDeniedError: "This account is not allowed to do that.",
+    NotFoundError: "Check the id, and that it belongs to this account.",
+    ConflictError: "Look at the present state before asking again.",
+    RateLimitedError: "Ask less often, or later.",
+    ServerError: "The service failed; try later.",
+}
+
+
+def failure_status(response: Response) -> int | None:
+    """Return the status of the failure that an answer amounts to, or None where it is a success.
+
+    A failure envelope counts under HTTP 200 too: `{"status": 400, "success": false, …}`.
+    """
+    status = response.status
+    if 200 <= status < 300:
+        try:
+            body = response.json()
+        except ValueError:
+            return None  # For the reader to say: an audio file is a success, an HTML page is not.
+        if type(body) is not dict or not envelopes.says_no(cast("dict[str, Any]", body)):
+            return None
+        inner: object = cast("dict[str, Any]", body).get("status")
+        if isinstance(inner, int) and 400 <= inner <= 599:
+            status = inner
+    return status
+
+
+def judge(request: Request[Any], response: Response) -> ApiError | None:
+    """Return the error that an answer amounts to, or None where it is a success."""
+    status = failure_status(response)
+    if status is None:
+        return None
+    kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
+    if 200 <= status < 300:
+        kind = BadRequestError
+    message, field_errors = _explain(request, response)
+    shown = request.redact(" ".join([message, *(f"{name}: {'; '.join(said)}." for name, said in field_errors.items())]))
+    advice = _ADVICE.get(kind, "The answer is none that this operation should give.")
+    if kind is NotFoundError and not any(part.isdigit() for part in request.path.split("/")):
+        advice = "Check `base_url`, and what was asked for."  # There is no id in the path that could be wrong.
+    if 300 <= status < 400:
+        advice = "Redirects are followed only for reads on the same origin: check `base_url`."
+    error = kind(
+        f"{request.operation}: {request.method} {request.path} was answered with {status} ({_reason(status)})"
+        f"{': ' + shown.strip().rstrip('.') if shown.strip() else ', without an explanation'}. {advice}",
+        status=status,
+        message=message,
+        field_errors=field_errors,
+        body=response.body,
+        operation=request.operation,
+        method=request.method,
+        path=request.path,
+        request_id=response.headers.get("X-Request-ID"),
+    )
+    if isinstance(error, RateLimitedError | ServerError):
+        error.retry_after = retry_after(response)
+    return error
+
+
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no standard status"
+
+
+def retry_after(response: Response, *, now: datetime | None = None) -> float | None:
+    """Return how many seconds the answer asks to wait; None if it does not say, or not readably."""
+    value = response.headers.get("Retry-After")
+    if value is None:
+        return None
+    try:
+        seconds = float(max(0, min(int(value), 10**9)))  # Some thirty years: within what a float holds.
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        if when.tzinfo is None:  # "-0000" says that nothing is known of the zone; HTTP dates are in GMT.
+            when = when.replace(tzinfo=UTC)
+        seconds = (when - (now or datetime.now(UTC))).total_seconds()
+    return max(0.0, seconds)
+
+
+def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, tuple[str, ...]]]:
+    """Return what a failure says, as a message and by field, in whichever of its shapes it came."""
+    try:
+        body = response.json()
+    except ValueError:
+        title = re.search(rb"<title>(.*?)</title>", response.body[:4096], re.IGNORECASE | re.DOTALL)
+        shown = response if title is None else Response(response.status, body=title[1])
+        return (excerpt(request, shown), {})
+    return envelopes.explain(body)
+
+
+def already_gone() -> Response:
+    """Return the answer to a deletion that was found done when it was repeated."""
+    return Response(200, body=b'{"success": true, "message": "Already gone."}')

@@ -1,0 +1,1 @@
+"""The fast path of decoding. Without this folder everything still works, slower."""

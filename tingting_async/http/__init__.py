@@ -1,0 +1,1 @@
+"""Requests and responses as values, and the transport that exchanges them."""

@@ -1,0 +1,1 @@
+"""The ledger, which records every send so that nothing is sent twice."""

@@ -1,0 +1,1 @@
+"""Events, the log and OpenTelemetry spans."""

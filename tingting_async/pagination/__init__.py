@@ -1,0 +1,1 @@
+"""Lists page by page: pages, pagination styles, prefetching and the paginator."""

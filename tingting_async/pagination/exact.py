@@ -1,0 +1,200 @@
+"""Walks that miss no row and repeat none, while rows come, go and change places between pages."""
+
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from tingting_async.errors import NotFoundError, PaginationError
+from tingting_async.pagination.page import Ask, Page
+
+T = TypeVar("T")
+
+MOST_PASSES = 30
+
+
+class Pages(Protocol[T]):
+    """A walk over pages that can be ended."""
+
+    ask: Ask | None
+    """What asked for the page that came last."""
+
+    async def next(self) -> Page[T] | None:
+        """Return the next page, or None after the last."""
+        ...
+
+    def close(self) -> None:
+        """Cancel what is in flight."""
+        ...
+
+
+class _Pass:
+    """What one pass over a list has seen.
+
+    Where pages overlap, each has to hold a row that was seen before: what follows that row now is what comes next, with
+    nothing in between. Only the first page of the list needs none.
+    """
+
+    def __init__(self) -> None:
+        self.came: list[Hashable] = []
+        """All that came, in the order in which it came."""
+        self.order: dict[Hashable, int] = {}
+        """The rows and their places."""
+        self.repeats = 0
+        """Rows that came again behind others that had come after them."""
+        self.stuck = 0
+        """Pages in a row with nothing new."""
+
+    def take(self, keys: Sequence[Hashable], *, is_first: bool, overlaps: bool) -> bool:
+        """Take a page; tell whether nothing can lie between it and what came before."""
+        self.came += keys
+        known = [index for index, key in enumerate(keys) if key in self.order] if overlaps else []
+        if overlaps and self.order and not known and not is_first:
+            self.stuck += 1
+            return False
+        start = max(known, key=lambda index: self.order[keys[index]]) + 1 if known else 0
+        before = len(self.order)
+        for key in keys[start:]:
+            if key in self.order:
+                self.repeats += 1
+            else:
+                self.order[key] = len(self.order)
+        self.stuck = 0 if len(self.order) > before else self.stuck + 1
+        return True
+
+    def has_order_of(self, other: "_Pass") -> bool:
+        """Tell whether the rows that both have seen stand in the same order."""
+        return [key for key in self.order if key in other.order] == [key for key in other.order if key in self.order]
+
+
+class ExactWalk(AsyncIterator[T], Generic[T]):
+    """Walks over the whole list again and again, until two passes agree.
+
+    No single pass can prove that it saw everything: while it went on, a row may have moved from a page that was still
+    to come to one that had been read. So a pass is believed once another one confirms it. Rows come out in the pass
+    that sees them first, each once.
+
+    Where pages can overlap, a pass goes back where a page does not join what came before, and two passes agree when no
+    row has changed places: rows may come and go all the while. Else they agree when they have seen the same.
+
+    Args:
+        start: Begins a pass, or goes on with one.
+        key: What tells one row from another, as an id.
+        before: Says what asks for a page so many rows before another, None before the first; None itself where pages
+            do not overlap.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[Ask | None], Pages[T]],
+        key: Callable[[T], Hashable],
+        *,
+        before: Callable[[Ask, int], Ask | None] | None = None,
+    ) -> None:
+        self._start = start
+        self._key = key
+        self._before = before
+        self._pages: Pages[T] | None = None
+        self._ready: list[T] = []
+        self._seen: set[Hashable] = set()
+        self._pass = _Pass()
+        self._last_pass: _Pass | None = None
+        self._last_failure: tuple[type[Exception], str] | None = None
+        self._back = 1
+        self._is_closed = False
+        self.passes = 0
+        """How many were begun."""
+
+    async def __anext__(self) -> T:
+        if self._is_closed:
+            raise StopAsyncIteration
+        while not self._ready:
+            if self._pages is None:
+                self._begin()
+            assert self._pages is not None
+            page = await self._next_page(self._pages)
+            if page is not None:
+                self._take(page.items, self._pages)
+            elif self._is_confirmed():
+                raise StopAsyncIteration
+            else:
+                self._last_pass, self._pages = self._pass, None
+        return self._ready.pop()
+
+    async def aclose(self) -> None:
+        """End the walk; what is in flight is cancelled. Not needed after the end, and not on `break`."""
+        self._is_closed = True
+        if self._pages is not None:
+            self._pages.close()
+
+    def _begin(self) -> None:
+        if self.passes == MOST_PASSES:
+            raise PaginationError(
+                f"The list changed in each of {MOST_PASSES} passes, so that no two of them agreed: it cannot be proven "
+                "that no row was missed. Walk over it plainly, or when it changes less.",
+                number=1,
+            )
+        self.passes += 1
+        self._back = 1
+        self._pass = _Pass()
+        self._pages = self._start(None)
+
+    def _is_confirmed(self) -> bool:
+        this, last = self._pass, self._last_pass
+        if last is None:
+            return False
+        if this.came == last.came:
+            # Rows of the same rank in the service's order come in any order, anew for each page, as stably as you like.
+            if this.repeats:
+                rows = len(this.order) + this.repeats
+                raise PaginationError(
+                    f"{this.repeats} of {rows} rows came twice in each of two passes that agree: their pages overlap "
+                    "though the list holds still, and as many others may be on none.",
+                    number=1,
+                )
+            return True
+        return self._before is not None and not (this.repeats or last.repeats) and this.has_order_of(last)
+
+    async def _next_page(self, pages: Pages[T]) -> Page[T] | None:
+        try:
+            return await pages.next()
+        except (PaginationError, NotFoundError) as error:
+            if self._is_closed:
+                raise
+            failure = (type(error), str(error))
+            # Pages may contradict each other while the list changes; twice in the same way, it is not that.
+            if failure == self._last_failure or (self.passes == 1 and not self._pass.came):
+                raise
+            self._last_failure = failure
+            self._give_up(error)
+            return None
+
+    def _give_up(self, why: object) -> None:
+        """See to it that this pass agrees with no other."""
+        self._pass.came.append(why)
+        self._pass.repeats += 1
+
+    def _take(self, items: Sequence[T], pages: Pages[T]) -> None:
+        keys = [self._key(item) for item in items]
+        for item, key in zip(items, keys, strict=True):
+            if key not in self._seen:
+                self._seen.add(key)
+                self._ready.append(item)
+        self._ready.reverse()  # It is emptied from its end.
+        overlaps, ask = self._before is not None, pages.ask
+        assert ask is not None
+        earlier = self._before(ask, self._back * max(1, len(items))) if self._before is not None else None
+        if self._pass.take(keys, is_first=earlier is None, overlaps=overlaps):
+            self._back = 1
+        else:
+            pages.close()
+            self._back *= 2
+            self._pages = self._start(earlier)
+        if self._pass.stuck > len(self._pass.order) + 100:
+            pages.close()
+            self._give_up(object())
+            self._last_pass, self._pages = self._pass, None
+
+
+def id_of(item: Any) -> Hashable:
+    """Return what tells one row from another: its id, or a line's sid."""
+    found: Hashable = item.id if hasattr(item, "id") else item.sid
+    return found

@@ -1,0 +1,1 @@
+"""What the resources of both API generations share."""

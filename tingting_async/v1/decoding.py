@@ -1,0 +1,218 @@
+"""How the v1 API's answers are read."""
+
+import functools
+import re
+from datetime import datetime
+from typing import Any, cast
+
+import attrs
+from cattrs import Converter
+
+from tingting_async.decoding.envelopes import texts
+from tingting_async.decoding.fast.plan import FINDERS, quick_way
+from tingting_async.decoding.hooks import HookFactory, QuickHook, model_hook
+from tingting_async.decoding.problems import Hook, told_by
+from tingting_async.decoding.scalars import KATHMANDU, LONGEST, Unread, find_datetime, read_int
+from tingting_async.v1.models.accounts import User, Voice
+from tingting_async.v1.models.campaigns import RunStarted
+from tingting_async.v1.models.common import Confirmation, DisplayDatetime
+from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded
+from tingting_async.v1.models.surveys import TemplateApplied
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DISPLAYED = re.compile(
+    r"([A-Za-z]{3})[a-z]*\.? (\d{1,2}), (\d{4}),? (?:(\d{1,2})(?::(\d\d))? ([AaPp])\.?[Mm]\.?|(noon|midnight))"
+)
+
+
+def read_display_datetime(value: Any, _: Any = None) -> datetime:
+    """Read a datetime as ISO 8601, or as the service displays it: "Jan. 27, 2026, 05:19 PM", in Nepal."""
+    if (when := _find_display_datetime(value)) is not None:
+        return when
+    raise Unread(value, "an ISO 8601 datetime")
+
+
+def _find_display_datetime(value: Any) -> datetime | None:
+    # Only those of its own form come to the minute, so that the contacts of a list share few of them.
+    is_iso = type(value) is not str or value[:1].isdigit()
+    return find_datetime(value) if is_iso else _find_displayed(value)
+
+
+@functools.lru_cache(maxsize=1024)
+def _find_displayed(text: str) -> datetime | None:
+    if len(text) > LONGEST:
+        raise Unread(text, "an ISO 8601 datetime")
+    # By hand: the names of months that `strptime` knows are those of the machine's locale.
+    match = _DISPLAYED.fullmatch(text)
+    if match is None:
+        return None
+    month, day, year, hour, minute, half, named = match.groups()
+    hours, is_afternoon = int(hour or 0), (half or "").lower() == "p"
+    if hours > (23 if is_afternoon else 12):  # "17:19 PM" can mean one thing only; "17:19 AM" cannot.
+        return None
+    of_day = {"noon": 12, "midnight": 0}.get(named or "", hours % 12 + 12 * is_afternoon)
+    try:
+        return datetime(
+            int(year), _MONTHS.index(month.lower()) + 1, int(day), of_day, int(minute or 0), tzinfo=KATHMANDU
+        )
+    except ValueError:
+        return None
+
+
+FINDERS[read_display_datetime] = _find_display_datetime
+
+
+def _user_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for a profile: who it is lies in an object of its own (sample v1_user_profile.json)."""
+    hook = model_hook(kind, converter)
+    lifted = ("first_name", "last_name", "username", "email")
+    nested = told_by({name: f"user.{name}" for name in lifted}, hook)
+
+    def read(value: Any, _: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("user"), dict):  # pyright: ignore[reportUnknownMemberType]
+            given = cast("dict[str, Any]", value)
+            person: dict[str, Any] = given["user"]
+            rest = {name: part for name, part in person.items() if name not in lifted}
+            given = {**given, **{name: person[name] for name in lifted if name in person}, "user": rest}
+            if not rest:
+                del given["user"]
+            return nested(given, kind)
+        return hook(value, kind)
+
+    return read
+
+
+def _voice_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for a voice: an object in lists, an id elsewhere (samples v1_campaigns.json, …_details.json)."""
+    hook = model_hook(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        return hook(value, kind) if type(value) is dict else Voice(id=read_int(value))
+
+    return QuickHook(read, hook.quick) if isinstance(hook, QuickHook) else read  # The quick way is for lists.
+
+
+def _contact_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for a contact: its duration has two names (samples v1_contacts.json, v1_add_contacts.json)."""
+    hook = model_hook(kind, converter)
+    hook_of_lists = model_hook(kind, converter, names={"duration": "call_duration"})
+
+    def read(value: Any, _: Any) -> Any:
+        # With both, the other one is kept as what it is: a field that is not known here.
+        is_of_list = type(value) is dict and "call_duration" in value and "duration" not in value
+        return hook_of_lists(value, kind) if is_of_list else hook(value, kind)
+
+    quick = None if converter.detailed_validation else quick_way(kind, converter, also={"duration": "call_duration"})
+    return read if quick is None else QuickHook(read, quick)
+
+
+def _confirmation_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for what confirms: whatever its message is made of, it must not hide that it was done."""
+    hook = model_hook(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        given = cast("dict[str, Any]", value)
+        if type(value) is dict and isinstance(given.get("message"), list | dict):
+            given = {**given, "message": "; ".join(texts(given["message"])) or None}
+        return hook(given, kind)
+
+    return read
+
+
+def _contact_added_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for an added contact: a message by the documents, the contact by the vendor's own client."""
+    hook, read_contact = _confirmation_hook(kind, converter), converter.get_structure_hook(Contact)
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is dict and "id" in value:
+            return ContactAdded(contact=read_contact(value, Contact))
+        return hook(value, kind)
+
+    return read
+
+
+def _contacts_added_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for added contacts; how errors name their row is not documented (sample v1_add_contacts.json)."""
+    hook = model_hook(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is not dict:
+            raise Unread(value, "an object")
+        given = cast("dict[str, Any]", value)
+        silent = {"errors", *(["skipped"] if given.get("skipped") is None else [])}
+        made: ContactsAdded = hook({name: part for name, part in given.items() if name not in silent}, kind)
+        by_row, other = _by_row(given.get("errors"))
+        return attrs.evolve(made, errors=by_row, other_errors=other)
+
+    return read
+
+
+def _by_row(said: Any) -> tuple[dict[int, str], tuple[Any, ...]]:
+    """Return what was said of each row, and what was said without naming one."""
+    by_row: dict[int, str] = {}
+    other: list[Any] = []
+    for each in cast("list[Any]", said if isinstance(said, list) else [] if said is None else [said]):
+        place = cast("dict[str, Any]", each) if isinstance(each, dict) else {}
+        row = next((place[name] for name in ("row", "index") if type(place.get(name)) is int), None)
+        if row is None:
+            other.append(each)
+        else:
+            text = str(place.get("error") or place.get("errors") or place.get("message") or "refused")
+            by_row[row] = f"{by_row[row]}; {text}" if row in by_row else text
+    return by_row, tuple(other)
+
+
+_SCHEDULED = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2}) at (\d{1,2}):(\d{2})(?::(\d{2}))?")
+
+
+def _run_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for a run: a schedule is told in Bikram Sambat (sample v1_run_campaign_scheduled.json)."""
+    hook = _confirmation_hook(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        started: RunStarted = hook(value, kind)
+        match = _SCHEDULED.search(started.text)
+        return attrs.evolve(started, scheduled_for=None if match is None else _from_bikram_sambat(match))
+
+    return read
+
+
+def _from_bikram_sambat(match: re.Match[str]) -> datetime | None:
+    import nepali_datetime  # noqa: PLC0415 - few campaigns are scheduled, and its calendar is read from a file
+
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+    if year < datetime.now(KATHMANDU).year + 30:
+        return None  # Some 57 years ahead of ours: this one is of another calendar, and the message itself is kept.
+    try:
+        date: Any = cast("Any", nepali_datetime).date(year, month, day).to_datetime_date()
+        return datetime(date.year, date.month, date.day, hour, minute, second, tzinfo=KATHMANDU)
+    except (ValueError, OverflowError):
+        return None  # The message itself is kept.
+
+
+def _template_applied_hook(kind: Any, converter: Converter) -> Hook:
+    """Return the hook for an applied template: `created` and `errors` where only some steps could be made (207)."""
+    hook = _confirmation_hook(kind, converter)
+    partly = told_by({"steps": "created"}, hook)
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is dict and "created" in value:
+            given = cast("dict[str, Any]", value)
+            given = {**{name: part for name, part in given.items() if name != "created"}, "steps": given["created"]}
+            return partly(given, kind)
+        return hook(value, kind)
+
+    return read
+
+
+FACTORIES: dict[Any, HookFactory] = {
+    Confirmation: _confirmation_hook,
+    DisplayDatetime: lambda _, __: read_display_datetime,
+    User: _user_hook,
+    Voice: _voice_hook,
+    Contact: _contact_hook,
+    ContactAdded: _contact_added_hook,
+    ContactsAdded: _contacts_added_hook,
+    RunStarted: _run_hook,
+    TemplateApplied: _template_applied_hook,
+}

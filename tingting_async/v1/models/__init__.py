@@ -1,0 +1,1 @@
+"""The models of the v1 API."""
