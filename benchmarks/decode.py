@@ -19,7 +19,7 @@ import server
 
 from tingting_async import classic, v1
 from tingting_async.classic.pages import READER as CLASSIC
-from tingting_async.decoding.decoder import Reader
+from tingting_async.decoding.decoder import Decoder
 from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.v1.pages import READER as V1
 
@@ -119,7 +119,7 @@ def plain_class(name: str, fields: dict[str, Any]) -> Any:
     return attrs.make_class(name, {field: attrs.field(type=kind) for field, kind in fields.items()}, frozen=True)
 
 
-def contenders(fields: dict[str, Any], reader: Reader, ours: Any) -> dict[str, Callable[[bytes], Any]]:
+def contenders(fields: dict[str, Any], reader: Decoder, ours: Any) -> dict[str, Callable[[bytes], Any]]:
     plain = made_by(plain_class, "Plain", fields)
     struct = made_by(lambda name, kinds: msgspec.defstruct(name, list(kinds.items())), "Struct", fields)
     model = made_by(
@@ -136,7 +136,7 @@ def contenders(fields: dict[str, Any], reader: Reader, ours: Any) -> dict[str, C
         converter.register_structure_hook(Decimal, lambda value, _: Decimal(value))
         converter.register_structure_hook(Decimal | None, lambda value, _: None if value is None else Decimal(value))
     glance = reader.glance(list[ours], ())
-    request: Request[Any] = Request("GET", "/", Effect.READS, "decode", list[ours], glance=glance)
+    request: Request[Any] = Request("GET", "/", Effect.READ, "decode", list[ours], glance=glance)
 
     def read(body: bytes) -> list[Any]:
         return reader.read_rows(request, Response(200, body=body))[0]
@@ -160,7 +160,7 @@ def rows(body: bytes) -> bytes:
     return orjson.dumps(next(value for value in page.get("result", page).values() if isinstance(value, list)))
 
 
-def measure(fields: dict[str, Any], reader: Reader, ours: Any, body: bytes, rounds: int) -> dict[str, float]:
+def measure(fields: dict[str, Any], reader: Decoder, ours: Any, body: bytes, rounds: int) -> dict[str, float]:
     decoders = contenders(fields, reader, ours)
     times: dict[str, list[float]] = {name: [] for name in decoders}
     for number in range(rounds + 1):
@@ -174,7 +174,7 @@ def measure(fields: dict[str, Any], reader: Reader, ours: Any, body: bytes, roun
 
 
 # By name: the page, the fields for the others, and the reader and the model for ours.
-PAGES: dict[str, tuple[Callable[[int], bytes], dict[str, Any], Reader, Any]] = {
+PAGES: dict[str, tuple[Callable[[int], bytes], dict[str, Any], Decoder, Any]] = {
     "v1 campaigns": (server.v1_campaign_page, V1_CAMPAIGN, V1, v1.Campaign),
     "v1 contacts": (server.v1_contact_page, V1_CONTACT, V1, v1.Contact),
     "classic campaigns": (server.campaign_page, CAMPAIGN, CLASSIC, classic.Campaign),

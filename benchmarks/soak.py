@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 
-from tingting_async import ApiError, NotSentError, OutcomeUnknownError, Retries, Timeout, TingTing, TingTingError
+from tingting_async import ApiError, NotSentError, OutcomeUnknownError, RetryPolicy, Timeout, TingTing, TingTingError
 from tingting_async.sandbox import Fault, Faults, Received, Sandbox, fault_script
 
 WORKERS = 48
@@ -146,8 +146,8 @@ async def soak(pipe: Connection, calls: int) -> tuple[bytearray, list[float], li
         email=email,
         password=password,
         max_in_flight=WORKERS,
-        timeout=Timeout(answer=1, total=10),
-        retries=Retries(pause=0.01, longest_retry_after=0),
+        timeout=Timeout(attempt=1, total=10),
+        retries=RetryPolicy(initial_backoff=0.01, max_retry_after=0),
     )
     async with session as tingting, asyncio.TaskGroup() as group:
         for _ in range(WORKERS):

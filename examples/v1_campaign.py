@@ -28,12 +28,12 @@ async def main() -> None:
         print(f"{added.created} contacts added, {added.skipped} skipped")
 
         try:
-            await tingting.campaigns.run(campaign.id, check=True)
+            await tingting.campaigns.run(campaign.id, preflight=True)
         except OutcomeUnknownError as error:  # The answer was lost: look what became of it, and do not send it again.
             if (await error.reconcile()).verdict is Verdict.NOT_DONE:
                 raise
 
-        async for seen in tingting.campaigns.progress(campaign.id, pause=0.01):
+        async for seen in tingting.campaigns.progress(campaign.id, poll_interval=0.01):
             print(f"{seen.status}: {seen.progress_percent} %")
             sandbox.clock.advance(60)  # The real service takes its time; leave the pauses as they are.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 
 from tingting_async import DuplicateSendError, OutcomeUnknownError, Verdict
-from tingting_async.ledger.sqlite import SendLedger
+from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import OtpChannel, TingTing
 
@@ -20,7 +20,12 @@ async def send_code(tingting: TingTing, number: str) -> None:
     code = codes.setdefault(number, f"{secrets.randbelow(10**6):06d}")
     try:
         await tingting.otp.send(
-            number, "Your code is {otp}", channel=OtpChannel.TEXT, otp=code, company_name="Example", once=number
+            number,
+            "Your code is {otp}",
+            channel=OtpChannel.TEXT,
+            otp=code,
+            company_name="Example",
+            idempotency_key=number,
         )
     except (DuplicateSendError, OutcomeUnknownError) as error:
         if (await error.reconcile()).verdict is not Verdict.DONE:
@@ -30,7 +35,7 @@ async def send_code(tingting: TingTing, number: str) -> None:
 async def main() -> None:
     """Sign one person up."""
     with tempfile.TemporaryDirectory() as folder:
-        ledger = SendLedger(Path(folder) / "sends.sqlite")
+        ledger = SqliteLedger(Path(folder) / "sends.sqlite")
         async with (
             Sandbox() as sandbox,
             TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password, ledger=ledger) as tingting,

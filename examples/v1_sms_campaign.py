@@ -22,10 +22,10 @@ async def main() -> None:
         added = await tingting.contacts.add_many(campaign.id, people)
         print(f"{added.created} contacts added")
 
-        check = await tingting.campaigns.check(campaign.id)
+        check = await tingting.campaigns.preflight(campaign.id)
         print(f"Problems: {', '.join(check.problems) or 'none'}")
         try:
-            await tingting.campaigns.run(campaign.id, check=True)
+            await tingting.campaigns.run(campaign.id, preflight=True)
         except OutcomeUnknownError as error:  # The answer was lost: look what became of it, and do not send it again.
             if (await error.reconcile()).verdict is Verdict.NOT_DONE:
                 raise

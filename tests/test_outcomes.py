@@ -11,18 +11,18 @@ import pytest
 
 from tingting_async import OutcomeUnknownError, Verdict
 from tingting_async import TingTing as Classic
-from tingting_async.outcomes import Finding
+from tingting_async.outcomes import Reconciliation
 from tingting_async.resources.phone_numbers import is_same_number
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import SentOtp, TingTing
-from tingting_async.v1.reconcile import CLOCKS, find_otp, now
+from tingting_async.v1.reconcile import CLOCK_SKEW, reconcile_otp, utc_now
 
 pytestmark = pytest.mark.anyio
 
 MOBILE, LANDLINE = "9814412345", "014412345"
 
 
-async def find_out(sandbox: Sandbox, fault: Fault, call: Callable[[], Awaitable[Any]]) -> Finding:
+async def find_out(sandbox: Sandbox, fault: Fault, call: Callable[[], Awaitable[Any]]) -> Reconciliation:
     """Do something that goes wrong, and find out what became of it."""
     with sandbox.faults.during([fault]), pytest.raises(OutcomeUnknownError) as caught:
         await call()
@@ -144,9 +144,9 @@ async def test_created_as_a_draft() -> None:
 @pytest.mark.parametrize("newest_first", [True, False])
 async def test_order_of_sent_codes(newest_first: bool) -> None:
     """A code is found in whichever order the list comes; the older part of one that begins with the newest is left."""
-    asked_at = now()
+    asked_at = utc_now()
     old = [
-        SentOtp(id=number, number=MOBILE, otp="1111", created_at=asked_at - CLOCKS - timedelta(hours=24 - number))
+        SentOtp(id=number, number=MOBILE, otp="1111", created_at=asked_at - CLOCK_SKEW - timedelta(hours=24 - number))
         for number in range(20)
     ]
     rows = [*old, SentOtp(id=99, number=MOBILE, otp="482917", created_at=asked_at)]
@@ -157,9 +157,9 @@ async def test_order_of_sent_codes(newest_first: bool) -> None:
             read.append(row.id)
             yield row
 
-    assert (await find_otp(listed(rows), MOBILE, "482917", asked_at)).verdict is Verdict.DONE
+    assert (await reconcile_otp(listed(rows), MOBILE, "482917", asked_at)).verdict is Verdict.DONE
     read.clear()
-    assert (await find_otp(listed(old), MOBILE, "482917", asked_at)).verdict is Verdict.NOT_DONE
+    assert (await reconcile_otp(listed(old), MOBILE, "482917", asked_at)).verdict is Verdict.NOT_DONE
     assert len(read) == (2 if newest_first else len(old))
 
 
@@ -173,7 +173,7 @@ async def test_error_in_another_process() -> None:
             OutcomeUnknownError,
             str(caught.value),
             "campaigns.create",
-            "answer",
+            "response",
         )
         assert (await there.reconcile(wait=0)).verdict is Verdict.UNKNOWN
         assert (await copy.copy(caught.value).reconcile(wait=0)).verdict is Verdict.DONE
@@ -200,7 +200,7 @@ def test_same_number(listed: str | None, is_same: bool) -> None:
 async def test_clock_that_is_ahead() -> None:
     """Where this machine's clock is far ahead of the service's, a code that was sent is not taken for lost."""
     async with Sandbox() as sandbox, connect(sandbox) as tingting:
-        sandbox.clock._ahead = -CLOCKS.total_seconds() * 2
+        sandbox.clock._ahead = -CLOCK_SKEW.total_seconds() * 2
 
         async def send() -> Any:
             return await tingting.otp.send(MOBILE, "Code {otp}", channel="text", otp="482917")

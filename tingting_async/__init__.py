@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tingting_async._version import __version__
 from tingting_async.auth.tokens import MemoryTokenStore, Tokens, TokenStore
-from tingting_async.client.retries import Retries
+from tingting_async.client.retries import RetryPolicy
 from tingting_async.client.session import Session
 from tingting_async.errors import (
     ApiError,
@@ -21,27 +21,27 @@ from tingting_async.errors import (
     NotSentError,
     OutcomeUnknownError,
     PaginationError,
-    PartlyDoneError,
+    PartialFailureError,
     PermissionDeniedError,
     RateLimitedError,
     ServerError,
     SessionClosedError,
-    StillRunningError,
     TingTingError,
     TokenStoreError,
     TransportError,
     UsageError,
+    WaitTimeoutError,
 )
 from tingting_async.http.messages import File
 from tingting_async.http.timeouts import Timeout
 from tingting_async.observability.events import (
-    RequestAnswered,
     RequestEvent,
     RequestFailed,
-    RequestRepeated,
+    RequestRetried,
     RequestStarted,
+    ResponseReceived,
 )
-from tingting_async.outcomes import Finding, Verdict
+from tingting_async.outcomes import Reconciliation, Verdict
 from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
 
@@ -78,7 +78,6 @@ __all__ = [
     "DecodeError",
     "DuplicateSendError",
     "File",
-    "Finding",
     "LedgerError",
     "Login",
     "MemoryTokenStore",
@@ -95,24 +94,24 @@ __all__ = [
     "Page",
     "PaginationError",
     "Paginator",
-    "PartlyDoneError",
+    "PartialFailureError",
     "PermissionDeniedError",
     "PhoneNumber",
     "Priority",
     "RateLimitedError",
-    "RequestAnswered",
+    "Reconciliation",
     "RequestEvent",
     "RequestFailed",
-    "RequestRepeated",
+    "RequestRetried",
     "RequestStarted",
-    "Retries",
+    "ResponseReceived",
+    "RetryPolicy",
     "RunStarted",
     "ServerError",
     "Services",
     "Session",
     "SessionClosedError",
     "SpokenMessage",
-    "StillRunningError",
     "Timeout",
     "TingTing",
     "TingTingError",
@@ -125,6 +124,7 @@ __all__ = [
     "User",
     "Verdict",
     "Voice",
+    "WaitTimeoutError",
     "__version__",
 ]
 

@@ -21,8 +21,8 @@
     │   └── ServerError                    5xx
     ├── DecodeError                        an answer that cannot be read
     ├── PaginationError                    pages that contradict each other
-    ├── PartlyDoneError                    several requests, of which some were carried out
-    └── StillRunningError                  waited for long enough (also a TimeoutError)
+    ├── PartialFailureError                    several requests, of which some were carried out
+    └── WaitTimeoutError                  waited for long enough (also a TimeoutError)
 
 `asyncio.CancelledError` aside, nothing else comes out of this library. Texts are free of passwords, tokens, one-time
 codes and full phone numbers; the attributes hold what the service sent, as it was sent.
@@ -31,7 +31,7 @@ codes and full phone numbers; the attributes hold what the service sent, as it w
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tingting_async.outcomes import Find, Reconcilable
+from tingting_async.outcomes import Reconcilable, Reconciler, attach_reconciler
 
 if TYPE_CHECKING:
     from tingting_async.outcomes import Send
@@ -118,7 +118,7 @@ class OutcomeUnknownError(Reconcilable, TransportError):
         path: The path on the service, without its query.
         phase: As in `TransportError`.
         status: The HTTP status of the answer, where one came that does not settle the question; else None.
-        find: Finds out, where the service has what tells.
+        reconciler: Finds out, where the service has what tells.
     """
 
     def __init__(
@@ -130,11 +130,11 @@ class OutcomeUnknownError(Reconcilable, TransportError):
         path: str = "",
         phase: str = "",
         status: int | None = None,
-        find: Find | None = None,
+        reconciler: Reconciler | None = None,
     ) -> None:
         super().__init__(message, operation=operation, method=method, path=path, phase=phase)
         self.status = status
-        self.be_found_by(find)
+        attach_reconciler(self, reconciler)
 
 
 class ApiError(TingTingError):
@@ -260,7 +260,7 @@ class PaginationError(TingTingError):
         self.number = number
 
 
-class PartlyDoneError(TingTingError):
+class PartialFailureError(TingTingError):
     """An operation of several requests that came to an end half-way; its cause is the error that ended it.
 
     Args:
@@ -279,7 +279,7 @@ class PartlyDoneError(TingTingError):
         self.not_done = not_done
 
 
-class StillRunningError(TingTingError, TimeoutError):
+class WaitTimeoutError(TingTingError, TimeoutError):
     """What was waited for did not happen in time.
 
     Args:

@@ -23,38 +23,42 @@ class Verdict(enum.Enum):
 
 
 @attrs.frozen
-class Finding:
+class Reconciliation:
     """What was found out."""
 
     verdict: Verdict
-    why: str
+    reason: str
     """From what it was told, in words."""
     result: Any = attrs.field(default=None, repr=False)
     """What was found: the campaign, the contact, the one-time password, the line; None where nothing was."""
 
 
-Find = Callable[[datetime | None], Awaitable[Finding]]
+Reconciler = Callable[[datetime | None], Awaitable[Reconciliation]]
 """Finds out whether something happened since then; None for since the request was made."""
 
 
-def by_presence(found: Any, what: str) -> Finding:
+def from_presence(found: Any, what: str) -> Reconciliation:
     """Tell by whether the thing is there."""
     if found is None:
-        return Finding(Verdict.NOT_DONE, f"{what} is not there.")
-    return Finding(Verdict.DONE, f"{what} is there.", found)
+        return Reconciliation(Verdict.NOT_DONE, f"{what} is not there.")
+    return Reconciliation(Verdict.DONE, f"{what} is there.", found)
 
 
 class Reconcilable(Exception):  # noqa: N818 - a part of errors, and none itself
     """An error about a request whose outcome can be looked up."""
 
     operation: str
-    _find: Find | None = None
-    _since: datetime | None = None
-    _settle: Callable[[Finding], Awaitable[None]] | None = None
+    _reconciler: Reconciler | None = None
+    _started_at: datetime | None = None
+    _on_reconciled: Callable[[Reconciliation], Awaitable[None]] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         # An error may go to another process. What finds out stays here: it belongs to a session.
-        told = {name: value for name, value in vars(self).items() if name not in ("_find", "_since", "_settle")}
+        told = {
+            name: value
+            for name, value in vars(self).items()
+            if name not in ("_reconciler", "_started_at", "_on_reconciled")
+        }
         return (type(self), self.args, told)
 
     def __copy__(self) -> Self:
@@ -62,16 +66,7 @@ class Reconcilable(Exception):  # noqa: N818 - a part of errors, and none itself
         vars(copied).update(vars(self))
         return copied
 
-    def be_found_by(
-        self,
-        find: Find | None,
-        since: datetime | None = None,
-        settle: Callable[[Finding], Awaitable[None]] | None = None,
-    ) -> None:
-        """Set what finds it out, since when it may have happened (None for since it was asked), and who is told."""
-        self._find, self._since, self._settle = find, since, settle
-
-    async def reconcile(self, *, wait: float = 10.0) -> Finding:
+    async def reconcile(self, *, wait: float = 10.0) -> Reconciliation:
         """Find out whether it happened, by reading only; the session has to be open still, in this process.
 
         A service may still be about to do what it was asked, so "not done" is said only of what is not there at two
@@ -86,15 +81,32 @@ class Reconcilable(Exception):  # noqa: N818 - a part of errors, and none itself
         Raises:
             TingTingError: Finding out failed; it can be tried again.
         """
-        if self._find is None:
-            return Finding(Verdict.UNKNOWN, f"Nothing here can tell what became of {self.operation}.")
-        finding = await self._find(self._since)
+        if self._reconciler is None:
+            return Reconciliation(Verdict.UNKNOWN, f"Nothing here can tell what became of {self.operation}.")
+        finding = await self._reconciler(self._started_at)
         if finding.verdict is Verdict.NOT_DONE:
             await asyncio.sleep(wait)
-            finding = await self._find(self._since)
-        if self._settle is not None:
-            await self._settle(finding)
+            finding = await self._reconciler(self._started_at)
+        if self._on_reconciled is not None:
+            await self._on_reconciled(finding)
         return finding
+
+
+def attach_reconciler(
+    error: Reconcilable,
+    reconciler: Reconciler | None,
+    started_at: datetime | None = None,
+    on_reconciled: Callable[[Reconciliation], Awaitable[None]] | None = None,
+) -> None:
+    """Set how `error.reconcile()` finds out what happened.
+
+    Args:
+        error: An error about a request whose outcome is unknown.
+        reconciler: Finds it out; None if nothing can.
+        started_at: When the request was about to leave; None if the reconciler knows.
+        on_reconciled: Is called with what was found.
+    """
+    vars(error).update(_reconciler=reconciler, _started_at=started_at, _on_reconciled=on_reconciled)
 
 
 class SendState(enum.Enum):
@@ -121,5 +133,5 @@ class Send:
     key: str | None = attrs.field(repr=lambda key: repr(key and redact(key)))
     """What it was known by; None for what has no key, and may be sent again at any time."""
     state: SendState
-    since: datetime
+    started_at: datetime
     """When it was about to leave; aware, in UTC."""

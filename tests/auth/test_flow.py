@@ -18,7 +18,7 @@ from tingting_async import (
 )
 from tingting_async.auth.flow import Auth
 from tingting_async.auth.tokens import Credentials, MemoryTokenStore, Tokens
-from tingting_async.classic.auth import ClassicDialect
+from tingting_async.classic.auth import ClassicAuthScheme
 from tingting_async.http.messages import Response
 
 KEY = "k" * 32
@@ -30,7 +30,7 @@ def make(**claims: float) -> str:
 
 
 @pytest.mark.parametrize(
-    ("claims", "renew_at"),
+    ("claims", "refresh_at"),
     [
         ({"exp": 5000.0, "iat": 2000.0}, 1000 + 3000 - 30),
         ({"exp": 2100.0, "iat": 2000.0}, 1000 + 100 - 10),  # A tenth of a short life.
@@ -39,23 +39,23 @@ def make(**claims: float) -> str:
         ({}, None),
     ],
 )
-def test_when_to_renew(claims: dict[str, float], renew_at: float | None) -> None:
+def test_when_to_renew(claims: dict[str, float], refresh_at: float | None) -> None:
     """A JWT says when it ends, counted from its arrival, whatever this machine's clock says."""
-    assert Tokens.of(make(**claims), None, now=1000).renew_at == renew_at
+    assert Tokens.of(make(**claims), None, now=1000).refresh_at == refresh_at
 
 
 @pytest.mark.parametrize("token", ["7acbdcd5619e", "a.b.c", "", "नमस्ते", make() + "x"])
 def test_tokens_that_say_nothing(token: str) -> None:
     """A token that is no readable JWT is used until it is refused."""
     tokens = Tokens.of(token, None)
-    assert tokens.renew_at is None
-    assert not tokens.is_due()
+    assert tokens.refresh_at is None
+    assert not tokens.needs_refresh()
 
 
 def test_due() -> None:
     """A token is due once its time has come."""
-    assert Tokens("a", renew_at=time.time() - 1).is_due()
-    assert not Tokens("a", renew_at=time.time() + 60).is_due()
+    assert Tokens("a", refresh_at=time.time() - 1).needs_refresh()
+    assert not Tokens("a", refresh_at=time.time() + 60).needs_refresh()
 
 
 def login_answer(access: str = "new", refresh: str = "r") -> Response:
@@ -67,7 +67,7 @@ def login_answer(access: str = "new", refresh: str = "r") -> Response:
 def flow(tokens: Tokens | None, *, password: str | None = "p") -> Any:
     """Return the flow of an account."""
     credentials = None if password is None else Credentials("e", password)
-    return Auth(ClassicDialect(), credentials=credentials, store=MemoryTokenStore()).renewal(tokens)
+    return Auth(ClassicAuthScheme(), credentials=credentials, store=MemoryTokenStore()).auth_flow(tokens)
 
 
 def finish(generator: Any, answer: Response) -> Tokens:
@@ -164,7 +164,7 @@ def test_refused_sign_in() -> None:
 def test_either_or() -> None:
     """An API token and credentials exclude each other."""
     with pytest.raises(UsageError, match="either"):
-        Auth(ClassicDialect(), credentials=Credentials("e", "p"), api_token="t")
+        Auth(ClassicAuthScheme(), credentials=Credentials("e", "p"), api_token="t")
 
 
 def test_reprs() -> None:

@@ -7,10 +7,10 @@ import jwt
 import pytest
 
 from tingting_async import errors
-from tingting_async.auth.flow import Auth, Flow
+from tingting_async.auth.flow import Auth, AuthFlow
 from tingting_async.auth.tokens import LEEWAY, Credentials, MemoryTokenStore, Tokens
 from tingting_async.decoding import api_errors
-from tingting_async.decoding.payload import decode, dig
+from tingting_async.decoding.payload import decode, extract
 from tingting_async.http.messages import Effect, Request, Response
 
 NOW = 1_750_000_000.0
@@ -25,18 +25,18 @@ class Dialect:
     """A sign-in of no generation in particular."""
 
     def login(self, credentials: Credentials) -> Request[Any]:
-        return Request("POST", "/login", Effect.READS, "login", dict, json={"password": credentials.password})
+        return Request("POST", "/login", Effect.READ, "login", dict, json={"password": credentials.password})
 
     def read_login(self, request: Request[Any], response: Response) -> Tokens:
         return Tokens(decode(request, response)["access"], "refresh-of-login")
 
     def refresh(self, token: str) -> Request[Any]:
-        return Request("POST", "/refresh", Effect.READS, "refresh", dict, json={"refresh": token})
+        return Request("POST", "/refresh", Effect.READ, "refresh", dict, json={"refresh": token})
 
     def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
         return Tokens(decode(request, response)["access"], token)
 
-    def is_final(self, error: errors.AuthenticationError) -> bool:
+    def is_permanent(self, error: errors.AuthenticationError) -> bool:
         return "not activated" in error.message
 
 
@@ -45,12 +45,12 @@ OLD = Tokens("old", "refresh-1")
 NEW = Response(200, body=b'{"access": "new"}')
 
 
-def flow(tokens: Tokens | None, credentials: Credentials | None = CREDENTIALS) -> Flow:
+def flow(tokens: Tokens | None, credentials: Credentials | None = CREDENTIALS) -> AuthFlow:
     """Return a renewal of a session with these tokens and credentials."""
-    return Auth(Dialect(), credentials=credentials).renewal(tokens)
+    return Auth(Dialect(), credentials=credentials).auth_flow(tokens)
 
 
-def finish(renewal: Flow, response: Response) -> Tokens:
+def finish(renewal: AuthFlow, response: Response) -> Tokens:
     """Send the last response, and return the tokens."""
     with pytest.raises(StopIteration) as end:
         renewal.send(response)
@@ -61,8 +61,8 @@ def finish(renewal: Flow, response: Response) -> Tokens:
 
 def refused(status: int, message: str = "no") -> errors.ApiError:
     """Return the error of a refused sign-in."""
-    request = Request("POST", "/login", Effect.READS, "login", dict)
-    error = api_errors.judge(request, Response(status, body=b'{"message": "%s"}' % message.encode()))
+    request = Request("POST", "/login", Effect.READ, "login", dict)
+    error = api_errors.error_from_response(request, Response(status, body=b'{"message": "%s"}' % message.encode()))
     assert error is not None
     return error
 
@@ -71,7 +71,7 @@ LOST = errors.TransportError("lost", operation="refresh")
 
 
 @pytest.mark.parametrize(
-    ("claims", "renew_at"),
+    ("claims", "refresh_at"),
     [
         ({"iat": NOW, "exp": NOW + 86400}, NOW + 86400 - LEEWAY),
         ({"iat": NOW, "exp": NOW + 100}, NOW + 90),
@@ -91,10 +91,10 @@ LOST = errors.TransportError("lost", operation="refresh")
         ({"iat": NOW, "exp": NOW + 100, "sub": 1, "jti": 2, "aud": "x", "nbf": NOW + 9999}, NOW + 90),
     ],
 )
-def test_when_to_renew(claims: dict[str, Any], renew_at: float | None) -> None:
+def test_when_to_renew(claims: dict[str, Any], refresh_at: float | None) -> None:
     """A token is renewed shortly before its lifetime, counted from its arrival, is over; else it says nothing."""
     tokens = Tokens.of(token(**claims), "r", now=NOW)
-    assert renew_at == tokens.renew_at
+    assert refresh_at == tokens.refresh_at
     assert tokens.refresh == "r"
 
 
@@ -102,15 +102,15 @@ def test_when_to_renew(claims: dict[str, Any], renew_at: float | None) -> None:
 def test_no_jwt(access: str) -> None:
     """A token that is no JWT is used until it is refused."""
     assert Tokens.of(access, None) == Tokens(access)
-    assert not Tokens.of(access, None).is_due()
+    assert not Tokens.of(access, None).needs_refresh()
 
 
 def test_due() -> None:
     """Tokens are due from their moment on, by this machine's clock."""
-    assert Tokens("a", renew_at=time.time() - 1).is_due()
-    assert not Tokens("a", renew_at=time.time() + 60).is_due()
-    assert not Tokens.of(token(iat=0, exp=100), None).is_due()
-    assert Auth(Dialect(), credentials=CREDENTIALS).is_due()
+    assert Tokens("a", refresh_at=time.time() - 1).needs_refresh()
+    assert not Tokens("a", refresh_at=time.time() + 60).needs_refresh()
+    assert not Tokens.of(token(iat=0, exp=100), None).needs_refresh()
+    assert Auth(Dialect(), credentials=CREDENTIALS).needs_refresh()
 
 
 def test_nothing_shows() -> None:
@@ -155,9 +155,9 @@ def test_unreadable_refresh(body: bytes) -> None:
 
     class Strict(Dialect):
         def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
-            return Tokens(dig(request, response, decode(request, response), ("access",)), token)
+            return Tokens(extract(request, response, decode(request, response), ("access",)), token)
 
-    renewal = Auth(Strict(), credentials=CREDENTIALS).renewal(OLD)
+    renewal = Auth(Strict(), credentials=CREDENTIALS).auth_flow(OLD)
     next(renewal)
     assert renewal.send(Response(200, body=body)).path == "/login"
 
@@ -214,7 +214,7 @@ def test_failed_refresh_without_credentials(error: errors.TingTingError, status:
 def test_fixed_token() -> None:
     """A fixed API token is sent, is never due, never renewed, and excludes the other ways to sign in."""
     auth = Auth(Dialect(), api_token="key")
-    assert not auth.is_due()
+    assert not auth.needs_refresh()
     assert auth.headers({"Accept": "x"}) == {"Accept": "x", "Authorization": "Bearer key"}
     assert not auth.can_renew(errors.AuthenticationError("no"))
     assert auth.secrets() == ("key",)

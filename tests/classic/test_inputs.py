@@ -195,7 +195,7 @@ def test_placeholders(message: str, names: set[str]) -> None:
 
 def test_speech() -> None:
     """Line breaks, doubled and no-break spaces become single spaces."""
-    assert arguments.spoken(" a\r\nb\u00a0 c ") == "a b c"
+    assert arguments.collapse_whitespace(" a\r\nb\u00a0 c ") == "a b c"
 
 
 async def test_files(tmp_path: Path) -> None:
@@ -210,5 +210,5 @@ async def test_files(tmp_path: Path) -> None:
 
 async def test_enums_and_texts_are_alike() -> None:
     """Where an enum is asked for, its text will do."""
-    assert arguments.member(Services, "SMS & PHONE", "services") is Services.SMS_AND_PHONE
-    assert arguments.member(Services, Services.SMS, "services") is Services.SMS
+    assert arguments.enum_member(Services, "SMS & PHONE", "services") is Services.SMS_AND_PHONE
+    assert arguments.enum_member(Services, Services.SMS, "services") is Services.SMS

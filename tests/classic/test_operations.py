@@ -18,7 +18,7 @@ from tingting_async import (
     OutcomeUnknownError,
     PaginationError,
     RateLimitedError,
-    Retries,
+    RetryPolicy,
     ServerError,
     Services,
     TingTing,
@@ -33,7 +33,9 @@ pytestmark = pytest.mark.anyio
 
 def connect(sandbox: Sandbox, **options: Any) -> TingTing:
     """Return a session of the sandbox's account."""
-    return TingTing(base_url=sandbox.url, api_token=sandbox.api_token, retries=Retries(pause=0), **options)
+    return TingTing(
+        base_url=sandbox.url, api_token=sandbox.api_token, retries=RetryPolicy(initial_backoff=0), **options
+    )
 
 
 def effects(sandbox: Sandbox, kind: str) -> int:

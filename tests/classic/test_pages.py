@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tingting_async import DecodeError, PaginationError, Retries, ServerError, TingTing
+from tingting_async import DecodeError, PaginationError, RetryPolicy, ServerError, TingTing
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -16,7 +16,9 @@ CAMPAIGNS = "/api/system/campaigns"
 
 def connect(sandbox: Sandbox, **options: Any) -> TingTing:
     """Return a session of the sandbox's account."""
-    return TingTing(base_url=sandbox.url, api_token=sandbox.api_token, retries=Retries(pause=0), **options)
+    return TingTing(
+        base_url=sandbox.url, api_token=sandbox.api_token, retries=RetryPolicy(initial_backoff=0), **options
+    )
 
 
 def queries(sandbox: Sandbox) -> list[str]:
@@ -125,7 +127,7 @@ async def settled(tingting: TingTing, sandbox: Sandbox) -> None:
     """Wait until what was cancelled has ended, on both sides."""
     gc.collect()
     for _ in range(100):
-        if not tingting._tasks:
+        if not tingting._core._tasks:
             break
         await asyncio.sleep(0)
     await sandbox.wait_idle()
@@ -142,7 +144,7 @@ async def test_break() -> None:
                 break
         assert stalled.hit.is_set()
         await settled(tingting, sandbox)
-        assert set() == tingting._tasks
+        assert set() == tingting._core._tasks
         assert sandbox.in_flight == 0
 
         sandbox.faults.clear()
@@ -152,7 +154,7 @@ async def test_break() -> None:
             if seen == 36:
                 break
         await settled(tingting, sandbox)
-        assert set() == tingting._tasks
+        assert set() == tingting._core._tasks
         assert len(queries(sandbox)) == 1
 
 

@@ -19,7 +19,7 @@ from tingting_async.http.messages import Effect, Request, Response
 pytestmark = pytest.mark.anyio
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-ASKED = Request("GET", "/", Effect.READS, "numbers.get", Number)
+ASKED = Request("GET", "/", Effect.READ, "numbers.get", Number)
 
 CALLS: dict[str, Callable[[TingTing], Awaitable[Any]]] = {
     "login": lambda tingting: tingting.accounts.login(),

@@ -4,7 +4,15 @@ import asyncio
 
 import pytest
 
-from tingting_async import AuthenticationError, MemoryTokenStore, NotFoundError, Retries, TingTing, Tokens, UsageError
+from tingting_async import (
+    AuthenticationError,
+    MemoryTokenStore,
+    NotFoundError,
+    RetryPolicy,
+    TingTing,
+    Tokens,
+    UsageError,
+)
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -15,7 +23,12 @@ REFRESH = "/api/accounts/token/refresh/"
 
 def connect(sandbox: Sandbox, **options: object) -> TingTing:
     """Return a session of the sandbox's account."""
-    options = {"email": sandbox.email, "password": sandbox.password, "retries": Retries(pause=0), **options}
+    options = {
+        "email": sandbox.email,
+        "password": sandbox.password,
+        "retries": RetryPolicy(initial_backoff=0),
+        **options,
+    }
     return TingTing(base_url=sandbox.url, **options)  # type: ignore[arg-type]
 
 
@@ -84,14 +97,14 @@ async def test_renewed_before_its_end() -> None:
     async with Sandbox() as sandbox, connect(sandbox) as first:
         login = await first.accounts.login()
         store = MemoryTokenStore()
-        await store.save(Tokens(login.token.access, login.token.refresh, renew_at=0))
+        await store.save(Tokens(login.token.access, login.token.refresh, refresh_at=0))
         sandbox.requests.clear()
         async with TingTing(base_url=sandbox.url, token_store=store) as tingting:
             await tingting.accounts.user_details()
         assert [received.path for received in sandbox.requests] == [REFRESH, "/api/accounts/user_details/"]
         renewed = await store.load()
         assert renewed is not None
-        assert not renewed.is_due()
+        assert not renewed.needs_refresh()
 
 
 async def test_refused_refresh() -> None:

@@ -17,7 +17,7 @@ from tingting_async import (
     MemoryTokenStore,
     NotSentError,
     OutcomeUnknownError,
-    Retries,
+    RetryPolicy,
     SessionClosedError,
     TingTing,
     TingTingError,
@@ -29,9 +29,9 @@ from tingting_async.v1 import TingTing as NewTingTing
 
 pytestmark = pytest.mark.anyio
 
-READ = Request("GET", "/things", Effect.READS, "things.list", Response)
-SET = Request("PUT", "/things/1", Effect.SETS, "things.update", Response, json={"a": 1})
-RING = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, json={"a": 1})
+READ = Request("GET", "/things", Effect.READ, "things.list", Response)
+SET = Request("PUT", "/things/1", Effect.UPDATE, "things.update", Response, json={"a": 1})
+RING = Request("POST", "/ring", Effect.SEND, "things.ring", Response, json={"a": 1})
 
 SIGNED_IN = json.dumps(
     {
@@ -48,7 +48,7 @@ Script = Callable[[Any], Awaitable[None]]
 
 def connect(url: str, **options: Any) -> TingTing:
     """Return a session with a fixed token."""
-    given: dict[str, Any] = {"base_url": url, "retries": Retries(pause=0, attempts=2), **options}
+    given: dict[str, Any] = {"base_url": url, "retries": RetryPolicy(initial_backoff=0, attempts=2), **options}
     return TingTing(**({"api_token": "key"} if "email" not in given and "token_store" not in given else {}), **given)
 
 
@@ -70,7 +70,7 @@ async def test_lost_then_no_word_of_it(serve: Any, status: int) -> None:
     server = await serve(lost_then(status))
     async with connect(server.url) as tingting:
         with pytest.raises(OutcomeUnknownError):
-            await tingting.call(SET)
+            await tingting._core.execute(SET)
 
 
 async def test_lost_then_refused(serve: Any) -> None:
@@ -78,14 +78,18 @@ async def test_lost_then_refused(serve: Any) -> None:
     server = await serve(lost_then(400))
     async with connect(server.url) as tingting:
         with pytest.raises(BadRequestError):
-            await tingting.call(SET)
+            await tingting._core.execute(SET)
 
 
 @pytest.mark.parametrize("call", ["stop", "release"])
 async def test_lost_then_refused_as_done(serve: Any, call: str) -> None:
     """What can be done but once stays of unknown outcome where the repeat is refused: perhaps because it was done."""
     server = await serve(lost_then(400, b'{"message": "Campaign is not running."}'))
-    options: dict[str, Any] = {"base_url": server.url, "api_token": "key", "retries": Retries(pause=0, attempts=2)}
+    options: dict[str, Any] = {
+        "base_url": server.url,
+        "api_token": "key",
+        "retries": RetryPolicy(initial_backoff=0, attempts=2),
+    }
     async with NewTingTing(**options) as new, TingTing(**options) as classic:
         with pytest.raises(OutcomeUnknownError, match="To find out") as caught:
             await (new.campaigns.stop(1) if call == "stop" else classic.phone_numbers.release("PN1"))
@@ -108,7 +112,7 @@ async def test_lost_then_not_signed_in(serve: Any) -> None:
     server = await serve(script)
     async with connect(server.url, email="e", password="secret") as tingting:
         with pytest.raises(OutcomeUnknownError) as caught:
-            await tingting.call(SET)
+            await tingting._core.execute(SET)
     assert isinstance(caught.value.__cause__, AuthenticationError)
 
 
@@ -122,7 +126,7 @@ async def test_refused_sign_in_under_200(serve: Any, body: bytes) -> None:
     server = await serve(script)
     async with connect(server.url, email="e", password="secret") as tingting:
         with pytest.raises(AuthenticationError, match="Wrong password"):
-            await tingting.call(READ)
+            await tingting._core.execute(READ)
 
 
 async def test_unreadable_sign_in(serve: Any) -> None:
@@ -134,7 +138,7 @@ async def test_unreadable_sign_in(serve: Any) -> None:
     server = await serve(script)
     async with connect(server.url, email="e", password="secret") as tingting:
         with pytest.raises(NotSentError) as caught:
-            await tingting.call(RING)
+            await tingting._core.execute(RING)
     assert caught.value.phase == "sign-in"
 
 
@@ -181,10 +185,10 @@ async def test_failing_token_store(serve: Any, where: str, error: Exception) -> 
     store = Broken(where, error)
     async with connect(server.url, email="e", password="secret", token_store=store) as tingting:
         with pytest.raises(TokenStoreError) as caught:
-            await tingting.call(READ)
+            await tingting._core.execute(READ)
         assert caught.value.__cause__ is error
         store.where = ""
-        await tingting.call(READ)
+        await tingting._core.execute(READ)
     assert [received.method for received in server.requests] == ["POST", "GET"]
 
 
@@ -199,7 +203,7 @@ async def test_closing_with_a_borrowed_session(serve: Any) -> None:
     server = await serve(stall)
     async with aiohttp.ClientSession() as http:
         tingting = connect(server.url, http=http)
-        calls = [asyncio.create_task(tingting.call(request)) for request in (READ, RING)]
+        calls = [asyncio.create_task(tingting._core.execute(request)) for request in (READ, RING)]
         while len(server.requests) < 2:
             await asyncio.sleep(0)
         await tingting.aclose()
@@ -218,8 +222,8 @@ async def test_closing_while_cancelled(serve: Any) -> None:
     server = await serve(script)
     with anyio.CancelScope() as scope:
         async with connect(server.url) as tingting:
-            await tingting.call(READ)
-            await tingting.call(RING)
+            await tingting._core.execute(READ)
+            await tingting._core.execute(RING)
             scope.cancel()
             await asyncio.sleep(0)
     for _ in range(3):
@@ -278,7 +282,7 @@ async def test_unreadable_secrets(serve: Any) -> None:
         NewTingTing(base_url=server.url, api_token="key") as tingting,
     ):
         for call in (
-            signing_in.call(READ),
+            signing_in._core.execute(READ),
             tingting.accounts.api_token(),
             tingting.accounts.generate_api_token(),
             tingting.otp.send("9800000001", "{otp}", channel="text"),
@@ -302,5 +306,5 @@ async def test_error_of_a_trace(serve: Any) -> None:
     trace.on_request_end.append(fail)
     async with aiohttp.ClientSession(trace_configs=[trace]) as http, connect(server.url, http=http) as tingting:
         with pytest.raises(OutcomeUnknownError):
-            await tingting.call(RING)
+            await tingting._core.execute(RING)
     assert len(server.requests) == 1

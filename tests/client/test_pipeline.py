@@ -13,7 +13,7 @@ from tingting_async import (
     NotFoundError,
     NotSentError,
     OutcomeUnknownError,
-    Retries,
+    RetryPolicy,
     SessionClosedError,
     Timeout,
     TingTing,
@@ -21,18 +21,20 @@ from tingting_async import (
     UsageError,
 )
 from tingting_async.http.messages import Effect, File, Request, Response
-from tingting_async.http.transport import LARGEST_BODY
+from tingting_async.http.transport import MAX_BODY_SIZE
 
 pytestmark = pytest.mark.anyio
 
-READ = Request("GET", "/things", Effect.READS, "things.list", Response)
-SET = Request("PUT", "/things/1", Effect.SETS, "things.update", Response, json={"a": 1})
-RING = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, json={"a": 1})
+READ = Request("GET", "/things", Effect.READ, "things.list", Response)
+SET = Request("PUT", "/things/1", Effect.UPDATE, "things.update", Response, json={"a": 1})
+RING = Request("POST", "/ring", Effect.SEND, "things.ring", Response, json={"a": 1})
 
 
 def connect(url: str, **options: Any) -> TingTing:
     """Return a session with a fixed token."""
-    return TingTing(base_url=url, **{"api_token": "key", "retries": Retries(pause=0, attempts=3), **options})
+    return TingTing(
+        base_url=url, **{"api_token": "key", "retries": RetryPolicy(initial_backoff=0, attempts=3), **options}
+    )
 
 
 async def fine(received: Any) -> None:
@@ -50,19 +52,19 @@ async def test_no_place(serve: Any) -> None:
 
     arrived, release = asyncio.Event(), asyncio.Event()
     server = await serve(hold)
-    async with connect(server.url, max_in_flight=1, retries=Retries(attempts=1)) as tingting:
-        first = asyncio.create_task(tingting.call(READ))
+    async with connect(server.url, max_in_flight=1, retries=RetryPolicy(attempts=1)) as tingting:
+        first = asyncio.create_task(tingting._core.execute(READ))
         await arrived.wait()
-        waiting = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, timeout=Timeout(pool=0.02))
+        waiting = Request("POST", "/ring", Effect.SEND, "things.ring", Response, timeout=Timeout(pool=0.02))
         with pytest.raises(NotSentError, match="no place among the requests in flight") as caught:
-            await tingting.call(waiting)
+            await tingting._core.execute(waiting)
         assert caught.value.phase == "pool"
-        short = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, timeout=Timeout(pool=None, total=0.02))
+        short = Request("POST", "/ring", Effect.SEND, "things.ring", Response, timeout=Timeout(pool=None, total=0.02))
         with pytest.raises(NotSentError, match="no place"):
-            await tingting.call(short)
+            await tingting._core.execute(short)
         release.set()
         assert (await first).json() == {"a": 1}
-        await tingting.call(RING)  # The place came back.
+        await tingting._core.execute(RING)  # The place came back.
     assert [received.target for received in server.requests] == ["/things", "/ring"]
 
 
@@ -77,7 +79,7 @@ async def test_place_comes_free(serve: Any) -> None:
     arrived, release = asyncio.Event(), asyncio.Event()
     server = await serve(hold)
     async with connect(server.url, max_in_flight=1) as tingting:
-        first, second, third = (asyncio.create_task(tingting.call(READ)) for _ in range(3))
+        first, second, third = (asyncio.create_task(tingting._core.execute(READ)) for _ in range(3))
         await arrived.wait()
         second.cancel()
         release.set()
@@ -99,12 +101,12 @@ async def test_cancelled_request(serve: Any) -> None:
     arrived = asyncio.Event()
     server = await serve(hold)
     async with connect(server.url, max_in_flight=1) as tingting:
-        task = asyncio.create_task(tingting.call(READ))
+        task = asyncio.create_task(tingting._core.execute(READ))
         await arrived.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert (await tingting.call(READ)).status == 200
+        assert (await tingting._core.execute(READ)).status == 200
 
 
 async def test_nothing_is_sent_after_closing(serve: Any) -> None:
@@ -117,9 +119,9 @@ async def test_nothing_is_sent_after_closing(serve: Any) -> None:
     arrived = asyncio.Event()
     server = await serve(hold)
     async with connect(server.url, max_in_flight=1) as tingting:
-        first = asyncio.create_task(tingting.call(READ))
+        first = asyncio.create_task(tingting._core.execute(READ))
         await arrived.wait()
-        waiting = [asyncio.create_task(tingting.call(request)) for request in (RING, READ)]
+        waiting = [asyncio.create_task(tingting._core.execute(request)) for request in (RING, READ)]
         await asyncio.sleep(0)
     errors = await asyncio.gather(first, *waiting, return_exceptions=True)
     assert [type(error) for error in errors] == [SessionClosedError] * 3
@@ -139,7 +141,7 @@ async def test_redirect_home(serve: Any, status: int, location: str) -> None:
 
     server = await serve(script)
     async with connect(server.url) as tingting:
-        assert (await tingting.call(READ)).json() == {"a": 1}
+        assert (await tingting._core.execute(READ)).json() == {"a": 1}
     assert [received.target for received in server.requests] == ["/things", "/elsewhere/?a=%26b"]
     assert [received.headers["authorization"] for received in server.requests] == ["Bearer key"] * 2
 
@@ -173,7 +175,7 @@ async def test_redirect_elsewhere(serve: Any, location: str) -> None:
     server = await serve(script)
     async with connect(server.url) as tingting:
         with pytest.raises(ApiError, match="same origin") as caught:
-            await tingting.call(READ)
+            await tingting._core.execute(READ)
         assert caught.value.status == 302
     assert (len(server.requests), other.requests) == (1, [])
 
@@ -190,7 +192,7 @@ async def test_redirected_write(serve: Any, status: int, request_: Request[Any])
     async with connect(server.url) as tingting:
         unknown = request_ is RING and status in (302, 303)
         with pytest.raises(OutcomeUnknownError if unknown else ApiError) as caught:
-            await tingting.call(request_)
+            await tingting._core.execute(request_)
         assert caught.value.status == status
     assert [received.method for received in server.requests] == [request_.method]
 
@@ -204,7 +206,7 @@ async def test_redirect_in_circles(serve: Any) -> None:
     server = await serve(script)
     async with connect(server.url) as tingting:
         with pytest.raises(ApiError):
-            await tingting.call(READ)
+            await tingting._core.execute(READ)
     assert len(server.requests) == 6
 
 
@@ -218,7 +220,7 @@ async def test_redirects_count_against_the_call(serve: Any) -> None:
     server = await serve(script)
     async with connect(server.url) as tingting:
         with pytest.raises(TransportError, match="time ran out"):
-            await tingting.call(Request("GET", "/things", Effect.READS, "things.list", Response, timeout=0.1))
+            await tingting._core.execute(Request("GET", "/things", Effect.READ, "things.list", Response, timeout=0.1))
     assert len(server.requests) == 2
 
 
@@ -226,13 +228,13 @@ async def test_announced_giant(serve: Any) -> None:
     """A body that is announced as too large is refused before it comes."""
 
     async def script(received: Any) -> None:
-        await received.raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (LARGEST_BODY + 1))
+        await received.raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_SIZE + 1))
         await server.released.wait()
 
     server = await serve(script)
     async with connect(server.url) as tingting:
         with pytest.raises(DecodeError, match="larger than 64 MiB") as caught:
-            await tingting.call(READ)
+            await tingting._core.execute(READ)
         assert (caught.value.operation, caught.value.status) == ("things.list", 200)
 
 
@@ -241,18 +243,18 @@ async def test_endless_body(serve: Any) -> None:
 
     async def script(received: Any) -> None:
         await received.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for _ in range(LARGEST_BODY // 2**22 + 8):
+        for _ in range(MAX_BODY_SIZE // 2**22 + 8):
             await received.raw(b"400000\r\n" + bytes(2**22) + b"\r\n")
 
     server = await serve(script)
     async with connect(server.url) as tingting:
         with pytest.raises(DecodeError, match="larger than 64 MiB"):
-            await tingting.call(READ)
+            await tingting._core.execute(READ)
 
 
 async def test_compressed_giant(serve: Any) -> None:
     """A small body that unpacks to a giant is read up to the limit, and not further."""
-    bomb = gzip.compress(bytes(LARGEST_BODY + 2**20), 1)
+    bomb = gzip.compress(bytes(MAX_BODY_SIZE + 2**20), 1)
 
     async def script(received: Any) -> None:
         await received.answer(bomb, content_encoding="gzip")
@@ -260,9 +262,9 @@ async def test_compressed_giant(serve: Any) -> None:
     server = await serve(script)
     async with connect(server.url) as tingting:
         with pytest.raises(DecodeError, match="larger than 64 MiB"):
-            await tingting.call(READ)
+            await tingting._core.execute(READ)
         with pytest.raises(OutcomeUnknownError):
-            await tingting.call(RING)
+            await tingting._core.execute(RING)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +286,7 @@ async def test_read_whole(serve: Any, answer: dict[str, Any]) -> None:
 
     server = await serve(script)
     async with connect(server.url) as tingting:
-        response = await tingting.call(READ)
+        response = await tingting._core.execute(READ)
         assert (response.status, response.body, response.json()) == (200, b'{"a": 1}', {"a": 1})
 
 
@@ -297,7 +299,7 @@ async def test_body_until_the_end(serve: Any) -> None:
 
     server = await serve(script)
     async with connect(server.url) as tingting:
-        assert (await tingting.call(READ)).json() == {"a": 1}
+        assert (await tingting._core.execute(READ)).json() == {"a": 1}
 
 
 async def test_not_utf8(serve: Any) -> None:
@@ -324,8 +326,8 @@ async def test_what_is_sent(serve: Any) -> None:
     async with connect(server.url) as tingting:
         params = (("q", "a b"), ("q", "%2F"))
         for path in ("/things/%2F/", "/things//x/"):
-            request = Request("POST", path, Effect.ADDS, "x", Response, params=params, json={"m": "नमस्ते"})
-            await tingting.call(request)
+            request = Request("POST", path, Effect.CREATE, "x", Response, params=params, json={"m": "नमस्ते"})
+            await tingting._core.execute(request)
     first, second = server.requests
     assert (first.method, first.target) == ("POST", "/things/%2F/?q=a+b&q=%252F")
     assert second.target == "/things//x/?q=a+b&q=%252F"
@@ -341,9 +343,11 @@ async def test_form(serve: Any) -> None:
     """A form is sent as multipart with its files, also without a file."""
     server = await serve(fine)
     async with connect(server.url) as tingting:
-        form = Request("POST", "/things", Effect.ADDS, "x", Response)
-        await tingting.call(form.with_form({"name": "न", "status": ["a", "b"]}, {"f": File("n.xlsx", b"\0PK", "x/y")}))
-        await tingting.call(form.with_form({"name": "n"}, {}))
+        form = Request("POST", "/things", Effect.CREATE, "x", Response)
+        await tingting._core.execute(
+            form.with_form({"name": "न", "status": ["a", "b"]}, {"f": File("n.xlsx", b"\0PK", "x/y")})
+        )
+        await tingting._core.execute(form.with_form({"name": "n"}, {}))
     both, bare = server.requests
     assert both.headers["content-type"].startswith("multipart/form-data; boundary=")
     assert 'name="name"\r\n\r\nन'.encode() in both.body
@@ -359,9 +363,9 @@ async def test_unwritable(serve: Any, content: Any) -> None:
     server = await serve(fine)
     async with connect(server.url) as tingting:
         with pytest.raises(UsageError, match=r"things\.ring"):
-            await tingting.call(RING.with_json({"a": content}))
+            await tingting._core.execute(RING.with_json({"a": content}))
         with pytest.raises(UsageError):
-            await tingting.call(Request("GET", "/", Effect.READS, "x", Response, params=(("q", "\ud800"),)))
+            await tingting._core.execute(Request("GET", "/", Effect.READ, "x", Response, params=(("q", "\ud800"),)))
     assert server.requests == []
 
 
@@ -379,7 +383,7 @@ async def test_unwritable_token(serve: Any, token: str) -> None:
     server = await serve(script)
     async with TingTing(base_url=server.url, email="a@example.com", password="hunter2") as tingting:
         with pytest.raises(UsageError, match="cannot be sent") as caught:
-            await tingting.call(READ)
+            await tingting._core.execute(READ)
         assert token not in str(caught.value)
     assert [received.target for received in server.requests] == ["/api/accounts/login/"]
 
@@ -389,6 +393,6 @@ async def test_unwritable_token(serve: Any, token: str) -> None:
 )
 async def test_unwritable_host(url: str) -> None:
     """An address that is none is a UsageError, or never sent."""
-    async with connect(url, retries=Retries(attempts=1)) as tingting:
+    async with connect(url, retries=RetryPolicy(attempts=1)) as tingting:
         with pytest.raises((UsageError, NotSentError)):
-            await tingting.call(READ)
+            await tingting._core.execute(READ)

@@ -8,10 +8,10 @@ import pytest
 from tenacity import RetryCallState
 
 from tingting_async import errors
-from tingting_async.client.retries import Budget, Retries, may_repeat, repeats, settle
+from tingting_async.client.retries import RetryBudget, RetryPolicy, final_error, is_retryable, retrying
 from tingting_async.http.messages import Effect, Request
 
-READS, SETS, ADDS, RINGS, REVOKES = Effect.READS, Effect.SETS, Effect.ADDS, Effect.RINGS, Effect.REVOKES
+READS, SETS, ADDS, RINGS, REVOKES = Effect.READ, Effect.UPDATE, Effect.CREATE, Effect.SEND, Effect.REVOKE
 BUT_REVOKES = {READS, SETS, ADDS, RINGS}
 
 
@@ -34,7 +34,7 @@ def request(effect: Effect, **options: Any) -> Request[Any]:
     return Request("POST", "/api/things/", effect, "things.do", dict, **options)
 
 
-SENT = errors.TransportError("lost", phase="answer")
+SENT = errors.TransportError("lost", phase="response")
 
 # What failed; the effects after which it is repeated; those whose outcome is then unknown.
 TABLE = [
@@ -67,8 +67,8 @@ TABLE = [
 @pytest.mark.parametrize(("failure", "repeated", "unknown"), TABLE)
 def test_table(failure: errors.TingTingError, repeated: set[Effect], unknown: set[Effect], effect: Effect) -> None:
     """Each failure of each effect is repeated, known or unknown, as the table of effects says."""
-    assert (effect in repeated) == may_repeat(effect, failure)
-    settled = settle(request(effect), failure)
+    assert (effect in repeated) == is_retryable(effect, failure)
+    settled = final_error(request(effect), failure)
     if effect in unknown:
         assert isinstance(settled, errors.OutcomeUnknownError)
     else:
@@ -79,27 +79,27 @@ def test_table(failure: errors.TingTingError, repeated: set[Effect], unknown: se
 def test_settled_once(effect: Effect) -> None:
     """An unknown outcome stays as it is, and is never repeated."""
     failure = errors.OutcomeUnknownError("lost")
-    assert settle(request(effect), failure) is failure
-    assert not may_repeat(effect, failure)
+    assert final_error(request(effect), failure) is failure
+    assert not is_retryable(effect, failure)
 
 
 def test_unknown_outcome_says_how_to_find_out() -> None:
     """The error of an unknown outcome names the operation, what failed, and how to find out."""
-    settled = settle(request(RINGS, find_out="look at the list"), failed(504))
+    settled = final_error(request(RINGS, recovery_hint="look at the list"), failed(504))
     assert isinstance(settled, errors.OutcomeUnknownError)
     assert (settled.operation, settled.method, settled.path) == ("things.do", "POST", "/api/things/")
-    assert (settled.phase, settled.status) == ("answer", 504)
+    assert (settled.phase, settled.status) == ("response", 504)
     assert str(settled).startswith("things.do: it is not known whether it happened, so it was not repeated. POST")
     assert str(settled).endswith(" To find out, look at the list.")
-    assert "find out" not in str(settle(request(RINGS), failed(504)))
-    lost = settle(request(RINGS), SENT)
+    assert "find out" not in str(final_error(request(RINGS), failed(504)))
+    lost = final_error(request(RINGS), SENT)
     assert isinstance(lost, errors.OutcomeUnknownError)
-    assert (lost.phase, lost.status) == ("answer", None)
+    assert (lost.phase, lost.status) == ("response", None)
 
 
 def test_budget() -> None:
     """A budget allows so many repeats, and one more for every five successes, up to where it began."""
-    budget = Budget(2)
+    budget = RetryBudget(2)
     assert [budget.spend() for _ in range(3)] == [True, True, False]
     for _ in range(4):
         budget.earn()
@@ -110,15 +110,15 @@ def test_budget() -> None:
     for _ in range(100):
         budget.earn()
     assert [budget.spend() for _ in range(3)] == [True, True, False]
-    assert not Budget(0).spend()
+    assert not RetryBudget(0).spend()
 
 
 async def attempts(
     failures: list[Exception] | Exception,
     *,
     effect: Effect = READS,
-    retries: Retries | None = None,
-    budget: Budget | None = None,
+    retries: RetryPolicy | None = None,
+    budget: RetryBudget | None = None,
     within: float = 1000.0,
 ) -> tuple[int, Any]:
     """Make attempts that fail so, and return how many there were and what came of the last."""
@@ -126,8 +126,8 @@ async def attempts(
     deadline = asyncio.get_running_loop().time() + within
     made = 0
     try:
-        async for attempt in repeats(
-            request(effect), retries or Retries(pause=0), budget or Budget(20), deadline=deadline
+        async for attempt in retrying(
+            request(effect), retries or RetryPolicy(initial_backoff=0), budget or RetryBudget(20), deadline=deadline
         ):
             with attempt:
                 made += 1
@@ -143,8 +143,8 @@ async def test_attempts() -> None:
     """A failure is repeated until it is gone, or the attempts are used up; then it is raised as itself."""
     assert await attempts([SENT, SENT]) == (3, None)
     assert await attempts(SENT) == (4, SENT)
-    assert await attempts(SENT, retries=Retries(attempts=1)) == (1, SENT)
-    assert await attempts(SENT, retries=Retries(attempts=7, pause=0)) == (7, SENT)
+    assert await attempts(SENT, retries=RetryPolicy(attempts=1)) == (1, SENT)
+    assert await attempts(SENT, retries=RetryPolicy(attempts=7, initial_backoff=0)) == (7, SENT)
 
 
 @pytest.mark.anyio
@@ -160,12 +160,12 @@ async def test_what_is_not_repeated() -> None:
 @pytest.mark.anyio
 async def test_budget_is_paid_for_repeats() -> None:
     """Only repeats that are made are paid for, and none is made without budget."""
-    budget = Budget(5)
+    budget = RetryBudget(5)
     assert await attempts(SENT, budget=budget) == (4, SENT)
     assert await attempts(SENT, budget=budget) == (3, SENT)
     assert await attempts(SENT, budget=budget) == (1, SENT)
-    unused = Budget(1)
-    await attempts(SENT, budget=unused, retries=Retries(attempts=1))
+    unused = RetryBudget(1)
+    await attempts(SENT, budget=unused, retries=RetryPolicy(attempts=1))
     await attempts(SENT, budget=unused, effect=RINGS)
     await attempts(limited(3600), budget=unused)
     await attempts(limited(59), budget=unused, within=1.0)
@@ -197,12 +197,12 @@ async def test_cancelled_attempt() -> None:
 
 def pauses(failure: Exception, attempt: int, count: int) -> list[float]:
     """Return the pauses that are drawn after a failed attempt."""
-    retries = Retries(attempts=8, pause=0.25, longest_pause=2.0)
-    retrying = repeats(request(READS), retries, Budget(20), deadline=1000.0)
-    state = RetryCallState(retrying, None, (), {})
+    retries = RetryPolicy(attempts=8, initial_backoff=0.25, max_backoff=2.0)
+    iterator = retrying(request(READS), retries, RetryBudget(20), deadline=1000.0)
+    state = RetryCallState(iterator, None, (), {})
     state.attempt_number = attempt
     state.set_exception((type(failure), failure, None))
-    wait: Any = retrying.wait
+    wait: Any = iterator.wait
     return [wait(state) for _ in range(count)]
 
 

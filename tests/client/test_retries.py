@@ -3,7 +3,7 @@
 import pytest
 
 from tingting_async import errors
-from tingting_async.client.retries import Budget, may_repeat, settle
+from tingting_async.client.retries import RetryBudget, final_error, is_retryable
 from tingting_async.errors import NotSentError, OutcomeUnknownError, RateLimitedError, ServerError, TransportError
 from tingting_async.http.messages import Effect, Request
 
@@ -16,7 +16,7 @@ def rate_limited(seconds: float | None) -> RateLimitedError:
 
 
 NEVER_SENT = NotSentError("x", phase="connect")
-LOST = TransportError("x", phase="answer")
+LOST = TransportError("x", phase="response")
 READS, SETS, ADDS, RINGS, REVOKES = Effect
 
 
@@ -38,7 +38,7 @@ READS, SETS, ADDS, RINGS, REVOKES = Effect
 )
 def test_may_repeat(failure: errors.TingTingError, repeating: set[Effect]) -> None:
     """After each failure exactly these effects are repeated; what rings only where nothing left, or was done."""
-    assert {effect for effect in Effect if may_repeat(effect, failure)} == repeating
+    assert {effect for effect in Effect if is_retryable(effect, failure)} == repeating
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_settle(failure: errors.TingTingError, unknown: set[Effect]) -> None:
     """In the end these effects are of unknown outcome, and the error says how to find out; the others keep theirs."""
     found: set[Effect] = set()
     for effect in Effect:
-        request = Request("POST", "/p/", effect, "things.do", dict, find_out="look")
-        settled = settle(request, failure)
+        request = Request("POST", "/p/", effect, "things.do", dict, recovery_hint="look")
+        settled = final_error(request, failure)
         if settled is not failure:
             assert isinstance(settled, OutcomeUnknownError)
             assert (settled.operation, settled.method, settled.path) == ("things.do", "POST", "/p/")
@@ -81,7 +81,7 @@ def test_settle(failure: errors.TingTingError, unknown: set[Effect]) -> None:
 
 def test_budget() -> None:
     """Repeats run out, and requests that succeed earn them back, up to the limit."""
-    budget = Budget(2)
+    budget = RetryBudget(2)
     assert [budget.spend(), budget.spend(), budget.spend()] == [True, True, False]
     for _ in range(5):
         budget.earn()

@@ -17,7 +17,7 @@ from tingting_async import (
     DecodeError,
     NotSentError,
     OutcomeUnknownError,
-    Retries,
+    RetryPolicy,
     SessionClosedError,
     Timeout,
     TingTing,
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.anyio
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 USER = b'{"data":{"user_details":{"first_name":"S","last_name":"E","email":"e"}}}'
-ONCE = Retries(attempts=1)
+ONCE = RetryPolicy(attempts=1)
 
 
 class Server:
@@ -102,7 +102,7 @@ def http(body: bytes, status: str = "200 OK", *, length: int | None = None, **he
 
 def connect(url: str, **options: Any) -> TingTing:
     """Return a session."""
-    return TingTing(base_url=url, api_token="t", **{"retries": Retries(pause=0), **options})
+    return TingTing(base_url=url, api_token="t", **{"retries": RetryPolicy(initial_backoff=0), **options})
 
 
 async def ring(tingting: TingTing) -> Any:
@@ -127,11 +127,11 @@ async def test_lost_answers(talk: Talk) -> None:
     async with serving(talk) as server, connect(server.url) as tingting:
         with pytest.raises(TransportError, match="It was sent") as caught:
             await tingting.accounts.user_details()
-        assert (type(caught.value), caught.value.phase) == (TransportError, "answer")
+        assert (type(caught.value), caught.value.phase) == (TransportError, "response")
         assert len(server.heads) == 4
         with pytest.raises(OutcomeUnknownError, match="not repeated") as unknown:
             await ring(tingting)
-        assert (unknown.value.operation, unknown.value.phase) == ("otp.send", "answer")
+        assert (unknown.value.operation, unknown.value.phase) == ("otp.send", "response")
         assert len(server.heads) == 5
 
 
@@ -164,7 +164,7 @@ async def test_mistyped_answer() -> None:
 
 async def test_gigantic_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that is too large, says so or not, or only once it is unpacked, is not read to its end."""
-    monkeypatch.setattr("tingting_async.http.transport.LARGEST_BODY", 10_000)
+    monkeypatch.setattr("tingting_async.http.transport.MAX_BODY_SIZE", 10_000)
     bomb = gzip.compress(b"0" * 1_000_000)
     chunk = b"2710\r\n" + b"0" * 10_000 + b"\r\n"
     for answer in (
@@ -221,7 +221,7 @@ async def stall(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
 
 async def test_stalled_connection() -> None:
     """Time that runs out while connecting is told apart from time that runs out while waiting for the answer."""
-    limits = Timeout(connect=0.05, answer=30, total=30)
+    limits = Timeout(connect=0.05, attempt=30, total=30)
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -241,14 +241,14 @@ async def test_stalled_connection() -> None:
 async def test_stalled_answer() -> None:
     """Time that runs out while waiting for the answer leaves what rings unknown."""
     async with serving(stall) as server:
-        async with connect(server.url, timeout=Timeout(answer=0.05)) as tingting:
+        async with connect(server.url, timeout=Timeout(attempt=0.05)) as tingting:
             with pytest.raises(OutcomeUnknownError, match="time ran out") as caught:
                 await ring(tingting)
-            assert caught.value.phase == "answer"
+            assert caught.value.phase == "response"
         async with connect(server.url) as tingting:
             with pytest.raises(TransportError) as lost:
                 await tingting.accounts.user_details(timeout=0.05)
-            assert lost.value.phase == "answer"
+            assert lost.value.phase == "response"
         assert len(server.heads) == 2
 
 
@@ -444,8 +444,8 @@ def test_second_event_loop() -> None:
         with pytest.raises(TingTingError) as caught:
             await tingting.accounts.user_details()
         kinds.append(type(caught.value))
-        assert tingting._transport is not None
-        await tingting._transport.aclose()
+        assert tingting._core.transport is not None
+        await tingting._core.transport.aclose()
 
     kinds: list[type] = []
     anyio.run(use)
@@ -464,7 +464,7 @@ async def test_session_that_is_never_closed() -> None:
     async with serving(saying(http(USER))) as server:
         tingting = connect(server.url)
         await tingting.accounts.user_details()
-        sessions = list(tingting._transport._own.values())  # type: ignore[union-attr]
+        sessions = list(tingting._core.transport._sessions.values())  # type: ignore[union-attr]
         holder = [tingting]
         del tingting
         with pytest.warns(ResourceWarning, match="never closed"):
@@ -524,8 +524,8 @@ async def test_tls_context() -> None:
     async with connect("https://127.0.0.1:9", ssl=context, retries=ONCE) as tingting:
         with pytest.raises(NotSentError):
             await tingting.accounts.user_details()
-        assert tingting._transport is not None
-        (session,) = tingting._transport._own.values()
+        assert tingting._core.transport is not None
+        (session,) = tingting._core.transport._sessions.values()
         assert session.connector._ssl is context  # type: ignore[union-attr]
 
 
@@ -545,12 +545,12 @@ async def test_errors_of_aiohttp(kind: type[Exception]) -> None:
     connections = Transport(
         base_url="http://h", max_in_flight=1, rate=None, http=None, proxy=None, ssl=None, trust_env=False
     )
-    request = Request("POST", "/p/", Effect.RINGS, "things.do", Response)
+    request = Request("POST", "/p/", Effect.SEND, "things.do", Response)
     try:
         str(error)
     except Exception:  # noqa: BLE001 - made without its arguments, some cannot be shown
         error.__class__ = type(kind.__name__, (kind,), {"__str__": lambda _: "x"})
-    ours = connections._translate(request, error, is_connected=True)
+    ours = connections._map_error(request, error, is_connected=True)
     assert isinstance(ours, TingTingError)
     before = issubclass(
         kind, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ServerFingerprintMismatch
@@ -656,13 +656,17 @@ def test_from_env(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINGTING_EMAIL", "e")
     monkeypatch.setenv("TINGTING_PASSWORD", "p")
     tingting = TingTing.from_env(window=2)
-    assert (tingting.base_url, tingting.auth.is_fixed, tingting.auth.credentials is None) == ("https://a", False, False)
+    assert (tingting.base_url, tingting._core.auth.is_fixed, tingting._core.auth.credentials is None) == (
+        "https://a",
+        False,
+        False,
+    )
     monkeypatch.setenv("TINGTING_API_TOKEN", "t")
-    assert TingTing.from_env(retries=3).auth.access == "t"
+    assert TingTing.from_env(retries=3)._core.auth.access == "t"
     with pytest.raises(UsageError, match="no option windw"):
         TingTing.from_env(windw=3)
     assert TingTing.from_env(base_url="https://b").base_url == "https://b"
-    assert not TingTing.from_env(email="e", password="p").auth.is_fixed
+    assert not TingTing.from_env(email="e", password="p")._core.auth.is_fixed
     with pytest.raises(UsageError, match="`window` is 0") as refused:
         TingTing.from_env(window=0)
     assert "TINGTING" not in str(refused.value)

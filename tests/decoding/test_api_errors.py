@@ -13,7 +13,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from tingting_async import errors
 from tingting_async.decoding import api_errors
-from tingting_async.decoding.payload import decode, excerpt, find_url, spell
+from tingting_async.decoding.payload import decode, excerpt, extract_url, format_path
 from tingting_async.http.messages import Effect, File, Request, Response
 from tingting_async.http.timeouts import Timeout
 
@@ -23,7 +23,7 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2lnbmF0dXJl"
 def request(**options: Any) -> Request[Any]:
     """Return a request."""
     given: dict[str, Any] = {"operation": "things.get", "model": dict, **options}
-    return Request("GET", "/api/things/1/", Effect.READS, **given)
+    return Request("GET", "/api/things/1/", Effect.READ, **given)
 
 
 def response(body: Any, status: int = 200, **headers: str) -> Response:
@@ -35,7 +35,7 @@ def response(body: Any, status: int = 200, **headers: str) -> Response:
 
 def judged(answer: Response, **options: Any) -> errors.ApiError:
     """Return the error that an answer amounts to."""
-    error = api_errors.judge(request(**options), answer)
+    error = api_errors.error_from_response(request(**options), answer)
     assert error is not None
     return error
 
@@ -117,8 +117,8 @@ def test_failure_under_200(body: dict[str, Any], kind: type, status: int) -> Non
 )
 def test_success(body: Any) -> None:
     """What does not say no is a success under a 2xx status, whatever errors its rows have."""
-    assert api_errors.judge(request(), response(body)) is None
-    assert api_errors.judge(request(), response(b"\xff\xfb audio", 206)) is None
+    assert api_errors.error_from_response(request(), response(body)) is None
+    assert api_errors.error_from_response(request(), response(b"\xff\xfb audio", 206)) is None
 
 
 SHAPES = [
@@ -332,13 +332,13 @@ def test_retry_after_in_the_error(status: int) -> None:
 )
 def test_find_url(body: Any, url: str | None) -> None:
     """The URL in an answer is found in each of the shapes in which it comes."""
-    assert url == find_url(response(body))
+    assert url == extract_url(response(body))
 
 
 def test_spell() -> None:
     """A path reads like the code that walks it."""
-    assert spell(("result", "campaign-lists", 3, "id")) == "result.campaign-lists[3].id"
-    assert spell(()) == ""
+    assert format_path(("result", "campaign-lists", 3, "id")) == "result.campaign-lists[3].id"
+    assert format_path(()) == ""
 
 
 def test_request_as_a_value() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from tingting_async.decoding.fields import NumberText, OpenEnum
+from tingting_async.decoding.fields import OpenEnum, StrOrInt
 from tingting_async.decoding.hooks import make_converter
 
 
@@ -22,7 +22,7 @@ class Sample:
     amount: Decimal = Decimal(0)
     text: str = ""
     flag: bool = False
-    number: NumberText = ""
+    number: StrOrInt = ""
     colour: Colour = Colour.RED
     texts: tuple[str, ...] = ()
     flags: tuple[bool, ...] | None = None

@@ -10,8 +10,8 @@ import attrs
 import pytest
 
 from tingting_async import DecodeError
-from tingting_async.decoding.decoder import Reader
-from tingting_async.decoding.fields import NumberText, OpenEnum, extra, wire
+from tingting_async.decoding.decoder import Decoder
+from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
 from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.http.messages import Effect, Request, Response
 
@@ -27,7 +27,7 @@ class Inner:
     """A part of a model."""
 
     id: int
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -41,23 +41,23 @@ class Model:
     decimal: Decimal = Decimal(0)
     when: datetime | None = None
     lasts: timedelta | None = None
-    number: NumberText | None = None
+    number: StrOrInt | None = None
     colour: Colour | None = None
     maybe: str | None = None
     many: tuple[int, ...] = ()
     counts: Mapping[str, int] = attrs.field(factory=dict[str, int])
     free: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
     inner: Inner | None = None
-    named: int = wire("naemd", default=0)
-    extra: Mapping[str, Any] = extra()
+    named: int = wire_field("naemd", default=0)
+    extra: Mapping[str, Any] = extra_fields()
 
 
-READER = Reader()
+READER = Decoder()
 
 
 def read(payload: Any, model: Any = Model, path: tuple[str | int, ...] = ("data",)) -> Any:
     """Read a payload as an answer's."""
-    request = Request("GET", "/p/", Effect.READS, "things.get", model)
+    request = Request("GET", "/p/", Effect.READ, "things.get", model)
     return READER.read(request, Response(200, body=json.dumps(payload).encode()), payload, model, path)
 
 

@@ -13,7 +13,7 @@ import aiohttp
 import attrs
 import pytest
 
-from tingting_async import MemoryTokenStore, Retries, Timeout, TingTingError, Tokens
+from tingting_async import MemoryTokenStore, RetryPolicy, Timeout, TingTingError, Tokens
 from tingting_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -230,8 +230,8 @@ async def test_mutated_answers(generation: Any, world: Any, serve: Any) -> None:
             to_come[f"{worker}"] = [*map(write, honest[:place]), spoilt, *map(write, honest[place + 1 :])]
             async with generation.session(
                 base_url=f"{server.url}/{worker}",
-                retries=Retries(attempts=1),
-                timeout=Timeout(answer=3, total=9),
+                retries=RetryPolicy(attempts=1),
+                timeout=Timeout(attempt=3, total=9),
                 **await account_for(name),
             ) as tingting:
                 try:

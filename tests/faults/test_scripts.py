@@ -17,8 +17,8 @@ from tingting_async import (
     DecodeError,
     NotSentError,
     OutcomeUnknownError,
-    PartlyDoneError,
-    Retries,
+    PartialFailureError,
+    RetryPolicy,
     Timeout,
     Verdict,
 )
@@ -172,9 +172,9 @@ def connect(sandbox: Sandbox, operation: Operation, scene: Scene) -> Any:
     account: dict[str, Any] = {"api_token": scene.token}
     if scene.seed % 2:
         account = {"email": scene.account.email, "password": scene.account.password}
-    limits = Timeout(answer=0.25, total=4)  # The shorter one ends the stalls.
+    limits = Timeout(attempt=0.25, total=4)  # The shorter one ends the stalls.
     return operation.session(
-        base_url=sandbox.url, timeout=limits, retries=Retries(pause=0, longest_retry_after=0), **account
+        base_url=sandbox.url, timeout=limits, retries=RetryPolicy(initial_backoff=0, max_retry_after=0), **account
     )
 
 
@@ -189,7 +189,7 @@ def may_be(error: Exception | None) -> set[int]:
             return {0}  # It says that it is about the sign-in, which came before.
         case OutcomeUnknownError():
             return {0, 1}
-        case PartlyDoneError():  # Of a single row; or it was done, and could not be read back.
+        case PartialFailureError():  # Of a single row; or it was done, and could not be read back.
             return {0, 1} if error.unknown else {0} if error.not_done else {1}
         case _:
             return set()

@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from tingting_async import MemoryTokenStore, Retries, Timeout, TingTingError, Tokens
-from tingting_async.observability.opentelemetry import Spans
+from tingting_async import MemoryTokenStore, RetryPolicy, Timeout, TingTingError, Tokens
+from tingting_async.observability.opentelemetry import OpenTelemetryListener
 from tingting_async.sandbox import Received, every_fault
 
 pytestmark = pytest.mark.anyio
@@ -28,8 +28,8 @@ SECRET = re.compile(
     r"|(?<!\w)482917(?!\w)|4 8 2 9 1 7"  # The one-time code, and as it is spelt for a voice.
     r"|(?<!\w)(\+?977)?9[678]\d{8}"  # Anybody's phone number.
 )
-LIMITS = Timeout(answer=0.25, total=4)
-ONCE_MORE = Retries(attempts=2, pause=0, longest_retry_after=0)
+LIMITS = Timeout(attempt=0.25, total=4)
+ONCE_MORE = RetryPolicy(attempts=2, initial_backoff=0, max_retry_after=0)
 
 # What gets or sends something that is secret.
 TELLING = {
@@ -79,7 +79,7 @@ def watch(tingting: Any) -> Callable[[], list[str]]:
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     shown: list[str] = []
     tingting.subscribe(lambda event: shown.append(repr(event)))
-    tingting.subscribe(Spans(provider))
+    tingting.subscribe(OpenTelemetryListener(provider))
     return lambda: [*shown, *(span.to_json(indent=None) for span in exporter.get_finished_spans())]
 
 
@@ -104,7 +104,7 @@ async def test_faults_show_no_secret(generation: Any, world: Any, caplog: pytest
             calls = [call for name, call in generation.calls.items() if name in TELLING]
             with sandbox.faults.during([fault]):
                 texts = await asyncio.gather(*(show(call(tingting, targets)) for call in calls))
-            texts += [repr(tingting), repr(tingting.auth.tokens), repr(tingting.auth), *shown()]
+            texts += [repr(tingting), repr(tingting._core.auth.tokens), repr(tingting._core.auth), *shown()]
         assert fault.count > 0
         logged += len(caplog.records)
         found |= leaks(texts, caplog)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tingting_async import Retries, TingTingError
+from tingting_async import RetryPolicy, TingTingError
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 def connect(generation: Any, sandbox: Sandbox, *, signs_in: bool) -> Any:
     """Return a session of the sandbox's account."""
     account = {"email": sandbox.email, "password": sandbox.password} if signs_in else {"api_token": sandbox.api_token}
-    return generation.session(base_url=sandbox.url, retries=Retries(attempts=2, pause=0), **account)
+    return generation.session(base_url=sandbox.url, retries=RetryPolicy(attempts=2, initial_backoff=0), **account)
 
 
 async def do_everything(generation: Any, sandbox: Sandbox, targets: Any, *, signs_in: bool) -> None:

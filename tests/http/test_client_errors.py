@@ -17,8 +17,8 @@ from tingting_async import NotSentError, SessionClosedError, TingTing, TingTingE
 from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.http.transport import Transport
 
-READ = Request("GET", "/things", Effect.READS, "things.list", Response)
-RING = Request("POST", "/ring", Effect.RINGS, "things.ring", Response)
+READ = Request("GET", "/things", Effect.READ, "things.list", Response)
+RING = Request("POST", "/ring", Effect.SEND, "things.ring", Response)
 
 
 def kinds(kind: type[Any]) -> Iterator[type[Any]]:
@@ -88,7 +88,7 @@ def test_the_tree_is_there() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_each(kind: type[Any], request_: Request[Any], is_connected: bool) -> None:
     """Each error of aiohttp is never sent, lost, or an address that is none."""
-    error = transport()._translate(request_, instance(kind), is_connected=is_connected)
+    error = transport()._map_error(request_, instance(kind), is_connected=is_connected)
     if issubclass(kind, ADDRESS):
         assert type(error) is UsageError
     elif issubclass(kind, NEVER_SENT) or not is_connected:
@@ -96,7 +96,7 @@ def test_each(kind: type[Any], request_: Request[Any], is_connected: bool) -> No
         assert error.phase == "connect"
     else:
         assert type(error) is TransportError
-        assert error.phase == "answer"
+        assert error.phase == "response"
     assert "things." in str(error)
 
 
@@ -106,7 +106,7 @@ def test_each(kind: type[Any], request_: Request[Any], is_connected: bool) -> No
 @pytest.mark.parametrize(("is_connected", "expected"), [(True, TransportError), (False, NotSentError)])
 def test_errors_of_the_system(error: Exception, is_connected: bool, expected: type) -> None:
     """Errors of the system and time-outs are lost or never sent, by how far the request came."""
-    assert expected is type(transport()._translate(RING, error, is_connected=is_connected))
+    assert expected is type(transport()._map_error(RING, error, is_connected=is_connected))
 
 
 @pytest.mark.anyio
@@ -122,13 +122,13 @@ async def test_closed_meanwhile() -> None:
         (RING, True, TransportError),
     ]
     for request, is_connected, kind in expected:
-        assert kind is type(closed._translate(request, lost, is_connected=is_connected))
+        assert kind is type(closed._map_error(request, lost, is_connected=is_connected))
 
 
 @pytest.mark.parametrize(("is_connected", "kind"), [(False, NotSentError), (True, TransportError)])
 def test_error_below(is_connected: bool, kind: type[TingTingError]) -> None:
     """A RuntimeError from below is told as what it means for the request, like any other failure of the wire."""
-    error = transport()._translate(RING, RuntimeError("event loop stopped"), is_connected=is_connected)
+    error = transport()._map_error(RING, RuntimeError("event loop stopped"), is_connected=is_connected)
     assert type(error) is kind
     assert "event loop stopped" in str(error)
 

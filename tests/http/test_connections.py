@@ -13,7 +13,7 @@ from tingting_async import (
     NotFoundError,
     NotSentError,
     OutcomeUnknownError,
-    Retries,
+    RetryPolicy,
     SessionClosedError,
     TingTing,
     TransportError,
@@ -22,14 +22,16 @@ from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
 
-READ = Request("GET", "/things", Effect.READS, "things.list", Response)
-SET = Request("PUT", "/things/1", Effect.SETS, "things.update", Response, json={"a": 1})
-RING = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, json={"a": 1})
+READ = Request("GET", "/things", Effect.READ, "things.list", Response)
+SET = Request("PUT", "/things/1", Effect.UPDATE, "things.update", Response, json={"a": 1})
+RING = Request("POST", "/ring", Effect.SEND, "things.ring", Response, json={"a": 1})
 
 
 def connect(url: str, **options: Any) -> TingTing:
     """Return a session with a fixed token."""
-    return TingTing(base_url=url, **{"api_token": "key", "retries": Retries(pause=0, attempts=3), **options})
+    return TingTing(
+        base_url=url, **{"api_token": "key", "retries": RetryPolicy(initial_backoff=0, attempts=3), **options}
+    )
 
 
 async def fine(received: Any) -> None:
@@ -45,7 +47,7 @@ async def test_reads_share_a_connection(serve: Any) -> None:
     server = await serve(fine)
     async with connect(server.url) as tingting:
         for request in (READ, READ, RING, RING, SET, READ):
-            await tingting.call(request)
+            await tingting._core.execute(request)
     assert [received.connection for received in server.requests] == [0, 0, 1, 2, 3, 0]
     assert [received.headers.get("connection") for received in server.requests[2:5]] == ["close"] * 3
 
@@ -60,12 +62,12 @@ async def test_idle_connection_is_closed(serve: Any) -> None:
     server = await serve(close_after)
     async with connect(server.url) as tingting:
         for _ in range(3):
-            await tingting.call(READ)
-            await tingting.call(RING)
+            await tingting._core.execute(READ)
+            await tingting._core.execute(RING)
     assert [received.method for received in server.requests] == ["GET", "POST"] * 3
 
 
-@pytest.mark.parametrize("request_", [READ, SET, Request("DELETE", "/things/1", Effect.SETS, "x", Response)])
+@pytest.mark.parametrize("request_", [READ, SET, Request("DELETE", "/things/1", Effect.UPDATE, "x", Response)])
 async def test_each_sending_is_counted(serve: Any, request_: Request[Any]) -> None:
     """No request is sent that was not asked for: aiohttp repeats none of itself on a connection that was dropped."""
 
@@ -76,10 +78,10 @@ async def test_each_sending_is_counted(serve: Any, request_: Request[Any]) -> No
             received.close()
 
     server = await serve(drop)
-    async with connect(server.url, retries=Retries(attempts=1)) as tingting:
-        await tingting.call(READ)
+    async with connect(server.url, retries=RetryPolicy(attempts=1)) as tingting:
+        await tingting._core.execute(READ)
         with pytest.raises(TransportError):
-            await tingting.call(request_)
+            await tingting._core.execute(request_)
         assert tingting.requests_sent == 2
     assert len(server.requests) == 2
 
@@ -124,7 +126,7 @@ async def test_lost_then_refused(serve: Any) -> None:
     listener = await asyncio.start_server(converse, "127.0.0.1", 0)
     async with connect(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}") as tingting:
         with pytest.raises(OutcomeUnknownError):
-            await tingting.call(SET)
+            await tingting._core.execute(SET)
         assert tingting.requests_sent == 3
 
 
@@ -142,11 +144,11 @@ async def test_borrowed_session_stays_open(serve: Any, http: aiohttp.ClientSessi
     """A user's own session is used, and not closed."""
     server = await serve(fine)
     async with connect(server.url, http=http) as tingting:
-        assert (await tingting.call(READ)).json() == {"a": 1}
+        assert (await tingting._core.execute(READ)).json() == {"a": 1}
     assert not http.closed
     assert server.requests[0].headers["x-own"] == "1"
     with pytest.raises(SessionClosedError):
-        await tingting.call(READ)
+        await tingting._core.execute(READ)
 
 
 async def test_borrowed_session_is_closed(serve: Any, http: aiohttp.ClientSession) -> None:
@@ -156,7 +158,7 @@ async def test_borrowed_session_is_closed(serve: Any, http: aiohttp.ClientSessio
     async with connect(server.url, http=http) as tingting:
         for request in (READ, RING):
             with pytest.raises(SessionClosedError):
-                await tingting.call(request)
+                await tingting._core.execute(request)
 
 
 async def test_borrowed_session_that_raises(serve: Any) -> None:
@@ -168,7 +170,7 @@ async def test_borrowed_session_that_raises(serve: Any) -> None:
     server = await serve(script)
     async with aiohttp.ClientSession(raise_for_status=True) as http, connect(server.url, http=http) as tingting:
         with pytest.raises(BadRequestError, match="no"):
-            await tingting.call(RING)
+            await tingting._core.execute(RING)
 
 
 async def test_borrowed_session_that_signs_in(serve: Any) -> None:
@@ -178,7 +180,7 @@ async def test_borrowed_session_that_signs_in(serve: Any) -> None:
         aiohttp.ClientSession(headers={"Authorization": "Basic dTpw"}) as http,
         connect(server.url, http=http) as tingting,
     ):
-        await tingting.call(RING)
+        await tingting._core.execute(RING)
     assert server.requests[0].headers["authorization"] == "Bearer key"
 
 
@@ -189,7 +191,7 @@ async def test_proxy(serve: Any) -> None:
     """Requests go through the proxy that was given."""
     proxy = await serve(fine)
     async with connect("http://service.invalid", proxy=proxy.url, allow_plain_http=True) as tingting:
-        await tingting.call(READ)
+        await tingting._core.execute(READ)
     assert proxy.requests[0].target == "http://service.invalid/things"
 
 
@@ -199,13 +201,13 @@ async def test_proxy_of_the_environment(serve: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("http_proxy", proxy.url)
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
     async with connect("http://service.invalid", trust_env=True, allow_plain_http=True) as tingting:
-        await tingting.call(READ)
+        await tingting._core.execute(READ)
     async with connect(server.url, trust_env=True) as tingting:
-        await tingting.call(READ)
+        await tingting._core.execute(READ)
     assert (len(proxy.requests), len(server.requests)) == (1, 1)
-    async with connect("http://service.invalid", allow_plain_http=True, retries=Retries(attempts=1)) as tingting:
+    async with connect("http://service.invalid", allow_plain_http=True, retries=RetryPolicy(attempts=1)) as tingting:
         with pytest.raises(NotSentError):
-            await tingting.call(READ)
+            await tingting._core.execute(READ)
 
 
 async def test_proxy_refuses(serve: Any) -> None:
@@ -218,7 +220,7 @@ async def test_proxy_refuses(serve: Any) -> None:
     given = proxy.url.replace("//", "//user:hunter2@")
     async with connect("https://service.invalid", proxy=given) as tingting:
         with pytest.raises(NotSentError) as caught:
-            await tingting.call(RING)
+            await tingting._core.execute(RING)
         assert caught.value.phase == "connect"
         assert "hunter2" not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
     assert [received.method for received in proxy.requests] == ["CONNECT"] * 3
@@ -231,5 +233,5 @@ async def test_no_proxy_there() -> None:
         proxy = f"http://user:hunter2@127.0.0.1:{probe.getsockname()[1]}"
     async with connect("https://service.invalid", proxy=proxy) as tingting:
         with pytest.raises(NotSentError) as caught:
-            await tingting.call(RING)
+            await tingting._core.execute(RING)
         assert "hunter2" not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"

@@ -9,7 +9,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from tingting_async import errors
 from tingting_async.decoding import api_errors
-from tingting_async.decoding.payload import decode, find_url
+from tingting_async.decoding.payload import decode, extract_url
 from tingting_async.http.messages import Effect, File, Request, Response
 from tingting_async.http.timeouts import Timeout
 from tingting_async.redaction import hide_repr, mask, mask_repr, redact
@@ -17,7 +17,7 @@ from tingting_async.redaction import hide_repr, mask, mask_repr, redact
 
 def request(**options: Any) -> Request[Any]:
     """Return a request."""
-    return Request("GET", "/p/", Effect.READS, "things.get", dict, **options)
+    return Request("GET", "/p/", Effect.READ, "things.get", dict, **options)
 
 
 def response(body: Any, status: int = 200, **headers: str) -> Response:
@@ -46,7 +46,7 @@ def response(body: Any, status: int = 200, **headers: str) -> Response:
 )
 def test_status(status: int, kind: type[errors.ApiError]) -> None:
     """Each status is an error of its kind, which carries what was asked and what came."""
-    error = api_errors.judge(request(), response({"detail": "no"}, status, X_Request_Id="r1"))
+    error = api_errors.error_from_response(request(), response({"detail": "no"}, status, X_Request_Id="r1"))
     assert type(error) is kind
     assert (error.status, error.message, error.body) == (status, "no", b'{"detail":"no"}')
     assert (error.operation, error.method, error.path, error.request_id) == ("things.get", "GET", "/p/", "r1")
@@ -76,19 +76,19 @@ def test_status(status: int, kind: type[errors.ApiError]) -> None:
 )
 def test_shapes_of_errors(body: Any, message: str, fields: dict[str, tuple[str, ...]]) -> None:
     """Whichever shape a failure comes in, its words and its fields are found."""
-    error = api_errors.judge(request(), response(body, 400))
+    error = api_errors.error_from_response(request(), response(body, 400))
     assert error is not None
     assert (error.message, error.field_errors) == (message, fields)
 
 
 def test_failure_under_200() -> None:
     """`success: false` is a failure under HTTP 200 too, of the kind that the envelope's own status says."""
-    plain = api_errors.judge(request(), response({"success": False, "message": "m"}))
+    plain = api_errors.error_from_response(request(), response({"success": False, "message": "m"}))
     assert (type(plain), plain and plain.status) == (errors.BadRequestError, 200)
-    inner = api_errors.judge(request(), response({"success": False, "status": 404}))
+    inner = api_errors.error_from_response(request(), response({"success": False, "status": 404}))
     assert (type(inner), inner and inner.status) == (errors.NotFoundError, 404)
     for good in ({"success": True}, {"success": None}, [], "text", b"no JSON", b""):
-        assert api_errors.judge(request(), response(good)) is None
+        assert api_errors.error_from_response(request(), response(good)) is None
 
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -116,7 +116,7 @@ def test_retry_after(value: str, seconds: float | None) -> None:
 def test_retry_after_is_carried() -> None:
     """A 429 and a 5xx carry how long to wait, and None where that is not said."""
     for status in (429, 503):
-        error = api_errors.judge(request(), response({}, status, Retry_After="7"))
+        error = api_errors.error_from_response(request(), response({}, status, Retry_After="7"))
         assert isinstance(error, errors.RateLimitedError | errors.ServerError)
         assert error.retry_after == 7
     assert api_errors.retry_after(response({})) is None
@@ -144,7 +144,7 @@ def test_decode() -> None:
 
 def test_empty_deletion() -> None:
     """A deletion may answer with nothing; nothing else may."""
-    deletion = Request("DELETE", "/p/", Effect.SETS, "things.delete", dict)
+    deletion = Request("DELETE", "/p/", Effect.UPDATE, "things.delete", dict)
     assert decode(deletion, response(b"", 204)) == {}
     with pytest.raises(errors.DecodeError):
         decode(request(), response(b""))
@@ -169,7 +169,7 @@ def test_timeout() -> None:
     assert request().timeout is None
 
 
-@pytest.mark.parametrize("name", ["pool", "connect", "answer", "total"])
+@pytest.mark.parametrize("name", ["pool", "connect", "attempt", "total"])
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), "3", True])
 def test_limits_that_are_none(name: str, seconds: Any) -> None:
     """A limit that is no number of seconds is refused by its name."""
@@ -179,7 +179,7 @@ def test_limits_that_are_none(name: str, seconds: Any) -> None:
 
 def test_limit_of_the_whole_call() -> None:
     """A call has a limit; what is before and within it need not."""
-    assert Timeout(pool=None, connect=None, answer=None).total == 120
+    assert Timeout(pool=None, connect=None, attempt=None).total == 120
     with pytest.raises(errors.UsageError, match="`timeout`: total=None"):
         Timeout(total=None)  # type: ignore[arg-type]
 
@@ -196,7 +196,7 @@ def test_limit_of_the_whole_call() -> None:
 )
 def test_find_url(body: bytes, url: str | None) -> None:
     """The URL is found bare, as JSON, and in an object."""
-    assert find_url(response(body)) == url
+    assert extract_url(response(body)) == url
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,9 @@ def test_reprs() -> None:
 
 def test_secrets_of_a_request() -> None:
     """What a request holds as secret is masked in whatever the service says back."""
-    error = api_errors.judge(request(secrets=("hunter2",)), response({"detail": "bad password hunter2"}, 400))
+    error = api_errors.error_from_response(
+        request(secrets=("hunter2",)), response({"detail": "bad password hunter2"}, 400)
+    )
     assert "hunter2" not in str(error)
     assert error is not None
     assert "hunter2" in error.message  # The data is the caller's.

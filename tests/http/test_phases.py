@@ -10,13 +10,21 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tingting_async import NotSentError, OutcomeUnknownError, Retries, Timeout, TingTing, TingTingError, TransportError
+from tingting_async import (
+    NotSentError,
+    OutcomeUnknownError,
+    RetryPolicy,
+    Timeout,
+    TingTing,
+    TingTingError,
+    TransportError,
+)
 from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
 
-READ = Request("GET", "/things", Effect.READS, "things.list", Response)
-RING = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, json={"a": 1}, find_out="look at the list")
+READ = Request("GET", "/things", Effect.READ, "things.list", Response)
+RING = Request("POST", "/ring", Effect.SEND, "things.ring", Response, json={"a": 1}, recovery_hint="look at the list")
 
 Connect = Callable[..., TingTing]
 
@@ -28,7 +36,7 @@ async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
         http = await stack.enter_async_context(aiohttp.ClientSession()) if request.param == "borrowed" else None
 
         def make(url: str, **options: Any) -> TingTing:
-            options = {"api_token": "key", "retries": Retries(pause=0, attempts=3), **options}
+            options = {"api_token": "key", "retries": RetryPolicy(initial_backoff=0, attempts=3), **options}
             return TingTing(base_url=url, http=http, **options)
 
         yield make
@@ -47,7 +55,7 @@ async def never_sent(tingting: TingTing, *, phase: str = "connect") -> None:
     for request in (READ, RING):
         before = tingting.requests_sent
         with pytest.raises(NotSentError, match=r"Nothing was sent\.") as caught:
-            await tingting.call(request)
+            await tingting._core.execute(request)
         assert phase == caught.value.phase
         assert (caught.value.operation, caught.value.method) == (request.operation, request.method)
         assert caught.value.path == request.path
@@ -74,21 +82,21 @@ async def test_connect_stalls(connect: Connect, deaf_port: int) -> None:
 
 async def test_attempt_ends_while_connecting(deaf_port: int) -> None:
     """An attempt whose time is over before there is a connection is never sent."""
-    timeout = Timeout(connect=None, answer=0.02)
-    retries = Retries(pause=0, attempts=3)
+    timeout = Timeout(connect=None, attempt=0.02)
+    retries = RetryPolicy(initial_backoff=0, attempts=3)
     async with TingTing(base_url=f"http://127.0.0.1:{deaf_port}", api_token="k", timeout=timeout, retries=retries) as t:
         await never_sent(t)
 
 
 async def test_borrowed_attempt_ends_while_connecting(deaf_port: int) -> None:
     """Borrowed connections do not tell how far they came, so a ring that ran out of time is not repeated."""
-    timeout = Timeout(connect=None, answer=0.02)
+    timeout = Timeout(connect=None, attempt=0.02)
     async with (
         aiohttp.ClientSession() as http,
         TingTing(base_url=f"http://127.0.0.1:{deaf_port}", api_token="k", timeout=timeout, http=http) as tingting,
     ):
         with pytest.raises(OutcomeUnknownError):
-            await tingting.call(RING)
+            await tingting._core.execute(RING)
         assert tingting.requests_sent == 1
 
 
@@ -196,8 +204,8 @@ async def test_lost_ring(connect: Connect, serve: Any, script: Any) -> None:
     server = await serve(script)
     async with connect(server.url) as tingting:
         with pytest.raises(OutcomeUnknownError, match=r"look at the list\.") as caught:
-            await tingting.call(RING)
-        assert (caught.value.operation, caught.value.phase) == ("things.ring", "answer")
+            await tingting._core.execute(RING)
+        assert (caught.value.operation, caught.value.phase) == ("things.ring", "response")
         assert isinstance(caught.value.__cause__, TransportError)
     assert [received.body for received in server.requests] == [b'{"a":1}']
 
@@ -208,9 +216,9 @@ async def test_lost_read(connect: Connect, serve: Any, script: Any) -> None:
     server = await serve(script)
     async with connect(server.url) as tingting:
         with pytest.raises(TransportError, match=r"It was sent\.") as caught:
-            await tingting.call(READ)
+            await tingting._core.execute(READ)
         assert not isinstance(caught.value, NotSentError)
-        assert (caught.value.operation, caught.value.phase) == ("things.list", "answer")
+        assert (caught.value.operation, caught.value.phase) == ("things.list", "response")
         assert tingting.requests_sent == 3
     assert len(server.requests) >= 3
 
@@ -224,13 +232,13 @@ async def test_answer_stalls(connect: Connect, serve: Any, started: bytes) -> No
         await server.released.wait()
 
     server = await serve(script)
-    async with connect(server.url, timeout=Timeout(answer=0.05)) as tingting:
+    async with connect(server.url, timeout=Timeout(attempt=0.05)) as tingting:
         with pytest.raises(OutcomeUnknownError, match="time ran out"):
-            await tingting.call(RING)
+            await tingting._core.execute(RING)
         assert len(server.requests) == 1
         with pytest.raises(TransportError, match="time ran out") as caught:
-            await tingting.call(READ)
-        assert (type(caught.value), caught.value.phase) == (TransportError, "answer")
+            await tingting._core.execute(READ)
+        assert (type(caught.value), caught.value.phase) == (TransportError, "response")
         assert len(server.requests) == 4
 
 
@@ -243,7 +251,7 @@ async def test_deadline_of_the_call(connect: Connect, serve: Any) -> None:
     server = await serve(script)
     async with connect(server.url) as tingting:
         with pytest.raises(TransportError, match="time ran out"):
-            await tingting.call(Request("GET", "/things", Effect.READS, "things.list", Response, timeout=0.05))
+            await tingting._core.execute(Request("GET", "/things", Effect.READ, "things.list", Response, timeout=0.05))
     assert len(server.requests) == 1
 
 
@@ -255,7 +263,7 @@ async def test_recovers(connect: Connect, serve: Any) -> None:
 
     server = await serve(script)
     async with connect(server.url) as tingting:
-        assert (await tingting.call(READ)).json() == {"a": 1}
+        assert (await tingting._core.execute(READ)).json() == {"a": 1}
 
 
 async def test_unreadable_answer_quotes_no_token(serve: Any, connect: Connect) -> None:
@@ -274,6 +282,6 @@ async def test_unreadable_answer_quotes_no_token(serve: Any, connect: Connect) -
         for request in (READ, RING):
             for _ in range(3):
                 with pytest.raises(TingTingError) as caught:
-                    await tingting.call(request)
+                    await tingting._core.execute(request)
                 assert token not in "".join(traceback.format_exception(caught.value))
     assert len(server.requests) == 6

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tingting_async import AuthenticationError, Retries, Timeout, TingTing, TransportError
+from tingting_async import AuthenticationError, RetryPolicy, Timeout, TingTing, TransportError
 from tingting_async.http.messages import Effect, Request, Response
 
 Handler = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
-ONCE = Retries(attempts=1)
+ONCE = RetryPolicy(attempts=1)
 
 
 @asynccontextmanager
@@ -32,7 +32,7 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
 
 
 def request(**options: object) -> Request[Response]:
-    return Request("GET", "/api/x/", Effect.READS, "x", Response, **options)  # type: ignore[arg-type]
+    return Request("GET", "/api/x/", Effect.READ, "x", Response, **options)  # type: ignore[arg-type]
 
 
 async def answer(writer: asyncio.StreamWriter, status: int, body: bytes) -> None:
@@ -58,7 +58,7 @@ async def test_target(prefix: str, path: str) -> None:
         await answer(writer, 200, b"{}")
 
     async with serving(handle) as url, TingTing(base_url=url + prefix, api_token="t", retries=ONCE) as tingting:
-        await tingting.call(request(params=(("a b", "+&%2F"),)))
+        await tingting._core.execute(request(params=(("a b", "+&%2F"),)))
     assert asked == [f"{path}?a+b=%2B%26%252F".encode()]
 
 
@@ -72,11 +72,11 @@ async def test_late_answer_ends_the_attempt_only() -> None:
 
     async with serving(stall) as url, TingTing(base_url=url, api_token="t", retries=ONCE) as tingting:
         with pytest.raises(TransportError) as caught:
-            await tingting.call(request(timeout=Timeout(answer=0.05)))
+            await tingting._core.execute(request(timeout=Timeout(attempt=0.05)))
         ended.set()
     task = asyncio.current_task()
     assert task is not None
-    assert (caught.value.phase, task.cancelling()) == ("answer", 0)
+    assert (caught.value.phase, task.cancelling()) == ("response", 0)
 
 
 @pytest.mark.anyio
@@ -92,12 +92,12 @@ async def test_cancellation_is_no_lateness() -> None:
         await ended.wait()
 
     async with serving(stall_once) as url, TingTing(base_url=url, api_token="t", retries=ONCE) as tingting:
-        task = asyncio.create_task(tingting.call(request()))
+        task = asyncio.create_task(tingting._core.execute(request()))
         await arrived.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert (await tingting.call(request())).status == 200
+        assert (await tingting._core.execute(request())).status == 200
         ended.set()
 
 
@@ -112,7 +112,7 @@ async def test_outer_timeout_keeps_its_meaning() -> None:
     async with serving(stall) as url, TingTing(base_url=url, api_token="t", retries=ONCE) as tingting:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await tingting.call(request())
+                await tingting._core.execute(request())
         ended.set()
 
 
@@ -125,5 +125,5 @@ async def test_refusal_hides_the_token() -> None:
 
     async with serving(quote) as url, TingTing(base_url=url, api_token="canary-token-7", retries=ONCE) as tingting:
         with pytest.raises(AuthenticationError) as caught:
-            await tingting.call(request())
+            await tingting._core.execute(request())
     assert "canary-token-7" not in str(caught.value)

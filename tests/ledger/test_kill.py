@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from tingting_async.ledger.sqlite import SendLedger
+from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -82,4 +82,4 @@ async def test_two_workers(tmp_path: Path) -> None:
         # Nor was it the service that refused a second run.
         asked = Counter(each.status for each in sandbox.requests if each.path.startswith("/api/v1/run-campaign/"))
         assert asked[400] == 0
-        assert await SendLedger(ledger).unresolved() == []
+        assert await SqliteLedger(ledger).unresolved() == []

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 from tingting_async import DuplicateSendError, OutcomeUnknownError, Verdict
-from tingting_async.ledger.sqlite import SendLedger
+from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.outcomes import SendState
 from tingting_async.v1 import TingTing
 
@@ -35,13 +35,13 @@ async def at_last(send: Callable[[], Awaitable[object]]) -> None:
 async def work(seed: int, job: dict[str, Any]) -> None:
     """Do all of the job, eight at a time."""
     async with TingTing(
-        base_url=job["url"], api_token=job["token"], ledger=SendLedger(job["ledger"]), timeout=600
+        base_url=job["url"], api_token=job["token"], ledger=SqliteLedger(job["ledger"]), timeout=600
     ) as tingting:
         sends: list[Callable[[], Awaitable[object]]] = [
             *(lambda campaign=campaign: tingting.campaigns.run(campaign) for campaign in job["campaigns"]),
             *(
                 lambda number=number, code=code: tingting.otp.send(
-                    number, "Your code is {otp}", channel="text", otp=code, once=f"sign-up {number}"
+                    number, "Your code is {otp}", channel="text", otp=code, idempotency_key=f"sign-up {number}"
                 )
                 for number, code in job["codes"]
             ),

@@ -12,12 +12,12 @@ from tingting_async import (
     BadRequestError,
     NotSentError,
     OutcomeUnknownError,
-    RequestAnswered,
     RequestEvent,
     RequestFailed,
-    RequestRepeated,
+    RequestRetried,
     RequestStarted,
-    Retries,
+    ResponseReceived,
+    RetryPolicy,
     ServerError,
     Timeout,
     TingTing,
@@ -28,13 +28,13 @@ from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
 
-READ = Request("GET", "/things/7/", Effect.READS, "things.get", Response, params=(("q", "9812345678"),))
-RING = Request("POST", "/ring", Effect.RINGS, "things.ring", Response, json={"a": 1})
+READ = Request("GET", "/things/7/", Effect.READ, "things.get", Response, params=(("q", "9812345678"),))
+RING = Request("POST", "/ring", Effect.SEND, "things.ring", Response, json={"a": 1})
 
 
 def connect(url: str, **options: Any) -> tuple[TingTing, list[Any]]:
     """Return a session, and what its listener is told."""
-    given = {"base_url": url, "retries": Retries(pause=0, attempts=3), **options}
+    given = {"base_url": url, "retries": RetryPolicy(initial_backoff=0, attempts=3), **options}
     tingting = TingTing(**({"api_token": "key"} | given if "email" not in given else given))
     told: list[Any] = []
     tingting.subscribe(told.append)
@@ -75,7 +75,7 @@ def answers(*statuses: int) -> Callable[[Any], Awaitable[None]]:
 
 def kinds(told: list[Any]) -> list[tuple[str, int]]:
     """Return what was told, in short."""
-    return [(type(event).__name__.removeprefix("Request"), event.attempt) for event in told]
+    return [(type(event).__name__.removeprefix("Request").removeprefix("Response"), event.attempt) for event in told]
 
 
 async def test_answer(serve: Any) -> None:
@@ -83,16 +83,16 @@ async def test_answer(serve: Any) -> None:
     server = await serve(answers(200))
     tingting, told = connect(server.url)
     async with tingting:
-        await tingting.call(READ)
+        await tingting._core.execute(READ)
     started, answered = told
     assert isinstance(started, RequestStarted)
-    assert isinstance(answered, RequestAnswered)
+    assert isinstance(answered, ResponseReceived)
     assert (answered.status, answered.size) == (200, 8)
-    assert answered.seconds > 0
+    assert answered.duration > 0
     for event in told:
         assert (event.operation, event.method, event.path) == ("things.get", "GET", "/things/7/")
-        assert (event.service, event.effect, event.attempt) == (server.url, Effect.READS, 1)
-    assert started.call == answered.call
+        assert (event.service, event.effect, event.attempt) == (server.url, Effect.READ, 1)
+    assert started.call_id == answered.call_id
     assert "9812345678" not in repr(told)
 
 
@@ -101,18 +101,18 @@ async def test_repeats(serve: Any) -> None:
     server = await serve(answers(500, 0, 200, 200))
     tingting, told = connect(server.url)
     async with tingting:
-        await tingting.call(READ)
-        await tingting.call(READ)
-    first = [event for event in told if event.call == told[0].call]
+        await tingting._core.execute(READ)
+        await tingting._core.execute(READ)
+    first = [event for event in told if event.call_id == told[0].call_id]
     assert kinds(first) == [
-        ("Started", 1), ("Answered", 1), ("Repeated", 2), ("Started", 2), ("Failed", 2), ("Repeated", 3),
-        ("Started", 3), ("Answered", 3),
+        ("Started", 1), ("Received", 1), ("Retried", 2), ("Started", 2), ("Failed", 2), ("Retried", 3),
+        ("Started", 3), ("Received", 3),
     ]  # fmt: skip
-    assert [event.error for event in first if isinstance(event, RequestRepeated)] == ["ServerError", "TransportError"]
+    assert [event.error for event in first if isinstance(event, RequestRetried)] == ["ServerError", "TransportError"]
     failed = first[4]
     assert isinstance(failed, RequestFailed)
-    assert (failed.error, failed.phase) == ("TransportError", "answer")
-    assert kinds(told[len(first) :]) == [("Started", 1), ("Answered", 1)]
+    assert (failed.error, failed.phase) == ("TransportError", "response")
+    assert kinds(told[len(first) :]) == [("Started", 1), ("Received", 1)]
 
 
 async def test_what_is_not_repeated(serve: Any) -> None:
@@ -121,7 +121,7 @@ async def test_what_is_not_repeated(serve: Any) -> None:
     tingting, told = connect(server.url)
     async with tingting:
         with pytest.raises(OutcomeUnknownError):
-            await tingting.call(RING)
+            await tingting._core.execute(RING)
     assert kinds(told) == [("Started", 1), ("Failed", 1)]
 
 
@@ -136,13 +136,13 @@ async def test_signing_in_and_renewing() -> None:
             await tingting.accounts.user_details()
     assert [(event.operation, *short) for event, short in zip(told, kinds(told), strict=True)] == [
         ("accounts.user_details", "Started", 1),
-        ("accounts.user_details", "Answered", 1),
+        ("accounts.user_details", "Received", 1),
         ("accounts.refresh", "Started", 1),
-        ("accounts.refresh", "Answered", 1),
+        ("accounts.refresh", "Received", 1),
         ("accounts.user_details", "Started", 2),
-        ("accounts.user_details", "Answered", 2),
+        ("accounts.user_details", "Received", 2),
     ]
-    assert len({event.call for event in told}) == 2
+    assert len({event.call_id for event in told}) == 2
 
 
 async def test_cancelled(serve: Any) -> None:
@@ -156,7 +156,7 @@ async def test_cancelled(serve: Any) -> None:
     server = await serve(hold)
     tingting, told = connect(server.url)
     async with tingting:
-        task = asyncio.create_task(tingting.call(READ))
+        task = asyncio.create_task(tingting._core.execute(READ))
         await arrived.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -170,7 +170,7 @@ async def test_never_sent(serve: Any) -> None:
     tingting, told = connect("http://127.0.0.1:1", retries=1)
     async with tingting:
         with pytest.raises(NotSentError):
-            await tingting.call(READ)
+            await tingting._core.execute(READ)
     assert (told[-1].error, told[-1].phase) == ("NotSentError", "connect")
 
 
@@ -180,11 +180,11 @@ async def test_end_of_a_subscription(serve: Any) -> None:
     tingting, told = connect(server.url)
     async with tingting:
         end = tingting.subscribe(told.append)
-        await tingting.call(READ)
+        await tingting._core.execute(READ)
         assert len(told) == 4
         end()
         end()
-        await tingting.call(READ)
+        await tingting._core.execute(READ)
         assert len(told) == 6
 
 
@@ -200,7 +200,7 @@ async def test_listener_that_fails(serve: Any, caplog: pytest.LogCaptureFixture)
     later: list[RequestEvent] = []
     tingting.subscribe(later.append)
     async with tingting:
-        await tingting.call(READ)
+        await tingting._core.execute(READ)
     assert told == later
     assert "A listener failed with ValueError at things.get." in caplog.text
     assert "canary" not in caplog.text
@@ -226,8 +226,8 @@ async def test_log_that_fails(serve: Any) -> None:
     log.setLevel(logging.DEBUG)
     try:
         async with tingting:
-            await tingting.call(RING)
-            await tingting.call(READ)
+            await tingting._core.execute(RING)
+            await tingting._core.execute(READ)
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
@@ -238,8 +238,8 @@ async def test_log(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
     """The log is made of the events: answers and failures at DEBUG, repeats at INFO, each with its fields."""
     server = await serve(answers(500, 0, 200))
     caplog.set_level(logging.DEBUG, logger="tingting_async")
-    async with TingTing(base_url=server.url, api_token="key", retries=Retries(pause=0)) as tingting:
-        await tingting.call(READ)
+    async with TingTing(base_url=server.url, api_token="key", retries=RetryPolicy(initial_backoff=0)) as tingting:
+        await tingting._core.execute(READ)
     records = [record for record in caplog.records if record.name == "tingting_async"]
     levels = [record.levelname for record in records]
     assert levels == ["DEBUG", "INFO", "DEBUG", "INFO", "DEBUG"]
@@ -254,9 +254,9 @@ async def test_log_at_info(serve: Any, caplog: pytest.LogCaptureFixture) -> None
     """At INFO a request that works writes nothing, and a repeat is still told."""
     server = await serve(answers(200, 503, 200))
     caplog.set_level(logging.INFO, logger="tingting_async")
-    async with TingTing(base_url=server.url, api_token="key", retries=Retries(pause=0)) as tingting:
-        await tingting.call(READ)
-        await tingting.call(READ)
+    async with TingTing(base_url=server.url, api_token="key", retries=RetryPolicy(initial_backoff=0)) as tingting:
+        await tingting._core.execute(READ)
+        await tingting._core.execute(READ)
     assert [record.getMessage() for record in caplog.records] == [
         "things.get: GET /things/7/: attempt 2, 0 s after ServerError"
     ]
@@ -273,6 +273,6 @@ async def test_no_text_of_the_service(serve: Any, caplog: pytest.LogCaptureFixtu
     tingting, told = connect(server.url, timeout=Timeout(total=5))
     async with tingting:
         with pytest.raises(BadRequestError, match="canary"):
-            await tingting.call(READ)
+            await tingting._core.execute(READ)
     assert "canary" not in caplog.text + repr(told) + repr([attrs.asdict(event) for event in told])
     assert ServerError.__name__ in caplog.text

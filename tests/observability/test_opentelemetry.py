@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from tingting_async import NotFoundError, NotSentError, Retries, TingTing
-from tingting_async.observability.opentelemetry import Spans, template
+from tingting_async import NotFoundError, NotSentError, RetryPolicy, TingTing
+from tingting_async.observability.opentelemetry import OpenTelemetryListener, template
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -27,8 +27,8 @@ class Traced:
 
     def connect(self, **options: Any) -> TingTing:
         """Return a session of which spans are made."""
-        tingting = TingTing(**{"retries": Retries(pause=0), "api_token": "key", **options})
-        tingting.subscribe(Spans(self.provider))
+        tingting = TingTing(**{"retries": RetryPolicy(initial_backoff=0), "api_token": "key", **options})
+        tingting.subscribe(OpenTelemetryListener(self.provider))
         return tingting
 
     @property

@@ -14,14 +14,14 @@ from tingting_async import (
     Page,
     PaginationError,
     Paginator,
-    Retries,
+    RetryPolicy,
     ServerError,
     TingTing,
     UsageError,
     v1,
 )
 from tingting_async.http.messages import Params
-from tingting_async.pagination.styles import Convention, LimitOffset, PageNumbers
+from tingting_async.pagination.styles import LimitOffsetPagination, PageNumberPagination, PaginationStyle
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -78,14 +78,14 @@ class Changing:
 
     def list(self, **options: Any) -> Paginator[Row]:
         """Return the list."""
-        convention: Convention = PageNumbers("page") if self.by_number else LimitOffset(10)
+        style: PaginationStyle = PageNumberPagination("page") if self.by_number else LimitOffsetPagination(10)
 
         def spawn(coroutine: Coroutine[Any, Any, Page[Row]]) -> "asyncio.Task[Page[Row]]":
             task = asyncio.get_running_loop().create_task(coroutine)
             task.add_done_callback(lambda task: task.cancelled() or task.exception())
             return task
 
-        return Paginator(self.fetch, spawn, convention, **{"window": 4, "identity": "rows.list", **options})
+        return Paginator(self.fetch, spawn, style, **{"default_window": 4, "fingerprint": "rows.list", **options})
 
 
 @pytest.mark.parametrize("by_number", [False, True])
@@ -144,7 +144,7 @@ async def test_many_rows_that_go_at_once() -> None:
     """Where half of a list goes at once, an exact walk finds back to where it was in few requests."""
     changing = Changing(1, by_number=False)
     changing.rows, changing.changes = [Row(number) for number in range(2000)], 0
-    walk = aiter(changing.list(exact=True, given=1))
+    walk = aiter(changing.list(exact=True, window=1))
     before = [await anext(walk) for _ in range(1000)]
     del changing.rows[:900]
     asked = changing.asked
@@ -157,7 +157,7 @@ async def test_list_that_is_replaced() -> None:
     """Where all rows that were seen are gone, the pass goes on from the start of the list, and asks for it once."""
     changing = Changing(1, by_number=False)
     changing.rows, changing.changes = [Row(number) for number in range(57)], 0
-    walk = aiter(changing.list(exact=True, given=1))
+    walk = aiter(changing.list(exact=True, window=1))
     for _ in range(25):
         await anext(walk)
     changing.rows = [Row(number) for number in range(100, 157)]
@@ -263,11 +263,13 @@ async def test_exact_arguments() -> None:
 async def test_resuming(generation: Any, taken: int) -> None:
     """A later session goes on behind the last item that an earlier one took, by its token alone."""
     async with Sandbox(campaigns=57, page_parameter="page_number") as sandbox:
-        async with generation(base_url=sandbox.url, api_token=sandbox.api_token, retries=Retries(pause=0)) as first:
+        async with generation(
+            base_url=sandbox.url, api_token=sandbox.api_token, retries=RetryPolicy(initial_backoff=0)
+        ) as first:
             everything = await first.campaigns.list().collect()
             walk = aiter(first.campaigns.list())
             seen = [await anext(walk) for _ in range(taken)]
-            token = walk.token
+            token = walk.resume_token
             await walk.aclose()
         async with generation(base_url=sandbox.url, api_token=sandbox.api_token) as second:
             resumed = second.campaigns.list(resume=token)
@@ -280,9 +282,9 @@ async def test_tokens() -> None:
     """A walk that has ended has no token; another list's token, or none at all, is refused."""
     async with Sandbox(campaigns=3) as sandbox, TingTing(base_url=sandbox.url, api_token=sandbox.api_token) as tingting:
         walk: Any = aiter(tingting.campaigns.list())
-        token = walk.token
+        token = walk.resume_token
         assert [campaign async for campaign in walk]
-        assert walk.token is None
+        assert walk.resume_token is None
         with pytest.raises(UsageError, match=r"no token of this list \(numbers\.list\)"):
             tingting.numbers.list(1, resume=token)
         nested = base64.urlsafe_b64encode(b"[" * 100_000).decode()
@@ -290,7 +292,7 @@ async def test_tokens() -> None:
             with pytest.raises(UsageError, match="no token"):
                 tingting.campaigns.list(resume=bad)
         campaign = next(iter(sandbox.world.campaigns))
-        token = aiter(tingting.numbers.list(campaign)).token  # type: ignore[union-attr]
+        token = aiter(tingting.numbers.list(campaign)).resume_token  # type: ignore[union-attr]
         with pytest.raises(UsageError, match="no token"):
             tingting.numbers.list(campaign + 1, resume=token)
 
@@ -306,7 +308,7 @@ async def test_pages_from_a_token() -> None:
             walk: Any = aiter(tingting.campaigns.list())
             for _ in range(taken):
                 await anext(walk)
-            pages = [page async for page in tingting.campaigns.list(resume=walk.token).pages()]
+            pages = [page async for page in tingting.campaigns.list(resume=walk.resume_token).pages()]
             assert [campaign.id for page in pages for campaign in page.items] == everything[taken:]
 
 
@@ -321,14 +323,14 @@ async def test_resuming_behind_the_end() -> None:
             await anext(walk)
         for campaign in [campaign async for campaign in tingting.campaigns.list()][:15]:
             await tingting.campaigns.delete(campaign.id)
-        assert [campaign async for campaign in tingting.campaigns.list(resume=walk.token)] == []
+        assert [campaign async for campaign in tingting.campaigns.list(resume=walk.resume_token)] == []
 
 
 async def test_noticed_changes() -> None:
     """A plain walk tells whether the list became longer or shorter under it."""
     changing = Changing(4, by_number=False)
     changing.rows, changing.changes = [Row(number) for number in range(57)], 0
-    rows = changing.list(given=1)
+    rows = changing.list(window=1)
     await rows.collect()
     assert not rows.has_changed
     async for row in rows:

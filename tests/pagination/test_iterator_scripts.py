@@ -10,14 +10,14 @@ import pytest
 
 from tingting_async import NotFoundError, Page, Paginator, ServerError, SessionClosedError
 from tingting_async.http.messages import Params
-from tingting_async.pagination.prefetch import Crowd
-from tingting_async.pagination.styles import Convention, LimitOffset, PageNumbers
+from tingting_async.pagination.prefetch import FairShare
+from tingting_async.pagination.styles import LimitOffsetPagination, PageNumberPagination, PaginationStyle
 
 pytestmark = pytest.mark.anyio
 
 
 class Flaky:
-    """A list of numbers whose pages take their time, and fail now and then; walks over it share one crowd."""
+    """A list of numbers whose pages take their time, and fail now and then; walks over it share one share."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -28,7 +28,7 @@ class Flaky:
         self.is_uneven = self.by_offset and self.random.random() < 0.5
         self.parameter = self.random.choice(("page", "page_number"))
         self.fails = self.random.choice((0.0, 0.1, 0.3))
-        self.crowd = Crowd(places=8)
+        self.share = FairShare(places=8)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.is_closed = False
 
@@ -76,11 +76,20 @@ class Flaky:
 
     def walk(self, token: str | None = None) -> Any:
         """Begin a walk, or go on with one."""
-        convention: Convention = LimitOffset(10) if self.by_offset else PageNumbers("page", "page_number")
+        style: PaginationStyle = (
+            LimitOffsetPagination(10) if self.by_offset else PageNumberPagination("page", "page_number")
+        )
         given = self.random.choice((None, 1, 3, 8))
         return aiter(
             Paginator(
-                self.fetch, self.spawn, convention, self.crowd, window=4, given=given, identity="rows", resume=token
+                self.fetch,
+                self.spawn,
+                style,
+                self.share,
+                default_window=4,
+                window=given,
+                fingerprint="rows",
+                resume=token,
             )
         )
 
@@ -99,7 +108,7 @@ class Flaky:
             except (asyncio.CancelledError, ServerError):
                 pass  # The same walk goes on, or another from its token.
             except SessionClosedError:
-                walk = self.walk(walk.token)
+                walk = self.walk(walk.resume_token)
             else:
                 if item is None:
                     return taken
@@ -107,7 +116,7 @@ class Flaky:
             if self.random.random() < 0.05:
                 if self.random.random() < 0.5:
                     await walk.aclose()
-                if (token := walk.token) is not None:
+                if (token := walk.resume_token) is not None:
                     walk = self.walk(token)
 
 
@@ -125,4 +134,4 @@ async def test_seeded_scripts_of_walks() -> None:
     gc.collect()
     for _ in range(20):
         await asyncio.sleep(0)
-    assert [(service.tasks, service.crowd.share) for service in services] == [(set(), 8)] * len(services)
+    assert [(service.tasks, service.share.share) for service in services] == [(set(), 8)] * len(services)

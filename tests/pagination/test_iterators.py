@@ -12,7 +12,7 @@ import pytest
 
 from tingting_async import NotFoundError, Page, Paginator, ServerError, SessionClosedError, TingTing, UsageError
 from tingting_async.http.messages import Params
-from tingting_async.pagination.styles import LimitOffset, OnePage, PageNumbers
+from tingting_async.pagination.styles import LimitOffsetPagination, PageNumberPagination, SinglePage
 from tingting_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -82,9 +82,9 @@ class Service:
         if not task.cancelled():
             task.exception()
 
-    def list(self, *, window: int = 4, given: int | None = None) -> Paginator[int]:
-        convention = LimitOffset(10) if self.by_offset else PageNumbers("page", "page_number")
-        return Paginator(self.fetch, self.spawn, convention, window=window, given=given)
+    def list(self, *, default_window: int = 4, window: int | None = None) -> Paginator[int]:
+        style = LimitOffsetPagination(10) if self.by_offset else PageNumberPagination("page", "page_number")
+        return Paginator(self.fetch, self.spawn, style, default_window=default_window, window=window)
 
     async def idle(self) -> None:
         """Wait until nothing is in flight any more."""
@@ -113,7 +113,7 @@ async def test_order_of_answers() -> None:
     """Pages that are answered in another order come out in theirs."""
     service = Service(by_offset=True)
     service.gates = {number: asyncio.Event() for number in (2, 3, 4, 5, 6)}
-    task = asyncio.create_task(service.list(given=8).collect())
+    task = asyncio.create_task(service.list(window=8).collect())
     for number in (6, 4, 5, 2, 3):
         await service.arrived.setdefault(number, asyncio.Event()).wait()
         service.gates[number].set()
@@ -139,7 +139,7 @@ async def test_collect() -> None:
 async def test_one_page() -> None:
     """A list without pages is asked for once."""
     service = Service(7)
-    assert await Paginator(service.fetch, service.spawn, OnePage(), window=4).collect() == list(range(7))
+    assert await Paginator(service.fetch, service.spawn, SinglePage(), default_window=4).collect() == list(range(7))
     assert service.asked == [1]
 
 
@@ -147,7 +147,7 @@ async def test_one_page() -> None:
 def test_no_window(given: int) -> None:
     """A window without a page is refused."""
     with pytest.raises(UsageError, match="from 1 up"):
-        Service().list(given=given)
+        Service().list(window=given)
 
 
 # Failures
@@ -168,7 +168,7 @@ async def test_failure_ends_what_is_ahead() -> None:
     service = Service(by_offset=True)
     service.fails = {2: [ServerError("failed", status=500)]}
     service.gates = {number: asyncio.Event() for number in (3, 4, 5, 6)}
-    walk = service.list(given=8).pages()
+    walk = service.list(window=8).pages()
     await anext(walk)
     with pytest.raises(ServerError):
         await anext(walk)
@@ -207,7 +207,7 @@ async def test_slow_walk_learns_from_another() -> None:
             await release.wait()
         return page
 
-    listing = Paginator(fetch, service.spawn, PageNumbers("page", "page_number"), window=4)
+    listing = Paginator(fetch, service.spawn, PageNumberPagination("page", "page_number"), default_window=4)
     slow = asyncio.create_task(listing.collect())
     await held.wait()
     assert await listing.collect() == EVERYTHING
@@ -223,7 +223,7 @@ async def test_capped_limit() -> None:
         offset = int(dict(params)["offset"])
         return Page(EVERYTHING[offset : offset + 7], 1, 57, None, offset + 7 < 57)
 
-    assert await Paginator(fetch, service.spawn, LimitOffset(100), window=4).collect() == EVERYTHING
+    assert await Paginator(fetch, service.spawn, LimitOffsetPagination(100), default_window=4).collect() == EVERYTHING
 
 
 async def test_uneven_pages() -> None:
@@ -238,7 +238,10 @@ async def test_uneven_pages() -> None:
         await asyncio.sleep(0)
         return Page(EVERYTHING[offset : offset + starts.get(offset, 5)], 1, 57, None, False)
 
-    assert await Paginator(fetch, service.spawn, LimitOffset(10), window=4, given=4).collect() == EVERYTHING
+    assert (
+        await Paginator(fetch, service.spawn, LimitOffsetPagination(10), default_window=4, window=4).collect()
+        == EVERYTHING
+    )
     await service.idle()
     assert set(starts) <= set(asked)
 
@@ -255,7 +258,7 @@ async def test_garbage_collector_in_another_thread() -> None:
     """A walk that is collected in another thread ends its tasks in the loop's."""
     service = Service(by_offset=True)
     await blocked(service)
-    walks = [aiter(service.list(given=8))]
+    walks = [aiter(service.list(window=8))]
     await anext(walks[0])
     thread = threading.Thread(target=walks.clear)
     thread.start()
@@ -265,7 +268,7 @@ async def test_garbage_collector_in_another_thread() -> None:
 
 async def test_close() -> None:
     """A closed walk is over, and nothing of it is in flight; closing twice does no harm."""
-    for walk in (aiter(Service(by_offset=True).list(given=4)), Service(by_offset=True).list(given=4).pages()):
+    for walk in (aiter(Service(by_offset=True).list(window=4)), Service(by_offset=True).list(window=4).pages()):
         await anext(walk)
         await walk.aclose()
         await walk.aclose()
@@ -276,7 +279,7 @@ async def test_close_while_another_waits() -> None:
     """Closing a walk that another task waits for ends its waiting with an error."""
     service = Service(by_offset=True)
     await blocked(service)
-    walk = service.list(given=4).pages()
+    walk = service.list(window=4).pages()
     await anext(walk)
     await anext(walk)
     waiting = asyncio.ensure_future(anext(walk))
@@ -338,7 +341,17 @@ async def test_session_closed_with_a_page_in_hand() -> None:
         return service.spawn(coroutine)
 
     def listing(resume: str | None = None) -> Any:
-        return aiter(Paginator(fetch, spawn, LimitOffset(10), window=2, given=2, identity="rows.list", resume=resume))
+        return aiter(
+            Paginator(
+                fetch,
+                spawn,
+                LimitOffsetPagination(10),
+                default_window=2,
+                window=2,
+                fingerprint="rows.list",
+                resume=resume,
+            )
+        )
 
     walk, taken = listing(), list[int]()
     for _ in range(15):
@@ -348,7 +361,7 @@ async def test_session_closed_with_a_page_in_hand() -> None:
     assert taken == EVERYTHING[:15]
     closes_at.clear()
     is_closed = False
-    assert [item async for item in listing(walk.token)] == EVERYTHING[15:]
+    assert [item async for item in listing(walk.resume_token)] == EVERYTHING[15:]
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -368,7 +381,9 @@ async def test_closed_while_the_end_is_confirmed(exact: bool) -> None:
         await released.wait()
         return Page([Row(1)], 1, 1, 1, False)
 
-    walk = aiter(Paginator(fetch, Service().spawn, PageNumbers("page"), window=1, given=1, exact=exact))
+    walk = aiter(
+        Paginator(fetch, Service().spawn, PageNumberPagination("page"), default_window=1, window=1, exact=exact)
+    )
     await anext(walk)
     waiting = asyncio.ensure_future(anext(walk))
     await arrived.wait()
@@ -392,8 +407,8 @@ async def test_closed_exact_walk_that_fails() -> None:
             raise NotFoundError("Invalid page.", status=404)
         return Page([Row(1)], 1, 3, 3, True)  # The first page again, whatever was asked for.
 
-    convention = PageNumbers("page", "page_number")
-    walk = aiter(Paginator(fetch, Service().spawn, convention, window=1, given=1, exact=True))
+    style = PageNumberPagination("page", "page_number")
+    walk = aiter(Paginator(fetch, Service().spawn, style, default_window=1, window=1, exact=True))
     await anext(walk)
     waiting = asyncio.ensure_future(anext(walk))
     await arrived.wait()
@@ -417,7 +432,7 @@ async def test_timeout_then_going_on() -> None:
     """A time-out around one step leaves the walk where it was; no item is lost, no page asked for twice."""
     service = Service(by_offset=True)
     service.gates = {2: asyncio.Event()}
-    walk = aiter(service.list(given=2))
+    walk = aiter(service.list(window=2))
     seen = [await anext(walk) for _ in range(10)]
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.001):
@@ -452,7 +467,7 @@ async def test_two_tasks_on_one_walk() -> None:
     """Two tasks that take from one walk at the same time are told so: neither loses nor doubles an item."""
     service = Service(by_offset=True)
     service.gates = {2: asyncio.Event()}
-    walk = aiter(service.list(given=2))
+    walk = aiter(service.list(window=2))
     seen = [await anext(walk) for _ in range(10)]
     first = asyncio.ensure_future(anext(walk))
     await asyncio.sleep(0)
@@ -469,7 +484,7 @@ async def test_consumer_is_never_cancelled() -> None:
     """A page that fails ahead does not disturb what the consumer awaits meanwhile."""
     service = Service(by_offset=True)
     service.fails = {number: [ServerError("failed", status=500)] for number in (2, 3, 4)}
-    walk = aiter(service.list(given=8))
+    walk = aiter(service.list(window=8))
     await anext(walk)
     await service.idle()
     async with anyio.create_task_group() as group:
@@ -482,7 +497,7 @@ async def test_closed_session() -> None:
     """Where the session is closed meanwhile, the walk says so."""
     service = Service(by_offset=True)
     await blocked(service)
-    walk = service.list(given=4).pages()
+    walk = service.list(window=4).pages()
     await anext(walk)
     await anext(walk)
     for task in list(service.tasks):
@@ -504,16 +519,16 @@ async def test_going_on_from_a_token_after_a_failure() -> None:
     service = Service()
 
     def listing(resume: str | None = None) -> Paginator[int]:
-        convention = PageNumbers("page")
-        return Paginator(service.fetch, service.spawn, convention, window=4, identity="rows.list", resume=resume)
+        style = PageNumberPagination("page")
+        return Paginator(service.fetch, service.spawn, style, default_window=4, fingerprint="rows.list", resume=resume)
 
     walk: Any = aiter(listing())
     assert [await anext(walk) for _ in range(15)] == EVERYTHING[:15]
     await service.idle()
     service.fails = {2: [ServerError("failed", status=500)]}
-    resumed: Any = aiter(listing(walk.token))
+    resumed: Any = aiter(listing(walk.resume_token))
     with pytest.raises(ServerError):
         await anext(resumed)
-    assert walk.token == resumed.token
+    assert walk.resume_token == resumed.resume_token
     assert [item async for item in resumed] == EVERYTHING[15:]
     await walk.aclose()

@@ -9,7 +9,7 @@ import pytest
 
 from tingting_async import NotFoundError, Page, PaginationError, Paginator, ServerError, SessionClosedError
 from tingting_async.http.messages import Params
-from tingting_async.pagination.styles import PageNumbers
+from tingting_async.pagination.styles import PageNumberPagination
 
 pytestmark = pytest.mark.anyio
 
@@ -60,12 +60,12 @@ class Service:
 
     def list(self, window: int | None = None, *, knows_how: bool = True) -> Paginator[int]:
         """Return its list; by default it is known how to ask."""
-        convention = PageNumbers("page")
+        style = PageNumberPagination("page")
         if knows_how:
-            ask = convention.after(convention.first(), Page([], 1, None, None, has_next=True))
+            ask = style.next(style.first(), Page([], 1, None, None, has_next=True))
             assert ask is not None
-            convention.otherwise(ask, Page([], 2, None, None, has_next=True))
-        return Paginator(self.fetch, self.spawn, convention, window=4, given=window)
+            style.fallback(ask, Page([], 2, None, None, has_next=True))
+        return Paginator(self.fetch, self.spawn, style, default_window=4, window=window)
 
     async def settle(self) -> None:
         """Let what was cancelled end."""
@@ -151,7 +151,7 @@ async def test_count_by_walking() -> None:
         page = await service.fetch(params)
         return Page(page.items, page.number, None, None, page.has_next)
 
-    assert await Paginator(fetch, service.spawn, PageNumbers("page"), window=4).count() == 57
+    assert await Paginator(fetch, service.spawn, PageNumberPagination("page"), default_window=4).count() == 57
 
 
 async def test_failure_is_held_until_due() -> None:
@@ -261,7 +261,7 @@ async def test_closed_while_asking_otherwise() -> None:
                     raise ending
             return Page([number], number, 3, 3, number < 3)
 
-        walk = Paginator(fetch, Service().spawn, PageNumbers("page", "page_number"), window=4).pages()
+        walk = Paginator(fetch, Service().spawn, PageNumberPagination("page", "page_number"), default_window=4).pages()
         await anext(walk)
         waiting = asyncio.ensure_future(anext(walk))
         while len(asked) < 3:

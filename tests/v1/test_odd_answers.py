@@ -24,7 +24,7 @@ from tingting_async import (
     OutcomeUnknownError,
     PaginationError,
     PermissionDeniedError,
-    Retries,
+    RetryPolicy,
     UsageError,
 )
 from tingting_async.http.messages import File, Response
@@ -44,7 +44,9 @@ async def serving(handler: Handler, kind: Any = TingTing, **options: Any) -> Asy
     app.router.add_route("*", "/{path:.*}", handler)
     options = options or {"api_token": "0123456789abcdef"}
     async with TestServer(app) as server:
-        async with kind(base_url=str(server.make_url("/")), retries=Retries(pause=0), **options) as tingting:
+        async with kind(
+            base_url=str(server.make_url("/")), retries=RetryPolicy(initial_backoff=0), **options
+        ) as tingting:
             yield tingting
 
 
@@ -460,7 +462,7 @@ async def test_a_check_that_fails_leaves_nothing_behind() -> None:
     async with serving(handler) as tingting:
         before = {task for task in asyncio.all_tasks() if "variables" in repr(task.get_coro())}
         with pytest.raises(PermissionDeniedError):
-            await tingting.campaigns.check(1)
+            await tingting.campaigns.preflight(1)
         assert {task for task in asyncio.all_tasks() if "variables" in repr(task.get_coro())} == before
         released.set()
 
@@ -479,7 +481,7 @@ async def test_check_of_texts(services: str, expected: list[str]) -> None:
         return web.json_response({"id": 1, "services": services, **fields})
 
     async with serving(handler) as tingting:
-        assert list((await tingting.campaigns.check(1)).problems) == expected
+        assert list((await tingting.campaigns.preflight(1)).problems) == expected
 
 
 async def test_add_many_that_never_begins() -> None:
@@ -493,7 +495,7 @@ async def test_add_many_that_never_begins() -> None:
 async def test_pauses(pause: float, longest: float) -> None:
     """A pause that would ask without end is refused before anything is asked."""
     async with serving(always({}, 500)) as tingting:
-        with pytest.raises(UsageError, match="pause="):
-            tingting.campaigns.progress(1, pause=pause, longest_pause=longest)
-        with pytest.raises(UsageError, match="pause="):
-            await tingting.campaigns.wait(1, pause=pause, longest_pause=longest)
+        with pytest.raises(UsageError, match="poll_interval="):
+            tingting.campaigns.progress(1, poll_interval=pause, max_poll_interval=longest)
+        with pytest.raises(UsageError, match="poll_interval="):
+            await tingting.campaigns.wait(1, poll_interval=pause, max_poll_interval=longest)

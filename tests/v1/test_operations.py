@@ -19,11 +19,11 @@ from tingting_async import (
     NotFoundError,
     NotSentError,
     OutcomeUnknownError,
-    PartlyDoneError,
-    Retries,
-    StillRunningError,
+    PartialFailureError,
+    RetryPolicy,
     TransportError,
     UsageError,
+    WaitTimeoutError,
 )
 from tingting_async.http.messages import File
 from tingting_async.sandbox import Fault, Sandbox
@@ -47,7 +47,7 @@ NUMBERS = ["9800000001", "9800000002", "9800000003"]
 
 def connect(sandbox: Sandbox, **options: Any) -> TingTing:
     """Return a session of the sandbox's account."""
-    options = {"api_token": sandbox.api_token, "retries": Retries(pause=0), **options}
+    options = {"api_token": sandbox.api_token, "retries": RetryPolicy(initial_backoff=0), **options}
     return TingTing(base_url=sandbox.url, **options)
 
 
@@ -171,7 +171,7 @@ async def test_campaign_from_nothing(methods: tuple[str, ...]) -> None:
         await tingting.campaigns.set_message(campaign.id, voice=5)
         refused = [received.path for received in sandbox.requests if received.status == 405]
         assert len(refused) == len(set(refused)) == (0 if "PATCH" in methods else 2)
-        assert None is (await tingting.campaigns.run(campaign.id, check=True)).scheduled_for
+        assert None is (await tingting.campaigns.run(campaign.id, preflight=True)).scheduled_for
         sandbox.clock.advance(600)
         assert (await tingting.campaigns.wait(campaign.id)).status == CampaignStatus.COMPLETED
         assert effects(sandbox, "call") == 3
@@ -261,11 +261,11 @@ async def test_progress_and_wait() -> None:
         running = await tingting.campaigns.wait(campaign.id, until="Running", timeout=5)
         assert running.status == CampaignStatus.RUNNING
         stands = rf"campaign {campaign.id} stood at 'Running'.*stop\({campaign.id}\)"
-        with pytest.raises(StillRunningError, match=stands) as caught:
-            await tingting.campaigns.wait(campaign.id, timeout=0.05, pause=0.01)
+        with pytest.raises(WaitTimeoutError, match=stands) as caught:
+            await tingting.campaigns.wait(campaign.id, timeout=0.05, poll_interval=0.01)
         assert isinstance(caught.value.last, Campaign)
         seen: list[Any] = []
-        async for each in tingting.campaigns.progress(campaign.id, pause=0.001, longest_pause=0.01):
+        async for each in tingting.campaigns.progress(campaign.id, poll_interval=0.001, max_poll_interval=0.01):
             seen.append((each.progress_percent, each.status))
             sandbox.clock.advance(15)
         assert seen[-1] == (100, CampaignStatus.COMPLETED)
@@ -277,23 +277,23 @@ async def test_progress_and_wait() -> None:
 
 
 async def test_check() -> None:
-    """The check says what speaks against a run, and `run(check=True)` refuses before anything is sent."""
+    """The check says what speaks against a run, and `run(preflight=True)` refuses before anything is sent."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         empty = await tingting.campaigns.create("n", "PHONE", message="{name}", draft=True)
-        found = await tingting.campaigns.check(empty.id)
+        found = await tingting.campaigns.preflight(empty.id)
         assert (found.contacts, found.placeholders) == (0, {"name"})
         assert len(found.problems) == 4
         campaign = await make(tingting, message="Hi {name}")
         with pytest.raises(UsageError, match="lacks name"):
-            await tingting.campaigns.run(campaign.id, check=True)
+            await tingting.campaigns.run(campaign.id, preflight=True)
         assert effects(sandbox, "run") == 0
         for contact in await tingting.contacts.list(campaign.id).collect():
             assert await tingting.contacts.set_variables(contact.id, {"name": "सीता"}) == {"name": "सीता"}
-        assert (await tingting.campaigns.check(campaign.id)).problems == ()
-        await tingting.campaigns.run(campaign.id, check=True)
-        assert "stands at 'Running'" in " ".join((await tingting.campaigns.check(campaign.id)).problems)
+        assert (await tingting.campaigns.preflight(campaign.id)).problems == ()
+        await tingting.campaigns.run(campaign.id, preflight=True)
+        assert "stands at 'Running'" in " ".join((await tingting.campaigns.preflight(campaign.id)).problems)
         assert "no message" in " ".join(
-            (await tingting.campaigns.check((await make(tingting, message="")).id)).problems
+            (await tingting.campaigns.preflight((await make(tingting, message="")).id)).problems
         )
 
 
@@ -347,7 +347,7 @@ async def test_add_many_that_breaks_off(kind: Any, unknown: tuple[int, int], not
     async with Sandbox(campaigns=1, numbers=0) as sandbox, connect(sandbox) as tingting:
         (campaign,) = sandbox.world.campaigns
         sandbox.faults.add(Fault(kind, path="*/add-contact/", nth=2, status=400))
-        with pytest.raises(PartlyDoneError, match="10 contacts were added") as caught:
+        with pytest.raises(PartialFailureError, match="10 contacts were added") as caught:
             await tingting.contacts.add_many(campaign, [9800000000 + index for index in range(25)], chunk=10)
         assert (caught.value.unknown, caught.value.not_done) == (range(*unknown), range(*not_done))
         assert caught.value.result.created == 10  # type: ignore[attr-defined]
@@ -578,7 +578,7 @@ async def test_same_script(generation: Any) -> None:
         lambda to: to.campaigns.create("n", "PHONE", failover=5),
         lambda to: to.campaigns.create("n", "PHONE", length_factor="slow"),
         lambda to: to.campaigns.create("n", "PHONE", length_factor=Decimal("NaN")),
-        lambda to: to.campaigns.progress(1, pause="1"),
+        lambda to: to.campaigns.progress(1, poll_interval="1"),
         lambda to: to.campaigns.wait(1, until=5),
         lambda to: to.campaigns.wait(1, timeout="5"),
         lambda to: to.contacts.add_many(1, 9800000001),

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tingting_async import DecodeError, Page
-from tingting_async.decoding.payload import spell
-from tingting_async.decoding.scalars import KATHMANDU, Unread
+from tingting_async.decoding.payload import format_path
+from tingting_async.decoding.scalars import KATHMANDU, InvalidValueError
 from tingting_async.http.messages import Effect, File, Request, Response
 from tingting_async.v1 import (
     ApiToken,
@@ -188,7 +188,7 @@ def test_displayed_dates(text: str, expected: datetime) -> None:
 )
 def test_bad_displayed_dates(value: Any) -> None:
     """What is no date is not read as one."""
-    with pytest.raises(Unread):
+    with pytest.raises(InvalidValueError):
         read_display_datetime(value)
 
 
@@ -265,9 +265,9 @@ def test_spoilt_samples(data: st.DataObject) -> None:
     for step in path:
         payload = payload[step]
     place, odd, missing = data.draw(st.sampled_from(places(payload))), data.draw(ODD), data.draw(st.booleans())
-    told = spell(("here", *place))
+    told = format_path(("here", *place))
     spoilt = spoil(payload, place, odd, missing=missing)
-    request = Request("GET", "/p/", Effect.READS, "things.get", model)
+    request = Request("GET", "/p/", Effect.READ, "things.get", model)
     try:
         read = READER.read(request, Response(200, body=json.dumps(payload).encode()), spoilt, model, ("here",))
     except DecodeError as error:
@@ -295,7 +295,7 @@ def test_fields_that_are_new(data: st.DataObject) -> None:
     objects = [place for place in places(payload) if isinstance(at(payload, place), dict)]
     place = data.draw(st.sampled_from(objects))
     grown = spoil(payload, place, {**at(payload, place), "since": "new"}, missing=False)
-    request = Request("GET", "/p/", Effect.READS, "things.get", model)
+    request = Request("GET", "/p/", Effect.READ, "things.get", model)
     read = READER.read(request, Response(200, body=json.dumps(grown).encode()), grown, model, ("here",))
     assert "new" in texts(read)
 
@@ -317,7 +317,7 @@ def test_fields_that_are_new(data: st.DataObject) -> None:
 )
 def test_paths(model: Any, payload: Any, path: str) -> None:
     """What cannot be read is told by the wire's names, also where ours are spelt right or lie elsewhere."""
-    request = Request("GET", "/p/", Effect.READS, "things.get", model)
+    request = Request("GET", "/p/", Effect.READ, "things.get", model)
     with pytest.raises(DecodeError) as caught:
         READER.read(request, Response(200, body=b"{}"), payload, model, ())
     assert caught.value.path == path
@@ -325,7 +325,7 @@ def test_paths(model: Any, payload: Any, path: str) -> None:
 
 def test_user_of_an_id() -> None:
     """What a profile's inner object holds beside the name is kept, under its own name."""
-    request = Request("GET", "/p/", Effect.READS, "things.get", User)
+    request = Request("GET", "/p/", Effect.READ, "things.get", User)
     payload = {"id": 1, "user": {"id": 9, "email": "e"}, "since": "new"}
     user = READER.read(request, Response(200, body=b"{}"), payload, User, ())
     assert (user.id, user.email, user.extra) == (1, "e", {"user": {"id": 9}, "since": "new"})
@@ -333,7 +333,7 @@ def test_user_of_an_id() -> None:
 
 def test_errors_by_row() -> None:
     """Every error of a row is kept, and every one that names none."""
-    request = Request("GET", "/p/", Effect.READS, "things.get", ContactsAdded)
+    request = Request("GET", "/p/", Effect.READ, "things.get", ContactsAdded)
     errors = [{"row": 1, "error": "a"}, {"index": 1, "message": "b"}, {"row": True}, "c"]
     payload = {"created": 0, "skipped": None, "errors": errors, "since": "new"}
     added = READER.read(request, Response(200, body=b"{}"), payload, ContactsAdded, ())
@@ -357,7 +357,7 @@ def test_errors_by_row() -> None:
 )
 def test_bikram_sambat(said: str, expected: datetime | None) -> None:
     """A run's Bikram Sambat date is the ordinary one in Nepal's time; one that is none is kept in the message alone."""
-    request = Request("POST", "/p/", Effect.RINGS, "campaigns.run", RunStarted)
+    request = Request("POST", "/p/", Effect.SEND, "campaigns.run", RunStarted)
     payload = {"message": f"Campaign Scheduled successfully for {said}"}
     started = READER.read(request, Response(200, body=b"{}"), payload, RunStarted, ())
     assert started.text == payload["message"]

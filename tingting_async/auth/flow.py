@@ -21,7 +21,7 @@ from tingting_async.errors import (
 from tingting_async.http.messages import Request, Response
 
 
-class Dialect(Protocol):
+class AuthScheme(Protocol):
     """How a generation of the API signs in."""
 
     def login(self, credentials: Credentials) -> Request[Any]:
@@ -40,12 +40,12 @@ class Dialect(Protocol):
         """Read the tokens from its answer; `token` is the refresh token that was used."""
         ...
 
-    def is_final(self, error: AuthenticationError) -> bool:
+    def is_permanent(self, error: AuthenticationError) -> bool:
         """Tell whether a 401 is about the account and not the token, so that renewing would not help."""
         ...
 
 
-Flow = Generator[Request[Any], Response, Tokens]
+AuthFlow = Generator[Request[Any], Response, Tokens]
 
 
 class Auth:
@@ -53,7 +53,7 @@ class Auth:
 
     def __init__(
         self,
-        dialect: Dialect,
+        dialect: AuthScheme,
         *,
         credentials: Credentials | None = None,
         api_token: str | None = None,
@@ -76,9 +76,9 @@ class Auth:
         """The access token in use, or None."""
         return None if self.tokens is None else self.tokens.access
 
-    def is_due(self) -> bool:
+    def needs_refresh(self) -> bool:
         """Tell whether tokens have to be got before the next request."""
-        return self.tokens is None or self.tokens.is_due()
+        return self.tokens is None or self.tokens.needs_refresh()
 
     def headers(self, others: Mapping[str, str]) -> Mapping[str, str]:
         """Return the headers of a request, with what identifies the account."""
@@ -93,9 +93,9 @@ class Auth:
 
     def can_renew(self, error: AuthenticationError) -> bool:
         """Tell whether a refused request is worth a renewal and a second try."""
-        return not self.is_fixed and not self.dialect.is_final(error)
+        return not self.is_fixed and not self.dialect.is_permanent(error)
 
-    def renewal(self, tokens: Tokens | None) -> Flow:
+    def auth_flow(self, tokens: Tokens | None) -> AuthFlow:
         """Get new tokens: by the refresh token of `tokens`, else by the credentials.
 
         Yields requests; receives their responses, or has their errors thrown in.
@@ -109,7 +109,7 @@ class Auth:
             try:
                 return self.dialect.read_refresh(request, (yield request), tokens.refresh)
             except (ApiError, TransportError, DecodeError) as error:
-                if isinstance(error, AuthenticationError) and self.dialect.is_final(error):
+                if isinstance(error, AuthenticationError) and self.dialect.is_permanent(error):
                     raise
                 # Nothing was said against the refresh token: later it may well be accepted.
                 if self.credentials is None and isinstance(error, NotSentError | RateLimitedError | ServerError):

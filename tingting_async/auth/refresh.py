@@ -19,7 +19,7 @@ from tingting_async.errors import (
 )
 from tingting_async.http.messages import Request, Response
 
-REFUSAL_HOLDS = 30.0
+LOGIN_COOLDOWN = 30.0
 """Seconds for which a refused sign-in is not tried again: accounts get locked by less than a job's worth of logins."""
 
 
@@ -51,7 +51,7 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-class SignIn:
+class TokenRefresher:
     """Renews a session's tokens: a single flight, in a task of the session's.
 
     Args:
@@ -73,7 +73,7 @@ class SignIn:
         self._refusal: AuthenticationError | None = None
         self._refused_until = 0.0
 
-    async def adopt(self, tokens: Tokens) -> None:
+    async def set_tokens(self, tokens: Tokens) -> None:
         """Use these tokens from now on."""
         self.forget_refusal()
         self._auth.tokens = tokens
@@ -85,7 +85,7 @@ class SignIn:
         """Sign in again when it is next needed, though it was refused a moment ago."""
         self._refusal = None
 
-    async def renew(self, operation: str, *, rejected: str | None, deadline: float) -> None:
+    async def refresh(self, operation: str, *, rejected: str | None, deadline: float) -> None:
         """Wait until the session has other tokens than the rejected one; one renewal serves all who wait.
 
         Args:
@@ -97,7 +97,7 @@ class SignIn:
             SignInFailedError: It failed, or took too long.
             SessionClosedError: The session was closed meanwhile.
         """
-        if self._auth.access != rejected and not self._auth.is_due():
+        if self._auth.access != rejected and not self._auth.needs_refresh():
             return
         task = self._task
         if task is None or task.done():
@@ -124,7 +124,7 @@ class SignIn:
         with _store_errors():
             async with self._auth.store.lock():
                 stored = await self._auth.store.load()
-                if stored is None or stored.access == rejected or stored.is_due():
+                if stored is None or stored.access == rejected or stored.needs_refresh():
                     # Kept here first: a store that fails must not lose a refresh token that may serve but once.
                     stored = self._auth.tokens = await self._run_flow(stored or self._auth.tokens)
                     await self._auth.store.save(stored)
@@ -137,11 +137,11 @@ class SignIn:
         try:
             return await self._ask(tokens)
         except AuthenticationError as error:
-            self._refusal, self._refused_until = copy.copy(error), loop.time() + REFUSAL_HOLDS
+            self._refusal, self._refused_until = copy.copy(error), loop.time() + LOGIN_COOLDOWN
             raise
 
     async def _ask(self, tokens: Tokens | None) -> Tokens:
-        flow = self._auth.renewal(tokens)
+        flow = self._auth.auth_flow(tokens)
         try:
             request = next(flow)
             while True:

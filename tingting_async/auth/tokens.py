@@ -21,7 +21,7 @@ class Tokens:
 
     access: str = attrs.field(repr=hide_repr)
     refresh: str | None = attrs.field(default=None, repr=hide_repr)
-    renew_at: float | None = None
+    refresh_at: float | None = None
     """From when on the access token is not to be used; None where it does not say."""
 
     @classmethod
@@ -42,11 +42,11 @@ class Tokens:
         lifetime = expires - issued
         if not 0 < lifetime < math.inf:  # As with no `iat` and a clock here that is ahead: let the service say.
             return cls(access, refresh)
-        return cls(access, refresh, renew_at=now + lifetime - min(LEEWAY, lifetime / 10))
+        return cls(access, refresh, refresh_at=now + lifetime - min(LEEWAY, lifetime / 10))
 
-    def is_due(self) -> bool:
+    def needs_refresh(self) -> bool:
         """Tell whether the access token is about to end, or has."""
-        return self.renew_at is not None and time.time() >= self.renew_at
+        return self.refresh_at is not None and time.time() >= self.refresh_at
 
 
 @attrs.frozen

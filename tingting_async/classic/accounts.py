@@ -5,19 +5,19 @@ from tingting_async.classic.auth import login
 from tingting_async.classic.models import Login, User
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Effect, Request
-from tingting_async.resources.base import Limit, Resource
+from tingting_async.resources.base import Resource, TimeoutLike
 
 
 class Accounts(Resource):
     """The account (classic documents, Accounts)."""
 
-    async def user_details(self, *, timeout: Limit = None) -> User:
+    async def user_details(self, *, timeout: TimeoutLike = None) -> User:
         """Return who is signed in (`GET /api/accounts/user_details/`)."""
-        return await self._session.call(
+        return await self._core.execute(
             Request(
                 "GET",
                 "/api/accounts/user_details/",
-                Effect.READS,
+                Effect.READ,
                 "accounts.user_details",
                 User,
                 payload=("data", "user_details"),
@@ -25,7 +25,7 @@ class Accounts(Resource):
             )
         )
 
-    async def login(self, *, timeout: Limit = None) -> Login:
+    async def login(self, *, timeout: TimeoutLike = None) -> Login:
         """Sign in now, and use the new tokens from now on (`POST /api/accounts/login/`).
 
         Not needed: the session signs in on first use.
@@ -34,11 +34,11 @@ class Accounts(Resource):
             UsageError: The session has no e-mail address with a password.
             AuthenticationError: They are not accepted.
         """
-        credentials = self._session.auth.credentials
+        credentials = self._core.auth.credentials
         if credentials is None:
             raise UsageError("accounts.login: the session has no e-mail address with a password to sign in with.")
-        answer = await self._session.call(login(credentials, timeout=timeout))
-        await self._session.adopt(Tokens.of(answer.token.access, answer.token.refresh))
+        answer = await self._core.execute(login(credentials, timeout=timeout))
+        await self._core.set_tokens(Tokens.of(answer.token.access, answer.token.refresh))
         return answer
 
     async def refresh(self) -> None:
@@ -50,4 +50,4 @@ class Accounts(Resource):
             UsageError: The session uses a fixed API token.
             AuthenticationError: Neither the refresh token nor the credentials are accepted.
         """
-        await self._session.renew()
+        await self._core.refresh()

@@ -16,7 +16,7 @@ def login(credentials: Credentials, timeout: Timeout | float | None = None) -> R
     return Request(
         "POST",
         "/api/accounts/login/",
-        Effect.READS,  # Signing in twice gives two pairs of tokens, of which one is not used.
+        Effect.READ,  # Signing in twice gives two pairs of tokens, of which one is not used.
         "accounts.login",
         Login,
         payload=("data",),
@@ -32,7 +32,7 @@ def refresh(token: str) -> Request[TokenPair]:
     return Request(
         "POST",
         "/api/accounts/token/refresh/",
-        Effect.READS,  # A repeat with a token that was rotated away is refused, and then the credentials are used.
+        Effect.READ,  # A repeat with a token that was rotated away is refused, and then the credentials are used.
         "accounts.refresh",
         TokenPair,
         json={"refresh": token},
@@ -41,7 +41,7 @@ def refresh(token: str) -> Request[TokenPair]:
     )
 
 
-class ClassicDialect:
+class ClassicAuthScheme:
     """The classic API's sign-in, for the auth flow."""
 
     def login(self, credentials: Credentials) -> Request[Login]:
@@ -63,6 +63,6 @@ class ClassicDialect:
         new = READER.read(request, response, decode(request, response), TokenPair, request.payload)
         return Tokens.of(new.access, new.refresh or token)
 
-    def is_final(self, error: AuthenticationError) -> bool:
+    def is_permanent(self, error: AuthenticationError) -> bool:
         """Tell that an account that is not activated will not be, however often it signs in."""
         return "not activated" in error.message.lower()

@@ -15,16 +15,16 @@ from tingting_async.classic.models import (
     Voice,
 )
 from tingting_async.classic.pages import read_page
-from tingting_async.client.session import Session
+from tingting_async.client.core import Core
 from tingting_async.decoding.audio import find_audio
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Effect, Request, Response
-from tingting_async.outcomes import Finding, Verdict, by_presence
+from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
-from tingting_async.pagination.styles import PageNumbers
+from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import FileLike
-from tingting_async.resources.base import Limit, Resource
+from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.resources.phone_numbers import phone_numbers
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -34,13 +34,13 @@ _AUDIO = (".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac")
 class Campaigns(Resource):
     """Campaigns (classic documents, Campaigns)."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
         # Which parameter asks for a page is not documented; what works is found out once for the session.
-        self._convention = PageNumbers("page", "page_number")
+        self._convention = PageNumberPagination("page", "page_number")
 
     def list(
-        self, *, window: int | None = None, exact: bool = False, resume: str | None = None, timeout: Limit = None
+        self, *, window: int | None = None, exact: bool = False, resume: str | None = None, timeout: TimeoutLike = None
     ) -> Paginator[Campaign]:
         """List the account's campaigns, in the service's order (`GET /api/system/campaigns`).
 
@@ -53,21 +53,21 @@ class Campaigns(Resource):
         request = Request(
             "GET",
             "/api/system/campaigns",
-            Effect.READS,
+            Effect.READ,
             "campaigns.list",
             list[Campaign],
             payload=("result", "campaign-lists"),
             timeout=timeout,
         )
-        return self._session.paginate(request, self._convention, read_page, window=window, exact=exact, resume=resume)
+        return self._core.paginate(request, self._convention, read_page, window=window, exact=exact, resume=resume)
 
-    async def get(self, id: int, *, timeout: Limit = None) -> Campaign:
+    async def get(self, id: int, *, timeout: TimeoutLike = None) -> Campaign:
         """Return a campaign (`GET /api/system/campaigns/<id>/details`).
 
         Raises:
             NotFoundError: There is none of this id in the account.
         """
-        return await self._session.call(details(id, timeout))
+        return await self._core.execute(details(id, timeout))
 
     async def create(
         self,
@@ -77,7 +77,7 @@ class Campaigns(Resource):
         numbers: Iterable[str | int] | None = None,
         file: FileLike | None = None,
         description: str | None = None,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> Campaign:
         """Create a campaign; nobody is called before it is run (`POST /api/system/campaigns/`).
 
@@ -96,34 +96,36 @@ class Campaigns(Resource):
         if (numbers is None) == (file is None):
             raise UsageError("campaigns.create: give either `numbers` or `file`.")
         fields: dict[str, Any] = {
-            "name": arguments.text(name, "name"),
-            "services": arguments.member(Services, services, "services").value,
+            "name": arguments.non_empty_text(name, "name"),
+            "services": arguments.enum_member(Services, services, "services").value,
         }
         if description is not None:
             fields["description"] = description
         request = Request(
             "POST",
             "/api/system/campaigns/",
-            Effect.ADDS,
+            Effect.CREATE,
             "campaigns.create",
             Campaign,
             payload=("data", "details", 0),
             timeout=timeout,
-            find_out="look for its name in campaigns.list()",
-            find=lambda _: self._find_created(name),
+            recovery_hint="look for its name in campaigns.list()",
+            reconciler=lambda _: self._find_created(name),
         )
         if numbers is not None:
             fields["individual_number"] = [int(number) for number in phone_numbers(numbers)]
-            return await self._session.call(request.with_json(fields))
+            return await self._core.execute(request.with_json(fields))
         assert file is not None
         sheet = await arguments.file(file, "file", suffixes=(".xlsx",), content_type=_XLSX)
-        return await self._session.call(request.with_form(fields, {"send_to_number_file": sheet}))
+        return await self._core.execute(request.with_form(fields, {"send_to_number_file": sheet}))
 
-    async def _find_created(self, name: str) -> Finding:
+    async def _find_created(self, name: str) -> Reconciliation:
         async for campaign in self.list():
             if campaign.name == name:  # These campaigns do not say when they were created.
-                return Finding(Verdict.UNKNOWN, "There is one of this name; it may have been there before.", campaign)
-        return by_presence(None, "A campaign of this name")
+                return Reconciliation(
+                    Verdict.UNKNOWN, "There is one of this name; it may have been there before.", campaign
+                )
+        return from_presence(None, "A campaign of this name")
 
     async def update(
         self,
@@ -132,7 +134,7 @@ class Campaigns(Resource):
         name: str | None = None,
         services: Services | str | None = None,
         description: str | None = None,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> Campaign:
         """Change a campaign; what is not given stays, None included (`PUT /api/system/campaigns/<id>/update/`).
 
@@ -142,18 +144,18 @@ class Campaigns(Resource):
         """
         fields: dict[str, Any] = {}
         if name is not None:
-            fields["name"] = arguments.text(name, "name")
+            fields["name"] = arguments.non_empty_text(name, "name")
         if services is not None:
-            fields["services"] = arguments.member(Services, services, "services").value
+            fields["services"] = arguments.enum_member(Services, services, "services").value
         if description is not None:
             fields["description"] = description
         if not fields:
             raise UsageError("campaigns.update: give `name`, `services` or `description`.")
-        return await self._session.call(
+        return await self._core.execute(
             Request(
                 "PUT",
                 f"/api/system/campaigns/{arguments.identifier(id)}/update/",
-                Effect.SETS,
+                Effect.UPDATE,
                 "campaigns.update",
                 Campaign,
                 payload=("data", "details", 0),
@@ -162,21 +164,21 @@ class Campaigns(Resource):
             )
         )
 
-    async def delete(self, id: int, *, timeout: Limit = None) -> Confirmation:
+    async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a campaign (`DELETE /api/system/campaigns/<id>/delete`).
 
         Raises:
             NotFoundError: There is none of this id in the account.
         """
-        return await self._session.call(
+        return await self._core.execute(
             Request(
                 "DELETE",
                 f"/api/system/campaigns/{arguments.identifier(id)}/delete",
-                Effect.SETS,
+                Effect.UPDATE,
                 "campaigns.delete",
                 Confirmation,
                 timeout=timeout,
-                find_out="ask for it with campaigns.get(): it is gone if that is a NotFoundError",
+                recovery_hint="ask for it with campaigns.get(): it is gone if that is a NotFoundError",
             )
         )
 
@@ -192,8 +194,8 @@ class Campaigns(Resource):
         numbers: Sequence[int] | None = None,
         rerun: Iterable[Outcome | str] | None = None,
         check_tags: bool = False,
-        once: str | None = None,
-        timeout: Limit = None,
+        idempotency_key: str | None = None,
+        timeout: TimeoutLike = None,
     ) -> RunStarted:
         """Run a campaign: people are called, and credits are spent (`POST /api/system/campaigns/<id>/begin/`).
 
@@ -210,7 +212,7 @@ class Campaigns(Resource):
             numbers: Ids of the numbers to reach (`Number.id`); None for all.
             rerun: Reach those again whose last call ended so.
             check_tags: Whether to ask for the campaign first, and refuse a message with tags that it does not have.
-            once: With a ledger, which lets a campaign run once: your name for a run that is meant to be another one.
+            idempotency_key: With a ledger, which lets a campaign run once: your name for another run of it.
             timeout: The limits of this call.
 
         Raises:
@@ -224,30 +226,30 @@ class Campaigns(Resource):
             raise UsageError("campaigns.run: `priority` is for `message` and `audio_file` together, and needed there.")
         fields: dict[str, Any] = {}
         if message is not None:
-            arguments.text(message, "message")
-            fields["message"] = message if voice is None else arguments.spoken(message)
+            arguments.non_empty_text(message, "message")
+            fields["message"] = message if voice is None else arguments.collapse_whitespace(message)
         if voice is not None:
-            fields["voice_input"] = arguments.text(voice, "voice")
+            fields["voice_input"] = arguments.non_empty_text(voice, "voice")
         if schedule is not None:
             fields["schedule_date"] = arguments.schedule(schedule)
         if numbers is not None:
             fields["individual"] = arguments.identifiers(numbers, "numbers")
         if rerun is not None:
-            fields["status"] = [arguments.member(Outcome, outcome, "rerun").value for outcome in _listed(rerun)]
+            fields["status"] = [arguments.enum_member(Outcome, outcome, "rerun").value for outcome in _listed(rerun)]
             if not fields["status"]:
                 raise UsageError("campaigns.run: `rerun` is empty; leave it out for a first run.")
         if priority is not None:
-            fields["priority"] = arguments.member(Priority, priority, "priority").value
+            fields["priority"] = arguments.enum_member(Priority, priority, "priority").value
         request = Request(
             "POST",
             f"/api/system/campaigns/{arguments.identifier(id)}/begin/",
-            Effect.RINGS,
+            Effect.SEND,
             "campaigns.run",
             RunStarted,
             timeout=timeout,
-            find_out=f"look at the statuses in numbers.list({id})",
-            target=f"campaign {id}",
-            once=once,
+            recovery_hint=f"look at the statuses in numbers.list({id})",
+            send_target=f"campaign {id}",
+            idempotency_key=idempotency_key,
         )
         if audio_file is not None:
             audio = await arguments.file(audio_file, "audio_file", suffixes=_AUDIO, content_type="audio/mpeg")
@@ -256,11 +258,11 @@ class Campaigns(Resource):
             request = request.with_json(fields)
         if check_tags and message is not None:
             campaign = await self.get(id, timeout=timeout)
-            arguments.tags(arguments.placeholders(message), campaign.usable_tags, "message")
-        return await self._session.call(request)
+            arguments.require_known_tags(arguments.placeholders(message), campaign.usable_tags, "message")
+        return await self._core.execute(request)
 
     async def test_voice(
-        self, message: str, *, voice: Voice | str | None = None, timeout: Limit = None
+        self, message: str, *, voice: Voice | str | None = None, timeout: TimeoutLike = None
     ) -> SpokenMessage:
         """Have a message read aloud, calling nobody (`POST /api/system/test/voice/`).
 
@@ -273,30 +275,30 @@ class Campaigns(Resource):
         Raises:
             DecodeError: The answer holds neither audio nor its URL.
         """
-        fields = {"message": arguments.spoken(arguments.text(message, "message"))}
+        fields = {"message": arguments.collapse_whitespace(arguments.non_empty_text(message, "message"))}
         if voice is not None:
-            fields["voice_input"] = arguments.text(voice, "voice")
+            fields["voice_input"] = arguments.non_empty_text(voice, "voice")
         request = Request(
             "POST",
             "/api/system/test/voice/",
-            Effect.READS,
+            Effect.READ,
             "campaigns.test_voice",
             Response,
             json=fields,
             timeout=timeout,
         )
-        response = await self._session.call(request)
-        url, audio, content_type = self._session.read(request, response, find_audio)
-        url = f"{self._session.base_url}{url}" if url is not None and url.startswith("/") else url
+        response = await self._core.execute(request)
+        url, audio, content_type = self._core.decode(request, response, find_audio)
+        url = f"{self._core.base_url}{url}" if url is not None and url.startswith("/") else url
         return SpokenMessage(url=url, audio=audio, content_type=content_type)
 
 
-def details(id: int, timeout: Limit) -> Request[Campaign]:
+def details(id: int, timeout: TimeoutLike) -> Request[Campaign]:
     """Return the request for one campaign; its numbers' tags are checked against it as well."""
     return Request(
         "GET",
         f"/api/system/campaigns/{arguments.identifier(id)}/details",
-        Effect.READS,
+        Effect.READ,
         "campaigns.get",
         Campaign,
         payload=("data", "details", 0),

@@ -6,7 +6,7 @@ import attrs
 from cattrs import Converter
 
 from tingting_async.classic.models import Confirmation, Number, NumberAdded, RunStarted
-from tingting_async.decoding.envelopes import texts
+from tingting_async.decoding.envelopes import collect_strings
 from tingting_async.decoding.hooks import HookFactory, model_hook
 from tingting_async.decoding.problems import Hook
 
@@ -21,7 +21,7 @@ def _confirmation_hook(kind: Any, converter: Converter) -> Hook:
         given = dict(cast("dict[str, Any]", value))
         message, errors, data = given.get("message"), given.get("errors"), given.get("data")
         if isinstance(message, list | dict):
-            given["message"] = "; ".join(texts(message)) or None
+            given["message"] = "; ".join(collect_strings(message)) or None
         if not isinstance(errors, list | None):
             given["errors"] = [errors] if errors else []
         if not isinstance(data, dict | None):

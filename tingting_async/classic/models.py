@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import NumberText, OpenEnum, extra, wire
+from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
 from tingting_async.redaction import hide_repr, mask_repr
 
 
@@ -84,10 +84,10 @@ class User:
     email: str
     username: str | None = None
     is_verified_email: bool | None = None
-    contact_number: NumberText | None = attrs.field(default=None, repr=mask_repr)
+    contact_number: StrOrInt | None = attrs.field(default=None, repr=mask_repr)
     is_verified_phone: bool | None = None
     address: str | None = None
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -102,7 +102,7 @@ class Campaign:
     description: str | None = None
     usable_tags: tuple[str, ...] | None = None
     """Placeholders a message may hold as `{tags_name}`; None where the answer does not list them (create, update)."""
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -110,8 +110,8 @@ class Number:
     """A number of a campaign, and what came of calling it (classic documents, Numbers)."""
 
     id: int
-    number: NumberText = attrs.field(repr=mask_repr)
-    campaign: str | None = wire("campaing", default=None)
+    number: StrOrInt = attrs.field(repr=mask_repr)
+    campaign: str | None = wire_field("campaing", default=None)
     """The campaign's name."""
     available_tags: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
     """What its placeholders stand for."""
@@ -123,15 +123,15 @@ class Number:
     """How much of the message was heard, in percent; None before the call."""
     credit_consumed: Decimal | None = None
     """Credits."""
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
 class PhoneNumber:
     """A line, owned or for sale (classic documents, Phone numbers)."""
 
-    phone_number: NumberText = attrs.field(repr=mask_repr)
-    sid: str = wire("phone_number_sid")
+    phone_number: StrOrInt = attrs.field(repr=mask_repr)
+    sid: str = wire_field("phone_number_sid")
     """What buys and releases it."""
     rate: Decimal | None = None
     """Credits."""
@@ -143,7 +143,7 @@ class PhoneNumber:
     call_comes_in: Any = None
     call_url: Any = None
     http_request: Any = None
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
     @property
     def capabilities(self) -> tuple[str, ...]:
@@ -156,12 +156,12 @@ class PhoneNumber:
 class Otp:
     """A one-time password that was sent (classic documents, OTP). Neither code nor message shows in its `repr`."""
 
-    number: NumberText = attrs.field(repr=mask_repr)
-    otp: NumberText | None = attrs.field(default=None, repr=hide_repr)
+    number: StrOrInt = attrs.field(repr=mask_repr)
+    otp: StrOrInt | None = attrs.field(default=None, repr=hide_repr)
     message: str | None = attrs.field(default=None, repr=False)
-    channel: OtpChannel | None = wire("sms_send_options", default=None)
-    source: OtpSource | None = wire("otp_options", default=None)
-    extra: Mapping[str, Any] = extra()
+    channel: OtpChannel | None = wire_field("sms_send_options", default=None)
+    source: OtpSource | None = wire_field("otp_options", default=None)
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -175,7 +175,7 @@ class Confirmation:
     errors: tuple[Any, ...] = attrs.field(default=(), repr=False)
     data: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
     """As it came: `{"camaign": "Campaign Deleted Succesfully"}`."""
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
     @property
     def is_confirmed(self) -> bool:
@@ -237,7 +237,7 @@ class TokenPair:
 
     access: str = attrs.field(repr=hide_repr)
     refresh: str | None = attrs.field(default=None, repr=hide_repr)
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -245,8 +245,8 @@ class Login:
     """A sign-in (classic documents, Accounts, login)."""
 
     token: TokenPair
-    user: User = wire("user_data")
-    extra: Mapping[str, Any] = extra()
+    user: User = wire_field("user_data")
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -259,4 +259,4 @@ class Pagination:
     total_pages: int | None = None
     has_previous: bool | None = None
     links: Any = None
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()

@@ -6,23 +6,23 @@ from typing import Any
 from tingting_async.classic.campaigns import details
 from tingting_async.classic.models import Confirmation, Number, NumberAdded
 from tingting_async.classic.pages import read_list
-from tingting_async.client.session import Session
+from tingting_async.client.core import Core
 from tingting_async.http.messages import Effect, Request
-from tingting_async.outcomes import Finding, Verdict, by_presence
+from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
-from tingting_async.pagination.styles import PageNumbers
+from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import Limit, Resource
+from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.resources.phone_numbers import is_same_number, phone_number
 
 
 class Numbers(Resource):
     """The numbers of a campaign (classic documents, Numbers)."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
         # The documents print no pagination here; where the service paginates, it does so as for campaigns.
-        self._convention = PageNumbers("page", "page_number")
+        self._convention = PageNumberPagination("page", "page_number")
 
     def list(
         self,
@@ -31,7 +31,7 @@ class Numbers(Resource):
         window: int | None = None,
         exact: bool = False,
         resume: str | None = None,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> Paginator[Number]:
         """List a campaign's numbers (`GET /api/system/campaigns/number/<campaign_id>`).
 
@@ -45,25 +45,25 @@ class Numbers(Resource):
         request = Request(
             "GET",
             f"/api/system/campaigns/number/{arguments.identifier(campaign_id, 'campaign_id')}",
-            Effect.READS,
+            Effect.READ,
             "numbers.list",
             list[Number],
             payload=("data", "number-lists"),
             timeout=timeout,
         )
-        return self._session.paginate(request, self._convention, read_list, window=window, exact=exact, resume=resume)
+        return self._core.paginate(request, self._convention, read_list, window=window, exact=exact, resume=resume)
 
-    async def get(self, id: int, *, timeout: Limit = None) -> Number:
+    async def get(self, id: int, *, timeout: TimeoutLike = None) -> Number:
         """Return a number (`GET /api/system/number/<number_id>/`).
 
         Raises:
             NotFoundError: There is none of this id in the account.
         """
-        return await self._session.call(
+        return await self._core.execute(
             Request(
                 "GET",
                 f"/api/system/number/{arguments.identifier(id)}/",
-                Effect.READS,
+                Effect.READ,
                 "numbers.get",
                 Number,
                 payload=("data", "number-detail"),
@@ -78,7 +78,7 @@ class Numbers(Resource):
         *,
         tags: Mapping[str, str] | None = None,
         check_tags: bool = False,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> NumberAdded:
         """Add a number to a campaign (`POST /api/system/campaigns/number/<campaign_id>/`).
 
@@ -103,28 +103,30 @@ class Numbers(Resource):
         request = Request(
             "POST",
             f"/api/system/campaigns/number/{arguments.identifier(campaign_id, 'campaign_id')}/",
-            Effect.ADDS,
+            Effect.CREATE,
             "numbers.add",
             NumberAdded,
             json=fields,
             timeout=timeout,
-            find_out=f"look for it in numbers.list({campaign_id})",
-            find=lambda _: self._find(campaign_id, str(fields["number"]), fields.get("available_tags", {})),
+            recovery_hint=f"look for it in numbers.list({campaign_id})",
+            reconciler=lambda _: self._find(campaign_id, str(fields["number"]), fields.get("available_tags", {})),
         )
         if check_tags and tags:
-            campaign = await self._session.call(details(campaign_id, timeout))
-            arguments.tags(tags, campaign.usable_tags, "tags")
-        return await self._session.call(request)
+            campaign = await self._core.execute(details(campaign_id, timeout))
+            arguments.require_known_tags(tags, campaign.usable_tags, "tags")
+        return await self._core.execute(request)
 
-    async def _find(self, campaign_id: int, number: str, tags: Mapping[str, Any]) -> Finding:
+    async def _find(self, campaign_id: int, number: str, tags: Mapping[str, Any]) -> Reconciliation:
         found = [each async for each in self.list(campaign_id) if is_same_number(each.number, number)]
         alike = next((each for each in found if each.available_tags == tags), None)
         if found and alike is None:
-            return Finding(Verdict.UNKNOWN, "The number is there with other tags, so that it may be another.", found[0])
-        return by_presence(alike, "The number")
+            return Reconciliation(
+                Verdict.UNKNOWN, "The number is there with other tags, so that it may be another.", found[0]
+            )
+        return from_presence(alike, "The number")
 
     async def edit(
-        self, id: int, number: str | int, *, tags: Mapping[str, str] | None = None, timeout: Limit = None
+        self, id: int, number: str | int, *, tags: Mapping[str, str] | None = None, timeout: TimeoutLike = None
     ) -> Number:
         """Change a number, and what its tags stand for (`PUT /api/system/number/<number_id>/`).
 
@@ -141,11 +143,11 @@ class Numbers(Resource):
         fields: dict[str, Any] = {"number": int(phone_number(number))}
         if tags is not None:
             fields["available_tags"] = arguments.mapping(tags, "tags")
-        return await self._session.call(
+        return await self._core.execute(
             Request(
                 "PUT",
                 f"/api/system/number/{arguments.identifier(id)}/",
-                Effect.SETS,
+                Effect.UPDATE,
                 "numbers.edit",
                 Number,
                 payload=("data", "details"),
@@ -154,20 +156,20 @@ class Numbers(Resource):
             )
         )
 
-    async def delete(self, id: int, *, timeout: Limit = None) -> Confirmation:
+    async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Take a number out of its campaign (`DELETE /api/system/campaigns/number/<number_id>/delete/`).
 
         Raises:
             NotFoundError: There is none of this id in the account.
         """
-        return await self._session.call(
+        return await self._core.execute(
             Request(
                 "DELETE",
                 f"/api/system/campaigns/number/{arguments.identifier(id)}/delete/",
-                Effect.SETS,
+                Effect.UPDATE,
                 "numbers.delete",
                 Confirmation,
                 timeout=timeout,
-                find_out="ask for it with numbers.get(): it is gone if that is a NotFoundError",
+                recovery_hint="ask for it with numbers.get(): it is gone if that is a NotFoundError",
             )
         )

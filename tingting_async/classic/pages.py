@@ -3,27 +3,27 @@
 from typing import Any, TypeVar
 
 from tingting_async.classic.models import Pagination
-from tingting_async.decoding.decoder import Reader
-from tingting_async.decoding.payload import dig
+from tingting_async.decoding.decoder import Decoder
+from tingting_async.decoding.payload import extract
 from tingting_async.http.messages import PayloadPath, Request, Response
-from tingting_async.pagination.page import Page, refuse_part
+from tingting_async.pagination.page import Page, require_complete
 
 T = TypeVar("T")
 
 
-READER = Reader("tingting_async.classic.decoding")
+READER = Decoder("tingting_async.classic.decoding")
 
 
-def read_page(reader: Reader, request: Request[list[T]], response: Response, _: int) -> Page[T]:
+def read_page(reader: Decoder, request: Request[list[T]], response: Response, _: int) -> Page[T]:
     """Read a page whose envelope has to hold its place among the others."""
     return _page(reader, request, response, *reader.read_rows(request, response))
 
 
 def _page(
-    reader: Reader, request: Request[list[T]], response: Response, items: list[T], beside: dict[str, Any]
+    reader: Decoder, request: Request[list[T]], response: Response, items: list[T], beside: dict[str, Any]
 ) -> Page[T]:
     path = ("pagination",)
-    place = reader.read(request, response, dig(request, response, beside, path), Pagination, path)
+    place = reader.read(request, response, extract(request, response, beside, path), Pagination, path)
     del beside["pagination"]
     return Page(
         items,
@@ -41,10 +41,10 @@ def _path(payload: PayloadPath, body: Any) -> PayloadPath:
     return ("result", *payload[1:]) if is_page else payload
 
 
-def read_list(reader: Reader, request: Request[list[T]], response: Response, _: int) -> Page[T]:
+def read_list(reader: Decoder, request: Request[list[T]], response: Response, _: int) -> Page[T]:
     """Read a list for which the documents print no pagination; where the service paginates it all the same, a page."""
     items, beside = reader.read_rows(request, response, lie=lambda body: _path(request.payload, body))
     if "pagination" in beside:
         return _page(reader, request, response, items, beside)
-    refuse_part(request, beside, len(items))
+    require_complete(request, beside, len(items))
     return Page(items, 1, len(items), 1, has_next=False)

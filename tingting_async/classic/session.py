@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from tingting_async.classic.accounts import Accounts
-from tingting_async.classic.auth import ClassicDialect
+from tingting_async.classic.auth import ClassicAuthScheme
 from tingting_async.classic.campaigns import Campaigns
 from tingting_async.classic.numbers import Numbers
 from tingting_async.classic.otp import Otps
@@ -15,30 +15,30 @@ from tingting_async.client.session import Session
 class TingTing(Session):
     """The session of the classic API; see `Session` for its arguments."""
 
-    _dialect = ClassicDialect()
-    _reader = READER
+    _auth_scheme = ClassicAuthScheme()
+    _decoder = READER
 
     @cached_property
     def accounts(self) -> Accounts:
         """Who is signed in."""
-        return Accounts(self)
+        return Accounts(self._core)
 
     @cached_property
     def campaigns(self) -> Campaigns:
         """Campaigns: list, get, create, update, delete, run, test the voice."""
-        return Campaigns(self)
+        return Campaigns(self._core)
 
     @cached_property
     def numbers(self) -> Numbers:
         """The numbers of a campaign: list, get, add, edit, delete."""
-        return Numbers(self)
+        return Numbers(self._core)
 
     @cached_property
     def phone_numbers(self) -> PhoneNumbers:
         """The account's own lines: owned, for sale, buy, release."""
-        return PhoneNumbers(self)
+        return PhoneNumbers(self._core)
 
     @cached_property
     def otp(self) -> Otps:
         """One-time passwords."""
-        return Otps(self)
+        return Otps(self._core)

@@ -7,7 +7,7 @@ from typing import Any
 from tingting_async.errors import UsageError
 
 
-def complete(options: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+def options_from_env(options: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
     """Return a session's options, completed by `TINGTING_BASE_URL`, `…_API_TOKEN`, `…_EMAIL` and `…_PASSWORD`.
 
     Args:

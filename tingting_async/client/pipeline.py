@@ -7,36 +7,36 @@ from typing import Any, Never
 import attrs
 
 from tingting_async.auth.flow import Auth
-from tingting_async.auth.refresh import SignIn, SignInFailedError
+from tingting_async.auth.refresh import SignInFailedError, TokenRefresher
 from tingting_async.client.retries import (
-    Budget,
-    Retries,
+    RetryBudget,
+    RetryPolicy,
+    final_error,
     is_inconclusive,
-    leaves_unknown,
-    may_repeat,
-    repeats,
-    settle,
-    speaks_of_itself_alone,
+    is_retryable,
+    leaves_outcome_unknown,
+    may_follow_own_success,
+    retrying,
 )
 from tingting_async.decoding import api_errors
 from tingting_async.errors import AuthenticationError, NotFoundError, TingTingError, TransportError
 from tingting_async.http.messages import Params, Request, Response
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import Transport
-from tingting_async.observability.emitter import Watch, Watched
+from tingting_async.observability.emitter import CallObserver, EventEmitter
 
 
 @attrs.define
-class _Call:
+class _CallState:
     timeout: Timeout
     deadline: float
     """When it ends, by the loop's clock."""
-    watched: Watched | None
+    watched: CallObserver | None
     params: Params | None
     """In the place of the request's own."""
 
 
-class Exchange:
+class RequestPipeline:
     """Joins auth, policy and transport.
 
     Args:
@@ -54,19 +54,19 @@ class Exchange:
         auth: Auth,
         *,
         timeout: Timeout,
-        retries: Retries,
-        watch: Watch,
+        retries: RetryPolicy,
+        watch: EventEmitter,
         spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
     ) -> None:
         self._transport = transport
         self._auth = auth
         self._timeout = timeout
         self._retries = retries
-        self._budget = Budget(retries.budget)
+        self._budget = RetryBudget(retries.budget)
         self._watch = watch
-        self.sign_in = SignIn(auth, self.carry_out, spawn)
+        self.sign_in = TokenRefresher(auth, self.execute, spawn)
 
-    async def carry_out(self, request: Request[Any], params: Params | None = None) -> Response:
+    async def execute(self, request: Request[Any], params: Params | None = None) -> Response:
         """Carry out a request, and return the answer to be read.
 
         Args:
@@ -78,7 +78,7 @@ class Exchange:
         """
         timeout = request.timeout or self._timeout
         deadline = asyncio.get_running_loop().time() + timeout.total
-        call = _Call(timeout, deadline, self._watch.call(request), params)
+        call = _CallState(timeout, deadline, self._watch.observe(request), params)
         try:
             try:
                 # The first attempt goes bare: what repeats is entered only once something has failed.
@@ -96,45 +96,45 @@ class Exchange:
             return request
         return attrs.evolve(request, secrets=request.secrets + self._auth.secrets())
 
-    async def _repeated(self, request: Request[Any], call: _Call, failure: TingTingError) -> Response:
+    async def _repeated(self, request: Request[Any], call: _CallState, failure: TingTingError) -> Response:
         """Repeat a failed request for as long as its effect, the deadline and the session's budget allow."""
         # Whether an earlier attempt may have done it is not forgotten over a later one that cannot have.
-        lost = failure if leaves_unknown(failure) else None
+        lost = failure if leaves_outcome_unknown(failure) else None
         try:
-            if not may_repeat(request.effect, failure):
+            if not is_retryable(request.effect, failure):
                 raise failure
-            async for attempt in repeats(request, self._retries, self._budget, deadline=call.deadline):
+            async for attempt in retrying(request, self._retries, self._budget, deadline=call.deadline):
                 with attempt:
                     if attempt.retry_state.attempt_number == 1:
                         raise failure
-                    call.watched = call.watched or self._watch.repeats(request)
+                    call.watched = call.watched or self._watch.observe_retry(request)
                     call.watched.repeated(failure, attempt.retry_state.upcoming_sleep)
                     try:
                         return await self._attempt(request, call)
                     except NotFoundError:
                         if request.method == "DELETE" and lost is not None:
-                            return api_errors.already_gone()
+                            return api_errors.deleted_response()
                         raise
                     except TingTingError as error:
-                        if leaves_unknown(error) and not isinstance(lost, TransportError):
+                        if leaves_outcome_unknown(error) and not isinstance(lost, TransportError):
                             lost = error
                         failure = error
                         raise
         except SignInFailedError as failed:
             if lost is None:
                 raise
-            raise_from(settle(request, lost), failed.error)
+            raise_from(final_error(request, lost), failed.error)
         except TingTingError as error:
-            is_open = is_inconclusive(error) or speaks_of_itself_alone(request, error)
+            is_open = is_inconclusive(error) or may_follow_own_success(request, error)
             about = lost if lost is not None and is_open else error
-            raise_from(settle(request, about), error)
+            raise_from(final_error(request, about), error)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _attempt(self, request: Request[Any], call: _Call) -> Response:
+    async def _attempt(self, request: Request[Any], call: _CallState) -> Response:
         """Send a request as the account; if the token is refused, renew it once and send the request again."""
         auth = self._auth
-        if request.authenticate and auth.is_due():
-            await self.sign_in.renew(request.operation, rejected=auth.access, deadline=call.deadline)
+        if request.authenticate and auth.needs_refresh():
+            await self.sign_in.refresh(request.operation, rejected=auth.access, deadline=call.deadline)
         may_renew = request.authenticate
         while True:
             used = auth.access
@@ -147,17 +147,17 @@ class Exchange:
                 response = await self._watched(request, headers, call, call.watched)
             if request.glance is not None and request.glance.begins_well(response):
                 return response  # Judged when it is read.
-            if api_errors.failure_status(response) is None:
+            if api_errors.error_status(response) is None:
                 return response
-            refusal = api_errors.judge(self.with_secrets(request), response)
+            refusal = api_errors.error_from_response(self.with_secrets(request), response)
             assert refusal is not None
             if not may_renew or not isinstance(refusal, AuthenticationError) or not auth.can_renew(refusal):
                 raise refusal
             may_renew = False
-            await self.sign_in.renew(request.operation, rejected=used, deadline=call.deadline)
+            await self.sign_in.refresh(request.operation, rejected=used, deadline=call.deadline)
 
     async def _watched(
-        self, request: Request[Any], headers: Mapping[str, str], call: _Call, watched: Watched
+        self, request: Request[Any], headers: Mapping[str, str], call: _CallState, watched: CallObserver
     ) -> Response:
         """Send a request, and tell of it."""
         loop = asyncio.get_running_loop()

@@ -24,45 +24,45 @@ from tingting_async.http.messages import Effect, Request
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying
 
-_REPEATABLE = frozenset({Effect.READS, Effect.SETS})
+_REPEATABLE = frozenset({Effect.READ, Effect.UPDATE})
 
 
 @attrs.frozen
-class Retries:
+class RetryPolicy:
     """How failures are repeated, where the operation allows it; all times in seconds.
 
-    Pauses are drawn at random between zero and a limit that doubles from `pause` up to `longest_pause` ("full
+    Pauses are drawn at random between zero and a limit that doubles from `initial_backoff` up to `max_backoff` ("full
     jitter"), so that many tasks on a failing server do not come back together.
     """
 
     attempts: int = 4
     """At most this many in all; 1 repeats nothing."""
-    pause: float = 0.25
+    initial_backoff: float = 0.25
     """The limit of the first pause; 0 does not wait, for tests."""
-    longest_pause: float = 8.0
-    longest_retry_after: float = 60.0
+    max_backoff: float = 8.0
+    max_retry_after: float = 60.0
     """A service that asks to wait longer than this is not waited for: its error is raised at once."""
     budget: int = 20
     """So many repeats may the whole session make at a stretch; every five requests that succeed allow one more."""
 
     @classmethod
-    def of(cls, value: "Retries | int") -> "Retries":
+    def of(cls, value: "RetryPolicy | int") -> "RetryPolicy":
         """Read a number as the attempts.
 
         Raises:
             UsageError: It is neither.
         """
-        if isinstance(value, bool) or not isinstance(value, Retries | int):
-            raise UsageError(f"`retries` has to be a Retries or a number of attempts, not {type(value).__name__}.")
-        return value if isinstance(value, Retries) else cls(attempts=value)
+        if isinstance(value, bool) or not isinstance(value, RetryPolicy | int):
+            raise UsageError(f"`retries` has to be a RetryPolicy or a number of attempts, not {type(value).__name__}.")
+        return value if isinstance(value, RetryPolicy) else cls(attempts=value)
 
     def __attrs_post_init__(self) -> None:
         """Refuse what cannot be done."""
-        if self.attempts < 1 or min(self.pause, self.longest_pause, self.longest_retry_after, self.budget) < 0:
+        if self.attempts < 1 or min(self.initial_backoff, self.max_backoff, self.max_retry_after, self.budget) < 0:
             raise UsageError("`retries`: there is at least 1 attempt, and nothing is below 0.")
 
 
-class Budget:
+class RetryBudget:
     """Repeats left to a session, so that many tasks on a dead server do not multiply its load."""
 
     def __init__(self, limit: int) -> None:
@@ -81,9 +81,9 @@ class Budget:
         return True
 
 
-def may_repeat(effect: Effect, failure: TingTingError) -> bool:
+def is_retryable(effect: Effect, failure: TingTingError) -> bool:
     """Tell whether an operation of this effect may be done again after this failure."""
-    if effect is Effect.REVOKES:
+    if effect is Effect.REVOKE:
         return False
     if isinstance(failure, NotSentError):
         return True
@@ -95,7 +95,7 @@ def may_repeat(effect: Effect, failure: TingTingError) -> bool:
     return isinstance(failure, ServerError) and effect in _REPEATABLE
 
 
-def leaves_unknown(failure: TingTingError) -> bool:
+def leaves_outcome_unknown(failure: TingTingError) -> bool:
     """Tell whether, after this failure, the service may have done what was asked.
 
     A 503 is a plain refusal where the service itself says it: with `Retry-After`, or in JSON. One of a gateway, and any
@@ -110,7 +110,7 @@ def leaves_unknown(failure: TingTingError) -> bool:
     if isinstance(failure, ApiError):
         status = failure.status
         if 200 <= status < 300:  # `{"message": "Campaign Began", "errors": [...]}` may be half a success.
-            return envelopes.says_both(failure.body)
+            return envelopes.is_mixed(failure.body)
         if 300 <= status < 400:
             return status not in (301, 307, 308)
         return status in (408, 499) or 0 < status < 200 or status >= 600
@@ -119,29 +119,29 @@ def leaves_unknown(failure: TingTingError) -> bool:
 
 def is_inconclusive(failure: TingTingError) -> bool:
     """Tell whether this failure says nothing of what became of an earlier attempt of the same request."""
-    return leaves_unknown(failure) or isinstance(
+    return leaves_outcome_unknown(failure) or isinstance(
         failure, NotSentError | SessionClosedError | AuthenticationError | RateLimitedError | ServerError
     )
 
 
-def speaks_of_itself_alone(request: Request[Any], refusal: TingTingError) -> bool:
+def may_follow_own_success(request: Request[Any], refusal: TingTingError) -> bool:
     """Tell whether a refusal of a repeat may be because an earlier attempt did it: what is stopped cannot be stopped.
 
     Bad input (PUT, PATCH) is as bad the first time.
     """
-    return request.effect is Effect.SETS and request.method in ("POST", "DELETE") and isinstance(refusal, ApiError)
+    return request.effect is Effect.UPDATE and request.method in ("POST", "DELETE") and isinstance(refusal, ApiError)
 
 
-def settle(request: Request[Any], failure: TingTingError) -> TingTingError:
+def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
     """Return the error to raise once nothing is repeated any more."""
-    if isinstance(failure, OutcomeUnknownError) or request.effect is Effect.READS or not leaves_unknown(failure):
+    if isinstance(failure, OutcomeUnknownError) or request.effect is Effect.READ or not leaves_outcome_unknown(failure):
         return failure
-    if request.effect is Effect.SETS and not isinstance(failure, TransportError):
+    if request.effect is Effect.UPDATE and not isinstance(failure, TransportError):
         return failure
-    find_out = f" To find out, {request.find_out}." if request.find_out else ""
-    if request.find is not None:
+    find_out = f" To find out, {request.recovery_hint}." if request.recovery_hint else ""
+    if request.reconciler is not None:
         find_out += " This error's `reconcile()` does that."
-    once = "" if request.effect is Effect.SETS else ", so it was not repeated"
+    once = "" if request.effect is Effect.UPDATE else ", so it was not repeated"
     what = str(failure).removeprefix(f"{request.operation}: ")
     if isinstance(failure, ApiError):  # Its advice is for those who can try again.
         what = f"{request.method} {request.path} was answered with {failure.status}."
@@ -150,13 +150,13 @@ def settle(request: Request[Any], failure: TingTingError) -> TingTingError:
         operation=request.operation,
         method=request.method,
         path=request.path,
-        phase=getattr(failure, "phase", "answer"),
+        phase=getattr(failure, "phase", "response"),
         status=getattr(failure, "status", None),
-        find=request.find,
+        reconciler=request.reconciler,
     )
 
 
-def repeats(request: Request[Any], retries: Retries, budget: Budget, *, deadline: float) -> "AsyncRetrying":
+def retrying(request: Request[Any], retries: RetryPolicy, budget: RetryBudget, *, deadline: float) -> "AsyncRetrying":
     """Return the iterator over the attempts that a failed request is still allowed.
 
     Args:
@@ -168,7 +168,7 @@ def repeats(request: Request[Any], retries: Retries, budget: Budget, *, deadline
     # Imported on the first failure: most sessions never need it, and its import costs a tenth of aiohttp's.
     from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential  # noqa: PLC0415
 
-    jitter = wait_random_exponential(multiplier=retries.pause, max=retries.longest_pause)
+    jitter = wait_random_exponential(multiplier=retries.initial_backoff, max=retries.max_backoff)
 
     def asked(failure: BaseException | None) -> float:
         return getattr(failure, "retry_after", None) or 0.0
@@ -176,8 +176,8 @@ def repeats(request: Request[Any], retries: Retries, budget: Budget, *, deadline
     def again(failure: BaseException) -> bool:
         return (
             isinstance(failure, TingTingError)
-            and may_repeat(request.effect, failure)
-            and asked(failure) <= retries.longest_retry_after
+            and is_retryable(request.effect, failure)
+            and asked(failure) <= retries.max_retry_after
         )
 
     def wait(state: RetryCallState) -> float:

@@ -41,7 +41,7 @@ _ADVICE: dict[type[ApiError], str] = {
 }
 
 
-def failure_status(response: Response) -> int | None:
+def error_status(response: Response) -> int | None:
     """Return the status of the failure that an answer amounts to, or None where it is a success.
 
     A failure envelope counts under HTTP 200 too: `{"status": 400, "success": false, …}`.
@@ -52,7 +52,7 @@ def failure_status(response: Response) -> int | None:
             body = response.json()
         except ValueError:
             return None  # For the reader to say: an audio file is a success, an HTML page is not.
-        if type(body) is not dict or not envelopes.says_no(cast("dict[str, Any]", body)):
+        if type(body) is not dict or not envelopes.is_failure(cast("dict[str, Any]", body)):
             return None
         inner: object = cast("dict[str, Any]", body).get("status")
         if isinstance(inner, int) and 400 <= inner <= 599:
@@ -60,9 +60,9 @@ def failure_status(response: Response) -> int | None:
     return status
 
 
-def judge(request: Request[Any], response: Response) -> ApiError | None:
+def error_from_response(request: Request[Any], response: Response) -> ApiError | None:
     """Return the error that an answer amounts to, or None where it is a success."""
-    status = failure_status(response)
+    status = error_status(response)
     if status is None:
         return None
     kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
@@ -125,9 +125,9 @@ def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, 
         title = re.search(rb"<title>(.*?)</title>", response.body[:4096], re.IGNORECASE | re.DOTALL)
         shown = response if title is None else Response(response.status, body=title[1])
         return (excerpt(request, shown), {})
-    return envelopes.explain(body)
+    return envelopes.extract_errors(body)
 
 
-def already_gone() -> Response:
+def deleted_response() -> Response:
     """Return the answer to a deletion that was found done when it was repeated."""
     return Response(200, body=b'{"success": true, "message": "Already gone."}')

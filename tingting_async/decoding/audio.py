@@ -2,20 +2,20 @@
 
 from typing import Any
 
-from tingting_async.decoding.decoder import Reader
-from tingting_async.decoding.payload import excerpt, find_url
+from tingting_async.decoding.decoder import Decoder
+from tingting_async.decoding.payload import excerpt, extract_url
 from tingting_async.errors import DecodeError
 from tingting_async.http.messages import Request, Response
 
 
-def find_audio(_: Reader, request: Request[Any], response: Response) -> tuple[str | None, bytes | None, str]:
+def find_audio(_: Decoder, request: Request[Any], response: Response) -> tuple[str | None, bytes | None, str]:
     """Return the URL (or its path) or else the bytes of the audio that an answer holds, and the content type.
 
     Raises:
         DecodeError: It holds neither: text, JSON or a web page without a URL.
     """
     content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if (url := find_url(response)) is not None:
+    if (url := extract_url(response)) is not None:
         return (url, None, content_type)
     # Bytes that are no UTF-8, or that are said to be audio: mistyped answers were seen.
     if response.body and (content_type.startswith("audio/") or not _is_text(response.body)):

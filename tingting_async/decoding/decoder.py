@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from tingting_async.decoding import api_errors, envelopes
-from tingting_async.decoding.fast.pages import Glance, levels
-from tingting_async.decoding.payload import decode, dig, excerpt, spell
+from tingting_async.decoding.fast.pages import PageDecoder, levels
+from tingting_async.decoding.payload import decode, excerpt, extract, format_path
 from tingting_async.errors import DecodeError
 from tingting_async.http.messages import Effect, PayloadPath, Request, Response
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 _MOST_UNKNOWN = 32
 
 
-class Reader:
+class Decoder:
     """Reads payloads into models: the fast pass, and on failure the detailed one.
 
     Args:
@@ -33,7 +33,7 @@ class Reader:
 
     def __init__(self, hooks: str | None = None) -> None:
         self._hooks = hooks
-        self._glances: dict[Any, Glance] = {}
+        self._glances: dict[Any, PageDecoder] = {}
         self._unknown: dict[type, frozenset[str]] = {}
 
     @functools.cached_property
@@ -50,11 +50,11 @@ class Reader:
         factories: Mapping[Any, HookFactory] = {} if self._hooks is None else import_module(self._hooks).FACTORIES
         return make_converter(detailed=detailed, factories=factories, unknown=self._unknown)
 
-    def glance(self, model: type[list[Any]], payload: PayloadPath) -> Glance:
+    def glance(self, model: type[list[Any]], payload: PayloadPath) -> PageDecoder:
         """Return the quick look at the answers of a list; one for all walks over such lists."""
         key = (model, payload)
         if key not in self._glances:
-            self._glances[key] = Glance(lambda: getattr(self._fast.get_structure_hook(model), "quick", None))
+            self._glances[key] = PageDecoder(lambda: getattr(self._fast.get_structure_hook(model), "quick", None))
         return self._glances[key]
 
     def read_rows(
@@ -79,11 +79,11 @@ class Reader:
         """
         if request.glance is not None and (seen := request.glance.read(response)) is not None:
             return seen
-        if (refusal := api_errors.judge(request, response)) is not None:  # It began as a good one does.
+        if (refusal := api_errors.error_from_response(request, response)) is not None:  # It began as a good one does.
             raise refusal
         body = decode(request, response, whole=True)
         path = request.payload if lie is None else lie(body)
-        rows = self.read(request, response, dig(request, response, body, path), request.model, path)
+        rows = self.read(request, response, extract(request, response, body, path), request.model, path)
         # A field that came with one page comes with all of them: from now on the quick way takes it as well.
         news = [self._learn(row) for row in rows]
         if any(news):
@@ -118,7 +118,7 @@ class Reader:
         """
         with suppress(Exception):  # Whatever it was, the detailed pass says it better, and without what it quoted.
             return self._fast.structure(payload, model)
-        return self._explain(request, response, payload, model, spell(path))
+        return self._explain(request, response, payload, model, format_path(path))
 
     def _explain(self, request: Request[Any], response: Response, payload: Any, model: type[T], root: str) -> T:
         from tingting_async.decoding.problems import problems  # noqa: PLC0415 - cattrs again
@@ -141,7 +141,7 @@ class Reader:
         )
 
 
-def read_payload(reader: Reader, request: Request[T], response: Response) -> T:
+def read_payload(reader: Decoder, request: Request[T], response: Response) -> T:
     """Read an answer that holds one thing.
 
     Raises:
@@ -166,7 +166,7 @@ def _is_confirmed(response: Response, result: object) -> bool:
         body = response.json()
     except ValueError:
         body = None  # A text, where the documents do not print the answer.
-    return getattr(result, "is_confirmed", True) and not envelopes.raises_doubt(body)
+    return getattr(result, "is_confirmed", True) and not envelopes.is_ambiguous(body)
 
 
-_TO_BE_CONFIRMED = frozenset({Effect.ADDS, Effect.RINGS, Effect.REVOKES})
+_TO_BE_CONFIRMED = frozenset({Effect.CREATE, Effect.SEND, Effect.REVOKE})

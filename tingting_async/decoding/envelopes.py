@@ -9,7 +9,7 @@ _MESSAGE_KEYS = ("message", "detail", "error", "messages")
 _ENVELOPE_KEYS = {*_MESSAGE_KEYS, "status", "success", "errors", "data", "code"}
 
 
-def says_no(body: Mapping[str, Any]) -> bool:
+def is_failure(body: Mapping[str, Any]) -> bool:
     """Tell whether an object is a failure's envelope, whatever status it came under."""
     success, inner = body.get("success"), body.get("status")
     if success is None and type(inner) is not int and "error" not in body and "errors" not in body:
@@ -25,7 +25,7 @@ def says_no(body: Mapping[str, Any]) -> bool:
 _FAILED = ("error", "fail", "failed", "failure")
 
 
-def raises_doubt(body: Any) -> bool:
+def is_ambiguous(body: Any) -> bool:
     """Tell whether an answer that was taken for a success holds something that speaks against it.
 
     Not enough for a refusal, and too much to say that people are being called.
@@ -45,7 +45,7 @@ def raises_doubt(body: Any) -> bool:
     return bool(answer.get("error"))
 
 
-def says_both(body: bytes) -> bool:
+def is_mixed(body: bytes) -> bool:
     """Tell whether an answer that came with a good status holds a message beside its errors, and no plain no."""
     try:
         value = loads(body)
@@ -57,19 +57,19 @@ def says_both(body: bytes) -> bool:
     return bool(answer.get("message") and answer.get("errors"))
 
 
-def explain(body: Any) -> tuple[str, dict[str, tuple[str, ...]]]:
+def extract_errors(body: Any) -> tuple[str, dict[str, tuple[str, ...]]]:
     """Return what a failure says, as a message and by field."""
     if not isinstance(body, dict):
-        return ("; ".join(texts(body)), {})
+        return ("; ".join(collect_strings(body)), {})
     answer = cast("dict[str, Any]", body)
-    messages = [text for key in _MESSAGE_KEYS for text in texts(answer.get(key))]
+    messages = [text for key in _MESSAGE_KEYS for text in collect_strings(answer.get(key))]
     fields: dict[str, tuple[str, ...]] = {}
     errors = answer.get("errors")
     for said in errors if isinstance(errors, list) else [errors]:  # pyright: ignore[reportUnknownVariableType]
         if isinstance(said, dict):
             _collect(cast("dict[str, Any]", said), fields)
         else:
-            messages += texts(said)
+            messages += collect_strings(said)
     # DRF's bare form: the fields are the keys of the answer itself.
     _collect({key: value for key, value in answer.items() if key not in _ENVELOPE_KEYS}, fields)
     return ("; ".join(dict.fromkeys(messages)), fields)
@@ -77,11 +77,13 @@ def explain(body: Any) -> tuple[str, dict[str, tuple[str, ...]]]:
 
 def _collect(by_field: Mapping[str, Any], fields: dict[str, tuple[str, ...]]) -> None:
     for name, said in by_field.items():
-        if not isinstance(said, bool) and (found := tuple(texts(said))):  # `has_logged_in: false` explains nothing.
+        if not isinstance(said, bool) and (
+            found := tuple(collect_strings(said))
+        ):  # `has_logged_in: false` explains nothing.
             fields[str(name)] = fields.get(str(name), ()) + found
 
 
-def texts(value: Any) -> list[str]:
+def collect_strings(value: Any) -> list[str]:
     """Return every text in a JSON value, in order."""
     found: list[str] = []
     rest = [value]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import attrs
 
-WIRE = "tingting_async.wire_name"
+WIRE_NAME = "tingting_async.wire_name"
 """Of a field's metadata: its name on the wire, where that is another."""
 
 EXTRA = "*extra*"
@@ -30,15 +30,15 @@ class _Loose:
     pass
 
 
-NumberText = Annotated[str, _Loose()]
+StrOrInt = Annotated[str, _Loose()]
 """A text that also travels as an integer, such as a phone number."""
 
 
-def wire(name: str, **options: Any) -> Any:
+def wire_field(name: str, **options: Any) -> Any:
     """Declare a field that has another name on the wire."""
-    return attrs.field(metadata={WIRE: name}, **options)
+    return attrs.field(metadata={WIRE_NAME: name}, **options)
 
 
-def extra() -> Any:
+def extra_fields() -> Any:
     """Declare the field that keeps what the service sent and the model does not know."""
-    return attrs.field(factory=dict[str, Any], metadata={WIRE: EXTRA}, repr=False, kw_only=True)
+    return attrs.field(factory=dict[str, Any], metadata={WIRE_NAME: EXTRA}, repr=False, kw_only=True)

@@ -19,10 +19,10 @@ from cattrs.cols import is_mapping, list_structure_factory
 from cattrs.cols import mapping_structure_factory as _mapping_factory  # pyright: ignore[reportUnknownVariableType]
 from cattrs.gen import make_dict_structure_fn, override
 
-from tingting_async.decoding.fields import EXTRA, WIRE, NumberText, OpenEnum
-from tingting_async.decoding.problems import Hook, told_by
+from tingting_async.decoding.fields import EXTRA, WIRE_NAME, OpenEnum, StrOrInt
+from tingting_async.decoding.problems import Hook, with_wire_names
 from tingting_async.decoding.scalars import (
-    Unread,
+    InvalidValueError,
     read_bool,
     read_datetime,
     read_decimal,
@@ -34,7 +34,7 @@ from tingting_async.decoding.scalars import (
 )
 
 if TYPE_CHECKING:
-    from tingting_async.decoding.fast.codegen import Quick
+    from tingting_async.decoding.fast.codegen import FastDecoder
 
 _HOOKS: dict[Any, Hook] = {
     int: read_int,
@@ -70,7 +70,7 @@ def make_converter(
     converter.unknown = unknown or {}
     for kind, hook in _HOOKS.items():
         converter.register_structure_hook(kind, hook)
-    converter.register_structure_hook_func(_is_exactly(NumberText), read_number_text)
+    converter.register_structure_hook_func(_is_exactly(StrOrInt), read_number_text)
     # By class and not by predicate: a text's hook would be asked first, as these enums are texts.
     converter.register_structure_hook(OpenEnum, read_enum)
     converter.register_structure_hook_factory(_is_optional, _optional_hook)
@@ -99,7 +99,7 @@ def is_tuple(kind: Any) -> bool:
 def read_enum(value: Any, kind: type[OpenEnum]) -> OpenEnum:
     """Read a text as a member of an open enum."""
     if type(value) is not str:
-        raise Unread(value, "a text")
+        raise InvalidValueError(value, "a text")
     return cast("OpenEnum", kind._value2member_map_.get(value)) or kind(value)
 
 
@@ -123,15 +123,15 @@ class OptionalHook:
 
 def _optional_hook(kind: Any, converter: Converter) -> Hook:
     (inner,) = (part for part in get_args(kind) if part is not type(None))
-    return OptionalHook(inner, converter.get_structure_hook(inner), is_text=inner is str or inner == NumberText)
+    return OptionalHook(inner, converter.get_structure_hook(inner), is_text=inner is str or inner == StrOrInt)
 
 
 @attrs.frozen
-class QuickHook:
+class FastHook:
     """A hook that has a quick way beside it, for those who know of it."""
 
     hook: Hook
-    quick: "Quick"
+    quick: "FastDecoder"
 
     def __call__(self, value: Any, kind: Any) -> Any:
         """Read a value, as any hook does."""
@@ -146,15 +146,15 @@ def _list_hook(kind: Any, converter: Converter) -> Hook:
     def read(value: Any, _: Any) -> Any:
         # Any iterable would do for cattrs: a text by its letters, an object by its keys.
         if type(value) is not list:
-            raise Unread(value, "a list")
+            raise InvalidValueError(value, "a list")
         given = cast("list[Any]", value)
         return given[:] if plain is not None and {*map(type, given)} <= plain else hook(given, kind)
 
     of_item = converter.get_structure_hook(item)
-    return QuickHook(read, of_item.quick.listed()) if isinstance(of_item, QuickHook) else read
+    return FastHook(read, of_item.quick.for_list()) if isinstance(of_item, FastHook) else read
 
 
-_PLAIN: dict[Any, set[type]] = {int: {int}, str: {str}, bool: {bool}, NumberText: {str}}
+_PLAIN: dict[Any, set[type]] = {int: {int}, str: {str}, bool: {bool}, StrOrInt: {str}}
 """Lists of these are taken as they are, where all their items are of the type itself."""
 
 
@@ -180,7 +180,7 @@ def _mapping_hook(kind: Any, converter: Converter) -> Hook:
             # Free names that stand for nothing, written as something: a whole list must not fail of it.
             if value is None or (item is Any and value in ("", [])):
                 return {}
-            raise Unread(value, "an object")
+            raise InvalidValueError(value, "an object")
         given = cast("dict[str, Any]", value)
         return given if item is Any else hook(given, kind)
 
@@ -195,36 +195,36 @@ def model_hook(kind: Any, converter: Converter, *, names: Mapping[str, str] | No
         converter: Has the hooks of its fields.
         names: The wire's name for a field, where that is another than the field itself says.
     """
-    from tingting_async.decoding.fast.plan import quick_way  # noqa: PLC0415 - it imports this module
+    from tingting_async.decoding.fast.plan import fast_decoder_for  # noqa: PLC0415 - it imports this module
 
     hook = functools.cache(lambda: _cattrs_hook(kind, converter, wire_names(kind) | dict(names or {})))
-    quick = None if converter.detailed_validation or names else quick_way(kind, converter)
+    quick = None if converter.detailed_validation or names else fast_decoder_for(kind, converter)
     if quick is None:
         return hook()
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
-            raise Unread(value, "an object")
+            raise InvalidValueError(value, "an object")
         with suppress(ValueError):  # It names unknown fields, which hold anything: it must be nobody's context.
             return quick.read(value)
         return hook()(cast("dict[str, Any]", value), kind)
 
-    return QuickHook(read, quick)
+    return FastHook(read, quick)
 
 
 def wire_names(kind: Any) -> dict[str, str]:
     """Return the name on the wire of each field of a model."""
-    return {field.name: str(field.metadata.get(WIRE, field.name)) for field in attrs.fields(kind)}
+    return {field.name: str(field.metadata.get(WIRE_NAME, field.name)) for field in attrs.fields(kind)}
 
 
 def _cattrs_hook(kind: Any, converter: Converter, keys: dict[str, str]) -> Hook:
     renamed: dict[str, Any] = {name: override(rename=key) for name, key in keys.items() if name != key}
-    hook = told_by(keys, make_dict_structure_fn(kind, converter, **renamed))
+    hook = with_wire_names(keys, make_dict_structure_fn(kind, converter, **renamed))
     known = frozenset(keys.values()) - {EXTRA}
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
-            raise Unread(value, "an object")
+            raise InvalidValueError(value, "an object")
         given = cast("dict[str, Any]", value)
         if not given.keys() <= known:
             given = {**given, EXTRA: {name: part for name, part in given.items() if name not in known}}

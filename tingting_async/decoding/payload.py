@@ -34,7 +34,7 @@ def decode(request: Request[Any], response: Response, *, whole: bool = False) ->
     """
     if not response.body and not request.payload and request.method == "DELETE":
         return {}  # A deletion may answer with nothing at all.
-    if request.is_silent and not response.body.lstrip().startswith((b"<", b"{", b"[", b'"')):
+    if request.allows_empty_body and not response.body.lstrip().startswith((b"<", b"{", b"[", b'"')):
         return {"message": response.body.decode(errors="replace")}
     value: Any = ...
     with suppress(ValueError):  # It holds the whole body, and would be shown as the context of what is raised.
@@ -49,10 +49,10 @@ def decode(request: Request[Any], response: Response, *, whole: bool = False) ->
             status=response.status,
             operation=request.operation,
         )
-    return value if whole else dig(request, response, value, request.payload)
+    return value if whole else extract(request, response, value, request.payload)
 
 
-def dig(request: Request[Any], response: Response, value: Any, path: PayloadPath) -> Any:
+def extract(request: Request[Any], response: Response, value: Any, path: PayloadPath) -> Any:
     """Return what lies at `path`.
 
     Raises:
@@ -65,7 +65,7 @@ def dig(request: Request[Any], response: Response, value: Any, path: PayloadPath
             else:
                 value = cast("list[Any]", [] if type(value) is not list else value)[step]
         except LookupError:
-            where = spell(path[: depth + 1])
+            where = format_path(path[: depth + 1])
             shown = excerpt(request, response)
             raise DecodeError(
                 f"{request.operation}: the answer to {request.method} {request.path} lacks `{where}`: {shown!r}",
@@ -79,15 +79,15 @@ def dig(request: Request[Any], response: Response, value: Any, path: PayloadPath
     return value
 
 
-def spell(path: PayloadPath) -> str:
+def format_path(path: PayloadPath) -> str:
     """Return a path as it is read: `result.campaign-lists[3].id`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def find_url(response: Response) -> str | None:
+def extract_url(response: Response) -> str | None:
     """Return the URL that an answer holds: bare, as JSON, or somewhere in an object."""
     try:
-        texts = envelopes.texts(response.json())
+        texts = envelopes.collect_strings(response.json())
     except ValueError:
         texts = [response.body[:4096].decode(errors="replace").strip()]
     return next((text for text in texts if text.startswith(("https://", "http://", "/")) and " " not in text), None)

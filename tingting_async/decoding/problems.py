@@ -7,7 +7,7 @@ from cattrs import ClassValidationError
 from cattrs.errors import AttributeValidationNote
 from cattrs.v import transform_error
 
-from tingting_async.decoding.scalars import Unread
+from tingting_async.decoding.scalars import InvalidValueError
 
 Hook = Callable[[Any, Any], Any]
 
@@ -18,7 +18,7 @@ def problems(error: Exception, root: str) -> list[tuple[str, str]]:
     return [(where.removeprefix("."), what) for what, _, where in found]
 
 
-def told_by(names: Mapping[str, str], hook: Hook) -> Hook:
+def with_wire_names(names: Mapping[str, str], hook: Hook) -> Hook:
     """Return a detailed hook whose failures name the wire's fields, and not the attributes that hold them.
 
     Args:
@@ -43,4 +43,4 @@ def _describe(error: BaseException, _: object) -> str:
     # The hooks name types and never values; any other error may quote what it met.
     if isinstance(error, KeyError):
         return "missing"
-    return str(error) if isinstance(error, Unread) else type(error).__name__
+    return str(error) if isinstance(error, InvalidValueError) else type(error).__name__

@@ -12,7 +12,7 @@ KATHMANDU = timezone(timedelta(hours=5, minutes=45), "Asia/Kathmandu")
 """The service's time zone, without daylight saving since 1986."""
 
 
-class Unread(ValueError):  # noqa: N818 - never leaves this library
+class InvalidValueError(ValueError):
     """What a hook cannot read: says the type of what came, never the value, which may be personal."""
 
     def __init__(self, value: object, wanted: str) -> None:
@@ -23,7 +23,7 @@ class Unread(ValueError):  # noqa: N818 - never leaves this library
 _KINDS: dict[type, str] = {type(None): "null", bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
 
 
-LONGEST = 100
+MAX_TEXT = 100
 """Of a text that is kept with what it stands for; a longer one is refused, and so many of them do not fill memory."""
 
 
@@ -40,7 +40,7 @@ def read_int(value: Any, _: Any = None) -> int:
         return int(value)
     if type(value) is str and _INTEGER.fullmatch(value):
         return int(value)
-    raise Unread(value, "an integer")
+    raise InvalidValueError(value, "an integer")
 
 
 def read_float(value: Any, _: Any = None) -> float:
@@ -49,14 +49,14 @@ def read_float(value: Any, _: Any = None) -> float:
         return float(value)
     if type(value) is str and _NUMBER.fullmatch(value):
         return float(value)
-    raise Unread(value, "a number")
+    raise InvalidValueError(value, "a number")
 
 
 def read_decimal(value: Any, _: Any = None) -> Decimal:
     """Read a decimal from a text or a number, digit by digit."""
     if type(value) in (str, int, float) and (number := find_decimal(value)) is not None:
         return number
-    raise Unread(value, "a decimal")
+    raise InvalidValueError(value, "a decimal")
 
 
 @functools.lru_cache(maxsize=1024)  # Prices, percentages and factors are few and come often.
@@ -70,8 +70,8 @@ def find_decimal(value: object) -> Decimal | None:
         return Decimal(value) if -(10**30) < value < 10**30 else None
     if type(value) is float:
         value = str(value)
-    elif type(value) is str and len(value) > LONGEST:
-        raise Unread(value, "a decimal")
+    elif type(value) is str and len(value) > MAX_TEXT:
+        raise InvalidValueError(value, "a decimal")
     return Decimal(value.strip()) if type(value) is str and _NUMBER.fullmatch(value) else None
 
 
@@ -79,7 +79,7 @@ def read_str(value: Any, _: Any = None) -> str:
     """Read a text."""
     if type(value) is str:
         return value
-    raise Unread(value, "a text")
+    raise InvalidValueError(value, "a text")
 
 
 def read_number_text(value: Any, _: Any = None) -> str:
@@ -88,21 +88,21 @@ def read_number_text(value: Any, _: Any = None) -> str:
         return value
     if type(value) is int:
         return str(value)
-    raise Unread(value, "a text or an integer")
+    raise InvalidValueError(value, "a text or an integer")
 
 
 def read_bool(value: Any, _: Any = None) -> bool:
     """Read true or false, never a text or a number."""
     if type(value) is bool:
         return value
-    raise Unread(value, "true or false")
+    raise InvalidValueError(value, "true or false")
 
 
 def read_datetime(value: Any, _: Any = None) -> datetime:
     """Read an ISO 8601 date or datetime; one without an offset is the service's local time."""
     if (when := find_datetime(value)) is not None:
         return when
-    raise Unread(value, "an ISO 8601 datetime")
+    raise InvalidValueError(value, "an ISO 8601 datetime")
 
 
 def find_datetime(value: Any) -> datetime | None:
@@ -140,10 +140,10 @@ def read_duration(value: Any, _: Any = None) -> timedelta:
         return duration
     try:
         duration = timedelta(seconds=read_float(value))
-    except (Unread, OverflowError, ValueError):
-        raise Unread(value, "a duration") from None
+    except (InvalidValueError, OverflowError, ValueError):
+        raise InvalidValueError(value, "a duration") from None
     if duration < timedelta(0):
-        raise Unread(value, "a duration")
+        raise InvalidValueError(value, "a duration")
     return duration
 
 
@@ -156,8 +156,8 @@ def find_duration(value: object) -> timedelta | None:
     """
     if type(value) is not str:
         return None
-    if len(value) > LONGEST:
-        raise Unread(value, "a duration")
+    if len(value) > MAX_TEXT:
+        raise InvalidValueError(value, "a duration")
     text = value.strip()
     match = _CLOCK.fullmatch(text) or _SPOKEN.fullmatch(text)
     if not match or not any(match.groups()):

@@ -7,7 +7,7 @@ import attrs
 
 
 @attrs.define(eq=False)
-class Attempt:
+class Deadline:
     """How far one attempt has come, and whether its time is up.
 
     Ends its task's wait as `asyncio.timeout` does, at a fraction of the cost, which every request pays.
@@ -18,21 +18,21 @@ class Attempt:
     cancelling: int
     deadline: float
     """When it ends at the latest, by the loop's clock."""
-    is_late: bool = False
+    timed_out: bool = False
 
     def expire(self) -> None:
         """End the attempt."""
-        if not self.is_late:
-            self.is_late = True
+        if not self.timed_out:
+            self.timed_out = True
             self.task.cancel()
 
-    def settle(self) -> bool:
+    def consume_cancellation(self) -> bool:
         """Take the own cancellation back; tell whether it was made, and was nobody else's as well."""
-        was_late, self.is_late = self.is_late, False
+        was_late, self.timed_out = self.timed_out, False
         return was_late and self.task.uncancel() <= self.cancelling
 
 
-class Attempts:
+class DeadlineTimer:
     """The attempts on their way, under one timer.
 
     A timer for each would cost every request a tenth of itself, and nearly all end long before their time. So the one
@@ -40,28 +40,28 @@ class Attempts:
     """
 
     def __init__(self) -> None:
-        self._running: dict[asyncio.Task[Any], Attempt] = {}
+        self._running: dict[asyncio.Task[Any], Deadline] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, deadline: float, *, is_connected: bool) -> Attempt:
+    def begin(self, deadline: float, *, is_connected: bool) -> Deadline:
         """Note an attempt of the current task, which has no other; it is ended at `deadline` at the latest."""
         task = asyncio.current_task()
         assert task is not None
-        attempt = self._running[task] = Attempt(is_connected, task, task.cancelling(), deadline)
+        attempt = self._running[task] = Deadline(is_connected, task, task.cancelling(), deadline)
         if self._timer is None or deadline < self._timer.when():
             self._set_timer(deadline, task.get_loop())
         return attempt
 
-    def present(self) -> Attempt:
+    def current(self) -> Deadline:
         """Return the current task's."""
         task = asyncio.current_task()
         assert task is not None
         return self._running[task]
 
-    def end(self, attempt: Attempt) -> None:
+    def end(self, attempt: Deadline) -> None:
         """Forget an attempt."""
-        if attempt.is_late:
-            attempt.settle()
+        if attempt.timed_out:
+            attempt.consume_cancellation()
         del self._running[attempt.task]
 
     def close(self) -> None:
@@ -81,6 +81,6 @@ class Attempts:
         for attempt in self._running.values():
             if attempt.deadline <= when:
                 attempt.expire()
-        waiting = [attempt.deadline for attempt in self._running.values() if not attempt.is_late]
+        waiting = [attempt.deadline for attempt in self._running.values() if not attempt.timed_out]
         if waiting:
             self._set_timer(min(waiting), loop)

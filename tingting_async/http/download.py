@@ -16,7 +16,7 @@ from tingting_async.errors import UsageError
 _HEAD = 4096
 
 
-class FileSink:
+class AtomicFileSink:
     """Takes a body into a temporary file beside its place, and moves it there once it is whole.
 
     Args:

@@ -12,11 +12,11 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from tingting_async.http.json import loads
 from tingting_async.http.timeouts import Timeout
-from tingting_async.outcomes import Find
+from tingting_async.outcomes import Reconciler
 from tingting_async.redaction import SECURE, redact
 
 if TYPE_CHECKING:
-    from tingting_async.decoding.fast.pages import Glance
+    from tingting_async.decoding.fast.pages import PageDecoder
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -30,15 +30,15 @@ PayloadPath = tuple[str | int, ...]
 class Effect(enum.Enum):
     """What a request does to the world; it decides what may be repeated."""
 
-    READS = "reads"
+    READ = "read"
     """Changes nothing."""
-    SETS = "sets"
+    UPDATE = "update"
     """Doing it twice is the same as doing it once: update, delete."""
-    ADDS = "adds"
+    CREATE = "create"
     """Doing it twice makes two of something."""
-    RINGS = "rings"
+    SEND = "send"
     """Rings or texts a person, or spends money."""
-    REVOKES = "revokes"
+    REVOKE = "revoke"
     """Ends something that others still use, such as the previous API token."""
 
 
@@ -90,23 +90,23 @@ class Request(Generic[T_co]):
     """The body, if it is multipart/form-data; a list is a name that comes several times."""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     authenticate: bool = True
-    is_silent: bool = False
+    allows_empty_body: bool = False
     """Whether the documents do not print the answer: text, or nothing at all, is then taken as well."""
     sink: "Sink | None" = attrs.field(default=None, repr=False)
     """Takes the body of a good answer piece by piece, instead of memory."""
     timeout: Timeout | None = attrs.field(default=None, converter=_limit)
     """None for the session's."""
-    find_out: str = ""
+    recovery_hint: str = ""
     """How to find out whether it happened, in words that follow "To find out, "."""
-    find: Find | None = attrs.field(default=None, repr=False)
+    reconciler: Reconciler | None = attrs.field(default=None, repr=False)
     """Finds it out."""
-    target: str = ""
+    send_target: str = ""
     """What rings as a whole, such as a campaign: a ledger lets it ring once."""
-    once: str | None = attrs.field(default=None, repr=False)
+    idempotency_key: str | None = attrs.field(default=None, repr=False)
     """The caller's word for this send: a ledger lets it be sent once."""
-    before_sending: Callable[[], Awaitable[None]] | None = attrs.field(default=None, repr=False)
+    before_send: Callable[[], Awaitable[None]] | None = attrs.field(default=None, repr=False)
     """Awaited at the last moment before the first byte of an attempt; what it raises ends the call."""
-    glance: "Glance | None" = attrs.field(default=None, repr=False)
+    glance: "PageDecoder | None" = attrs.field(default=None, repr=False)
     """Looks at the answer first, where it is one of many of the same form."""
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     """Values in the request that no text may ever show, beside those that show themselves by their form."""
@@ -114,7 +114,7 @@ class Request(Generic[T_co]):
     @property
     def query(self) -> str:
         """The query, as it stands behind the question mark."""
-        return query_of(self.params)
+        return encode_query(self.params)
 
     def with_json(self, fields: Mapping[str, Any]) -> "Request[T_co]":
         """Return the request with a JSON body."""
@@ -141,7 +141,7 @@ class Request(Generic[T_co]):
         return redact(text, codes=codes or self.operation.startswith("otp"))
 
 
-def query_of(params: Params) -> str:
+def encode_query(params: Params) -> str:
     """Return parameters as they stand behind the question mark."""
     return "&".join([_pair(name, value) for name, value in params])
 

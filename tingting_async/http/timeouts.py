@@ -11,14 +11,14 @@ from tingting_async.errors import UsageError
 class Timeout:
     """How long to wait, all in seconds. None means for ever, but for the whole call.
 
-    One attempt ends after `connect` if no connection came about, and after `answer` at the latest, connecting included.
+    One attempt ends after `connect` if it could not connect by then, and after `attempt` at the latest.
     """
 
     pool: float | None = 60.0
     """For a place among the requests in flight (`max_in_flight`)."""
     connect: float | None = 10.0
     """For name look-up, TCP and TLS."""
-    answer: float | None = 30.0
+    attempt: float | None = 30.0
     """For one attempt, from its start to the last byte of the answer."""
     total: float = 120.0
     """For the whole call: signing in, repeats and their pauses included."""
@@ -38,7 +38,7 @@ class Timeout:
 
     def __attrs_post_init__(self) -> None:
         """Refuse limits that no call can keep."""
-        for name in ("pool", "connect", "answer", "total"):
+        for name in ("pool", "connect", "attempt", "total"):
             seconds: Any = getattr(self, name)
             if seconds is None and name != "total":
                 continue

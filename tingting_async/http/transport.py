@@ -30,17 +30,17 @@ from tingting_async.errors import (
     UsageError,
 )
 from tingting_async.http.base_url import proxy_of_environment
-from tingting_async.http.deadlines import Attempts
+from tingting_async.http.deadlines import DeadlineTimer
 from tingting_async.http.json import dumps
-from tingting_async.http.messages import Effect, File, Params, Request, Response, query_of
+from tingting_async.http.messages import Effect, File, Params, Request, Response, encode_query
 from tingting_async.http.timeouts import Timeout
 
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
 
-LARGEST_BODY = 64 * 2**20
+MAX_BODY_SIZE = 64 * 2**20
 """Bytes of an answer that are read into memory; a larger one is a `DecodeError`."""
-_MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 _USER_AGENT = f"tingting_async/{__version__}"
 
 
@@ -55,12 +55,12 @@ class _Connector(aiohttp.TCPConnector):
     the request. The connector is asked in the task of its request: this is how it finds the attempt.
     """
 
-    def __init__(self, attempts: Attempts, **options: Any) -> None:
+    def __init__(self, attempts: DeadlineTimer, **options: Any) -> None:
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - aiohttp's, of its deprecated options
         self._attempts = attempts
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
-        attempt = self._attempts.present()
+        attempt = self._attempts.current()
         if attempt.is_connected:
             # aiohttp asks for another connection only to repeat by itself what may have been done: GET, PUT and DELETE.
             raise _LostError("the connection was lost")
@@ -107,15 +107,15 @@ class Transport:
         self.base_url = base_url
         base = URL(base_url, encoded=True)
         self._base = (base.scheme, base.raw_authority, base.raw_path.rstrip("/"))
-        self._places = anyio.Semaphore(max_in_flight)
+        self._slots = anyio.Semaphore(max_in_flight)
         self._limiter = None if rate is None else _limiter(rate)
-        self._queue = asyncio.Lock()
-        self._borrowed = http
+        self._rate_lock = asyncio.Lock()
+        self._user_session = http
         # Not aiohttp's own `trust_env`: that one adds credentials from ~/.netrc as well, beside ours.
         self._proxy = proxy or (proxy_of_environment(base_url) if trust_env else None)
         self._ssl = ssl
-        self._own: dict[bool, aiohttp.ClientSession] = {}
-        self._on_their_way = Attempts()
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._deadlines = DeadlineTimer()
         self._is_closed = False
         self.sent = 0
         """Requests that were put on the wire, or tried to be."""
@@ -143,51 +143,51 @@ class Transport:
             TransportError: It was sent, and no whole answer came.
             DecodeError: The answer is too large.
         """
-        if self._places.value:
-            self._places.acquire_nowait()
+        if self._slots.value:
+            self._slots.acquire_nowait()
         else:
             place = "no place among the requests in flight came free"
-            await self._wait(request, self._places.acquire, timeout, deadline, phase="pool", what=place)
+            await self._wait(request, self._slots.acquire, timeout, deadline, phase="pool", what=place)
         try:
             # After the place: those who waited for one with their turns would leave in a crowd.
             if self._limiter is not None:
-                await self._wait_for_turn(request, timeout, deadline)
+                await self._acquire_rate_slot(request, timeout, deadline)
             url = self._url(request, request.params if params is None else params)
-            if request.before_sending is not None:
-                await request.before_sending()
+            if request.before_send is not None:
+                await request.before_send()
             response = await self._exchange(request, url, headers, timeout, deadline)
             followed = 0
             # Only GETs are followed, and only home: a POST would become a GET, and the token would leave.
-            while 300 <= response.status < 400 and request.method == "GET" and followed < _MOST_REDIRECTS:
+            while 300 <= response.status < 400 and request.method == "GET" and followed < MAX_REDIRECTS:
                 target = _target(url, response)
                 if target is None:
                     break
                 url, followed = target, followed + 1
                 if self._limiter is not None:
-                    await self._wait_for_turn(request, timeout, deadline)
+                    await self._acquire_rate_slot(request, timeout, deadline)
                 response = await self._exchange(request, url, headers, timeout, deadline)
             return response
         finally:
-            self._places.release()
+            self._slots.release()
 
     async def aclose(self) -> None:
         """End what is on its way, and close what is ours, also in a task that is being cancelled."""
         self._is_closed = True
-        self._on_their_way.close()
-        closing = [asyncio.ensure_future(session.close()) for session in self._own.values()]
+        self._deadlines.close()
+        closing = [asyncio.ensure_future(session.close()) for session in self._sessions.values()]
         await asyncio.shield(asyncio.gather(*closing, return_exceptions=True))
 
     def warn_if_open(self) -> None:
         """Warn of connections that nobody closed; for the garbage collector, so nothing is awaited here."""
-        if any(not session.closed for session in self._own.values()):
+        if any(not session.closed for session in self._sessions.values()):
             warnings.warn("A TingTing session was never closed: use `async with`.", ResourceWarning, stacklevel=3)
 
-    async def _wait_for_turn(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
+    async def _acquire_rate_slot(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
         limiter = self._limiter
         assert limiter is not None
 
         async def acquire() -> None:
-            async with self._queue:  # In order: else whoever comes when a turn is due takes it from those who wait.
+            async with self._rate_lock:  # In order: else whoever comes when a turn is due takes it from those who wait.
                 await limiter.acquire()
 
         turn = "no turn under the session's `rate` came"
@@ -207,16 +207,16 @@ class Transport:
         self._refuse_if_closed(request)
         now = asyncio.get_running_loop().time()
         limit = deadline - now if timeout.pool is None else min(timeout.pool, deadline - now)
-        waiting = self._on_their_way.begin(now + limit, is_connected=False)
+        waiting = self._deadlines.begin(now + limit, is_connected=False)
         try:
             await acquire()
         except asyncio.CancelledError:
-            if not waiting.settle():
+            if not waiting.consume_cancellation():
                 raise
             self._refuse_if_closed(request)
             raise self._failure(NotSentError, request, phase, f"{what} within {limit:.3g} s") from None
         finally:
-            self._on_their_way.end(waiting)
+            self._deadlines.end(waiting)
 
     def _refuse_if_closed(self, request: Request[Any]) -> None:
         if self._is_closed:
@@ -230,7 +230,7 @@ class Transport:
                 scheme=scheme,
                 authority=authority,
                 path=prefix + request.path,
-                query_string=query_of(params),
+                query_string=encode_query(params),
                 encoded=True,
             )
         except UnicodeError as error:
@@ -241,12 +241,12 @@ class Transport:
     ) -> Response:
         self._refuse_if_closed(request)  # While this request waited for a place, or between two attempts.
         self.sent += 1
-        if timeout.answer is not None:
-            deadline = min(deadline, asyncio.get_running_loop().time() + timeout.answer)
+        if timeout.attempt is not None:
+            deadline = min(deadline, asyncio.get_running_loop().time() + timeout.attempt)
         # A borrowed session has not our connector. There only aiohttp's own word for it, an error of connecting, counts
         # as never sent: the benefit of any other doubt would be a second call.
         # Its end is not aiohttp's own `total`, which enters and leaves its timer thrice for each request.
-        attempt = self._on_their_way.begin(deadline, is_connected=self._borrowed is not None)
+        attempt = self._deadlines.begin(deadline, is_connected=self._user_session is not None)
         try:
             answer = await self._session(request.effect).request(
                 request.method,
@@ -264,23 +264,23 @@ class Transport:
                 answer.close()  # The connection of one that was read to its end is back already.
                 raise
         except asyncio.CancelledError as error:
-            if not attempt.settle():
+            if not attempt.consume_cancellation():
                 raise
-            raise self._translate(request, TimeoutError(), is_connected=attempt.is_connected) from error
+            raise self._map_error(request, TimeoutError(), is_connected=attempt.is_connected) from error
         except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError) as error:
             known = request.with_secrets(headers)  # aiohttp quotes what it cannot read.
-            failure = self._translate(known, error, is_connected=attempt.is_connected)
+            failure = self._map_error(known, error, is_connected=attempt.is_connected)
             # Others hold the request's headers, or quote what came.
             cause = error if isinstance(error, OSError) else None
         except UsageError:
             raise
         except ValueError as error:  # A host that is no name, a line break in a token, a second way to sign in.
             known = request.with_secrets(headers)
-            if attempt.is_connected and request.effect is not Effect.READS:  # Or an answer that upsets aiohttp.
-                raise self._translate(known, error, is_connected=True) from None
+            if attempt.is_connected and request.effect is not Effect.READ:  # Or an answer that upsets aiohttp.
+                raise self._map_error(known, error, is_connected=True) from None
             raise UsageError(f"{request.operation}: it cannot be sent: {known.redact(str(error))}") from None
         finally:
-            self._on_their_way.end(attempt)
+            self._deadlines.end(attempt)
         raise failure from cause  # Out here, where the error is not its context: from there it would be shown, too.
 
     def _session(self, effect: Effect) -> aiohttp.ClientSession:
@@ -289,26 +289,26 @@ class Transport:
         A server may close an idle keep-alive connection in the very moment in which the next request is written to it;
         whether that was read is then unknown. So whatever changes something goes out on a fresh connection.
         """
-        if self._borrowed is not None:
-            return self._borrowed
-        fresh = effect is not Effect.READS
-        session = self._own.get(fresh)
+        if self._user_session is not None:
+            return self._user_session
+        fresh = effect is not Effect.READ
+        session = self._sessions.get(fresh)
         if session is None:
             # `limit=0`: the places in flight are counted above, where it can be told that it was them one waited for.
             tls = True if self._ssl is None else self._ssl
-            connector = _Connector(self._on_their_way, limit=0, force_close=fresh, ssl=tls)
-            session = self._own[fresh] = aiohttp.ClientSession(
+            connector = _Connector(self._deadlines, limit=0, force_close=fresh, ssl=tls)
+            session = self._sessions[fresh] = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": _USER_AGENT, "Accept": "application/json, */*;q=0.5"},
             )
         return session
 
-    def _translate(self, request: Request[Any], error: Exception, *, is_connected: bool) -> TingTingError:
+    def _map_error(self, request: Request[Any], error: Exception, *, is_connected: bool) -> TingTingError:
         closed = SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
         if isinstance(error, RuntimeError) and "Session is closed" in str(error):
             return closed  # aiohttp's words for one that was closed before it was asked.
-        if self._is_closed and (not is_connected or request.effect is Effect.READS):
+        if self._is_closed and (not is_connected or request.effect is Effect.READ):
             return closed
         if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
             return UsageError(f"{request.operation}: {self.base_url!r} is no address that can be asked.")
@@ -319,7 +319,7 @@ class Transport:
         if isinstance(error, TimeoutError):
             what = "the session was closed" if self._is_closed else "time ran out"
         if is_connected:
-            return self._failure(TransportError, request, "answer", f"no whole answer came ({what})")
+            return self._failure(TransportError, request, "response", f"no whole answer came ({what})")
         return self._failure(NotSentError, request, "connect", f"no connection came about ({what})")
 
     def _failure(self, kind: type[TransportError], request: Request[Any], phase: str, what: str) -> TransportError:
@@ -386,15 +386,15 @@ async def _read(request: Request[Any], answer: aiohttp.ClientResponse) -> bytes:
         body = bytearray()
         async for chunk in answer.content.iter_any():
             body += chunk
-            if len(body) > LARGEST_BODY:
+            if len(body) > MAX_BODY_SIZE:
                 break
         else:
             return bytes(body)
-    elif length <= LARGEST_BODY:
+    elif length <= MAX_BODY_SIZE:
         return await answer.read()
     raise DecodeError(
         f"{request.operation}: the answer to {request.method} {request.path} is larger than "
-        f"{LARGEST_BODY // 2**20} MiB, and was not read to its end.",
+        f"{MAX_BODY_SIZE // 2**20} MiB, and was not read to its end.",
         status=answer.status,
         operation=request.operation,
     )

@@ -20,8 +20,8 @@ import attrs
 
 from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.messages import Request
-from tingting_async.outcomes import Find, Finding, Send, SendState, Verdict
-from tingting_async.persistence import finish_in_thread, make_folder
+from tingting_async.outcomes import Reconciler, Reconciliation, Send, SendState, Verdict, attach_reconciler
+from tingting_async.persistence import make_private_dir, run_in_thread
 from tingting_async.redaction import redact
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LONGEST_KEY = 200
-_BUSY = 30.0
+MAX_KEY_LENGTH = 200
+_BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process that is writing; each write takes some milliseconds."""
 _TABLE = """CREATE TABLE IF NOT EXISTS sends (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -44,12 +44,12 @@ _SELECT = "SELECT id, service, key, operation, is_done, owner, since, digest FRO
 _log = logging.getLogger("tingting_async")
 
 
-class SendLedger:
+class SqliteLedger:
     """Keeps a file of what was rung and sent, so that nothing is sent twice: by no task, process or later run.
 
     ::
 
-        TingTing(email="…", password="…", ledger=SendLedger("~/.local/state/my-service/sends.sqlite"))
+        TingTing(email="…", password="…", ledger=SqliteLedger("~/.local/state/my-service/sends.sqlite"))
 
     The file is an SQLite database for its owner alone (mode 0600), on a local disk; all processes of the machine that
     send for an account share one. It holds keys, operations, times and salted digests,
@@ -84,7 +84,7 @@ class SendLedger:
         """
         return [send for send in await self._in_thread(self._all) if send.state is SendState.UNKNOWN]
 
-    async def confirm(self, send: Send) -> None:
+    async def mark_sent(self, send: Send) -> None:
         """Say that it happened: it is done, and stays refused.
 
         Raises:
@@ -93,7 +93,7 @@ class SendLedger:
         """
         await self._in_thread(self._settle, send, Verdict.DONE, by_hand=True)
 
-    async def release(self, send: Send) -> None:
+    async def mark_not_sent(self, send: Send) -> None:
         """Say that it may be sent: what was written down of it is forgotten, unless it was found done meanwhile.
 
         Raises:
@@ -102,7 +102,7 @@ class SendLedger:
         """
         await self._in_thread(self._settle, send, Verdict.NOT_DONE, by_hand=True)
 
-    async def forget(self, before: datetime) -> int:
+    async def prune(self, before: datetime) -> int:
         """Forget what was done before then, and return how many those are. Their keys can be used again.
 
         Raises:
@@ -113,7 +113,7 @@ class SendLedger:
             raise UsageError("`before` has to be an aware datetime.")
         return await self._in_thread(self._forget, before.timestamp())
 
-    async def carry_out(self, service: str, request: Request[T], call: Callable[[Request[T]], Awaitable[T]]) -> T:
+    async def execute(self, service: str, request: Request[T], call: Callable[[Request[T]], Awaitable[T]]) -> T:
         """Carry out what rings or sends, unless it was sent before; for the session.
 
         Args:
@@ -140,11 +140,11 @@ class SendLedger:
             may_have_left = True
 
         try:
-            result = await call(attrs.evolve(request, before_sending=claim))
+            result = await call(attrs.evolve(request, before_send=claim))
         except OutcomeUnknownError as error:
             if claimed is not None:
                 await self._note(claimed, Verdict.UNKNOWN)
-                error.be_found_by(request.find, claimed.since, self._settler(claimed, by_hand=False))
+                attach_reconciler(error, request.reconciler, claimed.started_at, self._settler(claimed, by_hand=False))
             raise
         except BaseException as error:
             if claimed is not None:  # Our other errors say that nothing was sent, or that the service refused.
@@ -173,15 +173,15 @@ class SendLedger:
             text = "The ledger %s could not take down that send %d (%s) is %s: until it can, it refuses the same."
             _log.warning(text, self._path, send.id, send.operation, verdict.value)
 
-    def _settler(self, send: Send, *, by_hand: bool) -> Callable[[Finding], Awaitable[None]]:
-        async def settle(finding: Finding) -> None:
+    def _settler(self, send: Send, *, by_hand: bool) -> Callable[[Reconciliation], Awaitable[None]]:
+        async def settle(finding: Reconciliation) -> None:
             if finding.verdict is not Verdict.UNKNOWN:
                 await self._in_thread(self._settle, send, finding.verdict, by_hand=by_hand)
 
         return settle
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
-        return await finish_in_thread(lambda: work(*arguments, **options))
+        return await run_in_thread(lambda: work(*arguments, **options))
 
     # What follows runs in threads.
 
@@ -189,7 +189,7 @@ class SendLedger:
         with self._writing() as database:
             self._refuse(database, service, key, request)
             since = datetime.now(UTC)
-            owner = self._owner_of_this_process()
+            owner = self._process_owner()
             added = database.execute(
                 _INSERT,
                 (service, key, request.operation, owner, since.timestamp(), _digest(request, os.urandom(16))),
@@ -205,15 +205,17 @@ class SendLedger:
         row = database.execute(_SELECT + " WHERE service = ? AND key = ?", (service, key)).fetchone()
         if row is None:
             return
-        send, find = self._read(row), request.find
+        send, reconciler = self._read(row), request.reconciler
         if send.state is not SendState.UNKNOWN:
-            find = _told(
+            reconciler = _fixed_reconciler(
                 Verdict.DONE if send.state is SendState.DONE else Verdict.UNKNOWN, f"It is {send.state.value}."
             )
         elif row[-1] != _digest(request, bytes.fromhex(row[-1][:32])):
-            find = _told(Verdict.UNKNOWN, "What was sent first had another content, so that it cannot be looked for.")
+            reconciler = _fixed_reconciler(
+                Verdict.UNKNOWN, "What was sent first had another content, so that it cannot be looked for."
+            )
         error = _refusal(send, request)
-        error.be_found_by(find, send.since, self._settler(send, by_hand=True))
+        attach_reconciler(error, reconciler, send.started_at, self._settler(send, by_hand=True))
         raise error
 
     def _settle(self, send: Send, verdict: Verdict, *, by_hand: bool) -> None:
@@ -221,7 +223,7 @@ class SendLedger:
             self._write(database, send, verdict, by_hand=by_hand)
 
     def _write(self, database: sqlite3.Connection, send: Send, verdict: Verdict, *, by_hand: bool) -> None:
-        which = (send.id, send.since.timestamp())
+        which = (send.id, send.started_at.timestamp())
         row = database.execute(_SELECT + " WHERE id = ? AND since = ?", which).fetchone()
         if row is None:
             return  # Settled by somebody else meanwhile; a newer attempt has another id.
@@ -255,10 +257,10 @@ class SendLedger:
     def _writing(self) -> Generator[sqlite3.Connection]:
         """Open the file for one transaction; a connection each time, as none survives a fork."""
         try:
-            make_folder(self._path.parent)
+            make_private_dir(self._path.parent)
             with suppress(FileExistsError):  # Not opened then: closing it would undo SQLite's locks of other threads.
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-            with closing(sqlite3.connect(self._path, timeout=_BUSY, isolation_level=None)) as database:
+            with closing(sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT, isolation_level=None)) as database:
                 # On the disk before the request leaves, so that not even a power cut forgets it.
                 database.execute("PRAGMA synchronous = EXTRA")
                 database.execute("BEGIN IMMEDIATE")
@@ -273,7 +275,7 @@ class SendLedger:
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(f"The ledger {str(self._path)!r} cannot be used: {error}.") from error
 
-    def _owner_of_this_process(self) -> str:
+    def _process_owner(self) -> str:
         """Return what this object in this process is known by, for as long as it lives: a locked file's name."""
         from filelock import FileLock  # noqa: PLC0415 - for the ledger only
 
@@ -282,7 +284,7 @@ class SendLedger:
             self._owner is not None and self._owner[0] == os.getpid() and (self._owners / self._owner[1]).exists()
         )
         if self._owner is None or not is_known:
-            make_folder(self._owners)
+            make_private_dir(self._owners)
             self._sweep()
             name = uuid4().hex
             lock = FileLock(self._owners / name, mode=0o600, thread_local=False)
@@ -315,29 +317,32 @@ class SendLedger:
 
 def _key(request: Request[Any]) -> str | None:
     """Return what a send is known by: the caller's word for it, or what is rung as a whole, such as a campaign."""
-    if request.once is None:
-        return request.target or None
-    once: object = request.once
-    if not isinstance(once, str) or not once or once != once.strip() or not once.isprintable():
+    if request.idempotency_key is None:
+        return request.send_target or None
+    key: object = request.idempotency_key
+    if not isinstance(key, str) or not key or key != key.strip() or not key.isprintable():
         raise UsageError(
-            f"{request.operation}: `once` has to be a text on one line that names this send, with no space around it."
+            f"{request.operation}: `idempotency_key` must be a string on one line, with no space around it."
         )
-    if len(request.once) > LONGEST_KEY:
-        raise UsageError(f"{request.operation}: `once` has {len(request.once)} characters; {LONGEST_KEY} are allowed.")
+    if len(request.idempotency_key) > MAX_KEY_LENGTH:
+        raise UsageError(
+            f"{request.operation}: `idempotency_key` has {len(request.idempotency_key)} characters; the limit is "
+            f"{MAX_KEY_LENGTH}."
+        )
     # The same word from a file's name, on some systems, has other code points than from a keyboard.
-    return f"{request.target or request.operation}: {unicodedata.normalize('NFC', request.once)}"
+    return f"{request.send_target or request.operation}: {unicodedata.normalize('NFC', request.idempotency_key)}"
 
 
-def _told(verdict: Verdict, why: str) -> Find:
-    async def find(_: datetime | None) -> Finding:
-        return Finding(verdict, f"By the ledger: {why}")
+def _fixed_reconciler(verdict: Verdict, why: str) -> Reconciler:
+    async def reconcile(_: datetime | None) -> Reconciliation:
+        return Reconciliation(verdict, f"By the ledger: {why}")
 
-    return find
+    return reconcile
 
 
 def _digest(request: Request[Any], salt: bytes) -> str:
     """Return by what it is known whether two attempts send the same; what is rung as a whole is found by itself."""
-    if request.target:
+    if request.send_target:
         return salt.hex()
     # Salted and slow: a code of six digits is not to be guessed from it at once.
     return salt.hex() + hashlib.scrypt(repr(request.json).encode(), salt=salt, n=2**10, r=8, p=1, dklen=16).hex()
@@ -345,14 +350,14 @@ def _digest(request: Request[Any], salt: bytes) -> str:
 
 def _refusal(send: Send, request: Request[Any]) -> DuplicateSendError:
     what = {
-        SendState.DONE: "was sent before. For another send that is meant, give another `once`",
+        SendState.DONE: "was sent before. For another send that is meant, give another `idempotency_key`",
         SendState.IN_PROGRESS: "is being sent by a running process. Wait for its outcome",
         SendState.UNKNOWN: "may have been sent before: nobody knows. This error's `reconcile()` finds out where the "
         "service has what tells; else `confirm` or `release` it in the ledger",
     }[send.state]
     return DuplicateSendError(
         f"{request.operation}: nothing was sent. By the ledger {redact(send.key or '')!r} {what} "
-        f"({send.operation}, {send.since:%Y-%m-%d %H:%M:%S} UTC).",
+        f"({send.operation}, {send.started_at:%Y-%m-%d %H:%M:%S} UTC).",
         operation=request.operation,
         send=send,
     )

@@ -18,11 +18,11 @@ from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
 from tingting_async.observability.events import (
     Listener,
-    RequestAnswered,
     RequestEvent,
     RequestFailed,
-    RequestRepeated,
+    RequestRetried,
     RequestStarted,
+    ResponseReceived,
 )
 from tingting_async.redaction import redact
 
@@ -31,7 +31,7 @@ _log.addHandler(logging.NullHandler())
 _numbers = itertools.count(1)
 
 
-class Watch:
+class EventEmitter:
     """Tells the listeners of a session, and its log."""
 
     def __init__(self, service: str) -> None:
@@ -55,19 +55,19 @@ class Watch:
 
         return unsubscribe
 
-    def call(self, request: Request[Any]) -> "Watched | None":
+    def observe(self, request: Request[Any]) -> "CallObserver | None":
         """Return what follows a call from its start; None where nobody looks, which costs next to nothing."""
         if not self.listeners and not _log.isEnabledFor(logging.DEBUG):
             return None
-        return Watched(self, self._service, request)
+        return CallObserver(self, self._service, request)
 
-    def repeats(self, request: Request[Any]) -> "Watched":
+    def observe_retry(self, request: Request[Any]) -> "CallObserver":
         """Return what follows a call of which the first attempt has failed with nobody looking: for the log."""
-        watched = Watched(self, self._service, request)
+        watched = CallObserver(self, self._service, request)
         watched.attempt = 1
         return watched
 
-    def tell(self, event: RequestEvent) -> None:
+    def emit(self, event: RequestEvent) -> None:
         """Tell everybody; a listener that fails changes nothing for the request, and no more does a log."""
         with suppress(Exception):  # Filters and handlers may raise, and what rings may have rung by now.
             _write(event)
@@ -79,14 +79,14 @@ class Watch:
                     _log.error("A listener failed with %s at %s.", type(error).__name__, event.operation)
 
 
-class Watched:
+class CallObserver:
     """A call that is followed."""
 
-    def __init__(self, watch: Watch, service: str, request: Request[Any]) -> None:
+    def __init__(self, watch: EventEmitter, service: str, request: Request[Any]) -> None:
         self._watch = watch
         self.attempt = 0
         self._common: dict[str, Any] = {
-            "call": next(_numbers),
+            "call_id": next(_numbers),
             "operation": request.operation,
             "method": request.method,
             "service": service,
@@ -95,7 +95,7 @@ class Watched:
         }
 
     def _tell(self, kind: type[RequestEvent], **details: Any) -> None:
-        self._watch.tell(kind(attempt=self.attempt, **self._common, **details))
+        self._watch.emit(kind(attempt=self.attempt, **self._common, **details))
 
     def started(self) -> None:
         """Tell that an attempt begins."""
@@ -104,28 +104,28 @@ class Watched:
 
     def answered(self, response: Response, seconds: float) -> None:
         """Tell what came back."""
-        self._tell(RequestAnswered, status=response.status, seconds=round(seconds, 6), size=len(response.body))
+        self._tell(ResponseReceived, status=response.status, duration=round(seconds, 6), size=len(response.body))
 
     def failed(self, error: BaseException, seconds: float) -> None:
         """Tell that nothing came."""
         phase = getattr(error, "phase", "")
-        self._tell(RequestFailed, error=type(error).__name__, phase=phase, seconds=round(seconds, 6))
+        self._tell(RequestFailed, error=type(error).__name__, phase=phase, duration=round(seconds, 6))
 
     def repeated(self, error: BaseException, pause: float) -> None:
         """Tell that another attempt is about to start."""
         name = type(error).__name__
-        self._watch.tell(RequestRepeated(attempt=self.attempt + 1, error=name, pause=round(pause, 6), **self._common))
+        self._watch.emit(RequestRetried(attempt=self.attempt + 1, error=name, delay=round(pause, 6), **self._common))
 
 
 def _write(event: RequestEvent) -> None:
     """Write an event to the log; structured logging finds its fields at the record's `tingting`."""
     level = logging.DEBUG
-    if isinstance(event, RequestRepeated):
-        level, what = logging.INFO, f"attempt {event.attempt}, {event.pause:.3g} s after {event.error}"
-    elif isinstance(event, RequestAnswered):
-        what = f"{event.status} in {event.seconds:.3f} s"
+    if isinstance(event, RequestRetried):
+        level, what = logging.INFO, f"attempt {event.attempt}, {event.delay:.3g} s after {event.error}"
+    elif isinstance(event, ResponseReceived):
+        what = f"{event.status} in {event.duration:.3f} s"
     elif isinstance(event, RequestFailed):
-        what = f"{event.error} in {event.seconds:.3f} s {event.phase}".rstrip()
+        what = f"{event.error} in {event.duration:.3f} s {event.phase}".rstrip()
     else:
         return
     if _log.isEnabledFor(level):

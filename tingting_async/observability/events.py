@@ -11,7 +11,7 @@ from tingting_async.http.messages import Effect
 class RequestEvent:
     """What all events have."""
 
-    call: int
+    call_id: int
     """Ties the events of one call together; signing in is a call of its own. Another for each call of this process."""
     attempt: int
     """Which attempt of the call, from 1."""
@@ -31,12 +31,12 @@ class RequestStarted(RequestEvent):
 
 
 @attrs.frozen(kw_only=True)
-class RequestAnswered(RequestEvent):
+class ResponseReceived(RequestEvent):
     """The service answered, whatever it said."""
 
     status: int
     """The HTTP status; a `success: false` under 200 is in the call's error alone."""
-    seconds: float
+    duration: float
     """Since it was started."""
     size: int
     """Bytes of the body; 0 for one that was streamed to a file."""
@@ -50,17 +50,17 @@ class RequestFailed(RequestEvent):
     """The name of the exception's class, e.g. `"NotSentError"`; `"CancelledError"` for a cancellation."""
     phase: str
     """Where it failed, as of `TransportError.phase`; empty where that is not known."""
-    seconds: float
+    duration: float
     """Since it was started."""
 
 
 @attrs.frozen(kw_only=True)
-class RequestRepeated(RequestEvent):
+class RequestRetried(RequestEvent):
     """An attempt failed, and another one is about to start; `attempt` is the new one's number."""
 
     error: str
     """The name of the class of what made the last attempt fail."""
-    pause: float
+    delay: float
     """Seconds that were waited."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tingting_async._version import __version__
-from tingting_async.observability.events import RequestAnswered, RequestEvent, RequestFailed, RequestStarted
+from tingting_async.observability.events import RequestEvent, RequestFailed, RequestStarted, ResponseReceived
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("tingting_async")
 
 
-def find_listener() -> "Spans | None":
+def find_listener() -> "OpenTelemetryListener | None":
     """Return what makes spans, where the process has a tracer provider; else None, at no cost."""
     # Whoever has set up a provider has imported this: nobody else pays for its import.
     if "opentelemetry.trace" not in sys.modules:
@@ -28,17 +28,17 @@ def find_listener() -> "Spans | None":
         # Makes the provider that OTEL_PYTHON_TRACER_PROVIDER names, if none is there yet.
         if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider):
             return None
-        return Spans()
+        return OpenTelemetryListener()
     except Exception as error:  # noqa: BLE001 - it is OpenTelemetry's, and no reason not to make a request
         _log.warning("There are no spans: OpenTelemetry failed with %s.", type(error).__name__)
         return None
 
 
-class Spans:
+class OpenTelemetryListener:
     """Listens to a session's events, and makes spans of them, under whatever span its caller is in.
 
     Sessions have one by themselves. With a tracer provider of your own: `TingTing(telemetry=False, …)`, and
-    `tingting.subscribe(Spans(provider))`.
+    `tingting.subscribe(OpenTelemetryListener(provider))`.
 
     Args:
         provider: Makes tracers; None for the process's.
@@ -55,7 +55,7 @@ class Spans:
         """Start a span, or end it."""
         if isinstance(event, RequestStarted):
             self._start(event)
-        elif isinstance(event, RequestAnswered | RequestFailed) and (span := self._open.pop(event.call, None)):
+        elif isinstance(event, ResponseReceived | RequestFailed) and (span := self._open.pop(event.call_id, None)):
             self._end(span, event)
 
     def _start(self, event: RequestStarted) -> None:
@@ -72,11 +72,11 @@ class Spans:
             attributes["http.request.resend_count"] = event.attempt - 1
         kind = self._trace.SpanKind.CLIENT
         span = self._tracer.start_span(f"{event.method} {route}", kind=kind, attributes=attributes)
-        self._open[event.call] = span  # A call has one attempt at a time.
+        self._open[event.call_id] = span  # A call has one attempt at a time.
 
-    def _end(self, span: "Span", event: RequestAnswered | RequestFailed) -> None:
+    def _end(self, span: "Span", event: ResponseReceived | RequestFailed) -> None:
         error = event.error if isinstance(event, RequestFailed) else None
-        if isinstance(event, RequestAnswered):
+        if isinstance(event, ResponseReceived):
             span.set_attribute("http.response.status_code", event.status)
             error = str(event.status) if event.status >= 400 else None
         if error is not None:

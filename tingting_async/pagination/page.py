@@ -28,14 +28,14 @@ class Page(Generic[T]):
     """What the envelope holds beside."""
 
 
-class Ask(NamedTuple):
+class PageRequest(NamedTuple):
     """Which page to ask for: the query that asks for it, and the number it should then bear."""
 
     params: Params
     number: int
 
 
-FIRST = Ask((), 1)
+FIRST_PAGE = PageRequest((), 1)
 
 
 def merge(params: Params, others: Params) -> Params:
@@ -46,13 +46,13 @@ def merge(params: Params, others: Params) -> Params:
     return (*(pair for pair in params if pair[0] not in names), *others)
 
 
-def refuse_part(request: Request[Any], around: Mapping[str, Any], came: int) -> None:
+def require_complete(request: Request[Any], around: Mapping[str, Any], came: int) -> None:
     """Refuse a list without pages of which a field beside it says that there is more.
 
     Raises:
         PaginationError: It says so.
     """
-    more = next((name for name, value in around.items() if _tells_of_more(name, value, came)), None)
+    more = next((name for name, value in around.items() if _indicates_more(name, value, came)), None)
     if more is not None:
         raise PaginationError(
             f"{request.operation}: {came} came, and `{more}` tells of more, in a form in which they cannot be asked "
@@ -61,7 +61,7 @@ def refuse_part(request: Request[Any], around: Mapping[str, Any], came: int) -> 
         )
 
 
-def _tells_of_more(name: str, value: Any, came: int) -> bool:
+def _indicates_more(name: str, value: Any, came: int) -> bool:
     if name in ("next", "has_next", "next_page", "next_url"):
         return bool(value)
     if name == "links":

@@ -14,10 +14,10 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from tingting_async.errors import UsageError
-from tingting_async.pagination.exact import ExactWalk, id_of
-from tingting_async.pagination.page import Ask, Page
-from tingting_async.pagination.prefetch import Crowd, Fetch, Read, Spawn, Window
-from tingting_async.pagination.styles import Convention, LimitOffset
+from tingting_async.pagination.exact import ExactIterator, id_of
+from tingting_async.pagination.page import Page, PageRequest
+from tingting_async.pagination.prefetch import FairShare, Fetch, Prefetcher, Read, Spawn
+from tingting_async.pagination.styles import LimitOffsetPagination, PaginationStyle
 
 T = TypeVar("T")
 
@@ -26,10 +26,10 @@ def _as_it_is(page: Any, _: int) -> Any:
     return page
 
 
-class _Walk(AsyncIterator[T]):
+class _Iterator(AsyncIterator[T]):
     """One walk over a list."""
 
-    def __init__(self, window: Window[Any]) -> None:
+    def __init__(self, window: Prefetcher[Any]) -> None:
         self._window = window
 
     async def aclose(self) -> None:
@@ -37,10 +37,10 @@ class _Walk(AsyncIterator[T]):
         self._window.close()
 
 
-class PageWalk(_Walk[Page[T]]):
+class PageIterator(_Iterator[Page[T]]):
     """One walk over the pages of a list; see `Paginator.pages`."""
 
-    def __init__(self, window: Window[T], skip: int = 0) -> None:
+    def __init__(self, window: Prefetcher[T], skip: int = 0) -> None:
         super().__init__(window)
         self._skip = skip
 
@@ -56,29 +56,29 @@ class PageWalk(_Walk[Page[T]]):
                 return attrs.evolve(page, items=rest)
 
 
-class ItemWalk(_Walk[T]):
+class ItemIterator(_Iterator[T]):
     """One walk over the items of a list; see `Paginator`."""
 
     _items: Iterator[T] = iter(())
     _end = 0
     """How many items of the page will have been taken once all of `_items` are."""
 
-    def __init__(self, window: Window[T], identity: str = "", skip: int = 0) -> None:
+    def __init__(self, window: Prefetcher[T], fingerprint: str = "", skip: int = 0) -> None:
         super().__init__(window)
-        self._identity = identity
+        self._fingerprint = fingerprint
         self._skip = skip
 
     @property
-    def token(self) -> str | None:
+    def resume_token(self) -> str | None:
         """What `resume=` of the same list takes, to go on behind the last item, perhaps in another process.
 
         None after the end. It names a place and not a row: rows that came or went before it move the place.
         """
-        ask = self._window.ask
-        if ask is None:
+        request = self._window.page_request
+        if request is None:
             return None
-        state = [ask.params, ask.number, self._skip + self._end - length_hint(self._items)]
-        return base64.urlsafe_b64encode(json.dumps([*state, _seal(self._identity, state)]).encode()).decode()
+        state = [request.params, request.number, self._skip + self._end - length_hint(self._items)]
+        return base64.urlsafe_b64encode(json.dumps([*state, _checksum(self._fingerprint, state)]).encode()).decode()
 
     async def aclose(self) -> None:
         """End the walk; what is in flight is cancelled. Not needed after the end, and not on `break`."""
@@ -112,48 +112,48 @@ class Paginator(Generic[T]):
         self,
         fetch: Fetch,
         spawn: Spawn,
-        convention: Convention,
-        crowd: Crowd | None = None,
+        style: PaginationStyle,
+        share: FairShare | None = None,
         *,
-        window: int,
+        default_window: int,
         read: Read[T] = _as_it_is,
-        given: int | None = None,
-        identity: str = "",
+        window: int | None = None,
+        fingerprint: str = "",
         exact: bool = False,
         resume: str | None = None,
     ) -> None:
-        if given is not None and (type(given) is not int or given < 1):
-            raise UsageError(f"`window` is {given!r}; it has to be an integer from 1 up: the pages in flight.")
+        if window is not None and (type(window) is not int or window < 1):
+            raise UsageError(f"`window` is {window!r}; it has to be an integer from 1 up: the pages in flight.")
         if exact and resume is not None:
             raise UsageError("`exact` walks over the whole list; it cannot be resumed.")
-        self._identity = identity
+        self._fingerprint = fingerprint
         self._is_exact = exact
-        self._start: Ask | None = None
+        self._start: PageRequest | None = None
         self._skip = 0
         if resume is not None:
-            self._start, self._skip = _read_token(resume, identity)
+            self._start, self._skip = _read_token(resume, fingerprint)
         self.has_changed = False
         """Whether a walk noticed that the list became longer or shorter between two pages; an exact one proves more."""
         self._fetch = fetch
         self._read = read
         self._spawn = spawn
-        self._convention = convention
-        self._crowd = crowd or Crowd(places=given or window)
-        self._width = given or window
-        self._ramps = given is None
+        self._style = style
+        self._share = share or FairShare(places=window or default_window)
+        self._width = window or default_window
+        self._slow_start = window is None
 
-    def __aiter__(self) -> "ItemWalk[T] | ExactWalk[T]":
+    def __aiter__(self) -> "ItemIterator[T] | ExactIterator[T]":
         if self._is_exact:
-            convention = self._convention
-            if not isinstance(convention, LimitOffset):
-                return ExactWalk(lambda start: self._window(convention, start=start, ramps=False), id_of)
-            overlapping = convention.overlapping()
-            return ExactWalk(
-                lambda start: self._window(overlapping, start=start, ramps=False), id_of, before=overlapping.before
+            style = self._style
+            if not isinstance(style, LimitOffsetPagination):
+                return ExactIterator(lambda start: self._window(style, start=start, slow_start=False), id_of)
+            overlapping = style.with_overlap()
+            return ExactIterator(
+                lambda start: self._window(overlapping, start=start, slow_start=False), id_of, before=overlapping.rewind
             )
-        return ItemWalk(self._window(ramps=self._ramps), self._identity, self._skip)
+        return ItemIterator(self._window(slow_start=self._slow_start), self._fingerprint, self._skip)
 
-    def pages(self) -> PageWalk[T]:
+    def pages(self) -> PageIterator[T]:
         """Walk page by page; one that is resumed begins with the rest of its page.
 
         Raises:
@@ -161,7 +161,7 @@ class Paginator(Generic[T]):
         """
         if self._is_exact:
             raise UsageError("An exact walk has rows, and no pages: use `async for item in …`.")
-        return PageWalk(self._window(ramps=self._ramps), self._skip)
+        return PageIterator(self._window(slow_start=self._slow_start), self._skip)
 
     async def collect(self, limit: int | None = None) -> list[T]:
         """Return the items as a list.
@@ -180,7 +180,7 @@ class Paginator(Generic[T]):
                 if len(items) == limit:
                     break
             return items
-        window = self._window(ramps=limit is not None)
+        window = self._window(slow_start=limit is not None)
         try:
             while (page := await window.next()) is not None:
                 items += page.items
@@ -197,7 +197,7 @@ class Paginator(Generic[T]):
 
     async def count(self) -> int:
         """Return how many items there are: as the first page says, else by walking."""
-        start = self._convention.first()
+        start = self._style.first()
         page = self._read(await self._fetch(start.params), start.number)
         if page.total_items is not None:
             return page.total_items
@@ -206,24 +206,26 @@ class Paginator(Generic[T]):
             total += 1
         return total
 
-    def _window(self, convention: Convention | None = None, *, start: Ask | None = None, ramps: bool) -> Window[T]:
-        return Window(
+    def _window(
+        self, style: PaginationStyle | None = None, *, start: PageRequest | None = None, slow_start: bool
+    ) -> Prefetcher[T]:
+        return Prefetcher(
             self._fetch,
             self._read,
             self._spawn,
-            convention or self._convention,
-            self._crowd,
+            style or self._style,
+            self._share,
             width=self._width,
-            ramps=ramps,
+            slow_start=slow_start,
             start=start or self._start,
-            noticed=self._notice,
+            on_length_change=self._on_length_change,
         )
 
-    def _notice(self) -> None:
+    def _on_length_change(self) -> None:
         self.has_changed = True
 
 
-def _read_token(token: str, identity: str) -> tuple[Ask, int]:
+def _read_token(token: str, fingerprint: str) -> tuple[PageRequest, int]:
     """Read the token of a walk.
 
     Raises:
@@ -231,18 +233,18 @@ def _read_token(token: str, identity: str) -> tuple[Ask, int]:
     """
     try:
         *state, seal = json.loads(base64.urlsafe_b64decode(token))
-        is_ours = seal == _seal(identity, state)
+        is_ours = seal == _checksum(fingerprint, state)
     except (ValueError, TypeError, RecursionError):
         is_ours, state = False, []
     if not is_ours:
         raise UsageError(
-            f"`resume` is no token of this list ({identity.partition(' ')[0]}): it has to come from a walk over the "
+            f"`resume` is no token of this list ({fingerprint.partition(' ')[0]}): it has to come from a walk over the "
             "same one, with the same filters."
         )
     params, number, taken = state
-    return Ask(tuple((name, value) for name, value in params), number), taken
+    return PageRequest(tuple((name, value) for name, value in params), number), taken
 
 
-def _seal(identity: str, state: list[Any]) -> str:
+def _checksum(fingerprint: str, state: list[Any]) -> str:
     """Return what ties a token to its list; not a secret, and says nothing of the filters."""
-    return hashlib.sha256(json.dumps([identity, state]).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([fingerprint, state]).encode()).hexdigest()[:32]

@@ -21,7 +21,7 @@ FileLike = str | PathLike[str] | File
 E = TypeVar("E", bound=OpenEnum)
 
 
-def text(value: str, name: str) -> str:
+def non_empty_text(value: str, name: str) -> str:
     """Return a text that says something."""
     if not isinstance(value, str):
         raise UsageError(f"`{name}` has to be a text, not {type(value).__name__}.")
@@ -54,14 +54,14 @@ def identifiers(values: Iterable[int], name: str) -> list[int]:
     return found
 
 
-def member(kind: type[E], value: E | str, name: str) -> E:
+def enum_member(kind: type[E], value: E | str, name: str) -> E:
     """Return one of the values that the documents name: enums are open for what is read, not for what is sent."""
     if not isinstance(value, str) or value not in set(kind):
         raise UsageError(f"`{name}` is {str(value)!r}; it has to be one of {', '.join(repr(m.value) for m in kind)}.")
     return kind(value)
 
 
-def instant(when: datetime, name: str) -> datetime:
+def aware_datetime(when: datetime, name: str) -> datetime:
     """Return an instant in the service's local time.
 
     Raises:
@@ -86,7 +86,7 @@ def future(when: datetime, name: str, *, now: datetime | None = None) -> datetim
     Raises:
         UsageError: It is naive, or past.
     """
-    local = instant(when, name)
+    local = aware_datetime(when, name)
     if when < (now or datetime.now(UTC)) - timedelta(minutes=1):
         raise UsageError(f"`{name}` has passed already.")
     return local
@@ -110,7 +110,7 @@ def otp(number: str | int, message: str, *, otp: str | None, length: int | None,
     Raises:
         UsageError: The message lacks `{otp}`; the number is none; the code or its length make no sense.
     """
-    if "{otp}" not in text(message, "message"):
+    if "{otp}" not in non_empty_text(message, "message"):
         raise UsageError("otp.send: `message` has to hold {otp}, where the code goes.")
     if otp is not None and length is not None:
         raise UsageError("otp.send: `length` is for codes that the service makes up; `otp` has its own.")
@@ -120,7 +120,7 @@ def otp(number: str | int, message: str, *, otp: str | None, length: int | None,
         raise UsageError(f"otp.send: `length` is {length!r}; it has to be a number of digits.")
     fields: dict[str, Any] = {
         "number": phone_number(number),
-        "message": spoken(message) if is_spoken else message,
+        "message": collapse_whitespace(message) if is_spoken else message,
     }
     if otp is not None:
         fields["otp"] = otp
@@ -129,7 +129,7 @@ def otp(number: str | int, message: str, *, otp: str | None, length: int | None,
     return fields
 
 
-def spoken(message: str) -> str:
+def collapse_whitespace(message: str) -> str:
     """Return a message fit for speech: line breaks, doubled and no-break spaces have upset the synthesis."""
     return " ".join(message.split())
 
@@ -149,7 +149,7 @@ def mapping(value: Mapping[str, Any], name: str) -> dict[str, Any]:
     return dict(value)
 
 
-def tags(names: Iterable[str], usable: Sequence[str] | None, name: str) -> None:
+def require_known_tags(names: Iterable[str], usable: Sequence[str] | None, name: str) -> None:
     """Refuse tags that a campaign does not have.
 
     Raises:

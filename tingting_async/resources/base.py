@@ -1,6 +1,6 @@
 """What every resource is made of."""
 
-from tingting_async.client.session import Session
+from tingting_async.client.core import Core
 from tingting_async.http.timeouts import Timeout
 
 
@@ -11,9 +11,9 @@ class Resource:
     take; None for the session's. Every operation raises `TingTingError`, see `tingting_async.errors`.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
 
-Limit = Timeout | float | None
+TimeoutLike = Timeout | float | None
 """The limits of one call: a `Timeout`, or the seconds that the whole call may take; None for the session's."""

@@ -17,7 +17,7 @@ def login(credentials: Credentials, timeout: Timeout | float | None = None) -> R
     return Request(
         "POST",
         "/api/v1/auths/login/",
-        Effect.READS,  # Signing in twice gives two pairs of tokens, of which one is not used.
+        Effect.READ,  # Signing in twice gives two pairs of tokens, of which one is not used.
         "accounts.login",
         Confirmation,
         json={"email": credentials.email, "password": credentials.password},
@@ -27,7 +27,7 @@ def login(credentials: Credentials, timeout: Timeout | float | None = None) -> R
     )
 
 
-class V1Dialect:
+class V1AuthScheme:
     """The v1 API's sign-in, for the auth flow."""
 
     def login(self, credentials: Credentials) -> Request[Confirmation]:
@@ -44,7 +44,7 @@ class V1Dialect:
         return Request(
             "POST",
             "/api/v1/auths/login/refresh/",
-            Effect.READS,
+            Effect.READ,
             "accounts.refresh",
             Confirmation,
             headers={
@@ -59,7 +59,7 @@ class V1Dialect:
         cookies = read_cookies(response)
         return Tokens.of(_required(cookies, request, response), cookies.get("refresh", token))
 
-    def is_final(self, error: AuthenticationError) -> bool:
+    def is_permanent(self, error: AuthenticationError) -> bool:
         """Tell that an account that is not activated will not be, however often it signs in."""
         return "not activated" in error.message.lower()
 

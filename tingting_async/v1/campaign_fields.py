@@ -25,10 +25,10 @@ def campaign_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     fields = {name: value for name, value in given.items() if value is not None}
     if "name" in fields:
-        arguments.text(fields["name"], "name")
+        arguments.non_empty_text(fields["name"], "name")
     for name, kind in (("services", Services), ("category", Category)):
         if name in fields:
-            fields[name] = arguments.member(kind, fields[name], name).value
+            fields[name] = arguments.enum_member(kind, fields[name], name).value
     refuse_other_text(fields.get("services"), fields.get("message"), fields.get("sms_message"))
     if "user_phone" in fields:
         lines = fields["user_phone"]
@@ -42,7 +42,9 @@ def campaign_fields(given: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(outcomes, Iterable):
             raise UsageError(f"`failover` has to be a list of outcomes, not one {type(outcomes).__name__}.")
         listed = cast("Iterable[Any]", [outcomes] if isinstance(outcomes, str) else outcomes)
-        fields["failover_target"] = [arguments.member(ContactStatus, outcome, "failover").value for outcome in listed]
+        fields["failover_target"] = [
+            arguments.enum_member(ContactStatus, outcome, "failover").value for outcome in listed
+        ]
     if "length_factor" in fields:
         fields["length_factor"] = length_factor(fields["length_factor"])
     return fields

@@ -6,23 +6,23 @@ from decimal import Decimal
 
 import attrs
 
-from tingting_async.client.session import Session
+from tingting_async.client.core import Core
 from tingting_async.decoding.audio import find_audio
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.pagination.paginator import Paginator
-from tingting_async.pagination.styles import LimitOffset
+from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import Limit, Resource
+from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.v1.campaign_fields import campaign_fields, refuse_other_text, voice_id
-from tingting_async.v1.method_fallback import Methods
+from tingting_async.v1.method_fallback import MethodFallback
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.campaigns import (
     Campaign,
     CampaignMessage,
     CampaignStatus,
     Category,
-    RunCheck,
+    PreflightReport,
     RunStarted,
     Services,
     Sort,
@@ -31,17 +31,17 @@ from tingting_async.v1.models.campaigns import (
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import ContactStatus
 from tingting_async.v1.pages import read_page
-from tingting_async.v1.preflight import check
+from tingting_async.v1.preflight import preflight
 from tingting_async.v1.progress import Progress
-from tingting_async.v1.reconcile import details, find_created, find_run, now
+from tingting_async.v1.reconcile import details, reconcile_created, reconcile_run, utc_now
 
 
 class Campaigns(Resource):
     """Campaigns (v1 documents, Campaigns)."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._methods = Methods(session)
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        self._methods = MethodFallback(core)
 
     def list(
         self,
@@ -55,7 +55,7 @@ class Campaigns(Resource):
         window: int | None = None,
         exact: bool = False,
         resume: str | None = None,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> Paginator[Campaign]:
         """List the account's campaigns (`GET campaign/`).
 
@@ -73,36 +73,38 @@ class Campaigns(Resource):
         """
         params: dict[str, str] = {}
         if status is not None:
-            params["status"] = arguments.member(CampaignStatus, status, "status").value
+            params["status"] = arguments.enum_member(CampaignStatus, status, "status").value
         if search is not None and search != "":
-            params["search"] = arguments.text(search, "search")
+            params["search"] = arguments.non_empty_text(search, "search")
         if drafts:
             params["draft"] = "true"
         if sort is not None:
-            params["sort_by"] = arguments.member(Sort, sort, "sort").value
+            params["sort_by"] = arguments.enum_member(Sort, sort, "sort").value
         if changed_from is not None:
-            params["from_date"] = str(int(arguments.instant(changed_from, "changed_from").timestamp()))
+            params["from_date"] = str(int(arguments.aware_datetime(changed_from, "changed_from").timestamp()))
         if changed_to is not None:
-            params["to_date"] = str(int(arguments.instant(changed_to, "changed_to").timestamp()))
+            params["to_date"] = str(int(arguments.aware_datetime(changed_to, "changed_to").timestamp()))
         request = Request(
             "GET",
             "/api/v1/campaign/",
-            Effect.READS,
+            Effect.READ,
             "campaigns.list",
             list[Campaign],
             payload=("results",),
             params=tuple(params.items()),
             timeout=timeout,
         )
-        return self._session.paginate(request, LimitOffset(10), read_page, window=window, exact=exact, resume=resume)
+        return self._core.paginate(
+            request, LimitOffsetPagination(10), read_page, window=window, exact=exact, resume=resume
+        )
 
-    async def get(self, id: int, *, timeout: Limit = None) -> Campaign:
+    async def get(self, id: int, *, timeout: TimeoutLike = None) -> Campaign:
         """Return a campaign (`GET campaign/<id>/`); of its voice only the id.
 
         Raises:
             NotFoundError: There is none of this id in the account.
         """
-        return await self._session.call(details(id, timeout))
+        return await self._core.execute(details(id, timeout))
 
     async def create(
         self,
@@ -120,7 +122,7 @@ class Campaigns(Resource):
         length_factor: Decimal | float | None = None,
         credit_limit: int | None = None,
         draft: bool | None = None,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> Campaign:
         """Create a campaign; nobody is reached before it is run (`POST campaign/create/`).
 
@@ -146,7 +148,7 @@ class Campaigns(Resource):
         """
         fields = campaign_fields(
             {
-                "name": arguments.text(name, "name"),
+                "name": arguments.non_empty_text(name, "name"),
                 "services": services,
                 "user_phone": lines,
                 "message": message,
@@ -161,18 +163,18 @@ class Campaigns(Resource):
                 "draft": draft,
             }
         )
-        asked_at = now()
-        return await self._session.call(
+        asked_at = utc_now()
+        return await self._core.execute(
             Request(
                 "POST",
                 "/api/v1/campaign/create/",
-                Effect.ADDS,
+                Effect.CREATE,
                 "campaigns.create",
                 Campaign,
                 json=fields,
                 timeout=timeout,
-                find_out="look for its name with campaigns.list(search=…)",
-                find=lambda since: find_created(self.list, name, since or asked_at),
+                recovery_hint="look for its name with campaigns.list(search=…)",
+                reconciler=lambda since: reconcile_created(self.list, name, since or asked_at),
             )
         )
 
@@ -193,7 +195,7 @@ class Campaigns(Resource):
         length_factor: Decimal | float | None = None,
         credit_limit: int | None = None,
         draft: bool | None = None,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> Campaign:
         """Change a campaign; what is not given stays, None included (`PATCH campaign/<id>/`). Arguments as of `create`.
 
@@ -221,7 +223,7 @@ class Campaigns(Resource):
         if not fields:
             raise UsageError("campaigns.update: give what is to be changed.")
         path = f"/api/v1/campaign/{arguments.identifier(id)}/"
-        request = Request("PATCH", path, Effect.SETS, "campaigns.update", Campaign, json=fields, timeout=timeout)
+        request = Request("PATCH", path, Effect.UPDATE, "campaigns.update", Campaign, json=fields, timeout=timeout)
         return await self._methods.call(request, "PUT")  # One public client found only PUT accepted.
 
     async def set_message(
@@ -234,7 +236,7 @@ class Campaigns(Resource):
         sms_message: str | None = None,
         length_factor: Decimal | float | None = None,
         draft: bool | None = None,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> CampaignMessage:
         """Set a campaign's voice and text (`PATCH campaign/create/<id>/message/`). Arguments as of `create`."""
         fields = campaign_fields(
@@ -248,27 +250,21 @@ class Campaigns(Resource):
             }
         )
         path, operation = f"/api/v1/campaign/create/{arguments.identifier(id)}/message/", "campaigns.set_message"
-        request = Request("PATCH", path, Effect.SETS, operation, CampaignMessage, json=fields, timeout=timeout)
+        request = Request("PATCH", path, Effect.UPDATE, operation, CampaignMessage, json=fields, timeout=timeout)
         return await self._methods.call(request, "PUT")  # One public client needed PUT first, for voice.
 
-    async def delete(self, id: int, *, timeout: Limit = None) -> Confirmation:
+    async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a campaign (`DELETE campaign/<id>/`).
 
         Raises:
             NotFoundError: There is none of this id in the account.
         """
-        return await self._session.call(
-            Request(
-                "DELETE",
-                f"/api/v1/campaign/{arguments.identifier(id)}/",
-                Effect.SETS,
-                "campaigns.delete",
-                Confirmation,
-                is_silent=True,
-                timeout=timeout,
-                find_out="ask for it with campaigns.get(): it is gone if that is a NotFoundError",
-            )
+        path, hint = (
+            f"/api/v1/campaign/{arguments.identifier(id)}/",
+            "call campaigns.get(): a NotFoundError means it is gone",
         )
+        request = Request("DELETE", path, Effect.UPDATE, "campaigns.delete", Confirmation, timeout=timeout)
+        return await self._core.execute(attrs.evolve(request, allows_empty_body=True, recovery_hint=hint))
 
     async def run(
         self,
@@ -277,9 +273,9 @@ class Campaigns(Resource):
         message: str | None = None,
         sms_message: str | None = None,
         schedule: datetime | None = None,
-        check: bool = False,
-        once: str | None = None,
-        timeout: Limit = None,
+        preflight: bool = False,
+        idempotency_key: str | None = None,
+        timeout: TimeoutLike = None,
     ) -> RunStarted:
         """Run a campaign: people are reached, and credits are spent (`POST run-campaign/<id>/`).
 
@@ -290,8 +286,8 @@ class Campaigns(Resource):
             message: Changes what is said first, in a request of its own.
             sms_message: Changes what is texted first, likewise.
             schedule: Changes when it runs first, in a request of its own; an aware datetime.
-            check: Whether to refuse to run it where `check()` finds problems.
-            once: With a ledger, which lets a campaign run once: your name for a run that is meant to be another one.
+            preflight: Whether to refuse to run it where `preflight()` finds problems.
+            idempotency_key: With a ledger, which lets a campaign run once: your name for another run of it.
             timeout: The limits of each call.
 
         Raises:
@@ -302,39 +298,41 @@ class Campaigns(Resource):
         request = Request(
             "POST",
             f"/api/v1/run-campaign/{arguments.identifier(id)}/",
-            Effect.RINGS,
+            Effect.SEND,
             "campaigns.run",
             RunStarted,
             timeout=timeout,
-            find_out=f"look at the status of campaigns.get({id}), and at contacts.list({id})",
-            find=lambda _: find_run(self._session, id, is_first=once is None),
-            target=f"campaign {id}",
-            once=once,
+            recovery_hint=f"look at the status of campaigns.get({id}), and at contacts.list({id})",
+            reconciler=lambda _: reconcile_run(self._core, id, is_first=idempotency_key is None),
+            send_target=f"campaign {id}",
+            idempotency_key=idempotency_key,
         )
         if message is not None or sms_message is not None or schedule is not None:
-            await self._session.refuse_duplicate(request)
+            await self._core.refuse_duplicate(request)
             if (message is None) != (sms_message is None):
                 refuse_other_text((await self.get(id, timeout=timeout)).services, message, sms_message)
             await self.update(id, message=message, sms_message=sms_message, schedule=schedule, timeout=timeout)
-        if check and (problems := (await self.check(id, timeout=timeout)).problems):
+        if preflight and (problems := (await self.preflight(id, timeout=timeout)).problems):
             raise UsageError(f"campaigns.run: campaign {id} was not run. {' '.join(problems)}")
-        return await self._session.call(request)
+        return await self._core.execute(request)
 
-    async def check(self, id: int, *, timeout: Limit = None) -> RunCheck:
+    async def preflight(self, id: int, *, timeout: TimeoutLike = None) -> PreflightReport:
         """Find out what would happen if a campaign were run: contacts, placeholders against variables, lines, voice.
 
         The variables of the contacts on the first page of their list are looked at, ten at most; others may lack some.
         """
-        return await check(self._session, await self.get(id, timeout=timeout), timeout)
+        return await preflight(self._core, await self.get(id, timeout=timeout), timeout)
 
-    async def stop(self, id: int, *, timeout: Limit = None) -> Confirmation:
+    async def stop(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Stop a campaign at once (`POST campaign/emergency-stop/<id>/`)."""
         path, operation = f"/api/v1/campaign/emergency-stop/{arguments.identifier(id)}/", "campaigns.stop"
-        request = Request("POST", path, Effect.SETS, operation, Confirmation, is_silent=True, timeout=timeout)
-        return await self._session.call(attrs.evolve(request, find_out=f"look at the status of campaigns.get({id})"))
+        request = Request("POST", path, Effect.UPDATE, operation, Confirmation, allows_empty_body=True, timeout=timeout)
+        return await self._core.execute(
+            attrs.evolve(request, recovery_hint=f"look at the status of campaigns.get({id})")
+        )
 
     async def test_voice(
-        self, message: str, *, campaign_id: int, voice: Voice | int, timeout: Limit = None
+        self, message: str, *, campaign_id: int, voice: Voice | int, timeout: TimeoutLike = None
     ) -> SpokenMessage:
         """Have a message read aloud, calling nobody (`POST test-speak/riri/<campaign_id>/`).
 
@@ -349,27 +347,33 @@ class Campaigns(Resource):
             DecodeError: The answer holds neither audio nor its URL.
         """
         path = f"/api/v1/test-speak/riri/{arguments.identifier(campaign_id, 'campaign_id')}/"
-        fields = {"voice_input": voice_id(voice), "message": arguments.spoken(arguments.text(message, "message"))}
-        request = Request("POST", path, Effect.READS, "campaigns.test_voice", Response, json=fields, timeout=timeout)
-        response = await self._session.call(request)
-        url, audio, content_type = self._session.read(request, response, find_audio)
-        url = f"{self._session.base_url}{url}" if url is not None and url.startswith("/") else url
+        fields = {
+            "voice_input": voice_id(voice),
+            "message": arguments.collapse_whitespace(arguments.non_empty_text(message, "message")),
+        }
+        request = Request("POST", path, Effect.READ, "campaigns.test_voice", Response, json=fields, timeout=timeout)
+        response = await self._core.execute(request)
+        url, audio, content_type = self._core.decode(request, response, find_audio)
+        url = f"{self._core.base_url}{url}" if url is not None and url.startswith("/") else url
         return SpokenMessage(url=url, audio=audio, content_type=content_type)
 
-    def progress(self, id: int, *, pause: float = 1.0, longest_pause: float = 30.0, timeout: Limit = None) -> Progress:
+    def progress(
+        self, id: int, *, poll_interval: float = 1.0, max_poll_interval: float = 30.0, timeout: TimeoutLike = None
+    ) -> Progress:
         """Watch a campaign: `async for campaign in tingting.campaigns.progress(id)`.
 
-        Gives the campaign as it is now, and again whenever it has changed; ends when it is over, or has a status that
-        is not known. One that was not run, or is scheduled, is waited for without an end: leave the loop, or `wait`.
+        Yields the campaign as it is now, and again after each change. Ends once its status is final or unknown.
 
         Args:
             id: The campaign's.
-            pause: Seconds before it is asked for again; grows by half while nothing changes.
-            longest_pause: Seconds.
+            poll_interval: Seconds before it is asked for again; grows by half while nothing changes.
+            max_poll_interval: Seconds.
             timeout: The limits of each call.
         """
         arguments.identifier(id)
-        return Progress(id, lambda: self.get(id, timeout=timeout), pause=pause, longest_pause=longest_pause)
+        return Progress(
+            id, lambda: self.get(id, timeout=timeout), poll_interval=poll_interval, max_poll_interval=max_poll_interval
+        )
 
     async def wait(
         self,
@@ -377,8 +381,8 @@ class Campaigns(Resource):
         *,
         until: CampaignStatus | str | Iterable[CampaignStatus | str] = (),
         timeout: float | None = None,
-        pause: float = 1.0,
-        longest_pause: float = 30.0,
+        poll_interval: float = 1.0,
+        max_poll_interval: float = 30.0,
     ) -> Campaign:
         """Wait until a campaign is over, or has come to a status.
 
@@ -386,12 +390,12 @@ class Campaigns(Resource):
             id: The campaign's.
             until: Where to stop waiting as well; a status that is not known, or is final, always ends it.
             timeout: Seconds to wait at most; None for ever, also for a campaign that is never run.
-            pause: Seconds before it is asked for again; grows by half while nothing changes.
-            longest_pause: Seconds.
+            poll_interval: Seconds before it is asked for again; grows by half while nothing changes.
+            max_poll_interval: Seconds.
 
         Raises:
-            StillRunningError: It took longer; `last` is the campaign as it was seen last.
+            WaitTimeoutError: It took longer; `last` is the campaign as it was seen last.
         """
         wanted = {until} if isinstance(until, str) or not isinstance(until, Iterable) else set(until)
-        progress = self.progress(id, pause=pause, longest_pause=longest_pause)
-        return await progress.wait({arguments.member(CampaignStatus, each, "until") for each in wanted}, timeout)
+        progress = self.progress(id, poll_interval=poll_interval, max_poll_interval=max_poll_interval)
+        return await progress.wait({arguments.enum_member(CampaignStatus, each, "until") for each in wanted}, timeout)

@@ -3,29 +3,29 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tingting_async.client.session import Session
-from tingting_async.errors import OutcomeUnknownError, PartlyDoneError, TingTingError, UsageError
+from tingting_async.client.core import Core
+from tingting_async.errors import OutcomeUnknownError, PartialFailureError, TingTingError, UsageError
 from tingting_async.http.messages import Effect, Request
-from tingting_async.outcomes import Find
+from tingting_async.outcomes import Reconciler
 from tingting_async.pagination.paginator import Paginator
-from tingting_async.pagination.styles import LimitOffset
+from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import FileLike
-from tingting_async.resources.base import Limit, Resource
+from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.resources.phone_numbers import phone_number, phone_numbers
-from tingting_async.v1.method_fallback import Methods
+from tingting_async.v1.method_fallback import MethodFallback
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, NewContact, Upload
 from tingting_async.v1.pages import read_page
-from tingting_async.v1.reconcile import find_contact, now
+from tingting_async.v1.reconcile import reconcile_contact, utc_now
 
 
 class Contacts(Resource):
     """The contacts of a campaign (v1 documents, Contacts)."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._methods = Methods(session)
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        self._methods = MethodFallback(core)
 
     def list(
         self,
@@ -34,7 +34,7 @@ class Contacts(Resource):
         window: int | None = None,
         exact: bool = False,
         resume: str | None = None,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> Paginator[Contact]:
         """List a campaign's contacts (`GET campaign-detail/<campaign_id>/`).
 
@@ -50,13 +50,15 @@ class Contacts(Resource):
         request = Request(
             "GET",
             f"/api/v1/campaign-detail/{arguments.identifier(campaign_id, 'campaign_id')}/",
-            Effect.READS,
+            Effect.READ,
             "contacts.list",
             list[Contact],
             payload=("results",),
             timeout=timeout,
         )
-        return self._session.paginate(request, LimitOffset(10), read_page, window=window, exact=exact, resume=resume)
+        return self._core.paginate(
+            request, LimitOffsetPagination(10), read_page, window=window, exact=exact, resume=resume
+        )
 
     async def add(
         self,
@@ -64,7 +66,7 @@ class Contacts(Resource):
         number: str | int,
         *,
         variables: Mapping[str, Any] | None = None,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> ContactAdded:
         """Add a contact (`POST campaign/<campaign_id>/add-contact/`).
 
@@ -79,16 +81,16 @@ class Contacts(Resource):
             OutcomeUnknownError: It may have been added: look for it in `list()` before adding it again.
         """
         digits = phone_number(number)
-        asked_at = now()
+        asked_at = utc_now()
         body = {"number": digits, "other_variables": arguments.mapping(variables or {}, "variables")}
-        return await self._session.call(
+        return await self._core.execute(
             self._adding(
                 campaign_id,
                 ContactAdded,
                 body,
                 "contacts.add",
                 timeout,
-                find=lambda since: find_contact(self.list(campaign_id), digits, since or asked_at),
+                reconciler=lambda since: reconcile_contact(self.list(campaign_id), digits, since or asked_at),
             )
         )
 
@@ -98,7 +100,7 @@ class Contacts(Resource):
         contacts: Iterable[NewContact | str | int],
         *,
         chunk: int = 100,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> ContactsAdded:
         """Add many contacts, some at a time, one request after the other.
 
@@ -113,9 +115,9 @@ class Contacts(Resource):
 
         Raises:
             UsageError: Numbers are none or come twice, each in `problems`, or there are none; nothing was sent.
-            PartlyDoneError: A request failed after others, or so that it may have been carried out; the following ones
-                were not sent. It holds what was added, and which rows may have been, or were not. Where the very first
-                is refused, nothing was added, and its own error is raised.
+            PartialFailureError: A request failed after others, or so that it may have been carried out; the following
+                ones were not sent. It holds what was added, and which rows may have been, or were not. If the very
+                first is refused, nothing was added, and its own error is raised.
         """
         if type(chunk) is not int or chunk < 1:
             raise UsageError(f"contacts.add_many: chunk={chunk!r}; at least one contact goes in a request.")
@@ -132,7 +134,7 @@ class Contacts(Resource):
             body = {"contacts": rows[start : start + chunk]}
             request = self._adding(campaign_id, ContactsAdded, body, "contacts.add_many", timeout)
             try:
-                added = await self._session.call(request)
+                added = await self._core.execute(request)
             except TingTingError as error:
                 here, after = range(start, min(start + chunk, len(rows))), range(start, len(rows))
                 is_unknown = isinstance(error, OutcomeUnknownError)
@@ -140,7 +142,7 @@ class Contacts(Resource):
                     raise  # Nothing was added: it is the plain error that says why.
                 unknown = here if is_unknown else range(0)
                 not_done = range(here.stop, len(rows)) if is_unknown else after
-                raise PartlyDoneError(
+                raise PartialFailureError(
                     f"contacts.add_many: {done.created} contacts were added, {len(unknown)} may have been, and "
                     f"{len(not_done)} were not. {error}",
                     result=done,
@@ -157,7 +159,7 @@ class Contacts(Resource):
             )
         return done
 
-    async def upload(self, campaign_id: int, file: FileLike, *, timeout: Limit = None) -> Upload:
+    async def upload(self, campaign_id: int, file: FileLike, *, timeout: TimeoutLike = None) -> Upload:
         """Add a file of contacts (`PATCH campaign/create/<campaign_id>/detail/`).
 
         Args:
@@ -175,37 +177,41 @@ class Contacts(Resource):
         request = Request(
             "PATCH",
             path,
-            Effect.ADDS,
+            Effect.CREATE,
             "contacts.upload",
             Upload,
             timeout=timeout,
-            find_out=f"look at contacts.list({campaign_id})",
+            recovery_hint=f"look at contacts.list({campaign_id})",
         ).with_form({}, {"bulk_file": sheet})
         return await self._methods.call(request, "POST")  # PATCH by the newer documents, POST by the older.
 
-    async def edit(self, id: int, number: str | int, *, timeout: Limit = None) -> Contact:
+    async def edit(self, id: int, number: str | int, *, timeout: TimeoutLike = None) -> Contact:
         """Change a contact's number (`PATCH phone-number/update/<contact_id>/`)."""
         path, body = f"/api/v1/phone-number/update/{arguments.identifier(id)}/", {"number": phone_number(number)}
-        request = Request("PATCH", path, Effect.SETS, "contacts.edit", Contact, json=body, timeout=timeout)
-        return await self._session.call(request)
+        request = Request("PATCH", path, Effect.UPDATE, "contacts.edit", Contact, json=body, timeout=timeout)
+        return await self._core.execute(request)
 
-    async def delete(self, id: int, *, timeout: Limit = None) -> Confirmation:
+    async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a contact (`DELETE phone-number/delete/<contact_id>/`).
 
         Raises:
             NotFoundError: There is none of this id in the account.
         """
         path = f"/api/v1/phone-number/delete/{arguments.identifier(id)}/"
-        request = Request("DELETE", path, Effect.SETS, "contacts.delete", Confirmation, is_silent=True, timeout=timeout)
-        return await self._session.call(request)
+        request = Request(
+            "DELETE", path, Effect.UPDATE, "contacts.delete", Confirmation, allows_empty_body=True, timeout=timeout
+        )
+        return await self._core.execute(request)
 
-    async def variables(self, id: int, *, timeout: Limit = None) -> Mapping[str, Any]:
+    async def variables(self, id: int, *, timeout: TimeoutLike = None) -> Mapping[str, Any]:
         """Return a contact's variables, by name (`GET campaign/<contact_id>/attributes/`)."""
         path = f"/api/v1/campaign/{arguments.identifier(id)}/attributes/"  # It says campaign; the id is the contact's.
-        request = Request("GET", path, Effect.READS, "contacts.variables", dict[str, Any], timeout=timeout)
-        return await self._session.call(request)
+        request = Request("GET", path, Effect.READ, "contacts.variables", dict[str, Any], timeout=timeout)
+        return await self._core.execute(request)
 
-    async def set_variables(self, id: int, variables: Mapping[str, Any], *, timeout: Limit = None) -> Mapping[str, Any]:
+    async def set_variables(
+        self, id: int, variables: Mapping[str, Any], *, timeout: TimeoutLike = None
+    ) -> Mapping[str, Any]:
         """Change a contact's variables, and return them (`PATCH campaign/<contact_id>/attributes/`)."""
         if not variables:
             raise UsageError("contacts.set_variables: give the variables that are to be changed.")
@@ -214,34 +220,36 @@ class Contacts(Resource):
             arguments.mapping(variables, "variables"),
         )
         operation = "contacts.set_variables"
-        request = Request("PATCH", path, Effect.SETS, operation, dict[str, Any], json=fields, timeout=timeout)
-        return await self._session.call(request)
+        request = Request("PATCH", path, Effect.UPDATE, operation, dict[str, Any], json=fields, timeout=timeout)
+        return await self._core.execute(request)
 
-    async def demo_call(self, id: int, *, once: str | None = None, timeout: Limit = None) -> Confirmation:
+    async def demo_call(
+        self, id: int, *, idempotency_key: str | None = None, timeout: TimeoutLike = None
+    ) -> Confirmation:
         """Call one contact, to try a campaign out (`POST demo-call/<contact_id>/`).
 
         Never sent twice by itself once it may have arrived.
 
         Args:
             id: The contact's.
-            once: With a ledger: your name for this send, which is sent once; see docs/ledger.md.
+            idempotency_key: With a ledger: your name for this send, which is sent once; see docs/ledger.md.
             timeout: The limits of this call.
 
         Raises:
             OutcomeUnknownError: It may be ringing.
-            DuplicateSendError: By the ledger `once` was sent before, or may have been.
+            DuplicateSendError: By the ledger `idempotency_key` was sent before, or may have been.
         """
-        return await self._session.call(
+        return await self._core.execute(
             Request(
                 "POST",
                 f"/api/v1/demo-call/{arguments.identifier(id)}/",
-                Effect.RINGS,
+                Effect.SEND,
                 "contacts.demo_call",
                 Confirmation,
-                is_silent=True,
+                allows_empty_body=True,
                 timeout=timeout,
-                find_out="ask the person whether the telephone rang",
-                once=once,
+                recovery_hint="ask the person whether the telephone rang",
+                idempotency_key=idempotency_key,
             )
         )
 
@@ -251,17 +259,17 @@ class Contacts(Resource):
         model: Any,
         body: dict[str, Any],
         operation: str,
-        timeout: Limit,
-        find: Find | None = None,
+        timeout: TimeoutLike,
+        reconciler: Reconciler | None = None,
     ) -> Request[Any]:
         return Request(
             "POST",
             f"/api/v1/campaign/{arguments.identifier(campaign_id, 'campaign_id')}/add-contact/",
-            Effect.ADDS,
+            Effect.CREATE,
             operation,
             model,
             json=body,
             timeout=timeout,
-            find_out=f"look for them in contacts.list({campaign_id})",
-            find=find,
+            recovery_hint=f"look for them in contacts.list({campaign_id})",
+            reconciler=reconciler,
         )

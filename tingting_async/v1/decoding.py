@@ -8,11 +8,11 @@ from typing import Any, cast
 import attrs
 from cattrs import Converter
 
-from tingting_async.decoding.envelopes import texts
-from tingting_async.decoding.fast.plan import FINDERS, quick_way
-from tingting_async.decoding.hooks import HookFactory, QuickHook, model_hook
-from tingting_async.decoding.problems import Hook, told_by
-from tingting_async.decoding.scalars import KATHMANDU, LONGEST, Unread, find_datetime, read_int
+from tingting_async.decoding.envelopes import collect_strings
+from tingting_async.decoding.fast.plan import SCALAR_PARSERS, fast_decoder_for
+from tingting_async.decoding.hooks import FastHook, HookFactory, model_hook
+from tingting_async.decoding.problems import Hook, with_wire_names
+from tingting_async.decoding.scalars import KATHMANDU, MAX_TEXT, InvalidValueError, find_datetime, read_int
 from tingting_async.v1.models.accounts import User, Voice
 from tingting_async.v1.models.campaigns import RunStarted
 from tingting_async.v1.models.common import Confirmation, DisplayDatetime
@@ -29,7 +29,7 @@ def read_display_datetime(value: Any, _: Any = None) -> datetime:
     """Read a datetime as ISO 8601, or as the service displays it: "Jan. 27, 2026, 05:19 PM", in Nepal."""
     if (when := _find_display_datetime(value)) is not None:
         return when
-    raise Unread(value, "an ISO 8601 datetime")
+    raise InvalidValueError(value, "an ISO 8601 datetime")
 
 
 def _find_display_datetime(value: Any) -> datetime | None:
@@ -40,8 +40,8 @@ def _find_display_datetime(value: Any) -> datetime | None:
 
 @functools.lru_cache(maxsize=1024)
 def _find_displayed(text: str) -> datetime | None:
-    if len(text) > LONGEST:
-        raise Unread(text, "an ISO 8601 datetime")
+    if len(text) > MAX_TEXT:
+        raise InvalidValueError(text, "an ISO 8601 datetime")
     # By hand: the names of months that `strptime` knows are those of the machine's locale.
     match = _DISPLAYED.fullmatch(text)
     if match is None:
@@ -59,14 +59,14 @@ def _find_displayed(text: str) -> datetime | None:
         return None
 
 
-FINDERS[read_display_datetime] = _find_display_datetime
+SCALAR_PARSERS[read_display_datetime] = _find_display_datetime
 
 
 def _user_hook(kind: Any, converter: Converter) -> Hook:
     """Return the hook for a profile: who it is lies in an object of its own (sample v1_user_profile.json)."""
     hook = model_hook(kind, converter)
     lifted = ("first_name", "last_name", "username", "email")
-    nested = told_by({name: f"user.{name}" for name in lifted}, hook)
+    nested = with_wire_names({name: f"user.{name}" for name in lifted}, hook)
 
     def read(value: Any, _: Any) -> Any:
         if isinstance(value, dict) and isinstance(value.get("user"), dict):  # pyright: ignore[reportUnknownMemberType]
@@ -89,7 +89,7 @@ def _voice_hook(kind: Any, converter: Converter) -> Hook:
     def read(value: Any, _: Any) -> Any:
         return hook(value, kind) if type(value) is dict else Voice(id=read_int(value))
 
-    return QuickHook(read, hook.quick) if isinstance(hook, QuickHook) else read  # The quick way is for lists.
+    return FastHook(read, hook.quick) if isinstance(hook, FastHook) else read  # The quick way is for lists.
 
 
 def _contact_hook(kind: Any, converter: Converter) -> Hook:
@@ -102,8 +102,10 @@ def _contact_hook(kind: Any, converter: Converter) -> Hook:
         is_of_list = type(value) is dict and "call_duration" in value and "duration" not in value
         return hook_of_lists(value, kind) if is_of_list else hook(value, kind)
 
-    quick = None if converter.detailed_validation else quick_way(kind, converter, also={"duration": "call_duration"})
-    return read if quick is None else QuickHook(read, quick)
+    quick = (
+        None if converter.detailed_validation else fast_decoder_for(kind, converter, also={"duration": "call_duration"})
+    )
+    return read if quick is None else FastHook(read, quick)
 
 
 def _confirmation_hook(kind: Any, converter: Converter) -> Hook:
@@ -113,7 +115,7 @@ def _confirmation_hook(kind: Any, converter: Converter) -> Hook:
     def read(value: Any, _: Any) -> Any:
         given = cast("dict[str, Any]", value)
         if type(value) is dict and isinstance(given.get("message"), list | dict):
-            given = {**given, "message": "; ".join(texts(given["message"])) or None}
+            given = {**given, "message": "; ".join(collect_strings(given["message"])) or None}
         return hook(given, kind)
 
     return read
@@ -137,7 +139,7 @@ def _contacts_added_hook(kind: Any, converter: Converter) -> Hook:
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
-            raise Unread(value, "an object")
+            raise InvalidValueError(value, "an object")
         given = cast("dict[str, Any]", value)
         silent = {"errors", *(["skipped"] if given.get("skipped") is None else [])}
         made: ContactsAdded = hook({name: part for name, part in given.items() if name not in silent}, kind)
@@ -193,7 +195,7 @@ def _from_bikram_sambat(match: re.Match[str]) -> datetime | None:
 def _template_applied_hook(kind: Any, converter: Converter) -> Hook:
     """Return the hook for an applied template: `created` and `errors` where only some steps could be made (207)."""
     hook = _confirmation_hook(kind, converter)
-    partly = told_by({"steps": "created"}, hook)
+    partly = with_wire_names({"steps": "created"}, hook)
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is dict and "created" in value:

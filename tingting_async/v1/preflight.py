@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
-from tingting_async.client.session import Session
+from tingting_async.client.core import Core
 from tingting_async.resources import arguments
-from tingting_async.resources.base import Limit
+from tingting_async.resources.base import TimeoutLike
 from tingting_async.v1.contacts import Contacts
-from tingting_async.v1.models.campaigns import Campaign, CampaignStatus, RunCheck, Services
+from tingting_async.v1.models.campaigns import Campaign, CampaignStatus, PreflightReport, Services
 
 T = TypeVar("T")
 
 
-async def check(session: Session, campaign: Campaign, timeout: Limit) -> RunCheck:
+async def preflight(core: Core, campaign: Campaign, timeout: TimeoutLike) -> PreflightReport:
     """Find out what would happen if a campaign were run."""
-    contacts = Contacts(session)
+    contacts = Contacts(core)
     page = await anext(contacts.list(campaign.id, window=1, timeout=timeout).pages())
     texts = " ".join(filter(None, (campaign.message, campaign.sms_message)))
     placeholders = frozenset(arguments.placeholders(texts))
@@ -25,7 +25,7 @@ async def check(session: Session, campaign: Campaign, timeout: Limit) -> RunChec
     if placeholders and page.items:
         for contact, variables in zip(
             page.items,
-            await _together([contacts.variables(contact.id, timeout=timeout) for contact in page.items]),
+            await gather_or_cancel([contacts.variables(contact.id, timeout=timeout) for contact in page.items]),
             strict=True,
         ):
             if missing := sorted(placeholders - variables.keys()):
@@ -44,10 +44,10 @@ async def check(session: Session, campaign: Campaign, timeout: Limit) -> RunChec
     if campaign.status is not None and campaign.status is not CampaignStatus.NOT_STARTED:
         problems.append(f"It stands at {str(campaign.status)!r}.")
     total: Any = page.total_items
-    return RunCheck(campaign=campaign, contacts=total, placeholders=placeholders, problems=tuple(problems))
+    return PreflightReport(campaign=campaign, contacts=total, placeholders=placeholders, problems=tuple(problems))
 
 
-async def _together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def gather_or_cancel(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Return what calls return; where one of them fails, none of the others is left behind."""
     tasks = [asyncio.ensure_future(call) for call in calls]
     try:

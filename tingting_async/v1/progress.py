@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import TypeVar
 
-from tingting_async.errors import StillRunningError, UsageError
+from tingting_async.errors import UsageError, WaitTimeoutError
 from tingting_async.v1.models.campaigns import Campaign, CampaignStatus
 
 T = TypeVar("T")
@@ -13,14 +13,16 @@ T = TypeVar("T")
 class Progress(AsyncIterator[Campaign]):
     """A campaign, seen again whenever it has changed; see `Campaigns.progress`."""
 
-    def __init__(self, id: int, look: Callable[[], Awaitable[Campaign]], *, pause: float, longest_pause: float) -> None:
-        are_numbers = all(isinstance(seconds, int | float) for seconds in (pause, longest_pause))
-        if not are_numbers or not 0 < pause <= longest_pause:
-            raise UsageError(f"{pause=!r}, {longest_pause=!r}: give seconds above 0, the longest last.")
+    def __init__(
+        self, id: int, look: Callable[[], Awaitable[Campaign]], *, poll_interval: float, max_poll_interval: float
+    ) -> None:
+        are_numbers = all(isinstance(seconds, int | float) for seconds in (poll_interval, max_poll_interval))
+        if not are_numbers or not 0 < poll_interval <= max_poll_interval:
+            raise UsageError(f"{poll_interval=!r}, {max_poll_interval=!r}: give seconds above 0, the longest last.")
         self._id = id
         self._look = look
-        self._first_pause = self._pause = pause
-        self._longest_pause = longest_pause
+        self._poll_interval = self._delay = poll_interval
+        self._max_poll_interval = max_poll_interval
         self._last: Campaign | None = None
 
     async def __anext__(self) -> Campaign:
@@ -28,13 +30,13 @@ class Progress(AsyncIterator[Campaign]):
             raise StopAsyncIteration
         campaign = await self._look() if self._last is None else await self._changed()
         self._last = campaign
-        self._pause = self._first_pause
+        self._delay = self._poll_interval
         return campaign
 
     async def _changed(self) -> Campaign:
         while True:
-            await asyncio.sleep(self._pause)
-            self._pause = min(self._pause * 1.5, self._longest_pause)
+            await asyncio.sleep(self._delay)
+            self._delay = min(self._delay * 1.5, self._max_poll_interval)
             campaign = await self._look()
             if campaign != self._last:
                 return campaign
@@ -43,7 +45,7 @@ class Progress(AsyncIterator[Campaign]):
         """Wait until it is over, or stands as wanted.
 
         Raises:
-            StillRunningError: It took longer.
+            WaitTimeoutError: It took longer.
         """
         if seconds is not None and not isinstance(seconds, int | float):
             raise UsageError(f"campaigns.wait: `timeout` has to be a number of seconds, not {type(seconds).__name__}.")
@@ -54,7 +56,7 @@ class Progress(AsyncIterator[Campaign]):
                         break
         except TimeoutError:
             stands = "was not seen" if self._last is None else f"stood at {str(self._last.status)!r}"
-            raise StillRunningError(
+            raise WaitTimeoutError(
                 f"campaigns.wait: after {seconds:g} s campaign {self._id} {stands}. Wait again, or end it with "
                 f"campaigns.stop({self._id}); one that stands at 'Not Started' has not been run.",
                 last=self._last,
@@ -64,4 +66,4 @@ class Progress(AsyncIterator[Campaign]):
 
 
 def _is_over(campaign: Campaign) -> bool:
-    return campaign.status is None or campaign.status.is_over
+    return campaign.status is None or campaign.status.is_final

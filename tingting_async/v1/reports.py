@@ -5,28 +5,28 @@ import csv
 import io
 from os import PathLike
 
-from tingting_async.client.session import Session
-from tingting_async.decoding.api_errors import judge
-from tingting_async.decoding.decoder import Reader
+from tingting_async.client.core import Core
+from tingting_async.decoding.api_errors import error_from_response
+from tingting_async.decoding.decoder import Decoder
 from tingting_async.decoding.payload import excerpt
 from tingting_async.errors import DecodeError
-from tingting_async.http.download import FileSink
+from tingting_async.http.download import AtomicFileSink
 from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.http.timeouts import Timeout
 from tingting_async.resources import arguments
-from tingting_async.resources.base import Limit, Resource
+from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.v1.models.reports import ReportRow
 
-LONG = Timeout(answer=600.0, total=600.0)
+REPORT_TIMEOUT = Timeout(attempt=600.0, total=600.0)
 """Reports are made while one waits: the limits of their calls by default."""
-_AS_THEY_ARE = {"Accept-Encoding": "identity"}
+_NO_COMPRESSION = {"Accept-Encoding": "identity"}
 """A packed answer of unknown length that was cut short unpacks like a whole one, and no row says it is the last."""
 
 
 class Reports(Resource):
     """Reports (v1 documents, Campaigns, report)."""
 
-    async def download(self, campaign_id: int, path: str | PathLike[str], *, timeout: Limit = None) -> None:
+    async def download(self, campaign_id: int, path: str | PathLike[str], *, timeout: TimeoutLike = None) -> None:
         """Save a campaign's report as a CSV file: complete, or not at all (`GET download/report/<id>/`).
 
         Args:
@@ -38,9 +38,9 @@ class Reports(Resource):
             UsageError: The file cannot be written there.
             DecodeError: What came is no CSV; nothing was saved.
         """
-        await download(self._session, _path(campaign_id), "reports.download", path, timeout)
+        await download(self._core, _path(campaign_id), "reports.download", path, timeout)
 
-    async def rows(self, campaign_id: int, *, timeout: Limit = None) -> list[ReportRow]:
+    async def rows(self, campaign_id: int, *, timeout: TimeoutLike = None) -> list[ReportRow]:
         """Return a campaign's report row by row (`GET download/report/<id>/`).
 
         Args:
@@ -51,27 +51,27 @@ class Reports(Resource):
             DecodeError: It is no CSV.
         """
         path, operation = _path(campaign_id), "reports.rows"
-        limits = LONG if timeout is None else timeout
-        request = Request("GET", path, Effect.READS, operation, Response, timeout=limits, headers=_AS_THEY_ARE)
-        return self._session.read(request, await self._session.call(request), _read_rows)
+        limits = REPORT_TIMEOUT if timeout is None else timeout
+        request = Request("GET", path, Effect.READ, operation, Response, timeout=limits, headers=_NO_COMPRESSION)
+        return self._core.decode(request, await self._core.execute(request), _read_rows)
 
 
 def _path(campaign_id: int) -> str:
     return f"/api/v1/download/report/{arguments.identifier(campaign_id, 'campaign_id')}/"
 
 
-async def download(session: Session, path: str, operation: str, target: str | PathLike[str], timeout: Limit) -> None:
+async def download(core: Core, path: str, operation: str, target: str | PathLike[str], timeout: TimeoutLike) -> None:
     """Save what lies at a path of the service as a file."""
-    async with FileSink(target) as sink:
-        limits = LONG if timeout is None else timeout
+    async with AtomicFileSink(target) as sink:
+        limits = REPORT_TIMEOUT if timeout is None else timeout
         request = Request(
-            "GET", path, Effect.READS, operation, Response, timeout=limits, headers=_AS_THEY_ARE, sink=sink
+            "GET", path, Effect.READ, operation, Response, timeout=limits, headers=_NO_COMPRESSION, sink=sink
         )
-        response = await session.call(request)
-        session.read(request, Response(response.status, response.headers, sink.head), _check)
+        response = await core.execute(request)
+        core.decode(request, Response(response.status, response.headers, sink.head), _check)
 
 
-def _read_rows(reader: Reader, request: Request[Response], response: Response) -> list[ReportRow]:
+def _read_rows(reader: Decoder, request: Request[Response], response: Response) -> list[ReportRow]:
     _check(reader, request, response)
     table = io.StringIO(response.body.decode("utf-8-sig", errors="replace"), newline="")
     try:
@@ -80,9 +80,9 @@ def _read_rows(reader: Reader, request: Request[Response], response: Response) -
         raise _no_csv(request, response) from error
 
 
-def _check(_: Reader, request: Request[Response], response: Response) -> None:
+def _check(_: Decoder, request: Request[Response], response: Response) -> None:
     """Refuse a web page, or a failure under HTTP 200, instead of a report: the bytes tell, not the header."""
-    if (refusal := judge(request, response)) is not None:
+    if (refusal := error_from_response(request, response)) is not None:
         raise refusal
     if response.body.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"<", b"{", b"[")):
         raise _no_csv(request, response)

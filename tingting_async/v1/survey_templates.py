@@ -8,15 +8,15 @@ from typing import Any
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Effect, Request
 from tingting_async.pagination.paginator import Paginator
-from tingting_async.pagination.styles import PageNumbers
+from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import Limit, Resource
+from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.v1.campaign_fields import length_factor as checked_length_factor
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.surveys import NewStep, SurveyTemplate, TemplateApplied
 from tingting_async.v1.pages import read_page
-from tingting_async.v1.surveys import prepare
+from tingting_async.v1.surveys import encode_steps
 
 
 class SurveyTemplates(Resource):
@@ -30,7 +30,7 @@ class SurveyTemplates(Resource):
         window: int | None = None,
         exact: bool = False,
         resume: str | None = None,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> Paginator[SurveyTemplate]:
         """List the templates (`GET survey-templates/`).
 
@@ -46,25 +46,25 @@ class SurveyTemplates(Resource):
             raise UsageError(f"`page_size` is {page_size!r}; it has to be an integer from 1 up.")
         params: tuple[tuple[str, str], ...] = (("page_size", str(page_size)),)
         if search is not None and search != "":
-            params += (("search", arguments.text(search, "search")),)
+            params += (("search", arguments.non_empty_text(search, "search")),)
         request = Request(
             "GET",
             "/api/v1/survey-templates/",
-            Effect.READS,
+            Effect.READ,
             "survey_templates.list",
             list[SurveyTemplate],
             payload=("results",),
             params=params,
             timeout=timeout,
         )
-        return self._session.paginate(
-            request, PageNumbers("page"), read_page, window=window, exact=exact, resume=resume
+        return self._core.paginate(
+            request, PageNumberPagination("page"), read_page, window=window, exact=exact, resume=resume
         )
 
-    async def get(self, id: int, *, timeout: Limit = None) -> SurveyTemplate:
+    async def get(self, id: int, *, timeout: TimeoutLike = None) -> SurveyTemplate:
         """Return a template (`GET survey-templates/<id>/`)."""
         path, operation = _path(id), "survey_templates.get"
-        return await self._session.call(Request("GET", path, Effect.READS, operation, SurveyTemplate, timeout=timeout))
+        return await self._core.execute(Request("GET", path, Effect.READ, operation, SurveyTemplate, timeout=timeout))
 
     async def create(
         self,
@@ -73,7 +73,7 @@ class SurveyTemplates(Resource):
         *,
         voice: Voice | int | None = None,
         length_factor: Decimal | float | None = None,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> SurveyTemplate:
         """Create a template (`POST survey-templates/`).
 
@@ -91,14 +91,14 @@ class SurveyTemplates(Resource):
         request = Request(
             "POST",
             "/api/v1/survey-templates/",
-            Effect.ADDS,
+            Effect.CREATE,
             "survey_templates.create",
             SurveyTemplate,
             timeout=timeout,
-            find_out="look for its name with survey_templates.list(search=…)",
+            recovery_hint="look for its name with survey_templates.list(search=…)",
         )
-        fields = {"name": arguments.text(name, "name")}
-        return await self._session.call(await _filled(request, fields, content, voice, length_factor))
+        fields = {"name": arguments.non_empty_text(name, "name")}
+        return await self._core.execute(await _with_content(request, fields, content, voice, length_factor))
 
     async def update(
         self,
@@ -108,23 +108,25 @@ class SurveyTemplates(Resource):
         content: Sequence[NewStep] | None = None,
         voice: Voice | int | None = None,
         length_factor: Decimal | float | None = None,
-        timeout: Limit = None,
+        timeout: TimeoutLike = None,
     ) -> SurveyTemplate:
         """Change a template; what is not given stays (`PATCH survey-templates/<id>/`). Arguments as of `create`."""
         if name is None and content is None and voice is None and length_factor is None:
             raise UsageError("survey_templates.update: give what is to be changed.")
         path, operation = _path(id), "survey_templates.update"
-        request = Request("PATCH", path, Effect.SETS, operation, SurveyTemplate, timeout=timeout)
-        fields = {} if name is None else {"name": arguments.text(name, "name")}
-        return await self._session.call(await _filled(request, fields, content, voice, length_factor))
+        request = Request("PATCH", path, Effect.UPDATE, operation, SurveyTemplate, timeout=timeout)
+        fields = {} if name is None else {"name": arguments.non_empty_text(name, "name")}
+        return await self._core.execute(await _with_content(request, fields, content, voice, length_factor))
 
-    async def delete(self, id: int, *, timeout: Limit = None) -> Confirmation:
+    async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a template (`DELETE survey-templates/<id>/`)."""
         path, operation = _path(id), "survey_templates.delete"
-        request = Request("DELETE", path, Effect.SETS, operation, Confirmation, is_silent=True, timeout=timeout)
-        return await self._session.call(request)
+        request = Request(
+            "DELETE", path, Effect.UPDATE, operation, Confirmation, allows_empty_body=True, timeout=timeout
+        )
+        return await self._core.execute(request)
 
-    async def apply(self, id: int, campaign_id: int, *, timeout: Limit = None) -> TemplateApplied:
+    async def apply(self, id: int, campaign_id: int, *, timeout: TimeoutLike = None) -> TemplateApplied:
         """Make a survey's steps of a template (`POST survey-templates/<id>/apply-to-campaign/`).
 
         Returns:
@@ -133,16 +135,16 @@ class SurveyTemplates(Resource):
         Raises:
             OutcomeUnknownError: It may have been applied: look at `surveys.steps()`.
         """
-        return await self._session.call(
+        return await self._core.execute(
             Request(
                 "POST",
                 f"{_path(id)}apply-to-campaign/",
-                Effect.ADDS,
+                Effect.CREATE,
                 "survey_templates.apply",
                 TemplateApplied,
                 json={"campaign_id": arguments.identifier(campaign_id, "campaign_id")},
                 timeout=timeout,
-                find_out=f"look at surveys.steps({campaign_id})",
+                recovery_hint=f"look at surveys.steps({campaign_id})",
             )
         )
 
@@ -151,14 +153,14 @@ def _path(id: int) -> str:
     return f"/api/v1/survey-templates/{arguments.identifier(id)}/"
 
 
-async def _filled(
+async def _with_content(
     request: Request[SurveyTemplate],
     fields: dict[str, Any],
     content: Sequence[NewStep] | None,
     voice: Voice | int | None,
     length_factor: Decimal | float | None,
 ) -> Request[SurveyTemplate]:
-    rows, files = await prepare(content or ())
+    rows, files = await encode_steps(content or ())
     if voice is not None:
         fields["voice"] = arguments.identifier(voice.id if isinstance(voice, Voice) else voice, "voice")
     if length_factor is not None:

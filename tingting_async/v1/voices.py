@@ -2,8 +2,8 @@
 
 from tingting_async.http.messages import Effect, Request
 from tingting_async.pagination.paginator import Paginator
-from tingting_async.pagination.styles import OnePage
-from tingting_async.resources.base import Limit, Resource
+from tingting_async.pagination.styles import SinglePage
+from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.pages import read_array
 
@@ -11,7 +11,7 @@ from tingting_async.v1.pages import read_array
 class Voices(Resource):
     """Voices (v1 documents, Campaigns, voices)."""
 
-    def list(self, *, timeout: Limit = None) -> Paginator[Voice]:
+    def list(self, *, timeout: TimeoutLike = None) -> Paginator[Voice]:
         """List the voices (`GET voice-models/`)."""
-        request = Request("GET", "/api/v1/voice-models/", Effect.READS, "voices.list", list[Voice], timeout=timeout)
-        return self._session.paginate(request, OnePage(), read_array)
+        request = Request("GET", "/api/v1/voice-models/", Effect.READ, "voices.list", list[Voice], timeout=timeout)
+        return self._core.paginate(request, SinglePage(), read_array)

@@ -42,16 +42,16 @@ async def expired(sandbox: Sandbox, store: Any) -> None:
     async with TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password) as tingting:
         token = (await tingting.accounts.login()).token
     sandbox.requests.clear()
-    await store.save(Tokens(token.access, token.refresh, renew_at=0))
+    await store.save(Tokens(token.access, token.refresh, refresh_at=0))
 
 
 @pytest.mark.parametrize(
     "tokens",
     [
-        Tokens("access", "refresh", renew_at=1_700_000_000 + 1 / 3),
+        Tokens("access", "refresh", refresh_at=1_700_000_000 + 1 / 3),
         Tokens("access"),
-        Tokens('é\n"\\\udc80', "", renew_at=7),
-        Tokens("a" * 100_000, renew_at=math.inf),
+        Tokens('é\n"\\\udc80', "", refresh_at=7),
+        Tokens("a" * 100_000, refresh_at=math.inf),
     ],
 )
 async def test_what_was_saved(make: Make, tokens: Tokens) -> None:
@@ -78,8 +78,8 @@ async def test_what_was_saved(make: Make, tokens: Tokens) -> None:
         b'{"access": ["canary-of-tokens"]}',
         b'{"access": ""}',
         b'{"access": "canary-of-tokens", "refresh": 5}',
-        b'{"access": "canary-of-tokens", "renew_at": "5"}',
-        b'{"access": "canary-of-tokens", "renew_at": true}',
+        b'{"access": "canary-of-tokens", "refresh_at": "5"}',
+        b'{"access": "canary-of-tokens", "refresh_at": true}',
         b"[" * 100_000,
     ],
 )
@@ -186,7 +186,7 @@ async def test_two_processes(place: Any, make: Make) -> None:
         assert sum(received.path == REFRESH for received in sandbox.requests) == 1
     kept = await store.load()
     assert kept is not None
-    assert kept.renew_at > time.time()
+    assert kept.refresh_at > time.time()
 
 
 async def test_killed(place: Any, make: Make) -> None:

@@ -25,8 +25,8 @@ def decode(text: str | bytes) -> Tokens | None:
     if not isinstance(stored, dict):
         return None
     kept = cast("dict[str, Any]", stored)
-    access, refresh, renew_at = kept.get("access"), kept.get("refresh"), kept.get("renew_at")
+    access, refresh, refresh_at = kept.get("access"), kept.get("refresh"), kept.get("refresh_at")
     is_good = isinstance(access, str) and access and isinstance(refresh, str | None)
-    if not is_good or isinstance(renew_at, bool) or not isinstance(renew_at, float | int | None):
+    if not is_good or isinstance(refresh_at, bool) or not isinstance(refresh_at, float | int | None):
         return None
-    return Tokens(cast("str", access), cast("str | None", refresh), renew_at)
+    return Tokens(cast("str", access), cast("str | None", refresh), refresh_at)

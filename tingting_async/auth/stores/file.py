@@ -15,7 +15,7 @@ import anyio.to_thread
 from tingting_async.auth.stores.codec import POLL, decode, encode
 from tingting_async.auth.tokens import Tokens
 from tingting_async.errors import TokenStoreError, UsageError
-from tingting_async.persistence import finish_in_thread, make_folder
+from tingting_async.persistence import make_private_dir, run_in_thread
 
 _log = logging.getLogger(__name__)
 
@@ -80,9 +80,9 @@ class FileTokenStore:
         """
         with self._errors("written"):
             if tokens is None:
-                await finish_in_thread(lambda: self._path.unlink(missing_ok=True))
+                await run_in_thread(lambda: self._path.unlink(missing_ok=True))
             else:
-                await finish_in_thread(lambda: self._write(encode(tokens).encode()))
+                await run_in_thread(lambda: self._write(encode(tokens).encode()))
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
         """Return what is entered around load, renewal and save.
@@ -99,7 +99,7 @@ class FileTokenStore:
         # One for each that enters: an instance lets its holder in again.
         lock = FileLock(f"{self._path}.lock", mode=0o600, thread_local=False)
         with self._errors("locked"):
-            make_folder(self._path.parent)
+            make_private_dir(self._path.parent)
             while True:
                 # A look takes some microseconds. Without a thread, no cancellation can part us from a lock that we got.
                 with suppress(Timeout):
@@ -126,7 +126,7 @@ class FileTokenStore:
             return None
 
     def _write(self, content: bytes) -> None:
-        make_folder(self._path.parent)
+        make_private_dir(self._path.parent)
         # Made for its owner alone (0600), under a name that nobody else has.
         descriptor, name = tempfile.mkstemp(prefix=f".{self._path.name}.", suffix=".tmp", dir=self._path.parent)
         try:

@@ -13,7 +13,7 @@ import anyio
 from tingting_async.auth.stores.codec import POLL, decode, encode
 from tingting_async.auth.tokens import Tokens
 from tingting_async.errors import TokenStoreError, UsageError
-from tingting_async.persistence import finish
+from tingting_async.persistence import run_to_completion
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -130,7 +130,7 @@ class RedisTokenStore:
                 yield
             finally:
                 prolonging.cancel()
-                await finish(asyncio.wait([prolonging]))
+                await run_to_completion(asyncio.wait([prolonging]))
         finally:
             if is_ours:  # Also where a cancellation came while Redis was granting it.
                 await self._release(lock)
@@ -171,7 +171,7 @@ class RedisTokenStore:
 
         text = f"The token store at the Redis key {self._key!r} could not be {done}"
         try:
-            return await finish(work())
+            return await run_to_completion(work())
         except (NoConnectionError, TooLateError, LockError, OSError) as error:
             told = str(error).rstrip(".") or f"no answer within {self._lease:g} s"
             raise TokenStoreError(f"{text}: {type(error).__name__}: {told}. Is the server up and reachable?") from error

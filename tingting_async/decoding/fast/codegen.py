@@ -15,12 +15,12 @@ from msgspec import UNSET, Meta, UnsetType, convert, defstruct
 from msgspec.json import Decoder
 
 # Beyond it, what the JSON library made of the digits matters: that is left to the hooks.
-Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-Scalar = Whole | float | str | None
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Scalar = Int64 | float | str | None
 
 
 @attrs.frozen
-class Quick:
+class FastDecoder:
     """The quick way to read something."""
 
     shape: Any
@@ -36,14 +36,14 @@ class Quick:
         """
         return self.fill(convert(value, self.shape))
 
-    def listed(self) -> "Quick":
+    def for_list(self) -> "FastDecoder":
         """Return the quick way to read a list of them."""
         fill = self.fill
-        return Quick(GenericAlias(list, (self.shape,)), lambda shapes: [fill(shape) for shape in shapes])
+        return FastDecoder(GenericAlias(list, (self.shape,)), lambda shapes: [fill(shape) for shape in shapes])
 
 
 @attrs.frozen
-class Part:
+class FieldPlan:
     """How a field of a model is read."""
 
     name: str
@@ -51,7 +51,7 @@ class Part:
     """Its name on the wire."""
     shape: Any
     """The type of its JSON."""
-    made: str
+    expression: str
     """The expression for what is made of `value`; `hook`, `kind` and `lookup` are the field's."""
     default: Any
     """As attrs has it: a value, a `Factory`, or `NOTHING`."""
@@ -59,20 +59,20 @@ class Part:
     hook: Callable[[Any, Any], Any] | None = None
     lookup: Callable[[Any], Any] | None = None
     """Makes what a text stands for, or None."""
-    also: str = ""
+    alias: str = ""
     """Another name that it may have on the wire."""
 
     @property
-    def absent(self) -> Any:
+    def missing_default(self) -> Any:
         """What stands in the shape for one that is absent: `UNSET`, unless its default is made of what would come."""
-        if self.also:
+        if self.alias:
             return UNSET
-        if self.made == "value":
+        if self.expression == "value":
             return self.default if self.default is None or isinstance(self.default, bool | int | str) else UNSET
-        return None if self.default is None and ("None if" in self.made or " or " in self.made) else UNSET
+        return None if self.default is None and ("None if" in self.expression or " or " in self.expression) else UNSET
 
 
-def is_plain(model: Any) -> bool:
+def can_bypass_init(model: Any) -> bool:
     """Tell whether all that making an instance does is to fill its slots."""
     if not isinstance(model, type) or hasattr(model, "__attrs_init__") or hasattr(model, "__attrs_post_init__"):
         return False
@@ -88,7 +88,9 @@ def _needs_self(field: "attrs.Attribute[Any]") -> bool:
     return bool(getattr(field.default, "takes_self", False))
 
 
-def compile_model(model: type, parts: list[Part], *, extra: str | None, unknown: Collection[str] = ()) -> Quick:
+def compile_model(
+    model: type, parts: list[FieldPlan], *, extra: str | None, unknown: Collection[str] = ()
+) -> FastDecoder:
     """Return the quick way to read a model.
 
     Args:
@@ -97,14 +99,14 @@ def compile_model(model: type, parts: list[Part], *, extra: str | None, unknown:
         extra: The field that keeps what no other takes; None where that is dropped.
         unknown: Names on the wire that came before, and that no field takes.
     """
-    taken = {name for part in parts for name in (part.key, part.also)}
+    taken = {name for part in parts for name in (part.key, part.alias)}
     free = [] if extra is None else sorted(key for key in unknown if key not in taken)
     others = {f"unknown{index}": key for index, key in enumerate(free)}
-    names: dict[str, Any] = {"new": object.__new__, "model": model, "Twin": _twin(model), "UNSET": UNSET}
+    names: dict[str, Any] = {"new": object.__new__, "model": model, "Twin": _mutable_subclass(model), "UNSET": UNSET}
     lines = [f"def fill_{model.__name__}(given):", "    self = new(Twin)"]
     for part in parts:
         names |= {f"{what}_{part.name}": getattr(part, what) for what in ("hook", "kind", "lookup")}
-        lines += _lines(part, names)
+        lines += _assignment(part, names)
     if extra is not None:
         lines += [f"    self.{extra} = extra = {{}}"]  # An object with anything else for it has not come this far.
         for name, key in others.items():
@@ -119,10 +121,10 @@ def compile_model(model: type, parts: list[Part], *, extra: str | None, unknown:
     # What msgspec knows of a type it finds out on first use, and crashes where another thread uses the type meanwhile:
     # so that is here, before anyone else has it.
     Decoder(shape)
-    return Quick(shape, names[f"fill_{model.__name__}"])
+    return FastDecoder(shape, names[f"fill_{model.__name__}"])
 
 
-def _twin(model: type) -> type:
+def _mutable_subclass(model: type) -> type:
     """Return a class of the same layout whose instances can still be filled.
 
     A frozen class is filled field by field through `object.__setattr__`, which costs four times as much; an instance of
@@ -133,23 +135,23 @@ def _twin(model: type) -> type:
     return type(f"{model.__name__}Twin", (model,), mutable)
 
 
-def _lines(part: Part, names: dict[str, Any]) -> list[str]:
+def _assignment(part: FieldPlan, names: dict[str, Any]) -> list[str]:
     """Return the lines that fill a field."""
     slot = f"self.{part.name}"
-    made = part.made.replace("hook(", f"hook_{part.name}(").replace("lookup(", f"lookup_{part.name}(")
+    made = part.expression.replace("hook(", f"hook_{part.name}(").replace("lookup(", f"lookup_{part.name}(")
     made = made.replace("kind)", f"kind_{part.name})")
-    if part.made == "value":
+    if part.expression == "value":
         lines = [f"    {slot} = given.{part.name}"]
     else:
         lines = [f"    value = given.{part.name}", f"    {slot} = {made}"]
-    if part.also:
+    if part.alias:
         lines[1:1] = [
             f"    if given.{part.name}_also is not UNSET:",
             "        if value is not UNSET:",
             "            raise ValueError",  # One of them is a field that is not known.
             f"        value = given.{part.name}_also",
         ]
-    if part.default is not attrs.NOTHING and part.absent is UNSET:
+    if part.default is not attrs.NOTHING and part.missing_default is UNSET:
         is_factory = hasattr(part.default, "takes_self")
         names[f"default_{part.name}"] = part.default.factory if is_factory else part.default
         default = f"default_{part.name}{'()' * is_factory}"
@@ -157,7 +159,7 @@ def _lines(part: Part, names: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _shape(model: type, parts: list[Part], others: Mapping[str, str], *, is_closed: bool) -> Any:
+def _shape(model: type, parts: list[FieldPlan], others: Mapping[str, str], *, is_closed: bool) -> Any:
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     keys: dict[str, str] = {**others}
     fields += [(name, Any, UNSET) for name in others]
@@ -166,10 +168,10 @@ def _shape(model: type, parts: list[Part], others: Mapping[str, str], *, is_clos
         if part.default is attrs.NOTHING:
             fields.append((part.name, part.shape))
         else:
-            can_be_unset = part.absent is UNSET and part.shape is not Any
-            fields.append((part.name, part.shape | UnsetType if can_be_unset else part.shape, part.absent))
-        if part.also:
-            keys[f"{part.name}_also"] = part.also
+            can_be_unset = part.missing_default is UNSET and part.shape is not Any
+            fields.append((part.name, part.shape | UnsetType if can_be_unset else part.shape, part.missing_default))
+        if part.alias:
+            keys[f"{part.name}_also"] = part.alias
             fields.append((f"{part.name}_also", part.shape | UnsetType, UNSET))
     name = f"{model.__name__}Shape"
     # Its instances live for the moment between reading and filling: the garbage collector need not know of them.

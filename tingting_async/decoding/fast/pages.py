@@ -10,7 +10,7 @@ import attrs
 from tingting_async.http.messages import PayloadPath, Response
 
 if TYPE_CHECKING:
-    from tingting_async.decoding.fast.codegen import Quick
+    from tingting_async.decoding.fast.codegen import FastDecoder
 
 _MOST_NAMES = 32
 _TELLING = frozenset({"success", "status", "error", "errors"})
@@ -20,7 +20,7 @@ _HEAD = re.compile(rb'\s*(?:\[|\{\s*"[^"\\]*")')
 
 
 @attrs.frozen
-class _Form:
+class _EnvelopeShape:
     """What good answers look like."""
 
     head: bytes
@@ -34,7 +34,7 @@ class _Form:
         """Whether an answer of this form is a success, whatever is in it."""
         return sum(map(len, self.beside)) <= _MOST_NAMES and not (self.beside and self.beside[0] & _TELLING)
 
-    def joined(self, other: "_Form") -> "_Form":
+    def joined(self, other: "_EnvelopeShape") -> "_EnvelopeShape":
         """Return the form that has the names of both."""
         if other.path != self.path:
             return self
@@ -42,7 +42,7 @@ class _Form:
         return attrs.evolve(self, beside=beside)
 
 
-class Glance:
+class PageDecoder:
     """The quick look at the answers of a list.
 
     Their form is learnt from the first one. An answer that begins in the same way is not looked at before its turn
@@ -53,10 +53,10 @@ class Glance:
         rows: Returns the quick way to read the rows, or None where there is none.
     """
 
-    def __init__(self, rows: "Callable[[], Quick | None]") -> None:
+    def __init__(self, rows: "Callable[[], FastDecoder | None]") -> None:
         self._rows = rows
-        self._form: _Form | None = None
-        self._quick: Quick | None = None
+        self._form: _EnvelopeShape | None = None
+        self._quick: FastDecoder | None = None
         self._read: Callable[[bytes], tuple[list[Any], dict[str, Any]]] | None = None
 
     def begins_well(self, response: Response) -> bool:
@@ -79,7 +79,7 @@ class Glance:
         beside = tuple(frozenset(level) - {step} for level, step in zip(levels(body, path), path, strict=True))
         if head is None or rows is None:
             return
-        form = _Form(head[0], path, beside)
+        form = _EnvelopeShape(head[0], path, beside)
         if self._form is not None:
             form = form.joined(self._form)
         if form.is_plain and (form != self._form or rows is not self._quick):
@@ -87,7 +87,7 @@ class Glance:
                 self._form, self._quick, self._read = form, rows, _reading(form, rows)
 
 
-def _reading(form: _Form, rows: "Quick") -> "Callable[[bytes], tuple[list[Any], dict[str, Any]]]":
+def _reading(form: _EnvelopeShape, rows: "FastDecoder") -> "Callable[[bytes], tuple[list[Any], dict[str, Any]]]":
     """Return what reads answers of a form; it raises ValueError for others, and whatever the models' hooks raise."""
     from msgspec import UNSET, defstruct  # noqa: PLC0415 - with the first answer, not before
     from msgspec.json import Decoder  # noqa: PLC0415

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import NumberText, extra, wire
+from tingting_async.decoding.fields import StrOrInt, extra_fields, wire_field
 from tingting_async.redaction import hide_repr, mask_repr
 
 
@@ -22,10 +22,10 @@ class User:
     email: str | None = None
     profile_picture: str | None = None
     """A URL."""
-    contact_number: NumberText | None = wire("contact_no", default=None, repr=mask_repr)
+    contact_number: StrOrInt | None = wire_field("contact_no", default=None, repr=mask_repr)
     address: str | None = None
-    is_verified_phone: bool | None = wire("is_verified_contact", default=None)
-    extra: Mapping[str, Any] = extra()
+    is_verified_phone: bool | None = wire_field("is_verified_contact", default=None)
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -36,7 +36,7 @@ class ApiToken:
     last_used: datetime | None = None
     created_at: datetime | None = None
     message: str | None = None
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -44,12 +44,12 @@ class Voice:
     """A voice (v1 documents, Campaigns, voices). Where the service gives no more than its id, the rest is None."""
 
     id: int
-    name: str | None = wire("voice_display_name", default=None)
-    internal_name: str | None = wire("voice_internal_name", default=None)
+    name: str | None = wire_field("voice_display_name", default=None)
+    internal_name: str | None = wire_field("voice_internal_name", default=None)
     """Not unique: a voice and its premium form share it."""
     is_premium: bool | None = None
     is_beta: bool | None = None
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -57,8 +57,8 @@ class Line:
     """A number that calls are made from (v1 documents, Campaigns, lines)."""
 
     id: int
-    phone_number: NumberText = attrs.field(repr=mask_repr)
-    extra: Mapping[str, Any] = extra()
+    phone_number: StrOrInt = attrs.field(repr=mask_repr)
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -80,4 +80,4 @@ class Dashboard:
     campaign_type_ratio: Any = None
     call_outcomes: Any = None
     credit_usage_overtime: Any = None
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()

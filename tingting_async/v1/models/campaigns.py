@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import NumberText, OpenEnum, extra, wire
+from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import ContactStatus
@@ -35,12 +35,12 @@ class CampaignStatus(OpenEnum):
     TERMINATED = "Terminated"
 
     @property
-    def is_over(self) -> bool:
+    def is_final(self) -> bool:
         """Whether nothing more will happen by itself; true of a status that is not known, too."""
-        return self not in _GOING_ON
+        return self not in _ACTIVE
 
 
-_GOING_ON = frozenset({"Not Started", "Scheduled", "Running"})
+_ACTIVE = frozenset({"Not Started", "Scheduled", "Running"})
 
 
 class Category(OpenEnum):
@@ -73,9 +73,9 @@ class Campaign:
     audio_file: str | None = None
     bulk_file: str | None = None
     category: Category | None = None
-    lines: tuple[int, ...] = wire("user_phone", factory=tuple[int, ...])
+    lines: tuple[int, ...] = wire_field("user_phone", factory=tuple[int, ...])
     """Ids of the lines it calls from."""
-    contact_count: int | None = wire("campaign_action_count", default=None)
+    contact_count: int | None = wire_field("campaign_action_count", default=None)
     progress_percent: Decimal | None = None
     updated_at: datetime | None = None
     credit_limit: Decimal | None = None
@@ -86,8 +86,8 @@ class Campaign:
     """Outcomes of a call after which a text is sent."""
     length_factor: Decimal | None = None
     """How much slower than normal the voice speaks."""
-    main_audit: NumberText | None = None
-    extra: Mapping[str, Any] = extra()
+    main_audit: StrOrInt | None = None
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -100,7 +100,7 @@ class CampaignMessage:
     category: Category | None = None
     draft: bool | None = None
     length_factor: Decimal | None = None
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -123,7 +123,7 @@ class SpokenMessage:
 
 
 @attrs.frozen(kw_only=True)
-class RunCheck:
+class PreflightReport:
     """What would happen if a campaign were run."""
 
     campaign: Campaign

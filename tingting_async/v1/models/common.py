@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import attrs
 
-from tingting_async.decoding.fields import extra
+from tingting_async.decoding.fields import extra_fields
 
 
 class _Display:
@@ -23,7 +23,7 @@ class Confirmation:
 
     message: str | None = attrs.field(default=None, repr=False)
     """In its words; may hold a phone number."""
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
     @property
     def is_confirmed(self) -> bool:

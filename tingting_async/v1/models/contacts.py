@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import NumberText, OpenEnum, extra, wire
+from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
 from tingting_async.redaction import mask_repr
 from tingting_async.v1.models.common import Confirmation, DisplayDatetime
 
@@ -41,7 +41,7 @@ class Contact:
     """A contact of a campaign, and what came of reaching it (v1 documents, Contacts)."""
 
     id: int
-    number: NumberText | None = attrs.field(default=None, repr=mask_repr)
+    number: StrOrInt | None = attrs.field(default=None, repr=mask_repr)
     status: ContactStatus | None = None
     updated_at: DisplayDatetime | None = None
     created_at: DisplayDatetime | None = None
@@ -52,15 +52,15 @@ class Contact:
     """How much of the message was heard, in percent."""
     credit_consumed: Decimal | None = None
     """Credits, for calls."""
-    credit_consumed_sms: Decimal | None = wire("credit_consumed_SMS", default=None)
+    credit_consumed_sms: Decimal | None = wire_field("credit_consumed_SMS", default=None)
     """Credits, for texts."""
     carrier: str | None = None
-    variables: Mapping[str, Any] = wire("other_variables", factory=dict[str, Any], repr=False)
+    variables: Mapping[str, Any] = wire_field("other_variables", factory=dict[str, Any], repr=False)
     """What its placeholders stand for."""
     uuid: str | None = None
     failover_sms_sent: bool | None = None
-    campaign_id: int | None = wire("campaing", default=None)
-    extra: Mapping[str, Any] = extra()
+    campaign_id: int | None = wire_field("campaing", default=None)
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -88,24 +88,24 @@ class ContactsAdded:
     """What the service said of the rows that it did not take, by their place among those given, from 0."""
     other_errors: tuple[Any, ...] = attrs.field(default=(), repr=False)
     """What it said without naming a row."""
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
 class Column:
     """A column of an uploaded file."""
 
-    name: str = wire("column")
+    name: str = wire_field("column")
     sample: tuple[Any, ...] = attrs.field(default=(), repr=False)
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
 class Upload:
     """A file of contacts that was added (v1 documents, Contacts, add a file)."""
 
-    rows: int = wire("total_validated_rows")
+    rows: int = wire_field("total_validated_rows")
     """How many were taken."""
-    errors: tuple[Any, ...] = wire("error_list", factory=tuple[Any, ...], repr=False)
-    columns: tuple[Column, ...] = wire("samples", factory=tuple[Column, ...])
-    extra: Mapping[str, Any] = extra()
+    errors: tuple[Any, ...] = wire_field("error_list", factory=tuple[Any, ...], repr=False)
+    columns: tuple[Column, ...] = wire_field("samples", factory=tuple[Column, ...])
+    extra: Mapping[str, Any] = extra_fields()

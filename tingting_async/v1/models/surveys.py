@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import OpenEnum, extra
+from tingting_async.decoding.fields import OpenEnum, extra_fields
 from tingting_async.resources.arguments import FileLike
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
@@ -46,7 +46,7 @@ class SurveyStep:
     """What the answer is called in the report."""
     audio_file: str | None = None
     """A URL."""
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
@@ -59,7 +59,7 @@ class SurveyTemplate:
     length_factor: Decimal | None = None
     content: tuple[SurveyStep, ...] = ()
     created_at: datetime | None = None
-    extra: Mapping[str, Any] = extra()
+    extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)

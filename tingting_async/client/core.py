@@ -1,0 +1,236 @@
+"""What the resources of a session share: the ways in which requests are executed, decoded and listed."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import attrs
+
+from tingting_async.auth.flow import Auth
+from tingting_async.auth.refresh import SignInFailedError
+from tingting_async.auth.tokens import Tokens
+from tingting_async.client.pipeline import RequestPipeline, raise_from
+from tingting_async.client.retries import RetryPolicy, final_error
+from tingting_async.decoding.decoder import Decoder, read_payload
+from tingting_async.errors import DecodeError, SessionClosedError, TingTingError, UsageError
+from tingting_async.http.messages import Effect, Params, Request, Response
+from tingting_async.http.timeouts import Timeout
+from tingting_async.http.transport import Transport
+from tingting_async.observability.emitter import EventEmitter
+from tingting_async.observability.opentelemetry import find_listener
+from tingting_async.pagination.page import Page, merge
+from tingting_async.pagination.paginator import Paginator
+from tingting_async.pagination.prefetch import FairShare
+from tingting_async.pagination.styles import PaginationStyle
+
+if TYPE_CHECKING:
+    from tingting_async.ledger.sqlite import SqliteLedger
+
+T = TypeVar("T")
+
+
+class Core:
+    """Executes the operations of a session's resources.
+
+    One way for a request (`execute`), one for a list of pages (`paginate`).
+
+    Args:
+        transport: Exchanges requests and responses.
+        auth: The auth state.
+        decoder: Decodes responses as one generation of the API writes them.
+        timeout: The limits of a call that has none of its own.
+        retries: How failures are retried.
+        window: How many pages of a list are prefetched, at most.
+        max_in_flight: How many requests are in flight at the same time, at most.
+        ledger: Records sends, so that none happens twice; None for no ledger.
+        telemetry: Whether to make OpenTelemetry listener if the process has a tracer provider.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        auth: Auth,
+        decoder: Decoder,
+        *,
+        timeout: Timeout,
+        retries: RetryPolicy,
+        window: int,
+        max_in_flight: int,
+        ledger: "SqliteLedger | None",
+        telemetry: bool,
+    ) -> None:
+        self.auth = auth
+        self.transport = transport
+        self.emitter = EventEmitter(transport.base_url)
+        self.is_closed = False
+        self._decoder = decoder
+        self._timeout = timeout
+        self._window = window
+        self._share = FairShare(places=max_in_flight)
+        self._ledger = ledger
+        self._has_telemetry = telemetry
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pipeline = RequestPipeline(
+            transport, auth, timeout=timeout, retries=retries, watch=self.emitter, spawn=self.start_task
+        )
+
+    @property
+    def base_url(self) -> str:
+        """The service's address, as it is used."""
+        return self.transport.base_url
+
+    async def execute(self, request: Request[T]) -> T:
+        """Carry out an operation: the one way in which anything is asked.
+
+        Raises:
+            TingTingError: See `tingting_async.errors`.
+        """
+        ledger = self._ledger_for(request)
+        if ledger is None:
+            return await self._send(request)
+        return await ledger.execute(self.base_url, request, self._send)
+
+    async def refuse_duplicate(self, request: Request[Any]) -> None:
+        """Refuse what rings if the ledger knows of it, ahead of what is changed for it in requests of their own.
+
+        Raises:
+            DuplicateSendError: It was sent before, or may have been.
+        """
+        if (ledger := self._ledger_for(request)) is not None:
+            await ledger.refuse_duplicate(self.base_url, request)
+
+    def _ledger_for(self, request: Request[Any]) -> "SqliteLedger | None":
+        if request.effect is not Effect.SEND:
+            return None
+        if self._ledger is None and request.idempotency_key is not None:
+            raise UsageError(
+                f"{request.operation}: `idempotency_key` needs a ledger, which keeps count: `TingTing(ledger=…)`."
+            )
+        return self._ledger
+
+    async def _send(self, request: Request[T]) -> T:
+        response = await self.fetch(request)
+        if request.model is Response:
+            return cast("T", response)
+        try:
+            return cast("T", self.decode(request, response, read_payload))
+        except DecodeError as error:
+            raise_from(final_error(request, error), error)
+
+    def decode(self, request: Request[Any], response: Response, read: Callable[..., T], *more: Any) -> T:
+        """Read an answer; `read` takes the reader, the request, the response, and what more there is."""
+        try:
+            return read(self._decoder, request, response, *more)
+        except TingTingError:
+            known = self._pipeline.with_secrets(request)
+        # Once more, to say it without the secrets that the service may have quoted, and not in the wake of the first.
+        return read(self._decoder, known, response, *more)
+
+    async def set_tokens(self, tokens: Tokens) -> None:
+        """Use these tokens from now on."""
+        await self._pipeline.sign_in.set_tokens(tokens)
+
+    async def refresh(self) -> None:
+        """Get new tokens now.
+
+        Raises:
+            UsageError: The session uses a fixed API token.
+            AuthenticationError: Neither the refresh token nor the credentials are accepted.
+        """
+        if self.auth.is_fixed:
+            raise UsageError("A fixed API token cannot be renewed.")
+        self.ensure_open()
+        self._pipeline.sign_in.forget_refusal()  # It is asked for by name.
+        deadline = asyncio.get_running_loop().time() + self._timeout.total
+        try:
+            await self._pipeline.sign_in.refresh("accounts.refresh", rejected=self.auth.access, deadline=deadline)
+        except SignInFailedError as failed:
+            raise failed.error from failed.__cause__
+
+    def fetch(self, request: Request[Any], params: Params | None = None) -> Coroutine[Any, Any, Response]:
+        """Carry out a request, with other parameters where some are given, and return the answer to be read."""
+        self.ensure_open()
+        return self._pipeline.execute(request, params)
+
+    def paginate(
+        self,
+        request: Request[list[T]],
+        style: PaginationStyle,
+        read: Callable[[Decoder, Request[list[T]], Response, int], Page[T]],
+        *,
+        window: int | None = None,
+        exact: bool = False,
+        resume: str | None = None,
+    ) -> Paginator[T]:
+        """Return the pages of a list.
+
+        Args:
+            request: What asks for the first page.
+            style: How the others are asked for.
+            read: Reads a page from an answer; also takes which one was asked for, from 1.
+            window: How many pages are in flight at once; None for the session's, with a slow start.
+            exact: Whether to walk until no row can have been missed.
+            resume: The token of a walk that is to be gone on with.
+        """
+        request = attrs.evolve(request, glance=self._decoder.glance(request.model, request.payload))
+
+        def fetch(params: Params) -> Coroutine[Any, Any, Response]:
+            return self.fetch(request, merge(request.params, params))
+
+        def read_page(came: Response, number: int) -> Page[T]:
+            return self.decode(request, came, read, number)
+
+        return Paginator(
+            fetch,
+            self.start_task,
+            style,
+            self._share,
+            default_window=self._window,
+            read=read_page,
+            window=window,
+            fingerprint=f"{request.operation} {request.path}?{request.query}",
+            exact=exact,
+            resume=resume,
+        )
+
+    def start_task(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start a task that ends with the session at the latest."""
+        try:
+            self.ensure_open()
+        except SessionClosedError:
+            coroutine.close()
+            raise
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # Seen, even where nobody waits for it any more.
+
+    def ensure_open(self) -> None:
+        """Refuse to go on if the session is closed, or belongs to another event loop."""
+        if self.is_closed:
+            raise SessionClosedError("The session is closed: open another.")
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None:
+                raise SessionClosedError("The session was first used in another event loop: open one session for each.")
+            self._loop = loop
+            if self._has_telemetry and (listener := find_listener()) is not None:
+                self.emitter.subscribe(listener)
+
+    async def aclose(self) -> None:
+        """Close the session: what is in flight is cancelled and awaited. Closing twice does no harm."""
+        self.is_closed = True
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            # Not at once: one that is cancelled before its first step never gets to tell those who wait for it.
+            task.get_loop().call_soon(task.cancel)
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            await self.transport.aclose()
