@@ -279,8 +279,6 @@ class Campaigns(Resource):
     ) -> RunStarted:
         """Run a campaign: people are reached, and credits are spent (`POST run-campaign/<id>/`).
 
-        Never sent twice by itself once it may have arrived.
-
         Args:
             id: The campaign's.
             message: Changes what is said first, in a request of its own.
@@ -317,9 +315,9 @@ class Campaigns(Resource):
         return await self._core.execute(request)
 
     async def preflight(self, id: int, *, timeout: TimeoutLike = None) -> PreflightReport:
-        """Find out what would happen if a campaign were run: contacts, placeholders against variables, lines, voice.
+        """Check what would happen if a campaign were run: contacts, placeholders against variables, lines, voice.
 
-        The variables of the contacts on the first page of their list are looked at, ten at most; others may lack some.
+        Checks the variables of the contacts on the first page of their list: at most ten.
         """
         return await preflight(self._core, await self.get(id, timeout=timeout), timeout)
 
@@ -388,8 +386,8 @@ class Campaigns(Resource):
 
         Args:
             id: The campaign's.
-            until: Where to stop waiting as well; a status that is not known, or is final, always ends it.
-            timeout: Seconds to wait at most; None for ever, also for a campaign that is never run.
+            until: Statuses that end the wait, besides a final or unknown one.
+            timeout: Seconds to wait at most; None for no limit.
             poll_interval: Seconds before it is asked for again; grows by half while nothing changes.
             max_poll_interval: Seconds.
 
