@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 
 from tingting_async import DuplicateSendError, OutcomeUnknownError, Verdict
-from tingting_async.ledger.sqlite import SqliteLedger
+from tingting_async import SqliteLedger
 from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import OtpChannel, TingTing
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 
 from tingting_async import TingTing
-from tingting_async.auth.stores import FileTokenStore
+from tingting_async import FileTokenStore
 
 
 async def count_campaigns(tokens: Path) -> int:

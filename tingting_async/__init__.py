@@ -1,6 +1,7 @@
-"""An asyncio client for TingTing, a service that places programmed voice calls and sends SMS.
+"""An asyncio client for TingTing, a service in Nepal that places programmed voice calls and sends SMS.
 
-`TingTing` here is the classic API's session; `tingting_async.v1` has the one of the v1 API.
+`TingTing` of this module is the session of the classic API; `tingting_async.v1` has the session of the v1 API, which
+new accounts use. Everything else that both need is here: errors, settings, events, ledgers and token stores.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -32,20 +33,26 @@ from tingting_async.errors import (
     UsageError,
     WaitTimeoutError,
 )
-from tingting_async.http.messages import File
+from tingting_async.http.messages import Effect, File
 from tingting_async.http.timeouts import Timeout
 from tingting_async.observability.events import (
+    Listener,
     RequestEvent,
     RequestFailed,
     RequestRetried,
     RequestStarted,
     ResponseReceived,
 )
-from tingting_async.outcomes import Reconciliation, Verdict
+from tingting_async.outcomes import Reconciliation, Send, SendState, Verdict
+from tingting_async.pagination.exact import ExactIterator
 from tingting_async.pagination.page import Page
-from tingting_async.pagination.paginator import Paginator
+from tingting_async.pagination.paginator import ItemIterator, PageIterator, Paginator
+from tingting_async.resources.arguments import FileLike
+from tingting_async.resources.base import TimeoutLike
 
 if TYPE_CHECKING:
+    from tingting_async.auth.stores.file import FileTokenStore
+    from tingting_async.auth.stores.redis import RedisTokenStore
     from tingting_async.classic import (
         Campaign,
         Confirmation,
@@ -67,6 +74,8 @@ if TYPE_CHECKING:
         User,
         Voice,
     )
+    from tingting_async.ledger.sqlite import SqliteLedger
+    from tingting_async.observability.opentelemetry import OpenTelemetryListener
 
 __all__ = [
     "ApiError",
@@ -77,8 +86,14 @@ __all__ = [
     "ConflictError",
     "DecodeError",
     "DuplicateSendError",
+    "Effect",
+    "ExactIterator",
     "File",
+    "FileLike",
+    "FileTokenStore",
+    "ItemIterator",
     "LedgerError",
+    "Listener",
     "Login",
     "MemoryTokenStore",
     "NotFoundError",
@@ -86,12 +101,14 @@ __all__ = [
     "Number",
     "NumberAdded",
     "NumberStatus",
+    "OpenTelemetryListener",
     "Otp",
     "OtpChannel",
     "OtpSource",
     "Outcome",
     "OutcomeUnknownError",
     "Page",
+    "PageIterator",
     "PaginationError",
     "Paginator",
     "PartialFailureError",
@@ -100,6 +117,7 @@ __all__ = [
     "Priority",
     "RateLimitedError",
     "Reconciliation",
+    "RedisTokenStore",
     "RequestEvent",
     "RequestFailed",
     "RequestRetried",
@@ -107,12 +125,16 @@ __all__ = [
     "ResponseReceived",
     "RetryPolicy",
     "RunStarted",
+    "Send",
+    "SendState",
     "ServerError",
     "Services",
     "Session",
     "SessionClosedError",
     "SpokenMessage",
+    "SqliteLedger",
     "Timeout",
+    "TimeoutLike",
     "TingTing",
     "TingTingError",
     "TokenPair",
@@ -128,15 +150,23 @@ __all__ = [
     "__version__",
 ]
 
-if not TYPE_CHECKING:  # A type checker would take every misspelt name for one that comes from here.
+if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every misspelt name.
+    # Imported on first use: few programs need all of them, and some need an extra.
+    _LATE = {
+        "FileTokenStore": "auth.stores.file",
+        "OpenTelemetryListener": "observability.opentelemetry",
+        "RedisTokenStore": "auth.stores.redis",
+        "SqliteLedger": "ledger.sqlite",
+    }
 
     def __getattr__(name: str) -> Any:
-        """Import the classic API when it is first asked for: whoever uses the other one does not pay for it."""
+        """Import a name on first use; the names that are not in `_LATE` are the classic API's."""
         if name in __all__:
-            from tingting_async import classic  # noqa: PLC0415
+            from importlib import import_module  # noqa: PLC0415 - not a name of this module
 
-            found = globals()[name] = getattr(classic, name)
-            return found
+            module = import_module(f"tingting_async.{_LATE.get(name, 'classic')}")
+            value = globals()[name] = getattr(module, name)
+            return value
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
