@@ -1,4 +1,4 @@
-"""The Python blocks of the README and the docs run as they stand, and pass strict type checking."""
+"""The README and the docs: their Python blocks run and pass strict type checking, and their links lead somewhere."""
 
 import json
 import os
@@ -26,15 +26,21 @@ anyio.run(main)
 """
 
 
+def is_complete(block: str) -> bool:
+    """Return whether a block is a whole program: one that awaits at its top level is not."""
+    try:
+        compile(block, "block", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
 def programs(page: str) -> dict[str, str]:
-    """Return the Python blocks of a page, by file name. A block that awaits at its top level is a part of a program."""
+    """Return the Python blocks of a page as programs, by file name."""
     found: dict[str, str] = {}
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     for number, block in enumerate(blocks):
-        is_part = (
-            re.search(r"^(await|async|\w+ = await) |^    await ", block, re.MULTILINE) and "async def" not in block
-        )
-        text = AROUND_PART.format(textwrap.indent(block, " " * 8)) if is_part else block
+        text = block if is_complete(block) else AROUND_PART.format(textwrap.indent(block, " " * 8))
         found[f"{Path(page).stem.replace('-', '_').lower()}_{number}.py"] = text
     return found
 
@@ -49,7 +55,8 @@ def run(text: str, folder: Path, sandbox: Sandbox) -> str:
     script = folder / "program.py"
     script.write_text(text, encoding="utf-8")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TINGTING_")}
-    environment |= {"HOME": str(folder), "TINGTING_BASE_URL": sandbox.url, "TINGTING_API_TOKEN": sandbox.api_token}
+    environment |= {"HOME": str(folder), "TINGTING_BASE_URL": sandbox.url}
+    environment |= {"TINGTING_EMAIL": sandbox.email, "TINGTING_PASSWORD": sandbox.password}
     command = [sys.executable, "-P", str(script)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -96,3 +103,30 @@ def test_types(checker: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", checker, *options[checker]]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=290, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, "SECURITY.md", "CHANGELOG.md"])
+def test_links(page: str) -> None:
+    """Each link to a file of the repository leads to a file, and to a heading if it names one."""
+    path = ROOT / page
+    for link in re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8")):
+        if link.startswith("https://"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", [*PAGES, "SECURITY.md"])
+def test_paths(page: str) -> None:
+    """Each test, benchmark or module that a page names by its path exists."""
+    places = [ROOT, ROOT / "tingting_async"] if page == "docs/architecture.md" else [ROOT]
+    for name in re.findall(r"`([a-z][\w./]*/(?:[\w./]+\.py)?)`", (ROOT / page).read_text(encoding="utf-8")):
+        assert any((place / name).exists() for place in places), name
