@@ -1,6 +1,6 @@
-"""Ten jobs list the account's campaigns at the same time, on one session: one sign-in, one pool, one limit.
+"""Ten jobs list the campaigns of a classic account at the same time, on one session: one sign-in, one pool, one limit.
 
-Reads TINGTING_EMAIL and TINGTING_PASSWORD, and TINGTING_BASE_URL if it is not the real service.
+Reads TINGTING_EMAIL and TINGTING_PASSWORD. Reads TINGTING_BASE_URL if you do not use the real service.
 """
 
 import anyio
@@ -9,7 +9,7 @@ from tingting_async import TingTing
 
 
 async def count_services(tingting: TingTing, job: int) -> None:
-    """Walk over all campaigns, and count them by service."""
+    """Count all campaigns by service."""
     counts: dict[str, int] = {}
     async for campaign in tingting.campaigns.list():
         counts[campaign.services.value] = counts.get(campaign.services.value, 0) + 1
@@ -17,7 +17,7 @@ async def count_services(tingting: TingTing, job: int) -> None:
 
 
 async def main() -> None:
-    """Run the jobs."""
+    """Run ten jobs and print how many requests they sent together."""
     async with TingTing.from_env(max_in_flight=16) as tingting:
         async with anyio.create_task_group() as jobs:
             for job in range(1, 11):

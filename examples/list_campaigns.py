@@ -1,6 +1,7 @@
-"""List the campaigns of an account.
+"""List the campaigns of a classic account.
 
-Reads TINGTING_EMAIL and TINGTING_PASSWORD, or TINGTING_API_TOKEN, and TINGTING_BASE_URL if it is not the real service.
+Reads TINGTING_EMAIL and TINGTING_PASSWORD, or TINGTING_API_TOKEN. Reads TINGTING_BASE_URL if you do not use the real
+service.
 """
 
 import anyio
@@ -9,7 +10,7 @@ from tingting_async import TingTing
 
 
 async def main() -> None:
-    """Print every campaign, whatever page it is on."""
+    """Print every campaign on every page."""
     async with TingTing.from_env() as tingting:
         user = await tingting.accounts.user_details()
         print(f"Campaigns of {user.first_name} {user.last_name}:")

@@ -1,7 +1,7 @@
-"""The main job: sign in, say who that is, and list every campaign of the account. `make demo` runs it.
+"""The demo: sign in to a classic account, print its owner, and list every campaign. `make demo` runs it.
 
-Reads TINGTING_EMAIL and TINGTING_PASSWORD, or TINGTING_API_TOKEN, and TINGTING_BASE_URL if it is not the real service;
-with none of them it starts the sandbox inside itself, with 1,000 campaigns. Needs `rich`: the extra `demo`.
+Reads TINGTING_EMAIL and TINGTING_PASSWORD, or TINGTING_API_TOKEN. Reads TINGTING_BASE_URL if you do not use the real
+service. If none of them is set, it starts its own sandbox with 1,000 campaigns. It needs `rich`: the extra `demo`.
 """
 
 import os
@@ -18,7 +18,7 @@ console = Console()
 
 
 async def list_every_campaign(tingting: TingTing) -> None:
-    """Print who is signed in, and every campaign, while they come in."""
+    """Print the owner of the account, and each campaign as soon as its page arrives."""
     user = await tingting.accounts.user_details()
     console.print(f"Signed in on {tingting.base_url} as {user.first_name} {user.last_name} <{user.email}>")
 
@@ -42,15 +42,15 @@ async def list_every_campaign(tingting: TingTing) -> None:
 
 
 async def main() -> None:
-    """Use the account of the environment, or the sandbox's."""
+    """Use the account in the environment variables, or the account of a sandbox."""
     if any(os.environ.get(f"TINGTING_{name}") for name in ("API_TOKEN", "EMAIL", "PASSWORD", "BASE_URL")):
         async with TingTing.from_env() as tingting:
             await list_every_campaign(tingting)
         return
 
-    from tingting_async.sandbox import Sandbox  # noqa: PLC0415 - only where there is no account
+    from tingting_async.sandbox import Sandbox  # noqa: PLC0415 - only needed without an account
 
-    console.print("No TINGTING_* variables are set: starting the sandbox, a stand-in for the service on this machine.")
+    console.print("No TINGTING_* variables are set. Starting the sandbox, which stands in for the service.")
     async with (
         Sandbox(campaigns=1000) as sandbox,
         TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password) as tingting,

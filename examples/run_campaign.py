@@ -1,4 +1,4 @@
-"""Create a campaign, run it, and see what came of it: on the sandbox, so nobody's telephone rings."""
+"""The classic API: create a campaign, run it and print the results, on the sandbox, so nobody is called."""
 
 import anyio
 
@@ -7,7 +7,7 @@ from tingting_async.sandbox import Sandbox
 
 
 async def main() -> None:
-    """Reach three people."""
+    """Call three people."""
     async with (
         Sandbox(campaigns=0) as sandbox,
         TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password) as tingting,
@@ -20,7 +20,8 @@ async def main() -> None:
         try:
             run = await tingting.campaigns.run(campaign.id, message="दशैंको शुभकामना!")
         except OutcomeUnknownError as error:
-            # The answer was lost, and people may be answering already: it was not, and must not be, sent again blindly.
+            # The response was lost, and people may already be called. The client did not send the request again. Do not
+            # send it again blindly either: docs/reliability.md says what to do.
             print(error)
         else:
             print(f"Running: {run.credits_on_hold} credits are on hold")
@@ -30,9 +31,9 @@ async def main() -> None:
             numbers = await tingting.numbers.list(campaign.id).collect()
             if not any(number.status in waiting for number in numbers):
                 break
-            sandbox.clock.advance(10)  # Of the real service one would ask every few seconds: await anyio.sleep(10)
+            sandbox.clock.advance(10)  # On the real service, wait instead: await anyio.sleep(10)
         for number in numbers:
-            print(number)  # Shows the last two digits only.
+            print(number)  # Shows only the last two digits.
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The v1 API: a sign-up that proves a telephone number by a one-time password, sent once, on the sandbox."""
+"""The v1 API: a sign-up that verifies a phone number with a one-time password, sent once, on the sandbox."""
 
 import secrets
 import tempfile
@@ -6,17 +6,16 @@ from pathlib import Path
 
 import anyio
 
-from tingting_async import DuplicateSendError, OutcomeUnknownError, Verdict
-from tingting_async import SqliteLedger
+from tingting_async import DuplicateSendError, OutcomeUnknownError, SqliteLedger, Verdict
 from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import OtpChannel, TingTing
 
 codes: dict[str, str] = {}
-"""Stands for a table of yours: a code is kept before it is sent, so that a second run sends and compares the same."""
+"""Stands for a database table. Store a code before you send it, so that a second run uses the same code."""
 
 
 async def send_code(tingting: TingTing, number: str) -> None:
-    """Send a person's code, once: with the ledger a second run, or another process, sends none."""
+    """Send a person's code once. The ledger stops a second run or another process from sending it again."""
     code = codes.setdefault(number, f"{secrets.randbelow(10**6):06d}")
     try:
         await tingting.otp.send(
@@ -29,11 +28,11 @@ async def send_code(tingting: TingTing, number: str) -> None:
         )
     except (DuplicateSendError, OutcomeUnknownError) as error:
         if (await error.reconcile()).verdict is not Verdict.DONE:
-            raise  # It may still be on its way: the person decides whether to ask for another.
+            raise  # The code may still arrive. Let the person decide whether to request another one.
 
 
 async def main() -> None:
-    """Sign one person up."""
+    """Sign up one person."""
     with tempfile.TemporaryDirectory() as folder:
         ledger = SqliteLedger(Path(folder) / "sends.sqlite")
         async with (
@@ -41,9 +40,9 @@ async def main() -> None:
             TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password, ledger=ledger) as tingting,
         ):
             await send_code(tingting, "9800000001")
-            await send_code(tingting, "9800000001")  # The page was loaded twice: nothing is sent.
+            await send_code(tingting, "9800000001")  # The page was loaded twice. This sends nothing.
             (sent,) = sandbox.world.otps
-            typed = sent.otp  # What the person reads on the telephone, and types.
+            typed = sent.otp  # What the person reads on the phone and types in.
             print("Welcome!" if secrets.compare_digest(codes["9800000001"], typed) else "Wrong code.")
 
 

@@ -1,4 +1,4 @@
-"""The v1 API: a survey, from its questions to the answers, on the sandbox."""
+"""The v1 API: a survey, from its questions to its answers, on the sandbox, so nobody is called."""
 
 import anyio
 
@@ -8,7 +8,7 @@ from tingting_async.v1 import ContentType, NewStep, ResponseType, Services, Ting
 
 
 async def main() -> None:
-    """Ask two people how it was."""
+    """Ask two people for a rating."""
     async with (
         Sandbox(campaigns=0) as sandbox,
         TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password) as tingting,

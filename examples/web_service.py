@@ -1,7 +1,7 @@
-"""An aiohttp web service that awaits the client: `GET /campaigns`, and `POST /campaigns/<id>/run`.
+"""An aiohttp web service on a classic account: `GET /campaigns` and `POST /campaigns/<id>/run`.
 
-The session lives as long as the application, and serves all its requests. Reads TINGTING_EMAIL and
-TINGTING_PASSWORD, or TINGTING_API_TOKEN, TINGTING_BASE_URL if it is not the real service, and PORT (8080 by default).
+One session lives as long as the application and serves all its requests. Reads TINGTING_EMAIL and TINGTING_PASSWORD, or
+TINGTING_API_TOKEN. Reads TINGTING_BASE_URL if you do not use the real service, and PORT (8080 by default).
 """
 
 import os
@@ -16,28 +16,28 @@ TINGTING = web.AppKey("tingting", TingTing)
 
 
 async def session(app: web.Application) -> AsyncIterator[None]:
-    """Open the session on start-up, close it on shut-down."""
+    """Open the session at startup and close it at shutdown."""
     async with TingTing.from_env() as tingting:
         app[TINGTING] = tingting
         yield
 
 
 async def list_campaigns(request: web.Request) -> web.Response:
-    """Answer with the first campaigns; `?limit=` says how many."""
+    """Respond with the first campaigns; `?limit=` sets how many."""
     limit = request.query.get("limit", "25")
     if not (limit.isdecimal() and len(limit) < 10):
-        raise UsageError("`limit` has to be a number of items.")
+        raise UsageError("`limit` must be a number of items.")
     campaigns = await request.app[TINGTING].campaigns.list().collect(limit=int(limit))
     return web.json_response([{"id": each.id, "name": each.name, "services": each.services} for each in campaigns])
 
 
 async def run_campaign(request: web.Request) -> web.Response:
-    """Run a campaign; an unknown outcome is told as such, so that nobody presses the button twice."""
+    """Run a campaign. Report an unknown outcome as such, so that nobody presses the button again."""
     campaign = int(request.match_info["id"])
     try:
         message = (await request.json())["message"]
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise UsageError('The body has to be JSON, such as {"message": "नमस्ते"}.') from None
+        raise UsageError('The body must be JSON, such as {"message": "नमस्ते"}.') from None
     try:
         run = await request.app[TINGTING].campaigns.run(campaign, message=message)
     except OutcomeUnknownError as error:
@@ -47,7 +47,7 @@ async def run_campaign(request: web.Request) -> web.Response:
 
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn the client's errors into answers."""
+    """Turn the client's errors into responses."""
     try:
         return await handler(request)
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""The examples run, against a sandbox, as their readers would run them."""
+"""The examples run against a sandbox, as their readers would run them."""
 
 import os
 import re
@@ -43,16 +43,40 @@ def test_first_lines(path: Path) -> None:
     assert ("import rich" in program or "from rich" in program) <= ("`demo`" in said)
 
 
-def test_quickstart(tmp_path: Path) -> None:
-    """The README's quickstart runs as it stands."""
+def first_example(folder: Path) -> str:
+    """Write the README's first example to a file, and return its path."""
     readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
-    script = tmp_path / "quickstart.py"
+    script = folder / "first.py"
     script.write_text(readme.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    return str(script)
+
+
+def test_first_example(tmp_path: Path) -> None:
+    """The README's first example lists every campaign, and runs one of its own."""
     with Sandbox(campaigns=57).in_thread() as sandbox:
-        lines = run(str(script), sandbox).splitlines()
+        lines = run(first_example(tmp_path), sandbox).splitlines()
         assert len(lines) == 59
-        assert lines[-1].startswith("Running; ")
+        assert lines[-1].endswith(" is running")
         assert [effect.kind for effect in sandbox.effects][:3] == ["created", "contact", "run"]
+
+
+def test_first_example_by_its_commands(tmp_path: Path) -> None:
+    """The README's first example runs against the sandbox of the README's command, with the variables it prints."""
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    (options,) = re.findall(r"^\$ python -m tingting_async\.sandbox (.*)$", readme, re.MULTILINE)
+    options = options.replace("--port 8000", "--port 0")  # Another program may use that port.
+    command = [sys.executable, "-P", "-m", "tingting_async.sandbox", *options.split()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        printed = [process.stdout.readline() for _ in range(6)]
+        exports = dict(line.split()[1].split("=", 1) for line in printed if line.startswith("export "))
+        assert len(exports) == 3
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("TINGTING_")} | exports
+        listing = [sys.executable, "-P", first_example(tmp_path)]
+        done = subprocess.run(listing, env=environment, capture_output=True, text=True, timeout=50, check=False)
+        process.send_signal(signal.SIGTERM)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1002
 
 
 def test_main_job() -> None:
@@ -110,14 +134,16 @@ def test_v1_sms_campaign() -> None:
     assert "The report has " in printed
 
 
-def test_v1_quickstart(tmp_path: Path) -> None:
-    """The quickstart of docs/v1.md runs as it stands."""
+def test_v1_docs(tmp_path: Path) -> None:
+    """The campaign of docs/v1.md runs as it stands, and texts two people."""
     shown = (EXAMPLES.parent / "docs" / "v1.md").read_text(encoding="utf-8")
-    script = tmp_path / "quickstart.py"
+    script = tmp_path / "campaign.py"
     script.write_text(shown.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
     with Sandbox(campaigns=0).in_thread() as sandbox:
-        assert "Completed" in run(str(script), sandbox)
-        assert sum(effect.kind == "sms" for effect in sandbox.effects) == 1
+        printed = run(str(script), sandbox)
+        assert "Bills: Completed" in printed
+        assert "9800000001" not in printed
+        assert sum(effect.kind == "sms" for effect in sandbox.effects) == 2
 
 
 @pytest.mark.parametrize(("snippet", "passed"), [(0, 1), (1, 1), (2, 100)])

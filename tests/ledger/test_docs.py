@@ -1,4 +1,4 @@
-"""What docs/ledger.md shows runs as it stands."""
+"""The example of docs/ledger.md runs as it stands."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "ledger.md"
 
 
 def test_snippet(tmp_path: Path) -> None:
-    """The snippet, run twice over, sends its code once, and leaves nothing unresolved."""
+    """The example, run twice, sends its code once and leaves nothing unresolved."""
     script = tmp_path / "snippet.py"
     script.write_text(
         DOCS.read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0], encoding="utf-8"

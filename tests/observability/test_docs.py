@@ -1,4 +1,4 @@
-"""What docs/observability.md shows runs as it stands."""
+"""The examples of docs/observability.md run as they stand."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "observability.md"
 
 
 def test_events(tmp_path: Path) -> None:
-    """The listener counts what the list took."""
+    """The listener counts the requests of the list."""
     script = tmp_path / "snippet.py"
     shown = DOCS.read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
     script.write_text(shown, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What docs/token-stores.md shows runs as it stands."""
+"""The examples of docs/token-stores.md run as they stand."""
 
 import os
 import subprocess
@@ -25,4 +25,4 @@ def test_snippets(place: Any, tmp_path: Path) -> None:
             command = [sys.executable, "-P", str(script)]
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
             assert (done.stdout, done.stderr) == (f"{sandbox.email}\n", "")
-        assert sum(received.path == "/api/accounts/login/" for received in sandbox.requests) == 1
+        assert sum(received.path == "/api/v1/auths/login/" for received in sandbox.requests) == 1
