@@ -1,6 +1,7 @@
 """The classic API's session."""
 
 from functools import cached_property
+from typing import ClassVar
 
 from tingting_async.classic.accounts import Accounts
 from tingting_async.classic.auth import ClassicAuthScheme
@@ -11,21 +12,37 @@ from tingting_async.classic.pages import READER
 from tingting_async.classic.phone_numbers import PhoneNumbers
 from tingting_async.client.session import Session
 
+_V1_ONLY = ("voices", "surveys", "survey_templates", "reports", "dashboard")
+
 
 class TingTing(Session):
-    """The session of the classic API; see `Session` for its arguments."""
+    """A session of the classic API.
+
+    `tingting_async.Session` describes its arguments. New accounts use the v1 API: see `tingting_async.v1.TingTing`. The
+    operations are grouped by resource:
+
+    - `accounts`: who is signed in, signing in, refreshing the token.
+    - `campaigns`: list, get, create, update, delete and run campaigns; read a message aloud.
+    - `numbers`: list, get, add, edit and delete the numbers of a campaign.
+    - `phone_numbers`: the account's own lines: list, buy and release them.
+    - `otp`: send one-time passwords.
+    """
 
     _auth_scheme = ClassicAuthScheme()
     _decoder = READER
+    _elsewhere: ClassVar = {
+        "contacts": "The v1 API has `contacts`: `from tingting_async.v1 import TingTing`. Here they are `numbers`.",
+        **{name: f"The v1 API has `{name}`: `from tingting_async.v1 import TingTing`." for name in _V1_ONLY},
+    }
 
     @cached_property
     def accounts(self) -> Accounts:
-        """Who is signed in."""
+        """Who is signed in, and signing in."""
         return Accounts(self._core)
 
     @cached_property
     def campaigns(self) -> Campaigns:
-        """Campaigns: list, get, create, update, delete, run, test the voice."""
+        """Campaigns: list, get, create, update, delete, run, read a message aloud."""
         return Campaigns(self._core)
 
     @cached_property
@@ -35,10 +52,10 @@ class TingTing(Session):
 
     @cached_property
     def phone_numbers(self) -> PhoneNumbers:
-        """The account's own lines: owned, for sale, buy, release."""
+        """The account's own lines: list, buy, release."""
         return PhoneNumbers(self._core)
 
     @cached_property
     def otp(self) -> Otps:
-        """One-time passwords."""
+        """One-time passwords: send."""
         return Otps(self._core)

@@ -12,7 +12,7 @@ from tingting_async.auth.tokens import Tokens
 from tingting_async.client.pipeline import RequestPipeline, raise_from
 from tingting_async.client.retries import RetryPolicy, final_error
 from tingting_async.decoding.decoder import Decoder, read_payload
-from tingting_async.errors import DecodeError, SessionClosedError, TingTingError, UsageError
+from tingting_async.errors import DecodeError, MisuseError, SessionClosedError, TingTingError, UsageError
 from tingting_async.http.messages import Effect, Params, Request, Response
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import Transport
@@ -211,14 +211,32 @@ class Core:
         if not task.cancelled():
             task.exception()  # Seen, even where nobody waits for it any more.
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the session was used and not closed since."""
+        return self._loop is not None and not self.is_closed
+
     def ensure_open(self) -> None:
-        """Refuse to go on if the session is closed, or belongs to another event loop."""
+        """Refuse to go on if the session is closed, or belongs to another event loop.
+
+        Raises:
+            SessionClosedError: It is closed, or was first used in another event loop.
+            MisuseError: No asyncio event loop is running here.
+        """
         if self.is_closed:
-            raise SessionClosedError("The session is closed: open another.")
-        loop = asyncio.get_running_loop()
+            raise SessionClosedError("The session is closed. Open a new one.")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise MisuseError(
+                "No asyncio event loop is running here. TingTing sessions work on asyncio and uvloop, not on trio: start "
+                "your program with `asyncio.run(main())` or `anyio.run(main)`."
+            ) from None
         if self._loop is not loop:
             if self._loop is not None:
-                raise SessionClosedError("The session was first used in another event loop: open one session for each.")
+                raise SessionClosedError(
+                    "The session was first used in another event loop. Open one session for each event loop."
+                )
             self._loop = loop
             if self._has_telemetry and (listener := find_listener()) is not None:
                 self.emitter.subscribe(listener)

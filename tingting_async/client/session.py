@@ -1,8 +1,9 @@
-"""The session: joins requests, auth, policy and transport. One way for a request, one for a list of pages."""
+"""The session: its settings and its life. What it does for its resources is in `core`."""
 
 import inspect
 import ssl as ssl_module
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -12,7 +13,7 @@ from tingting_async.client.core import Core
 from tingting_async.client.environment import options_from_env
 from tingting_async.client.retries import RetryPolicy
 from tingting_async.decoding.decoder import Decoder
-from tingting_async.errors import UsageError
+from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.base_url import normalise_base_url
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import ClientSession, Transport
@@ -27,37 +28,40 @@ DEFAULT_BASE_URL = "https://app.tingting.io"
 
 
 class Session:
-    """What both generations' `TingTing` are: the auth state, one connection pool, the limits, the tasks.
+    """What both generations' `TingTing` share: the auth state, the connections, the limits and the tasks.
 
-    Use it with `async with`, from as many tasks of one event loop as you like. It may be opened in one task and closed
-    in another.
+    Use a session with `async with`, from as many tasks of one event loop as you like. You may open it in one task and
+    close it in another. All times are in seconds.
 
     Args:
-        base_url: The service's address, with or without `/api/v1/` or a trailing slash.
+        base_url: The address of the service, with or without `/api/v1/` or a trailing slash.
         email: Signs in on first use, together with `password`.
-        password: Goes with `email`.
+        password: The password for `email`.
         api_token: A fixed token, instead of signing in.
-        token_store: Where tokens are kept between sessions; in memory by default.
+        token_store: Where tokens are kept between sessions. In memory by default.
         timeout: The limits of every call: a `Timeout`, or the seconds that a whole call may take.
-        window: How many pages of a list are fetched ahead, at most.
-        max_in_flight: How many requests are on their way at the same time, at most.
-        rate: How many requests leave in a second, at most, evenly spaced; waiting for a turn counts to `Timeout.pool`.
-        retries: How failures are repeated, where the operation allows it: a `RetryPolicy`, or the number of attempts.
-        ledger: Writes down what rings or sends before it leaves, so that nothing is sent twice: a `SqliteLedger`.
-        http: Your own `aiohttp.ClientSession`; it is never closed, and its proxy and TLS settings are used.
+        window: The maximum number of pages of a list that are fetched ahead.
+        max_in_flight: The maximum number of requests in flight.
+        rate: The maximum number of requests per second across all tasks, evenly spaced. Waiting for the rate limit
+            counts towards `Timeout.pool`.
+        retries: How failures are retried if the operation allows it: a `RetryPolicy`, or the number of attempts.
+        ledger: Records sends, so that none happens twice: an `SqliteLedger`.
+        http: Your own `aiohttp.ClientSession`. Its proxy and TLS settings are used. It is never closed.
         proxy: The URL of an HTTP proxy.
         ssl: A TLS context.
-        trust_env: Whether the proxy is taken from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
-        allow_plain_http: Whether `http://` is accepted for another host than this machine: whoever is on the way can
-            then read the password, the tokens and every phone number.
-        telemetry: Whether to make OpenTelemetry spans, where a tracer provider was set up before the first request.
+        trust_env: Whether to take the proxy from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
+        allow_plain_http: Whether to allow `http://` to another machine. Anyone on the network path can then read the
+            password, the tokens and every phone number.
+        telemetry: Whether to make OpenTelemetry spans if a tracer provider was set up before the first request.
 
     Raises:
-        UsageError: The arguments contradict each other, or the address would give the credentials away.
+        UsageError: The arguments contradict each other, or the address would expose the credentials.
     """
 
     _auth_scheme: AuthScheme
     _decoder: Decoder
+    _elsewhere: Mapping[str, str] = {}
+    """What to say about the names of the other generation."""
     _core: Core
 
     def __init__(
@@ -84,14 +88,14 @@ class Session:
         credentials = Credentials.of(email, password)
         if credentials is None and api_token is None and token_store is None:
             raise UsageError(
-                "Give `email` and `password`, or `api_token`, or a `token_store` that holds tokens; `from_env()` takes "
-                "them from TINGTING_EMAIL and TINGTING_PASSWORD, or TINGTING_API_TOKEN."
+                "Give `email` and `password`, or `api_token`, or a `token_store` that holds tokens. `from_env()` reads "
+                "TINGTING_EMAIL and TINGTING_PASSWORD, or TINGTING_API_TOKEN."
             )
         for name, number in (("window", window), ("max_in_flight", max_in_flight)):
             if type(number) is not int or number < 1:
-                raise UsageError(f"`{name}` is {number!r}; it has to be an integer from 1 up.")
+                raise UsageError(f"`{name}` must be an integer of 1 or more, not {number!r}.")
         if http is not None and (proxy or ssl or trust_env):
-            raise UsageError("`proxy`, `ssl` and `trust_env` are settings of your own `http` session: set them there.")
+            raise UsageError("Set `proxy`, `ssl` and `trust_env` on your own `http` session, not here.")
         transport = Transport(
             base_url=normalise_base_url(base_url, allow_plain_http=allow_plain_http),
             max_in_flight=max_in_flight,
@@ -115,27 +119,27 @@ class Session:
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
-        """Make a session from the environment.
+        """Make a session from environment variables.
 
-        Reads `TINGTING_BASE_URL`, `TINGTING_API_TOKEN`, `TINGTING_EMAIL` and `TINGTING_PASSWORD`; with an API token the
-        other two are not used. What is given by keyword counts more.
+        Reads `TINGTING_BASE_URL`, `TINGTING_API_TOKEN`, `TINGTING_EMAIL` and `TINGTING_PASSWORD`. An API token takes
+        precedence over the e-mail address and password, and keyword arguments over all of them.
 
         Args:
-            **options: As of the class.
+            **options: The arguments of the class.
 
         Raises:
-            UsageError: Neither a token nor an e-mail address with a password is there.
+            UsageError: There is neither a token nor an e-mail address with a password.
         """
         return cls(**options_from_env(options, inspect.signature(cls).parameters))
 
     @property
     def base_url(self) -> str:
-        """The service's address, as it is used."""
+        """The address of the service, in its normal form."""
         return self._core.base_url
 
     @property
     def requests_sent(self) -> int:
-        """How many requests the session has made so far: signing in, pages ahead and repeats included."""
+        """How many requests the session has sent, including sign-ins, prefetched pages and retries."""
         return self._core.transport.sent
 
     def __repr__(self) -> str:
@@ -151,24 +155,39 @@ class Session:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the session: what is in flight is cancelled and awaited. Closing twice does no harm."""
+        """Close the session: cancel the requests in flight and wait for them to end. Closing twice is harmless."""
         await self._core.aclose()
 
     def __del__(self) -> None:
         core: Core | None = getattr(self, "_core", None)  # There is none if the arguments were refused.
-        if core is not None and not core.is_closed:
-            core.transport.warn_if_open()
+        if core is not None and core.is_open:
+            text = f"{self!r} was never closed: use `async with`, or call `await tingting.aclose()`."
+            warnings.warn(text, RuntimeWarning, stacklevel=2, source=self)
+
+    if not TYPE_CHECKING:  # A type checker then still reports these mistakes.
+
+        def __enter__(self) -> None:
+            raise MisuseError("A session is an async context manager: write `async with TingTing(…) as tingting:`.")
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def __getattr__(self, name: str) -> Any:
+            """Say which import has a name of the other generation."""
+            hint = self._elsewhere.get(name, "")
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}. {hint}".rstrip(), name=name, obj=self
+            )
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Tell a function of every `RequestEvent`: started, answered, failed, repeated.
+        """Call a function for every `RequestEvent` of the session: started, received, failed, retried.
 
         Args:
-            listener: Takes an event; called in the event loop, so that it must not block. What it raises is logged.
+            listener: Takes an event. It is called in the event loop and must not block. What it raises is logged.
 
         Returns:
-            What ends it.
+            A function that ends the subscription.
 
         Raises:
-            UsageError: It is a coroutine function, which nobody would await.
+            UsageError: `listener` is a coroutine function, which would not be awaited.
         """
         return self._core.emitter.subscribe(listener)

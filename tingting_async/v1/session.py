@@ -1,6 +1,7 @@
 """The v1 API's session."""
 
 from functools import cached_property
+from typing import ClassVar
 
 from tingting_async.client.session import Session
 from tingting_async.v1.accounts import Accounts
@@ -18,34 +19,51 @@ from tingting_async.v1.voices import Voices
 
 
 class TingTing(Session):
-    """The session of the v1 API; see `Session` for its arguments."""
+    """A session of the v1 API.
+
+    `tingting_async.Session` describes its arguments. The operations are grouped by resource:
+
+    - `accounts`: who is signed in, signing in, refreshing the token, the API token.
+    - `campaigns`: list, get, create, update, delete, preflight, run, stop, follow and wait for campaigns.
+    - `contacts`: list, add, upload, edit and delete the contacts of a campaign; their variables; a demo call.
+    - `phone_numbers`: the lines that campaigns call from.
+    - `voices`: the voices that read messages aloud.
+    - `otp`: send and list one-time passwords.
+    - `surveys`: the steps of a survey, running it, its results.
+    - `survey_templates`: surveys that can be used again.
+    - `reports`: what became of a campaign's contacts, as a file or as rows.
+    - `dashboard`: the account's totals.
+    """
 
     _auth_scheme = V1AuthScheme()
     _decoder = READER
+    _elsewhere: ClassVar = {
+        "numbers": "The classic API has `numbers`: `from tingting_async import TingTing`. In v1 they are `contacts`."
+    }
 
     @cached_property
     def accounts(self) -> Accounts:
-        """Who is signed in, and the API token."""
+        """Who is signed in, signing in, and the API token."""
         return Accounts(self._core)
 
     @cached_property
     def campaigns(self) -> Campaigns:
-        """Campaigns: list, get, create, update, delete, run, check, wait, stop, test the voice."""
+        """Campaigns: list, get, create, update, delete, preflight, run, stop, follow, wait."""
         return Campaigns(self._core)
 
     @cached_property
     def contacts(self) -> Contacts:
-        """The contacts of a campaign: list, add, upload, edit, delete, their variables, a demo call."""
+        """The contacts of a campaign: list, add, upload, edit, delete; their variables; a demo call."""
         return Contacts(self._core)
 
     @cached_property
     def phone_numbers(self) -> PhoneNumbers:
-        """What campaigns call from."""
+        """The lines that campaigns call from."""
         return PhoneNumbers(self._core)
 
     @cached_property
     def voices(self) -> Voices:
-        """Who speaks."""
+        """The voices that read messages aloud."""
         return Voices(self._core)
 
     @cached_property
@@ -55,20 +73,20 @@ class TingTing(Session):
 
     @cached_property
     def surveys(self) -> Surveys:
-        """Surveys: steps, run, answers."""
+        """Surveys: their steps, running them, their results."""
         return Surveys(self._core)
 
     @cached_property
     def survey_templates(self) -> SurveyTemplates:
-        """Surveys to be used again."""
+        """Surveys that can be used again."""
         return SurveyTemplates(self._core)
 
     @cached_property
     def reports(self) -> Reports:
-        """What came of campaigns."""
+        """What became of a campaign's contacts."""
         return Reports(self._core)
 
     @cached_property
     def dashboard(self) -> Dashboards:
-        """The account's sums."""
+        """The account's totals."""
         return Dashboards(self._core)
