@@ -1,52 +1,55 @@
-"""Every way in which a call can fail.
+"""The exceptions that this library raises.
 
 ::
 
     TingTingError
-    ├── UsageError (also a ValueError)     refused before anything was sent
-    ├── SessionClosedError                 the session is closed, or belongs to another event loop
-    ├── TokenStoreError                    the token store failed; its own error is the cause
-    ├── LedgerError                        the send-once ledger failed; its own error is the cause
-    ├── DuplicateSendError                 the ledger knows of the same send; nothing was sent now
-    ├── TransportError                     no usable answer came; nothing was changed by asking
-    │   ├── NotSentError                   no byte left: safe to do again
-    │   └── OutcomeUnknownError            it may have happened: find out before doing it again
-    ├── ApiError                           the service answered, and said no
-    │   ├── BadRequestError                400, 422, or `success: false`
-    │   ├── AuthenticationError            401, or no way to sign in
-    │   ├── PermissionDeniedError          403
-    │   ├── NotFoundError                  404
-    │   ├── ConflictError                  409
-    │   ├── RateLimitedError               429
-    │   └── ServerError                    5xx
-    ├── DecodeError                        an answer that cannot be read
-    ├── PaginationError                    pages that contradict each other
-    ├── PartialFailureError                    several requests, of which some were carried out
-    └── WaitTimeoutError                  waited for long enough (also a TimeoutError)
+    ├── UsageError                 an argument or a call is wrong; nothing was sent (also a ValueError)
+    │   └── MisuseError            an object is used in a way it does not support (also a TypeError)
+    ├── SessionClosedError         the session is closed or belongs to another event loop
+    ├── TokenStoreError            the token store failed; nothing was sent
+    ├── LedgerError                the ledger failed; nothing was sent
+    ├── DuplicateSendError         the ledger already has this send; nothing was sent now
+    ├── TransportError             no usable response arrived
+    │   ├── NotSentError           the request never left this machine; it is safe to retry
+    │   └── OutcomeUnknownError    the request may have been carried out; reconcile before you retry
+    ├── ApiError                   the service responded with a failure
+    │   ├── BadRequestError        400, 422 or `success: false`
+    │   ├── AuthenticationError    401, or no credentials to sign in with
+    │   ├── PermissionDeniedError  403
+    │   ├── NotFoundError          404
+    │   ├── ConflictError          409
+    │   ├── RateLimitedError       429
+    │   └── ServerError            5xx
+    ├── DecodeError                a response that cannot be decoded
+    ├── PaginationError            the pages of a list contradict each other
+    ├── PartialFailureError        an operation of several requests failed half-way
+    └── WaitTimeoutError           the awaited state was not reached in time (also a TimeoutError)
 
-`asyncio.CancelledError` aside, nothing else comes out of this library. Texts are free of passwords, tokens, one-time
-codes and full phone numbers; the attributes hold what the service sent, as it was sent.
+Apart from `asyncio.CancelledError`, the library raises nothing else. Error messages never contain passwords, tokens,
+one-time codes or full phone numbers. Attributes hold what the service sent, unmasked.
+
+Errors are data: they can be copied and pickled. Only `reconcile()`, from `tingting_async.outcomes`, sends requests.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tingting_async.outcomes import Reconcilable, Reconciler, attach_reconciler
-
-if TYPE_CHECKING:
-    from tingting_async.outcomes import Send
+from tingting_async.outcomes import Reconcilable, Reconciler, Send, attach_reconciler
 
 
 class TingTingError(Exception):
-    """Anything this library raises."""
+    """The base class of every exception that this library raises."""
 
 
 class UsageError(TingTingError, ValueError):
-    """What was asked for cannot be sent: the service's documents forbid it, or it would not mean what it says.
+    """An argument or a call is wrong, so nothing was sent.
+
+    Raised before any request, if the service documents that it refuses the input, or if the input would not mean what
+    it seems to say. Correct the call; the message names the argument.
 
     Args:
-        message: The whole text, ready to be shown.
-        problems: Where many were given, each that is refused, e.g. `"contacts[3]"`, with what is wrong with it.
+        message: The text of the error, safe to show.
+        problems: For a call with many rows, each refused row and what is wrong with it: `("contacts[3]", "…")`.
     """
 
     def __init__(self, message: str = "", *, problems: tuple[tuple[str, str], ...] = ()) -> None:
@@ -54,44 +57,57 @@ class UsageError(TingTingError, ValueError):
         self.problems = problems
 
 
+class MisuseError(UsageError, TypeError):
+    """An object is used in a way that it does not support, such as `await` on a paginator.
+
+    Raised where Python itself would raise a `TypeError`. The message says what to write instead. Type checkers report
+    the same mistake.
+    """
+
+
 class SessionClosedError(TingTingError):
-    """The session was closed, or is used from another event loop than the one it was first used in."""
+    """The session is closed, or it was first used in another event loop. Open a new session."""
 
 
 class TokenStoreError(TingTingError):
-    """The token store failed, so nothing was sent; its own error is the cause."""
+    """The token store failed, so nothing was sent. The store's own error is the `__cause__`."""
 
 
 class LedgerError(TingTingError):
-    """The send-once ledger cannot be read or written, so nothing was sent; its own error is the cause."""
+    """The ledger cannot be read or written, so nothing was sent. The ledger's own error is the `__cause__`."""
 
 
 class DuplicateSendError(Reconcilable, TingTingError):
-    """By the ledger the same was sent before, or may have been; nothing was sent now.
+    """The ledger already has this send, so nothing was sent now.
+
+    If `send.state` is `SendState.UNKNOWN`, call `reconcile()` to find out whether the first attempt was carried out.
 
     Args:
-        message: The whole text, ready to be shown.
-        operation: What was asked, e.g. `"campaigns.run"`.
-        send: What the ledger knows: the key, the state (done, in progress, unknown), and since when.
+        message: The text of the error, safe to show.
+        operation: The operation, e.g. `"campaigns.run"`.
+        send: The ledger's record: the key, the state (done, in progress or unknown), and when the send started.
     """
 
-    def __init__(self, message: str = "", *, operation: str = "", send: "Send | None" = None) -> None:
+    def __init__(self, message: str = "", *, operation: str = "", send: Send | None = None) -> None:
         super().__init__(message)
         self.operation = operation
         self.send = send
 
 
 class TransportError(TingTingError):
-    """No usable answer came.
+    """No usable response arrived.
+
+    Raised as itself for requests that only read, which are safe to retry. For the others, the subclass says whether
+    the request may have been carried out.
 
     Args:
-        message: The whole text, ready to be shown.
-        operation: What was asked, e.g. `"campaigns.get"`.
+        message: The text of the error, safe to show.
+        operation: The operation, e.g. `"campaigns.get"`.
         method: The HTTP method.
         path: The path on the service, without its query.
-        phase: Where it failed: `"rate"` (waiting for a turn under the session's `rate`), `"pool"` (waiting for a place
-            among the requests in flight), `"sign-in"` (waiting for another task's sign-in), `"connect"` (name look-up,
-            TCP, TLS) or `"answer"` (once it was sent).
+        phase: Where it failed: `"rate"` (waiting for the rate limit), `"pool"` (waiting for a free slot of
+            `max_in_flight`), `"sign-in"` (waiting for another task to sign in), `"connect"` (name look-up, TCP, TLS)
+            or `"response"` (after the request was sent).
     """
 
     def __init__(
@@ -105,20 +121,22 @@ class TransportError(TingTingError):
 
 
 class NotSentError(TransportError):
-    """No byte of the request left this machine, so nothing happened: it is safe to do it again."""
+    """No byte of the request left this machine, so nothing happened. It is safe to retry."""
 
 
 class OutcomeUnknownError(Reconcilable, TransportError):
-    """The request may have been carried out, and nobody said so. Find out before doing it again.
+    """The request may have been carried out, but no response confirms it.
+
+    Do not repeat the request before you know: `await error.reconcile()` looks it up, if the service allows that.
 
     Args:
-        message: The whole text, ready to be shown; it says how to find out.
-        operation: What was asked, e.g. `"campaigns.run"`.
+        message: The text of the error, safe to show; it says how to find out.
+        operation: The operation, e.g. `"campaigns.run"`.
         method: The HTTP method.
         path: The path on the service, without its query.
         phase: As in `TransportError`.
-        status: The HTTP status of the answer, where one came that does not settle the question; else None.
-        reconciler: Finds out, where the service has what tells.
+        status: The HTTP status of an inconclusive response; None if no response arrived.
+        reconciler: Finds out what happened; None if the service has no data to tell.
     """
 
     def __init__(
@@ -138,18 +156,18 @@ class OutcomeUnknownError(Reconcilable, TransportError):
 
 
 class ApiError(TingTingError):
-    """The service answered, and said no.
+    """The service responded with a failure. The subclass says which kind.
 
     Args:
-        text: The whole text, ready to be shown.
-        status: The status that counts: the HTTP status, or the envelope's under HTTP 200. 0 if no request was made.
-        message: What the service said, in its words; may hold personal data.
-        field_errors: What it said of each field, by the field's name on the wire.
-        body: The answer as it came; may hold personal data.
-        operation: What was asked, e.g. `"campaigns.get"`.
+        text: The text of the error, safe to show.
+        status: The HTTP status, or the status in the envelope of an HTTP 200; 0 if no request was sent.
+        message: The service's own message, verbatim; may contain personal data.
+        field_errors: The service's messages about each field, by the field's wire name.
+        body: The raw response body; may contain personal data.
+        operation: The operation, e.g. `"campaigns.get"`.
         method: The HTTP method.
         path: The path on the service, without its query.
-        request_id: The service's own id of the request, where it gave one.
+        request_id: The service's own id of the request; None if it gave none.
     """
 
     def __init__(
@@ -177,54 +195,56 @@ class ApiError(TingTingError):
 
 
 class BadRequestError(ApiError):
-    """The service did not accept the input: `field_errors` says which part."""
+    """The service refused the input. Correct the fields that `field_errors` names."""
 
 
 class AuthenticationError(ApiError):
-    """The service does not know who is asking, or there is nothing left to sign in with."""
+    """The service does not accept the token or credentials, or the session has none left to sign in with."""
 
 
 class PermissionDeniedError(ApiError):
-    """The service knows who is asking, and does not allow it."""
+    """The account is not allowed to do this."""
 
 
 class NotFoundError(ApiError):
-    """No such thing, or it belongs to another account."""
+    """The object does not exist, or it belongs to another account."""
 
 
 class ConflictError(ApiError):
-    """What was asked contradicts the state that the service is in."""
+    """The request contradicts the current state of the object. Read the object, then decide."""
 
 
 class RateLimitedError(ApiError):
-    """Too many requests.
+    """The service received too many requests. Wait, then retry.
 
-    `retry_after` is how long the service asked to wait, in seconds; None if it did not say, or not readably.
+    Attributes:
+        retry_after: How many seconds the service asks to wait; None if it does not say, or not readably.
     """
 
     retry_after: float | None = None
 
 
 class ServerError(ApiError):
-    """The service failed.
+    """The service itself failed. Retry later.
 
-    `retry_after` is how long the service asked to wait, in seconds; None if it did not say, or not readably.
+    Attributes:
+        retry_after: How many seconds the service asks to wait; None if it does not say, or not readably.
     """
 
     retry_after: float | None = None
 
 
 class DecodeError(TingTingError):
-    """An answer came that cannot be read.
+    """A response arrived that cannot be decoded. Please report it, with `path` and `excerpt`.
 
     Args:
-        message: The whole text, ready to be shown.
-        path: Where in the answer, e.g. `"result.campaign-lists[3].id"`; empty for the whole.
-        problems: Every path that could not be read, with what is wrong there.
-        excerpt: The start of the answer, with digits and tokens masked.
-        body: The answer as it came; may hold personal data and tokens. Empty where it was not read to its end.
+        message: The text of the error, safe to show.
+        path: The place in the response, e.g. `"result.campaign-lists[3].id"`; empty for the whole response.
+        problems: Every path that could not be decoded, and what is wrong there.
+        excerpt: The start of the response, with digits and tokens masked.
+        body: The raw response body; may contain personal data and tokens. Empty if it was not read to its end.
         status: The HTTP status.
-        operation: What was asked, e.g. `"campaigns.list"`.
+        operation: The operation, e.g. `"campaigns.list"`.
     """
 
     def __init__(
@@ -248,11 +268,11 @@ class DecodeError(TingTingError):
 
 
 class PaginationError(TingTingError):
-    """The pages of a list contradict each other, so that going on would loop, repeat or miss.
+    """The pages of a list contradict each other, so that continuing would loop, repeat items or miss some.
 
     Args:
-        message: The whole text, ready to be shown.
-        number: The page at which it showed, counted from 1.
+        message: The text of the error, safe to show.
+        number: The number of the page that shows the contradiction, from 1.
     """
 
     def __init__(self, message: str = "", *, number: int = 0) -> None:
@@ -261,13 +281,15 @@ class PaginationError(TingTingError):
 
 
 class PartialFailureError(TingTingError):
-    """An operation of several requests that came to an end half-way; its cause is the error that ended it.
+    """An operation of several requests failed half-way. The error that stopped it is the `__cause__`.
+
+    Repeat the operation with the rows in `not_done` only. Look up the rows in `unknown` first.
 
     Args:
-        message: The whole text, ready to be shown.
-        result: What was carried out, as the operation would have returned it; None where that could not be read.
-        unknown: The rows of the request that failed, counted from 0, if it may have been carried out; else empty.
-        not_done: The rows that were surely not carried out.
+        message: The text of the error, safe to show.
+        result: What was carried out, as the operation would have returned it; None if it could not be decoded.
+        unknown: The rows, from 0, whose request failed after it may have been carried out; empty if there are none.
+        not_done: The rows, from 0, that were certainly not carried out.
     """
 
     def __init__(
@@ -280,11 +302,11 @@ class PartialFailureError(TingTingError):
 
 
 class WaitTimeoutError(TingTingError, TimeoutError):
-    """What was waited for did not happen in time.
+    """The awaited state was not reached in time. The work may still go on; waiting again is safe.
 
     Args:
-        message: The whole text, ready to be shown.
-        last: What was seen last.
+        message: The text of the error, safe to show.
+        last: The last state that was seen.
     """
 
     def __init__(self, message: str = "", *, last: Any = None) -> None:
