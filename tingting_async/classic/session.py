@@ -1,5 +1,6 @@
 """The classic API's session."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar
 
@@ -30,7 +31,7 @@ class TingTing(Session):
 
     _auth_scheme = ClassicAuthScheme()
     _decoder = READER
-    _elsewhere: ClassVar = {
+    _elsewhere: ClassVar[Mapping[str, str]] = {
         "contacts": "The v1 API has `contacts`: `from tingting_async.v1 import TingTing`. Here they are `numbers`.",
         **{name: f"The v1 API has `{name}`: `from tingting_async.v1 import TingTing`." for name in _V1_ONLY},
     }

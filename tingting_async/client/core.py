@@ -229,8 +229,8 @@ class Core:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise MisuseError(
-                "No asyncio event loop is running here. TingTing sessions work on asyncio and uvloop, not on trio: start "
-                "your program with `asyncio.run(main())` or `anyio.run(main)`."
+                "No asyncio event loop is running here. TingTing sessions work on asyncio and uvloop, not on trio: "
+                "start your program with `asyncio.run(main())` or `anyio.run(main)`."
             ) from None
         if self._loop is not loop:
             if self._loop is not None:

@@ -5,7 +5,7 @@ import ssl as ssl_module
 import warnings
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tingting_async.auth.flow import Auth, AuthScheme
 from tingting_async.auth.tokens import Credentials, TokenStore
@@ -21,8 +21,6 @@ from tingting_async.observability.events import Listener
 
 if TYPE_CHECKING:
     from tingting_async.ledger.sqlite import SqliteLedger
-
-T = TypeVar("T")
 
 DEFAULT_BASE_URL = "https://app.tingting.io"
 
@@ -60,7 +58,7 @@ class Session:
 
     _auth_scheme: AuthScheme
     _decoder: Decoder
-    _elsewhere: Mapping[str, str] = {}
+    _elsewhere: ClassVar[Mapping[str, str]] = {}
     """What to say about the names of the other generation."""
     _core: Core
 

@@ -8,7 +8,6 @@ import asyncio
 import functools
 import math
 import ssl as ssl_module
-import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -176,11 +175,6 @@ class Transport:
         self._deadlines.close()
         closing = [asyncio.ensure_future(session.close()) for session in self._sessions.values()]
         await asyncio.shield(asyncio.gather(*closing, return_exceptions=True))
-
-    def warn_if_open(self) -> None:
-        """Warn of connections that nobody closed; for the garbage collector, so nothing is awaited here."""
-        if any(not session.closed for session in self._sessions.values()):
-            warnings.warn("A TingTing session was never closed: use `async with`.", ResourceWarning, stacklevel=3)
 
     async def _acquire_rate_slot(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
         limiter = self._limiter

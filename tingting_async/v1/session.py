@@ -1,5 +1,6 @@
 """The v1 API's session."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar
 
@@ -37,7 +38,7 @@ class TingTing(Session):
 
     _auth_scheme = V1AuthScheme()
     _decoder = READER
-    _elsewhere: ClassVar = {
+    _elsewhere: ClassVar[Mapping[str, str]] = {
         "numbers": "The classic API has `numbers`: `from tingting_async import TingTing`. In v1 they are `contacts`."
     }
 

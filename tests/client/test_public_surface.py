@@ -1,0 +1,124 @@
+"""What a session shows its users: its public names, its help, and what it says about the usual slips."""
+
+import gc
+import inspect
+from typing import Any
+
+import anyio
+import pytest
+
+import tingting_async
+import tingting_async.v1
+from tingting_async import MisuseError, SessionClosedError, UsageError
+
+GENERATIONS = [tingting_async.TingTing, tingting_async.v1.TingTing]
+SETTINGS = {"aclose", "base_url", "from_env", "requests_sent", "subscribe"}
+RESOURCES = {
+    tingting_async.TingTing: {"accounts", "campaigns", "numbers", "otp", "phone_numbers"},
+    tingting_async.v1.TingTing: {
+        "accounts",
+        "campaigns",
+        "contacts",
+        "dashboard",
+        "otp",
+        "phone_numbers",
+        "reports",
+        "survey_templates",
+        "surveys",
+        "voices",
+    },
+}
+
+
+def public(kind: type) -> set[str]:
+    """Return the names of a class that have no leading underscore."""
+    return {name for name in dir(kind) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_public_attributes(generation: type) -> None:
+    """Nothing but resources, settings and lifecycle is public on a session, on the class and on an instance."""
+    expected = SETTINGS | RESOURCES[generation]
+    assert expected == public(generation)
+    assert expected == {name for name in dir(generation(api_token="t")) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_help_names_each_resource(generation: type) -> None:
+    """`help(TingTing)` describes each resource in a line of its own, and each resource's property has a docstring."""
+    text = inspect.getdoc(generation) or ""
+    for name in RESOURCES[generation]:
+        assert f"- `{name}`: " in text
+        assert inspect.getdoc(inspect.getattr_static(generation, name))
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "module"),
+    [(GENERATIONS[0], GENERATIONS[1], "tingting_async.v1"), (GENERATIONS[1], GENERATIONS[0], "tingting_async")],
+)
+def test_words_of_the_other_generation(here: Any, there: type, module: str) -> None:
+    """A resource that only the other generation has is an AttributeError that says which import has it."""
+    tingting = here(api_token="t")
+    for name in RESOURCES[there] - RESOURCES[here]:
+        with pytest.raises(AttributeError, match=f"has no attribute '{name}'.*from {module} import TingTing`"):
+            getattr(tingting, name)
+
+
+def test_unknown_attribute() -> None:
+    """A name that neither generation has is an AttributeError without a hint."""
+    with pytest.raises(AttributeError) as caught:
+        _ = tingting_async.TingTing(api_token="t").campagnes  # type: ignore[attr-defined]
+    assert str(caught.value) == "'TingTing' object has no attribute 'campagnes'."
+    assert caught.value.name == "campagnes"
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_plain_with(generation: Any) -> None:
+    """`with` instead of `async with` says so, in an error that is a TypeError as well."""
+    with pytest.raises(MisuseError, match="`async with TingTing") as caught, generation(api_token="t"):
+        pass
+    assert isinstance(caught.value, TypeError)
+    assert isinstance(caught.value, UsageError)
+
+
+async def test_closed_or_unused(anyio_backend: str, recwarn: pytest.WarningsRecorder) -> None:
+    """A session that was closed, or never used, is collected without a warning."""
+    async with tingting_async.TingTing(api_token="t") as tingting:
+        pass
+    unused = tingting_async.TingTing(api_token="t")
+    del tingting, unused
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_trio(generation: Any) -> None:
+    """Under trio, opening a session and iterating over a list say that they need asyncio or uvloop."""
+
+    async def open_session() -> None:
+        async with generation(api_token="t"):
+            pass
+
+    async def request() -> None:
+        await generation(api_token="t").accounts.user_details()
+
+    for program in (open_session, request):
+        with pytest.raises(MisuseError, match="asyncio and uvloop, not on trio"):
+            anyio.run(program, backend="trio")
+
+
+def test_two_event_loops() -> None:
+    """A session that was used in one event loop is refused in another."""
+    tingting = tingting_async.TingTing(api_token="t")
+
+    async def use() -> None:
+        async with tingting:
+            pass
+
+    async def open_only() -> None:
+        await tingting.__aenter__()
+
+    anyio.run(open_only)
+    with pytest.raises(SessionClosedError, match="another event loop"):
+        anyio.run(open_only)
+    anyio.run(tingting.aclose)
