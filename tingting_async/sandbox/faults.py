@@ -14,6 +14,7 @@ from aiohttp import web
 
 from tingting_async.sandbox.events import Event
 from tingting_async.sandbox.received import Received
+from tingting_async.sandbox.tokens import TOKEN_NOT_VALID
 
 Kind = Literal[
     "status",  # answers with `status`, `body` and `headers`, and does nothing
@@ -42,11 +43,6 @@ Kind = Literal[
 _DROPS = ("reset", "reset_after", "truncate", "truncate_chunked", "garbage", "garbage_headers")
 _PIECE = b"x" * 2**16
 _PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"
-EXPIRED = {
-    "detail": "Given token not valid for any token type",
-    "code": "token_not_valid",
-    "messages": [{"token_class": "AccessToken", "token_type": "access", "message": "Token is invalid or expired"}],
-}
 
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -121,7 +117,7 @@ class Fault:
             case "redirect":
                 return web.Response(status=self.status or 302, headers={"Location": self.location})
             case "expired_token":
-                return web.json_response(EXPIRED, status=401)
+                return web.json_response(TOKEN_NOT_VALID, status=401)
             case "reset":
                 return _reset(request)
             case "delay":

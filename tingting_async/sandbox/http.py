@@ -11,14 +11,14 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from tingting_async.sandbox.faults import EXPIRED
 from tingting_async.sandbox.fields import Field
 from tingting_async.sandbox.options import Options
-from tingting_async.sandbox.server import SANDBOX, Sandbox
+from tingting_async.sandbox.service import SERVICE, Service
+from tingting_async.sandbox.tokens import TOKEN_NOT_VALID
 from tingting_async.sandbox.world import Account
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-AccountHandler = Callable[[web.Request, Sandbox, Account], Awaitable[web.StreamResponse]]
+AccountHandler = Callable[[web.Request, Service, Account], Awaitable[web.StreamResponse]]
 Refuse = Callable[[Options, Mapping[str, str]], web.Response]
 
 
@@ -43,20 +43,20 @@ def signed_in(handler: AccountHandler, refuse: Refuse) -> Handler:
     """Let only those in who say who they are, by JWT or by API token; turn refused input into its answer."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        sandbox = request.app[SANDBOX]
+        service = request.app[SERVICE]
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if not token:
             return answer({"detail": "Authentication credentials were not provided."}, 401)
-        account = sandbox.tokens.account(token, "access")
-        account = account or next((each for each in sandbox.world.accounts if each.api_token == token), None)
+        account = service.tokens.account(token, "access")
+        account = account or next((each for each in service.world.accounts if each.api_token == token), None)
         if scheme != "Bearer" or account is None:
-            return answer(EXPIRED, 401)
+            return answer(TOKEN_NOT_VALID, 401)
         if not account.is_activated:
             return answer({"detail": "Account is not activated."}, 401)
         try:
-            return await handler(request, sandbox, account)
+            return await handler(request, service, account)
         except RefusedError as refused:
-            return refuse(sandbox.options, refused.fields)
+            return refuse(service.options, refused.fields)
 
     return serve
 

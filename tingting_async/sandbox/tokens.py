@@ -10,6 +10,11 @@ from tingting_async.sandbox.clock import Clock
 from tingting_async.sandbox.world import Account
 
 _KEY = "the sandbox keeps no secrets, but a key has a length"
+TOKEN_NOT_VALID = {
+    "detail": "Given token not valid for any token type",
+    "code": "token_not_valid",
+    "messages": [{"token_class": "AccessToken", "token_type": "access", "message": "Token is invalid or expired"}],
+}
 
 
 @attrs.define

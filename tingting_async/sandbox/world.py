@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from tingting_async.sandbox import names
 from tingting_async.sandbox.clock import Clock
+from tingting_async.sandbox.names import CARRIERS, TAGS, VOICES, message, mobile, occasion, person, place
 
 
 @attrs.define
@@ -57,7 +57,7 @@ class Contact:
     @property
     def carrier(self) -> str:
         """Whose network it is on."""
-        return names.CARRIERS.get(self.number[:3], "other")
+        return CARRIERS.get(self.number[:3], "other")
 
 
 @attrs.define
@@ -159,7 +159,7 @@ class World:
         self.lines: dict[str, Line] = {}
         self.otps: list[SentOtp] = []
         self.templates: dict[int, dict[str, Any]] = {}
-        self.voices = list(names.VOICES)
+        self.voices = list(VOICES)
         self.brokers = [{"id": 1, "phone_number": "+97715970425"}, {"id": 2, "phone_number": "+97715970426"}]
         self._ids = iter(range(1, 10**12))
         self._owned: dict[int, list[Campaign]] = {}
@@ -167,15 +167,15 @@ class World:
         for _ in range(campaigns):
             campaign = self.add_campaign(
                 self.owner,
-                names.occasion(self.random),
+                occasion(self.random),
                 self.random.choice(("PHONE", "SMS")),
-                f"{names.person(self.random)}, {names.place(self.random)}",
-                tags=list(names.TAGS)[: self.random.randrange(len(names.TAGS) + 1)],
+                f"{person(self.random)}, {place(self.random)}",
+                tags=list(TAGS)[: self.random.randrange(len(TAGS) + 1)],
             )
-            campaign.message = names.message(self.random, campaign.usable_tags)
+            campaign.message = message(self.random, campaign.usable_tags)
             for _ in range(numbers):
-                tags = {tag: names.TAGS[tag](self.random) for tag in campaign.usable_tags}
-                self.add_contact(campaign, names.mobile(self.random), tags)
+                tags = {tag: TAGS[tag](self.random) for tag in campaign.usable_tags}
+                self.add_contact(campaign, mobile(self.random), tags)
         for index in range(6):
             sid = uuid.UUID(int=self.random.getrandbits(128)).hex
             number = f"1597{self.random.randrange(10**4):04d}"
@@ -205,7 +205,7 @@ class World:
             first_name="Sita",
             last_name="Example",
             username=email.partition("@")[0],
-            contact_number=names.mobile(self.random),
+            contact_number=mobile(self.random),
             address="Balkot",
         )
         self.accounts.append(account)

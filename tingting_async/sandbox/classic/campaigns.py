@@ -13,7 +13,7 @@ from tingting_async.sandbox.http import RefusedError, mobile, path_id, read_body
 from tingting_async.sandbox.media import speak
 from tingting_async.sandbox.running import begin as begin_campaign
 from tingting_async.sandbox.running import cost
-from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.sheets import read_sheet
 from tingting_async.sandbox.world import Account, Campaign, Contact
 
@@ -26,16 +26,16 @@ _OUTCOMES = ("hungup", "unanswered", "failed", "terminated", "completed")
 
 @routes.get("/api/system/campaigns")
 @signed_in
-async def list_campaigns(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def list_campaigns(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List the account's campaigns (sample classic_campaigns.json)."""
-    campaigns = sandbox.world.campaigns_of(account)
+    campaigns = service.world.campaigns_of(account)
     message = "Campaign Successfully Retrieved"
-    return page(request, sandbox.options, campaigns, campaign_body, "campaign-lists", message)
+    return page(request, service.options, campaigns, campaign_body, "campaign-lists", message)
 
 
 @routes.post("/api/system/campaigns/")
 @signed_in
-async def create(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def create(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Create a campaign (sample classic_campaign_create.json)."""
     body = await read_body(request, name=text, services=text, description=text)
     required = {name: "This field is required." for name in ("name", "services") if not body.get(name)}
@@ -52,19 +52,19 @@ async def create(request: web.Request, sandbox: Sandbox, account: Account) -> we
         raise RefusedError(individual_number="Give either numbers or a file.")
     tags = list(people[0][1])
     description = body.get("description") or ""
-    campaign = sandbox.world.add_campaign(account, body["name"], body["services"], description, tags=tags)
+    campaign = service.world.add_campaign(account, body["name"], body["services"], description, tags=tags)
     for number, values in people:
-        sandbox.world.add_contact(campaign, number, values)
+        service.world.add_contact(campaign, number, values)
     details = [campaign_body(campaign, tags=False)]
     return envelope({"details": details}, "Campaign Created Successfully", status=201)
 
 
 @routes.put("/api/system/campaigns/{id:\\d+}/update/")
 @signed_in
-async def update(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def update(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Change a campaign (sample classic_campaign_update.json)."""
     body = await read_body(request, name=text, services=text, description=text)
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
     if body.get("services", "PHONE") not in _SERVICES:
@@ -72,27 +72,27 @@ async def update(request: web.Request, sandbox: Sandbox, account: Account) -> we
     for name in ("name", "services", "description"):
         if body.get(name) is not None:
             setattr(campaign, name, body[name])
-    campaign.updated_at = sandbox.clock.now()
+    campaign.updated_at = service.clock.now()
     details = [campaign_body(campaign, tags=False)]
     return envelope({"details": details}, "Campaign details successfully updated.")
 
 
 @routes.delete("/api/system/campaigns/{id:\\d+}/delete")
 @signed_in
-async def delete(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def delete(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Delete a campaign (sample classic_campaign_delete.json, spelt as it is)."""
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
-    sandbox.world.remove_campaign(campaign)
+    service.world.remove_campaign(campaign)
     return envelope({"camaign": "Campaign Deleted Succesfully"})
 
 
 @routes.get("/api/system/campaigns/{id:\\d+}/details")
 @signed_in
-async def details(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def details(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Show a campaign (sample classic_campaign_details.json)."""
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
     return envelope({"messages": "Details Retrived successfully", "details": [campaign_body(campaign)]})
@@ -100,11 +100,11 @@ async def details(request: web.Request, sandbox: Sandbox, account: Account) -> w
 
 @routes.post("/api/system/campaigns/{id:\\d+}/begin/")
 @signed_in
-async def begin(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def begin(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Run a campaign (sample classic_campaign_begin.json)."""
     texts = dict.fromkeys(("message", "voice_input", "schedule_date", "priority"), text)
     body = await read_body(request, individual=many(integer), status=many(text), **texts)
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
     if campaign.status in ("Running", "Scheduled"):
@@ -119,24 +119,24 @@ async def begin(request: web.Request, sandbox: Sandbox, account: Account) -> web
     if body.get("priority", "message") not in ("message", "audio"):
         raise RefusedError(priority=f'"{body["priority"]}" is not a valid choice.')
     targets = _targets(campaign, body)
-    at = _schedule(sandbox, body.get("schedule_date"))
+    at = _schedule(service, body.get("schedule_date"))
     if account.credits - account.on_hold < cost(campaign, targets):
         raise RefusedError(credits="You do not have enough credits.")
-    held = begin_campaign(sandbox.world, account, campaign, targets, at)
+    held = begin_campaign(service.world, account, campaign, targets, at)
     hold = f"{held} credits on hold for Individual Number campaign."
     return envelope({"hold amount": hold}, "Campaign is running!!")
 
 
 @routes.post("/api/system/test/voice/")
 @signed_in
-async def say(request: web.Request, sandbox: Sandbox, _: Account) -> web.StreamResponse:
+async def say(request: web.Request, service: Service, _: Account) -> web.StreamResponse:
     """Say where a message can be heard; the documents do not print how."""
     body = await read_body(request, message=text, voice_input=text)
     if not body.get("message"):
         raise RefusedError(message="This field is required.")
     if body.get("voice_input", "np_rija") not in _VOICES:
         raise RefusedError(voice_input=f'"{body["voice_input"]}" is not a valid choice.')
-    return speak(request, sandbox.options.test_voice, body["message"])
+    return speak(request, service.options.test_voice, body["message"])
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -172,13 +172,13 @@ def _targets(campaign: Campaign, body: dict[str, Any]) -> list[Contact]:
     return targets
 
 
-def _schedule(sandbox: Sandbox, value: str | None) -> float | None:
+def _schedule(service: Service, value: str | None) -> float | None:
     if value is None:
         return None
     try:
         when = datetime.strptime(value, "%Y-%m-%dT%H:%M").replace(tzinfo=KATHMANDU)  # The service's local time.
     except ValueError:
         raise RefusedError(schedule_date="Datetime has wrong format. Use YYYY-MM-DDThh:mm.") from None
-    if when.timestamp() < sandbox.clock.now() - 60:
+    if when.timestamp() < service.clock.now() - 60:
         raise RefusedError(schedule_date="The date has passed.")
     return when.timestamp()

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import envelope, not_found, number_body, page, signed_in
 from tingting_async.sandbox.http import RefusedError, mobile, path_id, read_body
-from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.world import Account, Campaign
 
 routes = web.RouteTableDef()
@@ -15,72 +15,72 @@ routes = web.RouteTableDef()
 
 @routes.get("/api/system/campaigns/number/{id:\\d+}")
 @signed_in
-async def list_numbers(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def list_numbers(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List a campaign's numbers, the newest first (sample classic_numbers.json)."""
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
     message = f"Number related to {campaign.name} campaign Retrived successfully"
     newest, show = campaign.contacts[::-1], partial(number_body, campaign)
-    if sandbox.options.number_pagination:
-        return page(request, sandbox.options, newest, show, "number-lists", message)
+    if service.options.number_pagination:
+        return page(request, service.options, newest, show, "number-lists", message)
     return envelope({"messages": message, "number-lists": [show(contact) for contact in newest]})
 
 
 @routes.post("/api/system/campaigns/number/{id:\\d+}/")
 @signed_in
-async def add(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def add(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Add a number; the documents do not print the answer."""
     body = await read_body(request)
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
     if "number" not in body:
         raise RefusedError(number="This field is required.")
     number, tags = mobile(body["number"], "number"), _tags(campaign, body)
-    contact = sandbox.world.add_contact(campaign, number, tags)
-    data = {"details": number_body(campaign, contact)} if sandbox.options.number_add_answer == "object" else {}
+    contact = service.world.add_contact(campaign, number, tags)
+    data = {"details": number_body(campaign, contact)} if service.options.number_add_answer == "object" else {}
     return envelope(data, "Number added successfully.", status=201)
 
 
 @routes.delete("/api/system/campaigns/number/{id:\\d+}/delete/")
 @signed_in
-async def delete(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def delete(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Take a number out (sample classic_number_delete.json)."""
-    contact = sandbox.world.contact(account, path_id(request))
+    contact = service.world.contact(account, path_id(request))
     if contact is None:
         return not_found()
-    campaign = sandbox.world.campaigns[contact.campaign_id]
-    sandbox.world.remove_contact(contact)
+    campaign = service.world.campaigns[contact.campaign_id]
+    service.world.remove_contact(contact)
     text = f"{contact.number} of campaign {campaign.name} deleted Successfully!!"
     return envelope({"campaign-details": text})
 
 
 @routes.get("/api/system/number/{id:\\d+}/")
 @signed_in
-async def detail(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def detail(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Show a number (sample classic_number_detail.json)."""
-    contact = sandbox.world.contact(account, path_id(request))
+    contact = service.world.contact(account, path_id(request))
     if contact is None:
         return not_found()
-    body = number_body(sandbox.world.campaigns[contact.campaign_id], contact)
+    body = number_body(service.world.campaigns[contact.campaign_id], contact)
     return envelope({"messages": f"{contact.number} details retrieved successfully!!", "number-detail": body})
 
 
 @routes.put("/api/system/number/{id:\\d+}/")
 @signed_in
-async def edit(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def edit(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Change a number (sample classic_number_edit.json: an object here, not a list)."""
     body = await read_body(request)
-    contact = sandbox.world.contact(account, path_id(request))
+    contact = service.world.contact(account, path_id(request))
     if contact is None:
         return not_found()
-    campaign = sandbox.world.campaigns[contact.campaign_id]
+    campaign = service.world.campaigns[contact.campaign_id]
     if "number" in body:
         contact.number = mobile(body["number"], "number")
     if "available_tags" in body:
         contact.tags = _tags(campaign, body)
-    contact.updated_at = sandbox.clock.now()
+    contact.updated_at = service.clock.now()
     return envelope({"details": number_body(campaign, contact)}, "Action details successfully updated.")
 
 

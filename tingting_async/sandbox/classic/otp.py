@@ -5,7 +5,7 @@ from aiohttp import web
 from tingting_async.sandbox.classic.envelopes import envelope, signed_in
 from tingting_async.sandbox.fields import integer, text
 from tingting_async.sandbox.http import RefusedError, code_length, mobile, read_body
-from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.world import Account, SentOtp
 
 routes = web.RouteTableDef()
@@ -13,7 +13,7 @@ routes = web.RouteTableDef()
 
 @routes.post("/api/system/send/otp/")
 @signed_in
-async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def send(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Send a code (sample classic_otp.json)."""
     texts = dict.fromkeys(("message", "sms_send_options", "otp_options", "otp"), text)
     body = await read_body(request, otp_length=integer, **texts)
@@ -35,17 +35,17 @@ async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.
         if not code.isdigit():
             raise RefusedError(otp="This field is required.")
     else:
-        code = sandbox.world.make_code(code_length(body, 5))
+        code = service.world.make_code(code_length(body, 5))
     if account.credits - account.on_hold < 1:
         raise RefusedError(credits="You do not have enough credits.")
     # A spoken code is spelt digit by digit (sample classic_otp.json shows it in a text as well).
     message = body["message"].replace("{otp}", " ".join(code))
     sent = SentOtp(
-        sandbox.world.id(), account.id, number, message, code, options, body["sms_send_options"], sandbox.clock.now()
+        service.world.id(), account.id, number, message, code, options, body["sms_send_options"], service.clock.now()
     )
-    sandbox.world.otps.append(sent)
+    service.world.otps.append(sent)
     account.credits -= 1
-    sandbox.world.happened("otp", sent.id, target=sent.number)
+    service.world.happened("otp", sent.id, target=sent.number)
     shown = {
         "number": number,
         "otp_options": options,

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import envelope, not_found, signed_in
 from tingting_async.sandbox.http import RefusedError, read_body
-from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.world import Account, Line
 
 routes = web.RouteTableDef()
@@ -14,26 +14,26 @@ routes = web.RouteTableDef()
 
 @routes.get("/api/system/owned/phone_numbers")
 @signed_in
-async def owned(_: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def owned(_: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List the account's lines (sample classic_owned_phone_numbers.json)."""
     return envelope(
-        {"owned_numbers": [_body(line) for line in sandbox.world.lines.values() if line.owner == account.id]}
+        {"owned_numbers": [_body(line) for line in service.world.lines.values() if line.owner == account.id]}
     )
 
 
 @routes.get("/api/system/phone_numbers")
 @signed_in
-async def for_sale(_: web.Request, sandbox: Sandbox, __: Account) -> web.StreamResponse:
+async def for_sale(_: web.Request, service: Service, __: Account) -> web.StreamResponse:
     """List the lines that nobody owns (sample classic_phone_numbers.json)."""
-    lines = [_body(line) for line in sandbox.world.lines.values() if line.owner is None]
+    lines = [_body(line) for line in service.world.lines.values() if line.owner is None]
     return envelope({"number_lists": lines}, "Number Lists Retrived Successfully!!")
 
 
 @routes.post("/api/system/phone_numbers/")
 @signed_in
-async def buy(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def buy(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Sell a line (sample classic_phone_number_buy.json)."""
-    line = await _line(request, sandbox)
+    line = await _line(request, service)
     if line is None:
         return not_found()
     if line.owner is not None:
@@ -42,27 +42,27 @@ async def buy(request: web.Request, sandbox: Sandbox, account: Account) -> web.S
         raise RefusedError(credits="You do not have enough credits.")
     line.owner = account.id
     account.credits -= int(line.rate)
-    sandbox.world.happened("purchase", line.sid)
+    service.world.happened("purchase", line.sid)
     return envelope({"number_details": [_body(line)]}, f"{line.phone_number} number bought successfully!!")
 
 
 @routes.delete("/api/system/phone_numbers")
 @signed_in
-async def release(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def release(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Take a line back (sample classic_phone_number_release.json)."""
-    line = await _line(request, sandbox)
+    line = await _line(request, service)
     if line is None or line.owner != account.id:
         return not_found()
     line.owner = None
-    sandbox.world.happened("release", line.sid)
+    service.world.happened("release", line.sid)
     return envelope({}, f"{line.phone_number} number released successfully!!", status=204)
 
 
-async def _line(request: web.Request, sandbox: Sandbox) -> Line | None:
+async def _line(request: web.Request, service: Service) -> Line | None:
     sid = (await read_body(request)).get("phone_sid")
     if not sid:
         raise RefusedError(phone_sid="This field is required.")
-    return sandbox.world.lines.get(str(sid))
+    return service.world.lines.get(str(sid))
 
 
 def _body(line: Line) -> dict[str, Any]:

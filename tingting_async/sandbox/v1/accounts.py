@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from tingting_async.sandbox.http import RefusedError, answer, read_body
-from tingting_async.sandbox.server import SANDBOX, Sandbox
+from tingting_async.sandbox.service import SERVICE, Service
 from tingting_async.sandbox.v1.common import refusal, signed_in
 from tingting_async.sandbox.world import Account
 
@@ -15,75 +15,75 @@ routes = web.RouteTableDef()
 @routes.post("/api/v1/auths/login/")
 async def login(request: web.Request) -> web.StreamResponse:
     """Give out the JWTs, as cookies alone (sample v1_login.json)."""
-    sandbox = request.app[SANDBOX]
+    service = request.app[SERVICE]
     try:
         body = await read_body(request)
     except RefusedError as refused:
-        return refusal(sandbox.options, refused.fields)
+        return refusal(service.options, refused.fields)
     if missing := [name for name in ("email", "password") if not body.get(name)]:
-        return refusal(sandbox.options, dict.fromkeys(missing, "This field is required."))
-    account = next((each for each in sandbox.world.accounts if each.email == body["email"]), None)
+        return refusal(service.options, dict.fromkeys(missing, "This field is required."))
+    account = next((each for each in service.world.accounts if each.email == body["email"]), None)
     if account is None or account.password != body["password"]:
         return answer({"has_logged_in": False, "message": "Invalid credentials"}, 401)
     if not account.is_activated:
         return answer({"detail": "Account is not activated."}, 401)
     done = answer({"has_logged_in": True, "message": "Login Successful"})
     for kind in ("access", "refresh"):
-        _set_cookie(done, sandbox, kind, sandbox.tokens.issue(account, kind))
+        _set_cookie(done, service, kind, service.tokens.issue(account, kind))
     return done
 
 
 @routes.post("/api/v1/auths/login/refresh/")
 async def refresh(request: web.Request) -> web.StreamResponse:
     """Give out another access token; the cookie `refresh` is the credential (sample v1_refresh.json)."""
-    sandbox = request.app[SANDBOX]
+    service = request.app[SERVICE]
     token = request.cookies.get("refresh")
     if not token:
         return answer({"message": "No refresh token provided"}, 400)
     if token.count(".") != 2:
         return answer({"detail": "Invalid token payload."}, 400)
-    account = sandbox.tokens.account(token, "refresh")
+    account = service.tokens.account(token, "refresh")
     if account is not None and not account.is_activated:
         return answer({"detail": "Account is not activated."}, 401)
-    new = sandbox.tokens.renew(token)
+    new = service.tokens.renew(token)
     if new is None:
         return answer({"message": "Failed To Refresh The Session"}, 401)
     done = answer({"message": "Session Refreshed Successfully"})
     for kind, value in new.items():
-        _set_cookie(done, sandbox, kind, value)
+        _set_cookie(done, service, kind, value)
     return done
 
 
-def _set_cookie(done: web.Response, sandbox: Sandbox, kind: str, token: str) -> None:
-    lifetime = sandbox.options.access_lifetime if kind == "access" else sandbox.options.refresh_lifetime
+def _set_cookie(done: web.Response, service: Service, kind: str, token: str) -> None:
+    lifetime = service.options.access_lifetime if kind == "access" else service.options.refresh_lifetime
     done.set_cookie(kind, token, max_age=int(lifetime), httponly=True, secure=True, samesite="None")
 
 
 @routes.post("/api/v1/auths/generate-api-keys/")
 @signed_in
-async def generate_token(_: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def generate_token(_: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Give out another API token, which ends the previous one (sample v1_generate_api_keys.json)."""
-    account.api_token = f"{sandbox.world.random.getrandbits(256):064x}"
-    account.token_created_at, account.token_used_at = sandbox.clock.now(), None
-    sandbox.world.happened("token", account.id, target=account.email)
+    account.api_token = f"{service.world.random.getrandbits(256):064x}"
+    account.token_created_at, account.token_used_at = service.clock.now(), None
+    service.world.happened("token", account.id, target=account.email)
     return answer({"token": account.api_token, "message": "New API token generated successfully"})
 
 
 @routes.get("/api/v1/auths/get-api-keys/")
 @signed_in
-async def read_token(_: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def read_token(_: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Show the API token (samples v1_get_api_keys.json and v1_get_api_keys_none.json)."""
     if not account.api_token:
         none = {"message": "No API token found. Please generate one first."}
-        return answer(none, sandbox.options.no_token_status)
-    created, used = account.token_created_at, account.token_used_at or sandbox.clock.now()
-    shown = {"last_used": sandbox.clock.iso(used), "created_at": sandbox.clock.iso(created)}
+        return answer(none, service.options.no_token_status)
+    created, used = account.token_created_at, account.token_used_at or service.clock.now()
+    shown = {"last_used": service.clock.iso(used), "created_at": service.clock.iso(created)}
     return answer({"token": account.api_token, **shown})
 
 
 @routes.get("/api/v1/auths/user-profile/")
 @signed_in
-async def profile(request: web.Request, _: Sandbox, account: Account) -> web.StreamResponse:
+async def profile(request: web.Request, _: Service, account: Account) -> web.StreamResponse:
     """Say who is signed in (sample v1_user_profile.json)."""
     user = {"first_name": account.first_name, "last_name": account.last_name}
     return answer(
@@ -100,24 +100,24 @@ async def profile(request: web.Request, _: Sandbox, account: Account) -> web.Str
 
 @routes.get("/api/v1/voice-models/")
 @signed_in
-async def voices(_: web.Request, sandbox: Sandbox, __: Account) -> web.StreamResponse:
+async def voices(_: web.Request, service: Service, __: Account) -> web.StreamResponse:
     """List the voices, as a bare array (sample v1_voice_models.json)."""
-    return answer(sandbox.world.voices)
+    return answer(service.world.voices)
 
 
 @routes.get("/api/v1/active-broker-phone/")
 @routes.get("/api/v1/phone-number/active/")
 @signed_in
-async def lines(_: web.Request, sandbox: Sandbox, __: Account) -> web.StreamResponse:
+async def lines(_: web.Request, service: Service, __: Account) -> web.StreamResponse:
     """List the lines, as a bare array (sample v1_active_broker_phone.json)."""
-    return answer(sandbox.world.brokers)
+    return answer(service.world.brokers)
 
 
 @routes.get("/api/v1/dashboard/")
 @signed_in
-async def dashboard(_: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def dashboard(_: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Sum up the account (sample v1_dashboard.json; what its nested objects hold is not described)."""
-    mine = sandbox.world.campaigns_of(account)
+    mine = service.world.campaigns_of(account)
     contacts = [contact for campaign in mine for contact in campaign.contacts]
     used = sum(contact.credit_consumed + contact.credit_consumed_sms for contact in contacts)
     seconds = sum(contact.seconds or 0 for contact in contacts)
@@ -132,7 +132,7 @@ async def dashboard(_: web.Request, sandbox: Sandbox, account: Account) -> web.S
         "outbound_calls": sum(contact.credit_consumed for contact in contacts),
         "outbound_sms": sum(contact.credit_consumed_sms for contact in contacts),
         "total_call_duration": f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}",
-        "total_owned_numbers": sum(line.owner == account.id for line in sandbox.world.lines.values()),
+        "total_owned_numbers": sum(line.owner == account.id for line in service.world.lines.values()),
         "total_playback": {},
         "credit_spent": used / 100,
         "top_performing_campaign": {},

@@ -16,7 +16,7 @@ from tingting_async.sandbox.fields import Field, boolean, decimal, integer, many
 from tingting_async.sandbox.http import RefusedError, answer, path_id, read_body
 from tingting_async.sandbox.media import speak
 from tingting_async.sandbox.running import begin, cost, reschedule, stop
-from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import not_found, page, signed_in, take_step, voice
 from tingting_async.sandbox.world import Account, Campaign
 
@@ -37,10 +37,10 @@ _STATUSES = ("hungup", "unanswered", "failed", "not started", "completed")
 
 @routes.get("/api/v1/campaign/")
 @signed_in
-async def list_campaigns(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def list_campaigns(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List the account's campaigns by its filters (sample v1_campaigns.json)."""
     asked = request.query
-    found = sandbox.world.campaigns_of(account)
+    found = service.world.campaigns_of(account)
     if status := asked.get("status"):
         found = [campaign for campaign in found if campaign.status == status]
     if search := asked.get("search", "").lower():
@@ -51,7 +51,7 @@ async def list_campaigns(request: web.Request, sandbox: Sandbox, account: Accoun
         start, end = _range(asked.get("from_date"), asked.get("to_date"))
         found = [campaign for campaign in found if start <= campaign.updated_at < end]
     found.sort(key=attrgetter("updated_at"), reverse=asked.get("sort_by") != "asc")
-    return page(request, sandbox.options, found, partial(listed, sandbox))
+    return page(request, service.options, found, partial(listed, service))
 
 
 def _range(start: str | None, end: str | None) -> tuple[float, float]:
@@ -68,40 +68,40 @@ def _range(start: str | None, end: str | None) -> tuple[float, float]:
 
 @routes.post("/api/v1/campaign/create/")
 @signed_in
-async def create(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def create(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Create a campaign (sample v1_campaign_create.json)."""
     body = await read_body(request, **_FIELDS)
     required = {name: "This field is required." for name in ("name", "services") if not body.get(name)}
     if required:
         raise RefusedError(**required)
-    _check(sandbox, body)
-    campaign = sandbox.world.add_campaign(account, body["name"], body["services"], body.get("description") or "")
-    _apply(sandbox, campaign, body)
-    return answer({**shown(sandbox, campaign), "main_audit": str(campaign.id + 4000)}, 201)
+    _check(service, body)
+    campaign = service.world.add_campaign(account, body["name"], body["services"], body.get("description") or "")
+    _apply(service, campaign, body)
+    return answer({**shown(service, campaign), "main_audit": str(campaign.id + 4000)}, 201)
 
 
 @routes.get("/api/v1/campaign/{id:\\d+}/")
 @signed_in
-async def details(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def details(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Show a campaign (sample v1_campaign_details.json)."""
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
-    return answer({**shown(sandbox, campaign), "campaign_action_count": len(campaign.contacts)})
+    return answer({**shown(service, campaign), "campaign_action_count": len(campaign.contacts)})
 
 
 @signed_in
-async def update(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def update(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Change a campaign, or its voice and text (samples v1_campaign_details.json and v1_campaign_message.json)."""
-    if request.method not in sandbox.options.update_methods:
+    if request.method not in service.options.update_methods:
         return answer({"detail": f'Method "{request.method}" not allowed.'}, 405)
     body = await read_body(request, **_FIELDS)
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
-    _check(sandbox, body)
-    _apply(sandbox, campaign, body)
-    everything = shown(sandbox, campaign)
+    _check(service, body)
+    _apply(service, campaign, body)
+    everything = shown(service, campaign)
     if request.path.endswith("/message/"):
         wanted = ("voice", "sms_message", "message", "category", "draft", "length_factor")
         return answer({name: everything[name] for name in wanted})
@@ -115,13 +115,13 @@ for _path in ("/api/v1/campaign/{id:\\d+}/", "/api/v1/campaign/create/{id:\\d+}/
 
 @routes.delete("/api/v1/campaign/{id:\\d+}/")
 @signed_in
-async def delete(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def delete(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Delete a campaign; the documents do not print the answer."""
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
-    sandbox.world.remove_campaign(campaign)
-    if sandbox.options.delete_answer == "empty":
+    service.world.remove_campaign(campaign)
+    if service.options.delete_answer == "empty":
         return web.Response(status=204)
     return answer({"message": "Successfully Deleted."})
 
@@ -129,9 +129,9 @@ async def delete(request: web.Request, sandbox: Sandbox, account: Account) -> we
 @routes.post("/api/v1/run-campaign/{id:\\d+}/")
 @routes.post("/api/v1/run-survey/{id:\\d+}/")
 @signed_in
-async def run(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def run(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Run a campaign (samples v1_run_campaign.json and v1_run_campaign_scheduled.json)."""
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
     if campaign.status in ("Running", "Scheduled"):
@@ -146,9 +146,9 @@ async def run(request: web.Request, sandbox: Sandbox, account: Account) -> web.S
     if account.credits - account.on_hold < cost(campaign, targets):
         raise RefusedError(message="You do not have enough credits.")
     at = campaign.scheduled_at
-    if at is not None and at <= sandbox.clock.now():
+    if at is not None and at <= service.clock.now():
         at = None
-    begin(sandbox.world, account, campaign, targets, at)
+    begin(service.world, account, campaign, targets, at)
     if at is None:
         return answer({"message": "Campaign Began Successfully!!"})
     when = datetime.fromtimestamp(at, KATHMANDU)
@@ -158,49 +158,49 @@ async def run(request: web.Request, sandbox: Sandbox, account: Account) -> web.S
 
 @routes.post("/api/v1/campaign/emergency-stop/{id:\\d+}/")
 @signed_in
-async def emergency_stop(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def emergency_stop(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Stop a campaign; the documents do not print the answer."""
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
     if campaign.status not in ("Running", "Scheduled"):
         raise RefusedError(message="Campaign is not running.")
-    stop(sandbox.world, campaign)
+    stop(service.world, campaign)
     return answer({"message": "Campaign Terminated Successfully"})
 
 
 @routes.post("/api/v1/test-speak/riri/{id:\\d+}/")
 @signed_in
-async def test_speak(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def test_speak(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Say where a message can be heard (sample v1_test_voice.json)."""
     body = await read_body(request, message=text)
-    if sandbox.world.campaign(account, path_id(request)) is None:
+    if service.world.campaign(account, path_id(request)) is None:
         return not_found()
     if not body.get("message"):
         raise RefusedError(message="This field is required.")
-    if voice(sandbox.world, body.get("voice_input")) is None:
+    if voice(service.world, body.get("voice_input")) is None:
         raise RefusedError(voice_input="This field is required.")
-    return speak(request, sandbox.options.test_voice, body["message"])
+    return speak(request, service.options.test_voice, body["message"])
 
 
 @routes.post("/api/v1/demo-call/{id:\\d+}/")
 @routes.post("/api/v1/test-survey/{id:\\d+}/")
 @signed_in
-async def demo_call(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def demo_call(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Call one contact; the documents do not print the answer."""
-    contact = sandbox.world.contact(account, path_id(request))
+    contact = service.world.contact(account, path_id(request))
     if contact is None:
         return not_found()
     account.credits -= 1
-    sandbox.world.happened("demo", contact.id, target=contact.number)
+    service.world.happened("demo", contact.id, target=contact.number)
     return answer({"message": "Demo Call Placed Successfully"})
 
 
 @routes.get("/api/v1/download/report/{id:\\d+}/")
 @signed_in
-async def report(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def report(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Give out what came of a campaign, as CSV."""
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
     rows = io.StringIO()
@@ -208,7 +208,7 @@ async def report(request: web.Request, sandbox: Sandbox, account: Account) -> we
     sheet.writerow(["Number", "Status", "Duration", "Playback", "Credit Consumed", "Carrier", "Updated At"])
     for contact in campaign.contacts:
         lasted, heard = f"{contact.seconds or 0}s", contact.playback or ""
-        spent, at = contact.credit_consumed + contact.credit_consumed_sms, sandbox.clock.iso(contact.updated_at)
+        spent, at = contact.credit_consumed + contact.credit_consumed_sms, service.clock.iso(contact.updated_at)
         sheet.writerow([contact.number, contact.status, lasted, heard, spent, contact.carrier, at])
     return web.Response(
         text=rows.getvalue(),
@@ -217,7 +217,7 @@ async def report(request: web.Request, sandbox: Sandbox, account: Account) -> we
     )
 
 
-def shown(sandbox: Sandbox, campaign: Campaign) -> dict[str, Any]:
+def shown(service: Service, campaign: Campaign) -> dict[str, Any]:
     """Return a campaign, its voice as an id."""
     over = sum(not contact.plan and contact.status != "not started" for contact in campaign.contacts)
     at = campaign.scheduled_at
@@ -229,13 +229,13 @@ def shown(sandbox: Sandbox, campaign: Campaign) -> dict[str, Any]:
         "sms_message": campaign.sms_message,
         "message": campaign.message,
         "description": campaign.description,
-        "schedule": None if at is None else sandbox.clock.iso(at),
+        "schedule": None if at is None else service.clock.iso(at),
         "audio_file": campaign.audio_file,
         "bulk_file": campaign.bulk_file,
         "category": campaign.category,
         "user_phone": campaign.user_phone,
         "progress_percent": 100 * over // len(campaign.contacts) if campaign.contacts else 0,
-        "updated_at": sandbox.clock.iso(campaign.updated_at),
+        "updated_at": service.clock.iso(campaign.updated_at),
         "credit_limit": campaign.credit_limit,
         "voice": campaign.voice,
         "draft": campaign.draft,
@@ -244,26 +244,26 @@ def shown(sandbox: Sandbox, campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def listed(sandbox: Sandbox, campaign: Campaign) -> dict[str, Any]:
+def listed(service: Service, campaign: Campaign) -> dict[str, Any]:
     """Return a campaign as the list shows it, its voice as an object."""
     count = {"campaign_action_count": len(campaign.contacts)}
-    return {**shown(sandbox, campaign), **count, "voice": voice(sandbox.world, campaign.voice)}
+    return {**shown(service, campaign), **count, "voice": voice(service.world, campaign.voice)}
 
 
-def _check(sandbox: Sandbox, body: dict[str, Any]) -> None:
+def _check(service: Service, body: dict[str, Any]) -> None:
     if body.get("services", "PHONE") not in _SERVICES:
         raise RefusedError(services=f'"{body["services"]}" is not a valid choice.')
-    voice(sandbox.world, body.get("voice"))
+    voice(service.world, body.get("voice"))
     if body.get("category") not in (None, "", "Text", "Audio"):
         raise RefusedError(category=f'"{body["category"]}" is not a valid choice.')
-    if not set(body.get("user_phone") or ()) <= {each["id"] for each in sandbox.world.brokers}:
+    if not set(body.get("user_phone") or ()) <= {each["id"] for each in service.world.brokers}:
         raise RefusedError(user_phone="Invalid pk - object does not exist.")
     if not set(body.get("failover_target") or ()) <= set(_STATUSES):
         raise RefusedError(failover_target="Not a valid choice.")
     _instant(body.get("schedule"))
 
 
-def _apply(sandbox: Sandbox, campaign: Campaign, body: dict[str, Any]) -> None:
+def _apply(service: Service, campaign: Campaign, body: dict[str, Any]) -> None:
     for name in ("name", "services", "description", "message", "sms_message", "category", "draft", "credit_limit"):
         if body.get(name) is not None:
             setattr(campaign, name, body[name])
@@ -274,16 +274,16 @@ def _apply(sandbox: Sandbox, campaign: Campaign, body: dict[str, Any]) -> None:
     if body.get("length_factor") is not None:
         campaign.length_factor = f"{body['length_factor']:.2f}"
     if "voice" in body:
-        found = voice(sandbox.world, body["voice"])
+        found = voice(service.world, body["voice"])
         campaign.voice = None if found is None else int(found["id"])
     if "schedule" in body:
-        reschedule(sandbox.world, campaign, _instant(body["schedule"]))
+        reschedule(service.world, campaign, _instant(body["schedule"]))
     if body.get("steps") is not None:
         campaign.steps = [
-            {"order": index, **step, "id": sandbox.world.id(), "survey": campaign.id}
+            {"order": index, **step, "id": service.world.id(), "survey": campaign.id}
             for index, step in enumerate(body["steps"])
         ]
-    campaign.updated_at = sandbox.clock.now()
+    campaign.updated_at = service.clock.now()
 
 
 def _instant(value: str | None) -> float | None:

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from tingting_async.sandbox.fields import many, mapping
 from tingting_async.sandbox.http import RefusedError, answer, mobile, path_id, read_body
-from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.sheets import read_sheet
 from tingting_async.sandbox.v1.common import added_row, contact_row, not_found, page, signed_in
 from tingting_async.sandbox.world import Account
@@ -17,9 +17,9 @@ routes = web.RouteTableDef()
 
 @routes.get("/api/v1/campaign-detail/{id:\\d+}/")
 @signed_in
-async def list_contacts(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def list_contacts(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List a campaign's contacts, the newest first, with their sums beside (sample v1_contacts.json)."""
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
     carriers: dict[str, int] = {}
@@ -27,24 +27,24 @@ async def list_contacts(request: web.Request, sandbox: Sandbox, account: Account
         carriers[contact.carrier] = carriers.get(contact.carrier, 0) + 1
     spent = sum(contact.credit_consumed + contact.credit_consumed_sms for contact in campaign.contacts)
     sums: dict[str, Any] = {"total_credits_consumed": spent, "carrier_summary": carriers}
-    return page(request, sandbox.options, campaign.contacts[::-1], partial(contact_row, sandbox.world), **sums)
+    return page(request, service.options, campaign.contacts[::-1], partial(contact_row, service.world), **sums)
 
 
 @routes.post("/api/v1/campaign/{id:\\d+}/add-contact/")
 @signed_in
-async def add(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def add(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Add a contact, or many (samples v1_add_contact.json and v1_add_contacts.json)."""
     body = await read_body(request, contacts=many(mapping), other_variables=mapping)
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
     if "contacts" not in body:
-        contact = sandbox.world.add_contact(campaign, mobile(body.get("number"), "number"), _variables(body))
-        if sandbox.options.add_contact_answer == "contact":
-            return answer({**contact_row(sandbox.world, contact), "attributes": contact.tags}, 201)
+        contact = service.world.add_contact(campaign, mobile(body.get("number"), "number"), _variables(body))
+        if service.options.add_contact_answer == "contact":
+            return answer({**contact_row(service.world, contact), "attributes": contact.tags}, 201)
         return answer({"message": "New Contact added"}, 201)
     rows: list[dict[str, Any]] = body["contacts"] or []
-    most = sandbox.options.most_contacts
+    most = service.options.most_contacts
     if not rows or (most is not None and len(rows) > most):
         raise RefusedError(contacts=f"Give between 1 and {most or 'any number of'} contacts.")
     known = {contact.number for contact in campaign.contacts}
@@ -59,7 +59,7 @@ async def add(request: web.Request, sandbox: Sandbox, account: Account) -> web.S
             skipped += 1
             continue
         known.add(number)
-        added.append(added_row(sandbox.world, sandbox.world.add_contact(campaign, number, variables)))
+        added.append(added_row(service.world, service.world.add_contact(campaign, number, variables)))
     done = {"created": len(added), "skipped": skipped, "contacts": added, "errors": errors or None}
     return answer(done, 201)
 
@@ -72,12 +72,12 @@ def _variables(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @signed_in
-async def upload(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def upload(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Add a file of contacts (sample v1_bulk_contacts.json)."""
-    if request.method != sandbox.options.upload_method:
+    if request.method != service.options.upload_method:
         return answer({"detail": f'Method "{request.method}" not allowed.'}, 405)
     body = await read_body(request)
-    campaign = sandbox.world.campaign(account, path_id(request))
+    campaign = service.world.campaign(account, path_id(request))
     if campaign is None:
         return not_found()
     rows = read_sheet(body.get("bulk_file"), "bulk_file")
@@ -86,7 +86,7 @@ async def upload(request: web.Request, sandbox: Sandbox, account: Account) -> we
     for index, row in enumerate(rows):
         (number, *_) = row.values()
         try:
-            sandbox.world.add_contact(campaign, mobile(number, "numbers"), dict(list(row.items())[1:]))
+            service.world.add_contact(campaign, mobile(number, "numbers"), dict(list(row.items())[1:]))
             good.append(row)
         except RefusedError as refused:
             errors.append({"row": index + 2, "error": refused.fields["numbers"]})
@@ -102,42 +102,42 @@ for _method in ("PATCH", "POST"):
 
 @routes.patch("/api/v1/phone-number/update/{id:\\d+}/")
 @signed_in
-async def update(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def update(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Change a contact's number (sample v1_contact_update.json)."""
     body = await read_body(request)
-    contact = sandbox.world.contact(account, path_id(request))
+    contact = service.world.contact(account, path_id(request))
     if contact is None:
         return not_found()
     contact.number = mobile(body.get("number"), "number")
-    contact.updated_at = sandbox.clock.now()
-    return answer(contact_row(sandbox.world, contact))
+    contact.updated_at = service.clock.now()
+    return answer(contact_row(service.world, contact))
 
 
 @routes.delete("/api/v1/phone-number/delete/{id:\\d+}/")
 @signed_in
-async def delete(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def delete(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Delete a contact (sample v1_contact_delete.json)."""
-    contact = sandbox.world.contact(account, path_id(request))
+    contact = service.world.contact(account, path_id(request))
     if contact is None:
         return not_found()
-    sandbox.world.remove_contact(contact)
+    service.world.remove_contact(contact)
     return answer({"message": "Successfully Deleted."})
 
 
 @routes.get("/api/v1/campaign/{id:\\d+}/attributes/")
 @signed_in
-async def attributes(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def attributes(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Show a contact's variables, though the path says campaign (sample v1_contact_attributes.json)."""
-    contact = sandbox.world.contact(account, path_id(request))
+    contact = service.world.contact(account, path_id(request))
     return not_found() if contact is None else answer(contact.tags)
 
 
 @routes.patch("/api/v1/campaign/{id:\\d+}/attributes/")
 @signed_in
-async def set_attributes(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def set_attributes(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Change a contact's variables."""
     body = await read_body(request)
-    contact = sandbox.world.contact(account, path_id(request))
+    contact = service.world.contact(account, path_id(request))
     if contact is None:
         return not_found()
     contact.tags = {**contact.tags, **body}

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from tingting_async.sandbox.fields import integer, text
 from tingting_async.sandbox.http import RefusedError, answer, code_length, mobile, read_body
-from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import page, signed_in
 from tingting_async.sandbox.world import Account, SentOtp
 
@@ -16,7 +16,7 @@ routes = web.RouteTableDef()
 
 @routes.post("/api/v1/auths/send/otp/")
 @signed_in
-async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def send(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Send a code (samples v1_otp_text.json and v1_otp_voice.json)."""
     texts = dict.fromkeys(("message", "sms_send_options", "otp_options", "otp", "voice_input", "company_name"), text)
     body = await read_body(request, otp_length=integer, **texts)
@@ -33,7 +33,7 @@ async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.
     if options not in ("generated", "personnel"):
         raise RefusedError(otp_options=f'"{options}" is not a valid choice.')
     if channel == "voice" and body.get("voice_input") not in {
-        each["voice_internal_name"] for each in sandbox.world.voices
+        each["voice_internal_name"] for each in service.world.voices
     }:
         raise RefusedError(voice_input="This field is required for voice.")
     code = str(body.get("otp") or "")
@@ -42,21 +42,21 @@ async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.
     if account.credits - account.on_hold < 1:
         raise RefusedError(message="You do not have enough credits.")
     if options == "generated":
-        code = sandbox.world.make_code(code_length(body, 6))
+        code = service.world.make_code(code_length(body, 6))
     sent = SentOtp(
-        sandbox.world.id(),
+        service.world.id(),
         account.id,
         mobile(body["number"], "number"),
         body["message"].replace("{otp}", code),
         code,
         options,
         channel,
-        sandbox.clock.now(),
+        service.clock.now(),
         body.get("company_name") or "",
     )
-    sandbox.world.otps.append(sent)
+    service.world.otps.append(sent)
     account.credits -= 1
-    sandbox.world.happened("otp", sent.id, target=sent.number)
+    service.world.happened("otp", sent.id, target=sent.number)
     details = {
         "number": sent.number,
         "otp_options": options,
@@ -77,13 +77,13 @@ async def send(request: web.Request, sandbox: Sandbox, account: Account) -> web.
 
 @routes.get("/api/v1/auths/list/send-otps/")
 @signed_in
-async def list_sent(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def list_sent(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List what was sent, the newest first; the rows lie in an envelope within the page (sample v1_sent_otps.json)."""
-    sent = [sent for sent in reversed(sandbox.world.otps) if sent.owner == account.id]
-    return page(request, sandbox.options, sent, partial(_row, sandbox), enveloped=True)
+    sent = [sent for sent in reversed(service.world.otps) if sent.owner == account.id]
+    return page(request, service.options, sent, partial(_row, service), enveloped=True)
 
 
-def _row(sandbox: Sandbox, sent: SentOtp) -> dict[str, Any]:
+def _row(service: Service, sent: SentOtp) -> dict[str, Any]:
     return {
         "id": sent.id,
         "phone_number": sent.number,
@@ -91,5 +91,5 @@ def _row(sandbox: Sandbox, sent: SentOtp) -> dict[str, Any]:
         "otp": sent.otp,
         "otp_options": sent.options,
         "sms_send_options": sent.channel,
-        "created_at": sandbox.clock.iso(sent.created_at),
+        "created_at": service.clock.iso(sent.created_at),
     }

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from tingting_async.sandbox.fields import Field, decimal, integer, many, text
 from tingting_async.sandbox.http import RefusedError, answer, path_id, read_body
-from tingting_async.sandbox.server import Sandbox
+from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import asked_integer, not_found, signed_in, take_step, voice
 from tingting_async.sandbox.world import Account, Campaign
 
@@ -31,43 +31,43 @@ _RESPONSES = ("dtmf", "raw_record", "none")
 _STEPS = "/api/v1/campaign/create/{id:\\d+}/survey/"
 
 
-def _survey(request: web.Request, sandbox: Sandbox, account: Account) -> Campaign | None:
-    campaign = sandbox.world.campaign(account, path_id(request))
+def _survey(request: web.Request, service: Service, account: Account) -> Campaign | None:
+    campaign = service.world.campaign(account, path_id(request))
     return campaign if campaign is not None and campaign.services == "SURVEY" else None
 
 
 @routes.get(_STEPS)
 @signed_in
-async def steps(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def steps(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List a survey's steps."""
-    campaign = _survey(request, sandbox, account)
+    campaign = _survey(request, service, account)
     return not_found() if campaign is None else answer({"results": [_shown(step) for step in campaign.steps]})
 
 
 @routes.post(_STEPS)
 @routes.patch(_STEPS)
 @signed_in
-async def set_steps(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def set_steps(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Set a survey's steps, with the audio files by the index of their step."""
     body = await read_body(request, steps=_read_steps)
-    campaign = _survey(request, sandbox, account)
+    campaign = _survey(request, service, account)
     if campaign is None:
         return not_found()
     given = body.get("steps")
-    rows = campaign.steps if given is None else [_step(sandbox, campaign, step) for step in given]
+    rows = campaign.steps if given is None else [_step(service, campaign, step) for step in given]
     for index, step in enumerate(rows):
         if isinstance(body.get(str(index)), bytes):
             step["audio_file"] = f"{request.scheme}://{request.host}/media/output/{step['id']}.mp3"
     campaign.steps = sorted(rows, key=lambda step: step["order"])
-    sandbox.world.happened("steps", campaign.id)
+    service.world.happened("steps", campaign.id)
     return answer({"results": [_shown(step) for step in campaign.steps]}, 201 if request.method == "POST" else 200)
 
 
 @routes.delete(_STEPS)
 @signed_in
-async def delete_steps(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def delete_steps(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Delete a survey's steps."""
-    campaign = _survey(request, sandbox, account)
+    campaign = _survey(request, service, account)
     if campaign is None:
         return not_found()
     campaign.steps = []
@@ -95,10 +95,10 @@ def _read_steps(value: Any) -> list[dict[str, Any]] | None:
     return [{"order": index, **take_step(step)} for index, step in enumerate(found)]
 
 
-def _step(sandbox: Sandbox, campaign: Campaign, step: dict[str, Any]) -> dict[str, Any]:
+def _step(service: Service, campaign: Campaign, step: dict[str, Any]) -> dict[str, Any]:
     if problem := _problem(step):
         raise RefusedError(**problem)
-    return {**step, "id": sandbox.world.id(), "survey": campaign.id}
+    return {**step, "id": service.world.id(), "survey": campaign.id}
 
 
 def _problem(step: dict[str, Any]) -> dict[str, str]:
@@ -117,9 +117,9 @@ def _shown(step: dict[str, Any]) -> dict[str, Any]:
 
 @routes.get("/api/v1/download/survey/{id:\\d+}/report/")
 @signed_in
-async def report(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def report(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Give out what people answered, as CSV or as JSON."""
-    campaign = _survey(request, sandbox, account)
+    campaign = _survey(request, service, account)
     if campaign is None:
         return not_found()
     asked = [step for step in campaign.steps if step.get("response_type") not in (None, "none")]
@@ -144,14 +144,14 @@ def _answer(contact: int, name: str) -> str:
 
 @routes.get("/api/v1/survey-templates/")
 @signed_in
-async def list_templates(request: web.Request, sandbox: Sandbox, _: Account) -> web.StreamResponse:
+async def list_templates(request: web.Request, service: Service, _: Account) -> web.StreamResponse:
     """List the templates, by `page` and `page_size`, without `total_pages` (sample v1_survey_templates.json)."""
     search = request.query.get("search", "").lower()
-    rows = [each for each in reversed(sandbox.world.templates.values()) if search in each["name"].lower()]
+    rows = [each for each in reversed(service.world.templates.values()) if search in each["name"].lower()]
     number, size = (max(1, asked_integer(request, name, default)) for name, default in (("page", 1), ("page_size", 10)))
     if (number - 1) * size >= max(1, len(rows)):
         return answer({"detail": "Invalid page."}, 404)
-    base = f"{sandbox.options.link_base or f'{request.scheme}://{request.host}'}{request.path}"
+    base = f"{service.options.link_base or f'{request.scheme}://{request.host}'}{request.path}"
     after = f"{base}?page={number + 1}&page_size={size}" if number * size < len(rows) else None
     before = f"{base}?page={number - 1}&page_size={size}" if number > 1 else None
     shown = rows[(number - 1) * size : number * size]
@@ -160,22 +160,22 @@ async def list_templates(request: web.Request, sandbox: Sandbox, _: Account) -> 
 
 @routes.post("/api/v1/survey-templates/")
 @signed_in
-async def create_template(request: web.Request, sandbox: Sandbox, _: Account) -> web.StreamResponse:
+async def create_template(request: web.Request, service: Service, _: Account) -> web.StreamResponse:
     """Create a template, as JSON or with its audio files (sample v1_survey_template.json)."""
     body = await read_body(request, **_TEMPLATE)
     if not body.get("name"):
         raise RefusedError(name="This field is required.")
     template: dict[str, Any] = {
-        "id": sandbox.world.id(),
+        "id": service.world.id(),
         "name": body["name"],
         "voice": None,
         "length_factor": "1.00",
         "content": [],
-        "created_at": sandbox.clock.iso(),
+        "created_at": service.clock.iso(),
     }
-    _fill(request, sandbox, template, body)
-    sandbox.world.templates[template["id"]] = template
-    sandbox.world.happened("template", template["id"], target=body["name"])
+    _fill(request, service, template, body)
+    service.world.templates[template["id"]] = template
+    service.world.happened("template", template["id"], target=body["name"])
     return answer(template, 201)
 
 
@@ -183,23 +183,23 @@ async def create_template(request: web.Request, sandbox: Sandbox, _: Account) ->
 @routes.patch("/api/v1/survey-templates/{id:\\d+}/")
 @routes.delete("/api/v1/survey-templates/{id:\\d+}/")
 @signed_in
-async def template(request: web.Request, sandbox: Sandbox, _: Account) -> web.StreamResponse:
+async def template(request: web.Request, service: Service, _: Account) -> web.StreamResponse:
     """Show, change or delete a template."""
-    found = sandbox.world.templates.get(path_id(request))
+    found = service.world.templates.get(path_id(request))
     if found is None:
         return not_found()
     if request.method == "DELETE":
-        del sandbox.world.templates[found["id"]]
+        del service.world.templates[found["id"]]
         return web.Response(status=204)
     if request.method == "PATCH":
-        _fill(request, sandbox, found, await read_body(request, **_TEMPLATE))
+        _fill(request, service, found, await read_body(request, **_TEMPLATE))
     return answer(found)
 
 
-def _fill(request: web.Request, sandbox: Sandbox, template: dict[str, Any], body: dict[str, Any]) -> None:
+def _fill(request: web.Request, service: Service, template: dict[str, Any], body: dict[str, Any]) -> None:
     template["name"] = body.get("name") or template["name"]
     if "voice" in body:
-        found = voice(sandbox.world, body["voice"])
+        found = voice(service.world, body["voice"])
         template["voice"] = None if found is None else {**found, "is_beta": False}
     if body.get("length_factor") is not None:
         template["length_factor"] = f"{body['length_factor']:.2f}"
@@ -213,13 +213,13 @@ def _fill(request: web.Request, sandbox: Sandbox, template: dict[str, Any], body
 
 @routes.post("/api/v1/survey-templates/{id:\\d+}/apply-to-campaign/")
 @signed_in
-async def apply_template(request: web.Request, sandbox: Sandbox, account: Account) -> web.StreamResponse:
+async def apply_template(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Make a survey's steps of a template (samples v1_survey_template_apply.json and …_207.json)."""
     body = await read_body(request, campaign_id=integer)
-    found = sandbox.world.templates.get(path_id(request))
+    found = service.world.templates.get(path_id(request))
     if found is None:
         return not_found()
-    campaign = sandbox.world.campaign(account, body.get("campaign_id") or 0)
+    campaign = service.world.campaign(account, body.get("campaign_id") or 0)
     if campaign is None:
         return answer({"error": "Campaign not found."}, 404)
     if campaign.services != "SURVEY":
@@ -230,9 +230,9 @@ async def apply_template(request: web.Request, sandbox: Sandbox, account: Accoun
         if problem := _problem(step):
             errors.append({name: [text] for name, text in problem.items()})
         else:
-            made.append(_step(sandbox, campaign, step))
+            made.append(_step(service, campaign, step))
     campaign.steps = [*campaign.steps, *made]
-    sandbox.world.happened("steps", campaign.id)
+    service.world.happened("steps", campaign.id)
     if errors:
         return answer({"created": [{"id": step["id"], "order": step["order"]} for step in made], "errors": errors}, 207)
     return answer({"message": "Template applied successfully.", "steps": made}, 201)

@@ -1,0 +1,52 @@
+"""The web application: the routes of both generations, and the responses to paths that none of them matches."""
+
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from functools import partial
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from tingting_async.sandbox import classic, media, v1
+from tingting_async.sandbox.service import SERVICE, Service
+
+Wrapper = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+
+
+def make_app(service: Service, wrapper: Wrapper) -> web.Application:
+    """Return the application that serves a service.
+
+    Args:
+        service: What the handlers work on.
+        wrapper: Called for every request, with the handler that produces the service's own response.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        # Cloned here because a request cannot be cloned once its body has been read.
+        slashed = request.clone(rel_url=request.rel_url.with_path(request.path + "/", keep_query=True))
+        return await wrapper(request, partial(_respond, handler=handler, slashed=slashed))
+
+    async def set_date(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(service.clock.now(), usegmt=True)
+
+    app = web.Application(middlewares=[middleware], client_max_size=2**26)
+    app[SERVICE] = service
+    app.add_routes([*classic.routes, *v1.routes, *media.routes])
+    app.on_response_prepare.append(set_date)
+    return app
+
+
+async def _respond(request: web.Request, handler: Handler, slashed: web.Request) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        # If only the trailing slash is missing, Django redirects a GET; any other method gets a 404.
+        if (await request.app.router.resolve(slashed)).http_exception is None:
+            if request.method == "GET":
+                return web.Response(status=301, headers={"Location": str(slashed.rel_url)})
+            return web.json_response({"detail": "Not found."}, status=404)
+        if error.status == 405:
+            detail, headers = f'Method "{request.method}" not allowed.', {"Allow": error.headers["Allow"]}
+            return web.json_response({"detail": detail}, status=405, headers=headers)
+        return web.json_response({"detail": "Not found." if error.status == 404 else error.reason}, status=error.status)

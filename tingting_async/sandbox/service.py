@@ -1,0 +1,75 @@
+"""The simulated service: the state that the handlers of both generations work on."""
+
+from collections import Counter
+
+from aiohttp import web
+
+from tingting_async.sandbox.clock import Clock
+from tingting_async.sandbox.options import Options
+from tingting_async.sandbox.running import settle
+from tingting_async.sandbox.tokens import Tokens
+from tingting_async.sandbox.world import Effect, World
+
+
+class Service:
+    """A simulated service with one account, without the server around it.
+
+    Args:
+        options: How the service behaves, and how much there is at the start.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.clock = Clock()
+        self.world = World(self.clock, campaigns=options.campaigns, numbers=options.numbers, seed=options.seed)
+        self.tokens = Tokens(
+            self.clock,
+            access_lifetime=options.access_lifetime,
+            refresh_lifetime=options.refresh_lifetime,
+            rotate_refresh=options.rotate_refresh,
+        )
+
+    @property
+    def email(self) -> str:
+        """The account's e-mail address."""
+        return self.world.owner.email
+
+    @property
+    def password(self) -> str:
+        """The account's password."""
+        return self.world.owner.password
+
+    @property
+    def api_token(self) -> str:
+        """The account's API token."""
+        return self.world.owner.api_token
+
+    @property
+    def effects(self) -> list[Effect]:
+        """What happened in the world, up to now by the clock."""
+        settle(self.world)
+        return self.world.effects
+
+    def tally(self) -> Counter[tuple[str, str]]:
+        """Count what happened: how often, by its kind and its target.
+
+        ::
+
+            assert sandbox.tally()["otp", "9800000001"] == 1
+        """
+        return Counter((effect.kind, effect.target) for effect in self.effects)
+
+    def expire_access_tokens(self) -> None:
+        """Refuse every access token given out so far."""
+        self.tokens.revoke("access")
+
+    def revoke_refresh_tokens(self) -> None:
+        """Refuse every refresh token given out so far."""
+        self.tokens.revoke("refresh")
+
+    def change_password(self, password: str) -> None:
+        """Give the account another password."""
+        self.world.owner.password = password
+
+
+SERVICE = web.AppKey("service", Service)
