@@ -3,8 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import parse_qs
 
 import aiohttp
@@ -15,10 +15,17 @@ from tingting_async.sandbox.fields import Field
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.service import SERVICE, Service
 from tingting_async.sandbox.tokens import TOKEN_NOT_VALID
-from tingting_async.sandbox.world import Account
+from tingting_async.sandbox.world import Account, World
 
+P = ParamSpec("P")
+Found = TypeVar("Found")
+Body = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-AccountHandler = Callable[[web.Request, Service, Account], Awaitable[web.StreamResponse]]
+AnonymousEndpoint = Callable[[web.Request, Service], Awaitable[web.StreamResponse]]
+Endpoint = Callable[Concatenate[web.Request, Service, Account, P], Awaitable[web.StreamResponse]]
+"""A handler of a signed-in account. Each decorator below `signed_in` supplies one of its further arguments."""
+Find = Callable[[World, Account, int], Found | None]
+NOT_ACTIVATED = {"detail": "Account is not activated."}
 Refuse = Callable[[Options, Mapping[str, str]], web.Response]
 
 
@@ -39,11 +46,23 @@ def answer(value: Any, status: int = 200) -> web.Response:
     )
 
 
-def signed_in(handler: AccountHandler, refuse: Refuse) -> Handler:
-    """Let only those in who say who they are, by JWT or by API token; turn refused input into its answer."""
+def anonymous(handler: AnonymousEndpoint, refuse: Refuse) -> Handler:
+    """Serve anyone, and turn a `RefusedError` into its response."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         service = request.app[SERVICE]
+        try:
+            return await handler(request, service)
+        except RefusedError as refused:
+            return refuse(service.options, refused.fields)
+
+    return serve
+
+
+def signed_in(handler: Endpoint[[]], refuse: Refuse) -> Handler:
+    """Serve only requests with a valid JWT or API token, and turn a `RefusedError` into its response."""
+
+    async def serve(request: web.Request, service: Service) -> web.StreamResponse:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if not token:
             return answer({"detail": "Authentication credentials were not provided."}, 401)
@@ -52,11 +71,38 @@ def signed_in(handler: AccountHandler, refuse: Refuse) -> Handler:
         if scheme != "Bearer" or account is None:
             return answer(TOKEN_NOT_VALID, 401)
         if not account.is_activated:
-            return answer({"detail": "Account is not activated."}, 401)
-        try:
-            return await handler(request, service, account)
-        except RefusedError as refused:
-            return refuse(service.options, refused.fields)
+            return answer(NOT_ACTIVATED, 401)
+        return await handler(request, service, account)
+
+    return anonymous(serve, refuse)
+
+
+def with_body(**fields: Field) -> Callable[[Endpoint[[dict[str, Any]]]], Endpoint[[]]]:
+    """Pass the fields of the request's body to the handler.
+
+    Args:
+        **fields: The types of some fields, unless they are null or missing.
+    """
+
+    def decorate(handler: Endpoint[[dict[str, Any]]]) -> Endpoint[[]]:
+        async def serve(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+            return await handler(request, service, account, await read_body(request, **fields))
+
+        return serve
+
+    return decorate
+
+
+def with_found(
+    handler: Endpoint[Concatenate[Found, P]], find: Find[Found], not_found: Callable[[], web.Response]
+) -> Endpoint[P]:
+    """Pass what the id in the path stands for to the handler, or respond that there is no such thing."""
+
+    async def serve(
+        request: web.Request, service: Service, account: Account, /, *args: P.args, **kwargs: P.kwargs
+    ) -> web.StreamResponse:
+        found = find(service.world, account, int(request.match_info["id"]))
+        return not_found() if found is None else await handler(request, service, account, found, *args, **kwargs)
 
     return serve
 
@@ -118,9 +164,16 @@ async def _read_multipart(request: web.Request, raw: bytes) -> dict[str, Any]:
     return fields
 
 
-def path_id(request: web.Request) -> int:
-    """Return the id in the path."""
-    return int(request.match_info["id"])
+def require(body: Mapping[str, Any], *names: str) -> None:
+    """Refuse a body in which one of these fields is missing or empty."""
+    if missing := [name for name in names if not body.get(name)]:
+        raise RefusedError(**dict.fromkeys(missing, "This field is required."))
+
+
+def check_choice(body: Mapping[str, Any], name: str, choices: Collection[Any]) -> None:
+    """Refuse a body whose field is none of these choices; it may be missing."""
+    if name in body and body[name] not in choices:
+        raise RefusedError(**{name: f'"{body[name]}" is not a valid choice.'})
 
 
 def mobile(value: Any, field: str) -> str:
@@ -130,12 +183,9 @@ def mobile(value: Any, field: str) -> str:
     return str(value)
 
 
-def code_length(body: Mapping[str, Any], default: int) -> int:
-    """Return how many digits a one-time password is to have."""
-    length: int = body.get("otp_length") or default
-    if not 1 <= length <= 12:
-        raise RefusedError(otp_length="Ensure this value is between 1 and 12.")
-    return length
+def origin(request: web.Request) -> str:
+    """Return the scheme and host that a request was sent to."""
+    return f"{request.scheme}://{request.host}"
 
 
 def with_query(url: str, query: Mapping[str, Any]) -> URL:

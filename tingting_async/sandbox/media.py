@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from tingting_async.sandbox.http import answer
+from tingting_async.sandbox.http import answer, origin
 from tingting_async.sandbox.options import VoiceAnswer
 
 routes = web.RouteTableDef()
@@ -12,7 +12,7 @@ _AUDIO = b"ID3\x04\x00\x00\x00\x00\x00\x00 a sandbox has no voice"
 
 def speak(request: web.Request, shape: VoiceAnswer, message: str) -> web.Response:
     """Answer with a message read aloud, in one of the shapes that were seen."""
-    url = f"{request.scheme}://{request.host}/media/output/{len(message):032x}.mp3"
+    url = f"{origin(request)}/media/output/{len(message):032x}.mp3"
     match shape:
         case "audio":
             return web.Response(body=_AUDIO, content_type="audio/mpeg")
@@ -25,6 +25,6 @@ def speak(request: web.Request, shape: VoiceAnswer, message: str) -> web.Respons
 
 
 @routes.get("/media/output/{name}")
-async def media(_: web.Request) -> web.StreamResponse:
+async def media(request: web.Request) -> web.StreamResponse:
     """Serve the audio, to anyone."""
     return web.Response(body=_AUDIO, content_type="audio/mpeg")

@@ -31,6 +31,11 @@ class Account:
     credits: int = 100_000
     on_hold: int = 0
 
+    @property
+    def available_credits(self) -> int:
+        """The credits that are not on hold for a run."""
+        return self.credits - self.on_hold
+
 
 @attrs.define
 class Contact:
@@ -210,6 +215,10 @@ class World:
         )
         self.accounts.append(account)
         return account
+
+    def sign_in(self, email: object, password: object) -> Account | None:
+        """Return the account with these credentials."""
+        return next((each for each in self.accounts if (each.email, each.password) == (email, password)), None)
 
     def add_campaign(
         self, owner: Account, name: str, services: str, description: str, *, tags: list[str] | None = None

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from tingting_async.sandbox.classic.envelopes import campaign_body, envelope, not_found, page, signed_in
+from tingting_async.sandbox.classic.envelopes import campaign_body, envelope, page, signed_in, with_campaign
 from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.fields import integer, many, text
-from tingting_async.sandbox.http import RefusedError, mobile, path_id, read_body
+from tingting_async.sandbox.http import Body, RefusedError, check_choice, mobile, require, with_body
 from tingting_async.sandbox.media import speak
 from tingting_async.sandbox.running import begin as begin_campaign
 from tingting_async.sandbox.running import cost
@@ -35,14 +35,11 @@ async def list_campaigns(request: web.Request, service: Service, account: Accoun
 
 @routes.post("/api/system/campaigns/")
 @signed_in
-async def create(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body(name=text, services=text, description=text)
+async def create(request: web.Request, service: Service, account: Account, body: Body) -> web.StreamResponse:
     """Create a campaign (sample classic_campaign_create.json)."""
-    body = await read_body(request, name=text, services=text, description=text)
-    required = {name: "This field is required." for name in ("name", "services") if not body.get(name)}
-    if required:
-        raise RefusedError(**required)
-    if body["services"] not in _SERVICES:
-        raise RefusedError(services=f'"{body["services"]}" is not a valid choice.')
+    require(body, "name", "services")
+    check_choice(body, "services", _SERVICES)
     if "send_to_number_file" in body:
         people = _people(body["send_to_number_file"])
     else:
@@ -61,14 +58,13 @@ async def create(request: web.Request, service: Service, account: Account) -> we
 
 @routes.put("/api/system/campaigns/{id:\\d+}/update/")
 @signed_in
-async def update(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body(name=text, services=text, description=text)
+@with_campaign
+async def update(
+    request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
+) -> web.StreamResponse:
     """Change a campaign (sample classic_campaign_update.json)."""
-    body = await read_body(request, name=text, services=text, description=text)
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
-    if body.get("services", "PHONE") not in _SERVICES:
-        raise RefusedError(services=f'"{body["services"]}" is not a valid choice.')
+    check_choice(body, "services", _SERVICES)
     for name in ("name", "services", "description"):
         if body.get(name) is not None:
             setattr(campaign, name, body[name])
@@ -79,34 +75,36 @@ async def update(request: web.Request, service: Service, account: Account) -> we
 
 @routes.delete("/api/system/campaigns/{id:\\d+}/delete")
 @signed_in
-async def delete(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_campaign
+async def delete(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Delete a campaign (sample classic_campaign_delete.json, spelt as it is)."""
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     service.world.remove_campaign(campaign)
     return envelope({"camaign": "Campaign Deleted Succesfully"})
 
 
 @routes.get("/api/system/campaigns/{id:\\d+}/details")
 @signed_in
-async def details(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_campaign
+async def details(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Show a campaign (sample classic_campaign_details.json)."""
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     return envelope({"messages": "Details Retrived successfully", "details": [campaign_body(campaign)]})
 
 
 @routes.post("/api/system/campaigns/{id:\\d+}/begin/")
 @signed_in
-async def begin(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body(
+    individual=many(integer),
+    status=many(text),
+    message=text,
+    voice_input=text,
+    schedule_date=text,
+    priority=text,
+)
+@with_campaign
+async def begin(
+    request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
+) -> web.StreamResponse:
     """Run a campaign (sample classic_campaign_begin.json)."""
-    texts = dict.fromkeys(("message", "voice_input", "schedule_date", "priority"), text)
-    body = await read_body(request, individual=many(integer), status=many(text), **texts)
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     if campaign.status in ("Running", "Scheduled"):
         raise RefusedError(campaign="Campaign is already running.")
     if not body.get("message") and "aud_file" not in body:
@@ -114,13 +112,11 @@ async def begin(request: web.Request, service: Service, account: Account) -> web
     unknown = set(re.findall(r"\{(.*?)\}", body.get("message") or "")) - set(campaign.usable_tags)
     if unknown:
         raise RefusedError(message=f"Unknown tags: {', '.join(sorted(unknown))}.")
-    if body.get("voice_input", "np_rija") not in _VOICES:
-        raise RefusedError(voice_input=f'"{body["voice_input"]}" is not a valid choice.')
-    if body.get("priority", "message") not in ("message", "audio"):
-        raise RefusedError(priority=f'"{body["priority"]}" is not a valid choice.')
+    check_choice(body, "voice_input", _VOICES)
+    check_choice(body, "priority", ("message", "audio"))
     targets = _targets(campaign, body)
     at = _schedule(service, body.get("schedule_date"))
-    if account.credits - account.on_hold < cost(campaign, targets):
+    if account.available_credits < cost(campaign, targets):
         raise RefusedError(credits="You do not have enough credits.")
     held = begin_campaign(service.world, account, campaign, targets, at)
     hold = f"{held} credits on hold for Individual Number campaign."
@@ -129,13 +125,11 @@ async def begin(request: web.Request, service: Service, account: Account) -> web
 
 @routes.post("/api/system/test/voice/")
 @signed_in
-async def say(request: web.Request, service: Service, _: Account) -> web.StreamResponse:
+@with_body(message=text, voice_input=text)
+async def say(request: web.Request, service: Service, account: Account, body: Body) -> web.StreamResponse:
     """Say where a message can be heard; the documents do not print how."""
-    body = await read_body(request, message=text, voice_input=text)
-    if not body.get("message"):
-        raise RefusedError(message="This field is required.")
-    if body.get("voice_input", "np_rija") not in _VOICES:
-        raise RefusedError(voice_input=f'"{body["voice_input"]}" is not a valid choice.')
+    require(body, "message")
+    check_choice(body, "voice_input", _VOICES)
     return speak(request, service.options.test_voice, body["message"])
 
 
@@ -156,7 +150,7 @@ def _people(content: Any) -> list[tuple[str, dict[str, Any]]]:
     return people
 
 
-def _targets(campaign: Campaign, body: dict[str, Any]) -> list[Contact]:
+def _targets(campaign: Campaign, body: Body) -> list[Contact]:
     targets = campaign.contacts
     wanted, outcomes = body.get("individual"), body.get("status")
     if wanted is not None:

@@ -1,16 +1,17 @@
 """The classic API's answers: its envelope, its refusals, its pages."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from aiohttp import web
 
 from tingting_async.sandbox import http
-from tingting_async.sandbox.http import AccountHandler, Handler, answer
+from tingting_async.sandbox.http import AnonymousEndpoint, Endpoint, Handler, answer, origin, with_found
 from tingting_async.sandbox.options import Options
-from tingting_async.sandbox.world import Campaign, Contact
+from tingting_async.sandbox.world import Campaign, Contact, World
 
 Row = TypeVar("Row")
+P = ParamSpec("P")
 
 
 def envelope(data: Any, message: str | None = None, status: int = 200) -> web.Response:
@@ -41,14 +42,29 @@ def refusal(options: Options, fields: Mapping[str, str], status: int = 400) -> w
     return answer(failed, 200 if options.errors_under_200 else status)
 
 
-def signed_in(handler: AccountHandler) -> Handler:
-    """Let only those in who say who they are."""
+def anonymous(handler: AnonymousEndpoint) -> Handler:
+    """Serve anyone."""
+    return http.anonymous(handler, refusal)
+
+
+def signed_in(handler: Endpoint[[]]) -> Handler:
+    """Serve only signed-in accounts."""
     return http.signed_in(handler, refusal)
 
 
 def not_found() -> web.Response:
-    """Return what there is for what there is not."""
+    """Return the response for what does not exist."""
     return answer({"status": 404, "success": False, "message": "Not found.", "errors": [], "data": {}}, 404)
+
+
+def with_campaign(handler: Endpoint[Concatenate[Campaign, P]]) -> Endpoint[P]:
+    """Pass the account's campaign with the id in the path to the handler, or respond 404."""
+    return with_found(handler, World.campaign, not_found)
+
+
+def with_number(handler: Endpoint[Concatenate[Contact, P]]) -> Endpoint[P]:
+    """Pass the account's number with the id in the path to the handler, or respond 404."""
+    return with_found(handler, World.contact, not_found)
 
 
 def page(
@@ -89,7 +105,7 @@ def _links(
 ) -> Any:
     if options.links == "none" or parameter is None:
         return []
-    base = options.link_base or f"{request.scheme}://{request.host}"
+    base = options.link_base or origin(request)
 
     def link(page: int) -> str:
         return f"{base}{request.path}?{parameter}={page}"
@@ -130,12 +146,12 @@ def campaign_body(campaign: Campaign, *, tags: bool = True) -> dict[str, Any]:
     return {**body, "usable_tags": campaign.usable_tags} if tags else body
 
 
-def number_body(campaign: Campaign, contact: Contact) -> dict[str, Any]:
+def number_body(world: World, contact: Contact) -> dict[str, Any]:
     """Return a number as the classic API shows it, `campaing` and all (sample classic_numbers.json)."""
     return {
         "id": contact.id,
         "number": int(contact.number),
-        "campaing": campaign.name,
+        "campaing": world.campaigns[contact.campaign_id].name,
         "available_tags": contact.tags,
         "status": contact.status,
         "duration": contact.seconds,

@@ -5,23 +5,23 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from tingting_async.sandbox.classic.envelopes import envelope, not_found, number_body, page, signed_in
-from tingting_async.sandbox.http import RefusedError, mobile, path_id, read_body
+from tingting_async.sandbox.classic.envelopes import envelope, number_body, page, signed_in, with_campaign, with_number
+from tingting_async.sandbox.http import Body, RefusedError, mobile, with_body
 from tingting_async.sandbox.service import Service
-from tingting_async.sandbox.world import Account, Campaign
+from tingting_async.sandbox.world import Account, Campaign, Contact
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/api/system/campaigns/number/{id:\\d+}")
 @signed_in
-async def list_numbers(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_campaign
+async def list_numbers(
+    request: web.Request, service: Service, account: Account, campaign: Campaign
+) -> web.StreamResponse:
     """List a campaign's numbers, the newest first (sample classic_numbers.json)."""
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     message = f"Number related to {campaign.name} campaign Retrived successfully"
-    newest, show = campaign.contacts[::-1], partial(number_body, campaign)
+    newest, show = campaign.contacts[::-1], partial(number_body, service.world)
     if service.options.number_pagination:
         return page(request, service.options, newest, show, "number-lists", message)
     return envelope({"messages": message, "number-lists": [show(contact) for contact in newest]})
@@ -29,27 +29,25 @@ async def list_numbers(request: web.Request, service: Service, account: Account)
 
 @routes.post("/api/system/campaigns/number/{id:\\d+}/")
 @signed_in
-async def add(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body()
+@with_campaign
+async def add(
+    request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
+) -> web.StreamResponse:
     """Add a number; the documents do not print the answer."""
-    body = await read_body(request)
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     if "number" not in body:
         raise RefusedError(number="This field is required.")
     number, tags = mobile(body["number"], "number"), _tags(campaign, body)
     contact = service.world.add_contact(campaign, number, tags)
-    data = {"details": number_body(campaign, contact)} if service.options.number_add_answer == "object" else {}
+    data = {"details": number_body(service.world, contact)} if service.options.number_add_answer == "object" else {}
     return envelope(data, "Number added successfully.", status=201)
 
 
 @routes.delete("/api/system/campaigns/number/{id:\\d+}/delete/")
 @signed_in
-async def delete(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_number
+async def delete(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
     """Take a number out (sample classic_number_delete.json)."""
-    contact = service.world.contact(account, path_id(request))
-    if contact is None:
-        return not_found()
     campaign = service.world.campaigns[contact.campaign_id]
     service.world.remove_contact(contact)
     text = f"{contact.number} of campaign {campaign.name} deleted Successfully!!"
@@ -58,33 +56,31 @@ async def delete(request: web.Request, service: Service, account: Account) -> we
 
 @routes.get("/api/system/number/{id:\\d+}/")
 @signed_in
-async def detail(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_number
+async def detail(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
     """Show a number (sample classic_number_detail.json)."""
-    contact = service.world.contact(account, path_id(request))
-    if contact is None:
-        return not_found()
-    body = number_body(service.world.campaigns[contact.campaign_id], contact)
+    body = number_body(service.world, contact)
     return envelope({"messages": f"{contact.number} details retrieved successfully!!", "number-detail": body})
 
 
 @routes.put("/api/system/number/{id:\\d+}/")
 @signed_in
-async def edit(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body()
+@with_number
+async def edit(
+    request: web.Request, service: Service, account: Account, contact: Contact, body: Body
+) -> web.StreamResponse:
     """Change a number (sample classic_number_edit.json: an object here, not a list)."""
-    body = await read_body(request)
-    contact = service.world.contact(account, path_id(request))
-    if contact is None:
-        return not_found()
     campaign = service.world.campaigns[contact.campaign_id]
     if "number" in body:
         contact.number = mobile(body["number"], "number")
     if "available_tags" in body:
         contact.tags = _tags(campaign, body)
     contact.updated_at = service.clock.now()
-    return envelope({"details": number_body(campaign, contact)}, "Action details successfully updated.")
+    return envelope({"details": number_body(service.world, contact)}, "Action details successfully updated.")
 
 
-def _tags(campaign: Campaign, body: dict[str, Any]) -> dict[str, Any]:
+def _tags(campaign: Campaign, body: Body) -> dict[str, Any]:
     tags = cast("dict[str, Any]", body.get("available_tags") or {})
     if not isinstance(tags, dict) or not tags.keys() <= set(campaign.usable_tags):
         raise RefusedError(available_tags="Only the campaign's usable tags can be used.")

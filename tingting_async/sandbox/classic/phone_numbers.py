@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import envelope, not_found, signed_in
-from tingting_async.sandbox.http import RefusedError, read_body
+from tingting_async.sandbox.http import Body, RefusedError, require, with_body
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.world import Account, Line
 
@@ -14,7 +14,7 @@ routes = web.RouteTableDef()
 
 @routes.get("/api/system/owned/phone_numbers")
 @signed_in
-async def owned(_: web.Request, service: Service, account: Account) -> web.StreamResponse:
+async def owned(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List the account's lines (sample classic_owned_phone_numbers.json)."""
     return envelope(
         {"owned_numbers": [_body(line) for line in service.world.lines.values() if line.owner == account.id]}
@@ -23,7 +23,7 @@ async def owned(_: web.Request, service: Service, account: Account) -> web.Strea
 
 @routes.get("/api/system/phone_numbers")
 @signed_in
-async def for_sale(_: web.Request, service: Service, __: Account) -> web.StreamResponse:
+async def for_sale(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List the lines that nobody owns (sample classic_phone_numbers.json)."""
     lines = [_body(line) for line in service.world.lines.values() if line.owner is None]
     return envelope({"number_lists": lines}, "Number Lists Retrived Successfully!!")
@@ -31,14 +31,15 @@ async def for_sale(_: web.Request, service: Service, __: Account) -> web.StreamR
 
 @routes.post("/api/system/phone_numbers/")
 @signed_in
-async def buy(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body()
+async def buy(request: web.Request, service: Service, account: Account, body: Body) -> web.StreamResponse:
     """Sell a line (sample classic_phone_number_buy.json)."""
-    line = await _line(request, service)
+    line = _line(service, body)
     if line is None:
         return not_found()
     if line.owner is not None:
         raise RefusedError(phone_sid="This number is not for sale.")
-    if account.credits - account.on_hold < line.rate:
+    if account.available_credits < line.rate:
         raise RefusedError(credits="You do not have enough credits.")
     line.owner = account.id
     account.credits -= int(line.rate)
@@ -48,9 +49,10 @@ async def buy(request: web.Request, service: Service, account: Account) -> web.S
 
 @routes.delete("/api/system/phone_numbers")
 @signed_in
-async def release(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body()
+async def release(request: web.Request, service: Service, account: Account, body: Body) -> web.StreamResponse:
     """Take a line back (sample classic_phone_number_release.json)."""
-    line = await _line(request, service)
+    line = _line(service, body)
     if line is None or line.owner != account.id:
         return not_found()
     line.owner = None
@@ -58,11 +60,9 @@ async def release(request: web.Request, service: Service, account: Account) -> w
     return envelope({}, f"{line.phone_number} number released successfully!!", status=204)
 
 
-async def _line(request: web.Request, service: Service) -> Line | None:
-    sid = (await read_body(request)).get("phone_sid")
-    if not sid:
-        raise RefusedError(phone_sid="This field is required.")
-    return service.world.lines.get(str(sid))
+def _line(service: Service, body: Body) -> Line | None:
+    require(body, "phone_sid")
+    return service.world.lines.get(str(body["phone_sid"]))
 
 
 def _body(line: Line) -> dict[str, Any]:

@@ -4,29 +4,25 @@ from typing import Any
 
 from aiohttp import web
 
-from tingting_async.sandbox.http import RefusedError, answer, read_body
-from tingting_async.sandbox.service import SERVICE, Service
-from tingting_async.sandbox.v1.common import refusal, signed_in
+from tingting_async.sandbox.http import NOT_ACTIVATED, answer, origin, read_body, require
+from tingting_async.sandbox.service import Service
+from tingting_async.sandbox.v1.common import anonymous, signed_in
 from tingting_async.sandbox.world import Account
 
 routes = web.RouteTableDef()
 
 
 @routes.post("/api/v1/auths/login/")
-async def login(request: web.Request) -> web.StreamResponse:
-    """Give out the JWTs, as cookies alone (sample v1_login.json)."""
-    service = request.app[SERVICE]
-    try:
-        body = await read_body(request)
-    except RefusedError as refused:
-        return refusal(service.options, refused.fields)
-    if missing := [name for name in ("email", "password") if not body.get(name)]:
-        return refusal(service.options, dict.fromkeys(missing, "This field is required."))
-    account = next((each for each in service.world.accounts if each.email == body["email"]), None)
-    if account is None or account.password != body["password"]:
+@anonymous
+async def login(request: web.Request, service: Service) -> web.StreamResponse:
+    """Issue a pair of JWTs, as cookies alone (sample v1_login.json)."""
+    body = await read_body(request)
+    require(body, "email", "password")
+    account = service.world.sign_in(body["email"], body["password"])
+    if account is None:
         return answer({"has_logged_in": False, "message": "Invalid credentials"}, 401)
     if not account.is_activated:
-        return answer({"detail": "Account is not activated."}, 401)
+        return answer(NOT_ACTIVATED, 401)
     done = answer({"has_logged_in": True, "message": "Login Successful"})
     for kind in ("access", "refresh"):
         _set_cookie(done, service, kind, service.tokens.issue(account, kind))
@@ -34,9 +30,9 @@ async def login(request: web.Request) -> web.StreamResponse:
 
 
 @routes.post("/api/v1/auths/login/refresh/")
-async def refresh(request: web.Request) -> web.StreamResponse:
-    """Give out another access token; the cookie `refresh` is the credential (sample v1_refresh.json)."""
-    service = request.app[SERVICE]
+@anonymous
+async def refresh(request: web.Request, service: Service) -> web.StreamResponse:
+    """Issue another access token; the cookie `refresh` is the credential (sample v1_refresh.json)."""
     token = request.cookies.get("refresh")
     if not token:
         return answer({"message": "No refresh token provided"}, 400)
@@ -44,7 +40,7 @@ async def refresh(request: web.Request) -> web.StreamResponse:
         return answer({"detail": "Invalid token payload."}, 400)
     account = service.tokens.account(token, "refresh")
     if account is not None and not account.is_activated:
-        return answer({"detail": "Account is not activated."}, 401)
+        return answer(NOT_ACTIVATED, 401)
     new = service.tokens.renew(token)
     if new is None:
         return answer({"message": "Failed To Refresh The Session"}, 401)
@@ -61,7 +57,7 @@ def _set_cookie(done: web.Response, service: Service, kind: str, token: str) -> 
 
 @routes.post("/api/v1/auths/generate-api-keys/")
 @signed_in
-async def generate_token(_: web.Request, service: Service, account: Account) -> web.StreamResponse:
+async def generate_token(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Give out another API token, which ends the previous one (sample v1_generate_api_keys.json)."""
     account.api_token = f"{service.world.random.getrandbits(256):064x}"
     account.token_created_at, account.token_used_at = service.clock.now(), None
@@ -71,7 +67,7 @@ async def generate_token(_: web.Request, service: Service, account: Account) -> 
 
 @routes.get("/api/v1/auths/get-api-keys/")
 @signed_in
-async def read_token(_: web.Request, service: Service, account: Account) -> web.StreamResponse:
+async def read_token(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Show the API token (samples v1_get_api_keys.json and v1_get_api_keys_none.json)."""
     if not account.api_token:
         none = {"message": "No API token found. Please generate one first."}
@@ -83,14 +79,14 @@ async def read_token(_: web.Request, service: Service, account: Account) -> web.
 
 @routes.get("/api/v1/auths/user-profile/")
 @signed_in
-async def profile(request: web.Request, _: Service, account: Account) -> web.StreamResponse:
+async def profile(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Say who is signed in (sample v1_user_profile.json)."""
     user = {"first_name": account.first_name, "last_name": account.last_name}
     return answer(
         {
             "id": account.id,
             "user": {**user, "username": account.username, "email": account.email},
-            "profile_picture": f"{request.scheme}://{request.host}/media/account/{account.id}/profile_image.jpg",
+            "profile_picture": f"{origin(request)}/media/account/{account.id}/profile_image.jpg",
             "contact_no": account.contact_number,
             "address": account.address,
             "is_verified_contact": True,
@@ -100,7 +96,7 @@ async def profile(request: web.Request, _: Service, account: Account) -> web.Str
 
 @routes.get("/api/v1/voice-models/")
 @signed_in
-async def voices(_: web.Request, service: Service, __: Account) -> web.StreamResponse:
+async def voices(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List the voices, as a bare array (sample v1_voice_models.json)."""
     return answer(service.world.voices)
 
@@ -108,14 +104,14 @@ async def voices(_: web.Request, service: Service, __: Account) -> web.StreamRes
 @routes.get("/api/v1/active-broker-phone/")
 @routes.get("/api/v1/phone-number/active/")
 @signed_in
-async def lines(_: web.Request, service: Service, __: Account) -> web.StreamResponse:
+async def lines(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List the lines, as a bare array (sample v1_active_broker_phone.json)."""
     return answer(service.world.brokers)
 
 
 @routes.get("/api/v1/dashboard/")
 @signed_in
-async def dashboard(_: web.Request, service: Service, account: Account) -> web.StreamResponse:
+async def dashboard(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Sum up the account (sample v1_dashboard.json; what its nested objects hold is not described)."""
     mine = service.world.campaigns_of(account)
     contacts = [contact for campaign in mine for contact in campaign.contacts]

@@ -13,12 +13,12 @@ from aiohttp import web
 
 from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.fields import Field, boolean, decimal, integer, many, text
-from tingting_async.sandbox.http import RefusedError, answer, path_id, read_body
+from tingting_async.sandbox.http import Body, RefusedError, answer, check_choice, require, with_body
 from tingting_async.sandbox.media import speak
 from tingting_async.sandbox.running import begin, cost, reschedule, stop
 from tingting_async.sandbox.service import Service
-from tingting_async.sandbox.v1.common import not_found, page, signed_in, take_step, voice
-from tingting_async.sandbox.world import Account, Campaign
+from tingting_async.sandbox.v1.common import page, signed_in, take_step, voice, with_campaign, with_contact, with_method
+from tingting_async.sandbox.world import Account, Campaign, Contact
 
 routes = web.RouteTableDef()
 
@@ -68,12 +68,10 @@ def _range(start: str | None, end: str | None) -> tuple[float, float]:
 
 @routes.post("/api/v1/campaign/create/")
 @signed_in
-async def create(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body(**_FIELDS)
+async def create(request: web.Request, service: Service, account: Account, body: Body) -> web.StreamResponse:
     """Create a campaign (sample v1_campaign_create.json)."""
-    body = await read_body(request, **_FIELDS)
-    required = {name: "This field is required." for name in ("name", "services") if not body.get(name)}
-    if required:
-        raise RefusedError(**required)
+    require(body, "name", "services")
     _check(service, body)
     campaign = service.world.add_campaign(account, body["name"], body["services"], body.get("description") or "")
     _apply(service, campaign, body)
@@ -82,23 +80,20 @@ async def create(request: web.Request, service: Service, account: Account) -> we
 
 @routes.get("/api/v1/campaign/{id:\\d+}/")
 @signed_in
-async def details(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_campaign
+async def details(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Show a campaign (sample v1_campaign_details.json)."""
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     return answer({**shown(service, campaign), "campaign_action_count": len(campaign.contacts)})
 
 
 @signed_in
-async def update(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_method(lambda options: options.update_methods)
+@with_body(**_FIELDS)
+@with_campaign
+async def update(
+    request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
+) -> web.StreamResponse:
     """Change a campaign, or its voice and text (samples v1_campaign_details.json and v1_campaign_message.json)."""
-    if request.method not in service.options.update_methods:
-        return answer({"detail": f'Method "{request.method}" not allowed.'}, 405)
-    body = await read_body(request, **_FIELDS)
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     _check(service, body)
     _apply(service, campaign, body)
     everything = shown(service, campaign)
@@ -115,11 +110,9 @@ for _path in ("/api/v1/campaign/{id:\\d+}/", "/api/v1/campaign/create/{id:\\d+}/
 
 @routes.delete("/api/v1/campaign/{id:\\d+}/")
 @signed_in
-async def delete(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_campaign
+async def delete(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Delete a campaign; the documents do not print the answer."""
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     service.world.remove_campaign(campaign)
     if service.options.delete_answer == "empty":
         return web.Response(status=204)
@@ -129,11 +122,9 @@ async def delete(request: web.Request, service: Service, account: Account) -> we
 @routes.post("/api/v1/run-campaign/{id:\\d+}/")
 @routes.post("/api/v1/run-survey/{id:\\d+}/")
 @signed_in
-async def run(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_campaign
+async def run(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Run a campaign (samples v1_run_campaign.json and v1_run_campaign_scheduled.json)."""
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     if campaign.status in ("Running", "Scheduled"):
         raise RefusedError(message="Campaign is already running.")
     if campaign.draft:
@@ -143,7 +134,7 @@ async def run(request: web.Request, service: Service, account: Account) -> web.S
         raise RefusedError(message="Campaign has no contacts.")
     if campaign.services != "SMS" and not campaign.user_phone:
         raise RefusedError(message="Campaign has no phone number to call from.")
-    if account.credits - account.on_hold < cost(campaign, targets):
+    if account.available_credits < cost(campaign, targets):
         raise RefusedError(message="You do not have enough credits.")
     at = campaign.scheduled_at
     if at is not None and at <= service.clock.now():
@@ -158,11 +149,11 @@ async def run(request: web.Request, service: Service, account: Account) -> web.S
 
 @routes.post("/api/v1/campaign/emergency-stop/{id:\\d+}/")
 @signed_in
-async def emergency_stop(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_campaign
+async def emergency_stop(
+    request: web.Request, service: Service, account: Account, campaign: Campaign
+) -> web.StreamResponse:
     """Stop a campaign; the documents do not print the answer."""
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     if campaign.status not in ("Running", "Scheduled"):
         raise RefusedError(message="Campaign is not running.")
     stop(service.world, campaign)
@@ -171,13 +162,13 @@ async def emergency_stop(request: web.Request, service: Service, account: Accoun
 
 @routes.post("/api/v1/test-speak/riri/{id:\\d+}/")
 @signed_in
-async def test_speak(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body(message=text)
+@with_campaign
+async def test_speak(
+    request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
+) -> web.StreamResponse:
     """Say where a message can be heard (sample v1_test_voice.json)."""
-    body = await read_body(request, message=text)
-    if service.world.campaign(account, path_id(request)) is None:
-        return not_found()
-    if not body.get("message"):
-        raise RefusedError(message="This field is required.")
+    require(body, "message")
     if voice(service.world, body.get("voice_input")) is None:
         raise RefusedError(voice_input="This field is required.")
     return speak(request, service.options.test_voice, body["message"])
@@ -186,11 +177,9 @@ async def test_speak(request: web.Request, service: Service, account: Account) -
 @routes.post("/api/v1/demo-call/{id:\\d+}/")
 @routes.post("/api/v1/test-survey/{id:\\d+}/")
 @signed_in
-async def demo_call(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_contact
+async def demo_call(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
     """Call one contact; the documents do not print the answer."""
-    contact = service.world.contact(account, path_id(request))
-    if contact is None:
-        return not_found()
     account.credits -= 1
     service.world.happened("demo", contact.id, target=contact.number)
     return answer({"message": "Demo Call Placed Successfully"})
@@ -198,11 +187,9 @@ async def demo_call(request: web.Request, service: Service, account: Account) ->
 
 @routes.get("/api/v1/download/report/{id:\\d+}/")
 @signed_in
-async def report(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_campaign
+async def report(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Give out what came of a campaign, as CSV."""
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     rows = io.StringIO()
     sheet = csv.writer(rows)
     sheet.writerow(["Number", "Status", "Duration", "Playback", "Credit Consumed", "Carrier", "Updated At"])
@@ -250,12 +237,10 @@ def listed(service: Service, campaign: Campaign) -> dict[str, Any]:
     return {**shown(service, campaign), **count, "voice": voice(service.world, campaign.voice)}
 
 
-def _check(service: Service, body: dict[str, Any]) -> None:
-    if body.get("services", "PHONE") not in _SERVICES:
-        raise RefusedError(services=f'"{body["services"]}" is not a valid choice.')
+def _check(service: Service, body: Body) -> None:
+    check_choice(body, "services", _SERVICES)
     voice(service.world, body.get("voice"))
-    if body.get("category") not in (None, "", "Text", "Audio"):
-        raise RefusedError(category=f'"{body["category"]}" is not a valid choice.')
+    check_choice(body, "category", (None, "", "Text", "Audio"))
     if not set(body.get("user_phone") or ()) <= {each["id"] for each in service.world.brokers}:
         raise RefusedError(user_phone="Invalid pk - object does not exist.")
     if not set(body.get("failover_target") or ()) <= set(_STATUSES):
@@ -263,7 +248,7 @@ def _check(service: Service, body: dict[str, Any]) -> None:
     _instant(body.get("schedule"))
 
 
-def _apply(service: Service, campaign: Campaign, body: dict[str, Any]) -> None:
+def _apply(service: Service, campaign: Campaign, body: Body) -> None:
     for name in ("name", "services", "description", "message", "sms_message", "category", "draft", "credit_limit"):
         if body.get(name) is not None:
             setattr(campaign, name, body[name])

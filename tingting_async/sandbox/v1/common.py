@@ -1,19 +1,21 @@
 """The v1 API's answers: bare bodies, DRF's refusals, limit and offset."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from aiohttp import web
 
 from tingting_async.sandbox import http
 from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.fields import integer, mapping
-from tingting_async.sandbox.http import AccountHandler, Handler, RefusedError, answer
+from tingting_async.sandbox.http import AnonymousEndpoint, Endpoint, Handler, RefusedError, answer, origin, with_found
 from tingting_async.sandbox.options import Options
-from tingting_async.sandbox.world import Contact, World
+from tingting_async.sandbox.service import Service
+from tingting_async.sandbox.world import Account, Campaign, Contact, World
 
 Row = TypeVar("Row")
+P = ParamSpec("P")
 _MOST_ROWS = 10  # Whatever `limit` asks for: what the public clients found.
 
 
@@ -22,14 +24,43 @@ def refusal(_: Options, fields: Mapping[str, str]) -> web.Response:
     return answer({name: text if name in ("detail", "message") else [text] for name, text in fields.items()}, 400)
 
 
-def signed_in(handler: AccountHandler) -> Handler:
-    """Let only those in who say who they are."""
+def anonymous(handler: AnonymousEndpoint) -> Handler:
+    """Serve anyone."""
+    return http.anonymous(handler, refusal)
+
+
+def signed_in(handler: Endpoint[[]]) -> Handler:
+    """Serve only signed-in accounts."""
     return http.signed_in(handler, refusal)
 
 
+def with_method(allowed: Callable[[Options], Collection[str]]) -> Callable[[Endpoint[[]]], Endpoint[[]]]:
+    """Respond 405 to a method that the options do not allow."""
+
+    def decorate(handler: Endpoint[[]]) -> Endpoint[[]]:
+        async def serve(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+            if request.method not in allowed(service.options):
+                return answer({"detail": f'Method "{request.method}" not allowed.'}, 405)
+            return await handler(request, service, account)
+
+        return serve
+
+    return decorate
+
+
 def not_found() -> web.Response:
-    """Return what there is for what there is not."""
+    """Return the response for what does not exist."""
     return answer({"detail": "Not found."}, 404)
+
+
+def with_campaign(handler: Endpoint[Concatenate[Campaign, P]]) -> Endpoint[P]:
+    """Pass the account's campaign with the id in the path to the handler, or respond 404."""
+    return with_found(handler, World.campaign, not_found)
+
+
+def with_contact(handler: Endpoint[Concatenate[Contact, P]]) -> Endpoint[P]:
+    """Pass the account's contact with the id in the path to the handler, or respond 404."""
+    return with_found(handler, World.contact, not_found)
 
 
 def page(
@@ -50,7 +81,7 @@ def page(
     by_page = "page" in request.query
     if by_page:
         offset = (max(1, asked_integer(request, "page", 1)) - 1) * limit
-    base = f"{options.link_base or f'{request.scheme}://{request.host}'}{request.path}"
+    base = f"{options.link_base or origin(request)}{request.path}"
 
     def link(start: int) -> str | None:
         if not 0 <= start < max(1, len(items)) or start == offset:

@@ -6,22 +6,30 @@ from typing import Any, cast
 from aiohttp import web
 
 from tingting_async.sandbox.fields import many, mapping
-from tingting_async.sandbox.http import RefusedError, answer, mobile, path_id, read_body
+from tingting_async.sandbox.http import Body, RefusedError, answer, mobile, origin, with_body
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.sheets import read_sheet
-from tingting_async.sandbox.v1.common import added_row, contact_row, not_found, page, signed_in
-from tingting_async.sandbox.world import Account
+from tingting_async.sandbox.v1.common import (
+    added_row,
+    contact_row,
+    page,
+    signed_in,
+    with_campaign,
+    with_contact,
+    with_method,
+)
+from tingting_async.sandbox.world import Account, Campaign, Contact
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/api/v1/campaign-detail/{id:\\d+}/")
 @signed_in
-async def list_contacts(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_campaign
+async def list_contacts(
+    request: web.Request, service: Service, account: Account, campaign: Campaign
+) -> web.StreamResponse:
     """List a campaign's contacts, the newest first, with their sums beside (sample v1_contacts.json)."""
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     carriers: dict[str, int] = {}
     for contact in campaign.contacts:
         carriers[contact.carrier] = carriers.get(contact.carrier, 0) + 1
@@ -32,12 +40,12 @@ async def list_contacts(request: web.Request, service: Service, account: Account
 
 @routes.post("/api/v1/campaign/{id:\\d+}/add-contact/")
 @signed_in
-async def add(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body(contacts=many(mapping), other_variables=mapping)
+@with_campaign
+async def add(
+    request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
+) -> web.StreamResponse:
     """Add a contact, or many (samples v1_add_contact.json and v1_add_contacts.json)."""
-    body = await read_body(request, contacts=many(mapping), other_variables=mapping)
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     if "contacts" not in body:
         contact = service.world.add_contact(campaign, mobile(body.get("number"), "number"), _variables(body))
         if service.options.add_contact_answer == "contact":
@@ -72,14 +80,13 @@ def _variables(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @signed_in
-async def upload(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_method(lambda options: (options.upload_method,))
+@with_body()
+@with_campaign
+async def upload(
+    request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
+) -> web.StreamResponse:
     """Add a file of contacts (sample v1_bulk_contacts.json)."""
-    if request.method != service.options.upload_method:
-        return answer({"detail": f'Method "{request.method}" not allowed.'}, 405)
-    body = await read_body(request)
-    campaign = service.world.campaign(account, path_id(request))
-    if campaign is None:
-        return not_found()
     rows = read_sheet(body.get("bulk_file"), "bulk_file")
     errors: list[Any] = []
     good: list[dict[str, Any]] = []
@@ -92,7 +99,7 @@ async def upload(request: web.Request, service: Service, account: Account) -> we
             errors.append({"row": index + 2, "error": refused.fields["numbers"]})
     columns = list(rows[0]) if rows else []
     samples = [{"column": name, "sample": [row.get(name) for row in good[:3]]} for name in columns]
-    campaign.bulk_file = f"{request.scheme}://{request.host}/media/bulk/{campaign.id}"
+    campaign.bulk_file = f"{origin(request)}/media/bulk/{campaign.id}"
     return answer({"error_list": errors, "samples": samples, "total_validated_rows": len(good)})
 
 
@@ -102,12 +109,12 @@ for _method in ("PATCH", "POST"):
 
 @routes.patch("/api/v1/phone-number/update/{id:\\d+}/")
 @signed_in
-async def update(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body()
+@with_contact
+async def update(
+    request: web.Request, service: Service, account: Account, contact: Contact, body: Body
+) -> web.StreamResponse:
     """Change a contact's number (sample v1_contact_update.json)."""
-    body = await read_body(request)
-    contact = service.world.contact(account, path_id(request))
-    if contact is None:
-        return not_found()
     contact.number = mobile(body.get("number"), "number")
     contact.updated_at = service.clock.now()
     return answer(contact_row(service.world, contact))
@@ -115,30 +122,28 @@ async def update(request: web.Request, service: Service, account: Account) -> we
 
 @routes.delete("/api/v1/phone-number/delete/{id:\\d+}/")
 @signed_in
-async def delete(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_contact
+async def delete(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
     """Delete a contact (sample v1_contact_delete.json)."""
-    contact = service.world.contact(account, path_id(request))
-    if contact is None:
-        return not_found()
     service.world.remove_contact(contact)
     return answer({"message": "Successfully Deleted."})
 
 
 @routes.get("/api/v1/campaign/{id:\\d+}/attributes/")
 @signed_in
-async def attributes(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_contact
+async def attributes(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
     """Show a contact's variables, though the path says campaign (sample v1_contact_attributes.json)."""
-    contact = service.world.contact(account, path_id(request))
-    return not_found() if contact is None else answer(contact.tags)
+    return answer(contact.tags)
 
 
 @routes.patch("/api/v1/campaign/{id:\\d+}/attributes/")
 @signed_in
-async def set_attributes(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body()
+@with_contact
+async def set_attributes(
+    request: web.Request, service: Service, account: Account, contact: Contact, body: Body
+) -> web.StreamResponse:
     """Change a contact's variables."""
-    body = await read_body(request)
-    contact = service.world.contact(account, path_id(request))
-    if contact is None:
-        return not_found()
     contact.tags = {**contact.tags, **body}
     return answer(contact.tags)

@@ -5,71 +5,42 @@ from typing import Any
 
 from aiohttp import web
 
-from tingting_async.sandbox.fields import integer, text
-from tingting_async.sandbox.http import RefusedError, answer, code_length, mobile, read_body
+from tingting_async.sandbox.fields import Field, integer, text
+from tingting_async.sandbox.http import Body, RefusedError, answer, with_body
+from tingting_async.sandbox.otp import check_otp, send_otp
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import page, signed_in
 from tingting_async.sandbox.world import Account, SentOtp
 
 routes = web.RouteTableDef()
 
+_TEXTS = ("message", "sms_send_options", "otp_options", "otp", "voice_input", "company_name")
+_FIELDS: dict[str, Field] = {**dict.fromkeys(_TEXTS, text), "otp_length": integer}
+
 
 @routes.post("/api/v1/auths/send/otp/")
 @signed_in
-async def send(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
-    """Send a code (samples v1_otp_text.json and v1_otp_voice.json)."""
-    texts = dict.fromkeys(("message", "sms_send_options", "otp_options", "otp", "voice_input", "company_name"), text)
-    body = await read_body(request, otp_length=integer, **texts)
-    required = {
-        name: "This field is required." for name in ("number", "message", "sms_send_options") if not body.get(name)
-    }
-    if required:
-        raise RefusedError(**required)
-    channel, options = body["sms_send_options"], body.get("otp_options", "generated")
-    if channel not in ("voice", "text"):
-        raise RefusedError(sms_send_options=f'"{channel}" is not a valid choice.')
-    if "{otp}" not in body["message"]:
-        raise RefusedError(message="The message must contain {otp}.")
-    if options not in ("generated", "personnel"):
-        raise RefusedError(otp_options=f'"{options}" is not a valid choice.')
-    if channel == "voice" and body.get("voice_input") not in {
-        each["voice_internal_name"] for each in service.world.voices
-    }:
+@with_body(**_FIELDS)
+async def send(request: web.Request, service: Service, account: Account, body: Body) -> web.StreamResponse:
+    """Send a one-time password (samples v1_otp_text.json and v1_otp_voice.json)."""
+    check_otp(body)
+    is_call = body["sms_send_options"] == "voice"
+    if is_call and body.get("voice_input") not in {voice["voice_internal_name"] for voice in service.world.voices}:
         raise RefusedError(voice_input="This field is required for voice.")
-    code = str(body.get("otp") or "")
-    if options == "personnel" and not code.isdigit():
-        raise RefusedError(otp="This field is required.")
-    if account.credits - account.on_hold < 1:
-        raise RefusedError(message="You do not have enough credits.")
-    if options == "generated":
-        code = service.world.make_code(code_length(body, 6))
-    sent = SentOtp(
-        service.world.id(),
-        account.id,
-        mobile(body["number"], "number"),
-        body["message"].replace("{otp}", code),
-        code,
-        options,
-        channel,
-        service.clock.now(),
-        body.get("company_name") or "",
-    )
-    service.world.otps.append(sent)
-    account.credits -= 1
-    service.world.happened("otp", sent.id, target=sent.number)
+    sent = send_otp(service, account, body, default_length=6, credits_field="message")
     details = {
         "number": sent.number,
-        "otp_options": options,
+        "otp_options": sent.options,
         "message": sent.message,
-        "otp": code,
-        "sms_send_options": channel,
+        "otp": sent.otp,
+        "sms_send_options": sent.channel,
         "credits_used": 1,
         "remaining_sms_credits": account.credits,
         "remaining_phone_credits": account.credits,
         "company_name": sent.company_name,
     }
     message = "OTP Sent Successfully."
-    if channel == "voice":
+    if is_call:
         details |= {"voice_input": body["voice_input"], "length_factor": 1.0}
         message = "OTP Call Initiated Successfully."
     return answer({"status": 200, "success": True, "message": message, "errors": [], "data": {"details": details}})

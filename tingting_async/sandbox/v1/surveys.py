@@ -5,73 +5,36 @@ import csv
 import io
 import json
 from random import Random
-from typing import Any, cast
+from typing import Any, Concatenate, ParamSpec, cast
 
 from aiohttp import web
 
 from tingting_async.sandbox.fields import Field, decimal, integer, many, text
-from tingting_async.sandbox.http import RefusedError, answer, path_id, read_body
+from tingting_async.sandbox.http import (
+    Body,
+    Endpoint,
+    RefusedError,
+    answer,
+    origin,
+    read_body,
+    require,
+    with_body,
+    with_found,
+)
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import asked_integer, not_found, signed_in, take_step, voice
-from tingting_async.sandbox.world import Account, Campaign
+from tingting_async.sandbox.world import Account, Campaign, World
 
 routes = web.RouteTableDef()
+
+P = ParamSpec("P")
+Template = dict[str, Any]
 
 
 def _content(value: Any) -> list[dict[str, Any]]:
     """Take steps, or, beside audio files, their JSON in a text."""
     steps: list[dict[str, Any]] = many(take_step)(json.loads(value) if isinstance(value, str) else value)
     return steps
-
-
-_TEMPLATE: dict[str, Field] = {"name": text, "length_factor": decimal, "content": _content}
-_FIELDS = ("id", "survey", "order", "content_type", "text_or_url", "response_type", "input_name", "audio_file")
-_CONTENT = ("say", "play", "info")
-_RESPONSES = ("dtmf", "raw_record", "none")
-_STEPS = "/api/v1/campaign/create/{id:\\d+}/survey/"
-
-
-def _survey(request: web.Request, service: Service, account: Account) -> Campaign | None:
-    campaign = service.world.campaign(account, path_id(request))
-    return campaign if campaign is not None and campaign.services == "SURVEY" else None
-
-
-@routes.get(_STEPS)
-@signed_in
-async def steps(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
-    """List a survey's steps."""
-    campaign = _survey(request, service, account)
-    return not_found() if campaign is None else answer({"results": [_shown(step) for step in campaign.steps]})
-
-
-@routes.post(_STEPS)
-@routes.patch(_STEPS)
-@signed_in
-async def set_steps(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
-    """Set a survey's steps, with the audio files by the index of their step."""
-    body = await read_body(request, steps=_read_steps)
-    campaign = _survey(request, service, account)
-    if campaign is None:
-        return not_found()
-    given = body.get("steps")
-    rows = campaign.steps if given is None else [_step(service, campaign, step) for step in given]
-    for index, step in enumerate(rows):
-        if isinstance(body.get(str(index)), bytes):
-            step["audio_file"] = f"{request.scheme}://{request.host}/media/output/{step['id']}.mp3"
-    campaign.steps = sorted(rows, key=lambda step: step["order"])
-    service.world.happened("steps", campaign.id)
-    return answer({"results": [_shown(step) for step in campaign.steps]}, 201 if request.method == "POST" else 200)
-
-
-@routes.delete(_STEPS)
-@signed_in
-async def delete_steps(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
-    """Delete a survey's steps."""
-    campaign = _survey(request, service, account)
-    if campaign is None:
-        return not_found()
-    campaign.steps = []
-    return web.Response(status=204)
 
 
 def _read_steps(value: Any) -> list[dict[str, Any]] | None:
@@ -93,6 +56,66 @@ def _read_steps(value: Any) -> list[dict[str, Any]] | None:
                     return None
         found += cast("list[Any]", step) if isinstance(step, list) else [step]
     return [{"order": index, **take_step(step)} for index, step in enumerate(found)]
+
+
+_TEMPLATE_FIELDS: dict[str, Field] = {"name": text, "length_factor": decimal, "content": _content}
+_FIELDS = ("id", "survey", "order", "content_type", "text_or_url", "response_type", "input_name", "audio_file")
+_CONTENT = ("say", "play", "info")
+_RESPONSES = ("dtmf", "raw_record", "none")
+_STEPS = "/api/v1/campaign/create/{id:\\d+}/survey/"
+
+
+def _find_survey(world: World, account: Account, id: int) -> Campaign | None:
+    campaign = world.campaign(account, id)
+    return campaign if campaign is not None and campaign.services == "SURVEY" else None
+
+
+def with_survey(handler: Endpoint[Concatenate[Campaign, P]]) -> Endpoint[P]:
+    """Pass the account's survey with the id in the path to the handler, or respond 404."""
+    return with_found(handler, _find_survey, not_found)
+
+
+def with_template(handler: Endpoint[Concatenate[Template, P]]) -> Endpoint[P]:
+    """Pass the template with the id in the path to the handler, or respond 404."""
+    return with_found(handler, lambda world, _, key: world.templates.get(key), not_found)
+
+
+@routes.get(_STEPS)
+@signed_in
+@with_survey
+async def steps(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
+    """List a survey's steps."""
+    return answer({"results": [_shown(step) for step in campaign.steps]})
+
+
+@routes.post(_STEPS)
+@routes.patch(_STEPS)
+@signed_in
+@with_body(steps=_read_steps)
+@with_survey
+async def set_steps(
+    request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
+) -> web.StreamResponse:
+    """Set a survey's steps, with the audio files by the index of their step."""
+    given = body.get("steps")
+    rows = campaign.steps if given is None else [_step(service, campaign, step) for step in given]
+    for index, step in enumerate(rows):
+        if isinstance(body.get(str(index)), bytes):
+            step["audio_file"] = f"{origin(request)}/media/output/{step['id']}.mp3"
+    campaign.steps = sorted(rows, key=lambda step: step["order"])
+    service.world.happened("steps", campaign.id)
+    return answer({"results": [_shown(step) for step in campaign.steps]}, 201 if request.method == "POST" else 200)
+
+
+@routes.delete(_STEPS)
+@signed_in
+@with_survey
+async def delete_steps(
+    request: web.Request, service: Service, account: Account, campaign: Campaign
+) -> web.StreamResponse:
+    """Delete a survey's steps."""
+    campaign.steps = []
+    return web.Response(status=204)
 
 
 def _step(service: Service, campaign: Campaign, step: dict[str, Any]) -> dict[str, Any]:
@@ -117,11 +140,9 @@ def _shown(step: dict[str, Any]) -> dict[str, Any]:
 
 @routes.get("/api/v1/download/survey/{id:\\d+}/report/")
 @signed_in
-async def report(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_survey
+async def report(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Give out what people answered, as CSV or as JSON."""
-    campaign = _survey(request, service, account)
-    if campaign is None:
-        return not_found()
     asked = [step for step in campaign.steps if step.get("response_type") not in (None, "none")]
     names = [str(step.get("input_name")) for step in asked]
     rows = [
@@ -144,14 +165,14 @@ def _answer(contact: int, name: str) -> str:
 
 @routes.get("/api/v1/survey-templates/")
 @signed_in
-async def list_templates(request: web.Request, service: Service, _: Account) -> web.StreamResponse:
+async def list_templates(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List the templates, by `page` and `page_size`, without `total_pages` (sample v1_survey_templates.json)."""
     search = request.query.get("search", "").lower()
     rows = [each for each in reversed(service.world.templates.values()) if search in each["name"].lower()]
     number, size = (max(1, asked_integer(request, name, default)) for name, default in (("page", 1), ("page_size", 10)))
     if (number - 1) * size >= max(1, len(rows)):
         return answer({"detail": "Invalid page."}, 404)
-    base = f"{service.options.link_base or f'{request.scheme}://{request.host}'}{request.path}"
+    base = f"{service.options.link_base or origin(request)}{request.path}"
     after = f"{base}?page={number + 1}&page_size={size}" if number * size < len(rows) else None
     before = f"{base}?page={number - 1}&page_size={size}" if number > 1 else None
     shown = rows[(number - 1) * size : number * size]
@@ -160,11 +181,10 @@ async def list_templates(request: web.Request, service: Service, _: Account) -> 
 
 @routes.post("/api/v1/survey-templates/")
 @signed_in
-async def create_template(request: web.Request, service: Service, _: Account) -> web.StreamResponse:
+@with_body(**_TEMPLATE_FIELDS)
+async def create_template(request: web.Request, service: Service, account: Account, body: Body) -> web.StreamResponse:
     """Create a template, as JSON or with its audio files (sample v1_survey_template.json)."""
-    body = await read_body(request, **_TEMPLATE)
-    if not body.get("name"):
-        raise RefusedError(name="This field is required.")
+    require(body, "name")
     template: dict[str, Any] = {
         "id": service.world.id(),
         "name": body["name"],
@@ -183,20 +203,18 @@ async def create_template(request: web.Request, service: Service, _: Account) ->
 @routes.patch("/api/v1/survey-templates/{id:\\d+}/")
 @routes.delete("/api/v1/survey-templates/{id:\\d+}/")
 @signed_in
-async def template(request: web.Request, service: Service, _: Account) -> web.StreamResponse:
+@with_template
+async def template(request: web.Request, service: Service, account: Account, found: Template) -> web.StreamResponse:
     """Show, change or delete a template."""
-    found = service.world.templates.get(path_id(request))
-    if found is None:
-        return not_found()
     if request.method == "DELETE":
         del service.world.templates[found["id"]]
         return web.Response(status=204)
     if request.method == "PATCH":
-        _fill(request, service, found, await read_body(request, **_TEMPLATE))
+        _fill(request, service, found, await read_body(request, **_TEMPLATE_FIELDS))
     return answer(found)
 
 
-def _fill(request: web.Request, service: Service, template: dict[str, Any], body: dict[str, Any]) -> None:
+def _fill(request: web.Request, service: Service, template: dict[str, Any], body: Body) -> None:
     template["name"] = body.get("name") or template["name"]
     if "voice" in body:
         found = voice(service.world, body["voice"])
@@ -208,17 +226,17 @@ def _fill(request: web.Request, service: Service, template: dict[str, Any], body
         template["content"] = [{"order": index, "audio_file": None, **step} for index, step in enumerate(steps)]
     for step in template["content"]:
         if isinstance(body.get(f"step_{step['order']}_audio_file"), bytes):
-            step["audio_file"] = f"{request.scheme}://{request.host}/media/output/{template['id']}-{step['order']}.mp3"
+            step["audio_file"] = f"{origin(request)}/media/output/{template['id']}-{step['order']}.mp3"
 
 
 @routes.post("/api/v1/survey-templates/{id:\\d+}/apply-to-campaign/")
 @signed_in
-async def apply_template(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+@with_body(campaign_id=integer)
+@with_template
+async def apply_template(
+    request: web.Request, service: Service, account: Account, found: Template, body: Body
+) -> web.StreamResponse:
     """Make a survey's steps of a template (samples v1_survey_template_apply.json and …_207.json)."""
-    body = await read_body(request, campaign_id=integer)
-    found = service.world.templates.get(path_id(request))
-    if found is None:
-        return not_found()
     campaign = service.world.campaign(account, body.get("campaign_id") or 0)
     if campaign is None:
         return answer({"error": "Campaign not found."}, 404)
