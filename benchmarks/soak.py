@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 
 from tingting_async import ApiError, NotSentError, OutcomeUnknownError, RetryPolicy, Timeout, TingTing, TingTingError
-from tingting_async.sandbox import Fault, Faults, Received, Sandbox, fault_script
+from tingting_async.sandbox import Fault, Faults, ReceivedRequest, Sandbox, fault_script
 
 WORKERS = 48
 SLACK = 16.0  # MiB that memory may grow by behind the first tenth: of 200,000 calls some 90 bytes each.
@@ -37,7 +37,7 @@ class Rain(Faults):
         self.random = Random(seed)
         self.struck: Counter[str] = Counter()
 
-    def strike(self, request: Received) -> Fault | None:  # noqa: ARG002 - whoever asks
+    def trigger(self, request: ReceivedRequest) -> Fault | None:  # noqa: ARG002 - whoever asks
         if self.random.random() >= self.share:
             return None
         (fault,) = fault_script(f"rain {self.random.random()}", length=1)

@@ -57,7 +57,7 @@ def test_first_example(tmp_path: Path) -> None:
         lines = run(first_example(tmp_path), sandbox).splitlines()
         assert len(lines) == 59
         assert lines[-1].endswith(" is running")
-        assert [effect.kind for effect in sandbox.effects][:3] == ["created", "contact", "run"]
+        assert [effect.kind for effect in sandbox.side_effects][:3] == ["created", "contact", "run"]
 
 
 def test_first_example_by_its_commands(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_v1_docs(tmp_path: Path) -> None:
         printed = run(str(script), sandbox)
         assert "Bills: Completed" in printed
         assert "9800000001" not in printed
-        assert sum(effect.kind == "sms" for effect in sandbox.effects) == 2
+        assert sum(effect.kind == "sms" for effect in sandbox.side_effects) == 2
 
 
 @pytest.mark.parametrize(("snippet", "passed"), [(0, 1), (1, 1), (2, 100)])

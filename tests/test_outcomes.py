@@ -206,6 +206,6 @@ async def test_clock_that_is_ahead() -> None:
             return await tingting.otp.send(MOBILE, "Code {otp}", channel="text", otp="482917")
 
         assert (await find_out(sandbox, after(), send)).verdict is Verdict.UNKNOWN
-        sandbox.clock._ahead = 0
+        sandbox.clock._offset = 0
         assert (await find_out(sandbox, before(), send)).verdict is Verdict.NOT_DONE
     assert sandbox.tally()["otp", MOBILE] == 1

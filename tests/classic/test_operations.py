@@ -40,7 +40,7 @@ def connect(sandbox: Sandbox, **options: Any) -> TingTing:
 
 def effects(sandbox: Sandbox, kind: str) -> int:
     """Return how often something happened in the world."""
-    return sum(effect.kind == kind for effect in sandbox.effects)
+    return sum(effect.kind == kind for effect in sandbox.side_effects)
 
 
 async def test_campaign_from_nothing() -> None:
@@ -144,7 +144,7 @@ async def test_tags() -> None:
 @pytest.mark.parametrize("answer", ["audio", "string", "text", "object"])
 async def test_voice(answer: Any) -> None:
     """A test of the voice gives the audio or its address, in whichever shape it came."""
-    async with Sandbox(test_voice=answer) as sandbox, connect(sandbox) as tingting:
+    async with Sandbox(test_voice_response=answer) as sandbox, connect(sandbox) as tingting:
         spoken = await tingting.campaigns.test_voice("नमस्ते\nसाथी", voice="np_binod")
         if answer == "audio":
             assert (spoken.url, bool(spoken.audio)) == (None, True)
@@ -156,7 +156,7 @@ async def test_voice(answer: Any) -> None:
 @pytest.mark.parametrize("answer", ["envelope", "object"])
 async def test_numbers(answer: Any) -> None:
     """A number is added, read, edited and deleted."""
-    async with Sandbox(campaigns=1, numbers=0, number_add_answer=answer) as sandbox, connect(sandbox) as tingting:
+    async with Sandbox(campaigns=1, numbers=0, add_number_response=answer) as sandbox, connect(sandbox) as tingting:
         campaign = await tingting.campaigns.list().first()
         assert campaign is not None
         await tingting.numbers.add(campaign.id, "+977-9800000001")

@@ -162,7 +162,7 @@ async def test_waiting_task_is_cancelled() -> None:
     async with Sandbox() as sandbox, connect(sandbox) as tingting:
         stall = sandbox.faults.add(Fault(method="POST", path=LOGIN, kind="stall", times=1))
         leader = asyncio.create_task(tingting.accounts.user_details())
-        await stall.hit.wait()
+        await stall.triggered.wait()
         other = asyncio.create_task(tingting.accounts.user_details())
         await asyncio.sleep(0)
         leader.cancel()

@@ -23,7 +23,7 @@ from tingting_async import (
     Verdict,
 )
 from tingting_async.http.messages import File
-from tingting_async.sandbox import Fault, Received, Sandbox, every_fault, fault_script
+from tingting_async.sandbox import Fault, ReceivedRequest, Sandbox, every_fault, fault_script
 from tingting_async.sandbox.world import Account, Line
 from tingting_async.v1 import NewStep
 
@@ -84,7 +84,7 @@ def user_of(token: str) -> int | None:
         return None
 
 
-def asked_by(scene: Scene, asked: Received) -> bool:
+def asked_by(scene: Scene, asked: ReceivedRequest) -> bool:
     """Tell whether a request is one of this scene's: those that sign in, renew, and do."""
     sent = asked.headers.get("Authorization", "").removeprefix("Bearer ")
     cookie = asked.headers.get("Cookie", "").partition("refresh=")[2]

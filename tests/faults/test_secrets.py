@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tingting_async import MemoryTokenStore, RetryPolicy, Timeout, TingTingError, Tokens
 from tingting_async.observability.opentelemetry import OpenTelemetryListener
-from tingting_async.sandbox import Received, every_fault
+from tingting_async.sandbox import ReceivedRequest, every_fault
 
 pytestmark = pytest.mark.anyio
 
@@ -83,7 +83,7 @@ def watch(tingting: Any) -> Callable[[], list[str]]:
     return lambda: [*shown, *(span.to_json(indent=None) for span in exporter.get_finished_spans())]
 
 
-def is_no_sign_in(asked: Received) -> bool:
+def is_no_sign_in(asked: ReceivedRequest) -> bool:
     """Tell whether a request comes after signing in."""
     return "login" not in asked.path and "refresh" not in asked.path
 

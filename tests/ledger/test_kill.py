@@ -42,7 +42,7 @@ async def until_done(sandbox: Sandbox, job: Path, seed: int) -> int:
         fault = Fault(random.choice(["stall", "stall_after"]), method="POST", nth=random.randint(1, 25))
         process = await start(seed * 100 + attempt, job)
         sandbox.faults.add(fault)
-        ended, hit = asyncio.ensure_future(process.wait()), asyncio.ensure_future(fault.hit.wait())
+        ended, hit = asyncio.ensure_future(process.wait()), asyncio.ensure_future(fault.triggered.wait())
         await asyncio.wait([ended, hit], timeout=random.uniform(1.0, 4.0), return_when=asyncio.FIRST_COMPLETED)
         hit.cancel()
         with suppress(ProcessLookupError):

@@ -282,7 +282,7 @@ async def test_in_progress(sandbox: Sandbox, connect: Any) -> None:
     campaign, stall = first(sandbox), sandbox.faults.add(Fault("stall_after", method="POST", times=1))
     async with connect() as one, connect() as other:
         run = asyncio.create_task(one.campaigns.run(campaign))
-        await stall.hit.wait()
+        await stall.triggered.wait()
         with pytest.raises(DuplicateSendError, match="is being sent by a running process") as caught:
             await other.campaigns.run(campaign)
         assert (await caught.value.reconcile(wait=0)).verdict is Verdict.UNKNOWN
@@ -305,7 +305,7 @@ async def test_locks_that_were_cleared_away(sandbox: Sandbox, connect: Any, path
         shutil.rmtree(f"{path}.owners")
         stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
         run = asyncio.create_task(one.campaigns.run(campaign))
-        await stall.hit.wait()
+        await stall.triggered.wait()
         with pytest.raises(DuplicateSendError) as caught:
             await other.campaigns.run(campaign)
         assert caught.value.send.state is SendState.IN_PROGRESS
@@ -319,7 +319,7 @@ async def test_cancelled(sandbox: Sandbox, connect: Any) -> None:
     stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
     async with connect(max_in_flight=1) as tingting:
         runs = [asyncio.create_task(tingting.campaigns.run(campaign)) for campaign in (one, other)]
-        await stall.hit.wait()
+        await stall.triggered.wait()
         for run in reversed(runs):
             run.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -537,7 +537,7 @@ async def test_outcome_that_cannot_be_written(
     stall = sandbox.faults.add(Fault("stall_after", method="POST", times=1))
     async with connect() as tingting:
         run = asyncio.create_task(tingting.campaigns.run(first(sandbox)))
-        await stall.hit.wait()
+        await stall.triggered.wait()
         path.write_bytes(b"no database any more" * 9)
         stall.release()
         with caplog.at_level(logging.WARNING, logger="tingting_async"):

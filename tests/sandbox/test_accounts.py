@@ -126,7 +126,7 @@ async def test_shapes_of_refusals(shape: Any, under_200: bool) -> None:
 async def test_shapes_of_the_voice(shape: Any) -> None:
     """A test of the voice answers in the shape that is set, and the audio lies where it says, for anyone."""
     async with (
-        Sandbox(test_voice=shape) as sandbox,
+        Sandbox(test_voice_response=shape) as sandbox,
         aiohttp.ClientSession(sandbox.url) as http,
         http.post(
             "/api/system/test/voice/",
@@ -154,7 +154,7 @@ async def test_shapes_of_an_added_number() -> None:
     """Adding a number answers with an envelope that holds it or does not."""
     for shape in ("envelope", "object"):
         async with (
-            Sandbox(campaigns=1, number_add_answer=shape) as sandbox,
+            Sandbox(campaigns=1, add_number_response=shape) as sandbox,
             aiohttp.ClientSession(sandbox.url, headers={"Authorization": f"Bearer {sandbox.api_token}"}) as http,
         ):
             (campaign,) = sandbox.world.campaigns.values()
@@ -197,7 +197,7 @@ async def test_codes(generation: str) -> None:
         own = {**otp, "otp_options": "personnel", "otp": "4711"}
         assert (await post(http, generation, own))[1]["data"]["details"]["otp"] == "4711"
         assert [sent.otp for sent in sandbox.world.otps[1:]] == ["4711"]
-        assert [effect.kind for effect in sandbox.effects] == ["otp", "otp"]
+        assert [effect.kind for effect in sandbox.side_effects] == ["otp", "otp"]
         assert sandbox.world.owner.credits == 100_000 - 2
         assert (await post(http, generation, {**otp, "otp_length": 99}))[0] == 400
         sandbox.world.owner.credits = 0
@@ -219,7 +219,7 @@ async def test_lines_cost() -> None:
         assert (owner.credits, sandbox.world.lines[sid["phone_sid"]].owner) == (60, owner.id)
         async with http.delete("/api/system/phone_numbers", json=sid) as answer:
             assert (answer.status, (await answer.json())["status"]) == (200, 204)
-        assert [effect.kind for effect in sandbox.effects] == ["purchase", "release"]
+        assert [effect.kind for effect in sandbox.side_effects] == ["purchase", "release"]
 
 
 async def test_slashes_and_methods() -> None:

@@ -27,7 +27,7 @@ async def served(**options: Any) -> AsyncIterator[tuple[Sandbox, aiohttp.ClientS
 
 def runs(sandbox: Sandbox) -> int:
     """Return how many runs were begun."""
-    return sum(effect.kind == "run" for effect in sandbox.effects)
+    return sum(effect.kind == "run" for effect in sandbox.side_effects)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def runs(sandbox: Sandbox) -> int:
         ({"kind": "gateway_timeout"}, 504, 1),
         ({"kind": "html"}, 500, 1),
         ({"kind": "empty"}, 200, 1),
-        ({"kind": "mistyped"}, 200, 1),
-        ({"kind": "non_utf8"}, 200, 1),
-        ({"kind": "gigantic", "size": 200_000}, 200, 1),
+        ({"kind": "wrong_content_type"}, 200, 1),
+        ({"kind": "invalid_utf8"}, 200, 1),
+        ({"kind": "oversized", "size": 200_000}, 200, 1),
         ({"kind": "duplicate_headers"}, 200, 1),
         ({"kind": "close"}, 200, 1),
     ],
@@ -72,13 +72,13 @@ async def test_answers(fault: dict[str, Any], status: int, done: int) -> None:
                 assert body.startswith(b"<html>")
             case "empty":
                 assert body == b""
-            case "mistyped":
+            case "wrong_content_type":
                 assert kind.startswith("text/html")
                 assert json.loads(body)["success"] is True
-            case "non_utf8":
+            case "invalid_utf8":
                 with pytest.raises(UnicodeDecodeError):
                     body.decode()
-            case "gigantic":
+            case "oversized":
                 assert len(body) == 200_002
             case "duplicate_headers":
                 assert len(answer.headers.getall("Content-Type")) == 2
@@ -244,7 +244,7 @@ async def test_clear_lets_go() -> None:
     async with served() as (sandbox, http, run):
         fault = sandbox.faults.add(Fault("stall", path=run))
         asked = asyncio.ensure_future(http.post(run, json={"message": "m"}))
-        await fault.hit.wait()
+        await fault.triggered.wait()
         sandbox.faults.clear()
         async with await asked as answer:
             assert answer.status == 200
@@ -256,7 +256,7 @@ async def test_end_with_a_stalled_request() -> None:
         async with Sandbox() as sandbox:
             fault = sandbox.faults.add(Fault("stall"))
             asked = asyncio.ensure_future(http.get(sandbox.url + PROFILE))
-            await fault.hit.wait()
+            await fault.triggered.wait()
         async with await asked as answer:
             assert answer.status == 401
 
@@ -282,7 +282,7 @@ async def test_connections_that_are_gone(kind: Any) -> None:
 async def test_gigantic_ends_with_its_reader() -> None:
     """Whoever has read enough of a gigantic answer goes away, and the sandbox stops giving."""
     async with served() as (sandbox, http, _):
-        sandbox.faults.add(Fault("gigantic", size=2**40))
+        sandbox.faults.add(Fault("oversized", size=2**40))
         async with http.get(PROFILE) as answer:
             assert len(await answer.content.readexactly(2**20)) == 2**20
         await sandbox.wait_idle()

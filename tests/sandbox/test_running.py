@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from tingting_async.sandbox import Sandbox
-from tingting_async.sandbox.running import begin, reschedule, settle, stop
+from tingting_async.sandbox.running import begin, reschedule, run_due, stop
 from tingting_async.sandbox.world import Campaign, Contact
 
 FINAL = {"completed", "unanswered", "hungup", "failed"}
@@ -30,7 +30,7 @@ def run(sandbox: Sandbox, campaign: Campaign, targets: list[Contact] | None = No
 
 def happened(sandbox: Sandbox, *kinds: str) -> list[str]:
     """Return what such things happened to, in order."""
-    return [effect.key for effect in sandbox.effects if effect.kind in kinds]
+    return [effect.key for effect in sandbox.side_effects if effect.kind in kinds]
 
 
 def test_a_call_goes_through_its_stages() -> None:
@@ -41,7 +41,7 @@ def test_a_call_goes_through_its_stages() -> None:
     seen: dict[int, list[str]] = {contact.id: [] for contact in campaign.contacts}
     for _ in range(120):
         sandbox.clock.advance(1)
-        settle(sandbox.world)
+        run_due(sandbox.world)
         for contact in campaign.contacts:
             if [contact.status] != seen[contact.id][-1:]:
                 seen[contact.id].append(contact.status)
@@ -57,7 +57,7 @@ def test_a_call_goes_through_its_stages() -> None:
         (True,) * 2,
         (False,) * 2,
     }
-    assert {contact.seconds for contact in campaign.contacts if contact not in answered} == {None}
+    assert {contact.duration for contact in campaign.contacts if contact not in answered} == {None}
     assert (campaign.status, campaign.pending) == ("Completed", set())
 
 
@@ -72,8 +72,8 @@ def test_one_leap_is_many_steps() -> None:
             run(sandbox, campaign, at=start)
         for _ in range(steps):
             sandbox.clock.advance(2000 / steps)
-            settle(sandbox.world)
-        effects = [effect for effect in sandbox.effects if effect.kind in ("call", "sms")]
+            run_due(sandbox.world)
+        effects = [effect for effect in sandbox.side_effects if effect.kind in ("call", "sms")]
         assert [effect.at for effect in effects] == sorted(effect.at for effect in effects)
         assert all(start <= effect.at < start + 60 for effect in effects)
         worlds.append([(effect.kind, effect.key) for effect in effects])
@@ -115,13 +115,13 @@ def test_outcomes_change_with_the_run() -> None:
     campaign = make(sandbox, "PHONE", 60)
     run(sandbox, campaign)
     sandbox.clock.advance(600)
-    settle(sandbox.world)
+    run_due(sandbox.world)
     failed = [contact for contact in campaign.contacts if contact.status == "failed"]
     assert failed
     for _ in range(20):
         run(sandbox, campaign, failed)
         sandbox.clock.advance(600)
-        settle(sandbox.world)
+        run_due(sandbox.world)
         failed = [contact for contact in failed if contact.status == "failed"]
         if not failed:
             break
@@ -170,7 +170,7 @@ def test_stop() -> None:
     start = sandbox.clock.now()
     run(sandbox, campaign)  # While what was planned for the run that was stopped would come due.
     sandbox.clock.advance(600)
-    again = [effect.at - start for effect in sandbox.effects if effect.kind == "call"][rung:]
+    again = [effect.at - start for effect in sandbox.side_effects if effect.kind == "call"][rung:]
     assert again == pytest.approx([index / 2 for index in range(20)], abs=0.1)
     assert {contact.status for contact in campaign.contacts} <= FINAL
 
@@ -228,7 +228,7 @@ def test_a_generated_world_is_nepali() -> None:
         for contact in campaign.contacts:
             assert list(contact.tags) == campaign.usable_tags
             assert all(contact.tags.values())
-    assert world.effects == []
+    assert world.side_effects == []
 
 
 def test_runs_leave_the_ids_alone() -> None:
@@ -239,7 +239,7 @@ def test_runs_leave_the_ids_alone() -> None:
         if runs:
             run(sandbox, next(iter(sandbox.world.campaigns.values())))
             sandbox.clock.advance(600)
-            settle(sandbox.world)
+            run_due(sandbox.world)
         ids.append(make(sandbox, "SMS", 0).id)
     assert ids[0] == ids[1]
 

@@ -164,7 +164,7 @@ async def test_bad_input() -> None:
             async with http.request(method, path.format(campaign=campaign), **content) as answer:
                 assert (path, 400) == (path, answer.status)
                 assert word in await answer.text()
-        assert sandbox.effects == []
+        assert sandbox.side_effects == []
 
 
 @pytest.mark.anyio
@@ -214,7 +214,7 @@ async def test_running() -> None:
         owner = sandbox.world.owner
         assert (owner.on_hold, owner.credits) == (24, 100_000)
         sandbox.clock.advance(600)
-        rung = [effect.key for effect in sandbox.effects if effect.kind in ("call", "sms")]
+        rung = [effect.key for effect in sandbox.side_effects if effect.kind in ("call", "sms")]
         assert sorted(rung) == sorted({str(id) for id in sandbox.world.contacts})  # noqa: A001
         assert (owner.on_hold, owner.credits) == (0, 100_000 - 24)
         assert {campaign.status for campaign in sandbox.world.campaigns.values()} == {"Completed"}
@@ -231,7 +231,7 @@ async def test_poor_account() -> None:
         async with http.post(f"/api/system/campaigns/{campaign}/begin/", json={"message": "m"}) as answer:
             assert answer.status == 400
             assert "credits" in await answer.text()
-        assert sandbox.effects == []
+        assert sandbox.side_effects == []
 
 
 @pytest.mark.anyio

@@ -73,7 +73,7 @@ def test_looking_on_while_it_runs(tingting_sandbox: Sandbox) -> None:
         together.wait()
         for _ in range(60):
             tingting_sandbox.clock.advance(1)
-            assert len(tingting_sandbox.effects) <= 28
+            assert len(tingting_sandbox.side_effects) <= 28
 
     often = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -81,7 +81,7 @@ def test_looking_on_while_it_runs(tingting_sandbox: Sandbox) -> None:
         for looked in [pool.submit(look) for _ in range(4)]:
             looked.result()
     sys.setswitchinterval(often)
-    reached = [effect.key for effect in tingting_sandbox.effects if effect.kind in ("call", "sms")]
+    reached = [effect.key for effect in tingting_sandbox.side_effects if effect.kind in ("call", "sms")]
     assert sorted(reached) == sorted(str(contact) for contact in tingting_sandbox.world.contacts)
 
 

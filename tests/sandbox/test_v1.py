@@ -137,8 +137,8 @@ async def test_stop_and_failover() -> None:
             assert answer.status == 200
         sandbox.clock.advance(600)
         stopped = {str(contact.id) for contact in sandbox.world.campaigns[ids[1]].contacts}
-        kinds = [effect.kind for effect in sandbox.effects if effect.key not in stopped]
+        kinds = [effect.kind for effect in sandbox.side_effects if effect.key not in stopped]
         assert (kinds.count("call"), kinds.count("sms")) == (5, 5)
-        assert sum(effect.kind == "call" for effect in sandbox.effects) <= 6
+        assert sum(effect.kind == "call" for effect in sandbox.side_effects) <= 6
         async with http.get(f"download/report/{ids[0]}/") as answer:
             assert len((await answer.text()).splitlines()) == 6

@@ -22,7 +22,7 @@ from tingting_async.sandbox import Sandbox
 @pytest.fixture
 def tingting_sandbox_options() -> dict[str, Any]:
     """Answer an added contact as the vendor's client expects it."""
-    return {"campaigns": 23, "add_contact_answer": "contact"}
+    return {"campaigns": 23, "add_contact_response": "contact"}
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_runs(client: Any, tingting_sandbox: Sandbox, services: Any) -> None:
     assert "http" in campaign.test_voice()
     campaign.run()
     tingting_sandbox.clock.advance(600)
-    reached = [effect for effect in tingting_sandbox.effects if effect.kind in ("call", "sms")]
+    reached = [effect for effect in tingting_sandbox.side_effects if effect.kind in ("call", "sms")]
     assert len(reached) >= 4
     assert tingting_sandbox.world.campaigns[campaign.id].voice == 1
 
@@ -119,7 +119,7 @@ def test_survey(client: Any, tingting_sandbox: Sandbox, with_audio: bool) -> Non
     assert (steps[1]["audio_file"] is not None) == with_audio
     survey.add_contact(Contact(client=client, phoneNumber="9800000001"))
     survey.run()
-    assert [effect.kind for effect in tingting_sandbox.effects if effect.kind == "run"] == ["run"]
+    assert [effect.kind for effect in tingting_sandbox.side_effects if effect.kind == "run"] == ["run"]
 
 
 def test_failover(client: Any, tingting_sandbox: Sandbox) -> None:
@@ -138,6 +138,6 @@ def test_schedule(client: Any, tingting_sandbox: Sandbox) -> None:
     campaign.add_contact(Contact(client=client, phoneNumber="9800000001"))
     campaign.run()
     tingting_sandbox.clock.advance(2 * 3600)
-    assert not [effect for effect in tingting_sandbox.effects if effect.kind == "call"]
+    assert not [effect for effect in tingting_sandbox.side_effects if effect.kind == "call"]
     tingting_sandbox.clock.advance(2 * 3600)
-    assert [effect for effect in tingting_sandbox.effects if effect.kind == "call"]
+    assert [effect for effect in tingting_sandbox.side_effects if effect.kind == "call"]

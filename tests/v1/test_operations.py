@@ -53,7 +53,7 @@ def connect(sandbox: Sandbox, **options: Any) -> TingTing:
 
 def effects(sandbox: Sandbox, *kinds: str) -> int:
     """Return how often something happened in the world."""
-    return sum(effect.kind in kinds for effect in sandbox.effects)
+    return sum(effect.kind in kinds for effect in sandbox.side_effects)
 
 
 async def make(tingting: TingTing, services: Services = Services.PHONE, **options: Any) -> Campaign:
@@ -159,7 +159,7 @@ async def test_all_pages_and_filters() -> None:
 async def test_campaign_from_nothing(methods: tuple[str, ...]) -> None:
     """A campaign is created, changed by whichever method the service takes, run to its end, and deleted."""
     async with (
-        Sandbox(campaigns=0, update_methods=methods, delete_answer="message") as sandbox,
+        Sandbox(campaigns=0, update_methods=methods, delete_response="message") as sandbox,
         connect(sandbox) as tingting,
     ):
         campaign = await make(tingting, length_factor=1.2, credit_limit=50, description="d", category="Text")
@@ -300,7 +300,7 @@ async def test_check() -> None:
 @pytest.mark.parametrize("answer", ["message", "contact"])
 async def test_contacts(answer: Any) -> None:
     """A contact is added whichever answer comes, edited, called and deleted."""
-    async with Sandbox(campaigns=1, numbers=0, add_contact_answer=answer) as sandbox, connect(sandbox) as tingting:
+    async with Sandbox(campaigns=1, numbers=0, add_contact_response=answer) as sandbox, connect(sandbox) as tingting:
         (campaign,) = sandbox.world.campaigns
         added = await tingting.contacts.add(campaign, "+977 9800000001", variables={"name": "राहुल"})
         assert (added.contact is None) == (answer == "message")
@@ -317,7 +317,7 @@ async def test_contacts(answer: Any) -> None:
 
 async def test_add_many() -> None:
     """Many contacts are added in chunks; what the service skips or refuses, and what cannot be sent, is told by row."""
-    async with Sandbox(campaigns=1, numbers=0, most_contacts=10) as sandbox, connect(sandbox) as tingting:
+    async with Sandbox(campaigns=1, numbers=0, max_contacts=10) as sandbox, connect(sandbox) as tingting:
         (campaign,) = sandbox.world.campaigns
         await tingting.contacts.add(campaign, 9800000003)
         rows: list[NewContact | str | int] = [9800000000 + index for index in range(25)]
@@ -372,7 +372,7 @@ async def test_upload(method: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", ["audio", "string", "text", "object"])
 async def test_voice(answer: Any) -> None:
     """A test of the voice gives the audio or its address, in whichever shape it came."""
-    async with Sandbox(campaigns=1, test_voice=answer) as sandbox, connect(sandbox) as tingting:
+    async with Sandbox(campaigns=1, test_voice_response=answer) as sandbox, connect(sandbox) as tingting:
         (campaign,) = sandbox.world.campaigns
         voice = await tingting.voices.list().first()
         assert voice is not None
@@ -567,7 +567,7 @@ async def test_same_script(generation: Any) -> None:
             await tingting.campaigns.delete(ids[1])
             with pytest.raises(tingting_async.NotFoundError):
                 await tingting.campaigns.get(ids[1])
-        assert [effect.kind for effect in sandbox.effects if effect.kind in ("run", "otp")] == ["run", "otp"]
+        assert [effect.kind for effect in sandbox.side_effects if effect.kind in ("run", "otp")] == ["run", "otp"]
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,19 @@ It shares no code with the client, so that no mistake can agree with itself on b
 from tingting_async.sandbox.clock import Clock
 from tingting_async.sandbox.faults import Fault, Faults
 from tingting_async.sandbox.options import Options
-from tingting_async.sandbox.received import Received
+from tingting_async.sandbox.received import ReceivedRequest
 from tingting_async.sandbox.scripts import every_fault, fault_script
 from tingting_async.sandbox.server import Sandbox
-from tingting_async.sandbox.world import Effect, World
+from tingting_async.sandbox.world import SideEffect, World
 
 __all__ = [
     "Clock",
-    "Effect",
     "Fault",
     "Faults",
     "Options",
-    "Received",
+    "ReceivedRequest",
     "Sandbox",
+    "SideEffect",
     "World",
     "every_fault",
     "fault_script",

@@ -11,12 +11,12 @@ class Clock:
     """The sandbox's time: this machine's, plus whatever it was moved on by."""
 
     def __init__(self) -> None:
-        self._ahead = 0.0
+        self._offset = 0.0
         self._lock = Lock()
 
     def now(self) -> float:
         """Return the time in Unix seconds."""
-        return time.time() + self._ahead
+        return time.time() + self._offset
 
     def advance(self, seconds: float) -> None:
         """Move on: campaigns run, schedules come due, tokens expire.
@@ -27,7 +27,7 @@ class Clock:
         if seconds < 0:
             raise ValueError(f"seconds={seconds}: time does not go back.")
         with self._lock:
-            self._ahead += seconds
+            self._offset += seconds
 
     def iso(self, at: float | None = None) -> str:
         """Return a time as the service writes it, in Nepal."""

@@ -13,7 +13,7 @@ import attrs
 from aiohttp import web
 
 from tingting_async.sandbox.events import Event
-from tingting_async.sandbox.received import Received
+from tingting_async.sandbox.received import ReceivedRequest
 from tingting_async.sandbox.tokens import TOKEN_NOT_VALID
 
 Kind = Literal[
@@ -29,9 +29,9 @@ Kind = Literal[
     "truncate_chunked",  # serves, and breaks off in the middle of an answer in chunks
     "html",  # serves, and answers 500 with an HTML page
     "empty",  # serves, and answers 200 with nothing
-    "mistyped",  # serves, and calls the JSON text/html
-    "non_utf8",  # serves, and answers 200 with bytes that are no text
-    "gigantic",  # serves, and answers with a text of `size` bytes
+    "wrong_content_type",  # serves, and calls the JSON text/html
+    "invalid_utf8",  # serves, and answers 200 with bytes that are no text
+    "oversized",  # serves, and answers with a text of `size` bytes
     "garbage",  # serves, and answers with what is not HTTP
     "garbage_headers",  # serves, and answers with a header that is none
     "duplicate_headers",  # serves, and answers with headers twice, which differ
@@ -41,7 +41,7 @@ Kind = Literal[
 ]
 
 _DROPS = ("reset", "reset_after", "truncate", "truncate_chunked", "garbage", "garbage_headers")
-_PIECE = b"x" * 2**16
+_CHUNK = b"x" * 2**16
 _PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"
 
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -58,7 +58,7 @@ class Fault:
     """A pattern, as of a file name."""
     query: str | None = None
     """What the query has to be; None for any."""
-    where: Callable[[Received], bool] | None = attrs.field(default=None, repr=False)
+    where: Callable[[ReceivedRequest], bool] | None = attrs.field(default=None, repr=False)
     """What has to be true of the request beside, as of its body: `lambda request: b"9800000001" in request.body`."""
     nth: int | None = None
     """Only the n-th match, from 1; None for every."""
@@ -74,8 +74,8 @@ class Fault:
     size: int = 2**27
     """Bytes."""
     location: str = ""
-    hit: Event = attrs.field(factory=Event, init=False, repr=False)
-    """Set when it struck: `await fault.hit.wait()`, or `fault.hit.block(5)` without asyncio."""
+    triggered: Event = attrs.field(factory=Event, init=False, repr=False)
+    """Set when it struck: `await fault.triggered.wait()`, or `fault.triggered.block(5)` without asyncio."""
     stalled: Event = attrs.field(factory=Event, init=False, repr=False)
     """Set when a request waits for `release()`: with the deed undone, or, of a `stall_after`, done."""
     count: int = attrs.field(default=0, init=False)
@@ -84,7 +84,7 @@ class Fault:
     _released: Event = attrs.field(factory=Event, init=False, repr=False)
 
     @property
-    def drops(self) -> bool:
+    def drops_connection(self) -> bool:
         """Whether it drops the connection, so that there is no whole answer."""
         return self.kind in _DROPS
 
@@ -92,7 +92,7 @@ class Fault:
         """Let stalled requests go on, those to come as well; from any thread."""
         self._released.set()
 
-    def strikes(self, request: Received) -> bool:
+    def trigger(self, request: ReceivedRequest) -> bool:
         """Tell whether it strikes this request, and count."""
         if self.times is not None and self.count >= self.times:
             return False
@@ -106,14 +106,14 @@ class Fault:
         if self.nth is not None and self._matches != self.nth:
             return False
         self.count += 1
-        self.hit.set()
+        self.triggered.set()
         return True
 
     async def apply(self, request: web.Request, serve: Serve) -> web.StreamResponse:
         """Serve a request, wrongly."""
         match self.kind:
             case "status":
-                return self._answer()
+                return self._respond()
             case "redirect":
                 return web.Response(status=self.status or 302, headers={"Location": self.location})
             case "expired_token":
@@ -127,9 +127,9 @@ class Fault:
                 await self._stall()
                 return await serve(request)
             case _:
-                return await self._spoil(request, await serve(request))
+                return await self._corrupt(request, await serve(request))
 
-    def _answer(self) -> web.Response:
+    def _respond(self) -> web.Response:
         raw = self.body if isinstance(self.body, bytes) else json.dumps(self.body, separators=(",", ":")).encode()
         body = b"" if self.body is None else raw
         headers = {"Content-Type": "application/json", **self.headers}
@@ -139,7 +139,7 @@ class Fault:
         self.stalled.set()
         await self._released.wait()
 
-    async def _spoil(self, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
+    async def _corrupt(self, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
         assert isinstance(answer, web.Response)
         body = answer.body if isinstance(answer.body, bytes) else b""
         match self.kind:
@@ -147,25 +147,25 @@ class Fault:
                 await self._stall()
                 return answer
             case "status_after":
-                return self._answer()
+                return self._respond()
             case "gateway_timeout":
                 return web.Response(status=504, text=_PAGE.format("504 Gateway Time-out"), content_type="text/html")
             case "html":
                 return web.Response(status=500, text=_PAGE.format("Server Error (500)"), content_type="text/html")
             case "empty":
                 return web.Response(status=200)
-            case "mistyped":
+            case "wrong_content_type":
                 answer.content_type = "text/html"
                 return answer
-            case "non_utf8":
+            case "invalid_utf8":
                 return web.Response(status=200, body=b"\xff\xfe" + body[:64] + b"\xc3", content_type="application/json")
-            case "gigantic":
+            case "oversized":
                 # Piece by piece, so that it costs the sandbox nothing, and ends when the client has had enough.
                 stream = web.StreamResponse(headers={"Content-Type": "application/json"})
                 await stream.prepare(request)
                 await stream.write(b'"')
-                for sent in range(0, self.size, len(_PIECE)):
-                    await stream.write(_PIECE[: self.size - sent])
+                for sent in range(0, self.size, len(_CHUNK)):
+                    await stream.write(_CHUNK[: self.size - sent])
                 await stream.write_eof(b'"')
                 return stream
             case "garbage":
@@ -233,9 +233,9 @@ class Faults:
                 fault.release()
             self._faults = [fault for fault in self._faults if not any(fault is each for each in added)]
 
-    def strike(self, request: Received) -> Fault | None:
+    def trigger(self, request: ReceivedRequest) -> Fault | None:
         """Return the fault for a request, if any."""
-        return next((fault for fault in self._faults if fault.strikes(request)), None)
+        return next((fault for fault in self._faults if fault.trigger(request)), None)
 
 
 def _write(request: web.Request, raw: bytes) -> web.StreamResponse:

@@ -29,7 +29,7 @@ NOT_ACTIVATED = {"detail": "Account is not activated."}
 Refuse = Callable[[Options, Mapping[str, str]], web.Response]
 
 
-class RefusedError(Exception):
+class ValidationError(Exception):
     """Input that the service does not take, by field."""
 
     def __init__(self, **fields: str) -> None:
@@ -37,7 +37,7 @@ class RefusedError(Exception):
         self.fields = fields
 
 
-def answer(value: Any, status: int = 200) -> web.Response:
+def json_response(value: Any, status: int = 200) -> web.Response:
     """Return JSON."""
     return web.Response(
         body=json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(),
@@ -47,31 +47,31 @@ def answer(value: Any, status: int = 200) -> web.Response:
 
 
 def anonymous(handler: AnonymousEndpoint, refuse: Refuse) -> Handler:
-    """Serve anyone, and turn a `RefusedError` into its response."""
+    """Serve anyone, and turn a `ValidationError` into its response."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         service = request.app[SERVICE]
         try:
             return await handler(request, service)
-        except RefusedError as refused:
+        except ValidationError as refused:
             return refuse(service.options, refused.fields)
 
     return serve
 
 
 def signed_in(handler: Endpoint[[]], refuse: Refuse) -> Handler:
-    """Serve only requests with a valid JWT or API token, and turn a `RefusedError` into its response."""
+    """Serve only requests with a valid JWT or API token, and turn a `ValidationError` into its response."""
 
     async def serve(request: web.Request, service: Service) -> web.StreamResponse:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if not token:
-            return answer({"detail": "Authentication credentials were not provided."}, 401)
+            return json_response({"detail": "Authentication credentials were not provided."}, 401)
         account = service.tokens.account(token, "access")
         account = account or next((each for each in service.world.accounts if each.api_token == token), None)
         if scheme != "Bearer" or account is None:
-            return answer(TOKEN_NOT_VALID, 401)
+            return json_response(TOKEN_NOT_VALID, 401)
         if not account.is_activated:
-            return answer(NOT_ACTIVATED, 401)
+            return json_response(NOT_ACTIVATED, 401)
         return await handler(request, service, account)
 
     return anonymous(serve, refuse)
@@ -123,7 +123,7 @@ async def read_body(request: web.Request, **fields: Field) -> dict[str, Any]:
             except ValueError as error:
                 wrong[name] = str(error)
     if wrong:
-        raise RefusedError(**wrong)
+        raise ValidationError(**wrong)
     return body
 
 
@@ -139,9 +139,9 @@ async def _decode(request: web.Request, raw: bytes) -> dict[str, Any]:
                 body = json.loads(raw or b"{}")
     except ValueError as error:
         kind = "Form" if request.content_type.endswith(("form-data", "urlencoded")) else "JSON"
-        raise RefusedError(detail=f"{kind} parse error - {error}") from None
+        raise ValidationError(detail=f"{kind} parse error - {error}") from None
     if not isinstance(body, dict):
-        raise RefusedError(non_field_errors="Invalid data. Expected a dictionary.")
+        raise ValidationError(non_field_errors="Invalid data. Expected a dictionary.")
     return cast("dict[str, Any]", body)
 
 
@@ -167,19 +167,19 @@ async def _read_multipart(request: web.Request, raw: bytes) -> dict[str, Any]:
 def require(body: Mapping[str, Any], *names: str) -> None:
     """Refuse a body in which one of these fields is missing or empty."""
     if missing := [name for name in names if not body.get(name)]:
-        raise RefusedError(**dict.fromkeys(missing, "This field is required."))
+        raise ValidationError(**dict.fromkeys(missing, "This field is required."))
 
 
 def check_choice(body: Mapping[str, Any], name: str, choices: Collection[Any]) -> None:
     """Refuse a body whose field is none of these choices; it may be missing."""
     if name in body and body[name] not in choices:
-        raise RefusedError(**{name: f'"{body[name]}" is not a valid choice.'})
+        raise ValidationError(**{name: f'"{body[name]}" is not a valid choice.'})
 
 
 def mobile(value: Any, field: str) -> str:
     """Return a number as it is kept: digits."""
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{7,10}", str(value)):
-        raise RefusedError(**{field: "Enter a valid phone number."})
+        raise ValidationError(**{field: "Enter a valid phone number."})
     return str(value)
 
 

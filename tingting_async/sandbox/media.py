@@ -2,15 +2,15 @@
 
 from aiohttp import web
 
-from tingting_async.sandbox.http import answer, origin
-from tingting_async.sandbox.options import VoiceAnswer
+from tingting_async.sandbox.http import json_response, origin
+from tingting_async.sandbox.options import VoiceResponse
 
 routes = web.RouteTableDef()
 
 _AUDIO = b"ID3\x04\x00\x00\x00\x00\x00\x00 a sandbox has no voice"
 
 
-def speak(request: web.Request, shape: VoiceAnswer, message: str) -> web.Response:
+def voice_response(request: web.Request, shape: VoiceResponse, message: str) -> web.Response:
     """Answer with a message read aloud, in one of the shapes that were seen."""
     url = f"{origin(request)}/media/output/{len(message):032x}.mp3"
     match shape:
@@ -19,9 +19,9 @@ def speak(request: web.Request, shape: VoiceAnswer, message: str) -> web.Respons
         case "text":
             return web.Response(text=url)
         case "object":
-            return answer({"audio_url": url})
+            return json_response({"audio_url": url})
         case _:
-            return answer(url)
+            return json_response(url)
 
 
 @routes.get("/media/output/{name}")

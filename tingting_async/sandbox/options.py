@@ -6,7 +6,7 @@ import attrs
 
 PageParameter = Literal["page", "page_number", "links"]
 LinkForm = Literal["none", "strings", "objects", "page_links", "labelled"]
-VoiceAnswer = Literal["audio", "string", "text", "object"]
+VoiceResponse = Literal["audio", "string", "text", "object"]
 ErrorShape = Literal["strings", "fields", "bare", "detail"]
 
 
@@ -45,23 +45,23 @@ class Options:
     refresh_lifetime: float = 7 * 86_400
     rotate_refresh: bool = False
     """Whether a refresh gives a new refresh token as well, and ends the old one."""
-    test_voice: VoiceAnswer = "string"
+    test_voice_response: VoiceResponse = "string"
     """What a test of the voice answers: the audio, or its URL as JSON, as plain text, or in an object."""
-    number_add_answer: Literal["envelope", "object"] = "envelope"
+    add_number_response: Literal["envelope", "object"] = "envelope"
     """What adding a number answers: an envelope without the number, or with it."""
 
     # Of the v1 API:
-    add_contact_answer: Literal["message", "contact"] = "message"
+    add_contact_response: Literal["message", "contact"] = "message"
     """What adding one contact answers: a message as documented, or the contact, as the vendor's own client expects."""
     update_methods: tuple[str, ...] = ("PATCH", "PUT")
     """What changes a campaign; other methods are 405. One of the public clients needed PUT."""
     upload_method: Literal["PATCH", "POST", "NONE"] = "PATCH"
     """What adds a file of contacts; other methods are 405. `"NONE"`: all are."""
-    delete_answer: Literal["empty", "message"] = "empty"
+    delete_response: Literal["empty", "message"] = "empty"
     """What deleting a campaign answers: 204, or a message."""
     no_token_status: int = 200
     """The status of "No API token found"."""
-    most_contacts: int | None = None
+    max_contacts: int | None = None
     """How many contacts one request may add; None for any number."""
 
     def __attrs_post_init__(self) -> None:

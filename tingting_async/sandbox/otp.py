@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tingting_async.sandbox.http import Body, RefusedError, check_choice, mobile, require
+from tingting_async.sandbox.http import Body, ValidationError, check_choice, mobile, require
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.world import Account, SentOtp
 
@@ -11,7 +11,7 @@ def check_otp(body: Body) -> None:
     """Refuse a body that does not describe a one-time password."""
     require(body, "number", "message", "sms_send_options")
     if "{otp}" not in body["message"]:
-        raise RefusedError(message="The message must contain {otp}.")
+        raise ValidationError(message="The message must contain {otp}.")
     check_choice(body, "sms_send_options", ("voice", "text"))
     check_choice(body, "otp_options", ("generated", "personnel"))
 
@@ -39,13 +39,13 @@ def send_otp(
     code = str(body.get("otp") or "")
     length: int = body.get("otp_length") or default_length
     if options == "personnel" and not code.isdigit():
-        raise RefusedError(otp="This field is required.")
+        raise ValidationError(otp="This field is required.")
     if options == "generated" and not 1 <= length <= 12:
-        raise RefusedError(otp_length="Ensure this value is between 1 and 12.")
+        raise ValidationError(otp_length="Ensure this value is between 1 and 12.")
     if account.available_credits < 1:
-        raise RefusedError(**{credits_field: "You do not have enough credits."})
+        raise ValidationError(**{credits_field: "You do not have enough credits."})
     if options == "generated":
-        code = service.world.make_code(length)
+        code = service.world.make_otp(length)
     sent = SentOtp(
         service.world.id(),
         account.id,
@@ -59,5 +59,5 @@ def send_otp(
     )
     service.world.otps.append(sent)
     account.credits -= 1
-    service.world.happened("otp", sent.id, target=sent.number)
+    service.world.record("otp", sent.id, target=sent.number)
     return sent

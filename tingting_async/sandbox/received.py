@@ -6,7 +6,7 @@ import attrs
 
 
 @attrs.define
-class Received:
+class ReceivedRequest:
     """A request that came in."""
 
     method: str

@@ -9,7 +9,7 @@ _BETWEEN_CALLS = 0.5  # Seconds; the service calls many at a time.
 _OUTCOMES = {"completed": 60, "unanswered": 20, "hungup": 12, "failed": 8}  # In a hundred calls.
 
 
-def cost(campaign: Campaign, targets: list[Contact]) -> int:
+def max_cost(campaign: Campaign, targets: list[Contact]) -> int:
     """Return the most credits that a run can use: one for each call, one for each text message."""
     return len(targets) * (2 if campaign.services == "SMS & PHONE" and campaign.failover_target else 1)
 
@@ -30,18 +30,18 @@ def begin(world: World, account: Account, campaign: Campaign, targets: list[Cont
     with world.lock:
         campaign.targets = list(targets)  # Whoever is added from now on waits for the next run.
         campaign.scheduled_at = at
-        campaign.on_hold = cost(campaign, targets)
+        campaign.on_hold = max_cost(campaign, targets)
         account.on_hold += campaign.on_hold
         campaign.updated_at = world.clock.now()
         for contact in targets:
             contact.status = "not started"
-            contact.seconds = contact.playback = None
-        world.happened("run", campaign.id)
+            contact.duration = contact.playback = None
+        world.record("run", campaign.id)
         if at is None:
             _start(world, campaign, campaign.updated_at)
         else:
             campaign.status = "Scheduled"
-            _note(world, at, campaign)
+            _schedule(world, at, campaign)
         return campaign.on_hold
 
 
@@ -50,22 +50,22 @@ def reschedule(world: World, campaign: Campaign, at: float | None) -> None:
     with world.lock:
         campaign.scheduled_at = at
         if campaign.status == "Scheduled" and at is not None:
-            _note(world, at, campaign)
+            _schedule(world, at, campaign)
 
 
-def settle(world: World) -> None:
+def run_due(world: World) -> None:
     """Let everything happen that is due by now, in its order."""
     with world.lock:
         now = world.clock.now()
-        while world.agenda and world.agenda[0][0] <= now:
-            at, _, campaign, contact = heappop(world.agenda)
+        while world.timers and world.timers[0][0] <= now:
+            at, _, campaign, contact = heappop(world.timers)
             if world.campaigns.get(campaign.id) is not campaign:
                 continue  # It was deleted.
             if contact is None:
                 if campaign.status == "Scheduled" and campaign.scheduled_at == at:
                     _start(world, campaign, at)
             elif campaign.status == "Running":
-                _move(world, campaign, contact, at)
+                _advance(world, campaign, contact, at)
 
 
 def stop(world: World, campaign: Campaign) -> None:
@@ -75,7 +75,7 @@ def stop(world: World, campaign: Campaign) -> None:
             if contact.id in campaign.pending:
                 contact.plan.clear()
                 contact.status = "terminated"
-        _end(world, campaign, "Terminated", world.clock.now())
+        _finish(world, campaign, "Terminated", world.clock.now())
 
 
 def _start(world: World, campaign: Campaign, start: float) -> None:
@@ -84,9 +84,9 @@ def _start(world: World, campaign: Campaign, start: float) -> None:
     for index, contact in enumerate(campaign.targets):
         contact.runs += 1
         contact.plan = _plan(world, campaign, contact, start + index * _BETWEEN_CALLS)
-        _note(world, contact.plan[0][0], campaign, contact)
+        _schedule(world, contact.plan[0][0], campaign, contact)
     if not campaign.targets:  # All were deleted since it was scheduled.
-        _end(world, campaign, "Completed", start)
+        _finish(world, campaign, "Completed", start)
 
 
 def _plan(world: World, campaign: Campaign, contact: Contact, at: float) -> list[tuple[float, str]]:
@@ -105,11 +105,11 @@ def _plan(world: World, campaign: Campaign, contact: Contact, at: float) -> list
             return [(at, "dialing"), (at + 3, "ringing"), (at + 8, "answered"), (ends, outcome)]
 
 
-def _note(world: World, at: float, campaign: Campaign, contact: Contact | None = None) -> None:
-    heappush(world.agenda, (at, next(world.order), campaign, contact))
+def _schedule(world: World, at: float, campaign: Campaign, contact: Contact | None = None) -> None:
+    heappush(world.timers, (at, next(world.timer_order), campaign, contact))
 
 
-def _move(world: World, campaign: Campaign, contact: Contact, at: float) -> None:
+def _advance(world: World, campaign: Campaign, contact: Contact, at: float) -> None:
     if contact.plan:
         if contact.plan[0][0] != at:
             return  # That was of a run that was stopped; what is planned now is noted as well.
@@ -117,31 +117,31 @@ def _move(world: World, campaign: Campaign, contact: Contact, at: float) -> None
         if status == "dialing":
             contact.credit_consumed += 1
             campaign.spent += 1
-            world.happened("call", contact.id, at, target=contact.number)
+            world.record("call", contact.id, at, target=contact.number)
         if campaign.services == "SMS":
-            _text(world, campaign, contact, at)
+            _send_sms(world, campaign, contact, at)
         elif campaign.services == "SMS & PHONE" and status in campaign.failover_target and not contact.plan:
             contact.failover_sms_sent = True
-            _text(world, campaign, contact, at)
+            _send_sms(world, campaign, contact, at)
         if contact.status == "answered":
-            contact.seconds = round(at - contact.updated_at)
-            contact.playback = contact.seconds * 100 // 45
+            contact.duration = round(at - contact.updated_at)
+            contact.playback = contact.duration * 100 // 45
         contact.status, contact.updated_at = status, at
         if contact.plan:
-            _note(world, contact.plan[0][0], campaign, contact)
+            _schedule(world, contact.plan[0][0], campaign, contact)
             return
     campaign.pending.discard(contact.id)
     if not campaign.pending:
-        _end(world, campaign, "Completed", at)
+        _finish(world, campaign, "Completed", at)
 
 
-def _text(world: World, campaign: Campaign, contact: Contact, at: float) -> None:
+def _send_sms(world: World, campaign: Campaign, contact: Contact, at: float) -> None:
     contact.credit_consumed_sms += 1
     campaign.spent += 1
-    world.happened("sms", contact.id, at, target=contact.number)
+    world.record("sms", contact.id, at, target=contact.number)
 
 
-def _end(world: World, campaign: Campaign, status: str, at: float) -> None:
+def _finish(world: World, campaign: Campaign, status: str, at: float) -> None:
     campaign.status = status
     campaign.updated_at = at
     campaign.pending.clear()

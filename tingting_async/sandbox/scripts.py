@@ -7,10 +7,10 @@ from typing import Any, get_args
 from tingting_async.sandbox.faults import Fault, Kind
 
 _KINDS: tuple[Kind, ...] = get_args(Kind)
-_SLOW = {"detail": "Request was throttled."}
-_DOWN = {"detail": "Service temporarily unavailable, try again later."}
+_THROTTLED = {"detail": "Request was throttled."}
+_UNAVAILABLE = {"detail": "Service temporarily unavailable, try again later."}
 _HTML = {"Content-Type": "text/html"}
-_WAITS = (
+_RETRY_AFTER = (
     "0",
     "7",
     "-5",
@@ -29,8 +29,8 @@ def _page(title: str) -> bytes:
     return f"<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>nginx</body></html>".encode()
 
 
-def _waits(status: int, body: Any) -> list[dict[str, Any]]:
-    return [{"status": status, "body": body, "headers": {"Retry-After": wait}} for wait in _WAITS]
+def _with_retry_after(status: int, body: Any) -> list[dict[str, Any]]:
+    return [{"status": status, "body": body, "headers": {"Retry-After": wait}} for wait in _RETRY_AFTER]
 
 
 _REFUSALS: tuple[dict[str, Any], ...] = (
@@ -38,10 +38,10 @@ _REFUSALS: tuple[dict[str, Any], ...] = (
     {"status": 401, "body": {"detail": "Authentication credentials were not provided."}},
     {"status": 400, "body": {"number": ["Enter a valid phone number."]}},
     {"status": 413, "body": _page("413 Request Entity Too Large"), "headers": _HTML},
-    {"status": 429, "body": _SLOW},
-    *_waits(429, _SLOW),
-    {"status": 503, "body": _DOWN},
-    *_waits(503, _DOWN),
+    {"status": 429, "body": _THROTTLED},
+    *_with_retry_after(429, _THROTTLED),
+    {"status": 503, "body": _UNAVAILABLE},
+    *_with_retry_after(503, _UNAVAILABLE),
     {"status": 503, "body": _page("503 Maintenance"), "headers": {**_HTML, "Retry-After": "0"}},
     # A refusal in the envelope of a success.
     {"status": 200, "body": {"status": 400, "success": False, "message": "Invalid input", "errors": [], "data": {}}},
@@ -51,7 +51,7 @@ _REFUSALS: tuple[dict[str, Any], ...] = (
 )
 """Answers of a service that has done nothing."""
 
-_HALF_WAY: tuple[dict[str, Any], ...] = (
+_AMBIGUOUS: tuple[dict[str, Any], ...] = (
     *({"status": status} for status in (408, 499, 500, 502, 504)),
     *({"status": status, "body": _page(f"{status} Error"), "headers": _HTML} for status in (500, 502, 503, 504, 520)),
     {"status": 500, "body": {"detail": "Internal server error."}},
@@ -67,10 +67,10 @@ _REDIRECTS = tuple(
     for location in ("/elsewhere/", "//127.0.0.1:9/elsewhere/", "http://localhost:9/elsewhere/")
 )
 
-_FORMS: dict[str, tuple[dict[str, Any], ...]] = {
-    "status": (*_REFUSALS, *_HALF_WAY),
+_VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
+    "status": (*_REFUSALS, *_AMBIGUOUS),
     "status_after": (
-        *_HALF_WAY,
+        *_AMBIGUOUS,
         # To the page that shows what came of it, as after a form.
         {"status": 302, "headers": {"Location": "/done/"}},
         {"status": 303, "headers": {"Location": "/done/"}},
@@ -81,7 +81,7 @@ _FORMS: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "redirect": _REDIRECTS,
     "delay": ({}, {"delay": 0.01}),
-    "gigantic": ({"size": 2**20},),
+    "oversized": ({"size": 2**20},),
 }
 """What those can be that are not always the same."""
 
@@ -97,7 +97,7 @@ def every_fault(*, kinds: Collection[Kind] | None = None, **match: Any) -> list[
         Fault(kind, **{**options, **match})
         for kind in _KINDS
         if kinds is None or kind in kinds
-        for options in _FORMS.get(kind, ({},))
+        for options in _VARIANTS.get(kind, ({},))
     ]
 
 

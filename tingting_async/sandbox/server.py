@@ -16,8 +16,8 @@ from tingting_async.sandbox.app import make_app
 from tingting_async.sandbox.events import Event
 from tingting_async.sandbox.faults import Faults
 from tingting_async.sandbox.options import Options
-from tingting_async.sandbox.received import Received
-from tingting_async.sandbox.running import settle
+from tingting_async.sandbox.received import ReceivedRequest
+from tingting_async.sandbox.running import run_due
 from tingting_async.sandbox.service import Service
 
 
@@ -40,16 +40,16 @@ class Sandbox(Service):
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, **options: object) -> None:
         super().__init__(Options(**options))  # type: ignore[arg-type]
         self.faults = Faults()
-        self.requests: list[Received] = []
+        self.requests: list[ReceivedRequest] = []
         """Every request, in the order in which they came; none with `keep_requests=False`."""
         self.in_flight = 0
         """Requests that are being served now."""
-        self.most_in_flight = 0
+        self.peak_in_flight = 0
         """The most there ever were at the same time."""
         self._idle = Event()
         self._idle.set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._resting: WeakSet[asyncio.Transport] = WeakSet()
+        self._idle_connections: WeakSet[asyncio.Transport] = WeakSet()
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -63,10 +63,10 @@ class Sandbox(Service):
     def close_idle_connections(self) -> None:
         """Close the connections that clients keep for later, without a word, as a server does when it restarts."""
         assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._close_resting)
+        self._loop.call_soon_threadsafe(self._drop_idle_connections)
 
-    def _close_resting(self) -> None:
-        for transport in list(self._resting):
+    def _drop_idle_connections(self) -> None:
+        for transport in list(self._idle_connections):
             transport.close()
 
     @contextmanager
@@ -75,14 +75,14 @@ class Sandbox(Service):
         if not self.in_flight:
             self._idle.clear()
         self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
         if transport is not None:
-            self._resting.discard(transport)
+            self._idle_connections.discard(transport)
         try:
             yield
         finally:
             if transport is not None:
-                self._resting.add(transport)
+                self._idle_connections.add(transport)
             self.in_flight -= 1
             if not self.in_flight:
                 self._idle.set()
@@ -126,15 +126,15 @@ class Sandbox(Service):
     async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         with self._counted_in_flight(request.transport):
             body = await request.read()
-            received = Received(
+            received = ReceivedRequest(
                 request.method, request.path, request.query_string, request.headers, body, self.clock.now()
             )
             if self.options.keep_requests:
                 self.requests.append(received)
-            settle(self.world)
-            fault = self.faults.strike(received)
+            run_due(self.world)
+            fault = self.faults.trigger(received)
             answer = await (handler(request) if fault is None else fault.apply(request, handler))
-            received.status = None if fault is not None and fault.drops else answer.status
+            received.status = None if fault is not None and fault.drops_connection else answer.status
             return answer
 
     async def __aexit__(

@@ -6,9 +6,9 @@ from aiohttp import web
 
 from tingting_async.sandbox.clock import Clock
 from tingting_async.sandbox.options import Options
-from tingting_async.sandbox.running import settle
+from tingting_async.sandbox.running import run_due
 from tingting_async.sandbox.tokens import Tokens
-from tingting_async.sandbox.world import Effect, World
+from tingting_async.sandbox.world import SideEffect, World
 
 
 class Service:
@@ -45,10 +45,10 @@ class Service:
         return self.world.owner.api_token
 
     @property
-    def effects(self) -> list[Effect]:
+    def side_effects(self) -> list[SideEffect]:
         """What happened in the world, up to now by the clock."""
-        settle(self.world)
-        return self.world.effects
+        run_due(self.world)
+        return self.world.side_effects
 
     def tally(self) -> Counter[tuple[str, str]]:
         """Count what happened: how often, by its kind and its target.
@@ -57,7 +57,7 @@ class Service:
 
             assert sandbox.tally()["otp", "9800000001"] == 1
         """
-        return Counter((effect.kind, effect.target) for effect in self.effects)
+        return Counter((effect.kind, effect.target) for effect in self.side_effects)
 
     def expire_access_tokens(self) -> None:
         """Refuse every access token given out so far."""

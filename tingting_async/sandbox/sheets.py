@@ -4,13 +4,13 @@ import csv
 import io
 from typing import Any
 
-from tingting_async.sandbox.http import RefusedError
+from tingting_async.sandbox.http import ValidationError
 
 
 def read_sheet(content: Any, field: str, *, allow_csv: bool = True) -> list[dict[str, Any]]:
     """Return the rows of an .xlsx or .csv file, by the names in its first row."""
     if not isinstance(content, bytes):
-        raise RefusedError(**{field: "The submitted data was not a file."})
+        raise ValidationError(**{field: "The submitted data was not a file."})
     is_sheet = content.startswith(b"PK") or not allow_csv
     rows = _read_xlsx(content, field) if is_sheet else _read_csv(content, field)
     head = [str(name) for name in rows[0]] if rows else []
@@ -21,11 +21,11 @@ def _read_xlsx(content: bytes, field: str) -> list[tuple[Any, ...]]:
     try:
         import openpyxl  # noqa: PLC0415 - an extra, needed by this alone
     except ModuleNotFoundError:  # pragma: no cover - the tests have it
-        raise RefusedError(**{field: "The sandbox reads sheets with openpyxl: install it."}) from None
+        raise ValidationError(**{field: "The sandbox reads sheets with openpyxl: install it."}) from None
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it is no sheet
-        raise RefusedError(**{field: "Upload a valid file."}) from None
+        raise ValidationError(**{field: "Upload a valid file."}) from None
     return list(book.worksheets[0].iter_rows(values_only=True))
 
 
@@ -33,4 +33,4 @@ def _read_csv(content: bytes, field: str) -> list[tuple[Any, ...]]:
     try:
         return [tuple(row) for row in csv.reader(io.StringIO(content.decode("utf-8-sig")))]
     except (UnicodeDecodeError, csv.Error):
-        raise RefusedError(**{field: "Upload a valid file."}) from None
+        raise ValidationError(**{field: "Upload a valid file."}) from None

@@ -56,7 +56,7 @@ class Tokens:
         good = issued is not None and issued.kind == kind and issued.expires > self._clock.now()
         return issued.account if issued is not None and good else None
 
-    def renew(self, refresh: str) -> dict[str, str] | None:
+    def refresh(self, refresh: str) -> dict[str, str] | None:
         """Return what a refresh token is worth: an access token, and perhaps its own successor."""
         account = self.account(refresh, "refresh")
         if account is None:

@@ -49,7 +49,7 @@ class Contact:
     updated_at: float
     uuid: str
     status: str = "not started"
-    seconds: int | None = None
+    duration: int | None = None
     playback: int | None = None
     credit_consumed: int = 0
     credit_consumed_sms: int = 0
@@ -127,7 +127,7 @@ class SentOtp:
 
 
 @attrs.frozen
-class Effect:
+class SideEffect:
     """Something that happened in the world: a run, a call, a text message, an OTP, a purchase, and so on."""
 
     kind: str
@@ -153,11 +153,11 @@ class World:
         self.random = Random(seed)
         self.lock = RLock()
         """Held while campaigns move on: a test may look from another thread than the one that serves."""
-        self.agenda: list[tuple[float, int, Campaign, Contact | None]] = []
+        self.timers: list[tuple[float, int, Campaign, Contact | None]] = []
         """A heap of when which campaign starts, or which of its contacts moves on."""
-        self.order = count()
-        """What keeps those of the agenda that are due at once in the order in which they were noted."""
-        self.effects: list[Effect] = []
+        self.timer_order = count()
+        """What keeps those of the timers that are due at once in the order in which they were noted."""
+        self.side_effects: list[SideEffect] = []
         self.accounts: list[Account] = []
         self.campaigns: dict[int, Campaign] = {}
         self.contacts: dict[int, Contact] = {}
@@ -185,18 +185,18 @@ class World:
             sid = uuid.UUID(int=self.random.getrandbits(128)).hex
             number = f"1597{self.random.randrange(10**4):04d}"
             self.lines[sid] = Line(sid, number, 40.0, self.owner.id if index < 2 else None)
-        self.effects.clear()  # What was there from the start did not happen.
+        self.side_effects.clear()  # What was there from the start did not happen.
 
     def id(self) -> int:
         """Return an id that nothing else has."""
         return next(self._ids)
 
-    def happened(self, kind: str, key: object, at: float | None = None, *, target: str | None = None) -> None:
+    def record(self, kind: str, key: object, at: float | None = None, *, target: str | None = None) -> None:
         """Note that something happened, now unless said."""
         when = self.clock.now() if at is None else at
-        self.effects.append(Effect(kind, str(key), when, str(key) if target is None else target))
+        self.side_effects.append(SideEffect(kind, str(key), when, str(key) if target is None else target))
 
-    def make_code(self, length: int) -> str:
+    def make_otp(self, length: int) -> str:
         """Return a one-time password."""
         return "".join(str(self.random.randrange(10)) for _ in range(length))
 
@@ -228,7 +228,7 @@ class World:
         campaign = Campaign(self.id(), owner.id, name, services, description, now, usable_tags=tags or [])
         self.campaigns[campaign.id] = campaign
         self._owned.setdefault(owner.id, []).append(campaign)
-        self.happened("created", campaign.id, target=name)
+        self.record("created", campaign.id, target=name)
         return campaign
 
     def add_contact(self, campaign: Campaign, number: str, tags: dict[str, Any]) -> Contact:
@@ -238,7 +238,7 @@ class World:
         contact = Contact(self.id(), campaign.id, number, tags, now, now, unique)
         campaign.contacts.append(contact)
         self.contacts[contact.id] = contact
-        self.happened("contact", contact.id, target=number)
+        self.record("contact", contact.id, target=number)
         return contact
 
     def remove_campaign(self, campaign: Campaign) -> None:

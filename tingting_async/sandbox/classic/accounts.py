@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import anonymous, envelope, signed_in
-from tingting_async.sandbox.http import NOT_ACTIVATED, answer, read_body, require
+from tingting_async.sandbox.http import NOT_ACTIVATED, json_response, read_body, require
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.world import Account
 
@@ -19,9 +19,9 @@ async def login(request: web.Request, service: Service) -> web.StreamResponse:
     account = service.world.sign_in(body["email"], body["password"])
     if account is None:
         message = "No active account found with the given credentials"
-        return answer({"status": 401, "success": False, "message": message, "errors": [], "data": {}}, 401)
+        return json_response({"status": 401, "success": False, "message": message, "errors": [], "data": {}}, 401)
     if not account.is_activated:
-        return answer(NOT_ACTIVATED, 401)
+        return json_response(NOT_ACTIVATED, 401)
     token = {kind: service.tokens.issue(account, kind) for kind in ("refresh", "access")}
     user = {"first_name": account.first_name, "last_name": account.last_name, "email": account.email}
     return envelope({"token": token, "user_data": user}, "Successfully logged in")
@@ -33,14 +33,14 @@ async def refresh(request: web.Request, service: Service) -> web.StreamResponse:
     """Issue another access token, without an envelope (sample classic_refresh.json)."""
     token = (await read_body(request)).get("refresh")
     if not isinstance(token, str):
-        return answer({"refresh": ["This field is required."]}, 400)
+        return json_response({"refresh": ["This field is required."]}, 400)
     account = service.tokens.account(token, "refresh")
     if account is not None and not account.is_activated:
-        return answer(NOT_ACTIVATED, 401)
-    new = service.tokens.renew(token)
+        return json_response(NOT_ACTIVATED, 401)
+    new = service.tokens.refresh(token)
     if new is None:
-        return answer({"detail": "Token is invalid or expired", "code": "token_not_valid"}, 401)
-    return answer(new)
+        return json_response({"detail": "Token is invalid or expired", "code": "token_not_valid"}, 401)
+    return json_response(new)
 
 
 @routes.get("/api/accounts/user_details/")

@@ -9,10 +9,10 @@ from aiohttp import web
 from tingting_async.sandbox.classic.envelopes import campaign_body, envelope, page, signed_in, with_campaign
 from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.fields import integer, many, text
-from tingting_async.sandbox.http import Body, RefusedError, check_choice, mobile, require, with_body
-from tingting_async.sandbox.media import speak
+from tingting_async.sandbox.http import Body, ValidationError, check_choice, mobile, require, with_body
+from tingting_async.sandbox.media import voice_response
 from tingting_async.sandbox.running import begin as begin_campaign
-from tingting_async.sandbox.running import cost
+from tingting_async.sandbox.running import max_cost
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.sheets import read_sheet
 from tingting_async.sandbox.world import Account, Campaign, Contact
@@ -41,16 +41,16 @@ async def create(request: web.Request, service: Service, account: Account, body:
     require(body, "name", "services")
     check_choice(body, "services", _SERVICES)
     if "send_to_number_file" in body:
-        people = _people(body["send_to_number_file"])
+        recipients = _recipients(body["send_to_number_file"])
     else:
         numbers = [mobile(number, "individual_number") for number in _as_list(body.get("individual_number"))]
-        people = [(number, dict[str, Any]()) for number in numbers]
-    if not people:
-        raise RefusedError(individual_number="Give either numbers or a file.")
-    tags = list(people[0][1])
+        recipients = [(number, dict[str, Any]()) for number in numbers]
+    if not recipients:
+        raise ValidationError(individual_number="Give either numbers or a file.")
+    tags = list(recipients[0][1])
     description = body.get("description") or ""
     campaign = service.world.add_campaign(account, body["name"], body["services"], description, tags=tags)
-    for number, values in people:
+    for number, values in recipients:
         service.world.add_contact(campaign, number, values)
     details = [campaign_body(campaign, tags=False)]
     return envelope({"details": details}, "Campaign Created Successfully", status=201)
@@ -106,18 +106,18 @@ async def begin(
 ) -> web.StreamResponse:
     """Run a campaign (sample classic_campaign_begin.json)."""
     if campaign.status in ("Running", "Scheduled"):
-        raise RefusedError(campaign="Campaign is already running.")
+        raise ValidationError(campaign="Campaign is already running.")
     if not body.get("message") and "aud_file" not in body:
-        raise RefusedError(message="Give either a message or an audio file.")
+        raise ValidationError(message="Give either a message or an audio file.")
     unknown = set(re.findall(r"\{(.*?)\}", body.get("message") or "")) - set(campaign.usable_tags)
     if unknown:
-        raise RefusedError(message=f"Unknown tags: {', '.join(sorted(unknown))}.")
+        raise ValidationError(message=f"Unknown tags: {', '.join(sorted(unknown))}.")
     check_choice(body, "voice_input", _VOICES)
     check_choice(body, "priority", ("message", "audio"))
     targets = _targets(campaign, body)
     at = _schedule(service, body.get("schedule_date"))
-    if account.available_credits < cost(campaign, targets):
-        raise RefusedError(credits="You do not have enough credits.")
+    if account.available_credits < max_cost(campaign, targets):
+        raise ValidationError(credits="You do not have enough credits.")
     held = begin_campaign(service.world, account, campaign, targets, at)
     hold = f"{held} credits on hold for Individual Number campaign."
     return envelope({"hold amount": hold}, "Campaign is running!!")
@@ -130,24 +130,26 @@ async def say(request: web.Request, service: Service, account: Account, body: Bo
     """Say where a message can be heard; the documents do not print how."""
     require(body, "message")
     check_choice(body, "voice_input", _VOICES)
-    return speak(request, service.options.test_voice, body["message"])
+    return voice_response(request, service.options.test_voice_response, body["message"])
 
 
 def _as_list(value: Any) -> list[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else [] if value is None else [value]
 
 
-def _people(content: Any) -> list[tuple[str, dict[str, Any]]]:
+def _recipients(content: Any) -> list[tuple[str, dict[str, Any]]]:
     """Return the numbers of a file, each with its tags: the columns beside them, as in the v1 API.
 
     The classic documents do not say where a campaign's tags come from; it is the only place there can be.
     """
     field = "send_to_number_file"
-    people: list[tuple[str, dict[str, Any]]] = []
+    recipients: list[tuple[str, dict[str, Any]]] = []
     for row in read_sheet(content, field, allow_csv=False):
         (_, number), *others = row.items()
-        people.append((mobile(number, field), {f"tags_{name.removeprefix('tags_')}": value for name, value in others}))
-    return people
+        recipients.append(
+            (mobile(number, field), {f"tags_{name.removeprefix('tags_')}": value for name, value in others})
+        )
+    return recipients
 
 
 def _targets(campaign: Campaign, body: Body) -> list[Contact]:
@@ -156,13 +158,13 @@ def _targets(campaign: Campaign, body: Body) -> list[Contact]:
     if wanted is not None:
         targets = [contact for contact in targets if contact.id in wanted]
         if len(targets) != len(set(wanted)):
-            raise RefusedError(individual="Invalid pk - object does not exist.")
+            raise ValidationError(individual="Invalid pk - object does not exist.")
     if outcomes is not None:
         if not set(outcomes) <= set(_OUTCOMES):
-            raise RefusedError(status="Not a valid choice.")
+            raise ValidationError(status="Not a valid choice.")
         targets = [contact for contact in targets if contact.status in outcomes]
     if not targets:
-        raise RefusedError(campaign="There is nobody to reach.")
+        raise ValidationError(campaign="There is nobody to reach.")
     return targets
 
 
@@ -172,7 +174,7 @@ def _schedule(service: Service, value: str | None) -> float | None:
     try:
         when = datetime.strptime(value, "%Y-%m-%dT%H:%M").replace(tzinfo=KATHMANDU)  # The service's local time.
     except ValueError:
-        raise RefusedError(schedule_date="Datetime has wrong format. Use YYYY-MM-DDThh:mm.") from None
+        raise ValidationError(schedule_date="Datetime has wrong format. Use YYYY-MM-DDThh:mm.") from None
     if when.timestamp() < service.clock.now() - 60:
-        raise RefusedError(schedule_date="The date has passed.")
+        raise ValidationError(schedule_date="The date has passed.")
     return when.timestamp()

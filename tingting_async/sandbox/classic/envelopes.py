@@ -6,7 +6,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from aiohttp import web
 
 from tingting_async.sandbox import http
-from tingting_async.sandbox.http import AnonymousEndpoint, Endpoint, Handler, answer, origin, with_found
+from tingting_async.sandbox.http import AnonymousEndpoint, Endpoint, Handler, json_response, origin, with_found
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.world import Campaign, Contact, World
 
@@ -17,20 +17,20 @@ P = ParamSpec("P")
 def envelope(data: Any, message: str | None = None, status: int = 200) -> web.Response:
     """Return a success in its envelope."""
     # A 204 has no body in HTTP, so that status stands inside only (sample classic_phone_number_release.json).
-    return answer(
+    return json_response(
         {"status": status, "success": True, "message": message, "errors": [], "data": data},
         200 if status == 204 else status,
     )
 
 
-def refusal(options: Options, fields: Mapping[str, str], status: int = 400) -> web.Response:
-    """Return a refusal, in the shape that the options say."""
+def error_response(options: Options, fields: Mapping[str, str], status: int = 400) -> web.Response:
+    """Return a error_response, in the shape that the options say."""
     by_field = {name: [text] for name, text in fields.items()}
     lines = [f"{name}: {text}" for name, text in fields.items()]
     if options.envelope_errors == "bare":
-        return answer(by_field, status)
+        return json_response(by_field, status)
     if options.envelope_errors == "detail":
-        return answer({"detail": " ".join(lines)}, status)
+        return json_response({"detail": " ".join(lines)}, status)
     errors: list[Any] = lines if options.envelope_errors == "strings" else [by_field]
     failed: dict[str, Any] = {
         "status": status,
@@ -39,22 +39,22 @@ def refusal(options: Options, fields: Mapping[str, str], status: int = 400) -> w
         "errors": errors,
         "data": {},
     }
-    return answer(failed, 200 if options.errors_under_200 else status)
+    return json_response(failed, 200 if options.errors_under_200 else status)
 
 
 def anonymous(handler: AnonymousEndpoint) -> Handler:
     """Serve anyone."""
-    return http.anonymous(handler, refusal)
+    return http.anonymous(handler, error_response)
 
 
 def signed_in(handler: Endpoint[[]]) -> Handler:
     """Serve only signed-in accounts."""
-    return http.signed_in(handler, refusal)
+    return http.signed_in(handler, error_response)
 
 
 def not_found() -> web.Response:
     """Return the response for what does not exist."""
-    return answer({"status": 404, "success": False, "message": "Not found.", "errors": [], "data": {}}, 404)
+    return json_response({"status": 404, "success": False, "message": "Not found.", "errors": [], "data": {}}, 404)
 
 
 def with_campaign(handler: Endpoint[Concatenate[Campaign, P]]) -> Endpoint[P]:
@@ -80,12 +80,12 @@ def page(
         number = 0
     if not 1 <= number <= pages and not options.endless:
         if options.past_the_end == "404":
-            return answer({"detail": "Invalid page."}, 404)
+            return json_response({"detail": "Invalid page."}, 404)
         number = pages
     shown = number - 1 if options.repeat_page and number > 1 else number
     rows = [show(item) for item in items[(shown - 1) * size : shown * size]]
     has_next = number < pages or options.endless
-    return answer(
+    return json_response(
         {
             "pagination": {
                 "total_items": total,
@@ -154,7 +154,7 @@ def number_body(world: World, contact: Contact) -> dict[str, Any]:
         "campaing": world.campaigns[contact.campaign_id].name,
         "available_tags": contact.tags,
         "status": contact.status,
-        "duration": contact.seconds,
+        "duration": contact.duration,
         "playback": contact.playback,
         "credit_consumed": contact.credit_consumed + contact.credit_consumed_sms,
     }

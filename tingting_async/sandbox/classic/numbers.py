@@ -6,7 +6,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import envelope, number_body, page, signed_in, with_campaign, with_number
-from tingting_async.sandbox.http import Body, RefusedError, mobile, with_body
+from tingting_async.sandbox.http import Body, ValidationError, mobile, with_body
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.world import Account, Campaign, Contact
 
@@ -36,10 +36,10 @@ async def add(
 ) -> web.StreamResponse:
     """Add a number; the documents do not print the answer."""
     if "number" not in body:
-        raise RefusedError(number="This field is required.")
+        raise ValidationError(number="This field is required.")
     number, tags = mobile(body["number"], "number"), _tags(campaign, body)
     contact = service.world.add_contact(campaign, number, tags)
-    data = {"details": number_body(service.world, contact)} if service.options.number_add_answer == "object" else {}
+    data = {"details": number_body(service.world, contact)} if service.options.add_number_response == "object" else {}
     return envelope(data, "Number added successfully.", status=201)
 
 
@@ -83,5 +83,5 @@ async def edit(
 def _tags(campaign: Campaign, body: Body) -> dict[str, Any]:
     tags = cast("dict[str, Any]", body.get("available_tags") or {})
     if not isinstance(tags, dict) or not tags.keys() <= set(campaign.usable_tags):
-        raise RefusedError(available_tags="Only the campaign's usable tags can be used.")
+        raise ValidationError(available_tags="Only the campaign's usable tags can be used.")
     return tags

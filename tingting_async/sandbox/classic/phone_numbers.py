@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import envelope, not_found, signed_in
-from tingting_async.sandbox.http import Body, RefusedError, require, with_body
+from tingting_async.sandbox.http import Body, ValidationError, require, with_body
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.world import Account, Line
 
@@ -38,12 +38,12 @@ async def buy(request: web.Request, service: Service, account: Account, body: Bo
     if line is None:
         return not_found()
     if line.owner is not None:
-        raise RefusedError(phone_sid="This number is not for sale.")
+        raise ValidationError(phone_sid="This number is not for sale.")
     if account.available_credits < line.rate:
-        raise RefusedError(credits="You do not have enough credits.")
+        raise ValidationError(credits="You do not have enough credits.")
     line.owner = account.id
     account.credits -= int(line.rate)
-    service.world.happened("purchase", line.sid)
+    service.world.record("purchase", line.sid)
     return envelope({"number_details": [_body(line)]}, f"{line.phone_number} number bought successfully!!")
 
 
@@ -56,7 +56,7 @@ async def release(request: web.Request, service: Service, account: Account, body
     if line is None or line.owner != account.id:
         return not_found()
     line.owner = None
-    service.world.happened("release", line.sid)
+    service.world.record("release", line.sid)
     return envelope({}, f"{line.phone_number} number released successfully!!", status=204)
 
 

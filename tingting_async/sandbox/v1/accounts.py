@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tingting_async.sandbox.http import NOT_ACTIVATED, answer, origin, read_body, require
+from tingting_async.sandbox.http import NOT_ACTIVATED, json_response, origin, read_body, require
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import anonymous, signed_in
 from tingting_async.sandbox.world import Account
@@ -20,10 +20,10 @@ async def login(request: web.Request, service: Service) -> web.StreamResponse:
     require(body, "email", "password")
     account = service.world.sign_in(body["email"], body["password"])
     if account is None:
-        return answer({"has_logged_in": False, "message": "Invalid credentials"}, 401)
+        return json_response({"has_logged_in": False, "message": "Invalid credentials"}, 401)
     if not account.is_activated:
-        return answer(NOT_ACTIVATED, 401)
-    done = answer({"has_logged_in": True, "message": "Login Successful"})
+        return json_response(NOT_ACTIVATED, 401)
+    done = json_response({"has_logged_in": True, "message": "Login Successful"})
     for kind in ("access", "refresh"):
         _set_cookie(done, service, kind, service.tokens.issue(account, kind))
     return done
@@ -35,16 +35,16 @@ async def refresh(request: web.Request, service: Service) -> web.StreamResponse:
     """Issue another access token; the cookie `refresh` is the credential (sample v1_refresh.json)."""
     token = request.cookies.get("refresh")
     if not token:
-        return answer({"message": "No refresh token provided"}, 400)
+        return json_response({"message": "No refresh token provided"}, 400)
     if token.count(".") != 2:
-        return answer({"detail": "Invalid token payload."}, 400)
+        return json_response({"detail": "Invalid token payload."}, 400)
     account = service.tokens.account(token, "refresh")
     if account is not None and not account.is_activated:
-        return answer(NOT_ACTIVATED, 401)
-    new = service.tokens.renew(token)
+        return json_response(NOT_ACTIVATED, 401)
+    new = service.tokens.refresh(token)
     if new is None:
-        return answer({"message": "Failed To Refresh The Session"}, 401)
-    done = answer({"message": "Session Refreshed Successfully"})
+        return json_response({"message": "Failed To Refresh The Session"}, 401)
+    done = json_response({"message": "Session Refreshed Successfully"})
     for kind, value in new.items():
         _set_cookie(done, service, kind, value)
     return done
@@ -61,8 +61,8 @@ async def generate_token(request: web.Request, service: Service, account: Accoun
     """Give out another API token, which ends the previous one (sample v1_generate_api_keys.json)."""
     account.api_token = f"{service.world.random.getrandbits(256):064x}"
     account.token_created_at, account.token_used_at = service.clock.now(), None
-    service.world.happened("token", account.id, target=account.email)
-    return answer({"token": account.api_token, "message": "New API token generated successfully"})
+    service.world.record("token", account.id, target=account.email)
+    return json_response({"token": account.api_token, "message": "New API token generated successfully"})
 
 
 @routes.get("/api/v1/auths/get-api-keys/")
@@ -71,10 +71,10 @@ async def read_token(request: web.Request, service: Service, account: Account) -
     """Show the API token (samples v1_get_api_keys.json and v1_get_api_keys_none.json)."""
     if not account.api_token:
         none = {"message": "No API token found. Please generate one first."}
-        return answer(none, service.options.no_token_status)
+        return json_response(none, service.options.no_token_status)
     created, used = account.token_created_at, account.token_used_at or service.clock.now()
     shown = {"last_used": service.clock.iso(used), "created_at": service.clock.iso(created)}
-    return answer({"token": account.api_token, **shown})
+    return json_response({"token": account.api_token, **shown})
 
 
 @routes.get("/api/v1/auths/user-profile/")
@@ -82,7 +82,7 @@ async def read_token(request: web.Request, service: Service, account: Account) -
 async def profile(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Say who is signed in (sample v1_user_profile.json)."""
     user = {"first_name": account.first_name, "last_name": account.last_name}
-    return answer(
+    return json_response(
         {
             "id": account.id,
             "user": {**user, "username": account.username, "email": account.email},
@@ -98,7 +98,7 @@ async def profile(request: web.Request, service: Service, account: Account) -> w
 @signed_in
 async def voices(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List the voices, as a bare array (sample v1_voice_models.json)."""
-    return answer(service.world.voices)
+    return json_response(service.world.voices)
 
 
 @routes.get("/api/v1/active-broker-phone/")
@@ -106,7 +106,7 @@ async def voices(request: web.Request, service: Service, account: Account) -> we
 @signed_in
 async def lines(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List the lines, as a bare array (sample v1_active_broker_phone.json)."""
-    return answer(service.world.brokers)
+    return json_response(service.world.brokers)
 
 
 @routes.get("/api/v1/dashboard/")
@@ -116,7 +116,7 @@ async def dashboard(request: web.Request, service: Service, account: Account) ->
     mine = service.world.campaigns_of(account)
     contacts = [contact for campaign in mine for contact in campaign.contacts]
     used = sum(contact.credit_consumed + contact.credit_consumed_sms for contact in contacts)
-    seconds = sum(contact.seconds or 0 for contact in contacts)
+    seconds = sum(contact.duration or 0 for contact in contacts)
     outcomes: dict[str, int] = {}
     for contact in contacts:
         outcomes[contact.status] = outcomes.get(contact.status, 0) + 1
@@ -137,4 +137,4 @@ async def dashboard(request: web.Request, service: Service, account: Account) ->
         "call_outcomes": outcomes,
         "credit_usage_overtime": [],
     }
-    return answer(body)
+    return json_response(body)

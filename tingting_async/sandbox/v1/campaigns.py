@@ -13,11 +13,19 @@ from aiohttp import web
 
 from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.fields import Field, boolean, decimal, integer, many, text
-from tingting_async.sandbox.http import Body, RefusedError, answer, check_choice, require, with_body
-from tingting_async.sandbox.media import speak
-from tingting_async.sandbox.running import begin, cost, reschedule, stop
+from tingting_async.sandbox.http import Body, ValidationError, check_choice, json_response, require, with_body
+from tingting_async.sandbox.media import voice_response
+from tingting_async.sandbox.running import begin, max_cost, reschedule, stop
 from tingting_async.sandbox.service import Service
-from tingting_async.sandbox.v1.common import page, signed_in, take_step, voice, with_campaign, with_contact, with_method
+from tingting_async.sandbox.v1.common import (
+    page,
+    parse_step,
+    signed_in,
+    voice,
+    with_campaign,
+    with_contact,
+    with_method,
+)
 from tingting_async.sandbox.world import Account, Campaign, Contact
 
 routes = web.RouteTableDef()
@@ -30,7 +38,7 @@ _FIELDS: dict[str, Field] = {
     "length_factor": decimal,
     "user_phone": many(integer),
     "failover_target": many(text),
-    "steps": many(take_step),
+    "steps": many(parse_step),
 }
 _STATUSES = ("hungup", "unanswered", "failed", "not started", "completed")
 
@@ -63,7 +71,7 @@ def _range(start: str | None, end: str | None) -> tuple[float, float]:
         last = datetime.fromtimestamp(float(end), KATHMANDU).replace(hour=0, minute=0, second=0, microsecond=0)
         return after, last.timestamp() + 86_400
     except (ValueError, OverflowError):
-        raise RefusedError(detail="Invalid date.") from None
+        raise ValidationError(detail="Invalid date.") from None
 
 
 @routes.post("/api/v1/campaign/create/")
@@ -75,7 +83,7 @@ async def create(request: web.Request, service: Service, account: Account, body:
     _check(service, body)
     campaign = service.world.add_campaign(account, body["name"], body["services"], body.get("description") or "")
     _apply(service, campaign, body)
-    return answer({**shown(service, campaign), "main_audit": str(campaign.id + 4000)}, 201)
+    return json_response({**shown(service, campaign), "main_audit": str(campaign.id + 4000)}, 201)
 
 
 @routes.get("/api/v1/campaign/{id:\\d+}/")
@@ -83,7 +91,7 @@ async def create(request: web.Request, service: Service, account: Account, body:
 @with_campaign
 async def details(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Show a campaign (sample v1_campaign_details.json)."""
-    return answer({**shown(service, campaign), "campaign_action_count": len(campaign.contacts)})
+    return json_response({**shown(service, campaign), "campaign_action_count": len(campaign.contacts)})
 
 
 @signed_in
@@ -99,8 +107,8 @@ async def update(
     everything = shown(service, campaign)
     if request.path.endswith("/message/"):
         wanted = ("voice", "sms_message", "message", "category", "draft", "length_factor")
-        return answer({name: everything[name] for name in wanted})
-    return answer({**everything, "campaign_action_count": len(campaign.contacts)})
+        return json_response({name: everything[name] for name in wanted})
+    return json_response({**everything, "campaign_action_count": len(campaign.contacts)})
 
 
 for _path in ("/api/v1/campaign/{id:\\d+}/", "/api/v1/campaign/create/{id:\\d+}/message/"):
@@ -114,9 +122,9 @@ for _path in ("/api/v1/campaign/{id:\\d+}/", "/api/v1/campaign/create/{id:\\d+}/
 async def delete(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Delete a campaign; the documents do not print the answer."""
     service.world.remove_campaign(campaign)
-    if service.options.delete_answer == "empty":
+    if service.options.delete_response == "empty":
         return web.Response(status=204)
-    return answer({"message": "Successfully Deleted."})
+    return json_response({"message": "Successfully Deleted."})
 
 
 @routes.post("/api/v1/run-campaign/{id:\\d+}/")
@@ -126,25 +134,25 @@ async def delete(request: web.Request, service: Service, account: Account, campa
 async def run(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Run a campaign (samples v1_run_campaign.json and v1_run_campaign_scheduled.json)."""
     if campaign.status in ("Running", "Scheduled"):
-        raise RefusedError(message="Campaign is already running.")
+        raise ValidationError(message="Campaign is already running.")
     if campaign.draft:
-        raise RefusedError(message="Campaign is a draft.")
+        raise ValidationError(message="Campaign is a draft.")
     targets = [contact for contact in campaign.contacts if contact.status == "not started"]
     if not targets:
-        raise RefusedError(message="Campaign has no contacts.")
+        raise ValidationError(message="Campaign has no contacts.")
     if campaign.services != "SMS" and not campaign.user_phone:
-        raise RefusedError(message="Campaign has no phone number to call from.")
-    if account.available_credits < cost(campaign, targets):
-        raise RefusedError(message="You do not have enough credits.")
+        raise ValidationError(message="Campaign has no phone number to call from.")
+    if account.available_credits < max_cost(campaign, targets):
+        raise ValidationError(message="You do not have enough credits.")
     at = campaign.scheduled_at
     if at is not None and at <= service.clock.now():
         at = None
     begin(service.world, account, campaign, targets, at)
     if at is None:
-        return answer({"message": "Campaign Began Successfully!!"})
+        return json_response({"message": "Campaign Began Successfully!!"})
     when = datetime.fromtimestamp(at, KATHMANDU)
     day: Any = cast("Any", nepali_datetime).date.from_datetime_date(when.date())
-    return answer({"message": f"Campaign Scheduled successfully for {day} at {when:%H:%M:%S}"})
+    return json_response({"message": f"Campaign Scheduled successfully for {day} at {when:%H:%M:%S}"})
 
 
 @routes.post("/api/v1/campaign/emergency-stop/{id:\\d+}/")
@@ -155,9 +163,9 @@ async def emergency_stop(
 ) -> web.StreamResponse:
     """Stop a campaign; the documents do not print the answer."""
     if campaign.status not in ("Running", "Scheduled"):
-        raise RefusedError(message="Campaign is not running.")
+        raise ValidationError(message="Campaign is not running.")
     stop(service.world, campaign)
-    return answer({"message": "Campaign Terminated Successfully"})
+    return json_response({"message": "Campaign Terminated Successfully"})
 
 
 @routes.post("/api/v1/test-speak/riri/{id:\\d+}/")
@@ -170,8 +178,8 @@ async def test_speak(
     """Say where a message can be heard (sample v1_test_voice.json)."""
     require(body, "message")
     if voice(service.world, body.get("voice_input")) is None:
-        raise RefusedError(voice_input="This field is required.")
-    return speak(request, service.options.test_voice, body["message"])
+        raise ValidationError(voice_input="This field is required.")
+    return voice_response(request, service.options.test_voice_response, body["message"])
 
 
 @routes.post("/api/v1/demo-call/{id:\\d+}/")
@@ -181,8 +189,8 @@ async def test_speak(
 async def demo_call(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
     """Call one contact; the documents do not print the answer."""
     account.credits -= 1
-    service.world.happened("demo", contact.id, target=contact.number)
-    return answer({"message": "Demo Call Placed Successfully"})
+    service.world.record("demo", contact.id, target=contact.number)
+    return json_response({"message": "Demo Call Placed Successfully"})
 
 
 @routes.get("/api/v1/download/report/{id:\\d+}/")
@@ -194,7 +202,7 @@ async def report(request: web.Request, service: Service, account: Account, campa
     sheet = csv.writer(rows)
     sheet.writerow(["Number", "Status", "Duration", "Playback", "Credit Consumed", "Carrier", "Updated At"])
     for contact in campaign.contacts:
-        lasted, heard = f"{contact.seconds or 0}s", contact.playback or ""
+        lasted, heard = f"{contact.duration or 0}s", contact.playback or ""
         spent, at = contact.credit_consumed + contact.credit_consumed_sms, service.clock.iso(contact.updated_at)
         sheet.writerow([contact.number, contact.status, lasted, heard, spent, contact.carrier, at])
     return web.Response(
@@ -242,9 +250,9 @@ def _check(service: Service, body: Body) -> None:
     voice(service.world, body.get("voice"))
     check_choice(body, "category", (None, "", "Text", "Audio"))
     if not set(body.get("user_phone") or ()) <= {each["id"] for each in service.world.brokers}:
-        raise RefusedError(user_phone="Invalid pk - object does not exist.")
+        raise ValidationError(user_phone="Invalid pk - object does not exist.")
     if not set(body.get("failover_target") or ()) <= set(_STATUSES):
-        raise RefusedError(failover_target="Not a valid choice.")
+        raise ValidationError(failover_target="Not a valid choice.")
     _instant(body.get("schedule"))
 
 
@@ -278,7 +286,7 @@ def _instant(value: str | None) -> float | None:
     try:
         when = datetime.fromisoformat(value)
     except ValueError:
-        raise RefusedError(schedule="Datetime has wrong format.") from None
+        raise ValidationError(schedule="Datetime has wrong format.") from None
     if not 1970 < when.year < 9000:
-        raise RefusedError(schedule="Datetime is out of range.")
+        raise ValidationError(schedule="Datetime is out of range.")
     return (when if when.tzinfo else when.replace(tzinfo=KATHMANDU)).timestamp()

@@ -9,7 +9,15 @@ from aiohttp import web
 from tingting_async.sandbox import http
 from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.fields import integer, mapping
-from tingting_async.sandbox.http import AnonymousEndpoint, Endpoint, Handler, RefusedError, answer, origin, with_found
+from tingting_async.sandbox.http import (
+    AnonymousEndpoint,
+    Endpoint,
+    Handler,
+    ValidationError,
+    json_response,
+    origin,
+    with_found,
+)
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.world import Account, Campaign, Contact, World
@@ -19,19 +27,21 @@ P = ParamSpec("P")
 _MOST_ROWS = 10  # Whatever `limit` asks for: what the public clients found.
 
 
-def refusal(_: Options, fields: Mapping[str, str]) -> web.Response:
-    """Return a refusal, by field; a `detail` is bare."""
-    return answer({name: text if name in ("detail", "message") else [text] for name, text in fields.items()}, 400)
+def error_response(_: Options, fields: Mapping[str, str]) -> web.Response:
+    """Return a error_response, by field; a `detail` is bare."""
+    return json_response(
+        {name: text if name in ("detail", "message") else [text] for name, text in fields.items()}, 400
+    )
 
 
 def anonymous(handler: AnonymousEndpoint) -> Handler:
     """Serve anyone."""
-    return http.anonymous(handler, refusal)
+    return http.anonymous(handler, error_response)
 
 
 def signed_in(handler: Endpoint[[]]) -> Handler:
     """Serve only signed-in accounts."""
-    return http.signed_in(handler, refusal)
+    return http.signed_in(handler, error_response)
 
 
 def with_method(allowed: Callable[[Options], Collection[str]]) -> Callable[[Endpoint[[]]], Endpoint[[]]]:
@@ -40,7 +50,7 @@ def with_method(allowed: Callable[[Options], Collection[str]]) -> Callable[[Endp
     def decorate(handler: Endpoint[[]]) -> Endpoint[[]]:
         async def serve(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
             if request.method not in allowed(service.options):
-                return answer({"detail": f'Method "{request.method}" not allowed.'}, 405)
+                return json_response({"detail": f'Method "{request.method}" not allowed.'}, 405)
             return await handler(request, service, account)
 
         return serve
@@ -50,7 +60,7 @@ def with_method(allowed: Callable[[Options], Collection[str]]) -> Callable[[Endp
 
 def not_found() -> web.Response:
     """Return the response for what does not exist."""
-    return answer({"detail": "Not found."}, 404)
+    return json_response({"detail": "Not found."}, 404)
 
 
 def with_campaign(handler: Endpoint[Concatenate[Campaign, P]]) -> Endpoint[P]:
@@ -76,11 +86,11 @@ def page(
 
     Only the rows of this page are shown, by `show`.
     """
-    limit = min(asked_integer(request, "limit", _MOST_ROWS), _MOST_ROWS) or _MOST_ROWS
-    offset = asked_integer(request, "offset", 0)
+    limit = min(query_integer(request, "limit", _MOST_ROWS), _MOST_ROWS) or _MOST_ROWS
+    offset = query_integer(request, "offset", 0)
     by_page = "page" in request.query
     if by_page:
-        offset = (max(1, asked_integer(request, "page", 1)) - 1) * limit
+        offset = (max(1, query_integer(request, "page", 1)) - 1) * limit
     base = f"{options.link_base or origin(request)}{request.path}"
 
     def link(start: int) -> str | None:
@@ -93,7 +103,7 @@ def page(
     rows: Any = [show(item) for item in items[offset : offset + limit]]
     if enveloped:
         rows = {"status": 200, "success": True, "errors": [], "data": rows}
-    return answer(
+    return json_response(
         {
             "count": len(items),
             "total_pages": max(1, -(-len(items) // limit)),
@@ -105,7 +115,7 @@ def page(
     )
 
 
-def asked_integer(request: web.Request, name: str, default: int) -> int:
+def query_integer(request: web.Request, name: str, default: int) -> int:
     """Return a number in the query, or what stands for one that is missing or none."""
     try:
         return max(0, int(request.query.get(name, default)))
@@ -127,7 +137,7 @@ def contact_row(world: World, contact: Contact) -> dict[str, Any]:
         "number": contact.number,
         "status": contact.status,
         "updated_at": world.clock.iso(contact.updated_at),
-        "call_duration": f"{contact.seconds or 0}s",
+        "call_duration": f"{contact.duration or 0}s",
         "playback": "" if contact.playback is None else str(contact.playback),
         "credit_consumed": contact.credit_consumed,
         "credit_consumed_SMS": contact.credit_consumed_sms,
@@ -147,7 +157,7 @@ def added_row(world: World, contact: Contact) -> dict[str, Any]:
         "other_variables": contact.tags,
         "credit_consumed": contact.credit_consumed,
         "credit_consumed_SMS": contact.credit_consumed_sms,
-        "duration": "" if contact.seconds is None else f"{contact.seconds}s",
+        "duration": "" if contact.duration is None else f"{contact.duration}s",
         "playback": "" if contact.playback is None else str(contact.playback),
         "uuid": contact.uuid,
         "failover_sms_sent": contact.failover_sms_sent,
@@ -163,11 +173,11 @@ def voice(world: World, value: Any) -> dict[str, Any] | None:
         return None
     found = next((each for each in world.voices if str(each["id"]) == str(value)), None)  # pyright: ignore[reportUnknownArgumentType]
     if found is None:
-        raise RefusedError(voice=f'Invalid pk "{value}" - object does not exist.')
+        raise ValidationError(voice=f'Invalid pk "{value}" - object does not exist.')
     return found
 
 
-def take_step(value: Any) -> dict[str, Any]:
+def parse_step(value: Any) -> dict[str, Any]:
     """Take a step of a survey."""
     step = mapping(value)
     return {**step, "order": integer(step["order"])} if "order" in step else step

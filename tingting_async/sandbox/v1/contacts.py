@@ -6,7 +6,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from tingting_async.sandbox.fields import many, mapping
-from tingting_async.sandbox.http import Body, RefusedError, answer, mobile, origin, with_body
+from tingting_async.sandbox.http import Body, ValidationError, json_response, mobile, origin, with_body
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.sheets import read_sheet
 from tingting_async.sandbox.v1.common import (
@@ -48,19 +48,19 @@ async def add(
     """Add a contact, or many (samples v1_add_contact.json and v1_add_contacts.json)."""
     if "contacts" not in body:
         contact = service.world.add_contact(campaign, mobile(body.get("number"), "number"), _variables(body))
-        if service.options.add_contact_answer == "contact":
-            return answer({**contact_row(service.world, contact), "attributes": contact.tags}, 201)
-        return answer({"message": "New Contact added"}, 201)
+        if service.options.add_contact_response == "contact":
+            return json_response({**contact_row(service.world, contact), "attributes": contact.tags}, 201)
+        return json_response({"message": "New Contact added"}, 201)
     rows: list[dict[str, Any]] = body["contacts"] or []
-    most = service.options.most_contacts
+    most = service.options.max_contacts
     if not rows or (most is not None and len(rows) > most):
-        raise RefusedError(contacts=f"Give between 1 and {most or 'any number of'} contacts.")
+        raise ValidationError(contacts=f"Give between 1 and {most or 'any number of'} contacts.")
     known = {contact.number for contact in campaign.contacts}
     added, skipped, errors = list[dict[str, Any]](), 0, list[dict[str, Any]]()
     for index, row in enumerate(rows):
         try:
             number, variables = mobile(row.get("number"), "number"), _variables(row)
-        except RefusedError as refused:
+        except ValidationError as refused:
             errors.append({"row": index, "number": row.get("number"), "error": refused.fields})
             continue
         if number in known:
@@ -69,13 +69,13 @@ async def add(
         known.add(number)
         added.append(added_row(service.world, service.world.add_contact(campaign, number, variables)))
     done = {"created": len(added), "skipped": skipped, "contacts": added, "errors": errors or None}
-    return answer(done, 201)
+    return json_response(done, 201)
 
 
 def _variables(row: dict[str, Any]) -> dict[str, Any]:
     variables = cast("dict[str, Any]", row.get("other_variables") or {})
     if not isinstance(variables, dict):
-        raise RefusedError(other_variables="Expected a dictionary of items.")
+        raise ValidationError(other_variables="Expected a dictionary of items.")
     return variables
 
 
@@ -95,12 +95,12 @@ async def upload(
         try:
             service.world.add_contact(campaign, mobile(number, "numbers"), dict(list(row.items())[1:]))
             good.append(row)
-        except RefusedError as refused:
+        except ValidationError as refused:
             errors.append({"row": index + 2, "error": refused.fields["numbers"]})
     columns = list(rows[0]) if rows else []
     samples = [{"column": name, "sample": [row.get(name) for row in good[:3]]} for name in columns]
     campaign.bulk_file = f"{origin(request)}/media/bulk/{campaign.id}"
-    return answer({"error_list": errors, "samples": samples, "total_validated_rows": len(good)})
+    return json_response({"error_list": errors, "samples": samples, "total_validated_rows": len(good)})
 
 
 for _method in ("PATCH", "POST"):
@@ -117,7 +117,7 @@ async def update(
     """Change a contact's number (sample v1_contact_update.json)."""
     contact.number = mobile(body.get("number"), "number")
     contact.updated_at = service.clock.now()
-    return answer(contact_row(service.world, contact))
+    return json_response(contact_row(service.world, contact))
 
 
 @routes.delete("/api/v1/phone-number/delete/{id:\\d+}/")
@@ -126,7 +126,7 @@ async def update(
 async def delete(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
     """Delete a contact (sample v1_contact_delete.json)."""
     service.world.remove_contact(contact)
-    return answer({"message": "Successfully Deleted."})
+    return json_response({"message": "Successfully Deleted."})
 
 
 @routes.get("/api/v1/campaign/{id:\\d+}/attributes/")
@@ -134,7 +134,7 @@ async def delete(request: web.Request, service: Service, account: Account, conta
 @with_contact
 async def attributes(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
     """Show a contact's variables, though the path says campaign (sample v1_contact_attributes.json)."""
-    return answer(contact.tags)
+    return json_response(contact.tags)
 
 
 @routes.patch("/api/v1/campaign/{id:\\d+}/attributes/")
@@ -146,4 +146,4 @@ async def set_attributes(
 ) -> web.StreamResponse:
     """Change a contact's variables."""
     contact.tags = {**contact.tags, **body}
-    return answer(contact.tags)
+    return json_response(contact.tags)

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from tingting_async.sandbox.fields import Field, integer, text
-from tingting_async.sandbox.http import Body, RefusedError, answer, with_body
+from tingting_async.sandbox.http import Body, ValidationError, json_response, with_body
 from tingting_async.sandbox.otp import check_otp, send_otp
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import page, signed_in
@@ -26,7 +26,7 @@ async def send(request: web.Request, service: Service, account: Account, body: B
     check_otp(body)
     is_call = body["sms_send_options"] == "voice"
     if is_call and body.get("voice_input") not in {voice["voice_internal_name"] for voice in service.world.voices}:
-        raise RefusedError(voice_input="This field is required for voice.")
+        raise ValidationError(voice_input="This field is required for voice.")
     sent = send_otp(service, account, body, default_length=6, credits_field="message")
     details = {
         "number": sent.number,
@@ -43,7 +43,9 @@ async def send(request: web.Request, service: Service, account: Account, body: B
     if is_call:
         details |= {"voice_input": body["voice_input"], "length_factor": 1.0}
         message = "OTP Call Initiated Successfully."
-    return answer({"status": 200, "success": True, "message": message, "errors": [], "data": {"details": details}})
+    return json_response(
+        {"status": 200, "success": True, "message": message, "errors": [], "data": {"details": details}}
+    )
 
 
 @routes.get("/api/v1/auths/list/send-otps/")

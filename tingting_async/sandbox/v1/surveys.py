@@ -13,8 +13,8 @@ from tingting_async.sandbox.fields import Field, decimal, integer, many, text
 from tingting_async.sandbox.http import (
     Body,
     Endpoint,
-    RefusedError,
-    answer,
+    ValidationError,
+    json_response,
     origin,
     read_body,
     require,
@@ -22,7 +22,7 @@ from tingting_async.sandbox.http import (
     with_found,
 )
 from tingting_async.sandbox.service import Service
-from tingting_async.sandbox.v1.common import asked_integer, not_found, signed_in, take_step, voice
+from tingting_async.sandbox.v1.common import not_found, parse_step, query_integer, signed_in, voice
 from tingting_async.sandbox.world import Account, Campaign, World
 
 routes = web.RouteTableDef()
@@ -33,7 +33,7 @@ Template = dict[str, Any]
 
 def _content(value: Any) -> list[dict[str, Any]]:
     """Take steps, or, beside audio files, their JSON in a text."""
-    steps: list[dict[str, Any]] = many(take_step)(json.loads(value) if isinstance(value, str) else value)
+    steps: list[dict[str, Any]] = many(parse_step)(json.loads(value) if isinstance(value, str) else value)
     return steps
 
 
@@ -55,7 +55,7 @@ def _read_steps(value: Any) -> list[dict[str, Any]] | None:
                 except (SyntaxError, ValueError, TypeError):
                     return None
         found += cast("list[Any]", step) if isinstance(step, list) else [step]
-    return [{"order": index, **take_step(step)} for index, step in enumerate(found)]
+    return [{"order": index, **parse_step(step)} for index, step in enumerate(found)]
 
 
 _TEMPLATE_FIELDS: dict[str, Field] = {"name": text, "length_factor": decimal, "content": _content}
@@ -85,7 +85,7 @@ def with_template(handler: Endpoint[Concatenate[Template, P]]) -> Endpoint[P]:
 @with_survey
 async def steps(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """List a survey's steps."""
-    return answer({"results": [_shown(step) for step in campaign.steps]})
+    return json_response({"results": [_shown(step) for step in campaign.steps]})
 
 
 @routes.post(_STEPS)
@@ -103,8 +103,10 @@ async def set_steps(
         if isinstance(body.get(str(index)), bytes):
             step["audio_file"] = f"{origin(request)}/media/output/{step['id']}.mp3"
     campaign.steps = sorted(rows, key=lambda step: step["order"])
-    service.world.happened("steps", campaign.id)
-    return answer({"results": [_shown(step) for step in campaign.steps]}, 201 if request.method == "POST" else 200)
+    service.world.record("steps", campaign.id)
+    return json_response(
+        {"results": [_shown(step) for step in campaign.steps]}, 201 if request.method == "POST" else 200
+    )
 
 
 @routes.delete(_STEPS)
@@ -120,7 +122,7 @@ async def delete_steps(
 
 def _step(service: Service, campaign: Campaign, step: dict[str, Any]) -> dict[str, Any]:
     if problem := _problem(step):
-        raise RefusedError(**problem)
+        raise ValidationError(**problem)
     return {**step, "id": service.world.id(), "survey": campaign.id}
 
 
@@ -142,7 +144,7 @@ def _shown(step: dict[str, Any]) -> dict[str, Any]:
 @signed_in
 @with_survey
 async def report(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
-    """Give out what people answered, as CSV or as JSON."""
+    """Give out what recipients answered, as CSV or as JSON."""
     asked = [step for step in campaign.steps if step.get("response_type") not in (None, "none")]
     names = [str(step.get("input_name")) for step in asked]
     rows = [
@@ -151,7 +153,7 @@ async def report(request: web.Request, service: Service, account: Account, campa
         if contact.status in ("completed", "hungup")
     ]
     if request.query.get("format") == "json":
-        return answer(rows)
+        return json_response(rows)
     table = io.StringIO()
     sheet = csv.DictWriter(table, ["number", "status", *names])
     sheet.writeheader()
@@ -169,14 +171,14 @@ async def list_templates(request: web.Request, service: Service, account: Accoun
     """List the templates, by `page` and `page_size`, without `total_pages` (sample v1_survey_templates.json)."""
     search = request.query.get("search", "").lower()
     rows = [each for each in reversed(service.world.templates.values()) if search in each["name"].lower()]
-    number, size = (max(1, asked_integer(request, name, default)) for name, default in (("page", 1), ("page_size", 10)))
+    number, size = (max(1, query_integer(request, name, default)) for name, default in (("page", 1), ("page_size", 10)))
     if (number - 1) * size >= max(1, len(rows)):
-        return answer({"detail": "Invalid page."}, 404)
+        return json_response({"detail": "Invalid page."}, 404)
     base = f"{service.options.link_base or origin(request)}{request.path}"
     after = f"{base}?page={number + 1}&page_size={size}" if number * size < len(rows) else None
     before = f"{base}?page={number - 1}&page_size={size}" if number > 1 else None
     shown = rows[(number - 1) * size : number * size]
-    return answer({"count": len(rows), "next": after, "previous": before, "results": shown})
+    return json_response({"count": len(rows), "next": after, "previous": before, "results": shown})
 
 
 @routes.post("/api/v1/survey-templates/")
@@ -195,8 +197,8 @@ async def create_template(request: web.Request, service: Service, account: Accou
     }
     _fill(request, service, template, body)
     service.world.templates[template["id"]] = template
-    service.world.happened("template", template["id"], target=body["name"])
-    return answer(template, 201)
+    service.world.record("template", template["id"], target=body["name"])
+    return json_response(template, 201)
 
 
 @routes.get("/api/v1/survey-templates/{id:\\d+}/")
@@ -211,7 +213,7 @@ async def template(request: web.Request, service: Service, account: Account, fou
         return web.Response(status=204)
     if request.method == "PATCH":
         _fill(request, service, found, await read_body(request, **_TEMPLATE_FIELDS))
-    return answer(found)
+    return json_response(found)
 
 
 def _fill(request: web.Request, service: Service, template: dict[str, Any], body: Body) -> None:
@@ -239,9 +241,9 @@ async def apply_template(
     """Make a survey's steps of a template (samples v1_survey_template_apply.json and …_207.json)."""
     campaign = service.world.campaign(account, body.get("campaign_id") or 0)
     if campaign is None:
-        return answer({"error": "Campaign not found."}, 404)
+        return json_response({"error": "Campaign not found."}, 404)
     if campaign.services != "SURVEY":
-        return answer({"error": "Campaign is not a survey."}, 400)
+        return json_response({"error": "Campaign is not a survey."}, 400)
     made: list[dict[str, Any]] = []
     errors: list[dict[str, list[str]]] = []
     for step in cast("list[dict[str, Any]]", found["content"]):
@@ -250,7 +252,9 @@ async def apply_template(
         else:
             made.append(_step(service, campaign, step))
     campaign.steps = [*campaign.steps, *made]
-    service.world.happened("steps", campaign.id)
+    service.world.record("steps", campaign.id)
     if errors:
-        return answer({"created": [{"id": step["id"], "order": step["order"]} for step in made], "errors": errors}, 207)
-    return answer({"message": "Template applied successfully.", "steps": made}, 201)
+        return json_response(
+            {"created": [{"id": step["id"], "order": step["order"]} for step in made], "errors": errors}, 207
+        )
+    return json_response({"message": "Template applied successfully.", "steps": made}, 201)
