@@ -122,7 +122,7 @@ BAD = [
     ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "m", "priority": "x"}, "priority"),
     ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "m", "individual": [999]}, "pk"),
     ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "m", "status": ["x"]}, "status"),
-    ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "m", "status": ["failed"]}, "nobody"),
+    ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "m", "status": ["failed"]}, "no numbers"),
     ("POST", "/api/system/campaigns/{campaign}/begin/", {"message": "m", "schedule_date": "soon"}, "format"),
     (
         "POST",

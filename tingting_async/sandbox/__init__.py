@@ -1,6 +1,6 @@
-"""A stand-in for the TingTing service on this machine: stateful, over real sockets, and misbehaving on request.
+"""A local simulation of the TingTing service: stateful, over real sockets, with injectable faults.
 
-It shares no code with the client, so that no mistake can agree with itself on both sides.
+The sandbox shares no code with the client. If both sides shared a mistake, the tests could not see it.
 """
 
 from tingting_async.sandbox.clock import Clock

@@ -1,4 +1,4 @@
-"""`python -m tingting_async.sandbox`: serve until interrupted, and print how to connect."""
+"""`python -m tingting_async.sandbox`: print how to connect, and serve until interrupted."""
 
 import argparse
 import asyncio
@@ -13,10 +13,12 @@ from tingting_async.sandbox.options import LinkForm, PageParameter
 async def _serve(sandbox: Sandbox) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Not on Windows, where Ctrl-C interrupts by itself.
+        with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers; Ctrl-C works without one.
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with sandbox:
-        print(f"# The sandbox serves {len(sandbox.world.campaigns):,} campaigns on {sandbox.url}; Ctrl-C ends it.")
+        print(
+            f"# The sandbox serves {len(sandbox.world.campaigns):,} campaigns on {sandbox.url}; press Ctrl-C to stop."
+        )
         print("# To connect:")
         print(f"export TINGTING_BASE_URL={sandbox.url}")
         print(f"export TINGTING_EMAIL={sandbox.email}")
@@ -26,28 +28,31 @@ async def _serve(sandbox: Sandbox) -> None:
 
 
 def main() -> None:
-    """Read the arguments, and serve."""
+    """Parse the arguments and serve."""
     parser = argparse.ArgumentParser(
         prog="python -m tingting_async.sandbox",
-        description="A stand-in for the TingTing service, on this machine. It rings nobody.",
+        description="A local simulation of the TingTing service. It never calls or texts anyone.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen")
-    parser.add_argument("--port", type=int, default=0, help="the port; 0 for a free one")
-    parser.add_argument("--campaigns", type=int, default=1000, help="how many there are from the start")
-    parser.add_argument("--numbers", type=int, default=3, help="how many numbers each has")
-    parser.add_argument("--page-size", type=int, default=10, help="rows on a page")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="the port to listen on; 0 picks a free one")
+    parser.add_argument("--campaigns", type=int, default=1000, help="the number of campaigns at the start")
+    parser.add_argument("--numbers", type=int, default=3, help="the number of phone numbers per campaign")
+    parser.add_argument("--page-size", type=int, default=10, help="the number of rows per page")
     parser.add_argument(
-        "--page-parameter", choices=get_args(PageParameter), default="page", help="what asks for a page"
+        "--page-parameter",
+        choices=get_args(PageParameter),
+        default="page",
+        help="the query parameter that selects a page",
     )
-    parser.add_argument("--links", choices=get_args(LinkForm), default="none", help="what a page's links hold")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same campaigns")
+    parser.add_argument("--links", choices=get_args(LinkForm), default="none", help="the form of the links on a page")
+    parser.add_argument("--seed", type=int, default=1, help="the seed; the same seed generates the same campaigns")
     arguments = parser.parse_args()
     if arguments.page_parameter == "links" and arguments.links == "none":
         arguments.links = "objects"
     try:
         asyncio.run(_serve(Sandbox(**vars(arguments), keep_requests=False)))
-    except (ValueError, OSError) as error:  # What was asked for is none, or the port is taken.
+    except (ValueError, OSError) as error:  # An option is invalid, or the port is in use.
         parser.error(str(error))
     except KeyboardInterrupt:
         pass

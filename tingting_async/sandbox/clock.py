@@ -8,7 +8,7 @@ KATHMANDU = timezone(timedelta(hours=5, minutes=45), "Asia/Kathmandu")
 
 
 class Clock:
-    """The sandbox's time: this machine's, plus whatever it was moved on by."""
+    """The sandbox's time: the time of this machine plus an offset that tests increase."""
 
     def __init__(self) -> None:
         self._offset = 0.0
@@ -19,16 +19,20 @@ class Clock:
         return time.time() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Move on: campaigns run, schedules come due, tokens expire.
+        """Move the clock forward: campaigns progress, schedules come due, tokens expire.
 
         Args:
-            seconds: How far; never back.
+            seconds: How far to move the clock; at least 0.
         """
         if seconds < 0:
-            raise ValueError(f"seconds={seconds}: time does not go back.")
+            raise ValueError(f"advance(seconds={seconds}): the clock cannot go back; give at least 0.")
         with self._lock:
             self._offset += seconds
 
     def iso(self, at: float | None = None) -> str:
-        """Return a time as the service writes it, in Nepal."""
+        """Return a time as the service writes it: ISO 8601 with Nepal's UTC offset.
+
+        Args:
+            at: Unix seconds; None for now.
+        """
         return datetime.fromtimestamp(self.now() if at is None else at, KATHMANDU).isoformat()

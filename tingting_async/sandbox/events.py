@@ -1,4 +1,4 @@
-"""An event across threads."""
+"""An event that works across threads and event loops."""
 
 import asyncio
 import contextlib
@@ -6,9 +6,9 @@ import threading
 
 
 class Event:
-    """Something that happens once, for tasks of any event loop and for plain threads alike.
+    """An event that tasks of any event loop and plain threads can wait for.
 
-    The sandbox serves in its own thread for those who do not use asyncio; asyncio's event would not wake them there.
+    The sandbox can serve in a thread of its own; `asyncio.Event` would not wake waiters outside that thread's loop.
     """
 
     def __init__(self) -> None:
@@ -17,25 +17,25 @@ class Event:
         self._waiters: set[asyncio.Future[None]] = set()
 
     def is_set(self) -> bool:
-        """Tell whether it happened."""
+        """Return whether the event is set."""
         return self._flag.is_set()
 
     def set(self) -> None:
-        """Let it have happened, and wake whoever waits; from any thread."""
+        """Set the event and wake all waiters. This may be called from any thread."""
         with self._lock:
             self._flag.set()
             waiters, self._waiters = self._waiters, set()
         for waiter in waiters:
-            with contextlib.suppress(RuntimeError):  # Its loop was closed: nobody waits there any more.
+            with contextlib.suppress(RuntimeError):  # The waiter's loop is closed, so nobody waits there.
                 waiter.get_loop().call_soon_threadsafe(_wake, waiter)
 
     def clear(self) -> None:
-        """Let it not have happened."""
+        """Reset the event."""
         with self._lock:
             self._flag.clear()
 
     async def wait(self) -> None:
-        """Wait until it happens."""
+        """Wait until the event is set."""
         with self._lock:
             if self._flag.is_set():
                 return
@@ -48,13 +48,13 @@ class Event:
                 self._waiters.discard(waiter)
 
     def block(self, timeout: float | None = None) -> bool:
-        """Wait in a plain thread until it happens.
+        """Block the current thread until the event is set.
 
         Args:
-            timeout: How long at the most, in seconds; None for ever.
+            timeout: The time limit in seconds; None for no limit.
 
         Returns:
-            Whether it happened.
+            Whether the event was set in time.
         """
         return self._flag.wait(timeout)
 

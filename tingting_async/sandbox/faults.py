@@ -1,4 +1,4 @@
-"""Misbehaviour on request."""
+"""Fault injection."""
 
 import asyncio
 import json
@@ -17,27 +17,28 @@ from tingting_async.sandbox.received import ReceivedRequest
 from tingting_async.sandbox.tokens import TOKEN_NOT_VALID
 
 Kind = Literal[
-    "status",  # answers with `status`, `body` and `headers`, and does nothing
-    "delay",  # waits `delay` seconds, then serves
-    "stall",  # waits for `release()`, then serves
-    "stall_after",  # serves, and waits for `release()` before it answers
-    "reset",  # resets the connection, and does nothing
-    "reset_after",  # serves, and resets the connection instead of answering
-    "status_after",  # serves, and answers with `status`, `body` and `headers` instead
-    "gateway_timeout",  # serves, and answers 504 with a proxy's page
-    "truncate",  # serves, and breaks off in the middle of an answer that said how long it is
-    "truncate_chunked",  # serves, and breaks off in the middle of an answer in chunks
-    "html",  # serves, and answers 500 with an HTML page
-    "empty",  # serves, and answers 200 with nothing
-    "wrong_content_type",  # serves, and calls the JSON text/html
-    "invalid_utf8",  # serves, and answers 200 with bytes that are no text
-    "oversized",  # serves, and answers with a text of `size` bytes
-    "garbage",  # serves, and answers with what is not HTTP
-    "garbage_headers",  # serves, and answers with a header that is none
-    "duplicate_headers",  # serves, and answers with headers twice, which differ
-    "redirect",  # answers with `status` (302) and `location`, and does nothing
-    "expired_token",  # answers 401, as if the token had ended
-    "close",  # serves, answers, and closes the connection without having said so
+    # "Executes" means that the request has its effect.
+    "status",  # responds with `status`, `body` and `headers`; does not execute the request
+    "delay",  # waits `delay` seconds, then executes and responds
+    "stall",  # waits for `release()`, then executes and responds
+    "stall_after",  # executes, waits for `release()`, then responds
+    "reset",  # resets the connection; does not execute the request
+    "reset_after",  # executes, then resets the connection
+    "status_after",  # executes, then responds with `status`, `body` and `headers`
+    "gateway_timeout",  # executes, then responds 504 with the HTML page of a proxy
+    "truncate",  # executes, then cuts off a response that has a Content-Length
+    "truncate_chunked",  # executes, then cuts off a chunked response
+    "html",  # executes, then responds 500 with an HTML page
+    "empty",  # executes, then responds 200 with an empty body
+    "wrong_content_type",  # executes, then declares the JSON as text/html
+    "invalid_utf8",  # executes, then responds 200 with invalid UTF-8
+    "oversized",  # executes, then responds with a JSON string of `size` bytes
+    "garbage",  # executes, then sends bytes that are not HTTP
+    "garbage_headers",  # executes, then sends a malformed header line
+    "duplicate_headers",  # executes, then sends some headers twice with different values
+    "redirect",  # responds with `status` (302) and `location`; does not execute the request
+    "expired_token",  # responds 401 as for an expired token; does not execute the request
+    "close",  # executes, responds, and closes the connection without announcing it
 ]
 
 _DROPS = ("reset", "reset_after", "truncate", "truncate_chunked", "garbage", "garbage_headers")
@@ -49,51 +50,52 @@ Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @attrs.define(eq=False)
 class Fault:
-    """Something to go wrong with the requests that match."""
+    """A fault that is injected into the requests that match."""
 
     kind: Kind
     method: str = "*"
-    """A pattern, as of a file name."""
+    """A glob pattern for the method."""
     path: str = "*"
-    """A pattern, as of a file name."""
+    """A glob pattern for the path."""
     query: str | None = None
-    """What the query has to be; None for any."""
+    """The exact query string; None for any."""
     where: Callable[[ReceivedRequest], bool] | None = attrs.field(default=None, repr=False)
-    """What has to be true of the request beside, as of its body: `lambda request: b"9800000001" in request.body`."""
+    """A further condition on the request, such as `lambda request: b"9800000001" in request.body`."""
     nth: int | None = None
-    """Only the n-th match, from 1; None for every."""
+    """Trigger on the n-th matching request only, counting from 1; None for every one."""
     times: int | None = None
-    """At most so often; None for ever."""
+    """How often to trigger at most; None for no limit."""
     status: int | None = None
-    """Of a `status` or a `status_after` (500 unless said), or of a `redirect` (302 unless said)."""
+    """The HTTP status of `status` and `status_after` (default 500) and of `redirect` (default 302)."""
     body: Any = None
-    """JSON, or bytes as they are."""
+    """The body of `status` and `status_after`: a JSON value, or bytes that are sent as they are."""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     delay: float = 0.0
-    """Seconds."""
+    """The delay in seconds."""
     size: int = 2**27
-    """Bytes."""
+    """The size of an `oversized` body in bytes."""
     location: str = ""
+    """The `Location` of a `redirect`."""
     triggered: Event = attrs.field(factory=Event, init=False, repr=False)
-    """Set when it struck: `await fault.triggered.wait()`, or `fault.triggered.block(5)` without asyncio."""
+    """Set once the fault has triggered: `await fault.triggered.wait()`, or `.block(5)` without asyncio."""
     stalled: Event = attrs.field(factory=Event, init=False, repr=False)
-    """Set when a request waits for `release()`: with the deed undone, or, of a `stall_after`, done."""
+    """Set once a request waits for `release()`: before it executes, or with `stall_after` after it."""
     count: int = attrs.field(default=0, init=False)
-    """How often it struck."""
+    """How often the fault has triggered."""
     _matches: int = attrs.field(default=0, init=False)
     _released: Event = attrs.field(factory=Event, init=False, repr=False)
 
     @property
     def drops_connection(self) -> bool:
-        """Whether it drops the connection, so that there is no whole answer."""
+        """Whether the fault drops the connection, so that the response is never complete."""
         return self.kind in _DROPS
 
     def release(self) -> None:
-        """Let stalled requests go on, those to come as well; from any thread."""
+        """Let stalled requests continue, later ones too. This may be called from any thread."""
         self._released.set()
 
     def trigger(self, request: ReceivedRequest) -> bool:
-        """Tell whether it strikes this request, and count."""
+        """Return whether the fault triggers on a request, and count the request if it matches."""
         if self.times is not None and self.count >= self.times:
             return False
         if not (fnmatchcase(request.method, self.method) and fnmatchcase(request.path, self.path)):
@@ -110,7 +112,7 @@ class Fault:
         return True
 
     async def apply(self, request: web.Request, serve: Serve) -> web.StreamResponse:
-        """Serve a request, wrongly."""
+        """Serve a request with the fault."""
         match self.kind:
             case "status":
                 return self._respond()
@@ -139,13 +141,13 @@ class Fault:
         self.stalled.set()
         await self._released.wait()
 
-    async def _corrupt(self, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
-        assert isinstance(answer, web.Response)
-        body = answer.body if isinstance(answer.body, bytes) else b""
+    async def _corrupt(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+        assert isinstance(response, web.Response)
+        body = response.body if isinstance(response.body, bytes) else b""
         match self.kind:
             case "stall_after":
                 await self._stall()
-                return answer
+                return response
             case "status_after":
                 return self._respond()
             case "gateway_timeout":
@@ -155,12 +157,12 @@ class Fault:
             case "empty":
                 return web.Response(status=200)
             case "wrong_content_type":
-                answer.content_type = "text/html"
-                return answer
+                response.content_type = "text/html"
+                return response
             case "invalid_utf8":
                 return web.Response(status=200, body=b"\xff\xfe" + body[:64] + b"\xc3", content_type="application/json")
             case "oversized":
-                # Piece by piece, so that it costs the sandbox nothing, and ends when the client has had enough.
+                # In chunks, so that the sandbox needs no memory for it and stops once the client disconnects.
                 stream = web.StreamResponse(headers={"Content-Type": "application/json"})
                 await stream.prepare(request)
                 await stream.write(b'"')
@@ -169,9 +171,9 @@ class Fault:
                 await stream.write_eof(b'"')
                 return stream
             case "garbage":
-                return _write(request, b"\x15\x03\x01\x00\x02\x02\x50 no HTTP at all\r\n\r\n")
+                return _write(request, b"\x15\x03\x01\x00\x02\x02\x50 not HTTP\r\n\r\n")
             case "garbage_headers":
-                head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nno header\xff at all\r\n"
+                head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nnot a header\xff\r\n"
                 return _write(request, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
             case "duplicate_headers":
                 twice = (
@@ -181,8 +183,8 @@ class Fault:
                     ("X-Request-Id", "2"),
                 )
                 for name, value in twice:
-                    answer.headers.add(name, value)
-                return answer
+                    response.headers.add(name, value)
+                return response
             case "truncate" | "truncate_chunked":
                 stream = web.StreamResponse(headers={"Content-Type": "application/json"})
                 if self.kind == "truncate":
@@ -193,17 +195,17 @@ class Fault:
                 await stream.write(body[: len(body) // 2] or b"{")
                 return _reset(request, stream)
             case "close":
-                await answer.prepare(request)
-                await answer.write_eof()
+                await response.prepare(request)
+                await response.write_eof()
                 if request.transport is not None:
                     request.transport.close()
-                return answer
+                return response
             case _:
                 return _reset(request)
 
 
 class Faults:
-    """The faults of a sandbox; the first that strikes a request is applied."""
+    """The faults of a sandbox. At most one fault applies to a request: the first that triggers on it."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -212,19 +214,19 @@ class Faults:
         return iter(self._faults)
 
     def add(self, fault: Fault) -> Fault:
-        """Let something go wrong from now on; returns it."""
+        """Add a fault and return it."""
         self._faults.append(fault)
         return fault
 
     def clear(self) -> None:
-        """Behave again; stalled requests go on."""
+        """Remove all faults and release stalled requests."""
         for fault in self._faults:
             fault.release()
         self._faults.clear()
 
     @contextmanager
     def during(self, faults: Iterable[Fault]) -> Generator[None]:
-        """Let these go wrong within the block; at its end stalled requests go on."""
+        """Inject these faults within the block. At its end they are removed, and stalled requests continue."""
         added = [self.add(fault) for fault in faults]
         try:
             yield
@@ -234,23 +236,23 @@ class Faults:
             self._faults = [fault for fault in self._faults if not any(fault is each for each in added)]
 
     def trigger(self, request: ReceivedRequest) -> Fault | None:
-        """Return the fault for a request, if any."""
+        """Return the first fault that triggers on a request, or None."""
         return next((fault for fault in self._faults if fault.trigger(request)), None)
 
 
 def _write(request: web.Request, raw: bytes) -> web.StreamResponse:
-    """Answer with bytes as they are, and close the connection."""
+    """Send raw bytes and close the connection."""
     if request.transport is not None:
         request.transport.write(raw)
         request.transport.close()
     return web.Response(status=500)
 
 
-def _reset(request: web.Request, answer: web.StreamResponse | None = None) -> web.StreamResponse:
-    """Drop the connection with a TCP reset, as a crashed server or a firewall does."""
+def _reset(request: web.Request, response: web.StreamResponse | None = None) -> web.StreamResponse:
+    """Close the connection with a TCP reset, as a crashed server or a firewall does."""
     if request.transport is not None:
         request.transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
         )
         request.transport.abort()
-    return answer or web.Response(status=500)
+    return response or web.Response(status=500)

@@ -1,6 +1,6 @@
-"""What a field of a body has to be, as Django REST Framework's serializer fields judge it.
+"""The types of body fields, which validate as the serializer fields of Django REST Framework do.
 
-Each takes what came and returns it as it is meant, or raises a `ValueError` with the words of the refusal.
+Each function takes the value of a field and returns it converted, or raises a `ValueError` with the service's message.
 """
 
 import math
@@ -12,21 +12,21 @@ Field = Callable[[Any], Any]
 
 
 def text(value: Any) -> str:
-    """Take a text, or a number for one."""
+    """Convert a string or a number to a string."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("Not a valid string.")  # noqa: TRY004 - a refusal like the others
+        raise ValueError("Not a valid string.")  # noqa: TRY004 - all invalid values raise the same error
     return str(value)
 
 
 def integer(value: Any) -> int:
-    """Take a whole number, or a text of one."""
+    """Convert an integer, or a string that holds one."""
     if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,18}", str(value)):
         raise ValueError("A valid integer is required.")
     return int(value)
 
 
 def decimal(value: Any) -> float:
-    """Take a number, or a text of one."""
+    """Convert a number below 1000, or a string that holds one."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
@@ -37,7 +37,7 @@ def decimal(value: Any) -> float:
 
 
 def boolean(value: Any) -> bool:
-    """Take a truth value, or a text of one."""
+    """Convert a boolean, or a string that holds one."""
     known = {"true": True, "1": True, "false": False, "0": False, "": False}
     if str(value).lower() not in known:
         raise ValueError("Must be a valid boolean.")
@@ -45,16 +45,16 @@ def boolean(value: Any) -> bool:
 
 
 def mapping(value: Any) -> dict[str, Any]:
-    """Take an object."""
+    """Accept a JSON object."""
     if not isinstance(value, dict):
-        raise ValueError("Expected a dictionary of items.")  # noqa: TRY004 - a refusal like the others
+        raise ValueError("Expected a dictionary of items.")  # noqa: TRY004 - all invalid values raise the same error
     return cast("dict[str, Any]", value)
 
 
 def many(field: Field) -> Field:
-    """Take a list of such fields; a form sends a list of one as itself."""
+    """Return the type of a list of such fields. A form sends a list of one item as the bare item."""
 
-    def take(value: Any) -> list[Any]:
+    def convert(value: Any) -> list[Any]:
         return [field(part) for part in cast("list[Any]", value if isinstance(value, list) else [value])]
 
-    return take
+    return convert

@@ -1,4 +1,4 @@
-"""What both generations' handlers are made of: who asks, what is in the body, and answers in JSON."""
+"""What the handlers of both generations share: authentication, decorators, body parsing and JSON responses."""
 
 import asyncio
 import json
@@ -23,14 +23,14 @@ Body = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AnonymousEndpoint = Callable[[web.Request, Service], Awaitable[web.StreamResponse]]
 Endpoint = Callable[Concatenate[web.Request, Service, Account, P], Awaitable[web.StreamResponse]]
-"""A handler of a signed-in account. Each decorator below `signed_in` supplies one of its further arguments."""
+"""A handler for a signed-in account. Each decorator between `signed_in` and the handler supplies one of `P`."""
 Find = Callable[[World, Account, int], Found | None]
 NOT_ACTIVATED = {"detail": "Account is not activated."}
-Refuse = Callable[[Options, Mapping[str, str]], web.Response]
+ErrorResponder = Callable[[Options, Mapping[str, str]], web.Response]
 
 
 class ValidationError(Exception):
-    """Input that the service does not take, by field."""
+    """Invalid input: a message for each invalid field."""
 
     def __init__(self, **fields: str) -> None:
         super().__init__(fields)
@@ -38,7 +38,7 @@ class ValidationError(Exception):
 
 
 def json_response(value: Any, status: int = 200) -> web.Response:
-    """Return JSON."""
+    """Return a JSON response."""
     return web.Response(
         body=json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(),
         status=status,
@@ -46,20 +46,20 @@ def json_response(value: Any, status: int = 200) -> web.Response:
     )
 
 
-def anonymous(handler: AnonymousEndpoint, refuse: Refuse) -> Handler:
-    """Serve anyone, and turn a `ValidationError` into its response."""
+def anonymous(handler: AnonymousEndpoint, error_response: ErrorResponder) -> Handler:
+    """Serve requests without credentials, and turn a `ValidationError` into its response."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         service = request.app[SERVICE]
         try:
             return await handler(request, service)
-        except ValidationError as refused:
-            return refuse(service.options, refused.fields)
+        except ValidationError as error:
+            return error_response(service.options, error.fields)
 
     return serve
 
 
-def signed_in(handler: Endpoint[[]], refuse: Refuse) -> Handler:
+def signed_in(handler: Endpoint[[]], error_response: ErrorResponder) -> Handler:
     """Serve only requests with a valid JWT or API token, and turn a `ValidationError` into its response."""
 
     async def serve(request: web.Request, service: Service) -> web.StreamResponse:
@@ -74,14 +74,14 @@ def signed_in(handler: Endpoint[[]], refuse: Refuse) -> Handler:
             return json_response(NOT_ACTIVATED, 401)
         return await handler(request, service, account)
 
-    return anonymous(serve, refuse)
+    return anonymous(serve, error_response)
 
 
 def with_body(**fields: Field) -> Callable[[Endpoint[[dict[str, Any]]]], Endpoint[[]]]:
     """Pass the fields of the request's body to the handler.
 
     Args:
-        **fields: The types of some fields, unless they are null or missing.
+        **fields: The types of some fields. A missing or null field is not checked.
     """
 
     def decorate(handler: Endpoint[[dict[str, Any]]]) -> Endpoint[[]]:
@@ -96,7 +96,7 @@ def with_body(**fields: Field) -> Callable[[Endpoint[[dict[str, Any]]]], Endpoin
 def with_found(
     handler: Endpoint[Concatenate[Found, P]], find: Find[Found], not_found: Callable[[], web.Response]
 ) -> Endpoint[P]:
-    """Pass what the id in the path stands for to the handler, or respond that there is no such thing."""
+    """Pass the object with the id in the path to the handler, or respond with `not_found()`."""
 
     async def serve(
         request: web.Request, service: Service, account: Account, /, *args: P.args, **kwargs: P.kwargs
@@ -108,11 +108,11 @@ def with_found(
 
 
 async def read_body(request: web.Request, **fields: Field) -> dict[str, Any]:
-    """Return the fields of a JSON or multipart body; a file is its bytes, a repeated name a list.
+    """Return the fields of a JSON or form body. A file is its bytes, a repeated field a list.
 
     Args:
         request: The request.
-        **fields: What some of them have to be, unless they are null or missing.
+        **fields: The types of some fields. A missing or null field is not checked.
     """
     body = await _decode(request, await request.read())
     wrong: dict[str, str] = {}
@@ -132,7 +132,7 @@ async def _decode(request: web.Request, raw: bytes) -> dict[str, Any]:
         match request.content_type:
             case "multipart/form-data":
                 return await _read_multipart(request, raw)
-            case "application/x-www-form-urlencoded":  # The vendor's own client sends some so.
+            case "application/x-www-form-urlencoded":  # The vendor's own client sends some bodies in this form.
                 pairs = parse_qs(raw.decode())
                 return {name: values[0] if len(values) == 1 else values for name, values in pairs.items()}
             case _:
@@ -146,7 +146,7 @@ async def _decode(request: web.Request, raw: bytes) -> dict[str, Any]:
 
 
 async def _read_multipart(request: web.Request, raw: bytes) -> dict[str, Any]:
-    # The bytes were read already, for the sandbox's records; so they are fed to the parser again.
+    # The body has already been read for the request log, so its bytes are fed to the parser again.
     stream = aiohttp.StreamReader(request.protocol, 2**20, loop=asyncio.get_running_loop())
     stream.feed_data(raw)
     stream.feed_eof()
@@ -171,13 +171,13 @@ def require(body: Mapping[str, Any], *names: str) -> None:
 
 
 def check_choice(body: Mapping[str, Any], name: str, choices: Collection[Any]) -> None:
-    """Refuse a body whose field is none of these choices; it may be missing."""
+    """Refuse a body if the field is present and has none of these values."""
     if name in body and body[name] not in choices:
         raise ValidationError(**{name: f'"{body[name]}" is not a valid choice.'})
 
 
 def mobile(value: Any, field: str) -> str:
-    """Return a number as it is kept: digits."""
+    """Return a phone number as digits."""
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{7,10}", str(value)):
         raise ValidationError(**{field: "Enter a valid phone number."})
     return str(value)
@@ -189,5 +189,5 @@ def origin(request: web.Request) -> str:
 
 
 def with_query(url: str, query: Mapping[str, Any]) -> URL:
-    """Return a URL with another query."""
+    """Return a URL with its query replaced."""
     return URL(url).with_query({name: str(value) for name, value in query.items()})

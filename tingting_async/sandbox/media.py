@@ -1,4 +1,4 @@
-"""Audio, or where it lies."""
+"""Audio files, and responses that hold or link them."""
 
 from aiohttp import web
 
@@ -7,11 +7,11 @@ from tingting_async.sandbox.options import VoiceResponse
 
 routes = web.RouteTableDef()
 
-_AUDIO = b"ID3\x04\x00\x00\x00\x00\x00\x00 a sandbox has no voice"
+_AUDIO = b"ID3\x04\x00\x00\x00\x00\x00\x00 no audio"
 
 
 def voice_response(request: web.Request, shape: VoiceResponse, message: str) -> web.Response:
-    """Answer with a message read aloud, in one of the shapes that were seen."""
+    """Return the spoken form of a message, in one of the shapes that the service has been seen to use."""
     url = f"{origin(request)}/media/output/{len(message):032x}.mp3"
     match shape:
         case "audio":
@@ -26,5 +26,5 @@ def voice_response(request: web.Request, shape: VoiceResponse, message: str) -> 
 
 @routes.get("/media/output/{name}")
 async def media(request: web.Request) -> web.StreamResponse:
-    """Serve the audio, to anyone."""
+    """Serve an audio file, without authentication."""
     return web.Response(body=_AUDIO, content_type="audio/mpeg")

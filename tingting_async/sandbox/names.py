@@ -1,4 +1,4 @@
-"""People, places and messages to fill the sandbox with; the same seed gives the same ones."""
+"""Generated names, places and messages. The same seed generates the same ones."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -29,7 +29,7 @@ CARRIERS = {
 
 
 def person(random: Random) -> str:
-    """Return a name."""
+    """Return a person's name."""
     return f"{random.choice(_FIRST)} {random.choice(_LAST)}"
 
 
@@ -39,14 +39,14 @@ def place(random: Random) -> str:
 
 
 def occasion(random: Random) -> str:
-    """Return what a campaign may be about."""
+    """Return the name of a campaign."""
     return f"{random.choice(_OCCASIONS)}, {place(random)}"
 
 
 def message(random: Random, tags: Sequence[str]) -> str:
-    """Return a message that uses the first of a campaign's tags."""
-    whom = "".join(f" {{{tag}}}" for tag in tags[:1])
-    return f"नमस्ते{whom}! {occasion(random)}। थप जानकारीका लागि हामीलाई सम्पर्क गर्नुहोस्।"
+    """Return a message with a placeholder for the first of a campaign's tags."""
+    placeholder = "".join(f" {{{tag}}}" for tag in tags[:1])
+    return f"नमस्ते{placeholder}! {occasion(random)}। थप जानकारीका लागि हामीलाई सम्पर्क गर्नुहोस्।"
 
 
 def mobile(random: Random) -> str:
@@ -61,7 +61,7 @@ VOICES = (
     {"id": 4, "voice_display_name": "Binod", "voice_internal_name": "np_binod", "is_premium": False},
     {"id": 5, "voice_display_name": "Shreegya", "voice_internal_name": "np_shreegya", "is_premium": False},
 )
-"""As sample v1_voice_models.json has them: two share an internal name."""
+"""The voices of sample v1_voice_models.json. Two of them share an internal name."""
 
 TAGS: dict[str, Callable[[Random], str]] = {
     "tags_name": person,
@@ -69,4 +69,4 @@ TAGS: dict[str, Callable[[Random], str]] = {
     "tags_city": place,
     "tags_amount": lambda random: str(random.randrange(100, 10_000, 50)),
 }
-"""What messages may be filled in with, and with what."""
+"""The tags that messages can use, each with the generator of its values."""

@@ -1,4 +1,4 @@
-"""How the service behaves where its documents are silent or disagree, and what there is."""
+"""The settings of the sandbox: how the service behaves if its documents do not say, and how much data it has."""
 
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -12,72 +12,74 @@ ErrorShape = Literal["strings", "fields", "bare", "detail"]
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """The sandbox's switches. All times in seconds."""
+    """The settings of a sandbox. All times are in seconds."""
 
     campaigns: int = 25
-    """How many there are from the start."""
+    """The number of campaigns at the start."""
     numbers: int = 3
-    """How many numbers each has."""
+    """The number of phone numbers per campaign."""
     seed: int = 1
-    """The same seed makes the same campaigns, numbers and lines."""
+    """The seed. The same seed generates the same campaigns, numbers and lines."""
     keep_requests: bool = True
-    """Whether `Sandbox.requests` keeps what came in; a sandbox that serves for days has no memory for that."""
+    """Whether `Sandbox.requests` keeps every request. Turn this off if the sandbox serves for a long time."""
     page_size: int = 10
     page_parameter: PageParameter | None = "page"
-    """Which parameter asks for a page. `"links"`: one that only they tell. None: whatever is asked, page 1 comes."""
+    """The query parameter that selects a page. `"links"`: one that only the links show. None: every page is page 1."""
     links: LinkForm = "none"
-    """What `links` of a page holds."""
+    """The form of `links` on a page."""
     link_base: str | None = None
-    """Scheme and host of the links; None for the right ones. Behind a TLS proxy they tend to be wrong."""
+    """The scheme and host of the links; None for the correct ones. Behind a TLS proxy they are often wrong."""
     repeat_page: bool = False
-    """Every page but the first repeats the items of the page before."""
+    """Whether every page after the first repeats the items of the previous page."""
     endless: bool = False
-    """There is a next page for ever."""
+    """Whether every page says that there is a next one."""
     past_the_end: Literal["404", "last"] = "404"
-    """What comes for a page that there is not."""
+    """The response for a page that does not exist: a 404, or the last page."""
     number_pagination: bool = False
-    """Whether a campaign's numbers are paginated; the documents print them whole."""
+    """Whether a campaign's numbers are paginated. The documents show them in one response."""
     envelope_errors: ErrorShape = "fields"
-    """How bad input is refused: an envelope with `errors` as texts or by field, the bare fields, or a bare `detail`."""
+    """The body of a validation error: an envelope with `errors` as strings or by field, bare fields, or `detail`."""
     errors_under_200: bool = False
-    """Whether refusals in an envelope come under HTTP 200."""
+    """Whether validation errors in an envelope have HTTP status 200."""
     access_lifetime: float = 86_400
     refresh_lifetime: float = 7 * 86_400
     rotate_refresh: bool = False
-    """Whether a refresh gives a new refresh token as well, and ends the old one."""
+    """Whether a refresh also issues a new refresh token and revokes the old one."""
     test_voice_response: VoiceResponse = "string"
-    """What a test of the voice answers: the audio, or its URL as JSON, as plain text, or in an object."""
+    """The response of a voice test: the audio, or its URL as a JSON string, as plain text, or in an object."""
     add_number_response: Literal["envelope", "object"] = "envelope"
-    """What adding a number answers: an envelope without the number, or with it."""
+    """The response to adding a number: an envelope without the number, or with it."""
 
     # Of the v1 API:
     add_contact_response: Literal["message", "contact"] = "message"
-    """What adding one contact answers: a message as documented, or the contact, as the vendor's own client expects."""
+    """The response to adding one contact: a message, as documented, or the contact, as the vendor's client expects."""
     update_methods: tuple[str, ...] = ("PATCH", "PUT")
-    """What changes a campaign; other methods are 405. One of the public clients needed PUT."""
+    """The methods that update a campaign; others get a 405. One of the public clients needed PUT."""
     upload_method: Literal["PATCH", "POST", "NONE"] = "PATCH"
-    """What adds a file of contacts; other methods are 405. `"NONE"`: all are."""
+    """The method that adds a file of contacts; others get a 405. `"NONE"`: all of them do."""
     delete_response: Literal["empty", "message"] = "empty"
-    """What deleting a campaign answers: 204, or a message."""
+    """The response to deleting a campaign: an empty 204, or a message."""
     no_token_status: int = 200
-    """The status of "No API token found"."""
+    """The HTTP status of "No API token found"."""
     max_contacts: int | None = None
-    """How many contacts one request may add; None for any number."""
+    """How many contacts one request can add; None for no limit."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is no setting: a switch with a spelling mistake would test nothing."""
+        """Refuse invalid values: a misspelt setting would test nothing."""
         for name, kind in get_type_hints(type(self)).items():
             value, known = getattr(self, name), _settings(kind)
             if known and value not in known:
-                raise ValueError(f"{name}={value!r}: it is one of {', '.join(map(repr, known))}.")
+                raise ValueError(f"{name}={value!r} is not valid: use one of {', '.join(map(repr, known))}.")
         if self.page_size < 1 or self.campaigns < 0 or self.numbers < 0:
-            raise ValueError("page_size is at least 1, campaigns and numbers are at least 0.")
+            raise ValueError("page_size must be at least 1; campaigns and numbers must be at least 0.")
         if self.page_parameter == "links" and self.links == "none":
-            raise ValueError('page_parameter="links" needs `links` to say how: "strings", "objects", …')
+            raise ValueError(
+                'page_parameter="links" requires links: set it to "strings", "objects", "page_links" or "labelled".'
+            )
 
 
 def _settings(kind: Any) -> tuple[Any, ...]:
-    """Return what a switch can be set to; nothing where its type does not tell."""
+    """Return the allowed values of a setting's type; an empty tuple if the type does not list them."""
     if get_origin(kind) is Literal:
         return get_args(kind)
     parts = get_args(kind)

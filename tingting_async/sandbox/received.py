@@ -1,4 +1,4 @@
-"""What came in."""
+"""The record of a request."""
 
 from collections.abc import Mapping
 
@@ -7,15 +7,15 @@ import attrs
 
 @attrs.define
 class ReceivedRequest:
-    """A request that came in."""
+    """A request that the sandbox received."""
 
     method: str
     path: str
     query: str
     headers: Mapping[str, str] = attrs.field(repr=False)
-    """By their names in any case."""
+    """The headers; names are case-insensitive."""
     body: bytes = attrs.field(repr=False)
     at: float
-    """Unix seconds, by the sandbox's clock."""
+    """When the request arrived, in Unix seconds by the sandbox's clock."""
     status: int | None = None
-    """What was answered; None while it is served, and where the connection was dropped."""
+    """The status of the response. None while the request is being served, and if the connection was dropped."""

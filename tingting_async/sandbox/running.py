@@ -1,16 +1,16 @@
-"""How campaigns run: contacts go through dialling, ringing and what comes of it, as the sandbox's clock moves on."""
+"""How campaigns run: as the clock moves forward, each contact is dialled, rings, and reaches its result."""
 
 from heapq import heappop, heappush
 from random import Random
 
 from tingting_async.sandbox.world import Account, Campaign, Contact, World
 
-_BETWEEN_CALLS = 0.5  # Seconds; the service calls many at a time.
-_OUTCOMES = {"completed": 60, "unanswered": 20, "hungup": 12, "failed": 8}  # In a hundred calls.
+_BETWEEN_CALLS = 0.5  # Seconds. The service makes many calls at the same time.
+_RESULT_WEIGHTS = {"completed": 60, "unanswered": 20, "hungup": 12, "failed": 8}  # Per hundred calls.
 
 
 def max_cost(campaign: Campaign, targets: list[Contact]) -> int:
-    """Return the most credits that a run can use: one for each call, one for each text message."""
+    """Return the most credits that a run can use: one per call, one per text message."""
     return len(targets) * (2 if campaign.services == "SMS & PHONE" and campaign.failover_target else 1)
 
 
@@ -18,17 +18,17 @@ def begin(world: World, account: Account, campaign: Campaign, targets: list[Cont
     """Start a campaign, or schedule it.
 
     Args:
-        world: Where.
-        account: Who pays.
-        campaign: Which.
-        targets: Whom to reach.
-        at: When, in Unix seconds; None for now.
+        world: The state of the service.
+        account: The account that pays.
+        campaign: The campaign.
+        targets: The contacts to reach.
+        at: The start in Unix seconds; None for now.
 
     Returns:
-        The credits that are held back until it ends.
+        The credits that are on hold until the run ends.
     """
     with world.lock:
-        campaign.targets = list(targets)  # Whoever is added from now on waits for the next run.
+        campaign.targets = list(targets)  # Contacts that are added later wait for the next run.
         campaign.scheduled_at = at
         campaign.on_hold = max_cost(campaign, targets)
         account.on_hold += campaign.on_hold
@@ -46,7 +46,7 @@ def begin(world: World, account: Account, campaign: Campaign, targets: list[Cont
 
 
 def reschedule(world: World, campaign: Campaign, at: float | None) -> None:
-    """Change when a campaign starts, be it scheduled already or not; None for not by itself."""
+    """Change when a campaign starts, whether or not it is scheduled already; None for no scheduled start."""
     with world.lock:
         campaign.scheduled_at = at
         if campaign.status == "Scheduled" and at is not None:
@@ -54,13 +54,13 @@ def reschedule(world: World, campaign: Campaign, at: float | None) -> None:
 
 
 def run_due(world: World) -> None:
-    """Let everything happen that is due by now, in its order."""
+    """Run all due timers in order."""
     with world.lock:
         now = world.clock.now()
         while world.timers and world.timers[0][0] <= now:
             at, _, campaign, contact = heappop(world.timers)
             if world.campaigns.get(campaign.id) is not campaign:
-                continue  # It was deleted.
+                continue  # The campaign was deleted.
             if contact is None:
                 if campaign.status == "Scheduled" and campaign.scheduled_at == at:
                     _start(world, campaign, at)
@@ -69,7 +69,7 @@ def run_due(world: World) -> None:
 
 
 def stop(world: World, campaign: Campaign) -> None:
-    """End a campaign before its time."""
+    """Stop a campaign that runs or is scheduled."""
     with world.lock:
         for contact in campaign.targets:
             if contact.id in campaign.pending:
@@ -85,24 +85,24 @@ def _start(world: World, campaign: Campaign, start: float) -> None:
         contact.runs += 1
         contact.plan = _plan(world, campaign, contact, start + index * _BETWEEN_CALLS)
         _schedule(world, contact.plan[0][0], campaign, contact)
-    if not campaign.targets:  # All were deleted since it was scheduled.
+    if not campaign.targets:  # All contacts were deleted after the run was scheduled.
         _finish(world, campaign, "Completed", start)
 
 
 def _plan(world: World, campaign: Campaign, contact: Contact, at: float) -> list[tuple[float, str]]:
     if campaign.services == "SMS":
         return [(at + 1, "completed")]
-    # Not the world's chance: when it is asked must not change what comes of it.
+    # A generator per contact and run: the result must not depend on when the timers are run.
     random = Random(f"{world.seed} {contact.id} {contact.runs}")
-    (outcome,) = random.choices(list(_OUTCOMES), list(_OUTCOMES.values()))
-    match outcome:
+    (result,) = random.choices(list(_RESULT_WEIGHTS), list(_RESULT_WEIGHTS.values()))
+    match result:
         case "failed":
-            return [(at, "dialing"), (at + 3, outcome)]
+            return [(at, "dialing"), (at + 3, result)]
         case "unanswered":
-            return [(at, "dialing"), (at + 3, "ringing"), (at + 33, outcome)]
+            return [(at, "dialing"), (at + 3, "ringing"), (at + 33, result)]
         case _:
-            ends = at + 8 + (45 if outcome == "completed" else random.randint(5, 40))
-            return [(at, "dialing"), (at + 3, "ringing"), (at + 8, "answered"), (ends, outcome)]
+            ends = at + 8 + (45 if result == "completed" else random.randint(5, 40))
+            return [(at, "dialing"), (at + 3, "ringing"), (at + 8, "answered"), (ends, result)]
 
 
 def _schedule(world: World, at: float, campaign: Campaign, contact: Contact | None = None) -> None:
@@ -112,7 +112,7 @@ def _schedule(world: World, at: float, campaign: Campaign, contact: Contact | No
 def _advance(world: World, campaign: Campaign, contact: Contact, at: float) -> None:
     if contact.plan:
         if contact.plan[0][0] != at:
-            return  # That was of a run that was stopped; what is planned now is noted as well.
+            return  # This timer is from a run that was stopped. The present plan has its own timer.
         _, status = contact.plan.pop(0)
         if status == "dialing":
             contact.credit_consumed += 1

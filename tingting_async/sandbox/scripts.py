@@ -1,4 +1,4 @@
-"""Faults by the dozen: every one that there is, and sequences of them by chance that can be had again."""
+"""Collections of faults: all variants of every kind, and reproducible random sequences."""
 
 from collections.abc import Collection
 from random import Random
@@ -21,19 +21,19 @@ _RETRY_AFTER = (
     "Wed, 21 Oct 2015 07:28:00 GMT",
     "Fri, 31 Dec 9999 23:59:59 GMT",
 )
-"""What a `Retry-After` holds: seconds, dates, and what is neither."""
+"""Values of `Retry-After`: seconds, dates, and invalid ones."""
 
 
 def _page(title: str) -> bytes:
-    """Return what a proxy says instead of the service."""
+    """Return the HTML page of a proxy."""
     return f"<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>nginx</body></html>".encode()
 
 
 def _with_retry_after(status: int, body: Any) -> list[dict[str, Any]]:
-    return [{"status": status, "body": body, "headers": {"Retry-After": wait}} for wait in _RETRY_AFTER]
+    return [{"status": status, "body": body, "headers": {"Retry-After": value}} for value in _RETRY_AFTER]
 
 
-_REFUSALS: tuple[dict[str, Any], ...] = (
+_NOT_EXECUTED: tuple[dict[str, Any], ...] = (
     *({"status": status, "body": {"detail": "No."}} for status in (400, 401, 403, 404, 405, 409, 418, 422, 425)),
     {"status": 401, "body": {"detail": "Authentication credentials were not provided."}},
     {"status": 400, "body": {"number": ["Enter a valid phone number."]}},
@@ -43,13 +43,13 @@ _REFUSALS: tuple[dict[str, Any], ...] = (
     {"status": 503, "body": _UNAVAILABLE},
     *_with_retry_after(503, _UNAVAILABLE),
     {"status": 503, "body": _page("503 Maintenance"), "headers": {**_HTML, "Retry-After": "0"}},
-    # A refusal in the envelope of a success.
+    # Failures with the HTTP status of a success.
     {"status": 200, "body": {"status": 400, "success": False, "message": "Invalid input", "errors": [], "data": {}}},
     {"status": 200, "body": {"success": False}},
     {"status": 200, "body": {"error": "Campaign not found."}},
     {"status": 200, "body": {"detail": "Not found."}},
 )
-"""Answers of a service that has done nothing."""
+"""Responses of a service that has not executed the request."""
 
 _AMBIGUOUS: tuple[dict[str, Any], ...] = (
     *({"status": status} for status in (408, 499, 500, 502, 504)),
@@ -59,7 +59,7 @@ _AMBIGUOUS: tuple[dict[str, Any], ...] = (
     {"status": 304},
     {"status": 599},
 )
-"""Answers that come from a proxy, or from the midst of a failure: whether it was done cannot be told from them."""
+"""Responses of a proxy or a failing service, which do not show whether the request was executed."""
 
 _REDIRECTS = tuple(
     {"status": status, "location": location}
@@ -68,10 +68,10 @@ _REDIRECTS = tuple(
 )
 
 _VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
-    "status": (*_REFUSALS, *_AMBIGUOUS),
+    "status": (*_NOT_EXECUTED, *_AMBIGUOUS),
     "status_after": (
         *_AMBIGUOUS,
-        # To the page that shows what came of it, as after a form.
+        # A redirect to a result page, as after a form.
         {"status": 302, "headers": {"Location": "/done/"}},
         {"status": 303, "headers": {"Location": "/done/"}},
         {"status": 200, "body": {}},
@@ -83,15 +83,15 @@ _VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
     "delay": ({}, {"delay": 0.01}),
     "oversized": ({"size": 2**20},),
 }
-"""What those can be that are not always the same."""
+"""The variants of kinds that have several."""
 
 
 def every_fault(*, kinds: Collection[Kind] | None = None, **match: Any) -> list[Fault]:
-    """Return one fault of every kind, and of every form of it: each status, each `Retry-After`, each redirect.
+    """Return one fault for every variant of every kind: each status, each `Retry-After`, each redirect.
 
     Args:
-        kinds: Only these.
-        **match: Whom they strike, and how often, as of `Fault`: `path=…`, `where=…`, `times=…`.
+        kinds: Only these kinds; None for all.
+        **match: Which requests to match, and how often, as for `Fault`: `path=…`, `where=…`, `times=…`.
     """
     return [
         Fault(kind, **{**options, **match})
@@ -104,10 +104,10 @@ def every_fault(*, kinds: Collection[Kind] | None = None, **match: Any) -> list[
 def fault_script(
     seed: int | str, *, length: int = 3, kinds: Collection[Kind] | None = None, **match: Any
 ) -> list[Fault]:
-    """Return what goes wrong with the next requests, one after the other; the same seed gives the same script.
+    """Return a random sequence of faults for the next requests. The same seed returns the same sequence.
 
-    Each fault strikes once, and the one after it the next request that matches; then all goes well again. Now and then
-    a request goes well in between (a `delay` of no time).
+    Each fault triggers once, on one matching request after the other; later requests are served normally. A `delay` of
+    0 seconds stands for a request that succeeds in between.
 
     ::
 
@@ -115,13 +115,13 @@ def fault_script(
             ...
 
     Args:
-        seed: Which script.
-        length: How many requests it is for.
-        kinds: Only these; None for all.
-        **match: Whose requests, as of `Fault`: `method=…`, `path=…`, `query=…`, `where=…`.
+        seed: The seed.
+        length: The number of faults.
+        kinds: Only these kinds; None for all.
+        **match: Which requests to match, as for `Fault`: `method=…`, `path=…`, `query=…`, `where=…`.
     """
     random = Random(f"fault script {seed}")
     wanted: list[Kind] = [kind for kind in _KINDS if kinds is None or kind in kinds]
-    # First the kind: there are more statuses than all else together.
+    # The kind is drawn first, because there are more variants of `status` than of all other kinds together.
     drawn = [every_fault(kinds=(random.choice(wanted),), **{**match, "times": 1}) for _ in range(length)]
-    return [random.choice(forms) for forms in drawn]
+    return [random.choice(variants) for variants in drawn]

@@ -1,4 +1,4 @@
-"""The sandbox as a server: over real sockets, on a port of its own."""
+"""The sandbox as a server on real sockets."""
 
 import asyncio
 import threading
@@ -22,30 +22,31 @@ from tingting_async.sandbox.service import Service
 
 
 class Sandbox(Service):
-    """A stand-in for the TingTing service, on this machine, with an account that can be used at once.
+    """A local simulation of the TingTing service, with an account that is ready to use.
 
     ::
 
         async with Sandbox(campaigns=57) as sandbox:
             TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password)
 
-    It serves in the current event loop; `in_thread()` serves beside code that does not use asyncio. It rings nobody.
+    The sandbox serves in the current event loop; `in_thread()` serves code that does not use asyncio. The sandbox never
+    calls or texts anyone.
 
     Args:
-        host: Where to listen.
-        port: The port; 0 for a free one.
-        **options: How the service behaves where its documents are silent, and what there is; see `Options`.
+        host: The address to listen on.
+        port: The port to listen on; 0 picks a free one.
+        **options: How the service behaves, and how much data it has; see `Options`.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, **options: object) -> None:
         super().__init__(Options(**options))  # type: ignore[arg-type]
         self.faults = Faults()
         self.requests: list[ReceivedRequest] = []
-        """Every request, in the order in which they came; none with `keep_requests=False`."""
+        """Every request in order of arrival; empty with `keep_requests=False`."""
         self.in_flight = 0
-        """Requests that are being served now."""
+        """The number of requests that are being served now."""
         self.peak_in_flight = 0
-        """The most there ever were at the same time."""
+        """The highest number of requests that were served at the same time."""
         self._idle = Event()
         self._idle.set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -57,11 +58,11 @@ class Sandbox(Service):
 
     @property
     def url(self) -> str:
-        """Where it listens: the client's `base_url`."""
+        """The client's `base_url`."""
         return f"http://{self._host}:{self._port}"
 
     def close_idle_connections(self) -> None:
-        """Close the connections that clients keep for later, without a word, as a server does when it restarts."""
+        """Close the idle connections without notice, as a server does when it restarts."""
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self._drop_idle_connections)
 
@@ -71,7 +72,7 @@ class Sandbox(Service):
 
     @contextmanager
     def _counted_in_flight(self, transport: asyncio.Transport | None) -> Generator[None]:
-        """Count a request among those in flight."""
+        """Count a request as in flight within the block."""
         if not self.in_flight:
             self._idle.clear()
         self.in_flight += 1
@@ -88,14 +89,14 @@ class Sandbox(Service):
                 self._idle.set()
 
     async def wait_idle(self) -> None:
-        """Wait until no request is being served any more."""
+        """Wait until no request is in flight."""
         await self._idle.wait()
 
     @asynccontextmanager
     async def offline(self) -> AsyncGenerator[None]:
-        """Refuse connections within the block, as a service that is down does; those that are open stay open.
+        """Refuse new connections within the block, as a service that is down does. Open connections stay open.
 
-        For the event loop that it serves in.
+        Use this in the event loop that the sandbox serves in.
         """
         assert self._site is not None
         await self._site.stop()
@@ -112,7 +113,7 @@ class Sandbox(Service):
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         app = make_app(self, self._serve)
-        # A client that goes away ends the work on its request, as in front of the real service a proxy does.
+        # If a client disconnects, its request is cancelled, as the proxy before the real service does.
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         try:
@@ -133,9 +134,9 @@ class Sandbox(Service):
                 self.requests.append(received)
             run_due(self.world)
             fault = self.faults.trigger(received)
-            answer = await (handler(request) if fault is None else fault.apply(request, handler))
-            received.status = None if fault is not None and fault.drops_connection else answer.status
-            return answer
+            response = await (handler(request) if fault is None else fault.apply(request, handler))
+            received.status = None if fault is not None and fault.drops_connection else response.status
+            return response
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -146,14 +147,14 @@ class Sandbox(Service):
 
     @contextmanager
     def in_thread(self) -> Generator[Self]:
-        """Serve in a thread with an event loop of its own, for code that does not use asyncio."""
+        """Serve in a thread of its own within the block, for code that does not use asyncio."""
         started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
         async def serve() -> None:
             stop = asyncio.Event()
             try:
                 await self.__aenter__()
-            except BaseException as error:  # noqa: BLE001 - whatever it is, who asked for the sandbox is told
+            except BaseException as error:  # noqa: BLE001 - every error is raised in the caller's thread
                 started.set_exception(error)
                 return
             started.set_result((asyncio.get_running_loop(), stop))

@@ -46,12 +46,12 @@ class Service:
 
     @property
     def side_effects(self) -> list[SideEffect]:
-        """What happened in the world, up to now by the clock."""
+        """The side effects up to now by the sandbox's clock, in order."""
         run_due(self.world)
         return self.world.side_effects
 
     def tally(self) -> Counter[tuple[str, str]]:
-        """Count what happened: how often, by its kind and its target.
+        """Count the side effects by kind and target.
 
         ::
 
@@ -60,15 +60,15 @@ class Service:
         return Counter((effect.kind, effect.target) for effect in self.side_effects)
 
     def expire_access_tokens(self) -> None:
-        """Refuse every access token given out so far."""
+        """Revoke every access token issued so far."""
         self.tokens.revoke("access")
 
     def revoke_refresh_tokens(self) -> None:
-        """Refuse every refresh token given out so far."""
+        """Revoke every refresh token issued so far."""
         self.tokens.revoke("refresh")
 
     def change_password(self, password: str) -> None:
-        """Give the account another password."""
+        """Change the account's password."""
         self.world.owner.password = password
 
 

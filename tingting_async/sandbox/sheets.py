@@ -1,4 +1,4 @@
-"""Files with a row for each number: the first column holds them, the others are variables."""
+"""Files with one row per phone number: the first column holds the number, the others its variables."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from tingting_async.sandbox.http import ValidationError
 
 
 def read_sheet(content: Any, field: str, *, allow_csv: bool = True) -> list[dict[str, Any]]:
-    """Return the rows of an .xlsx or .csv file, by the names in its first row."""
+    """Return the rows of an .xlsx or .csv file as dictionaries, keyed by the names in its first row."""
     if not isinstance(content, bytes):
         raise ValidationError(**{field: "The submitted data was not a file."})
     is_sheet = content.startswith(b"PK") or not allow_csv
@@ -19,12 +19,14 @@ def read_sheet(content: Any, field: str, *, allow_csv: bool = True) -> list[dict
 
 def _read_xlsx(content: bytes, field: str) -> list[tuple[Any, ...]]:
     try:
-        import openpyxl  # noqa: PLC0415 - an extra, needed by this alone
-    except ModuleNotFoundError:  # pragma: no cover - the tests have it
-        raise ValidationError(**{field: "The sandbox reads sheets with openpyxl: install it."}) from None
+        import openpyxl  # noqa: PLC0415 - an optional dependency
+    except ModuleNotFoundError:  # pragma: no cover - installed for the tests
+        raise ValidationError(
+            **{field: "The sandbox needs openpyxl to read .xlsx files: pip install openpyxl."}
+        ) from None
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is no sheet
+    except Exception:  # noqa: BLE001 - openpyxl raises many types for an invalid file
         raise ValidationError(**{field: "Upload a valid file."}) from None
     return list(book.worksheets[0].iter_rows(values_only=True))
 

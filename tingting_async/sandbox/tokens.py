@@ -1,4 +1,4 @@
-"""The tokens that were given out, and whose they are."""
+"""The tokens that the sandbox issues."""
 
 import math
 from typing import Any, cast
@@ -9,7 +9,7 @@ import jwt
 from tingting_async.sandbox.clock import Clock
 from tingting_async.sandbox.world import Account
 
-_KEY = "the sandbox keeps no secrets, but a key has a length"
+_KEY = "not a secret, but a key must be long enough"
 TOKEN_NOT_VALID = {
     "detail": "Given token not valid for any token type",
     "code": "token_not_valid",
@@ -25,7 +25,7 @@ class _Issued:
 
 
 class Tokens:
-    """Gives out JWTs, and knows them again."""
+    """Issues, verifies and revokes JWTs."""
 
     def __init__(self, clock: Clock, *, access_lifetime: float, refresh_lifetime: float, rotate_refresh: bool) -> None:
         self._clock = clock
@@ -35,7 +35,7 @@ class Tokens:
         self._serial = 0
 
     def issue(self, account: Account, kind: str) -> str:
-        """Return a new token, `"access"` or `"refresh"`."""
+        """Issue a token of the kind `"access"` or `"refresh"`."""
         self._serial += 1
         now = self._clock.now()
         expires = math.ceil(now + self._lifetimes[kind])  # Whole seconds, as in sample classic_login.json.
@@ -51,22 +51,22 @@ class Tokens:
         return token
 
     def account(self, token: str, kind: str) -> Account | None:
-        """Return whose token it is, if it is one, and of this kind, and still good."""
+        """Return the account of a valid token of this kind, or None."""
         issued = self._issued.get(token)
-        good = issued is not None and issued.kind == kind and issued.expires > self._clock.now()
-        return issued.account if issued is not None and good else None
+        is_valid = issued is not None and issued.kind == kind and issued.expires > self._clock.now()
+        return issued.account if issued is not None and is_valid else None
 
     def refresh(self, refresh: str) -> dict[str, str] | None:
-        """Return what a refresh token is worth: an access token, and perhaps its own successor."""
+        """Return new tokens for a refresh token: access, and with rotation refresh as well; None if it is invalid."""
         account = self.account(refresh, "refresh")
         if account is None:
             return None
-        answer = {"access": self.issue(account, "access")}
+        issued = {"access": self.issue(account, "access")}
         if self._rotates:
             del self._issued[refresh]
-            answer["refresh"] = self.issue(account, "refresh")
-        return answer
+            issued["refresh"] = self.issue(account, "refresh")
+        return issued
 
     def revoke(self, kind: str) -> None:
-        """End all tokens of a kind."""
+        """Revoke all tokens of a kind."""
         self._issued = {token: issued for token, issued in self._issued.items() if issued.kind != kind}

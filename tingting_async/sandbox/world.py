@@ -1,4 +1,4 @@
-"""What there is: accounts, campaigns, contacts, lines, sent OTPs; and what happened. Tests read it as the truth."""
+"""The state of the service: accounts, campaigns, contacts, lines, sent OTPs, and the log of side effects."""
 
 import uuid
 from itertools import count
@@ -14,7 +14,7 @@ from tingting_async.sandbox.names import CARRIERS, TAGS, VOICES, message, mobile
 
 @attrs.define
 class Account:
-    """Someone who can sign in."""
+    """An account that can sign in."""
 
     id: int
     email: str
@@ -39,7 +39,7 @@ class Account:
 
 @attrs.define
 class Contact:
-    """A number of a campaign, and what came of it."""
+    """A phone number of a campaign, and its result."""
 
     id: int
     campaign_id: int
@@ -55,13 +55,13 @@ class Contact:
     credit_consumed_sms: int = 0
     failover_sms_sent: bool = False
     runs: int = 0
-    """How many runs meant to reach it."""
+    """How many runs had this contact among their targets."""
     plan: list[tuple[float, str]] = attrs.field(factory=list[tuple[float, str]])
-    """What is still to come: when, and which status."""
+    """The statuses still to come, each with its time in Unix seconds."""
 
     @property
     def carrier(self) -> str:
-        """Whose network it is on."""
+        """The carrier of the number."""
         return CARRIERS.get(self.number[:3], "other")
 
 
@@ -90,20 +90,20 @@ class Campaign:
     bulk_file: str | None = None
     audio_file: str | None = None
     steps: list[dict[str, Any]] = attrs.field(factory=list[dict[str, Any]])
-    """Of a survey, in their order."""
+    """The steps of a survey, in order."""
     contacts: list[Contact] = attrs.field(factory=list[Contact])
     on_hold: int = 0
     targets: list[Contact] = attrs.field(factory=list[Contact])
-    """Whom the present run reaches, or the last one did."""
+    """The contacts of the current or last run."""
     pending: set[int] = attrs.field(factory=set[int])
-    """The ids of those whom the present run has not done with."""
+    """The ids of the contacts that the current run has not finished with."""
     spent: int = 0
-    """The credits that the present run has used."""
+    """The credits that the current run has used."""
 
 
 @attrs.define
 class Line:
-    """A telephone number that can be bought."""
+    """A phone line that an account can buy."""
 
     sid: str
     phone_number: str = attrs.field(repr=False)
@@ -113,7 +113,7 @@ class Line:
 
 @attrs.define
 class SentOtp:
-    """A one-time password that went out."""
+    """A one-time password that was sent."""
 
     id: int
     owner: int
@@ -128,35 +128,35 @@ class SentOtp:
 
 @attrs.frozen
 class SideEffect:
-    """Something that happened in the world: a run, a call, a text message, an OTP, a purchase, and so on."""
+    """An entry in the log of what the service did: a run, a call, a text message, an OTP, a purchase, and so on."""
 
     kind: str
     """`created`, `contact`, `run`, `call`, `sms`, `otp`, `demo`, `purchase`, `release`, `steps`, `template`, …"""
     key: str
-    """The id of what it happened to."""
+    """The id of the object concerned."""
     at: float
-    """Unix seconds, by the sandbox's clock."""
+    """When it happened, in Unix seconds by the sandbox's clock."""
     target: str = attrs.field(default="", repr=False)
-    """What the one who asked for it knows it by.
+    """How the caller knows the object.
 
-    The phone number of a `contact`, `call`, `sms`, `otp` or `demo`, the name of what was `created` or of a `template`,
-    the e-mail address of whose `token` it is; of all others the key.
+    The phone number for `contact`, `call`, `sms`, `otp` and `demo`; the name for `created` and `template`; the
+    account's e-mail address for `token`; otherwise the key.
     """
 
 
 class World:
-    """The state of a sandbox."""
+    """The state of a simulated service."""
 
     def __init__(self, clock: Clock, *, campaigns: int, numbers: int, seed: int) -> None:
         self.clock = clock
         self.seed = seed
         self.random = Random(seed)
         self.lock = RLock()
-        """Held while campaigns move on: a test may look from another thread than the one that serves."""
+        """Held while timers run, because tests may read the state from another thread."""
         self.timers: list[tuple[float, int, Campaign, Contact | None]] = []
-        """A heap of when which campaign starts, or which of its contacts moves on."""
+        """A heap of timers: when a campaign starts (contact None) or a contact reaches its next status."""
         self.timer_order = count()
-        """What keeps those of the timers that are due at once in the order in which they were noted."""
+        """A counter that keeps timers with the same time in the order of their creation."""
         self.side_effects: list[SideEffect] = []
         self.accounts: list[Account] = []
         self.campaigns: dict[int, Campaign] = {}
@@ -185,23 +185,30 @@ class World:
             sid = uuid.UUID(int=self.random.getrandbits(128)).hex
             number = f"1597{self.random.randrange(10**4):04d}"
             self.lines[sid] = Line(sid, number, 40.0, self.owner.id if index < 2 else None)
-        self.side_effects.clear()  # What was there from the start did not happen.
+        self.side_effects.clear()  # Creating the initial data is not a side effect.
 
     def id(self) -> int:
-        """Return an id that nothing else has."""
+        """Return a new unique id."""
         return next(self._ids)
 
     def record(self, kind: str, key: object, at: float | None = None, *, target: str | None = None) -> None:
-        """Note that something happened, now unless said."""
+        """Add a side effect to the log.
+
+        Args:
+            kind: What happened.
+            key: The id of the object concerned.
+            at: When it happened, in Unix seconds; None for now.
+            target: How the caller knows the object; None for the key.
+        """
         when = self.clock.now() if at is None else at
         self.side_effects.append(SideEffect(kind, str(key), when, str(key) if target is None else target))
 
     def make_otp(self, length: int) -> str:
-        """Return a one-time password."""
+        """Return a new one-time password."""
         return "".join(str(self.random.randrange(10)) for _ in range(length))
 
     def add_account(self, email: str, password: str) -> Account:
-        """Open an account."""
+        """Create an account."""
         account = Account(
             id=self.id(),
             email=email,
@@ -232,7 +239,7 @@ class World:
         return campaign
 
     def add_contact(self, campaign: Campaign, number: str, tags: dict[str, Any]) -> Contact:
-        """Add a number to a campaign."""
+        """Add a phone number to a campaign."""
         now = self.clock.now()
         unique = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         contact = Contact(self.id(), campaign.id, number, tags, now, now, unique)
@@ -242,7 +249,7 @@ class World:
         return contact
 
     def remove_campaign(self, campaign: Campaign) -> None:
-        """Delete a campaign, with its numbers; if it runs, it ends."""
+        """Delete a campaign and its numbers. A running campaign ends."""
         with self.lock:
             self.bill(campaign)
             self._owned[campaign.owner].remove(campaign)
@@ -252,7 +259,7 @@ class World:
                 del self.contacts[contact.id]
 
     def remove_contact(self, contact: Contact) -> None:
-        """Take a number out of its campaign; if that runs, it passes the number over."""
+        """Delete a number from its campaign. A running campaign skips it."""
         with self.lock:
             campaign = self.campaigns[contact.campaign_id]
             contact.plan.clear()
@@ -261,22 +268,22 @@ class World:
             del self.contacts[contact.id]
 
     def bill(self, campaign: Campaign) -> None:
-        """Take what a run used from its owner's credits, and let go of what it held back."""
+        """Charge the owner for the credits that a run used, and release the credits on hold."""
         account = next(each for each in self.accounts if each.id == campaign.owner)
         account.on_hold -= campaign.on_hold
         account.credits -= campaign.spent
         campaign.on_hold = campaign.spent = 0
 
     def campaigns_of(self, account: Account) -> list[Campaign]:
-        """Return an account's campaigns, the newest first."""
+        """Return an account's campaigns, newest first."""
         return self._owned.get(account.id, [])[::-1]
 
     def campaign(self, account: Account, id: int) -> Campaign | None:
-        """Return one of an account's campaigns."""
+        """Return a campaign of an account, or None."""
         campaign = self.campaigns.get(id)
         return campaign if campaign is not None and campaign.owner == account.id else None
 
     def contact(self, account: Account, id: int) -> Contact | None:
-        """Return one of an account's contacts."""
+        """Return a contact of an account, or None."""
         contact = self.contacts.get(id)
         return contact if contact is not None and self.campaign(account, contact.campaign_id) else None

@@ -46,7 +46,7 @@ async def refresh(request: web.Request, service: Service) -> web.StreamResponse:
 @routes.get("/api/accounts/user_details/")
 @signed_in
 async def user_details(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
-    """Say who is signed in (sample classic_user_details.json)."""
+    """Show the signed-in user (sample classic_user_details.json)."""
     return envelope(
         {
             "user_details": {

@@ -21,7 +21,7 @@ routes = web.RouteTableDef()
 
 _SERVICES = ("PHONE", "SMS", "SMS & PHONE")
 _VOICES = ("np_rija", "np_prasanna", "np_binod")
-_OUTCOMES = ("hungup", "unanswered", "failed", "terminated", "completed")
+_RESULTS = ("hungup", "unanswered", "failed", "terminated", "completed")
 
 
 @routes.get("/api/system/campaigns")
@@ -63,7 +63,7 @@ async def create(request: web.Request, service: Service, account: Account, body:
 async def update(
     request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
 ) -> web.StreamResponse:
-    """Change a campaign (sample classic_campaign_update.json)."""
+    """Update a campaign (sample classic_campaign_update.json)."""
     check_choice(body, "services", _SERVICES)
     for name in ("name", "services", "description"):
         if body.get(name) is not None:
@@ -77,7 +77,7 @@ async def update(
 @signed_in
 @with_campaign
 async def delete(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
-    """Delete a campaign (sample classic_campaign_delete.json, spelt as it is)."""
+    """Delete a campaign (sample classic_campaign_delete.json, misspelt as in the sample)."""
     service.world.remove_campaign(campaign)
     return envelope({"camaign": "Campaign Deleted Succesfully"})
 
@@ -126,8 +126,8 @@ async def begin(
 @routes.post("/api/system/test/voice/")
 @signed_in
 @with_body(message=text, voice_input=text)
-async def say(request: web.Request, service: Service, account: Account, body: Body) -> web.StreamResponse:
-    """Say where a message can be heard; the documents do not print how."""
+async def test_voice(request: web.Request, service: Service, account: Account, body: Body) -> web.StreamResponse:
+    """Return the spoken form of a message; the documents do not show the response."""
     require(body, "message")
     check_choice(body, "voice_input", _VOICES)
     return voice_response(request, service.options.test_voice_response, body["message"])
@@ -138,9 +138,9 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _recipients(content: Any) -> list[tuple[str, dict[str, Any]]]:
-    """Return the numbers of a file, each with its tags: the columns beside them, as in the v1 API.
+    """Return the phone numbers of a file, each with its tags, which are the other columns as in the v1 API.
 
-    The classic documents do not say where a campaign's tags come from; it is the only place there can be.
+    The classic documents do not say where a campaign's tags come from. A file is the only possible source.
     """
     field = "send_to_number_file"
     recipients: list[tuple[str, dict[str, Any]]] = []
@@ -154,17 +154,17 @@ def _recipients(content: Any) -> list[tuple[str, dict[str, Any]]]:
 
 def _targets(campaign: Campaign, body: Body) -> list[Contact]:
     targets = campaign.contacts
-    wanted, outcomes = body.get("individual"), body.get("status")
+    wanted, results = body.get("individual"), body.get("status")
     if wanted is not None:
         targets = [contact for contact in targets if contact.id in wanted]
         if len(targets) != len(set(wanted)):
             raise ValidationError(individual="Invalid pk - object does not exist.")
-    if outcomes is not None:
-        if not set(outcomes) <= set(_OUTCOMES):
+    if results is not None:
+        if not set(results) <= set(_RESULTS):
             raise ValidationError(status="Not a valid choice.")
-        targets = [contact for contact in targets if contact.status in outcomes]
+        targets = [contact for contact in targets if contact.status in results]
     if not targets:
-        raise ValidationError(campaign="There is nobody to reach.")
+        raise ValidationError(campaign="There are no numbers to reach.")
     return targets
 
 
@@ -172,7 +172,7 @@ def _schedule(service: Service, value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        when = datetime.strptime(value, "%Y-%m-%dT%H:%M").replace(tzinfo=KATHMANDU)  # The service's local time.
+        when = datetime.strptime(value, "%Y-%m-%dT%H:%M").replace(tzinfo=KATHMANDU)  # The service uses Nepal's time.
     except ValueError:
         raise ValidationError(schedule_date="Datetime has wrong format. Use YYYY-MM-DDThh:mm.") from None
     if when.timestamp() < service.clock.now() - 60:

@@ -1,4 +1,4 @@
-"""The classic API's answers: its envelope, its refusals, its pages."""
+"""The responses and decorators of the classic API: envelopes, errors and pages."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -15,8 +15,8 @@ P = ParamSpec("P")
 
 
 def envelope(data: Any, message: str | None = None, status: int = 200) -> web.Response:
-    """Return a success in its envelope."""
-    # A 204 has no body in HTTP, so that status stands inside only (sample classic_phone_number_release.json).
+    """Return a successful response in its envelope."""
+    # An HTTP 204 has no body, so that status is in the envelope only (sample classic_phone_number_release.json).
     return json_response(
         {"status": status, "success": True, "message": message, "errors": [], "data": data},
         200 if status == 204 else status,
@@ -24,7 +24,7 @@ def envelope(data: Any, message: str | None = None, status: int = 200) -> web.Re
 
 
 def error_response(options: Options, fields: Mapping[str, str], status: int = 400) -> web.Response:
-    """Return a error_response, in the shape that the options say."""
+    """Return a validation error in the shape that the options select."""
     by_field = {name: [text] for name, text in fields.items()}
     lines = [f"{name}: {text}" for name, text in fields.items()]
     if options.envelope_errors == "bare":
@@ -43,12 +43,12 @@ def error_response(options: Options, fields: Mapping[str, str], status: int = 40
 
 
 def anonymous(handler: AnonymousEndpoint) -> Handler:
-    """Serve anyone."""
+    """Serve requests without credentials; see `http.anonymous`."""
     return http.anonymous(handler, error_response)
 
 
 def signed_in(handler: Endpoint[[]]) -> Handler:
-    """Serve only signed-in accounts."""
+    """Serve only signed-in accounts; see `http.signed_in`."""
     return http.signed_in(handler, error_response)
 
 
@@ -70,7 +70,7 @@ def with_number(handler: Endpoint[Concatenate[Contact, P]]) -> Endpoint[P]:
 def page(
     request: web.Request, options: Options, items: list[Row], show: Callable[[Row], Any], name: str, message: str
 ) -> web.Response:
-    """Return one page of a list, in the envelope that lists have; only its own items are shown."""
+    """Return one page of a list in the list envelope. `show` is called for the items of this page only."""
     size, total = options.page_size, len(items)
     pages = max(1, -(-total // size))
     parameter = "p" if options.page_parameter == "links" else options.page_parameter
@@ -113,7 +113,7 @@ def _links(
     after = link(number + 1) if has_next else None
     before = link(number - 1) if number > 1 else None
     near = [page for page in range(1, pages + 1) if page in (1, pages) or abs(page - number) <= 1]
-    shown: list[int | None] = []  # None where pages are left out.
+    shown: list[int | None] = []  # None stands for a gap.
     for left, page in zip([0, *near], near, strict=False):
         shown += [page] if page == left + 1 else [None, page]
     match options.links:
@@ -147,7 +147,7 @@ def campaign_body(campaign: Campaign, *, tags: bool = True) -> dict[str, Any]:
 
 
 def number_body(world: World, contact: Contact) -> dict[str, Any]:
-    """Return a number as the classic API shows it, `campaing` and all (sample classic_numbers.json)."""
+    """Return a number as the classic API shows it, with the misspelt `campaing` (sample classic_numbers.json)."""
     return {
         "id": contact.id,
         "number": int(contact.number),

@@ -19,7 +19,7 @@ routes = web.RouteTableDef()
 async def list_numbers(
     request: web.Request, service: Service, account: Account, campaign: Campaign
 ) -> web.StreamResponse:
-    """List a campaign's numbers, the newest first (sample classic_numbers.json)."""
+    """List a campaign's numbers, newest first (sample classic_numbers.json)."""
     message = f"Number related to {campaign.name} campaign Retrived successfully"
     newest, show = campaign.contacts[::-1], partial(number_body, service.world)
     if service.options.number_pagination:
@@ -34,7 +34,7 @@ async def list_numbers(
 async def add(
     request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
 ) -> web.StreamResponse:
-    """Add a number; the documents do not print the answer."""
+    """Add a number; the documents do not show the response."""
     if "number" not in body:
         raise ValidationError(number="This field is required.")
     number, tags = mobile(body["number"], "number"), _tags(campaign, body)
@@ -47,7 +47,7 @@ async def add(
 @signed_in
 @with_number
 async def delete(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
-    """Take a number out (sample classic_number_delete.json)."""
+    """Delete a number (sample classic_number_delete.json)."""
     campaign = service.world.campaigns[contact.campaign_id]
     service.world.remove_contact(contact)
     text = f"{contact.number} of campaign {campaign.name} deleted Successfully!!"
@@ -70,7 +70,7 @@ async def detail(request: web.Request, service: Service, account: Account, conta
 async def edit(
     request: web.Request, service: Service, account: Account, contact: Contact, body: Body
 ) -> web.StreamResponse:
-    """Change a number (sample classic_number_edit.json: an object here, not a list)."""
+    """Update a number (sample classic_number_edit.json, where `details` is an object and not a list)."""
     campaign = service.world.campaigns[contact.campaign_id]
     if "number" in body:
         contact.number = mobile(body["number"], "number")

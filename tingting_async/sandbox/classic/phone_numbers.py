@@ -1,4 +1,4 @@
-"""The account's own lines, and those for sale."""
+"""The account's lines, and the lines for sale."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ async def owned(request: web.Request, service: Service, account: Account) -> web
 @routes.get("/api/system/phone_numbers")
 @signed_in
 async def for_sale(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
-    """List the lines that nobody owns (sample classic_phone_numbers.json)."""
+    """List the lines for sale (sample classic_phone_numbers.json)."""
     lines = [_body(line) for line in service.world.lines.values() if line.owner is None]
     return envelope({"number_lists": lines}, "Number Lists Retrived Successfully!!")
 
@@ -33,7 +33,7 @@ async def for_sale(request: web.Request, service: Service, account: Account) -> 
 @signed_in
 @with_body()
 async def buy(request: web.Request, service: Service, account: Account, body: Body) -> web.StreamResponse:
-    """Sell a line (sample classic_phone_number_buy.json)."""
+    """Buy a line (sample classic_phone_number_buy.json)."""
     line = _line(service, body)
     if line is None:
         return not_found()
@@ -51,7 +51,7 @@ async def buy(request: web.Request, service: Service, account: Account, body: Bo
 @signed_in
 @with_body()
 async def release(request: web.Request, service: Service, account: Account, body: Body) -> web.StreamResponse:
-    """Take a line back (sample classic_phone_number_release.json)."""
+    """Release a line (sample classic_phone_number_release.json)."""
     line = _line(service, body)
     if line is None or line.owner != account.id:
         return not_found()

@@ -1,4 +1,4 @@
-"""Signing in by cookie, the API token, the profile, voices, lines, and the dashboard."""
+"""Cookie sign-in, the API token, the profile, voices, lines, and the dashboard."""
 
 from typing import Any
 
@@ -23,10 +23,10 @@ async def login(request: web.Request, service: Service) -> web.StreamResponse:
         return json_response({"has_logged_in": False, "message": "Invalid credentials"}, 401)
     if not account.is_activated:
         return json_response(NOT_ACTIVATED, 401)
-    done = json_response({"has_logged_in": True, "message": "Login Successful"})
+    response = json_response({"has_logged_in": True, "message": "Login Successful"})
     for kind in ("access", "refresh"):
-        _set_cookie(done, service, kind, service.tokens.issue(account, kind))
-    return done
+        _set_cookie(response, service, kind, service.tokens.issue(account, kind))
+    return response
 
 
 @routes.post("/api/v1/auths/login/refresh/")
@@ -44,21 +44,21 @@ async def refresh(request: web.Request, service: Service) -> web.StreamResponse:
     new = service.tokens.refresh(token)
     if new is None:
         return json_response({"message": "Failed To Refresh The Session"}, 401)
-    done = json_response({"message": "Session Refreshed Successfully"})
+    response = json_response({"message": "Session Refreshed Successfully"})
     for kind, value in new.items():
-        _set_cookie(done, service, kind, value)
-    return done
+        _set_cookie(response, service, kind, value)
+    return response
 
 
-def _set_cookie(done: web.Response, service: Service, kind: str, token: str) -> None:
+def _set_cookie(response: web.Response, service: Service, kind: str, token: str) -> None:
     lifetime = service.options.access_lifetime if kind == "access" else service.options.refresh_lifetime
-    done.set_cookie(kind, token, max_age=int(lifetime), httponly=True, secure=True, samesite="None")
+    response.set_cookie(kind, token, max_age=int(lifetime), httponly=True, secure=True, samesite="None")
 
 
 @routes.post("/api/v1/auths/generate-api-keys/")
 @signed_in
 async def generate_token(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
-    """Give out another API token, which ends the previous one (sample v1_generate_api_keys.json)."""
+    """Issue another API token, which revokes the previous one (sample v1_generate_api_keys.json)."""
     account.api_token = f"{service.world.random.getrandbits(256):064x}"
     account.token_created_at, account.token_used_at = service.clock.now(), None
     service.world.record("token", account.id, target=account.email)
@@ -67,7 +67,7 @@ async def generate_token(request: web.Request, service: Service, account: Accoun
 
 @routes.get("/api/v1/auths/get-api-keys/")
 @signed_in
-async def read_token(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
+async def show_token(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Show the API token (samples v1_get_api_keys.json and v1_get_api_keys_none.json)."""
     if not account.api_token:
         none = {"message": "No API token found. Please generate one first."}
@@ -80,7 +80,7 @@ async def read_token(request: web.Request, service: Service, account: Account) -
 @routes.get("/api/v1/auths/user-profile/")
 @signed_in
 async def profile(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
-    """Say who is signed in (sample v1_user_profile.json)."""
+    """Show the signed-in user (sample v1_user_profile.json)."""
     user = {"first_name": account.first_name, "last_name": account.last_name}
     return json_response(
         {
@@ -112,7 +112,7 @@ async def lines(request: web.Request, service: Service, account: Account) -> web
 @routes.get("/api/v1/dashboard/")
 @signed_in
 async def dashboard(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
-    """Sum up the account (sample v1_dashboard.json; what its nested objects hold is not described)."""
+    """Show the account's dashboard (sample v1_dashboard.json, which does not show the contents of nested objects)."""
     mine = service.world.campaigns_of(account)
     contacts = [contact for campaign in mine for contact in campaign.contacts]
     used = sum(contact.credit_consumed + contact.credit_consumed_sms for contact in contacts)

@@ -1,4 +1,4 @@
-"""Campaigns: list, create, read, change, delete, run, stop, test voice, demo call, report."""
+"""Campaigns: list, create, show, update, delete, run, stop, test voice, demo call, report."""
 
 import csv
 import io
@@ -18,10 +18,10 @@ from tingting_async.sandbox.media import voice_response
 from tingting_async.sandbox.running import begin, max_cost, reschedule, stop
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import (
+    find_voice,
     page,
     parse_step,
     signed_in,
-    voice,
     with_campaign,
     with_contact,
     with_method,
@@ -46,24 +46,24 @@ _STATUSES = ("hungup", "unanswered", "failed", "not started", "completed")
 @routes.get("/api/v1/campaign/")
 @signed_in
 async def list_campaigns(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
-    """List the account's campaigns by its filters (sample v1_campaigns.json)."""
-    asked = request.query
+    """List the account's campaigns, filtered (sample v1_campaigns.json)."""
+    query = request.query
     found = service.world.campaigns_of(account)
-    if status := asked.get("status"):
+    if status := query.get("status"):
         found = [campaign for campaign in found if campaign.status == status]
-    if search := asked.get("search", "").lower():
+    if search := query.get("search", "").lower():
         found = [campaign for campaign in found if search in campaign.name.lower()]
-    if asked.get("draft", "").lower() == "true":
+    if query.get("draft", "").lower() == "true":
         found = [campaign for campaign in found if campaign.draft]
-    if {"from_date", "to_date"} & asked.keys():
-        start, end = _range(asked.get("from_date"), asked.get("to_date"))
+    if {"from_date", "to_date"} & query.keys():
+        start, end = _range(query.get("from_date"), query.get("to_date"))
         found = [campaign for campaign in found if start <= campaign.updated_at < end]
-    found.sort(key=attrgetter("updated_at"), reverse=asked.get("sort_by") != "asc")
-    return page(request, service.options, found, partial(listed, service))
+    found.sort(key=attrgetter("updated_at"), reverse=query.get("sort_by") != "asc")
+    return page(request, service.options, found, partial(campaign_row, service))
 
 
 def _range(start: str | None, end: str | None) -> tuple[float, float]:
-    """Return a range of Unix seconds; its end takes in the whole day."""
+    """Return a range in Unix seconds, which includes the whole last day."""
     try:
         after = float(start) if start else 0.0
         if not end:
@@ -83,7 +83,7 @@ async def create(request: web.Request, service: Service, account: Account, body:
     _check(service, body)
     campaign = service.world.add_campaign(account, body["name"], body["services"], body.get("description") or "")
     _apply(service, campaign, body)
-    return json_response({**shown(service, campaign), "main_audit": str(campaign.id + 4000)}, 201)
+    return json_response({**campaign_body(service, campaign), "main_audit": str(campaign.id + 4000)}, 201)
 
 
 @routes.get("/api/v1/campaign/{id:\\d+}/")
@@ -91,7 +91,7 @@ async def create(request: web.Request, service: Service, account: Account, body:
 @with_campaign
 async def details(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Show a campaign (sample v1_campaign_details.json)."""
-    return json_response({**shown(service, campaign), "campaign_action_count": len(campaign.contacts)})
+    return json_response({**campaign_body(service, campaign), "campaign_action_count": len(campaign.contacts)})
 
 
 @signed_in
@@ -101,10 +101,10 @@ async def details(request: web.Request, service: Service, account: Account, camp
 async def update(
     request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
 ) -> web.StreamResponse:
-    """Change a campaign, or its voice and text (samples v1_campaign_details.json and v1_campaign_message.json)."""
+    """Update a campaign, or its message (samples v1_campaign_details.json and v1_campaign_message.json)."""
     _check(service, body)
     _apply(service, campaign, body)
-    everything = shown(service, campaign)
+    everything = campaign_body(service, campaign)
     if request.path.endswith("/message/"):
         wanted = ("voice", "sms_message", "message", "category", "draft", "length_factor")
         return json_response({name: everything[name] for name in wanted})
@@ -120,7 +120,7 @@ for _path in ("/api/v1/campaign/{id:\\d+}/", "/api/v1/campaign/create/{id:\\d+}/
 @signed_in
 @with_campaign
 async def delete(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
-    """Delete a campaign; the documents do not print the answer."""
+    """Delete a campaign; the documents do not show the response."""
     service.world.remove_campaign(campaign)
     if service.options.delete_response == "empty":
         return web.Response(status=204)
@@ -161,7 +161,7 @@ async def run(request: web.Request, service: Service, account: Account, campaign
 async def emergency_stop(
     request: web.Request, service: Service, account: Account, campaign: Campaign
 ) -> web.StreamResponse:
-    """Stop a campaign; the documents do not print the answer."""
+    """Stop a campaign; the documents do not show the response."""
     if campaign.status not in ("Running", "Scheduled"):
         raise ValidationError(message="Campaign is not running.")
     stop(service.world, campaign)
@@ -175,9 +175,9 @@ async def emergency_stop(
 async def test_speak(
     request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
 ) -> web.StreamResponse:
-    """Say where a message can be heard (sample v1_test_voice.json)."""
+    """Return the spoken form of a message (sample v1_test_voice.json)."""
     require(body, "message")
-    if voice(service.world, body.get("voice_input")) is None:
+    if find_voice(service.world, body.get("voice_input")) is None:
         raise ValidationError(voice_input="This field is required.")
     return voice_response(request, service.options.test_voice_response, body["message"])
 
@@ -187,7 +187,7 @@ async def test_speak(
 @signed_in
 @with_contact
 async def demo_call(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
-    """Call one contact; the documents do not print the answer."""
+    """Call one contact; the documents do not show the response."""
     account.credits -= 1
     service.world.record("demo", contact.id, target=contact.number)
     return json_response({"message": "Demo Call Placed Successfully"})
@@ -197,7 +197,7 @@ async def demo_call(request: web.Request, service: Service, account: Account, co
 @signed_in
 @with_campaign
 async def report(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
-    """Give out what came of a campaign, as CSV."""
+    """Return the results of a campaign as CSV."""
     rows = io.StringIO()
     sheet = csv.writer(rows)
     sheet.writerow(["Number", "Status", "Duration", "Playback", "Credit Consumed", "Carrier", "Updated At"])
@@ -212,8 +212,8 @@ async def report(request: web.Request, service: Service, account: Account, campa
     )
 
 
-def shown(service: Service, campaign: Campaign) -> dict[str, Any]:
-    """Return a campaign, its voice as an id."""
+def campaign_body(service: Service, campaign: Campaign) -> dict[str, Any]:
+    """Return a campaign as its details show it, with the voice as an id."""
     over = sum(not contact.plan and contact.status != "not started" for contact in campaign.contacts)
     at = campaign.scheduled_at
     return {
@@ -239,21 +239,21 @@ def shown(service: Service, campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def listed(service: Service, campaign: Campaign) -> dict[str, Any]:
-    """Return a campaign as the list shows it, its voice as an object."""
+def campaign_row(service: Service, campaign: Campaign) -> dict[str, Any]:
+    """Return a campaign as the list shows it, with the voice as an object."""
     count = {"campaign_action_count": len(campaign.contacts)}
-    return {**shown(service, campaign), **count, "voice": voice(service.world, campaign.voice)}
+    return {**campaign_body(service, campaign), **count, "voice": find_voice(service.world, campaign.voice)}
 
 
 def _check(service: Service, body: Body) -> None:
     check_choice(body, "services", _SERVICES)
-    voice(service.world, body.get("voice"))
+    find_voice(service.world, body.get("voice"))
     check_choice(body, "category", (None, "", "Text", "Audio"))
     if not set(body.get("user_phone") or ()) <= {each["id"] for each in service.world.brokers}:
         raise ValidationError(user_phone="Invalid pk - object does not exist.")
     if not set(body.get("failover_target") or ()) <= set(_STATUSES):
         raise ValidationError(failover_target="Not a valid choice.")
-    _instant(body.get("schedule"))
+    _timestamp(body.get("schedule"))
 
 
 def _apply(service: Service, campaign: Campaign, body: Body) -> None:
@@ -267,10 +267,10 @@ def _apply(service: Service, campaign: Campaign, body: Body) -> None:
     if body.get("length_factor") is not None:
         campaign.length_factor = f"{body['length_factor']:.2f}"
     if "voice" in body:
-        found = voice(service.world, body["voice"])
+        found = find_voice(service.world, body["voice"])
         campaign.voice = None if found is None else int(found["id"])
     if "schedule" in body:
-        reschedule(service.world, campaign, _instant(body["schedule"]))
+        reschedule(service.world, campaign, _timestamp(body["schedule"]))
     if body.get("steps") is not None:
         campaign.steps = [
             {"order": index, **step, "id": service.world.id(), "survey": campaign.id}
@@ -279,8 +279,8 @@ def _apply(service: Service, campaign: Campaign, body: Body) -> None:
     campaign.updated_at = service.clock.now()
 
 
-def _instant(value: str | None) -> float | None:
-    """Return Unix seconds of a date or datetime; one without an offset is the service's local time."""
+def _timestamp(value: str | None) -> float | None:
+    """Convert a date or datetime to Unix seconds. Without an offset, it is in Nepal's time."""
     if not value:
         return None
     try:

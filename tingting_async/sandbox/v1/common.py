@@ -1,4 +1,4 @@
-"""The v1 API's answers: bare bodies, DRF's refusals, limit and offset."""
+"""The responses and decorators of the v1 API: bare bodies, DRF's errors, limit and offset."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
@@ -24,23 +24,23 @@ from tingting_async.sandbox.world import Account, Campaign, Contact, World
 
 Row = TypeVar("Row")
 P = ParamSpec("P")
-_MOST_ROWS = 10  # Whatever `limit` asks for: what the public clients found.
+_MAX_ROWS = 10  # The maximum of `limit`, as the public clients found it.
 
 
 def error_response(_: Options, fields: Mapping[str, str]) -> web.Response:
-    """Return a error_response, by field; a `detail` is bare."""
+    """Return a validation error by field; `detail` and `message` are bare strings."""
     return json_response(
         {name: text if name in ("detail", "message") else [text] for name, text in fields.items()}, 400
     )
 
 
 def anonymous(handler: AnonymousEndpoint) -> Handler:
-    """Serve anyone."""
+    """Serve requests without credentials; see `http.anonymous`."""
     return http.anonymous(handler, error_response)
 
 
 def signed_in(handler: Endpoint[[]]) -> Handler:
-    """Serve only signed-in accounts."""
+    """Serve only signed-in accounts; see `http.signed_in`."""
     return http.signed_in(handler, error_response)
 
 
@@ -80,13 +80,19 @@ def page(
     show: Callable[[Row], Any],
     *,
     enveloped: bool = False,
-    **beside: Any,
+    **totals: Any,
 ) -> web.Response:
-    """Return some rows of a list, by `limit` and `offset` or by `page`, with whatever its envelope holds beside.
+    """Return one page of a list, selected by `limit` and `offset` or by `page`.
 
-    Only the rows of this page are shown, by `show`.
+    Args:
+        request: The request.
+        options: The settings of the sandbox.
+        items: The whole list.
+        show: Returns the row of an item; called for the items of this page only.
+        enveloped: Whether the rows are in an envelope within the page.
+        **totals: Further fields of the page.
     """
-    limit = min(query_integer(request, "limit", _MOST_ROWS), _MOST_ROWS) or _MOST_ROWS
+    limit = min(query_integer(request, "limit", _MAX_ROWS), _MAX_ROWS) or _MAX_ROWS
     offset = query_integer(request, "offset", 0)
     by_page = "page" in request.query
     if by_page:
@@ -110,13 +116,13 @@ def page(
             "next": link(offset + limit),
             "previous": link(max(0, offset - limit)) if offset else None,
             "results": rows,
-            **beside,
+            **totals,
         }
     )
 
 
 def query_integer(request: web.Request, name: str, default: int) -> int:
-    """Return a number in the query, or what stands for one that is missing or none."""
+    """Return a non-negative integer of the query, or the default if it is missing or invalid."""
     try:
         return max(0, int(request.query.get(name, default)))
     except ValueError:
@@ -124,7 +130,7 @@ def query_integer(request: web.Request, name: str, default: int) -> int:
 
 
 def display_date(at: float) -> str:
-    """Return a time as rows that were just added show it: "Jan. 27, 2026, 05:19 PM" (sample v1_add_contacts.json)."""
+    """Return a time as new rows show it: "Jan. 27, 2026, 05:19 PM" (sample v1_add_contacts.json)."""
     when = datetime.fromtimestamp(at, KATHMANDU)
     month = when.strftime("%b") + ("" if when.month == 5 else ".")
     return f"{month} {when.day}, {when.year}, {when:%I:%M %p}"
@@ -146,7 +152,7 @@ def contact_row(world: World, contact: Contact) -> dict[str, Any]:
 
 
 def added_row(world: World, contact: Contact) -> dict[str, Any]:
-    """Return a contact as adding many shows it (sample v1_add_contacts.json)."""
+    """Return a contact as the response to adding many shows it (sample v1_add_contacts.json)."""
     return {
         "id": contact.id,
         "updated_at": display_date(contact.updated_at),
@@ -165,8 +171,8 @@ def added_row(world: World, contact: Contact) -> dict[str, Any]:
     }
 
 
-def voice(world: World, value: Any) -> dict[str, Any] | None:
-    """Return the voice that is meant by an id, or, as the vendor's own client sends it, by the whole object."""
+def find_voice(world: World, value: Any) -> dict[str, Any] | None:
+    """Return the voice for an id, or for a whole voice object, which the vendor's own client sends."""
     if isinstance(value, dict):
         value = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     if value in (None, ""):
@@ -178,6 +184,6 @@ def voice(world: World, value: Any) -> dict[str, Any] | None:
 
 
 def parse_step(value: Any) -> dict[str, Any]:
-    """Take a step of a survey."""
+    """Convert a step of a survey."""
     step = mapping(value)
     return {**step, "order": integer(step["order"])} if "order" in step else step

@@ -29,13 +29,13 @@ routes = web.RouteTableDef()
 async def list_contacts(
     request: web.Request, service: Service, account: Account, campaign: Campaign
 ) -> web.StreamResponse:
-    """List a campaign's contacts, the newest first, with their sums beside (sample v1_contacts.json)."""
+    """List a campaign's contacts, newest first, with totals (sample v1_contacts.json)."""
     carriers: dict[str, int] = {}
     for contact in campaign.contacts:
         carriers[contact.carrier] = carriers.get(contact.carrier, 0) + 1
     spent = sum(contact.credit_consumed + contact.credit_consumed_sms for contact in campaign.contacts)
-    sums: dict[str, Any] = {"total_credits_consumed": spent, "carrier_summary": carriers}
-    return page(request, service.options, campaign.contacts[::-1], partial(contact_row, service.world), **sums)
+    totals: dict[str, Any] = {"total_credits_consumed": spent, "carrier_summary": carriers}
+    return page(request, service.options, campaign.contacts[::-1], partial(contact_row, service.world), **totals)
 
 
 @routes.post("/api/v1/campaign/{id:\\d+}/add-contact/")
@@ -60,8 +60,8 @@ async def add(
     for index, row in enumerate(rows):
         try:
             number, variables = mobile(row.get("number"), "number"), _variables(row)
-        except ValidationError as refused:
-            errors.append({"row": index, "number": row.get("number"), "error": refused.fields})
+        except ValidationError as error:
+            errors.append({"row": index, "number": row.get("number"), "error": error.fields})
             continue
         if number in known:
             skipped += 1
@@ -95,8 +95,8 @@ async def upload(
         try:
             service.world.add_contact(campaign, mobile(number, "numbers"), dict(list(row.items())[1:]))
             good.append(row)
-        except ValidationError as refused:
-            errors.append({"row": index + 2, "error": refused.fields["numbers"]})
+        except ValidationError as error:
+            errors.append({"row": index + 2, "error": error.fields["numbers"]})
     columns = list(rows[0]) if rows else []
     samples = [{"column": name, "sample": [row.get(name) for row in good[:3]]} for name in columns]
     campaign.bulk_file = f"{origin(request)}/media/bulk/{campaign.id}"
@@ -114,7 +114,7 @@ for _method in ("PATCH", "POST"):
 async def update(
     request: web.Request, service: Service, account: Account, contact: Contact, body: Body
 ) -> web.StreamResponse:
-    """Change a contact's number (sample v1_contact_update.json)."""
+    """Update a contact's number (sample v1_contact_update.json)."""
     contact.number = mobile(body.get("number"), "number")
     contact.updated_at = service.clock.now()
     return json_response(contact_row(service.world, contact))
@@ -144,6 +144,6 @@ async def attributes(request: web.Request, service: Service, account: Account, c
 async def set_attributes(
     request: web.Request, service: Service, account: Account, contact: Contact, body: Body
 ) -> web.StreamResponse:
-    """Change a contact's variables."""
+    """Update a contact's variables."""
     contact.tags = {**contact.tags, **body}
     return json_response(contact.tags)

@@ -51,7 +51,7 @@ async def send(request: web.Request, service: Service, account: Account, body: B
 @routes.get("/api/v1/auths/list/send-otps/")
 @signed_in
 async def list_sent(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
-    """List what was sent, the newest first; the rows lie in an envelope within the page (sample v1_sent_otps.json)."""
+    """List what was sent, newest first; the rows lie in an envelope within the page (sample v1_sent_otps.json)."""
     sent = [sent for sent in reversed(service.world.otps) if sent.owner == account.id]
     return page(request, service.options, sent, partial(_row, service), enveloped=True)
 

@@ -1,4 +1,4 @@
-"""Surveys: their steps, their templates, their report."""
+"""Surveys: steps, templates and reports."""
 
 import ast
 import csv
@@ -22,7 +22,7 @@ from tingting_async.sandbox.http import (
     with_found,
 )
 from tingting_async.sandbox.service import Service
-from tingting_async.sandbox.v1.common import not_found, parse_step, query_integer, signed_in, voice
+from tingting_async.sandbox.v1.common import find_voice, not_found, parse_step, query_integer, signed_in
 from tingting_async.sandbox.world import Account, Campaign, World
 
 routes = web.RouteTableDef()
@@ -32,16 +32,16 @@ Template = dict[str, Any]
 
 
 def _content(value: Any) -> list[dict[str, Any]]:
-    """Take steps, or, beside audio files, their JSON in a text."""
+    """Convert steps, or their JSON as a string, which is how a form with audio files has them."""
     steps: list[dict[str, Any]] = many(parse_step)(json.loads(value) if isinstance(value, str) else value)
     return steps
 
 
 def _read_steps(value: Any) -> list[dict[str, Any]] | None:
-    """Take steps: JSON, or what the vendor's own client makes of them.
+    """Convert steps in JSON, or in the form that the vendor's own client sends.
 
-    It posts a list of dictionaries as a form. Among files each comes out as Python spells it; without files only their
-    keys do, and then the steps that came with the campaign itself stand.
+    That client posts a list of dictionaries as a form. With files, each step arrives as a Python literal. Without
+    files, only the keys arrive, and the steps that were created with the campaign stay.
     """
     found: list[Any] = []
     for part in cast("list[Any]", value if isinstance(value, list) else [value]):
@@ -96,7 +96,7 @@ async def steps(request: web.Request, service: Service, account: Account, campai
 async def set_steps(
     request: web.Request, service: Service, account: Account, campaign: Campaign, body: Body
 ) -> web.StreamResponse:
-    """Set a survey's steps, with the audio files by the index of their step."""
+    """Set a survey's steps, with audio files named by the index of their step."""
     given = body.get("steps")
     rows = campaign.steps if given is None else [_step(service, campaign, step) for step in given]
     for index, step in enumerate(rows):
@@ -144,11 +144,11 @@ def _shown(step: dict[str, Any]) -> dict[str, Any]:
 @signed_in
 @with_survey
 async def report(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
-    """Give out what recipients answered, as CSV or as JSON."""
-    asked = [step for step in campaign.steps if step.get("response_type") not in (None, "none")]
-    names = [str(step.get("input_name")) for step in asked]
+    """Return the recipients' responses as CSV or JSON."""
+    questions = [step for step in campaign.steps if step.get("response_type") not in (None, "none")]
+    names = [str(step.get("input_name")) for step in questions]
     rows = [
-        {"number": contact.number, "status": contact.status, **{name: _answer(contact.id, name) for name in names}}
+        {"number": contact.number, "status": contact.status, **{name: _response(contact.id, name) for name in names}}
         for contact in campaign.contacts
         if contact.status in ("completed", "hungup")
     ]
@@ -161,14 +161,14 @@ async def report(request: web.Request, service: Service, account: Account, campa
     return web.Response(text=table.getvalue(), content_type="text/csv")
 
 
-def _answer(contact: int, name: str) -> str:
+def _response(contact: int, name: str) -> str:
     return str(Random(f"{contact} {name}").randint(1, 5))
 
 
 @routes.get("/api/v1/survey-templates/")
 @signed_in
 async def list_templates(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
-    """List the templates, by `page` and `page_size`, without `total_pages` (sample v1_survey_templates.json)."""
+    """List the templates by `page` and `page_size`, without `total_pages` (sample v1_survey_templates.json)."""
     search = request.query.get("search", "").lower()
     rows = [each for each in reversed(service.world.templates.values()) if search in each["name"].lower()]
     number, size = (max(1, query_integer(request, name, default)) for name, default in (("page", 1), ("page_size", 10)))
@@ -207,7 +207,7 @@ async def create_template(request: web.Request, service: Service, account: Accou
 @signed_in
 @with_template
 async def template(request: web.Request, service: Service, account: Account, found: Template) -> web.StreamResponse:
-    """Show, change or delete a template."""
+    """Show, update or delete a template."""
     if request.method == "DELETE":
         del service.world.templates[found["id"]]
         return web.Response(status=204)
@@ -219,7 +219,7 @@ async def template(request: web.Request, service: Service, account: Account, fou
 def _fill(request: web.Request, service: Service, template: dict[str, Any], body: Body) -> None:
     template["name"] = body.get("name") or template["name"]
     if "voice" in body:
-        found = voice(service.world, body["voice"])
+        found = find_voice(service.world, body["voice"])
         template["voice"] = None if found is None else {**found, "is_beta": False}
     if body.get("length_factor") is not None:
         template["length_factor"] = f"{body['length_factor']:.2f}"
@@ -238,23 +238,23 @@ def _fill(request: web.Request, service: Service, template: dict[str, Any], body
 async def apply_template(
     request: web.Request, service: Service, account: Account, found: Template, body: Body
 ) -> web.StreamResponse:
-    """Make a survey's steps of a template (samples v1_survey_template_apply.json and …_207.json)."""
+    """Add a template's steps to a survey (samples v1_survey_template_apply.json and …_207.json)."""
     campaign = service.world.campaign(account, body.get("campaign_id") or 0)
     if campaign is None:
         return json_response({"error": "Campaign not found."}, 404)
     if campaign.services != "SURVEY":
         return json_response({"error": "Campaign is not a survey."}, 400)
-    made: list[dict[str, Any]] = []
+    created: list[dict[str, Any]] = []
     errors: list[dict[str, list[str]]] = []
     for step in cast("list[dict[str, Any]]", found["content"]):
         if problem := _problem(step):
             errors.append({name: [text] for name, text in problem.items()})
         else:
-            made.append(_step(service, campaign, step))
-    campaign.steps = [*campaign.steps, *made]
+            created.append(_step(service, campaign, step))
+    campaign.steps = [*campaign.steps, *created]
     service.world.record("steps", campaign.id)
     if errors:
         return json_response(
-            {"created": [{"id": step["id"], "order": step["order"]} for step in made], "errors": errors}, 207
+            {"created": [{"id": step["id"], "order": step["order"]} for step in created], "errors": errors}, 207
         )
-    return json_response({"message": "Template applied successfully.", "steps": made}, 201)
+    return json_response({"message": "Template applied successfully.", "steps": created}, 201)
