@@ -1,4 +1,4 @@
-"""`python -m tingting_async.sandbox`, as a process of its own."""
+"""`python -m tingting_async.sandbox`, in a process of its own."""
 
 import signal
 import subprocess
@@ -14,7 +14,7 @@ COMMAND = [sys.executable, "-P", "-m", "tingting_async.sandbox"]
 
 @contextmanager
 def served(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
-    """Start the command; give its process, and the environment that it prints."""
+    """Start the command; yield its process and the environment variables that it prints."""
     with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline().strip().rpartition("export ")[2] for _ in range(6)]
@@ -24,8 +24,8 @@ def served(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str,
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serves_until_told_to_end(number: int) -> None:
-    """It prints the four variables to connect with, which work, and ends cleanly by Ctrl-C and when it is told to."""
+def test_serves_until_a_signal(number: int) -> None:
+    """It prints four variables that work, and exits with status 0 on SIGINT and SIGTERM."""
     options = ["--campaigns", "12", "--numbers", "1", "--page-size", "5", "--page-parameter", "links", "--seed", "7"]
     with served(*options) as (process, environment):
         assert set(environment) == {f"TINGTING_{name}" for name in ("BASE_URL", "EMAIL", "PASSWORD", "API_TOKEN")}
@@ -46,8 +46,8 @@ def test_serves_until_told_to_end(number: int) -> None:
     ("arguments", "word"),
     [(["--page-size", "0"], "page_size"), (["--links", "x"], "strings"), (["--host", "192.0.2.1"], "address")],
 )
-def test_what_cannot_be(arguments: list[str], word: str) -> None:
-    """What was asked for and cannot be is said in a line, with status 2."""
+def test_invalid_arguments(arguments: list[str], word: str) -> None:
+    """An invalid argument is reported in one line, with exit status 2."""
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 2
     assert word in done.stderr.splitlines()[-1]

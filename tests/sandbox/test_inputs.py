@@ -1,4 +1,4 @@
-"""Input of every wrong type, at every endpoint of both generations: refused, and never the sandbox's own failure."""
+"""Input of wrong types at every endpoint of both generations: never an internal error of the sandbox."""
 
 import json
 from collections.abc import Iterator
@@ -90,12 +90,12 @@ QUERIES = {
 }
 
 
-async def places(sandbox: Sandbox, http: aiohttp.ClientSession) -> dict[str, Any]:
-    """Return an id of each kind."""
+async def make_ids(sandbox: Sandbox, http: aiohttp.ClientSession) -> dict[str, Any]:
+    """Create one object of each kind; return their ids."""
     campaign = next(iter(sandbox.world.campaigns.values()))
     survey = sandbox.world.add_campaign(sandbox.world.owner, "s", "SURVEY", "")
-    async with http.post("/api/v1/survey-templates/", json=TEMPLATE) as answer:
-        template = (await answer.json())["id"]
+    async with http.post("/api/v1/survey-templates/", json=TEMPLATE) as response:
+        template = (await response.json())["id"]
     return {
         "campaign": campaign.id,
         "survey": survey.id,
@@ -104,8 +104,8 @@ async def places(sandbox: Sandbox, http: aiohttp.ClientSession) -> dict[str, Any
     }
 
 
-def replaced(good: dict[str, Any]) -> Iterator[Any]:
-    """Yield bodies in which one field, or all of it, or a part of one, is something else."""
+def mutated(good: dict[str, Any]) -> Iterator[Any]:
+    """Yield bodies in which the whole body, a field, or a part of a field is replaced or missing."""
     yield from WRONG
     for name, value in good.items():
         for wrong in WRONG:
@@ -119,33 +119,33 @@ def replaced(good: dict[str, Any]) -> Iterator[Any]:
 
 @pytest.mark.parametrize(("method", "path", "good"), [(*where, good) for where, good in BODIES.items()])
 async def test_bodies(method: str, path: str, good: dict[str, Any]) -> None:
-    """Whatever stands in a field, or instead of the whole body, what comes back is an answer and no failure."""
+    """No value of a field or of the whole body causes a status of 500 or above."""
     async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
         http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
-        path = path.format(**await places(sandbox, http))
-        for body in replaced(good):
-            async with http.request(method, path, data=json.dumps(body)) as answer:
-                assert (body, answer.status < 500) == (body, True)
-                await answer.read()
-        for path in QUERIES:  # What was taken in can be shown.
-            async with http.get(path.format(**await places(sandbox, http))) as answer:
-                assert (path, answer.status) == (path, 200)
+        path = path.format(**await make_ids(sandbox, http))
+        for body in mutated(good):
+            async with http.request(method, path, data=json.dumps(body)) as response:
+                assert (body, response.status < 500) == (body, True)
+                await response.read()
+        for path in QUERIES:  # Accepted input can be shown.
+            async with http.get(path.format(**await make_ids(sandbox, http))) as response:
+                assert (path, response.status) == (path, 200)
 
 
 @pytest.mark.parametrize("path", QUERIES)
 async def test_queries(path: str) -> None:
-    """Whatever stands in a query, what comes back is an answer and no failure."""
+    """No value in a query causes a status of 500 or above."""
     async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
         http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
-        url = path.format(**await places(sandbox, http))
+        url = path.format(**await make_ids(sandbox, http))
         for name in QUERIES[path]:
             for value in ("", "x", "0", "-1", "1e99", "nan", "9" * 30, "१"):
-                async with http.get(url, params={name: value}) as answer:
-                    assert (name, value, answer.status < 500) == (name, value, True)
+                async with http.get(url, params={name: value}) as response:
+                    assert (name, value, response.status < 500) == (name, value, True)
 
 
-async def test_bytes() -> None:
-    """Bytes that are no text, in any kind of body, are refused."""
+async def test_invalid_bytes() -> None:
+    """Invalid UTF-8 in any kind of body is a 400."""
     async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
         http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
         form = b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n\xff\r\n--b--\r\n'
@@ -158,5 +158,5 @@ async def test_bytes() -> None:
             ("multipart/form-data", form),
         ):
             for path in ("/api/system/campaigns/", "/api/v1/campaign/create/"):
-                async with http.post(path, data=body, headers={"Content-Type": kind}) as answer:
-                    assert (kind, body, answer.status) == (kind, body, 400)
+                async with http.post(path, data=body, headers={"Content-Type": kind}) as response:
+                    assert (kind, body, response.status) == (kind, body, 400)

@@ -1,4 +1,4 @@
-"""The classic pages under every switch, asked without the client."""
+"""The pages of both generations."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,15 +15,15 @@ LIST = "/api/system/campaigns"
 
 @asynccontextmanager
 async def served(**options: Any) -> AsyncIterator[tuple[Sandbox, Any]]:
-    """Serve 57 campaigns; give the sandbox and a way to get a page."""
+    """Serve 57 campaigns; yield the sandbox and a function that gets a page."""
     async with (
         Sandbox(campaigns=57, numbers=1, **options) as sandbox,
         aiohttp.ClientSession(sandbox.url, headers={"Authorization": f"Bearer {sandbox.api_token}"}) as http,
     ):
 
         async def get(url: str) -> dict[str, Any]:
-            async with http.get(url) as answer:
-                body: dict[str, Any] = await answer.json()
+            async with http.get(url) as response:
+                body: dict[str, Any] = await response.json()
                 return body
 
         yield sandbox, get
@@ -36,7 +36,7 @@ def ids(body: dict[str, Any]) -> list[int]:
 
 @pytest.mark.parametrize("parameter", ["page", "page_number"])
 async def test_by_number(parameter: Any) -> None:
-    """The parameter that is set asks for a page, the other is ignored; the pages hold all, the newest first."""
+    """The configured parameter selects a page and the other is ignored. The pages hold all campaigns, newest first."""
     async with served(page_parameter=parameter) as (sandbox, get):
         seen: list[int] = []
         for number in range(1, 7):
@@ -55,8 +55,8 @@ async def test_by_number(parameter: Any) -> None:
         assert (await get(f"{LIST}?{other}=2"))["pagination"]["page_number"] == 1
 
 
-async def test_ignored() -> None:
-    """A service that knows no parameter answers with page 1, whatever is asked, and has no links."""
+async def test_no_parameter() -> None:
+    """A service without a page parameter always returns page 1, without links."""
     async with served(page_parameter=None, links="objects") as (_, get):
         for query in ("page=2", "page_number=2", "p=2"):
             body = await get(f"{LIST}?{query}")
@@ -64,14 +64,14 @@ async def test_ignored() -> None:
 
 
 def numbers(links: list[Any]) -> list[Any]:
-    """Return the pages that links lead to."""
+    """Return the page numbers in links."""
     return [link and int(link.rpartition("=")[2]) for link in links]
 
 
 @pytest.mark.parametrize("page_parameter", ["page", "page_number", "links"])
 @pytest.mark.parametrize("link_base", [None, "http://internal:8000"])
 async def test_links(page_parameter: Any, link_base: str | None) -> None:
-    """Each form of links leads to the pages around, from the first page, the middle and the last."""
+    """Links of each form lead to the neighbouring pages, from the first page, the middle and the last."""
     around = {1: (None, 2), 3: (2, 4), 6: (5, None)}
     for form in ("strings", "objects", "page_links", "labelled"):
         async with served(page_parameter=page_parameter, links=form, link_base=link_base) as (sandbox, get):
@@ -104,7 +104,7 @@ async def test_links(page_parameter: Any, link_base: str | None) -> None:
 
 
 async def test_repeated_page() -> None:
-    """A service that repeats a page gives each page but the first the items of the one before."""
+    """With `repeat_page`, every page after the first repeats the items of the previous page."""
     async with served(repeat_page=True) as (_, get):
         bodies = [await get(f"{LIST}?page={number}") for number in (1, 2, 3)]
         assert ids(bodies[0]) == ids(bodies[1]) != ids(bodies[2])
@@ -112,7 +112,7 @@ async def test_repeated_page() -> None:
 
 
 async def test_endless() -> None:
-    """A service without an end says that there is a next page, in its links as well, far behind the last."""
+    """With `endless`, every page says that there is a next one, also in its links."""
     async with served(endless=True, links="objects") as (_, get):
         for number in (6, 7, 1000):
             body = await get(f"{LIST}?page={number}")
@@ -121,7 +121,7 @@ async def test_endless() -> None:
 
 
 async def test_past_the_end() -> None:
-    """A page that there is not is a 404, or the last one again, as the switch says."""
+    """A page that does not exist is a 404 or the last page, by the setting."""
     for past_the_end, expected in (("404", {"detail": "Invalid page."}), ("last", 6)):
         async with served(past_the_end=past_the_end) as (_, get):
             for page in ("7", "0", "x", "-1"):
@@ -129,41 +129,30 @@ async def test_past_the_end() -> None:
                 assert expected in (body, body.get("pagination", {}).get("page_number"))
 
 
-async def test_numbers() -> None:
-    """A campaign's numbers come whole in an envelope, or in pages, as the switch says."""
-    for paginated in (False, True):
-        async with served(number_pagination=paginated, page_size=4) as (sandbox, get):
-            campaign = next(iter(sandbox.world.campaigns.values()))
-            for index in range(9):
-                sandbox.world.add_contact(campaign, str(9800000000 + index), {})
-            expected = [contact.id for contact in reversed(campaign.contacts)]
-            path = f"/api/system/campaigns/number/{campaign.id}"
-            if paginated:
-                bodies = [await get(f"{path}?page={number}") for number in (1, 2, 3)]
-                assert [row["id"] for body in bodies for row in body["result"]["number-lists"]] == expected
-                assert bodies[0]["pagination"]["total_items"] == 10
-            else:
-                assert [row["id"] for row in (await get(path))["data"]["number-lists"]] == expected
+@pytest.mark.parametrize(("past_the_end", "status"), [("404", 404), ("last", 200)])
+@pytest.mark.parametrize("page", ["9", "x"])
+async def test_status_past_the_end(past_the_end: Any, page: str, status: int) -> None:
+    """The HTTP status for a page that does not exist follows the setting."""
+    async with (
+        Sandbox(campaigns=25, past_the_end=past_the_end) as sandbox,
+        aiohttp.ClientSession(sandbox.url, headers={"Authorization": f"Bearer {sandbox.api_token}"}) as http,
+        http.get(LIST, params={"page": page}) as response,
+    ):
+        assert response.status == status
 
 
-@pytest.mark.parametrize(
-    ("options", "word"),
-    [
-        ({"page_parameter": "pgae"}, "page_number"),
-        ({"links": "string"}, "strings"),
-        ({"page_parameter": "links"}, "links"),
-        ({"past_the_end": 404}, "last"),
-        ({"page_size": 0}, "page_size"),
-        ({"campaigns": -1}, "campaigns"),
-    ],
-)
-def test_no_setting(options: dict[str, Any], word: str) -> None:
-    """A switch that is set to what it does not know is refused, with what it knows."""
-    with pytest.raises(ValueError, match=word):
-        Sandbox(**options)
-
-
-def test_no_switch() -> None:
-    """A switch that there is not is refused."""
-    with pytest.raises(TypeError, match="pagesize"):
-        Sandbox(pagesize=3)
+async def test_v1_limit_is_capped() -> None:
+    """A v1 page has at most ten rows, whatever the limit, and can be selected by `page` as well."""
+    async with Sandbox(campaigns=25) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        seen: list[int] = []
+        url: str | None = f"{sandbox.url}/api/v1/campaign/?limit=100&search="
+        while url:
+            async with http.get(url) as response:
+                body = await response.json()
+            assert (body["count"], body["total_pages"]) == (25, 3)
+            seen += [row["id"] for row in body["results"]]
+            url = body["next"]
+        assert len(seen) == len(set(seen)) == 25
+        async with http.get("/api/v1/campaign/?page=3") as response:
+            assert [row["id"] for row in (await response.json())["results"]] == seen[20:]

@@ -1,4 +1,4 @@
-"""The vendor's own client against the sandbox: what it cannot tell from the real service, nobody's test-suite can."""
+"""The vendor's own client works against the sandbox as it does against the real service."""
 
 import io
 from datetime import UTC, datetime, timedelta
@@ -21,18 +21,18 @@ from tingting_async.sandbox import Sandbox
 
 @pytest.fixture
 def tingting_sandbox_options() -> dict[str, Any]:
-    """Answer an added contact as the vendor's client expects it."""
+    """Respond to an added contact as the vendor's client expects."""
     return {"campaigns": 23, "add_contact_response": "contact"}
 
 
 @pytest.fixture
 def client(tingting_sandbox: Sandbox) -> Any:
-    """Return the vendor's client, connected."""
+    """Return the vendor's client, connected to the sandbox."""
     return TingTingClient(tingting_sandbox.url, tingting_sandbox.api_token)
 
 
 def make(client: Any, services: Any, **options: Any) -> Any:
-    """Create a campaign as its documentation does."""
+    """Create a campaign as the client's documentation does."""
     return Campaign(
         client=client,
         name="Vendor's",
@@ -56,7 +56,7 @@ def test_account(client: Any, tingting_sandbox: Sandbox) -> None:
 
 
 def test_lists_ten(client: Any, tingting_sandbox: Sandbox) -> None:
-    """It reads the first ten campaigns, and filters by name, and sends a status that the service does not know."""
+    """It reads the first ten campaigns, filters by name, and sends a status that the service does not know."""
     assert len(client.get_campaigns()) == 10
     campaign = next(iter(tingting_sandbox.world.campaigns.values()))
     assert campaign.id in [each.id for each in client.get_campaigns_by_name(campaign.name)]
@@ -82,7 +82,7 @@ def test_runs(client: Any, tingting_sandbox: Sandbox, services: Any) -> None:
 
 
 def test_contacts(client: Any, tingting_sandbox: Sandbox) -> None:
-    """It changes and deletes a contact, and calls one."""
+    """It updates, calls and deletes a contact."""
     campaign = make(client, Services.PHONE)
     contact = campaign.add_contact(Contact(client=client, phoneNumber="9800000001"))
     contact.phoneNumber = "9800000002"
@@ -123,7 +123,7 @@ def test_survey(client: Any, tingting_sandbox: Sandbox, with_audio: bool) -> Non
 
 
 def test_failover(client: Any, tingting_sandbox: Sandbox) -> None:
-    """A campaign that calls and then texts those who were not reached keeps whom the fail-over is for."""
+    """A campaign that calls and then texts keeps the call results that trigger its text."""
     targets = [FailoverTarget.UNANSWERED, FailoverTarget.FAILED]
     campaign = make(client, Services.SMS_PHONE, failoverTarget=targets)
     kept = tingting_sandbox.world.campaigns[campaign.id]
@@ -132,7 +132,7 @@ def test_failover(client: Any, tingting_sandbox: Sandbox) -> None:
 
 
 def test_schedule(client: Any, tingting_sandbox: Sandbox) -> None:
-    """A scheduled campaign rings nobody before its time, as the service understands what the client sends."""
+    """A scheduled campaign calls no number before the time that the client sends."""
     when = datetime.fromtimestamp(tingting_sandbox.clock.now(), UTC) + timedelta(hours=3)
     campaign = make(client, Services.PHONE, schedule=when)
     campaign.add_contact(Contact(client=client, phoneNumber="9800000001"))

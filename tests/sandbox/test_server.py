@@ -1,0 +1,66 @@
+"""What the server does around every handler: slashes, methods, the request log."""
+
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tingting_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+Post = Callable[..., Any]
+LOGIN = "/api/accounts/login/"
+NOT_FOUND = (404, {"detail": "Not found."})
+
+
+async def test_get_without_its_slash() -> None:
+    """A GET whose path lacks the trailing slash is redirected, with its query."""
+    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        async with http.get("/api/accounts/user_details?x=1", allow_redirects=False) as response:
+            assert (response.status, response.headers["Location"]) == (301, "/api/accounts/user_details/?x=1")
+
+
+@pytest.mark.parametrize("path", ["/wrong/api/accounts/login/", "/api/accounts/login", "/api/system/campaigns"])
+async def test_post_without_its_slash(path: str, post: Post) -> None:
+    """A POST to an unknown path, or one that lacks the trailing slash, is a 404."""
+    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        assert await post(http, path, {"email": sandbox.email}, allow_redirects=False) == NOT_FOUND
+
+
+async def test_unknown_path() -> None:
+    """A GET of an unknown path is a 404."""
+    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        async with http.get("/nowhere", allow_redirects=False) as response:
+            assert (response.status, await response.json()) == NOT_FOUND
+
+
+async def test_wrong_method() -> None:
+    """A method that a path does not have is a 405 that names those it has."""
+    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        async with http.get(LOGIN) as response:
+            assert (response.status, response.headers["Allow"]) == (405, "POST")
+            assert await response.json() == {"detail": 'Method "GET" not allowed.'}
+
+
+async def test_request_log(post: Post) -> None:
+    """Every request is logged with its case-insensitive headers, its body and the status of its response."""
+    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        await post(http, LOGIN + "?a=1", {"email": "x"}, headers={"X-A": "b"})
+        (received,) = sandbox.requests
+        assert (received.method, received.path, received.query) == ("POST", LOGIN, "a=1")
+        assert (received.headers["x-a"], received.body, received.status) == ("b", b'{"email": "x"}', 400)
+
+
+async def test_request_log_shows_no_body(post: Post) -> None:
+    """The repr of a logged request does not show its body."""
+    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        await post(http, LOGIN, {"email": "x"})
+        assert "email" not in repr(sandbox.requests)
+
+
+async def test_no_request_log(post: Post) -> None:
+    """With `keep_requests=False`, nothing is logged."""
+    async with Sandbox(keep_requests=False) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        await post(http, LOGIN, {})
+        assert sandbox.requests == []
