@@ -85,7 +85,7 @@ def test_reconciling(tmp_path: Path) -> None:
     with Sandbox(campaigns=0).in_thread() as sandbox:
         sandbox.faults.add(Fault("reset_after", path="*/run-campaign/*"))
         assert run(text, tmp_path, sandbox).startswith("Verdict.DONE ")
-        assert sum(effect.kind == "run" for effect in sandbox.effects) == 1
+        assert sum(effect.kind == "run" for effect in sandbox.side_effects) == 1
 
 
 @pytest.mark.timeout(300)

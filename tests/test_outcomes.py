@@ -200,7 +200,7 @@ def test_same_number(listed: str | None, is_same: bool) -> None:
 async def test_clock_that_is_ahead() -> None:
     """Where this machine's clock is far ahead of the service's, a code that was sent is not taken for lost."""
     async with Sandbox() as sandbox, connect(sandbox) as tingting:
-        sandbox.clock._ahead = -CLOCK_SKEW.total_seconds() * 2
+        sandbox.clock._offset = -CLOCK_SKEW.total_seconds() * 2
 
         async def send() -> Any:
             return await tingting.otp.send(MOBILE, "Code {otp}", channel="text", otp="482917")
