@@ -79,7 +79,7 @@ def test_imports_point_one_way(module: str) -> None:
         assert {name for name in others if RANK[name] >= RANK[own]} == set()
 
 
-@pytest.mark.xfail(reason="decoding and the sandbox still have circles")
+@pytest.mark.xfail(reason="decoding still has circles")
 def test_no_circle() -> None:
     """No module imports itself by way of others."""
     graph = {module: imports(module) for module in MODULES if module != PACKAGE}
