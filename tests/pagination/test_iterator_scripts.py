@@ -28,7 +28,7 @@ class Flaky:
         self.is_uneven = self.by_offset and self.random.random() < 0.5
         self.parameter = self.random.choice(("page", "page_number"))
         self.fails = self.random.choice((0.0, 0.1, 0.3))
-        self.share = FairShare(places=8)
+        self.share = FairShare(slots=8)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.is_closed = False
 

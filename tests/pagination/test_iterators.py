@@ -471,7 +471,7 @@ async def test_two_tasks_on_one_walk() -> None:
     seen = [await anext(walk) for _ in range(10)]
     first = asyncio.ensure_future(anext(walk))
     await asyncio.sleep(0)
-    with pytest.raises(UsageError, match="one walk"):
+    with pytest.raises(UsageError, match="same iterator"):
         async with asyncio.timeout(1):
             await anext(walk)
     service.gates[2].set()

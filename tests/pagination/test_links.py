@@ -98,7 +98,7 @@ def test_end_of_numbers(came: Page[int], follows: bool) -> None:
 
 def test_beyond_the_last() -> None:
     """A page behind the last that says that there is a next one contradicts itself."""
-    with pytest.raises(PaginationError, match="Page 4 says that it is one of 3") as caught:
+    with pytest.raises(PaginationError, match="Page 4 has a next page, but the list has only 3 pages") as caught:
         style().next(PageRequest((("page", "4"),), 4), page(4, 3))
     assert caught.value.number == 4
     assert style().next(PageRequest((("page", "4"),), 4), page(4, 3, more=False)) is None
@@ -133,14 +133,14 @@ def test_learning_the_second() -> None:
 def test_nothing_works() -> None:
     """Where the service listens to no parameter, that is said."""
     pages = style()
-    with pytest.raises(PaginationError, match="listens to none of page, page_number") as caught:
+    with pytest.raises(PaginationError, match="the service ignores page, page_number") as caught:
         pages.fallback(PageRequest((("page_number", "2"),), 2), page(1, 3))
     assert caught.value.number == 2
 
 
 def test_wrong_first_page() -> None:
     """A first page that says that it is another is a contradiction."""
-    with pytest.raises(PaginationError, match="Page 1 was asked for and page 2 came"):
+    with pytest.raises(PaginationError, match="Page 1 was requested, but page 2 was received"):
         style().fallback(FIRST_PAGE, page(2, 3))
 
 
@@ -148,7 +148,7 @@ def test_no_longer_works() -> None:
     """A service that stops listening to what worked contradicts itself."""
     pages = style()
     pages.fallback(PageRequest((("page", "2"),), 2), page(2, 9))
-    with pytest.raises(PaginationError, match="Page 3 was asked for and page 2 came"):
+    with pytest.raises(PaginationError, match="Page 3 was requested, but page 2 was received"):
         pages.fallback(PageRequest((("page", "3"),), 3), page(2, 9))
 
 

@@ -320,7 +320,7 @@ async def test_repeated_page() -> None:
     """The same page again, under another number, is a PaginationError."""
     service = Service(60)
     service.rows[20:30] = service.rows[10:20]
-    with pytest.raises(PaginationError, match="Page 3 holds the same") as caught:
+    with pytest.raises(PaginationError, match="Page 3 has the same items") as caught:
         await service.list().collect()
     assert caught.value.number == 3
 

@@ -362,7 +362,7 @@ async def test_page_that_is_ignored() -> None:
         return web.json_response({"count": 25, "next": "http://x/?page=2", "previous": None, "results": rows})
 
     async with serving(handler) as tingting:
-        with pytest.raises(PaginationError, match="Page 3 says that it is of 25 items"):
+        with pytest.raises(PaginationError, match="Page 3 has a next page, but the list has only 25 items"):
             await tingting.survey_templates.list(window=1).collect()
     assert asked == 3
 

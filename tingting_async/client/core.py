@@ -66,7 +66,7 @@ class Core:
         self._decoder = decoder
         self._timeout = timeout
         self._window = window
-        self._share = FairShare(places=max_in_flight)
+        self._share = FairShare(slots=max_in_flight)
         self._ledger = ledger
         self._has_telemetry = telemetry
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -178,8 +178,8 @@ class Core:
         def fetch(params: Params) -> Coroutine[Any, Any, Response]:
             return self.fetch(request, merge(request.params, params))
 
-        def read_page(came: Response, number: int) -> Page[T]:
-            return self.decode(request, came, read, number)
+        def decode_page(response: Response, number: int) -> Page[T]:
+            return self.decode(request, response, read, number)
 
         return Paginator(
             fetch,
@@ -187,7 +187,7 @@ class Core:
             style,
             self._share,
             default_window=self._window,
-            read=read_page,
+            decode=decode_page,
             window=window,
             fingerprint=f"{request.operation} {request.path}?{request.query}",
             exact=exact,

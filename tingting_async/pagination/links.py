@@ -1,4 +1,4 @@
-"""Links to other pages, in the forms in which services give them."""
+"""Links to other pages, in the forms that are common among services."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -8,15 +8,16 @@ from tingting_async.http.messages import Params
 
 
 def next_query(links: Any, number: int) -> Params | None:
-    """Return the query of the link to page `number`, in whichever of the common forms the links came.
+    """Return the query of the link to page `number`; None if there is no such link.
 
-    Only the query is used: behind a proxy such links bear the wrong scheme, host or port, and no credential may follow.
+    The rest of the URL is ignored. Behind a proxy it often has the wrong scheme, host or port, and credentials must
+    never be sent to another host.
     """
-    found = [(_query(url), names) for url, names in _links(links)]
-    for query, names in found:
-        if "next" in names or str(number) in names:
+    found = [(_query(url), labels) for url, labels in _links(links)]
+    for query, labels in found:
+        if "next" in labels or str(number) in labels:
             return query or None
-    for query, _ in found:  # Bare strings: the one with the number in its query.
+    for query, _ in found:  # Unlabelled links: use the one with the number in its query.
         if any(value == str(number) for _, value in query):
             return query
     if (
@@ -24,21 +25,21 @@ def next_query(links: Any, number: int) -> Params | None:
         and not found[0][1]
         and not any("page" in name and value.isdigit() for name, value in found[0][0])
     ):
-        return found[0][0] or None  # A lone one can only lead on; the number of the page that comes will tell.
+        return found[0][0] or None  # A single link can only lead forward; the next page's number will confirm it.
     return None
 
 
 def _query(url: str) -> Params:
     try:
         return tuple(parse_qsl(urlsplit(url).query))
-    except ValueError:  # No URL at all, such as "http://[".
+    except ValueError:  # Not a URL, such as "http://[".
         return ()
 
 
 def _links(links: Any) -> Iterator[tuple[str, set[str]]]:
-    """Yield each link's URL with the names it goes by."""
-    of_list = cast("list[Any]", links if isinstance(links, list) and not _is_page_link(links) else [links])
-    for link in of_list:
+    """Yield the URL and the labels of each link."""
+    listed = cast("list[Any]", links if isinstance(links, list) and not _is_page_link(links) else [links])
+    for link in listed:
         if isinstance(link, str):
             yield link, set()
         elif _is_page_link(link):
@@ -53,5 +54,5 @@ def _links(links: Any) -> Iterator[tuple[str, set[str]]]:
 
 
 def _is_page_link(link: Any) -> bool:
-    """Tell whether it is one of DRF's: [url, number, is_active, is_break]."""
+    """Return whether this is a link of Django REST framework: `[url, number, is_active, is_break]`."""
     return isinstance(link, list) and len(link) >= 2 and isinstance(link[0], str) and isinstance(link[1], int)  # pyright: ignore[reportUnknownArgumentType]

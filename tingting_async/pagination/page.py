@@ -13,23 +13,29 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Page(Generic[T]):
-    """One page of a list, as the service gave it."""
+    """One page of a list.
+
+    Attributes:
+        items: The items of the page.
+        number: The number of the page, from 1.
+        total_items: The length of the whole list when this page was fetched; None if the service does not say.
+        total_pages: The number of pages when this page was fetched; None if the service does not say.
+        has_next: Whether another page follows.
+        links: The links to other pages, as received. Only their queries are ever used.
+        extra: Other fields of the envelope.
+    """
 
     items: Sequence[T]
     number: int
-    """Which page, from 1."""
     total_items: int | None
-    """Of the whole list, at the time of this page; None where the service does not say."""
     total_pages: int | None
     has_next: bool
     links: Any = attrs.field(default=None, repr=False)
-    """The links to other pages, as they came; only their queries are ever used."""
     extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
-    """What the envelope holds beside."""
 
 
 class PageRequest(NamedTuple):
-    """Which page to ask for: the query that asks for it, and the number it should then bear."""
+    """A request for one page: its query, and the number that the page should have."""
 
     params: Params
     number: int
@@ -39,29 +45,34 @@ FIRST_PAGE = PageRequest((), 1)
 
 
 def merge(params: Params, others: Params) -> Params:
-    """Return `params` with those of `others` added, or in the place of their namesakes."""
+    """Return `params` with `others` added; a parameter in `others` replaces its namesakes."""
     if not params:
         return others
     names = {name for name, _ in others}
     return (*(pair for pair in params if pair[0] not in names), *others)
 
 
-def require_complete(request: Request[Any], around: Mapping[str, Any], came: int) -> None:
-    """Refuse a list without pages of which a field beside it says that there is more.
+def require_complete(request: Request[Any], siblings: Mapping[str, Any], received: int) -> None:
+    """Refuse a list without pagination if a field of its envelope says that more items exist.
+
+    Args:
+        request: The request for the list.
+        siblings: The fields of the envelope beside the list.
+        received: The number of items in the list.
 
     Raises:
-        PaginationError: It says so.
+        PaginationError: The list is incomplete.
     """
-    more = next((name for name, value in around.items() if _indicates_more(name, value, came)), None)
+    more = next((name for name, value in siblings.items() if _indicates_more(name, value, received)), None)
     if more is not None:
         raise PaginationError(
-            f"{request.operation}: {came} came, and `{more}` tells of more, in a form in which they cannot be asked "
-            "for. What came is not handed out, as it is not all.",
+            f"{request.operation}: the response contains {received} items, and `{more}` says that there are more, but "
+            "not how to request them. No items are returned, because the list would be incomplete.",
             number=1,
         )
 
 
-def _indicates_more(name: str, value: Any, came: int) -> bool:
+def _indicates_more(name: str, value: Any, received: int) -> bool:
     if name in ("next", "has_next", "next_page", "next_url"):
         return bool(value)
     if name == "links":
@@ -73,4 +84,4 @@ def _indicates_more(name: str, value: Any, came: int) -> bool:
         return False
     if name in ("total_pages", "num_pages", "page_count"):
         return number > 1
-    return name in ("count", "total", "total_items", "total_count") and number > came
+    return name in ("count", "total", "total_items", "total_count") and number > received

@@ -1,176 +1,95 @@
-"""Lists page by page: the paginator and its walks.
+"""The paginator: what a `list` method returns."""
 
-No generator of this module yields inside a task group or a cancel scope (PEP 789): the pages are fetched ahead by a
-plain object, `window.Window`.
-"""
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-import base64
-import hashlib
-import json
-from collections.abc import AsyncIterator, Iterator
-from operator import length_hint
-from typing import Any, Generic, TypeVar
-
-import attrs
-
-from tingting_async.errors import UsageError
+from tingting_async.errors import MisuseError, UsageError
 from tingting_async.pagination.exact import ExactIterator, id_of
-from tingting_async.pagination.page import Page, PageRequest
-from tingting_async.pagination.prefetch import FairShare, Fetch, Prefetcher, Read, Spawn
-from tingting_async.pagination.styles import LimitOffsetPagination, PaginationStyle
+from tingting_async.pagination.iterators import ItemIterator, PageIterator, decode_token
+from tingting_async.pagination.page import PageRequest
+from tingting_async.pagination.prefetch import DecodePage, FairShare, Fetch, Prefetcher, StartTask
+from tingting_async.pagination.styles import LimitOffsetPagination, OverlappingPagination, PaginationStyle
 
 T = TypeVar("T")
 
 
-def _as_it_is(page: Any, _: int) -> Any:
+def _unchanged(page: Any, _: int) -> Any:
     return page
 
 
-class _Iterator(AsyncIterator[T]):
-    """One walk over a list."""
-
-    def __init__(self, window: Prefetcher[Any]) -> None:
-        self._window = window
-
-    async def aclose(self) -> None:
-        """End the walk; what is in flight is cancelled. Not needed after the end, and not on `break`."""
-        self._window.close()
-
-
-class PageIterator(_Iterator[Page[T]]):
-    """One walk over the pages of a list; see `Paginator.pages`."""
-
-    def __init__(self, window: Prefetcher[T], skip: int = 0) -> None:
-        super().__init__(window)
-        self._skip = skip
-
-    async def __anext__(self) -> Page[T]:
-        while True:
-            page = await self._window.next()
-            if page is None:
-                raise StopAsyncIteration
-            skip, self._skip = self._skip, 0
-            if not skip:
-                return page
-            if rest := page.items[skip:]:
-                return attrs.evolve(page, items=rest)
-
-
-class ItemIterator(_Iterator[T]):
-    """One walk over the items of a list; see `Paginator`."""
-
-    _items: Iterator[T] = iter(())
-    _end = 0
-    """How many items of the page will have been taken once all of `_items` are."""
-
-    def __init__(self, window: Prefetcher[T], fingerprint: str = "", skip: int = 0) -> None:
-        super().__init__(window)
-        self._fingerprint = fingerprint
-        self._skip = skip
-
-    @property
-    def resume_token(self) -> str | None:
-        """What `resume=` of the same list takes, to go on behind the last item, perhaps in another process.
-
-        None after the end. It names a place and not a row: rows that came or went before it move the place.
-        """
-        request = self._window.page_request
-        if request is None:
-            return None
-        state = [request.params, request.number, self._skip + self._end - length_hint(self._items)]
-        return base64.urlsafe_b64encode(json.dumps([*state, _checksum(self._fingerprint, state)]).encode()).decode()
-
-    async def aclose(self) -> None:
-        """End the walk; what is in flight is cancelled. Not needed after the end, and not on `break`."""
-        self._items, self._end = iter(()), self._end - length_hint(self._items)
-        await super().aclose()
-
-    async def __anext__(self) -> T:
-        while True:
-            for item in self._items:
-                return item
-            page = await self._window.next()
-            if page is None:
-                raise StopAsyncIteration
-            # Only now that the page has come: after a failure or a time-out it is still to be skipped into.
-            self._items, self._end, self._skip = iter(page.items[self._skip :]), max(self._skip, len(page.items)), 0
-
-
 class Paginator(Generic[T]):
-    """A list of the service, all its pages, in order.
+    """A list of the service: all items of all pages, in order.
 
     ::
 
         async for campaign in tingting.campaigns.list(): ...
         async for page in tingting.campaigns.list().pages(): ...
+        campaigns = await tingting.campaigns.list().collect()
         first = await tingting.campaigns.list().first()
 
-    Nothing is asked before the first item is. Pages are fetched ahead; each walk starts anew.
+    It sends no request before the iteration starts. Then pages are prefetched. Each iteration starts anew.
     """
 
     def __init__(
         self,
         fetch: Fetch,
-        spawn: Spawn,
+        start_task: StartTask,
         style: PaginationStyle,
         share: FairShare | None = None,
         *,
         default_window: int,
-        read: Read[T] = _as_it_is,
+        decode: DecodePage[T] = _unchanged,
         window: int | None = None,
         fingerprint: str = "",
         exact: bool = False,
         resume: str | None = None,
     ) -> None:
         if window is not None and (type(window) is not int or window < 1):
-            raise UsageError(f"`window` is {window!r}; it has to be an integer from 1 up: the pages in flight.")
+            raise UsageError(f"`window` is {window!r}; it must be an integer from 1 up, the number of pages in flight.")
         if exact and resume is not None:
-            raise UsageError("`exact` walks over the whole list; it cannot be resumed.")
+            raise UsageError("An exact iteration cannot be resumed: give either `exact` or `resume`.")
         self._fingerprint = fingerprint
         self._is_exact = exact
         self._start: PageRequest | None = None
         self._skip = 0
         if resume is not None:
-            self._start, self._skip = _read_token(resume, fingerprint)
+            self._start, self._skip = decode_token(fingerprint, resume)
         self.has_changed = False
-        """Whether a walk noticed that the list became longer or shorter between two pages; an exact one proves more."""
+        """Whether the length of the list has changed between two pages. `list(exact=True)` detects more changes."""
         self._fetch = fetch
-        self._read = read
-        self._spawn = spawn
+        self._decode = decode
+        self._start_task = start_task
         self._style = style
-        self._share = share or FairShare(places=window or default_window)
+        self._share = share or FairShare(slots=window or default_window)
         self._width = window or default_window
         self._slow_start = window is None
 
-    def __aiter__(self) -> "ItemIterator[T] | ExactIterator[T]":
-        if self._is_exact:
-            style = self._style
-            if not isinstance(style, LimitOffsetPagination):
-                return ExactIterator(lambda start: self._window(style, start=start, slow_start=False), id_of)
-            overlapping = style.with_overlap()
-            return ExactIterator(
-                lambda start: self._window(overlapping, start=start, slow_start=False), id_of, before=overlapping.rewind
-            )
-        return ItemIterator(self._window(slow_start=self._slow_start), self._fingerprint, self._skip)
+    def __aiter__(self) -> ItemIterator[T]:
+        if not self._is_exact:
+            return ItemIterator(self._prefetcher(slow_start=self._slow_start), self._fingerprint, self._skip)
+        style, rewind = self._style, None
+        if isinstance(style, LimitOffsetPagination):
+            style = OverlappingPagination(style.limit)
+            rewind = style.rewind
+        return ExactIterator(lambda start: self._prefetcher(style, start=start, slow_start=False), id_of, rewind)
 
     def pages(self) -> PageIterator[T]:
-        """Walk page by page; one that is resumed begins with the rest of its page.
+        """Return an iterator over the pages; a resumed one begins with the remaining items of its page.
 
         Raises:
-            UsageError: The list is walked over exactly, row by row.
+            UsageError: The iteration is exact; it has no pages.
         """
         if self._is_exact:
-            raise UsageError("An exact walk has rows, and no pages: use `async for item in …`.")
-        return PageIterator(self._window(slow_start=self._slow_start), self._skip)
+            raise UsageError("An exact iteration has no pages: use `async for item in …`.")
+        return PageIterator(self._prefetcher(slow_start=self._slow_start), self._skip)
 
     async def collect(self, limit: int | None = None) -> list[T]:
         """Return the items as a list.
 
         Args:
-            limit: At most so many, from the start; None for all.
+            limit: How many items to return at most, from the start; None for all.
         """
         if limit is not None and (type(limit) is not int or limit < 0):
-            raise UsageError(f"`limit` is {limit!r}: give the number of items wanted, or None for all.")
+            raise UsageError(f"`limit` is {limit!r}; it must be the number of items wanted, or None for all.")
         items: list[T] = []
         if limit == 0:
             return items
@@ -180,25 +99,25 @@ class Paginator(Generic[T]):
                 if len(items) == limit:
                     break
             return items
-        window = self._window(slow_start=limit is not None)
+        prefetcher = self._prefetcher(slow_start=limit is not None)
         try:
-            while (page := await window.next()) is not None:
+            while (page := await prefetcher.next()) is not None:
                 items += page.items
                 if limit is not None and len(items) >= limit:
                     break
         finally:
-            window.close()
+            prefetcher.close()
         return items[:limit]
 
     async def first(self) -> T | None:
-        """Return the first item, or None of an empty list; asks for one page."""
+        """Return the first item, or None if the list is empty. It requests one page."""
         items = await self.collect(1)
         return items[0] if items else None
 
     async def count(self) -> int:
-        """Return how many items there are: as the first page says, else by walking."""
+        """Return the number of items: the total that the first page states, or else by iterating."""
         start = self._style.first()
-        page = self._read(await self._fetch(start.params), start.number)
+        page = self._decode(await self._fetch(start.params), start.number)
         if page.total_items is not None:
             return page.total_items
         total = 0
@@ -206,13 +125,13 @@ class Paginator(Generic[T]):
             total += 1
         return total
 
-    def _window(
+    def _prefetcher(
         self, style: PaginationStyle | None = None, *, start: PageRequest | None = None, slow_start: bool
     ) -> Prefetcher[T]:
         return Prefetcher(
             self._fetch,
-            self._read,
-            self._spawn,
+            self._decode,
+            self._start_task,
             style or self._style,
             self._share,
             width=self._width,
@@ -224,27 +143,30 @@ class Paginator(Generic[T]):
     def _on_length_change(self) -> None:
         self.has_changed = True
 
+    if not TYPE_CHECKING:  # Type checkers report these mistakes only if they do not see the methods.
 
-def _read_token(token: str, fingerprint: str) -> tuple[PageRequest, int]:
-    """Read the token of a walk.
+        def __await__(self) -> NoReturn:
+            raise MisuseError(
+                "A paginator cannot be awaited: write `async for item in ….list()`, or `await ….list().collect()`."
+            )
 
-    Raises:
-        UsageError: It is none, or another list's: of another operation, another campaign, or with other filters.
-    """
-    try:
-        *state, seal = json.loads(base64.urlsafe_b64decode(token))
-        is_ours = seal == _checksum(fingerprint, state)
-    except (ValueError, TypeError, RecursionError):
-        is_ours, state = False, []
-    if not is_ours:
-        raise UsageError(
-            f"`resume` is no token of this list ({fingerprint.partition(' ')[0]}): it has to come from a walk over the "
-            "same one, with the same filters."
-        )
-    params, number, taken = state
-    return PageRequest(tuple((name, value) for name, value in params), number), taken
+        def __iter__(self) -> NoReturn:
+            raise MisuseError(
+                "A paginator needs `async for`: write `async for item in ….list()`, or iterate over "
+                "`await ….list().collect()`."
+            )
 
+        def __len__(self) -> NoReturn:
+            raise MisuseError("A paginator has no len(): write `await ….list().count()`.")
 
-def _checksum(fingerprint: str, state: list[Any]) -> str:
-    """Return what ties a token to its list; not a secret, and says nothing of the filters."""
-    return hashlib.sha256(json.dumps([fingerprint, state]).encode()).hexdigest()[:32]
+        def __bool__(self) -> NoReturn:
+            raise MisuseError(
+                "A paginator is neither true nor false: write `await ….list().first() is not None` to find out whether "
+                "the list has items."
+            )
+
+        def __getitem__(self, index: object) -> NoReturn:
+            raise MisuseError(
+                f"A paginator has no item [{index!r}]: write `await ….list().first()`, or collect the items first with "
+                "`await ….list().collect(limit=…)`."
+            )

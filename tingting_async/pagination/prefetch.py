@@ -1,7 +1,20 @@
-"""The window of pages in flight.
+"""A prefetcher with worker tasks: fetches the pages of one iteration ahead of its consumer.
 
-Pages are fetched ahead by tasks that belong to the session; a failure is held until its own page is due, and closing
-is a synchronous cancel, legal from any task and from the garbage collector.
+A page has four states::
+
+       predicted  ──_fill──►  in flight  ──worker──►  done  ──next──►  delivered
+        `_next`                `_pending`           `_pending`       `page_request`
+           ▲                       │                    │
+           └────────_drop──────────┴────────────────────┘
+
+- *Predicted*: `_next` is the next page request; `_fill` starts a worker for it if there is room.
+- *In flight*: a worker fetches the page. Then it fetches the next page, if the consumer is waiting and there is room.
+- *Done*: the response, or the error, waits until the consumer has received all pages before it.
+- *Delivered*: `next` has decoded and returned the page.
+
+`_drop` cancels all pending pages: after a failure, after a wrong prediction, and on `close`. It does not wait, so it is
+legal in any task and in the garbage collector. Workers belong to the session and hold the prefetcher by a weak
+reference only: if its iterator is dropped, the prefetcher is collected, which cancels the workers.
 """
 
 import asyncio
@@ -19,104 +32,101 @@ from tingting_async.pagination.styles import PaginationStyle
 
 T = TypeVar("T")
 
-_CLOSED = "The walk or its session was closed while pages were on their way."
+_CLOSED = "The iterator or its session was closed while a page was being fetched."
 
 Fetch = Callable[[Params], Coroutine[Any, Any, Any]]
-"""Asks for a page, and returns what came."""
-Read = Callable[[Any, int], Page[T]]
-"""Makes a page of what came, when the page of this number was asked for."""
-Spawn = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
+"""Sends the request for a page and returns the response."""
+DecodePage = Callable[[Any, int], Page[T]]
+"""Decodes the response to the request for the page of this number."""
+StartTask = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
+"""Starts a task that ends with the session."""
 
 
 class FairShare:
-    """The walks of a session that wait for a page: they share its places, so that a late one finds no long queue.
+    """Divides the slots of a session among its waiting iterators, so that a late one does not queue behind the others.
 
     Args:
-        places: How many requests the session sends at the same time, at most.
+        slots: The session's limit of concurrent requests.
     """
 
-    def __init__(self, places: int) -> None:
-        self._places = places
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
         self._waiting = 0
-        self.share = places
-        """How many pages each may have on their way; together they take all places."""
+        self.share = slots
+        """How many pages each waiting iterator may have in flight."""
 
     def join(self) -> None:
-        """Count one more that waits."""
+        """Add a waiting iterator."""
         self._waiting += 1
-        self.share = -(-self._places // self._waiting)
+        self.share = -(-self._slots // self._waiting)
 
     def leave(self) -> None:
-        """Count one less."""
+        """Remove a waiting iterator."""
         self._waiting -= 1
-        self.share = -(-self._places // (self._waiting or 1))
+        self.share = -(-self._slots // (self._waiting or 1))
 
 
 @attrs.define(eq=False)
 class _PendingPage:
-    """A page that was asked for, until its turn comes."""
+    """A page that is in flight or done."""
 
     page_request: PageRequest
     task: "asyncio.Task[Any] | None" = None
     is_done: bool = False
-    """Whether it came, or failed."""
     response: Any = None
     error: BaseException | None = None
     arrival: "asyncio.Future[None] | None" = None
-    """What the consumer waits for. Here, where the task that fetches holds it, and with it whoever waits."""
+    """The future that the consumer awaits. The worker holds it by way of this page, and so keeps the consumer alive."""
 
     def result(self) -> Any:
-        """Return what came, or raise what it failed with."""
+        """Return the response, or raise the error."""
         if self.error is not None:
             raise self.error
         return self.response
 
     def wake(self) -> None:
-        """Wake the consumer, if it waits for this page."""
+        """Wake the consumer if it waits for this page."""
         if self.arrival is not None and not self.arrival.done():
             self.arrival.set_result(None)
 
 
-async def _fetch_pages(fetch: Fetch, walk: "weakref.ref[Prefetcher[Any]]", pending: _PendingPage | None) -> None:
-    """Fetch a page, and then whatever the walk wants next: a task for each page would cost more, and start later.
-
-    It knows the walk by a weak reference, as a walk that nobody holds any more is over.
-    """
+async def _fetch_pages(fetch: Fetch, owner: "weakref.ref[Prefetcher[Any]]", pending: _PendingPage | None) -> None:
+    """Fetch a page, then the next one that the prefetcher wants: one task per page would cost more and start later."""
     while pending is not None:
         try:
             pending.response = await fetch(pending.page_request.params)
-        except Exception as error:  # noqa: BLE001 - it is held until its turn
+        except Exception as error:  # noqa: BLE001 - raised when the consumer reaches this page
             pending.error = error
         except BaseException as error:
             pending.error = error
             raise
         finally:
             pending.is_done = True
-            window = walk()
-            pending = None if window is None else window.on_page_fetched(pending)
-            del window
+            prefetcher = owner()
+            pending = None if prefetcher is None else prefetcher.on_page_fetched(pending)
+            del prefetcher
 
 
 class Prefetcher(Generic[T]):
-    """The pages in flight: at most `width`, handed out in order.
+    """Fetches pages ahead, at most `width` at the same time, and delivers them in order.
 
     Args:
-        fetch: Asks for a page.
-        read: Makes a page of what came.
-        spawn: Starts a task that ends with the session.
-        style: How pages follow each other.
-        share: Those with whom it shares the session's places.
-        width: The most that are in flight.
-        slow_start: Whether it opens slowly, for a loop that may leave early.
-        start: Where to begin; None for the first page.
-        on_length_change: Is called when the list turns out to have become longer or shorter.
+        fetch: Sends the request for a page.
+        decode: Decodes a response.
+        start_task: Starts a task that ends with the session.
+        style: The pagination style of the list.
+        share: Divides the session's slots among its iterators.
+        width: How many pages may be in flight.
+        slow_start: Whether to prefetch few pages at first, for a loop that may end early.
+        start: The request for the page to begin with; None for the first page.
+        on_length_change: Called if the length of the list changes between two pages.
     """
 
     def __init__(
         self,
         fetch: Fetch,
-        read: Read[T],
-        spawn: Spawn,
+        decode: DecodePage[T],
+        start_task: StartTask,
         style: PaginationStyle,
         share: FairShare,
         *,
@@ -128,8 +138,8 @@ class Prefetcher(Generic[T]):
         self._pending: deque[_PendingPage] = deque()
         self._loop = asyncio.get_running_loop()
         self._fetch = fetch
-        self._read = read
-        self._spawn = spawn
+        self._decode = decode
+        self._start_task = start_task
         self._style = style
         self._share = share
         self._width = width
@@ -139,18 +149,21 @@ class Prefetcher(Generic[T]):
         self._next: PageRequest | None = start or style.first()
         self._on_length_change = on_length_change
         self.page_request: PageRequest | None = self._next
-        """What asked for the page that was handed out last, or will ask for the first; None after the end."""
+        """The request for the page delivered last, or for the first page; None after the end of the list."""
         self._last: Page[T] | None = None
         self._delivered = 0
 
     async def next(self) -> Page[T] | None:
-        """Return the next page, or None after the last. After an error, the same page is asked for again.
+        """Return the next page, or None after the last one. After an error, request the same page again.
 
         Raises:
-            UsageError: Another task waits for this page already.
+            UsageError: Another task is waiting for this page.
+            SessionClosedError: The prefetcher or its session was closed.
         """
         if self._is_waiting:
-            raise UsageError("Two tasks take pages from one walk: give each task its own, or share the items out.")
+            raise UsageError(
+                "Two tasks wait for the same iterator: give each task its own, or pass the items on through a queue."
+            )
         self._is_waiting = True
         try:
             return await self._next_page()
@@ -158,7 +171,7 @@ class Prefetcher(Generic[T]):
             self._is_waiting = False
 
     async def _next_page(self) -> Page[T] | None:
-        # A loop that may leave early should not have asked for much more than it saw: 1, 2, 2, 4, 4, 4, 4, 8, …
+        # A loop that ends early should not have requested many pages in vain: 1, 2, 2, 4, 4, 4, 4, 8, … in flight.
         width = min(self._width, self._share.share)
         if self._slow_start:
             width = min(width, 1 << (self._delivered + 1).bit_length() - 1)
@@ -173,15 +186,15 @@ class Prefetcher(Generic[T]):
             raise SessionClosedError(_CLOSED)
         request = pending.page_request
         try:
-            # Read here and not in the task: a page that waits for its turn is bytes, and not hundreds of objects.
-            page = self._read(pending.result(), request.number)
+            # Decode here, not in the worker: a waiting page should be bytes, not hundreds of objects.
+            page = self._decode(pending.result(), request.number)
             while (other := self._style.fallback(request, page)) is not None:
-                request, page = other, self._read(await self._fetch(other.params), other.number)
+                request, page = other, self._decode(await self._fetch(other.params), other.number)
             following = self._check_page(request, page)
-        except asyncio.CancelledError:  # The consumer's is its own; the page stays pending.
+        except asyncio.CancelledError:  # The consumer was cancelled; the page stays pending.
             raise
         except BaseException as error:
-            if not self._pending:  # Closed meanwhile: it does not go on.
+            if not self._pending:  # Closed meanwhile: do not continue.
                 raise
             self._drop()
             self._next = request
@@ -193,25 +206,25 @@ class Prefetcher(Generic[T]):
             self._next = self.page_request = None
             self._on_length_change()
             return None
-        if not self._pending:  # By `close`, once the page had come and before its turn.
+        if not self._pending:  # Closed while this page was decoded.
             raise SessionClosedError(_CLOSED)
         self._pending.popleft()
         if self._pending and (following is None or self._pending[0].page_request != following):
-            self._drop()  # What was guessed is not what follows.
+            self._drop()  # The prediction was wrong.
         if not self._pending:
             self._next = following
         if self._last is not None and page.total_items != self._last.total_items:
             self._on_length_change()
         self._last, self.page_request = page, request
         self._delivered += 1
-        try:  # noqa: SIM105 - every page comes this way, and `suppress` costs more than all the rest of it
+        try:  # noqa: SIM105 - `suppress` would cost more than the rest of this method, for every page
             self._fill(width - 1)
         except SessionClosedError:
-            pass  # Whoever wants another page is told so then; this one came.
+            pass  # Deliver this page; the next call raises the error.
         return page
 
     async def _wait(self, pending: _PendingPage) -> None:
-        """Wait until a page has come, or all are dropped."""
+        """Wait until a page is done or dropped."""
         pending.arrival = self._loop.create_future()
         self._share.join()
         try:
@@ -221,10 +234,10 @@ class Prefetcher(Generic[T]):
             pending.arrival = None
 
     def on_page_fetched(self, pending: _PendingPage) -> _PendingPage | None:
-        """Take note of what came or failed; return what the same task is to fetch next."""
+        """Wake the consumer if it waits for this page; return the next page for the same worker, if there is room."""
         pending.wake()
-        # One that waits takes what came in the next turn of the loop: what it will then ask for leaves now. Thus many
-        # answers that come together do not go on coming together. The limit is for a page that keeps it waiting.
+        # A waiting consumer would request the next page one turn of the loop later. Requesting it now keeps responses
+        # that arrived together from arriving together again. The limit matters if one late page blocks the consumer.
         has_room = (
             self._is_waiting
             and not self._slow_start
@@ -237,7 +250,7 @@ class Prefetcher(Generic[T]):
         return following
 
     def close(self) -> None:
-        """End the walk, and cancel what is in flight."""
+        """Cancel all pending pages; no page is delivered from now on."""
         self._is_closed = True
         self._next = None
         self._drop()
@@ -249,14 +262,14 @@ class Prefetcher(Generic[T]):
             pending.wake()
 
     def __del__(self) -> None:
-        # A `break` drops the last reference; so may the garbage collector, later and in another thread.
+        # Runs after a `break`, which drops the last reference, or later in the garbage collector, in any thread.
         if self._pending and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_cancel, self._pending)
 
     def _fill(self, width: int) -> None:
         while self._next is not None and len(self._pending) < width:
             pending = _PendingPage(self._next)
-            pending.task = self._spawn(_fetch_pages(self._fetch, weakref.ref(self), pending))
+            pending.task = self._start_task(_fetch_pages(self._fetch, weakref.ref(self), pending))
             self._append(pending)
 
     def _append(self, pending: _PendingPage) -> None:
@@ -266,15 +279,17 @@ class Prefetcher(Generic[T]):
     def _check_page(self, request: PageRequest, page: Page[T]) -> PageRequest | None:
         last = self._last
         if last is not None and page.items == last.items and page.total_items == last.total_items:
-            raise PaginationError(f"Page {request.number} holds the same as the page before it.", number=request.number)
+            raise PaginationError(
+                f"Page {request.number} has the same items as the page before it.", number=request.number
+            )
         return self._style.next(request, page)
 
     async def _confirm_end(self, request: PageRequest, error: NotFoundError) -> None:
-        """Take a 404 as the end of the list only where it has become shorter meanwhile."""
+        """Raise `error`, a 404, unless the list has become shorter than the number of this page."""
         start = self._style.first()
         if request == start:
             raise error
-        first = self._read(await self._fetch(start.params), start.number)
+        first = self._decode(await self._fetch(start.params), start.number)
         if first.total_pages is None or first.total_pages >= request.number:
             raise error
 

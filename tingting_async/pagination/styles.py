@@ -1,4 +1,4 @@
-"""How the pages of a list follow each other: pure functions of what was asked and what came."""
+"""Pagination styles: pure functions that say which page request follows a page."""
 
 import functools
 from typing import Any, Protocol
@@ -10,14 +10,17 @@ from tingting_async.pagination.page import FIRST_PAGE, Page, PageRequest
 
 
 class PaginationStyle(Protocol):
-    """How a list's pages follow each other. One object serves all listings of a session, and may remember."""
+    """How the pages of a list follow each other.
+
+    One object serves all lists of a session. It may remember which query parameter the service obeys.
+    """
 
     def first(self) -> PageRequest:
-        """Return what asks for the first page."""
+        """Return the request for the first page."""
         ...
 
     def next(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:
-        """Return what follows a page that came; None after the last.
+        """Return the request that follows `request`, whose response is `page`; None after the last page.
 
         Raises:
             PaginationError: The page contradicts itself.
@@ -25,199 +28,224 @@ class PaginationStyle(Protocol):
         ...
 
     def predict(self, request: PageRequest, like: Page[Any]) -> PageRequest | None:
-        """Return what will follow `ask`, judged by the last page that came; None where that cannot be known."""
+        """Return the request that will probably follow `request`, whose response is still missing.
+
+        Args:
+            request: The request whose successor is predicted.
+            like: The last page that was delivered.
+
+        Returns:
+            The next request; None if it cannot be predicted.
+        """
         ...
 
     def fallback(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:
-        """Return None if this is the page that was asked for, else another way to ask for it.
+        """Return another form of `request` if `page` is not the requested page; None if it is.
 
         Raises:
-            PaginationError: There is no other way.
+            PaginationError: There is no other form to try.
         """
         ...
 
 
 class PageNumberPagination:
-    """Pages by number, where the parameter that asks for one is not documented.
+    """Requests pages by number, although the name of the query parameter is not documented.
 
-    The links are followed where they say it (their query only). Else `parameters` are tried in turn, and the number
-    that the answer bears tells whether the service listened. What worked is remembered for the session.
+    If the response has a link to the next page, its query is used. Otherwise, `parameters` are tried in turn: the page
+    number in the response shows whether the service obeyed. The parameter that works is remembered for the session.
+
+    Args:
+        parameters: The names to try.
     """
 
     def __init__(self, *parameters: str) -> None:
         self._candidates = parameters
-        # Of what a walk meets only this name may be kept: one object serves the lists of all campaigns.
-        self._works: str | None = None
+        # Remember nothing else of a link: one object serves the lists of all campaigns.
+        self._parameter: str | None = None
 
     def first(self) -> PageRequest:
-        """Ask for the first page, by not asking for any."""
-        return PageRequest((), 1)
+        """Return the request for the first page, which needs no parameter."""
+        return FIRST_PAGE
 
     def next(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:
-        """Follow the links, or count on."""
+        """Return the request for the next number, or for the link to the next page."""
         if not page.has_next and (page.total_pages is None or page.number >= page.total_pages):
             return None
         if page.has_next:
             if page.total_pages is not None:
-                is_over = page.number > page.total_pages
-            else:  # All pages are as full as this one, as a next one follows.
-                is_over = page.total_items is not None and page.number * len(page.items) > page.total_items
-            if is_over:
-                of = f"of {page.total_items} items" if page.total_pages is None else f"one of {page.total_pages}"
+                is_beyond_end = page.number > page.total_pages
+            else:  # A full page precedes every next page, so all pages so far have this size.
+                is_beyond_end = page.total_items is not None and page.number * len(page.items) > page.total_items
+            if is_beyond_end:
+                length = f"{page.total_items} items" if page.total_pages is None else f"{page.total_pages} pages"
                 raise PaginationError(
-                    f"Page {page.number} says that it is {of} and that there is a next one.", number=page.number
+                    f"Page {page.number} has a next page, but the list has only {length}.", number=page.number
                 )
         number = request.number + 1
-        if self._works is not None and request.params:
-            return self._ask(request, self._works, number)
-        # The first page was asked for by nothing; what else its link holds, the pages behind it have to ask for too.
+        if self._parameter is not None and request.params:
+            return self._request(request, self._parameter, number)
+        # The first request has no parameters. If its link has some beside the number, later requests need them too.
         query = next_query(page.links, number)
         if query is not None:
-            self._compare(request, query)
+            self._learn_from_link(request, query)
             request = PageRequest(query, number)
-        if query is not None and self._works is None:
+        if query is not None and self._parameter is None:
             return request
-        return self._ask(request, self._works or self._candidates[0], number)
+        return self._request(request, self._parameter or self._candidates[0], number)
 
     def predict(self, request: PageRequest, like: Page[Any]) -> PageRequest | None:
-        """Count on, once it is known how to ask and how many there are."""
-        if self._works is None or like.total_pages is None or request.number >= like.total_pages:
+        """Return the request for the next number, once the parameter and the number of pages are known."""
+        if self._parameter is None or like.total_pages is None or request.number >= like.total_pages:
             return None
-        return self._ask(request, self._works, request.number + 1)
+        return self._request(request, self._parameter, request.number + 1)
 
     def fallback(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:
-        """Compare the number; remember the parameter that worked, or try the next."""
+        """Compare the page numbers. Remember the parameter if they agree; return the next one to try otherwise."""
         if page.number == request.number:
-            self._works = self._works or self._asked_by(request)
+            self._parameter = self._parameter or self._parameter_of(request)
             return None
-        asked_by = self._asked_by(request)
-        if self._works is not None and asked_by != self._works:
-            return self._ask(
-                FIRST_PAGE, self._works, request.number
-            )  # Another walk has found out since this was asked.
-        untried = (
-            self._candidates[self._candidates.index(asked_by) + 1 :]
-            if asked_by in self._candidates
-            else (self._candidates)
-        )
-        if self._works is not None or request.number == 1 or not untried:
+        used = self._parameter_of(request)
+        if self._parameter is not None and used != self._parameter:
+            # Another iterator has found the parameter since this page was requested.
+            return self._request(FIRST_PAGE, self._parameter, request.number)
+        untried = self._candidates[self._candidates.index(used) + 1 :] if used in self._candidates else self._candidates
+        if self._parameter is not None or request.number == 1 or not untried:
+            ignored = "" if self._parameter else f": the service ignores {', '.join(self._candidates)}"
             raise PaginationError(
-                f"Page {request.number} was asked for and page {page.number} came"
-                f"{'' if self._works else ': the service listens to none of ' + ', '.join(self._candidates)}.",
+                f"Page {request.number} was requested, but page {page.number} was received{ignored}.",
                 number=request.number,
             )
-        return self._ask(FIRST_PAGE, untried[0], request.number)
+        return self._request(FIRST_PAGE, untried[0], request.number)
 
-    def _asked_by(self, request: PageRequest) -> str | None:
-        """Return the parameter, of those that are known, by which a query asks for the page's number."""
+    def _parameter_of(self, request: PageRequest) -> str | None:
+        """Return the known parameter or candidate that holds the page number in a request; None if there is none."""
         names = {name for name, value in request.params if value == str(request.number)}
-        return next((name for name in (*filter(None, [self._works]), *self._candidates) if name in names), None)
+        return next((name for name in (*filter(None, [self._parameter]), *self._candidates) if name in names), None)
 
-    def _compare(self, request: PageRequest, query: Params) -> None:
-        """Learn a parameter that is not known: the one that counted from this page's query to the next link's."""
-        if self._works is None:
-            counted = {
+    def _learn_from_link(self, request: PageRequest, query: Params) -> None:
+        """Remember the parameter that counts up from this request to the link to the next page."""
+        if self._parameter is None:
+            expected = {
                 (name, str(request.number + 1)) for name, value in request.params if value == str(request.number)
             }
-            self._works = next((name for name, value in query if (name, value) in counted), None)
+            self._parameter = next((name for name, value in query if (name, value) in expected), None)
 
-    def _ask(self, like: PageRequest, parameter: str, number: int) -> PageRequest:
-        """Ask for a page by number, and for all else as `like` did."""
-        asking = (parameter, str(number))
-        if (
-            len(like.params) == 1 and like.params[0][0] == parameter
-        ):  # Nearly always: a page is asked for by its number.
-            return PageRequest((asking,), number)
+    def _request(self, like: PageRequest, parameter: str, number: int) -> PageRequest:
+        """Return a request for a page by its number, with the other parameters of `like`."""
+        pair = (parameter, str(number))
+        if len(like.params) == 1 and like.params[0][0] == parameter:  # The usual case, without copying.
+            return PageRequest((pair,), number)
         own = {parameter, *self._candidates}
-        return PageRequest((*(pair for pair in like.params if pair[0] not in own), asking), number)
+        return PageRequest((*(other for other in like.params if other[0] not in own), pair), number)
 
 
 class LimitOffsetPagination:
-    """Pages by limit and offset, advancing by what came: a service may cap the limit.
+    """Requests pages by limit and offset. It advances by the items received, because a service may cap the limit.
 
     Args:
-        limit: How many rows are asked for.
-        overlap: With how many of a page's last rows the next one begins.
+        limit: How many items a page should have.
     """
 
-    def __init__(self, limit: int, overlap: int = 0) -> None:
-        self._asking = ("limit", str(limit))
-        self._limit = limit
-        self._overlap = overlap
-
-    def with_overlap(self) -> "LimitOffsetPagination":
-        """Return the same with pages of one row more, the last row of the page before."""
-        return LimitOffsetPagination(self._limit + 1, overlap=1)
-
-    def rewind(self, request: PageRequest, rows: int) -> PageRequest | None:
-        """Return what asks for a page so many rows before another; None if that is the first already."""
-        offset = self._offset(request)
-        return self._ask(max(0, offset - rows), max(1, request.number - 1)) if offset else None
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
 
     def first(self) -> PageRequest:
-        """Ask from the start."""
-        return self._ask(0, 1)
+        """Return the request for the start of the list."""
+        return self._request(0, 1)
 
     def next(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:
-        """Go on behind the last item that came."""
+        """Return the request that continues after the last item received."""
         end, total = self._offset(request) + len(page.items), page.total_items
         if page.has_next:
-            if total is not None and end > total:  # A service that does not listen to `offset` has a next one for ever.
+            if total is not None and end > total:  # A service that ignores `offset` has a next page forever.
                 raise PaginationError(
-                    f"Page {request.number} ends with item {end} of {total}, and says that there is a next one.",
-                    number=request.number,
+                    f"Page {request.number} ends at item {end} of {total}, but has a next page.", number=request.number
                 )
         elif total is None or end >= total:
             return None
         if not page.items:
             raise PaginationError(
-                f"Page {request.number} is empty, and {page.total_items} items are said to be there.",
-                number=request.number,
+                f"Page {request.number} is empty, but the list has more items.", number=request.number
             )
-        return self._ask(end - self._shared(page), request.number + 1)
+        return self._request(self._next_offset(end, page), request.number + 1)
 
     def predict(self, request: PageRequest, like: Page[Any]) -> PageRequest | None:
-        """Take it that the pages are as large as the last one."""
+        """Return the next request if all pages have the size of the last one."""
         end = self._offset(request) + len(like.items)
         if not like.items or like.total_items is None or end >= like.total_items:
             return None
-        return self._ask(end - self._shared(like), request.number + 1)
+        return self._request(self._next_offset(end, like), request.number + 1)
 
-    def _shared(self, page: Page[Any]) -> int:
-        return self._overlap if len(page.items) > self._overlap else 0  # Else it would go on with the same page.
-
-    def fallback(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - the envelope bears no number
-        """Take what came: this envelope does not say which page it is."""
+    def fallback(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - the envelope has no page number
+        """Return None: this envelope does not say which page it is."""
         return None
 
-    def _ask(self, offset: int, number: int) -> PageRequest:
-        return _ask_from(self._asking, offset, number)
+    def _next_offset(self, end: int, page: Page[Any]) -> int:  # noqa: ARG002 - for pages that overlap
+        return end
+
+    def _request(self, offset: int, number: int) -> PageRequest:
+        return _limit_offset_request(self.limit, offset, number)
 
     @staticmethod
     def _offset(request: PageRequest) -> int:
-        return int(request.params[1][1])  # As `_ask` orders them.
+        return int(request.params[1][1])  # In the order of `_limit_offset_request`.
 
 
-@functools.lru_cache(maxsize=256)  # A page is asked for ahead, and then found to be the one that follows.
-def _ask_from(limit: tuple[str, str], offset: int, number: int) -> PageRequest:
-    return PageRequest((limit, ("offset", str(offset))), number)
+class OverlappingPagination(LimitOffsetPagination):
+    """Requests pages by limit and offset so that each begins with the last item of the page before.
+
+    ::
+
+        the list    a  b  c  d  e  f  g
+        page 1      a  b  c  d                limit=4, offset=0
+        page 2               d  e  f  g       limit=4, offset=3
+
+    If item `b` is deleted after page 1, the rest of the list moves up by one:
+
+    ::
+
+        the list    a  c  d  e  f  g
+        page 2               e  f  g          limit=4, offset=3
+
+    Page 2 does not begin with `d`, so an item may have been skipped. The iteration goes back with `rewind` until a page
+    has an item that was seen before. What follows that item comes next, with nothing in between.
+
+    Args:
+        limit: How many new items a page should have; one more is requested.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit + 1)
+
+    def rewind(self, request: PageRequest, items: int) -> PageRequest | None:
+        """Return the request for the page that begins `items` earlier; None if `request` is for the first page."""
+        offset = self._offset(request)
+        return self._request(max(0, offset - items), max(1, request.number - 1)) if offset else None
+
+    def _next_offset(self, end: int, page: Page[Any]) -> int:
+        return end - 1 if len(page.items) > 1 else end  # After a page of one item, an overlap would not advance.
+
+
+@functools.lru_cache(maxsize=256)  # A page is predicted first, and then confirmed as the next one.
+def _limit_offset_request(limit: int, offset: int, number: int) -> PageRequest:
+    return PageRequest((("limit", str(limit)), ("offset", str(offset))), number)
 
 
 class SinglePage:
-    """A list without pages."""
+    """A list without pagination."""
 
     def first(self) -> PageRequest:
-        """Ask for all of it."""
-        return PageRequest((), 1)
+        """Return the request for the whole list."""
+        return FIRST_PAGE
 
     def next(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - nothing follows
-        """Tell that nothing follows."""
+        """Return None: no page follows."""
         return None
 
     def predict(self, request: PageRequest, like: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - nothing follows
-        """Tell that nothing follows."""
+        """Return None: no page follows."""
         return None
 
     def fallback(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - there is only this one
-        """Take what came."""
+        """Return None: there is only this page."""
         return None

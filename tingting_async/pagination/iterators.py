@@ -1,0 +1,133 @@
+"""The iterators behind `async for`: over the items of a list, and over its pages.
+
+Neither is a generator, so neither can yield inside a task group or a cancel scope (PEP 789).
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterator
+from operator import length_hint
+from typing import Any, TypeVar
+
+import attrs
+
+from tingting_async.errors import UsageError
+from tingting_async.pagination.page import Page, PageRequest
+from tingting_async.pagination.prefetch import Prefetcher
+
+T = TypeVar("T")
+
+
+class _Iterator(AsyncIterator[T]):
+    def __init__(self, prefetcher: Prefetcher[Any]) -> None:
+        self._prefetcher = prefetcher
+
+    async def aclose(self) -> None:
+        """Stop the iteration and cancel its requests in flight.
+
+        This is optional: the end of the list, `break` and the garbage collector do the same.
+        """
+        self._prefetcher.close()
+
+
+class PageIterator(_Iterator[Page[T]]):
+    """Iterates over the pages of a list; see `Paginator.pages`."""
+
+    def __init__(self, prefetcher: Prefetcher[T], skip: int = 0) -> None:
+        super().__init__(prefetcher)
+        self._skip = skip
+
+    async def __anext__(self) -> Page[T]:
+        while True:
+            page = await self._prefetcher.next()
+            if page is None:
+                raise StopAsyncIteration
+            skip, self._skip = self._skip, 0
+            if not skip:
+                return page
+            if rest := page.items[skip:]:
+                return attrs.evolve(page, items=rest)
+
+
+class ItemIterator(_Iterator[T]):
+    """Iterates over the items of a list; see `Paginator`."""
+
+    _items: Iterator[T] = iter(())
+    _end = 0
+    """How many items of the page will have been delivered at the end of `_items`."""
+
+    def __init__(self, prefetcher: Prefetcher[T], fingerprint: str = "", skip: int = 0) -> None:
+        super().__init__(prefetcher)
+        self._fingerprint = fingerprint
+        self._skip = skip
+
+    @property
+    def resume_token(self) -> str | None:
+        """The `resume` argument with which the same list continues after the last item, even in another process.
+
+        None at the end of the list. The token names a position, not an item. If items before it are added or deleted,
+        the position moves.
+
+        Raises:
+            UsageError: The iteration is exact.
+        """
+        request = self._prefetcher.page_request
+        if request is None:
+            return None
+        return encode_token(self._fingerprint, request, self._skip + self._end - length_hint(self._items))
+
+    async def aclose(self) -> None:
+        """Stop the iteration and cancel its requests in flight.
+
+        This is optional: the end of the list, `break` and the garbage collector do the same.
+        """
+        self._items, self._end = iter(()), self._end - length_hint(self._items)
+        await super().aclose()
+
+    async def __anext__(self) -> T:
+        while True:
+            for item in self._items:
+                return item
+            page = await self._prefetcher.next()
+            if page is None:
+                raise StopAsyncIteration
+            # Reset `_skip` only now: after a failure or a timeout, the next page still has items to skip.
+            self._items, self._end, self._skip = iter(page.items[self._skip :]), max(self._skip, len(page.items)), 0
+
+
+def encode_token(fingerprint: str, request: PageRequest, delivered: int) -> str:
+    """Return the resume token of a position.
+
+    Args:
+        fingerprint: Identifies the list: its operation, path and filters.
+        request: The request for the current page.
+        delivered: How many items of that page have been delivered.
+    """
+    state = [request.params, request.number, delivered]
+    return base64.urlsafe_b64encode(json.dumps([*state, _checksum(fingerprint, state)]).encode()).decode()
+
+
+def decode_token(fingerprint: str, token: str) -> tuple[PageRequest, int]:
+    """Return the page request in a resume token, and how many items of that page have been delivered.
+
+    Raises:
+        UsageError: The token is invalid, or it belongs to another operation, another campaign or other filters.
+    """
+    try:
+        *state, checksum = json.loads(base64.urlsafe_b64decode(token))
+        is_valid = checksum == _checksum(fingerprint, state)
+    except (ValueError, TypeError, RecursionError):
+        is_valid, state = False, []
+    if not is_valid:
+        raise UsageError(
+            f"`resume` is not a token of this list ({fingerprint.partition(' ')[0]}): use the `resume_token` of an "
+            "iterator over the same list with the same filters."
+        )
+    params, number, delivered = state
+    return PageRequest(tuple((name, value) for name, value in params), number), delivered
+
+
+def _checksum(fingerprint: str, state: list[Any]) -> str:
+    """Return the hash that ties a token to its list. It is not a secret, and it does not reveal the filters."""
+    return hashlib.sha256(json.dumps([fingerprint, state]).encode()).hexdigest()[:32]
