@@ -46,8 +46,9 @@ from tingting_async.observability.events import (
 )
 from tingting_async.outcomes import Reconciliation, Send, SendState, Verdict
 from tingting_async.pagination.exact import ExactIterator
+from tingting_async.pagination.iterators import ItemIterator, PageIterator
 from tingting_async.pagination.page import Page
-from tingting_async.pagination.paginator import ItemIterator, PageIterator, Paginator
+from tingting_async.pagination.paginator import Paginator
 from tingting_async.resources.arguments import FileLike
 from tingting_async.resources.base import TimeoutLike
 
