@@ -1,383 +1,261 @@
-"""Walks that miss nothing while the list changes, and walks that are gone on with."""
+"""Exact iteration: nothing is missed or repeated while the list changes, or the error says so."""
 
-import asyncio
-import base64
 import random
-from collections.abc import Coroutine
-from typing import Any
 
-import attrs
 import pytest
+from support.pages import PagedService, Row
 
-from tingting_async import (
-    NotFoundError,
-    Page,
-    PaginationError,
-    Paginator,
-    RetryPolicy,
-    ServerError,
-    TingTing,
-    UsageError,
-    v1,
-)
+from tingting_async import NotFoundError, Page, PaginationError, ServerError, TingTing, UsageError
 from tingting_async.http.messages import Params
-from tingting_async.pagination.styles import LimitOffsetPagination, PageNumberPagination, PaginationStyle
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
 
 
-@attrs.frozen
-class Row:
-    """A row."""
+class ChangingService(PagedService):
+    """A list of rows that changes between pages, as a seeded script says.
 
-    id: int
+    Args:
+        seed: The seed of the script.
+        by_offset: Whether pages are requested by limit and offset, not by number.
+        changes: How many changes happen; random if not given.
+        likelihood: How likely a change is before each page; random if not given.
+        kinds: The kinds of changes: "add" and "delete" a row, "move" one anywhere or to the "front".
+    """
 
-
-class Changing:
-    """A list that changes between pages, as a script of changes says."""
-
-    def __init__(self, seed: int, *, by_number: bool) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        by_offset: bool = True,
+        changes: int | None = None,
+        likelihood: float | None = None,
+        kinds: tuple[str, ...] = ("add", "delete", "move", "front"),
+    ) -> None:
+        super().__init__(by_offset=by_offset)
         self.random = random.Random(seed)
-        self.rows = [Row(number) for number in range(self.random.randint(0, 120))]
-        self.stayed = set(self.rows)
-        self.changes = self.random.randint(0, 40)
-        self.likely = self.random.random()
+        self.items = [Row(number) for number in range(self.random.randint(0, 120))]
+        self.stayed = set(self.items)
+        """The rows that were in the list all the time."""
+        self.changes, self.likelihood = self.random.randint(0, 40), self.random.random()
+        self.changes = self.changes if changes is None else changes
+        self.likelihood = self.likelihood if likelihood is None else likelihood
+        self.kinds = kinds
+        self.page_size = 100 if by_offset else 10
+        self.has_empty_pages = True
         self.next_id = 1000
-        self.by_number = by_number
-        self.cap = 100
-        """How many rows a page has at most, however many are asked for."""
-        self.kinds: tuple[str, ...] = ("add", "delete", "move", "front")
-        self.asked = 0
 
     def change(self) -> None:
         """Add, delete or move a row."""
         self.changes -= 1
-        what = self.random.choice(self.kinds)
-        if what == "add" or not self.rows:
+        kind = self.random.choice(self.kinds)
+        if kind == "add" or not self.items:
             self.next_id += 1
-            self.rows.insert(self.random.randint(0, len(self.rows)), Row(self.next_id))
+            self.items.insert(self.random.randint(0, len(self.items)), Row(self.next_id))
             return
-        row = self.rows.pop(self.random.randrange(len(self.rows)))
-        if what == "delete":
+        row = self.items.pop(self.random.randrange(len(self.items)))
+        if kind == "delete":
             self.stayed.discard(row)
         else:
-            self.rows.insert(0 if what == "front" else self.random.randint(0, len(self.rows)), row)
+            self.items.insert(0 if kind == "front" else self.random.randint(0, len(self.items)), row)
 
-    async def fetch(self, params: Params) -> Page[Row]:
-        """Answer one page, once the list has changed."""
-        self.asked += 1
-        while self.changes and self.random.random() < self.likely:
+    def page(self, params: Params) -> Page[Row]:
+        """Return a page after the list has changed."""
+        while self.changes and self.random.random() < self.likelihood:
             self.change()
-        asked, total = dict(params), len(self.rows)
-        pages = max(1, -(-total // 10))
-        number = int(asked.get("page", "1"))
-        start = (number - 1) * 10 if self.by_number else int(asked["offset"])
-        size = 10 if self.by_number else min(int(asked["limit"]), self.cap)
-        return Page(self.rows[start : start + size], number, total, pages, start + size < total)
-
-    def list(self, **options: Any) -> Paginator[Row]:
-        """Return the list."""
-        style: PaginationStyle = PageNumberPagination("page") if self.by_number else LimitOffsetPagination(10)
-
-        def spawn(coroutine: Coroutine[Any, Any, Page[Row]]) -> "asyncio.Task[Page[Row]]":
-            task = asyncio.get_running_loop().create_task(coroutine)
-            task.add_done_callback(lambda task: task.cancelled() or task.exception())
-            return task
-
-        return Paginator(self.fetch, spawn, style, **{"default_window": 4, "fingerprint": "rows.list", **options})
+        return super().page(params)
 
 
-@pytest.mark.parametrize("by_number", [False, True])
-async def test_seeded_scripts(by_number: bool) -> None:
-    """Over 500 scripts of adding, deleting and moving, an exact walk misses no row that stayed, and repeats none."""
-    missed_plainly = proven = 0
+def steady(total: int, *, page_size: int = 100) -> PagedService:
+    """Return a list of rows that does not change, by limit and offset."""
+    service = PagedService(by_offset=True)
+    service.items = [Row(number) for number in range(total)]
+    service.page_size = page_size
+    service.has_empty_pages = True
+    return service
+
+
+@pytest.mark.parametrize("by_offset", [False, True])
+async def test_seeded_scripts(by_offset: bool) -> None:
+    """In 500 scripts of changes, exact iteration misses no row that stayed and repeats none; a plain one does."""
+    missed_by_plain = 0
     for seed in range(250):
-        changing = Changing(seed, by_number=by_number)
-        seen = [row async for row in changing.list(exact=True)]
+        service = ChangingService(seed, by_offset=by_offset)
+        seen = [row async for row in service.list(exact=True)]
         assert len(seen) == len(set(seen))
-        assert changing.stayed <= set(seen)
-        proven += 1
-        plain = Changing(seed, by_number=by_number)
+        assert service.stayed <= set(seen)
+        plain = ChangingService(seed, by_offset=by_offset)
         try:
-            missed_plainly += not plain.stayed <= {row async for row in plain.list()}
+            missed_by_plain += not plain.stayed <= {row async for row in plain.list()}
         except PaginationError:
-            missed_plainly += 1
-    assert proven == 250
-    assert missed_plainly > 25  # The scripts are such that a plain walk does miss rows.
+            missed_by_plain += 1
+    assert missed_by_plain > 25
 
 
 async def test_cost_of_exactness() -> None:
-    """A list that holds still costs twice the requests, and a little more where pages cannot be larger by a row."""
-    changing = Changing(1, by_number=False)
-    changing.rows, changing.changes = [Row(number) for number in range(57)], 0
-    assert [row async for row in changing.list(exact=True)] == changing.rows
-    assert changing.asked == 2 * 6
-    changing.cap, changing.asked = 10, 0
-    assert [row async for row in changing.list(exact=True)] == changing.rows
-    assert changing.asked == 2 * 7
-    assert await changing.list(exact=True).collect(limit=3) == changing.rows[:3]
-    assert await changing.list(exact=True).count() == 57
+    """A steady list costs twice the requests, and a little more if the service caps the limit."""
+    service = steady(57)
+    assert [row async for row in service.list(exact=True)] == service.items
+    assert len(service.requested) == 2 * 6
+    service = steady(57, page_size=10)
+    assert [row async for row in service.list(exact=True)] == service.items
+    assert len(service.requested) == 2 * 7
+
+
+async def test_collect_and_count() -> None:
+    """`collect` and `count` work on an exact list."""
+    service = steady(57)
+    assert await service.list(exact=True).collect(limit=3) == service.items[:3]
+    assert await service.list(exact=True).count() == 57
 
 
 async def test_list_that_never_holds_still() -> None:
-    """A list that changes in every pass ends in a PaginationError that says so, not in a loop."""
-    changing = Changing(2, by_number=False)
-    changing.rows, changing.changes, changing.likely = [Row(number) for number in range(57)], 10**9, 0.9
-    with pytest.raises(PaginationError, match="each of 30 passes"):
-        await changing.list(exact=True).collect()
+    """A list that changes in every pass ends in a PaginationError that says so, not in an endless loop."""
+    service = ChangingService(2, changes=10**9, likelihood=0.9)
+    service.items = [Row(number) for number in range(57)]
+    iterator = aiter(service.list(exact=True))
+    for _ in range(2):
+        with pytest.raises(PaginationError, match="The list changed during each of 30 passes"):
+            _ = [row async for row in iterator]
 
 
-@pytest.mark.parametrize("cap", [5, 10, 100])
+@pytest.mark.parametrize("page_size", [5, 10, 100])
 @pytest.mark.parametrize("kinds", [("add",), ("delete",), ("add", "delete")])
-async def test_list_to_which_rows_come_and_from_which_they_go(kinds: tuple[str, ...], cap: int) -> None:
-    """Rows that come and go all the while keep no exact walk from its end, where pages can overlap."""
+async def test_rows_added_and_deleted_all_the_time(kinds: tuple[str, ...], page_size: int) -> None:
+    """If pages overlap, exact iteration ends even though rows are added and deleted all the time."""
     for seed in range(60):
-        changing = Changing(seed, by_number=False)
-        changing.kinds, changing.cap, changing.changes, changing.likely = kinds, cap, 10**9, 0.4
-        seen = [row async for row in changing.list(exact=True)]
+        service = ChangingService(seed, kinds=kinds, changes=10**9, likelihood=0.4)
+        service.page_size = page_size
+        seen = [row async for row in service.list(exact=True)]
         assert len(seen) == len(set(seen))
-        assert changing.stayed <= set(seen)
+        assert service.stayed <= set(seen)
 
 
-async def test_many_rows_that_go_at_once() -> None:
-    """Where half of a list goes at once, an exact walk finds back to where it was in few requests."""
-    changing = Changing(1, by_number=False)
-    changing.rows, changing.changes = [Row(number) for number in range(2000)], 0
-    walk = aiter(changing.list(exact=True, window=1))
-    before = [await anext(walk) for _ in range(1000)]
-    del changing.rows[:900]
-    asked = changing.asked
-    assert sorted(row.id for row in before + [row async for row in walk]) == list(range(2000))
-    back = changing.asked - asked - 2 * 110  # Without the rest of this pass, and the next one.
-    assert 0 < back < 25
-
-
-async def test_list_that_is_replaced() -> None:
-    """Where all rows that were seen are gone, the pass goes on from the start of the list, and asks for it once."""
-    changing = Changing(1, by_number=False)
-    changing.rows, changing.changes = [Row(number) for number in range(57)], 0
-    walk = aiter(changing.list(exact=True, window=1))
-    for _ in range(25):
-        await anext(walk)
-    changing.rows = [Row(number) for number in range(100, 157)]
-    asked = changing.asked
-    assert {row.id for row in [row async for row in walk]} - set(range(57)) == set(range(100, 157))
-    assert changing.asked - asked < 20
-
-
-async def test_pages_of_one_row() -> None:
-    """Where no page has room for more than a row, nothing is proven, and an exact walk says so."""
-    changing = Changing(1, by_number=False)
-    changing.rows, changing.changes, changing.cap = [Row(number) for number in range(3)], 0, 1
-    with pytest.raises(PaginationError, match="each of 30 passes"):
-        await changing.list(exact=True).collect()
-
-
-@pytest.mark.parametrize("cap", [5, 10, 100])
-async def test_list_whose_rows_move_all_the_while(cap: int) -> None:
-    """Where rows never cease to move, an exact walk that comes to its end has missed none; else it says so."""
-    proven = unproven = 0
+@pytest.mark.parametrize("page_size", [5, 10, 100])
+async def test_rows_moved_all_the_time(page_size: int) -> None:
+    """If rows move all the time, exact iteration either misses none or raises a PaginationError."""
+    proven = 0
     for seed in range(200):
-        changing = Changing(seed, by_number=False)
-        changing.cap, changing.changes, changing.likely = cap, 10**9, 0.05
-        walk, seen = aiter(changing.list(exact=True)), list[Row]()
+        service = ChangingService(seed, changes=10**9, likelihood=0.05)
+        service.page_size = page_size
+        iterator, seen = aiter(service.list(exact=True)), list[Row]()
         try:
-            while (row := await anext(walk, None)) is not None:
+            while (row := await anext(iterator, None)) is not None:
                 seen.append(row)
         except PaginationError:
-            unproven += 1
+            pass
         else:
-            assert changing.stayed <= set(seen)
+            assert service.stayed <= set(seen)
             proven += 1
         assert len(seen) == len(set(seen))
     assert proven > 100
 
 
-async def test_pages_that_overlap() -> None:
-    """Where a list that holds still has a row on two pages, an exact walk does not say that it saw everything."""
-    rows = Changing(5, by_number=False)
-    rows.rows, rows.changes = [Row(number) for number in range(25)], 0
-    rows.rows[12] = rows.rows[3]  # In the place of the twelfth, which no page has then.
-    walk = aiter(rows.list(exact=True))
-    assert [await anext(walk) for _ in range(24)] == [row for row in map(Row, range(25)) if row.id != 12]
+async def test_many_rows_deleted_at_once() -> None:
+    """If half of a list is deleted at once, exact iteration finds its position again in few requests."""
+    service = steady(2000)
+    iterator = aiter(service.list(exact=True, window=1))
+    before = [await anext(iterator) for _ in range(1000)]
+    del service.items[:900]
+    requested = len(service.requested)
+    assert sorted(row.id for row in before + [row async for row in iterator]) == list(range(2000))
+    to_go_back = len(service.requested) - requested - 2 * 110  # Without the rest of this pass, and the next one.
+    assert 0 < to_go_back < 25
+
+
+async def test_list_that_is_replaced() -> None:
+    """If all rows that were seen are gone, the pass continues at the start of the list, which it requests once."""
+    service = steady(57)
+    iterator = aiter(service.list(exact=True, window=1))
+    for _ in range(25):
+        await anext(iterator)
+    service.items = [Row(number) for number in range(100, 157)]
+    requested = len(service.requested)
+    assert {row.id async for row in iterator} - set(range(57)) == set(range(100, 157))
+    assert len(service.requested) - requested < 20
+
+
+async def test_pages_of_one_row() -> None:
+    """If no page has more than one row, pages cannot overlap and nothing can be proven: a PaginationError."""
+    with pytest.raises(PaginationError, match="The list changed during each of 30 passes"):
+        await steady(3, page_size=1).list(exact=True).collect()
+
+
+async def test_row_on_two_pages() -> None:
+    """If a steady list has a row on two pages, exact iteration does not claim that it saw everything."""
+    service = steady(25)
+    service.items[12] = service.items[3]  # Replaces row 12, which is on no page now.
+    iterator = aiter(service.list(exact=True))
+    assert [await anext(iterator) for _ in range(24)] == [row for row in map(Row, range(25)) if row.id != 12]
     for _ in range(2):
-        with pytest.raises(PaginationError, match="1 of 25 items appeared twice"):
-            await anext(walk)
+        with pytest.raises(PaginationError, match="1 of 25 items appeared twice in each of two passes"):
+            await anext(iterator)
 
 
-async def test_passes_that_fail() -> None:
-    """A pass that failed agrees with no other; failing as the last one did ends the walk; a first page does at once."""
-    rows = Changing(6, by_number=False)
-    rows.rows, rows.changes = [Row(number) for number in range(25)], 0
-    failures = [NotFoundError("one", status=404), NotFoundError("other", status=404)]
-    fetch = rows.fetch
+# Passes that fail
 
-    async def failing(params: Params) -> Page[Row]:
+
+SECOND_PAGE = "10"
+"""The offset of the second page, which begins with the last row of the first page."""
+
+
+def failing(service: PagedService, failures: list[NotFoundError]) -> None:
+    """Let the second page fail with each of these errors, once."""
+    fetch = service.fetch
+
+    async def fail(params: Params) -> Page[Row]:
         page = await fetch(params)
-        if failures and dict(params)["offset"] == "10":  # The second page: the rows from the first one's last.
+        if failures and dict(params)["offset"] == SECOND_PAGE:
             raise failures.pop(0)
         return page
 
-    rows.fetch = failing  # type: ignore[method-assign]
-    assert [row async for row in rows.list(exact=True)] == rows.rows
-    failures += [NotFoundError("the same", status=404) for _ in range(2)]
+    service.fetch = fail  # type: ignore[method-assign]
+
+
+async def test_passes_that_fail_differently() -> None:
+    """A pass that failed agrees with no other, so iteration goes on until two passes succeed."""
+    service = steady(25)
+    failing(service, [NotFoundError("one", status=404), NotFoundError("other", status=404)])
+    assert [row async for row in service.list(exact=True)] == service.items
+
+
+async def test_passes_that_fail_in_the_same_way() -> None:
+    """Two passes that fail in the same way raise that error."""
+    service = steady(25)
+    failures = [NotFoundError("the same", status=404) for _ in range(2)]
+    failing(service, failures)
     with pytest.raises(NotFoundError, match="the same"):
-        await rows.list(exact=True).collect()
+        await service.list(exact=True).collect()
     assert failures == []
-    asked = 0
 
-    async def gone(_: Params) -> Page[Row]:
-        nonlocal asked
-        asked += 1
-        raise NotFoundError("gone", status=404)
 
-    rows.fetch = gone  # type: ignore[method-assign]
+async def test_missing_list() -> None:
+    """If the first page of the first pass is missing, its error is raised at once."""
+    service = steady(25)
+    service.failures = {1: [NotFoundError("gone", status=404)]}
     with pytest.raises(NotFoundError, match="gone"):
-        await rows.list(exact=True).collect()
-    assert asked == 1
+        await service.list(exact=True).collect()
+    assert service.requested == [1]
 
 
-async def test_broken_list() -> None:
-    """A first page that fails is that failure."""
+async def test_failing_list() -> None:
+    """If the first page fails, its error is raised."""
     async with Sandbox() as sandbox, TingTing(base_url=sandbox.url, api_token=sandbox.api_token, retries=1) as tingting:
         sandbox.faults.add(Fault("status", path="*/campaigns", status=500))
         with pytest.raises(ServerError):
             await tingting.campaigns.list(exact=True).collect()
 
 
-async def test_exact_arguments() -> None:
-    """An exact walk has neither pages nor a place to go on from."""
-    changing = Changing(3, by_number=True)
-    with pytest.raises(UsageError, match="no pages"):
-        changing.list(exact=True).pages()
-    with pytest.raises(UsageError, match="cannot be resumed"):
-        changing.list(exact=True, resume="x")
-    walk = aiter(changing.list(exact=True))
-    await anext(walk)
-    await walk.aclose()
+# Arguments
 
 
-@pytest.mark.parametrize("generation", [TingTing, v1.TingTing])
-@pytest.mark.parametrize("taken", [0, 1, 9, 10, 11, 35, 56])
-async def test_resuming(generation: Any, taken: int) -> None:
-    """A later session goes on behind the last item that an earlier one took, by its token alone."""
-    async with Sandbox(campaigns=57, page_parameter="page_number") as sandbox:
-        async with generation(
-            base_url=sandbox.url, api_token=sandbox.api_token, retries=RetryPolicy(initial_backoff=0)
-        ) as first:
-            everything = await first.campaigns.list().collect()
-            walk = aiter(first.campaigns.list())
-            seen = [await anext(walk) for _ in range(taken)]
-            token = walk.resume_token
-            await walk.aclose()
-        async with generation(base_url=sandbox.url, api_token=sandbox.api_token) as second:
-            resumed = second.campaigns.list(resume=token)
-            assert seen + [campaign async for campaign in resumed] == everything
-            assert seen + await resumed.collect() == everything
-            assert await resumed.collect(limit=1) == everything[taken : taken + 1]
+def test_no_pages() -> None:
+    """An exact list has no pages."""
+    with pytest.raises(UsageError, match="An exact iteration has no pages"):
+        PagedService().list(exact=True).pages()
 
 
-async def test_tokens() -> None:
-    """A walk that has ended has no token; another list's token, or none at all, is refused."""
-    async with Sandbox(campaigns=3) as sandbox, TingTing(base_url=sandbox.url, api_token=sandbox.api_token) as tingting:
-        walk: Any = aiter(tingting.campaigns.list())
-        token = walk.resume_token
-        assert [campaign async for campaign in walk]
-        assert walk.resume_token is None
-        with pytest.raises(UsageError, match=r"not a token of this list \(numbers\.list\)"):
-            tingting.numbers.list(1, resume=token)
-        nested = base64.urlsafe_b64encode(b"[" * 100_000).decode()
-        for bad in ("", "x", "é", "e30=", "W10=", "WzEsMiwzLDRd", token[:-8], nested):
-            with pytest.raises(UsageError, match="not a token"):
-                tingting.campaigns.list(resume=bad)
-        campaign = next(iter(sandbox.world.campaigns))
-        token = aiter(tingting.numbers.list(campaign)).resume_token  # type: ignore[union-attr]
-        with pytest.raises(UsageError, match="not a token"):
-            tingting.numbers.list(campaign + 1, resume=token)
-
-
-async def test_pages_from_a_token() -> None:
-    """The pages of a list that is gone on with begin with what is left of the page."""
-    async with (
-        Sandbox(campaigns=25) as sandbox,
-        TingTing(base_url=sandbox.url, api_token=sandbox.api_token) as tingting,
-    ):
-        everything = [campaign.id async for campaign in tingting.campaigns.list()]
-        for taken in (0, 7, 10, 25):
-            walk: Any = aiter(tingting.campaigns.list())
-            for _ in range(taken):
-                await anext(walk)
-            pages = [page async for page in tingting.campaigns.list(resume=walk.resume_token).pages()]
-            assert [campaign.id for page in pages for campaign in page.items] == everything[taken:]
-
-
-async def test_resuming_behind_the_end() -> None:
-    """A walk that is resumed at a page that the list has no longer got is at its end."""
-    async with (
-        Sandbox(campaigns=25) as sandbox,
-        TingTing(base_url=sandbox.url, api_token=sandbox.api_token) as tingting,
-    ):
-        walk: Any = aiter(tingting.campaigns.list())
-        for _ in range(21):
-            await anext(walk)
-        for campaign in [campaign async for campaign in tingting.campaigns.list()][:15]:
-            await tingting.campaigns.delete(campaign.id)
-        assert [campaign async for campaign in tingting.campaigns.list(resume=walk.resume_token)] == []
-
-
-async def test_noticed_changes() -> None:
-    """A plain walk tells whether the list became longer or shorter under it."""
-    changing = Changing(4, by_number=False)
-    changing.rows, changing.changes = [Row(number) for number in range(57)], 0
-    rows = changing.list(window=1)
-    await rows.collect()
-    assert not rows.has_changed
-    async for row in rows:
-        if row.id == 25:
-            changing.rows.append(Row(1000))
-    assert rows.has_changed
-
-
-async def test_fairness() -> None:
-    """A small listing that comes late does not wait for a huge one: their requests take turns."""
-    async with (
-        Sandbox(campaigns=600) as sandbox,
-        TingTing(base_url=sandbox.url, api_token=sandbox.api_token, max_in_flight=4) as tingting,
-    ):
-        await tingting.campaigns.list().collect(limit=30)
-        done: list[str] = []
-
-        async def walk(name: str, limit: int | None) -> None:
-            await tingting.campaigns.list(window=4).collect(limit=limit)
-            done.append(name)
-
-        async with asyncio.TaskGroup() as jobs:
-            for _ in range(3):
-                jobs.create_task(walk("huge", None))
-            await asyncio.sleep(0)
-            jobs.create_task(walk("small", 20))
-        assert done[0] == "small"
-        assert sandbox.peak_in_flight <= 4
-
-
-async def test_fifty_listings() -> None:
-    """Fifty listings on one session all complete, and no more requests are on their way than the cap allows."""
-    async with (
-        Sandbox(campaigns=57) as sandbox,
-        TingTing(base_url=sandbox.url, api_token=sandbox.api_token, max_in_flight=8) as tingting,
-    ):
-        lists = await asyncio.gather(*(tingting.campaigns.list(window=4).collect() for _ in range(50)))
-        assert [len(each) for each in lists] == [57] * 50
-        assert sandbox.peak_in_flight <= 8
-
-
-async def test_closed_exact_walk() -> None:
-    """A closed exact walk is over: it begins no other pass."""
-    rows = Changing(3, by_number=True)
-    walk = aiter(rows.list(exact=True))
-    await anext(walk)
-    await walk.aclose()
-    asked = rows.asked
-    assert [row async for row in walk] == []
-    assert asked == rows.asked
+def test_no_resuming() -> None:
+    """An exact list cannot be resumed."""
+    with pytest.raises(UsageError, match="An exact iteration cannot be resumed"):
+        PagedService().list(exact=True, resume="x")
