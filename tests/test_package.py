@@ -1,4 +1,4 @@
-"""The package as a whole: what it exports, what it imports early and late, and its errors."""
+"""The package as a whole: what it exports, what it imports early and late, and its exceptions."""
 
 import copy
 import pickle
@@ -12,25 +12,34 @@ import tingting_async
 from tingting_async import errors
 
 
-def test_all() -> None:
-    """`__all__` is what can be seen, and nothing else."""
-    for name in ("tingting_async", "tingting_async.classic", "tingting_async.sandbox", "tingting_async.auth.stores"):
-        module = import_module(name)
-        seen = {
-            attribute
-            for attribute in dir(module)
-            if not attribute.startswith("_")
-            and type(value := getattr(module, attribute)).__name__ != "module"
-            and getattr(value, "__module__", "") != "typing"
-            and attribute != "TYPE_CHECKING"
-        }
-        assert set(module.__all__) - {"__version__"} == seen
-        assert len(set(module.__all__)) == len(module.__all__)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tingting_async",
+        "tingting_async.classic",
+        "tingting_async.v1",
+        "tingting_async.sandbox",
+        "tingting_async.auth.stores",
+    ],
+)
+def test_all(name: str) -> None:
+    """`__all__` lists every public name of a package, once, and nothing else."""
+    module = import_module(name)
+    seen = {
+        attribute
+        for attribute in dir(module)
+        if not attribute.startswith("_")
+        and type(value := getattr(module, attribute)).__name__ != "module"
+        and getattr(value, "__module__", "") != "typing"
+        and attribute != "TYPE_CHECKING"
+    }
+    assert seen == set(module.__all__) - {"__version__"}
+    assert len(module.__all__) == len(set(module.__all__))
 
 
 @pytest.mark.parametrize("module", ["tingting_async", "tingting_async.v1", "tingting_async.auth.stores"])
-def test_what_few_need_is_late(module: str) -> None:
-    """Neither an extra, nor what a single store needs, nor what the first answer is read with is imported with it."""
+def test_late_imports(module: str) -> None:
+    """A package does not import extras, what only one store needs, or what decodes the first response."""
     late = {"cattrs", "msgspec", "opentelemetry", "redis", "filelock", "sqlite3", "aiolimiter", "openpyxl", "rich"}
     program = f"import sys; before = {{*sys.modules}}; import {module}; print({late} & (sys.modules.keys() - before))"
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
@@ -38,7 +47,7 @@ def test_what_few_need_is_late(module: str) -> None:
 
 
 def test_one_generation_alone() -> None:
-    """Importing the package, or the v1 API, imports no classic API; its names come when they are asked for."""
+    """Importing the package or the v1 API does not import the classic API, whose names are imported on first use."""
     program = """
 import sys, tingting_async.v1
 assert "tingting_async.classic" not in sys.modules
@@ -55,28 +64,38 @@ except AttributeError as error:
 
 
 def error_classes() -> list[type[errors.TingTingError]]:
-    """Return every exception, as the tree has them."""
+    """Return every exception, in the order of the tree."""
     return [
         value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.TingTingError)
     ]
 
 
 def test_tree_of_errors() -> None:
-    """The tree that the docstring draws is the tree that there is, and all of it is exported."""
+    """The docstring of `errors` draws the tree as it is, and the package exports all of it."""
     assert errors.__doc__
     drawn = [
         line
         for line in errors.__doc__.splitlines()
         if "Error" in line and ("─" in line or line.strip() == "TingTingError")
     ]
-    names = [line.strip(" │├└─").split()[0] for line in drawn]
-    assert names == [kind.__name__ for kind in error_classes()]
-    assert set(names) <= set(tingting_async.__all__)
+    tree = [(line.strip(" │├└─").split()[0], (len(line) - len(line.lstrip(" │├└─"))) // 4 - 1) for line in drawn]
+    depths = [sum(issubclass(base, errors.TingTingError) for base in kind.__mro__) - 1 for kind in error_classes()]
+    assert tree == [(kind.__name__, depth) for kind, depth in zip(error_classes(), depths, strict=True)]
+    assert {name for name, _ in tree} <= set(tingting_async.__all__)
+
+
+@pytest.mark.parametrize(
+    ("kind", "builtin"),
+    [(errors.UsageError, ValueError), (errors.MisuseError, TypeError), (errors.WaitTimeoutError, TimeoutError)],
+)
+def test_built_in_bases(kind: type[errors.TingTingError], builtin: type[Exception]) -> None:
+    """Some exceptions are also the built-in exception that Python raises in such cases."""
+    assert issubclass(kind, builtin)
 
 
 @pytest.mark.parametrize("kind", error_classes())
-def test_errors_travel(kind: type[errors.TingTingError]) -> None:
-    """An error survives copying and pickling, with all that it carries."""
+def test_copying_and_pickling(kind: type[errors.TingTingError]) -> None:
+    """An exception survives copying and pickling with all its attributes."""
     error = kind("text")
     error.__dict__["status"] = 7
     for other in (copy.copy(error), pickle.loads(pickle.dumps(error))):

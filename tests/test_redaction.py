@@ -1,4 +1,4 @@
-"""What no text may show."""
+"""Secrets and phone numbers are masked in texts and reprs."""
 
 import pytest
 from hypothesis import given
@@ -41,12 +41,12 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2ln-bmF0_dXJl"
     ],
 )
 def test_redact(text: str, shown: str) -> None:
-    """Tokens and phone numbers are masked; in a text about codes every run of four digits and more."""
-    assert shown == redact(text)
+    """Tokens and phone numbers are masked. In a text about codes, every run of four digits or more is masked."""
+    assert redact(text) == shown
 
 
 def test_codes() -> None:
-    """With `codes` every run of four digits and more is masked, shorter ones are not."""
+    """With `codes`, every run of four digits or more is masked. Shorter runs are not."""
     assert redact("4829, 123", codes=True) == "…, 123"
 
 
@@ -54,7 +54,7 @@ def test_codes() -> None:
     st.text(), st.from_regex(r"9[78]\d{8}", fullmatch=True), st.text(alphabet=st.characters(exclude_categories=["Nd"]))
 )
 def test_no_number_survives(before: str, number: str, after: str) -> None:
-    """A phone number is masked wherever it stands."""
+    """A phone number is masked wherever it appears."""
     assert number not in redact(before + number + after)
 
 
@@ -63,11 +63,11 @@ def test_no_number_survives(before: str, number: str, after: str) -> None:
     [("9800000001", "…01"), (9800000001, "…01"), ("+977-980", "…"), ("1234567", "…67"), ("123456", "…"), ("", "…")],
 )
 def test_mask(number: object, shown: str) -> None:
-    """Of a number only its last two digits can be read; of a short one none."""
-    assert shown == mask(number)
+    """Only the last two digits of a number are shown, and none of a short one."""
+    assert mask(number) == shown
 
 
 def test_reprs() -> None:
-    """A hidden field tells only whether there is one, a masked one its last two digits."""
+    """A masked field shows its last two digits; a hidden one shows only whether it has a value."""
     assert [mask_repr(value) for value in (None, "9800000001", 9800000001)] == ["None", "'…01'", "'…01'"]
     assert [hide_repr(value) for value in (None, "", "hunter2")] == ["None", "''", "'[secure]'"]
