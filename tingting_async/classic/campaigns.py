@@ -10,8 +10,6 @@ from tingting_async.classic.models import (
     Outcome,
     Priority,
     RunStarted,
-    Services,
-    SpokenMessage,
     Voice,
 )
 from tingting_async.classic.pages import read_page
@@ -25,6 +23,7 @@ from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import FileLike
 from tingting_async.resources.base import Resource, TimeoutLike
+from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.resources.phone_numbers import phone_numbers
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -1,9 +1,10 @@
 """One-time passwords, by call or by text."""
 
-from tingting_async.classic.models import Otp, OtpChannel, OtpSource
+from tingting_async.classic.models import Otp
 from tingting_async.http.messages import Effect, Request
 from tingting_async.resources import arguments
 from tingting_async.resources.base import Resource, TimeoutLike
+from tingting_async.resources.models import OtpChannel, OtpSource
 
 
 class Otps(Resource):

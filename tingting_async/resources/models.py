@@ -6,17 +6,35 @@ from tingting_async.decoding.fields import OpenEnum
 
 
 class Services(OpenEnum):
-    """How a campaign reaches people."""
+    """How a campaign reaches its recipients.
+
+    Attributes:
+        PHONE: By voice call.
+        SMS: By text message.
+        SMS_AND_PHONE: By both.
+        SURVEY: By a voice call that asks questions; only in the v1 API.
+    """
 
     PHONE = "PHONE"
     SMS = "SMS"
     SMS_AND_PHONE = "SMS & PHONE"
     SURVEY = "SURVEY"
-    """Only in the v1 API."""
 
 
 class CallStatus(OpenEnum):
-    """The result of calling a recipient, or how far the call has got."""
+    """The result of calling a recipient, or how far the call has got. The documents do not define these values.
+
+    Attributes:
+        NOT_STARTED: The recipient was not called yet.
+        DIALING: The call is being set up.
+        RINGING: The phone is ringing.
+        ANSWERED: The call was answered.
+        HUNG_UP: The call was hung up.
+        UNANSWERED: The call was not answered.
+        FAILED: The call failed.
+        TERMINATED: The call was terminated.
+        COMPLETED: The call was completed.
+    """
 
     NOT_STARTED = "not started"
     DIALING = "dialing"
@@ -30,19 +48,27 @@ class CallStatus(OpenEnum):
 
 
 class OtpChannel(OpenEnum):
-    """How a one-time password is delivered."""
+    """How a one-time password is delivered.
+
+    Attributes:
+        VOICE: By a call that reads it aloud.
+        TEXT: By text message.
+    """
 
     VOICE = "voice"
     TEXT = "text"
 
 
 class OtpSource(OpenEnum):
-    """Who generates a one-time password."""
+    """Who generates a one-time password.
+
+    Attributes:
+        GENERATED: The service.
+        PERSONAL: The caller. The service spells this value "personnel".
+    """
 
     GENERATED = "generated"
-    """The service."""
-    PERSONAL = "personnel"  # The service's spelling.
-    """The caller."""
+    PERSONAL = "personnel"
 
 
 @attrs.frozen(kw_only=True)
