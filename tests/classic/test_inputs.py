@@ -26,6 +26,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("campaigns.create", {"name": "n", "services": "SMS", "numbers": ["9800000001"], "file": SHEET}, "either"),
     ("campaigns.create", {"name": " ", "services": "SMS", "numbers": ["9800000001"]}, "`name` is empty"),
     ("campaigns.create", {"name": "n", "services": "FAX", "numbers": ["9800000001"]}, "'PHONE', 'SMS', 'SMS & PHONE'"),
+    ("campaigns.create", {"name": "n", "services": "SURVEY", "numbers": ["9800000001"]}, r"'SMS', 'SMS & PHONE'\."),
+    ("campaigns.create", {"name": "n", "services": None, "numbers": ["9800000001"]}, "`services` is 'None'"),
+    ("campaigns.create", {"name": None, "services": "SMS", "numbers": ["9800000001"]}, "`name`"),
     ("campaigns.create", {"name": "n", "services": "SMS", "numbers": []}, "`numbers` is empty"),
     ("campaigns.create", {"name": "n", "services": "SMS", "numbers": "9800000001"}, "not one str"),
     ("campaigns.create", {"name": "n", "services": "SMS", "numbers": ["9800000001", "x"]}, r"numbers\[1\].*no phone"),
@@ -39,7 +42,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("campaigns.create", {"name": "n", "services": "SMS", "file": "nowhere.xlsx"}, "cannot be read"),
     ("campaigns.create", {"name": "n", "services": "SMS", "file": "no\0where.xlsx"}, "cannot be read"),
-    ("campaigns.create", {"name": "n", "services": ["SMS"], "numbers": ["9800000001"]}, "has to be one of"),
+    ("campaigns.create", {"name": "n", "services": ["SMS"], "numbers": ["9800000001"]}, "must be one of"),
     ("campaigns.create", {"name": "n", "services": "SMS", "file": File("n.csv", b"x")}, r"takes \.xlsx"),
     ("campaigns.create", {"name": "n", "services": "SMS", "file": File("n.xlsx", b"")}, "is empty"),
     ("campaigns.create", {"name": "n", "services": "SMS", "numbers": 9800000001}, "list of numbers"),
@@ -52,6 +55,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("campaigns.update", {"id": 1}, "give `name`"),
     ("campaigns.update", {"id": 1, "name": ""}, "`name` is empty"),
     ("campaigns.update", {"id": 1, "services": "FAX"}, "FAX"),
+    ("campaigns.update", {"id": 1, "services": "SURVEY"}, "SURVEY"),
     ("campaigns.run", {"id": 1}, "give `message`"),
     ("campaigns.run", {"id": 1, "message": "\n"}, "`message` is empty"),
     ("campaigns.run", {"id": 1, "message": "m", "audio_file": MP3}, "`priority`"),
@@ -66,7 +70,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("campaigns.run", {"id": 1, "message": "m", "numbers": [13, 14, 13]}, "`numbers` holds 13 more than once"),
     ("campaigns.run", {"id": 1, "message": "m", "numbers": 5}, "`numbers` has to be a list of ids"),
     ("campaigns.run", {"id": 1, "message": "m", "numbers": [True]}, r"`numbers\[0\]`"),
-    ("campaigns.run", {"id": 1, "message": "m", "rerun": 5}, "`rerun` has to be a list"),
+    ("campaigns.run", {"id": 1, "message": "m", "rerun": 5}, "`rerun` must be a list"),
     ("campaigns.run", {"id": 1, "message": "m \ud800"}, "`message` holds half a character"),
     ("campaigns.run", {"id": 1, "audio_file": 5}, "`audio_file` has to be a path"),
     ("campaigns.run", {"id": 1, "message": "m", "schedule": datetime.max.replace(tzinfo=UTC)}, "beyond"),
@@ -117,6 +121,23 @@ async def test_all_numbers_that_are_refused() -> None:
         assert "reached twice" in caught.value.problems[2][1]
         assert "9800000001" not in str(caught.value.problems)
         assert tingting.requests_sent == 0
+
+
+LISTS: list[tuple[str, dict[str, Any]]] = [
+    ("campaigns.list", {}),
+    ("numbers.list", {"campaign_id": 1}),
+    ("phone_numbers.owned", {}),
+    ("phone_numbers.for_sale", {}),
+]
+
+
+@pytest.mark.parametrize(("operation", "arguments"), LISTS)
+async def test_unknown_option_of_a_list(operation: str, arguments: dict[str, Any]) -> None:
+    """A misspelt option of a list is a TypeError that suggests the right one, before anything is requested."""
+    async with TingTing(base_url="http://127.0.0.1:9", api_token="t") as tingting:
+        resource, _, method = operation.partition(".")
+        with pytest.raises(TypeError, match=rf"{resource}\.{method}.*'windw'.*Did you mean 'window'"):
+            getattr(getattr(tingting, resource), method)(**arguments, windw=1)
 
 
 async def test_paginator_arguments() -> None:
