@@ -5,20 +5,14 @@ import gc
 from typing import Any
 
 import pytest
+from support.classic import connect, first_campaign
 
-from tingting_async import DecodeError, PaginationError, RetryPolicy, ServerError, TingTing
+from tingting_async import DecodeError, PaginationError, ServerError, TingTing
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
 
 CAMPAIGNS = "/api/system/campaigns"
-
-
-def connect(sandbox: Sandbox, **options: Any) -> TingTing:
-    """Return a session of the sandbox's account."""
-    return TingTing(
-        base_url=sandbox.url, api_token=sandbox.api_token, retries=RetryPolicy(initial_backoff=0), **options
-    )
 
 
 def queries(sandbox: Sandbox) -> list[str]:
@@ -196,8 +190,7 @@ async def test_late_listing() -> None:
         Sandbox(campaigns=400, numbers=30, page_size=10, number_pagination=True) as sandbox,
         connect(sandbox, max_in_flight=2) as tingting,
     ):
-        campaign = await tingting.campaigns.list().first()
-        assert campaign is not None
+        campaign = await first_campaign(tingting)
         is_going = asyncio.Event()
 
         async def walk() -> None:
@@ -222,7 +215,6 @@ async def test_numbers_with_and_without_pages() -> None:
             Sandbox(campaigns=1, numbers=23, page_size=10, number_pagination=paginated) as sandbox,
             connect(sandbox) as tingting,
         ):
-            campaign = await tingting.campaigns.list().first()
-            assert campaign is not None
+            campaign = await first_campaign(tingting)
             numbers = await tingting.numbers.list(campaign.id).collect()
             assert len({number.id for number in numbers}) == 23
