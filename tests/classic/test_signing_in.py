@@ -1,4 +1,4 @@
-"""Who is asking: sign-in and renewal."""
+"""Signing in to the classic API, and refreshing the token."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ REFRESH = "/api/accounts/token/refresh/"
 
 
 async def test_first_use_signs_in() -> None:
-    """The first request signs in, and the following ones use its token."""
+    """The first request signs in, and later requests use its token."""
     async with Sandbox() as sandbox, connect_with_password(sandbox) as tingting:
         user = await tingting.accounts.user_details()
         await tingting.accounts.user_details()
@@ -40,7 +40,7 @@ async def test_api_token() -> None:
 
 
 async def test_wrong_api_token() -> None:
-    """A fixed API token that is refused is an AuthenticationError within one request."""
+    """A fixed API token that is rejected is an AuthenticationError after one request."""
     async with Sandbox() as sandbox, TingTing(base_url=sandbox.url, api_token="wrong") as tingting:
         with pytest.raises(AuthenticationError):
             await tingting.accounts.user_details()
@@ -48,7 +48,7 @@ async def test_wrong_api_token() -> None:
 
 
 async def test_wrong_password() -> None:
-    """A wrong password is an AuthenticationError within one request."""
+    """A wrong password is an AuthenticationError after one request."""
     async with Sandbox() as sandbox, connect_with_password(sandbox, password="wrong") as tingting:
         with pytest.raises(AuthenticationError, match=r"accounts\.login"):
             await tingting.campaigns.list().first()
@@ -56,7 +56,7 @@ async def test_wrong_password() -> None:
 
 
 async def test_wrong_password_of_many() -> None:
-    """Fifty tasks with a wrong password ask once, and each gets an error of its own."""
+    """Fifty tasks with a wrong password sign in once, and each raises an error of its own."""
     async with Sandbox() as sandbox, connect_with_password(sandbox, password="wrong") as tingting:
         calls = [tingting.accounts.user_details() for _ in range(50)]
         errors = await asyncio.gather(*calls, return_exceptions=True)
@@ -66,7 +66,7 @@ async def test_wrong_password_of_many() -> None:
 
 
 async def test_expired_token_of_many() -> None:
-    """A hundred requests that meet an expired token cause exactly one refresh, and all succeed."""
+    """A hundred requests with an expired token cause exactly one refresh, and all succeed."""
     async with Sandbox(campaigns=3) as sandbox, connect_with_password(sandbox, max_in_flight=100) as tingting:
         await tingting.accounts.user_details()
         sandbox.expire_access_tokens()
@@ -76,8 +76,8 @@ async def test_expired_token_of_many() -> None:
         assert count_requests(sandbox, LOGIN) == 1
 
 
-async def test_renewed_before_its_end() -> None:
-    """A token that is about to end, which a store has kept, is renewed before it is refused."""
+async def test_refreshed_before_it_expires() -> None:
+    """A stored token that is about to expire is refreshed before the service rejects it."""
     async with Sandbox() as sandbox, connect_with_password(sandbox) as first:
         login = await first.accounts.login()
         store = MemoryTokenStore()
@@ -86,13 +86,13 @@ async def test_renewed_before_its_end() -> None:
         async with TingTing(base_url=sandbox.url, token_store=store) as tingting:
             await tingting.accounts.user_details()
         assert [received.path for received in sandbox.requests] == [REFRESH, "/api/accounts/user_details/"]
-        renewed = await store.load()
-        assert renewed is not None
-        assert not renewed.needs_refresh()
+        refreshed = await store.load()
+        assert refreshed is not None
+        assert not refreshed.needs_refresh()
 
 
 async def test_refused_refresh() -> None:
-    """Where the refresh token is refused as well, the credentials sign in again."""
+    """If the refresh token is rejected as well, the session signs in again with its credentials."""
     async with Sandbox() as sandbox, connect_with_password(sandbox) as tingting:
         await tingting.accounts.user_details()
         sandbox.expire_access_tokens()
@@ -102,7 +102,7 @@ async def test_refused_refresh() -> None:
 
 
 async def test_lost_refresh() -> None:
-    """A refresh whose answers are lost is followed by a sign-in."""
+    """If the responses to a refresh are lost, the session signs in again."""
     async with Sandbox(rotate_refresh=True) as sandbox, connect_with_password(sandbox) as tingting:
         await tingting.accounts.user_details()
         sandbox.expire_access_tokens()
@@ -112,7 +112,7 @@ async def test_lost_refresh() -> None:
 
 
 async def test_rotated_refresh_token() -> None:
-    """A refresh token that the service changes is used from then on."""
+    """A refresh token that the service replaces is used from then on."""
     async with Sandbox(rotate_refresh=True) as sandbox, connect_with_password(sandbox) as tingting:
         for _ in range(3):
             await tingting.accounts.user_details()
@@ -122,7 +122,7 @@ async def test_rotated_refresh_token() -> None:
 
 
 async def test_changed_password() -> None:
-    """Where nothing is accepted any more, the error says that it is the sign-in."""
+    """If neither tokens nor credentials are accepted any more, the error names the login."""
     async with Sandbox() as sandbox, connect_with_password(sandbox) as tingting:
         await tingting.accounts.user_details()
         sandbox.expire_access_tokens()
@@ -133,7 +133,7 @@ async def test_changed_password() -> None:
 
 
 async def test_second_refusal() -> None:
-    """A second 401 after a renewal ends the request."""
+    """A second 401 after a refresh ends the request."""
     async with Sandbox() as sandbox, connect_with_password(sandbox) as tingting:
         sandbox.faults.add(Fault(path="/api/accounts/user_details/", kind="expired_token"))
         with pytest.raises(AuthenticationError, match=r"accounts\.user_details"):
@@ -142,7 +142,7 @@ async def test_second_refusal() -> None:
 
 
 async def test_waiting_task_is_cancelled() -> None:
-    """Cancelling the task that started a sign-in does not fail the others that wait for it."""
+    """Cancelling the task that started a login does not fail the other tasks that wait for it."""
     async with Sandbox() as sandbox, connect_with_password(sandbox) as tingting:
         stall = sandbox.faults.add(Fault(method="POST", path=LOGIN, kind="stall", times=1))
         leader = asyncio.create_task(tingting.accounts.user_details())
@@ -157,7 +157,7 @@ async def test_waiting_task_is_cancelled() -> None:
         assert count_requests(sandbox, LOGIN) == 1
 
 
-async def test_accounts_apart() -> None:
+async def test_id_of_another_account() -> None:
     """An id of another account is a NotFoundError."""
     async with Sandbox(campaigns=1) as sandbox, connect_with_password(sandbox) as tingting:
         with pytest.raises(NotFoundError) as caught:
@@ -165,8 +165,8 @@ async def test_accounts_apart() -> None:
         assert (caught.value.operation, caught.value.method, caught.value.status) == ("campaigns.get", "GET", 404)
 
 
-async def test_refused_sign_in_is_not_tried_for_each_call() -> None:
-    """Calls one after the other do not hammer a login that was refused, which locks accounts; who asks for it, may."""
+async def test_refused_login_is_not_repeated_by_each_call() -> None:
+    """After a refused login only `login()` and `refresh()` try again, as repeated logins may lock the account."""
     store = MemoryTokenStore()
     async with Sandbox() as sandbox, connect_with_password(sandbox, password="wrong", token_store=store) as tingting:
         for _ in range(5):
