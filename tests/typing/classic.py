@@ -1,12 +1,15 @@
 """Type-checked, never run: what each operation of the classic API returns."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import assert_type
+from typing import Any, assert_type
 
 from tingting_async import (
     Campaign,
     Confirmation,
+    ExactIterator,
+    ItemIterator,
     Login,
     Number,
     NumberAdded,
@@ -15,6 +18,7 @@ from tingting_async import (
     OtpChannel,
     OtpSource,
     Outcome,
+    Page,
     Paginator,
     PhoneNumber,
     Priority,
@@ -59,6 +63,26 @@ async def campaigns(tingting: TingTing, when: datetime) -> None:
     spoken = await tingting.campaigns.test_voice("a", voice=Voice.RIJA, timeout=Timeout(total=5))
     assert_type(spoken, SpokenMessage)
     assert_type(spoken.audio, bytes | None)
+
+
+async def lists(campaigns: Paginator[Campaign]) -> None:
+    assert_type(await campaigns.collect(), list[Campaign])
+    assert_type(await campaigns.collect(limit=3), list[Campaign])
+    assert_type(await campaigns.first(), Campaign | None)
+    assert_type(await campaigns.count(), int)
+    async for campaign in campaigns:
+        assert_type(campaign, Campaign)
+    async for page in campaigns.pages():
+        assert_type(page, Page[Campaign])
+        assert_type(page.items, Sequence[Campaign])
+        assert_type(page.number, int)
+        assert_type(page.total_items, int | None)
+        assert_type(page.has_next, bool)
+        assert_type(page.extra, Mapping[str, Any])
+
+
+def exact(iterator: ExactIterator[Campaign]) -> ItemIterator[Campaign]:
+    return iterator
 
 
 async def numbers(tingting: TingTing) -> None:

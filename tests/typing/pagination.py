@@ -1,55 +1,43 @@
-"""Type-checked, never run: paginators, their iterators, and what they yield."""
+"""Type-checked, never run: what a user's editor says of paginators, iterators and the usual slips."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, assert_type
+# pyright: reportUnnecessaryTypeIgnoreComment=true
 
-from tingting_async import Campaign, ExactIterator, ItemIterator, Page, PageIterator, Paginator, TingTing
-from tingting_async.v1 import Contact
-from tingting_async.v1 import TingTing as V1TingTing
+from typing import assert_type
+
+from tingting_async import Campaign, ItemIterator, Page, PageIterator, Paginator, TingTing, v1
 
 
-async def paginators(campaigns: Paginator[Campaign]) -> None:
-    assert_type(await campaigns.collect(), list[Campaign])
-    assert_type(await campaigns.collect(limit=3), list[Campaign])
-    assert_type(await campaigns.first(), Campaign | None)
-    assert_type(await campaigns.count(), int)
-    async for campaign in campaigns:
+async def resume(tingting: TingTing, saved: str | None) -> str | None:
+    """The resume recipe of docs/pagination.md."""
+    iterator = aiter(tingting.campaigns.list(resume=saved))
+    assert_type(iterator, ItemIterator[Campaign])
+    async for campaign in iterator:
         assert_type(campaign, Campaign)
-
-
-async def pages(campaigns: Paginator[Campaign]) -> None:
-    iterator = campaigns.pages()
-    assert_type(iterator, PageIterator[Campaign])
-    async for page in iterator:
-        assert_type(page, Page[Campaign])
-        assert_type(page.items, Sequence[Campaign])
-        assert_type(page.number, int)
-        assert_type(page.total_items, int | None)
-        assert_type(page.has_next, bool)
-        assert_type(page.extra, Mapping[str, Any])
-    assert_type(await iterator.aclose(), None)
-
-
-async def resumed(tingting: V1TingTing) -> None:
-    iterator = aiter(tingting.contacts.list(1))
-    assert_type(iterator, ItemIterator[Contact])
+        break
     assert_type(iterator.resume_token, str | None)
-    assert_type(await anext(iterator), Contact)
-    tingting.contacts.list(1, resume=iterator.resume_token)
+    await iterator.aclose()
+    return iterator.resume_token
+
+
+async def resume_v1(tingting: v1.TingTing, saved: str | None) -> str | None:
+    """The same recipe in the v1 API."""
+    iterator = aiter(tingting.contacts.list(13, resume=saved))
+    assert_type(iterator, ItemIterator[v1.Contact])
+    return iterator.resume_token
+
+
+async def pages(tingting: TingTing) -> None:
+    """An iterator over pages."""
+    iterator = tingting.campaigns.list().pages()
+    assert_type(iterator, PageIterator[Campaign])
+    assert_type(await anext(iterator), Page[Campaign])
     await iterator.aclose()
 
 
-def exact(iterator: ExactIterator[Contact]) -> ItemIterator[Contact]:
-    return iterator
-
-
-async def mistakes(tingting: TingTing) -> None:
-    """What raises a `MisuseError` is an error for type checkers, too: each line needs its `ignore`."""
-    await tingting.campaigns.list()  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
-    for _ in tingting.campaigns.list():  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues]
-        pass
-    len(tingting.campaigns.list())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    tingting.campaigns.list()[0]  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
-    tingting.campaigns.list(windw=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    with tingting:  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues]
+async def slips(paginator: Paginator[Campaign]) -> None:
+    """Type checkers report the usual slips: an unused comment here is an error."""
+    await paginator  # type: ignore[misc]
+    len(paginator)  # type: ignore[arg-type]
+    paginator[0]  # type: ignore[index]
+    for _ in paginator:  # type: ignore[attr-defined]
         pass
