@@ -1,4 +1,4 @@
-"""Input that the documents forbid is refused before anything is sent."""
+"""Invalid input is refused before anything is sent."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -26,6 +26,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("campaigns.create", {"name": "n", "services": "SMS", "numbers": ["9800000001"], "file": SHEET}, "either"),
     ("campaigns.create", {"name": " ", "services": "SMS", "numbers": ["9800000001"]}, "`name` is empty"),
     ("campaigns.create", {"name": "n", "services": "FAX", "numbers": ["9800000001"]}, "'PHONE', 'SMS', 'SMS & PHONE'"),
+    ("campaigns.create", {"name": "n", "services": "SURVEY", "numbers": ["9800000001"]}, r"'SMS', 'SMS & PHONE'\."),
+    ("campaigns.create", {"name": "n", "services": None, "numbers": ["9800000001"]}, "`services` is 'None'"),
+    ("campaigns.create", {"name": None, "services": "SMS", "numbers": ["9800000001"]}, "`name`"),
     ("campaigns.create", {"name": "n", "services": "SMS", "numbers": []}, "`numbers` is empty"),
     ("campaigns.create", {"name": "n", "services": "SMS", "numbers": "9800000001"}, "not one str"),
     ("campaigns.create", {"name": "n", "services": "SMS", "numbers": ["9800000001", "x"]}, r"numbers\[1\].*no phone"),
@@ -39,7 +42,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("campaigns.create", {"name": "n", "services": "SMS", "file": "nowhere.xlsx"}, "cannot be read"),
     ("campaigns.create", {"name": "n", "services": "SMS", "file": "no\0where.xlsx"}, "cannot be read"),
-    ("campaigns.create", {"name": "n", "services": ["SMS"], "numbers": ["9800000001"]}, "has to be one of"),
+    ("campaigns.create", {"name": "n", "services": ["SMS"], "numbers": ["9800000001"]}, "must be one of"),
     ("campaigns.create", {"name": "n", "services": "SMS", "file": File("n.csv", b"x")}, r"takes \.xlsx"),
     ("campaigns.create", {"name": "n", "services": "SMS", "file": File("n.xlsx", b"")}, "is empty"),
     ("campaigns.create", {"name": "n", "services": "SMS", "numbers": 9800000001}, "list of numbers"),
@@ -52,6 +55,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("campaigns.update", {"id": 1}, "give `name`"),
     ("campaigns.update", {"id": 1, "name": ""}, "`name` is empty"),
     ("campaigns.update", {"id": 1, "services": "FAX"}, "FAX"),
+    ("campaigns.update", {"id": 1, "services": "SURVEY"}, "SURVEY"),
     ("campaigns.run", {"id": 1}, "give `message`"),
     ("campaigns.run", {"id": 1, "message": "\n"}, "`message` is empty"),
     ("campaigns.run", {"id": 1, "message": "m", "audio_file": MP3}, "`priority`"),
@@ -66,7 +70,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("campaigns.run", {"id": 1, "message": "m", "numbers": [13, 14, 13]}, "`numbers` holds 13 more than once"),
     ("campaigns.run", {"id": 1, "message": "m", "numbers": 5}, "`numbers` has to be a list of ids"),
     ("campaigns.run", {"id": 1, "message": "m", "numbers": [True]}, r"`numbers\[0\]`"),
-    ("campaigns.run", {"id": 1, "message": "m", "rerun": 5}, "`rerun` has to be a list"),
+    ("campaigns.run", {"id": 1, "message": "m", "rerun": 5}, "`rerun` must be a list"),
     ("campaigns.run", {"id": 1, "message": "m \ud800"}, "`message` holds half a character"),
     ("campaigns.run", {"id": 1, "audio_file": 5}, "`audio_file` has to be a path"),
     ("campaigns.run", {"id": 1, "message": "m", "schedule": datetime.max.replace(tzinfo=UTC)}, "beyond"),
@@ -98,7 +102,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("operation", "arguments", "why"), REFUSED)
 async def test_refused(operation: str, arguments: dict[str, Any], why: str) -> None:
-    """Bad input is a UsageError that says why, before anything is sent: nobody listens at this address."""
+    """Bad input is a UsageError that says why, before anything is sent: no server listens at this address."""
     async with TingTing(base_url="http://127.0.0.1:9", api_token="t") as tingting:
         resource, _, method = operation.partition(".")
         with pytest.raises(UsageError, match=why) as caught:
@@ -107,8 +111,8 @@ async def test_refused(operation: str, arguments: dict[str, Any], why: str) -> N
         assert tingting.requests_sent == 0
 
 
-async def test_all_numbers_that_are_refused() -> None:
-    """Of many numbers every one that is refused is named, the first ones in the text, and nothing is sent."""
+async def test_all_refused_numbers_are_named() -> None:
+    """The error names every refused number, the first ones in its text, and nothing is sent."""
     given = ["9800000001", "x", "98000", "9800000002", "9800000001", "+14155552671", 5.0]
     async with TingTing(base_url="http://127.0.0.1:9", api_token="t") as tingting:
         with pytest.raises(UsageError, match=r"numbers\[1\].*numbers\[2\].*numbers\[4\].* And 2 more") as caught:
@@ -119,8 +123,25 @@ async def test_all_numbers_that_are_refused() -> None:
         assert tingting.requests_sent == 0
 
 
+LISTS: list[tuple[str, dict[str, Any]]] = [
+    ("campaigns.list", {}),
+    ("numbers.list", {"campaign_id": 1}),
+    ("phone_numbers.owned", {}),
+    ("phone_numbers.for_sale", {}),
+]
+
+
+@pytest.mark.parametrize(("operation", "arguments"), LISTS)
+async def test_unknown_option_of_a_list(operation: str, arguments: dict[str, Any]) -> None:
+    """A misspelt option of a list is a TypeError that suggests the right one, before anything is requested."""
+    async with TingTing(base_url="http://127.0.0.1:9", api_token="t") as tingting:
+        resource, _, method = operation.partition(".")
+        with pytest.raises(TypeError, match=rf"{resource}\.{method}.*'windw'.*Did you mean 'window'"):
+            getattr(getattr(tingting, resource), method)(**arguments, windw=1)
+
+
 async def test_paginator_arguments() -> None:
-    """A window and a limit have to make sense."""
+    """An invalid window or limit is a UsageError."""
     async with TingTing(base_url="http://127.0.0.1:9", api_token="t") as tingting:
         with pytest.raises(UsageError, match="`window` is 0"):
             tingting.campaigns.list(window=0)
@@ -148,8 +169,8 @@ async def test_paginator_arguments() -> None:
         "",
     ],
 )
-def test_no_single_number(text: Any) -> None:
-    """What is not one whole number is refused: nobody is dropped, and nobody else is called."""
+def test_invalid_numbers(text: Any) -> None:
+    """Text that is not exactly one phone number is refused, so that nobody is left out and no one else is called."""
     with pytest.raises(UsageError):
         phone_number(text)
 
@@ -167,12 +188,12 @@ def test_no_single_number(text: Any) -> None:
     ],
 )
 def test_spellings_of_a_number(spelling: Any) -> None:
-    """A number of Nepal is taken in any usual spelling."""
+    """A phone number of Nepal is accepted in any usual spelling."""
     assert phone_number(spelling) == "9800000001"
 
 
 def test_schedule_keeps_its_instant() -> None:
-    """An aware datetime of any zone is the same instant in the service's local time."""
+    """An aware datetime of any time zone becomes the same instant in the service's local time."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert arguments.schedule(datetime(2026, 5, 9, 11, 22, tzinfo=UTC), now=now) == "2026-05-09T17:07"
     tokyo = timezone(timedelta(hours=9))
@@ -189,17 +210,17 @@ def test_schedule_keeps_its_instant() -> None:
     [("{a} and {b}", {"a", "b"}), ("none", set()), ("{a} }{ {tags_b}", {"a", "tags_b"}), ("{}", set())],
 )
 def test_placeholders(message: str, names: set[str]) -> None:
-    """The names of placeholders are found, in messages that are no format strings as well."""
+    """The names of placeholders are found, even in messages that are not valid format strings."""
     assert arguments.placeholders(message) == names
 
 
-def test_speech() -> None:
-    """Line breaks, doubled and no-break spaces become single spaces."""
+def test_collapsed_whitespace() -> None:
+    """Line breaks, repeated spaces and no-break spaces become single spaces."""
     assert arguments.collapse_whitespace(" a\r\nb\u00a0 c ") == "a b c"
 
 
 async def test_files(tmp_path: Path) -> None:
-    """A file is read from a path of either kind."""
+    """A file is read from a `Path` or from a string."""
     path = tmp_path / "A.MP3"
     path.write_bytes(b"ID3")
     expected = File("A.MP3", b"ID3", "audio/mpeg")
@@ -208,7 +229,7 @@ async def test_files(tmp_path: Path) -> None:
     assert "ID3" not in repr(expected)
 
 
-async def test_enums_and_texts_are_alike() -> None:
-    """Where an enum is asked for, its text will do."""
+async def test_text_of_an_enum() -> None:
+    """An argument that is an enum accepts the enum's text as well."""
     assert arguments.enum_member(Services, "SMS & PHONE", "services") is Services.SMS_AND_PHONE
     assert arguments.enum_member(Services, Services.SMS, "services") is Services.SMS

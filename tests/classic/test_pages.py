@@ -1,12 +1,13 @@
-"""Listing, over sockets: every page, once and in order, or an error."""
+"""Lists of the classic API, over sockets: every item once and in order, or an error."""
 
 import asyncio
 import gc
 from typing import Any
 
 import pytest
+from support.classic import connect, first_campaign
 
-from tingting_async import DecodeError, PaginationError, RetryPolicy, ServerError, TingTing
+from tingting_async import DecodeError, PaginationError, ServerError, TingTing
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -14,19 +15,12 @@ pytestmark = pytest.mark.anyio
 CAMPAIGNS = "/api/system/campaigns"
 
 
-def connect(sandbox: Sandbox, **options: Any) -> TingTing:
-    """Return a session of the sandbox's account."""
-    return TingTing(
-        base_url=sandbox.url, api_token=sandbox.api_token, retries=RetryPolicy(initial_backoff=0), **options
-    )
-
-
 def queries(sandbox: Sandbox) -> list[str]:
-    """Return the queries with which campaigns were listed."""
+    """Return the queries of the requests that listed campaigns."""
     return [received.query for received in sandbox.requests if received.path == CAMPAIGNS]
 
 
-CONVENTIONS = [
+STYLES = [
     pytest.param({"page_parameter": "page"}, id="page"),
     pytest.param({"page_parameter": "page_number"}, id="page_number"),
     *(
@@ -37,20 +31,20 @@ CONVENTIONS = [
 ]
 
 
-@pytest.mark.parametrize("options", CONVENTIONS)
+@pytest.mark.parametrize("options", STYLES)
 @pytest.mark.parametrize("window", [None, 1, 8])
-async def test_conventions(options: dict[str, Any], window: int | None) -> None:
-    """57 campaigns at page size 10 come out once each and in order, however page 2 is asked for."""
+async def test_pagination_styles(options: dict[str, Any], window: int | None) -> None:
+    """57 campaigns in pages of 10 are listed once each and in order, however page 2 is requested."""
     async with Sandbox(campaigns=57, page_size=10, **options) as sandbox, connect(sandbox) as tingting:
         expected = [campaign.id async for campaign in tingting.campaigns.list(window=1)]
         assert len(set(expected)) == 57
         sandbox.requests.clear()
         assert expected == [campaign.id async for campaign in tingting.campaigns.list(window=window)]
-        assert len(queries(sandbox)) == 6  # What worked was remembered: no request is wasted any more.
+        assert len(queries(sandbox)) == 6  # The session remembers the parameter that worked.
 
 
 async def test_links_lead_nowhere_else() -> None:
-    """Of a link only the query is used, whatever scheme, host and port it names."""
+    """Only the query of a link is used, whatever scheme, host and port it names."""
     async with (
         Sandbox() as elsewhere,
         Sandbox(campaigns=25, page_parameter="links", links="objects", link_base=elsewhere.url) as sandbox,
@@ -61,7 +55,7 @@ async def test_links_lead_nowhere_else() -> None:
 
 
 async def test_empty_list() -> None:
-    """An account without campaigns has an empty list, a count of 0 and no first one."""
+    """An account without campaigns has an empty list, a count of 0 and no first campaign."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         campaigns = tingting.campaigns.list()
         assert await campaigns.collect() == []
@@ -69,8 +63,8 @@ async def test_empty_list() -> None:
         assert None is await campaigns.first()
 
 
-async def test_surface() -> None:
-    """Pages, count, first and collect say the same, and a limit asks for no page too many."""
+async def test_methods_of_a_paginator() -> None:
+    """Pages, count, first and collect agree, and a limit requests no page too many."""
     async with Sandbox(campaigns=57, page_size=10) as sandbox, connect(sandbox) as tingting:
         campaigns = tingting.campaigns.list()
         everything = await campaigns.collect()
@@ -92,7 +86,7 @@ async def test_surface() -> None:
     [{"page_parameter": None}, {"repeat_page": True}, {"endless": True}, {"page_parameter": None, "endless": True}],
 )
 async def test_contradictions(options: dict[str, Any]) -> None:
-    """A service that ignores the page, repeats one, or has a next one for ever ends in a PaginationError."""
+    """A service that ignores the page parameter, repeats a page, or never ends is a PaginationError."""
     async with Sandbox(campaigns=57, page_size=10, **options) as sandbox, connect(sandbox) as tingting:
         with pytest.raises(PaginationError):
             await tingting.campaigns.list().collect()
@@ -109,8 +103,8 @@ async def test_missing_list() -> None:
         assert caught.value.path == "result.campaign-lists"
 
 
-async def test_misread_item() -> None:
-    """An item that does not fit is a DecodeError that names its place and what is wrong there."""
+async def test_invalid_item() -> None:
+    """An item that cannot be decoded is a DecodeError that names its path and what is wrong there."""
     item = {"id": 1, "name": "a", "services": "PHONE", "user_phone": [], "description": None, "usable_tags": []}
     body = {
         "pagination": {"page_number": 1, "has_next": False},
@@ -124,7 +118,7 @@ async def test_misread_item() -> None:
 
 
 async def settled(tingting: TingTing, sandbox: Sandbox) -> None:
-    """Wait until what was cancelled has ended, on both sides."""
+    """Wait until the cancelled requests have ended, on both sides."""
     gc.collect()
     for _ in range(100):
         if not tingting._core._tasks:
@@ -134,7 +128,7 @@ async def settled(tingting: TingTing, sandbox: Sandbox) -> None:
 
 
 async def test_break() -> None:
-    """Breaking out of a listing at item 3 of 1,000 leaves no task and no open request."""
+    """`break` in a list of 1,000 items leaves no task and no open request."""
     async with Sandbox(campaigns=1000, page_size=10) as sandbox, connect(sandbox) as tingting:
         stalled = sandbox.faults.add(Fault(path=CAMPAIGNS, kind="stall", nth=5))
         seen = 0
@@ -147,11 +141,14 @@ async def test_break() -> None:
         assert set() == tingting._core._tasks
         assert sandbox.in_flight == 0
 
-        sandbox.faults.clear()
-        sandbox.requests.clear()
+
+async def test_break_at_the_start() -> None:
+    """`break` at item 3 of 1,000 has requested one page, and leaves no task."""
+    async with Sandbox(campaigns=1000, page_size=10) as sandbox, connect(sandbox) as tingting:
+        seen = 0
         async for _ in tingting.campaigns.list():
             seen += 1
-            if seen == 36:
+            if seen == 3:
                 break
         await settled(tingting, sandbox)
         assert set() == tingting._core._tasks
@@ -159,20 +156,20 @@ async def test_break() -> None:
 
 
 async def test_failing_page_is_held() -> None:
-    """A page that fails surfaces when it is due, as itself; going on with the same walk asks for it again."""
+    """A page that fails raises when it is due, and the same iterator can then request it again."""
     async with Sandbox(campaigns=57, page_size=10) as sandbox, connect(sandbox) as tingting:
         expected = await tingting.campaigns.list().collect()
         sandbox.faults.add(Fault(path=CAMPAIGNS, query="page=4", kind="status", status=500, times=4))
-        walk = aiter(tingting.campaigns.list(window=8))
-        seen = [await anext(walk) for _ in range(30)]
+        iterator = aiter(tingting.campaigns.list(window=8))
+        seen = [await anext(iterator) for _ in range(30)]
         with pytest.raises(ServerError):
-            await anext(walk)
-        seen += [campaign async for campaign in walk]
+            await anext(iterator)
+        seen += [campaign async for campaign in iterator]
         assert expected == seen
 
 
 async def test_other_task_closes() -> None:
-    """A session that was opened in one task and is closed in another works, and ends what is in flight."""
+    """A session may be opened in one task and closed in another, which ends the requests in flight."""
     async with Sandbox(campaigns=30) as sandbox:
         tingting = connect(sandbox)
         await asyncio.create_task(tingting.__aenter__())
@@ -182,31 +179,30 @@ async def test_other_task_closes() -> None:
         assert sandbox.in_flight == 0
 
 
-async def test_many_listings() -> None:
-    """Ten listings on one session all complete, and no more than `max_in_flight` requests are on their way."""
+async def test_many_lists() -> None:
+    """Ten lists on one session all complete, with at most `max_in_flight` requests in flight."""
     async with Sandbox(campaigns=57, page_size=10) as sandbox, connect(sandbox, max_in_flight=3) as tingting:
         lists = await asyncio.gather(*(tingting.campaigns.list(window=4).collect() for _ in range(10)))
         assert [len(each) for each in lists] == [57] * 10
         assert sandbox.peak_in_flight <= 3
 
 
-async def test_late_listing() -> None:
-    """A small listing that comes late is asked for in turn with those before it, and not behind all that they want."""
+async def test_late_list() -> None:
+    """A small list that starts late shares the slots with the earlier lists, and does not wait for all their pages."""
     async with (
         Sandbox(campaigns=400, numbers=30, page_size=10, number_pagination=True) as sandbox,
         connect(sandbox, max_in_flight=2) as tingting,
     ):
-        campaign = await tingting.campaigns.list().first()
-        assert campaign is not None
-        is_going = asyncio.Event()
+        campaign = await first_campaign(tingting)
+        has_started = asyncio.Event()
 
-        async def walk() -> None:
+        async def iterate() -> None:
             async for page in tingting.campaigns.list(window=8).pages():
                 if page.number == 5:
-                    is_going.set()
+                    has_started.set()
 
-        large = [asyncio.create_task(walk()) for _ in range(8)]
-        await is_going.wait()
+        large = [asyncio.create_task(iterate()) for _ in range(8)]
+        await has_started.wait()
         before = len(queries(sandbox))
         assert len(await tingting.numbers.list(campaign.id, window=8).collect()) == 30
         between = len(queries(sandbox)) - before
@@ -216,13 +212,12 @@ async def test_late_listing() -> None:
 
 
 async def test_numbers_with_and_without_pages() -> None:
-    """A campaign's numbers come out whole, whether or not the service paginates them."""
+    """All numbers of a campaign are listed, whether or not the service paginates them."""
     for paginated in (False, True):
         async with (
             Sandbox(campaigns=1, numbers=23, page_size=10, number_pagination=paginated) as sandbox,
             connect(sandbox) as tingting,
         ):
-            campaign = await tingting.campaigns.list().first()
-            assert campaign is not None
+            campaign = await first_campaign(tingting)
             numbers = await tingting.numbers.list(campaign.id).collect()
             assert len({number.id for number in numbers}) == 23

@@ -1,4 +1,4 @@
-"""The documents' samples, through the client, over a socket: every field is reachable as a typed attribute."""
+"""The samples of the documents, through the client, over a socket: every field is a typed attribute."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,7 +19,7 @@ from tingting_async.http.messages import Effect, Request, Response
 pytestmark = pytest.mark.anyio
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-ASKED = Request("GET", "/", Effect.READ, "numbers.get", Number)
+REQUEST = Request("GET", "/", Effect.READ, "numbers.get", Number)
 
 CALLS: dict[str, Callable[[TingTing], Awaitable[Any]]] = {
     "login": lambda tingting: tingting.accounts.login(),
@@ -43,14 +43,14 @@ CALLS: dict[str, Callable[[TingTing], Awaitable[Any]]] = {
 
 
 def samples() -> dict[str, Path]:
-    """Return the classic samples by their names, but for the one that is read with the login's."""
+    """Return the classic samples by name, except the refresh, which no operation returns."""
     found = {path.stem.removeprefix("classic_"): path for path in SAMPLES.glob("classic_*.json")}
     del found["refresh"]
     return found
 
 
 def leftovers(value: Any) -> list[str]:
-    """Return every field of the wire that no typed attribute took."""
+    """Return the names of all fields of the service that have no typed attribute."""
     if attrs.has(type(value)):
         found = list(value.extra) if not isinstance(value, Page) else []
         parts = [getattr(value, field.name) for field in attrs.fields(type(value)) if field.name != "extra"]
@@ -60,8 +60,8 @@ def leftovers(value: Any) -> list[str]:
     return []
 
 
-async def ask(name: str) -> Any:
-    """Return what the client makes of a sample."""
+async def decode(name: str) -> Any:
+    """Return what the operation of a sample returns if the service responds with it."""
     body = samples()[name].read_bytes()
 
     async def serve(_: web.Request) -> web.Response:
@@ -77,66 +77,66 @@ async def ask(name: str) -> Any:
 
 @pytest.mark.parametrize("name", samples())
 async def test_every_field(name: str) -> None:
-    """Every sample parses into its model, and leaves nothing over."""
-    assert leftovers(await ask(name)) == []
+    """Every sample is decoded into its model, with no field left over."""
+    assert leftovers(await decode(name)) == []
 
 
-def test_every_sample_is_asked_for() -> None:
-    """There is a call for every sample."""
+def test_every_sample_has_an_operation() -> None:
+    """Every sample has the operation that returns it."""
     assert CALLS.keys() == samples().keys()
 
 
-def test_status_that_is_not_told() -> None:
-    """A number without a status is not one that was not called: nobody said so."""
-    assert READER.read(ASKED, Response(200), {"id": 1, "number": 9800000001}, Number, ()).status is None
+def test_missing_status() -> None:
+    """A number without a status has None, not the status of a number that was not called."""
+    assert READER.read(REQUEST, Response(200), {"id": 1, "number": 9800000001}, Number, ()).status is None
 
 
 @pytest.mark.parametrize("tags", ["", [], None])
 def test_no_tags(tags: object) -> None:
-    """Tags that are written as an empty text or list are none, and do not make a whole list unreadable."""
-    number = READER.read(ASKED, Response(200), {"id": 1, "number": "1", "available_tags": tags}, Number, ())
+    """Tags that the service sends as an empty string or list are an empty mapping, and do not fail the whole list."""
+    number = READER.read(REQUEST, Response(200), {"id": 1, "number": "1", "available_tags": tags}, Number, ())
     assert number.available_tags == {}
 
 
 async def test_values() -> None:
-    """The values are the samples', with their types and with names that are spelt right."""
-    page = await ask("campaigns")
+    """Models hold the values of the samples, with the right types and correctly spelt names."""
+    page = await decode("campaigns")
     assert (page.number, page.total_items, page.total_pages, page.has_next) == (1, 3, 1, False)
     assert page.extra == {"has_previous": False, "messages": "Campaign Successfully Retrieved"}
     first, second, _ = page.items
     assert (first.id, first.services, first.usable_tags) == (8, Services.PHONE, ())
     assert second.usable_tags == ("tags_name", "tags_age")
 
-    number = (await ask("numbers")).items[0]
+    number = (await decode("numbers")).items[0]
     assert (number.id, number.number, number.campaign) == (34, "9800000001", "Sample campaign name")
     assert (number.status, number.credit_consumed) == (NumberStatus.NOT_STARTED, Decimal(8))
     assert (number.duration, number.playback, dict(number.available_tags)) == (None, None, {})
 
-    run = await ask("campaign_begin")
+    run = await decode("campaign_begin")
     assert (run.text, run.credits_on_hold) == ("Campaign is running!!", 3)
     assert run.hold_amount == "3 credits on hold for Individual Number campaign."
-    assert (await ask("campaign_delete")).text == "Campaign Deleted Succesfully"
-    assert (await ask("number_delete")).text.endswith("deleted Successfully!!")
-    assert (await ask("phone_number_release")).status == 204
+    assert (await decode("campaign_delete")).text == "Campaign Deleted Succesfully"
+    assert (await decode("number_delete")).text.endswith("deleted Successfully!!")
+    assert (await decode("phone_number_release")).status == 204
 
-    (line,) = (await ask("phone_numbers")).items
+    (line,) = (await decode("phone_numbers")).items
     assert (line.phone_number, line.rate, line.capabilities) == ("9800000009", Decimal("40.0"), ("Voice", "SMS"))
-    otp = await ask("otp")
+    otp = await decode("otp")
     assert (otp.number, otp.otp, otp.channel, otp.source) == (
         "9800000001",
         "12345",
         OtpChannel.TEXT,
         OtpSource.PERSONAL,
     )
-    login = await ask("login")
+    login = await decode("login")
     assert (login.user.email, login.token.access[:3]) == ("sita@example.com", "eyJ")
     details = json.loads(samples()["user_details"].read_bytes())["data"]["user_details"]
-    user = await ask("user_details")
+    user = await decode("user_details")
     assert {name: getattr(user, name) for name in details} == details
 
 
 async def test_number_after_its_call() -> None:
-    """A number that was called has a duration and a playback, however they are spelt."""
+    """A number that was called has a duration and a playback, in whichever format the service sends them."""
     for duration, playback in ((30, 91), ("30s", "91"), ("00:00:30", "91.0")):
         value: Mapping[str, Any] = {"id": 1, "number": 1, "duration": duration, "playback": playback}
 

@@ -1,14 +1,14 @@
-"""Who is asking: sign-in and renewal."""
+"""Signing in to the classic API, and refreshing the token."""
 
 import asyncio
 
 import pytest
+from support.classic import connect_with_password, count_requests
 
 from tingting_async import (
     AuthenticationError,
     MemoryTokenStore,
     NotFoundError,
-    RetryPolicy,
     TingTing,
     Tokens,
     UsageError,
@@ -21,42 +21,26 @@ LOGIN = "/api/accounts/login/"
 REFRESH = "/api/accounts/token/refresh/"
 
 
-def connect(sandbox: Sandbox, **options: object) -> TingTing:
-    """Return a session of the sandbox's account."""
-    options = {
-        "email": sandbox.email,
-        "password": sandbox.password,
-        "retries": RetryPolicy(initial_backoff=0),
-        **options,
-    }
-    return TingTing(base_url=sandbox.url, **options)  # type: ignore[arg-type]
-
-
-def asked(sandbox: Sandbox, path: str) -> int:
-    """Return how often a path was asked for."""
-    return sum(received.path == path for received in sandbox.requests)
-
-
 async def test_first_use_signs_in() -> None:
-    """The first request signs in, and the following ones use its token."""
-    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+    """The first request signs in, and later requests use its token."""
+    async with Sandbox() as sandbox, connect_with_password(sandbox) as tingting:
         user = await tingting.accounts.user_details()
         await tingting.accounts.user_details()
         assert sandbox.email == user.email
-        assert asked(sandbox, LOGIN) == 1
+        assert count_requests(sandbox, LOGIN) == 1
 
 
 async def test_api_token() -> None:
     """A fixed API token is used as it is, without signing in."""
     async with Sandbox() as sandbox, TingTing(base_url=sandbox.url, api_token=sandbox.api_token) as tingting:
         assert sandbox.email == (await tingting.accounts.user_details()).email
-        assert asked(sandbox, LOGIN) == 0
+        assert count_requests(sandbox, LOGIN) == 0
         with pytest.raises(UsageError, match="fixed API token"):
             await tingting.accounts.refresh()
 
 
 async def test_wrong_api_token() -> None:
-    """A fixed API token that is refused is an AuthenticationError within one request."""
+    """A fixed API token that is rejected is an AuthenticationError after one request."""
     async with Sandbox() as sandbox, TingTing(base_url=sandbox.url, api_token="wrong") as tingting:
         with pytest.raises(AuthenticationError):
             await tingting.accounts.user_details()
@@ -64,37 +48,37 @@ async def test_wrong_api_token() -> None:
 
 
 async def test_wrong_password() -> None:
-    """A wrong password is an AuthenticationError within one request."""
-    async with Sandbox() as sandbox, connect(sandbox, password="wrong") as tingting:
+    """A wrong password is an AuthenticationError after one request."""
+    async with Sandbox() as sandbox, connect_with_password(sandbox, password="wrong") as tingting:
         with pytest.raises(AuthenticationError, match=r"accounts\.login"):
             await tingting.campaigns.list().first()
         assert [received.path for received in sandbox.requests] == [LOGIN]
 
 
 async def test_wrong_password_of_many() -> None:
-    """Fifty tasks with a wrong password ask once, and each gets an error of its own."""
-    async with Sandbox() as sandbox, connect(sandbox, password="wrong") as tingting:
+    """Fifty tasks with a wrong password sign in once, and each raises an error of its own."""
+    async with Sandbox() as sandbox, connect_with_password(sandbox, password="wrong") as tingting:
         calls = [tingting.accounts.user_details() for _ in range(50)]
         errors = await asyncio.gather(*calls, return_exceptions=True)
         assert {AuthenticationError} == {type(error) for error in errors}
         assert len({id(error) for error in errors}) == 50
-        assert asked(sandbox, LOGIN) == 1
+        assert count_requests(sandbox, LOGIN) == 1
 
 
 async def test_expired_token_of_many() -> None:
-    """A hundred requests that meet an expired token cause exactly one refresh, and all succeed."""
-    async with Sandbox(campaigns=3) as sandbox, connect(sandbox, max_in_flight=100) as tingting:
+    """A hundred requests with an expired token cause exactly one refresh, and all succeed."""
+    async with Sandbox(campaigns=3) as sandbox, connect_with_password(sandbox, max_in_flight=100) as tingting:
         await tingting.accounts.user_details()
         sandbox.expire_access_tokens()
         users = await asyncio.gather(*(tingting.accounts.user_details() for _ in range(100)))
         assert [sandbox.email] * 100 == [user.email for user in users]
-        assert asked(sandbox, REFRESH) == 1
-        assert asked(sandbox, LOGIN) == 1
+        assert count_requests(sandbox, REFRESH) == 1
+        assert count_requests(sandbox, LOGIN) == 1
 
 
-async def test_renewed_before_its_end() -> None:
-    """A token that is about to end, which a store has kept, is renewed before it is refused."""
-    async with Sandbox() as sandbox, connect(sandbox) as first:
+async def test_refreshed_before_it_expires() -> None:
+    """A stored token that is about to expire is refreshed before the service rejects it."""
+    async with Sandbox() as sandbox, connect_with_password(sandbox) as first:
         login = await first.accounts.login()
         store = MemoryTokenStore()
         await store.save(Tokens(login.token.access, login.token.refresh, refresh_at=0))
@@ -102,44 +86,44 @@ async def test_renewed_before_its_end() -> None:
         async with TingTing(base_url=sandbox.url, token_store=store) as tingting:
             await tingting.accounts.user_details()
         assert [received.path for received in sandbox.requests] == [REFRESH, "/api/accounts/user_details/"]
-        renewed = await store.load()
-        assert renewed is not None
-        assert not renewed.needs_refresh()
+        refreshed = await store.load()
+        assert refreshed is not None
+        assert not refreshed.needs_refresh()
 
 
 async def test_refused_refresh() -> None:
-    """Where the refresh token is refused as well, the credentials sign in again."""
-    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+    """If the refresh token is rejected as well, the session signs in again with its credentials."""
+    async with Sandbox() as sandbox, connect_with_password(sandbox) as tingting:
         await tingting.accounts.user_details()
         sandbox.expire_access_tokens()
         sandbox.revoke_refresh_tokens()
         assert sandbox.email == (await tingting.accounts.user_details()).email
-        assert (asked(sandbox, REFRESH), asked(sandbox, LOGIN)) == (1, 2)
+        assert (count_requests(sandbox, REFRESH), count_requests(sandbox, LOGIN)) == (1, 2)
 
 
 async def test_lost_refresh() -> None:
-    """A refresh whose answers are lost is followed by a sign-in."""
-    async with Sandbox(rotate_refresh=True) as sandbox, connect(sandbox) as tingting:
+    """If the responses to a refresh are lost, the session signs in again."""
+    async with Sandbox(rotate_refresh=True) as sandbox, connect_with_password(sandbox) as tingting:
         await tingting.accounts.user_details()
         sandbox.expire_access_tokens()
         sandbox.faults.add(Fault(method="POST", path=REFRESH, kind="reset_after"))
         assert sandbox.email == (await tingting.accounts.user_details()).email
-        assert asked(sandbox, LOGIN) == 2
+        assert count_requests(sandbox, LOGIN) == 2
 
 
 async def test_rotated_refresh_token() -> None:
-    """A refresh token that the service changes is used from then on."""
-    async with Sandbox(rotate_refresh=True) as sandbox, connect(sandbox) as tingting:
+    """A refresh token that the service replaces is used from then on."""
+    async with Sandbox(rotate_refresh=True) as sandbox, connect_with_password(sandbox) as tingting:
         for _ in range(3):
             await tingting.accounts.user_details()
             sandbox.expire_access_tokens()
         await tingting.accounts.user_details()
-        assert (asked(sandbox, LOGIN), asked(sandbox, REFRESH)) == (1, 3)
+        assert (count_requests(sandbox, LOGIN), count_requests(sandbox, REFRESH)) == (1, 3)
 
 
 async def test_changed_password() -> None:
-    """Where nothing is accepted any more, the error says that it is the sign-in."""
-    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+    """If neither tokens nor credentials are accepted any more, the error names the login."""
+    async with Sandbox() as sandbox, connect_with_password(sandbox) as tingting:
         await tingting.accounts.user_details()
         sandbox.expire_access_tokens()
         sandbox.revoke_refresh_tokens()
@@ -149,17 +133,17 @@ async def test_changed_password() -> None:
 
 
 async def test_second_refusal() -> None:
-    """A second 401 after a renewal ends the request."""
-    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+    """A second 401 after a refresh ends the request."""
+    async with Sandbox() as sandbox, connect_with_password(sandbox) as tingting:
         sandbox.faults.add(Fault(path="/api/accounts/user_details/", kind="expired_token"))
         with pytest.raises(AuthenticationError, match=r"accounts\.user_details"):
             await tingting.accounts.user_details()
-        assert asked(sandbox, "/api/accounts/user_details/") == 2
+        assert count_requests(sandbox, "/api/accounts/user_details/") == 2
 
 
 async def test_waiting_task_is_cancelled() -> None:
-    """Cancelling the task that started a sign-in does not fail the others that wait for it."""
-    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+    """Cancelling the task that started a login does not fail the other tasks that wait for it."""
+    async with Sandbox() as sandbox, connect_with_password(sandbox) as tingting:
         stall = sandbox.faults.add(Fault(method="POST", path=LOGIN, kind="stall", times=1))
         leader = asyncio.create_task(tingting.accounts.user_details())
         await stall.triggered.wait()
@@ -170,30 +154,30 @@ async def test_waiting_task_is_cancelled() -> None:
         assert sandbox.email == (await other).email
         with pytest.raises(asyncio.CancelledError):
             await leader
-        assert asked(sandbox, LOGIN) == 1
+        assert count_requests(sandbox, LOGIN) == 1
 
 
-async def test_accounts_apart() -> None:
+async def test_id_of_another_account() -> None:
     """An id of another account is a NotFoundError."""
-    async with Sandbox(campaigns=1) as sandbox, connect(sandbox) as tingting:
+    async with Sandbox(campaigns=1) as sandbox, connect_with_password(sandbox) as tingting:
         with pytest.raises(NotFoundError) as caught:
             await tingting.campaigns.get(10**9)
         assert (caught.value.operation, caught.value.method, caught.value.status) == ("campaigns.get", "GET", 404)
 
 
-async def test_refused_sign_in_is_not_tried_for_each_call() -> None:
-    """Calls one after the other do not hammer a login that was refused, which locks accounts; who asks for it, may."""
+async def test_refused_login_is_not_repeated_by_each_call() -> None:
+    """After a refused login only `login()` and `refresh()` try again, as repeated logins may lock the account."""
     store = MemoryTokenStore()
-    async with Sandbox() as sandbox, connect(sandbox, password="wrong", token_store=store) as tingting:
+    async with Sandbox() as sandbox, connect_with_password(sandbox, password="wrong", token_store=store) as tingting:
         for _ in range(5):
             with pytest.raises(AuthenticationError, match=r"accounts\.login"):
                 await tingting.accounts.user_details()
-        assert asked(sandbox, LOGIN) == 1
+        assert count_requests(sandbox, LOGIN) == 1
         for again in (tingting.accounts.refresh, tingting.accounts.login):
             with pytest.raises(AuthenticationError):
                 await again()
-        assert asked(sandbox, LOGIN) == 3
-        async with connect(sandbox, token_store=store) as other:
+        assert count_requests(sandbox, LOGIN) == 3
+        async with connect_with_password(sandbox, token_store=store) as other:
             await other.accounts.user_details()
         assert (await tingting.accounts.user_details()).email == sandbox.email
-        assert asked(sandbox, LOGIN) == 4
+        assert count_requests(sandbox, LOGIN) == 4

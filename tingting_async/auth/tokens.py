@@ -17,12 +17,18 @@ LEEWAY = 30.0
 
 @attrs.frozen
 class Tokens:
-    """What a sign-in gave. Times are Unix seconds by this machine's clock."""
+    """The tokens of a login. Their `repr` shows neither.
+
+    Attributes:
+        access: The access token, or a fixed API token.
+        refresh: The refresh token; None if there is none.
+        refresh_at: When the access token must be refreshed, in Unix seconds by this machine's clock; None if the token
+            does not say when it expires.
+    """
 
     access: str = attrs.field(repr=hide_repr)
     refresh: str | None = attrs.field(default=None, repr=hide_repr)
     refresh_at: float | None = None
-    """From when on the access token is not to be used; None where it does not say."""
 
     @classmethod
     def of(cls, access: str, refresh: str | None, *, now: float | None = None) -> "Tokens":

@@ -6,21 +6,18 @@ from tingting_async.classic.models import (
     Login,
     Number,
     NumberAdded,
-    NumberStatus,
     Otp,
-    OtpChannel,
-    OtpSource,
     Outcome,
     PhoneNumber,
     Priority,
     RunStarted,
-    Services,
-    SpokenMessage,
     TokenPair,
     User,
     Voice,
 )
 from tingting_async.classic.session import TingTing
+from tingting_async.resources.models import CallStatus as NumberStatus
+from tingting_async.resources.models import OtpChannel, OtpSource, Services, SpokenMessage
 
 __all__ = [
     "Campaign",

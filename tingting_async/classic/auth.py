@@ -7,62 +7,52 @@ from tingting_async.classic.models import Login, TokenPair
 from tingting_async.classic.pages import READER
 from tingting_async.decoding.payload import decode
 from tingting_async.errors import AuthenticationError
-from tingting_async.http.messages import Effect, Request, Response
-from tingting_async.http.timeouts import Timeout
-
-
-def login(credentials: Credentials, timeout: Timeout | float | None = None) -> Request[Login]:
-    """Return the request that signs in."""
-    return Request(
-        "POST",
-        "/api/accounts/login/",
-        Effect.READ,  # Signing in twice gives two pairs of tokens, of which one is not used.
-        "accounts.login",
-        Login,
-        payload=("data",),
-        json={"email": credentials.email, "password": credentials.password},
-        authenticate=False,
-        timeout=timeout,
-        secrets=(credentials.password,),
-    )
-
-
-def refresh(token: str) -> Request[TokenPair]:
-    """Return the request that renews the access token."""
-    return Request(
-        "POST",
-        "/api/accounts/token/refresh/",
-        Effect.READ,  # A repeat with a token that was rotated away is refused, and then the credentials are used.
-        "accounts.refresh",
-        TokenPair,
-        json={"refresh": token},
-        authenticate=False,
-        secrets=(token,),
-    )
+from tingting_async.http.messages import Request, Response
 
 
 class ClassicAuthScheme:
-    """The classic API's sign-in, for the auth flow."""
+    """The requests and responses of the classic API that sign in."""
+
+    # Both requests are reads, so that they are retried. A retried login returns a second pair of tokens; one pair
+    # remains unused. A retried refresh is rejected if the first attempt replaced the refresh token; the session then
+    # signs in with its credentials.
 
     def login(self, credentials: Credentials) -> Request[Login]:
         """Return the request that signs in."""
-        return login(credentials)
+        return Request.read(
+            "/api/accounts/login/",
+            Login,
+            "accounts.login",
+            method="POST",
+            payload=("data",),
+            json={"email": credentials.email, "password": credentials.password},
+            authenticate=False,
+            secrets=(credentials.password,),
+        )
 
     def read_login(self, request: Request[Any], response: Response) -> Tokens:
-        """Read both tokens."""
+        """Return both tokens of a login."""
         payload = decode(request, response)
         token = READER.read(request, response, payload, Login, request.payload).token
         return Tokens.of(token.access, token.refresh)
 
     def refresh(self, token: str) -> Request[TokenPair]:
-        """Return the request that renews the access token."""
-        return refresh(token)
+        """Return the request that refreshes the access token."""
+        return Request.read(
+            "/api/accounts/token/refresh/",
+            TokenPair,
+            "accounts.refresh",
+            method="POST",
+            json={"refresh": token},
+            authenticate=False,
+            secrets=(token,),
+        )
 
     def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
-        """Read the new access token, and the new refresh token where the service changes it as well."""
+        """Return the new access token with the new refresh token, or with the old one if the service kept it."""
         new = READER.read(request, response, decode(request, response), TokenPair, request.payload)
         return Tokens.of(new.access, new.refresh or token)
 
     def is_permanent(self, error: AuthenticationError) -> bool:
-        """Tell that an account that is not activated will not be, however often it signs in."""
+        """Return whether the account is not activated: signing in again does not help."""
         return "not activated" in error.message.lower()

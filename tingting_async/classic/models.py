@@ -1,4 +1,4 @@
-"""What the classic API answers, as values. Field names are spelt right here; the wire's spelling stands beside."""
+"""Models of the classic API. `wire_field` names the service's spelling of a field if it differs from ours."""
 
 import re
 from collections.abc import Mapping
@@ -10,32 +10,20 @@ import attrs
 
 from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
 from tingting_async.redaction import hide_repr, mask_repr
-
-
-class Services(OpenEnum):
-    """How a campaign reaches people."""
-
-    PHONE = "PHONE"
-    SMS = "SMS"
-    SMS_AND_PHONE = "SMS & PHONE"
-
-
-class NumberStatus(OpenEnum):
-    """What came of calling a number."""
-
-    NOT_STARTED = "not started"
-    DIALING = "dialing"
-    RINGING = "ringing"
-    ANSWERED = "answered"
-    HUNG_UP = "hungup"
-    UNANSWERED = "unanswered"
-    FAILED = "failed"
-    TERMINATED = "terminated"
-    COMPLETED = "completed"
+from tingting_async.resources.models import CallStatus as NumberStatus
+from tingting_async.resources.models import OtpChannel, OtpSource, Services
 
 
 class Outcome(OpenEnum):
-    """Outcomes whose numbers a campaign can be run for again."""
+    """The statuses of numbers for which a campaign can be run again.
+
+    Attributes:
+        HUNG_UP: The call was hung up.
+        UNANSWERED: The call was not answered.
+        FAILED: The call failed.
+        TERMINATED: The call was terminated.
+        COMPLETED: The call was completed.
+    """
 
     HUNG_UP = "hungup"
     UNANSWERED = "unanswered"
@@ -45,7 +33,13 @@ class Outcome(OpenEnum):
 
 
 class Voice(OpenEnum):
-    """Voices that read a message aloud."""
+    """The voices that read a message aloud.
+
+    Attributes:
+        RIJA: The service's default.
+        PRASANNA: Another voice.
+        BINOD: Another voice.
+    """
 
     RIJA = "np_rija"
     PRASANNA = "np_prasanna"
@@ -53,31 +47,32 @@ class Voice(OpenEnum):
 
 
 class Priority(OpenEnum):
-    """What is played where a campaign has both a message and an audio file."""
+    """What a campaign plays if it has both a message and an audio file.
+
+    Attributes:
+        MESSAGE: The message, read aloud.
+        AUDIO: The audio file.
+    """
 
     MESSAGE = "message"
     AUDIO = "audio"
 
 
-class OtpChannel(OpenEnum):
-    """How a one-time password is delivered."""
-
-    VOICE = "voice"
-    TEXT = "text"
-
-
-class OtpSource(OpenEnum):
-    """Who makes a one-time password up."""
-
-    GENERATED = "generated"
-    """The service."""
-    PERSONAL = "personnel"  # The wire's word.
-    """The caller."""
-
-
 @attrs.frozen(kw_only=True)
 class User:
-    """Who is signed in (classic documents, Accounts, user details)."""
+    """The user who is signed in (classic documents, Accounts, user details).
+
+    Attributes:
+        first_name: The first name.
+        last_name: The last name.
+        email: The e-mail address.
+        username: The user name. A login does not return it, nor any of the fields below.
+        is_verified_email: Whether the e-mail address is verified.
+        contact_number: The user's own phone number.
+        is_verified_phone: Whether the phone number is verified.
+        address: The postal address.
+        extra: Fields that this class does not name.
+    """
 
     first_name: str
     last_name: str
@@ -92,51 +87,78 @@ class User:
 
 @attrs.frozen(kw_only=True)
 class Campaign:
-    """A campaign (classic documents, Campaigns)."""
+    """A campaign (classic documents, Campaigns).
+
+    Attributes:
+        id: The campaign's id.
+        name: The name.
+        services: How it reaches its numbers.
+        user_phone: The lines it calls from. The documents print only empty lists.
+        description: The description.
+        usable_tags: The placeholders that a message may contain as `{tags_name}`; None in the responses to `create()`
+            and `update()`, which do not list them.
+        extra: Fields that this class does not name.
+    """
 
     id: int
     name: str
     services: Services
     user_phone: tuple[Any, ...] = attrs.field(default=(), repr=False)
-    """The lines it calls from; the documents print only empty lists."""
     description: str | None = None
     usable_tags: tuple[str, ...] | None = None
-    """Placeholders a message may hold as `{tags_name}`; None where the answer does not list them (create, update)."""
     extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
 class Number:
-    """A number of a campaign, and what came of calling it (classic documents, Numbers)."""
+    """A number of a campaign, and the result of calling it (classic documents, Numbers).
+
+    Attributes:
+        id: The number's id, which is not the phone number.
+        number: The phone number.
+        campaign: The campaign's name.
+        available_tags: The values of the message's placeholders, by tag.
+        status: What became of calling it; None if the response has no status, which does not mean that it was not
+            called.
+        duration: The length of the call; None before the call.
+        playback: How much of the message was heard, in percent; None before the call.
+        credit_consumed: The cost, in credits.
+        extra: Fields that this class does not name.
+    """
 
     id: int
     number: StrOrInt = attrs.field(repr=mask_repr)
     campaign: str | None = wire_field("campaing", default=None)
-    """The campaign's name."""
     available_tags: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
-    """What its placeholders stand for."""
     status: NumberStatus | None = None
-    """None where the answer does not say: that is no word of it not having been called."""
     duration: timedelta | None = None
-    """How long the call lasted; None before it."""
     playback: Decimal | None = None
-    """How much of the message was heard, in percent; None before the call."""
     credit_consumed: Decimal | None = None
-    """Credits."""
     extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
 class PhoneNumber:
-    """A line, owned or for sale (classic documents, Phone numbers)."""
+    """A line, owned or for sale (classic documents, Phone numbers).
+
+    Attributes:
+        phone_number: The line's phone number.
+        sid: The id with which the line is bought and released.
+        rate: The price, in credits.
+        available_capabilities: The capabilities in the service's spelling, such as "Voice, SMS".
+        friendly_name: The name that the account gave the line; the documents print only empty ones.
+        accept_incoming: Not described; the documents print only null.
+        configure_with: Not described; the documents print only an empty string.
+        call_comes_in: Not described; the documents print only null.
+        call_url: Not described; the documents print only null.
+        http_request: Not described; the documents print only null.
+        extra: Fields that this class does not name.
+    """
 
     phone_number: StrOrInt = attrs.field(repr=mask_repr)
     sid: str = wire_field("phone_number_sid")
-    """What buys and releases it."""
     rate: Decimal | None = None
-    """Credits."""
     available_capabilities: str | None = None
-    """As the service spells them: "Voice, SMS"."""
     friendly_name: str | None = None
     accept_incoming: Any = None
     configure_with: Any = None
@@ -147,14 +169,23 @@ class PhoneNumber:
 
     @property
     def capabilities(self) -> tuple[str, ...]:
-        """What the line can do, one by one: `("Voice", "SMS")`."""
+        """The capabilities one by one, such as `("Voice", "SMS")`."""
         parts = (self.available_capabilities or "").split(",")
         return tuple(part.strip() for part in parts if part.strip())
 
 
 @attrs.frozen(kw_only=True)
 class Otp:
-    """A one-time password that was sent (classic documents, OTP). Neither code nor message shows in its `repr`."""
+    """A one-time password that was sent (classic documents, OTP). Its `repr` shows neither the code nor the message.
+
+    Attributes:
+        number: The recipient's phone number.
+        otp: The code.
+        message: The message.
+        channel: How it was delivered.
+        source: Who chose the code.
+        extra: Fields that this class does not name.
+    """
 
     number: StrOrInt = attrs.field(repr=mask_repr)
     otp: StrOrInt | None = attrs.field(default=None, repr=hide_repr)
@@ -166,74 +197,84 @@ class Otp:
 
 @attrs.frozen(kw_only=True)
 class Confirmation:
-    """What the service says of something done: its envelope (classic documents, introduction)."""
+    """The service's confirmation of an operation: the envelope of its response (classic documents, introduction).
+
+    Attributes:
+        status: The status in the envelope, which usually equals the HTTP status.
+        success: Whether the service reports success.
+        message: The service's message; it may contain a phone number.
+        errors: What the service reports as wrong; the documents do not describe the items.
+        data: The payload as received, such as `{"camaign": "Campaign Deleted Succesfully"}`.
+        extra: Fields that this class does not name.
+    """
 
     status: int | None = None
     success: bool | None = None
     message: str | None = attrs.field(default=None, repr=False)
-    """In its words; may hold a phone number."""
     errors: tuple[Any, ...] = attrs.field(default=(), repr=False)
     data: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
-    """As it came: `{"camaign": "Campaign Deleted Succesfully"}`."""
     extra: Mapping[str, Any] = extra_fields()
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether it says that it was done."""
+        """Return whether the response says that the operation was done."""
         if self.success is None:
             return 200 <= (self.status or 0) < 300 and not self.errors
         return self.success
 
     @property
     def text(self) -> str:
-        """What it says, wherever it says it."""
-        return self.message or next((said for said in self.data.values() if isinstance(said, str)), "")
+        """The service's message, or the first string in `data` if there is none."""
+        return self.message or next((value for value in self.data.values() if isinstance(value, str)), "")
 
 
 @attrs.frozen(kw_only=True)
 class RunStarted(Confirmation):
-    """A campaign that was begun (classic documents, Campaigns, begin)."""
+    """The confirmation that a campaign was run (classic documents, Campaigns, begin).
+
+    Attributes:
+        status, success, message, errors, data, extra: As in `Confirmation`.
+    """
 
     @property
     def hold_amount(self) -> str | None:
-        """What is held back until it ends, in the service's words: "3 credits on hold for …"."""
-        said = self.data.get("hold amount")
-        return said if isinstance(said, str) else None
+        """The credits on hold until the campaign ends, in the service's words, such as "3 credits on hold for …"."""
+        amount = self.data.get("hold amount")
+        return amount if isinstance(amount, str) else None
 
     @property
     def credits_on_hold(self) -> int | None:
-        """The number in `hold_amount`; None where there is none."""
+        """The number of credits in `hold_amount`; None if it has no number."""
         match = re.match(r"\s*(\d+)\s+credit", self.hold_amount or "")
         return int(match[1]) if match else None
 
 
 @attrs.frozen(kw_only=True)
 class NumberAdded(Confirmation):
-    """A number that was added to a campaign (classic documents, Numbers, add; its answer is not printed)."""
+    """The confirmation that a number was added (classic documents, Numbers, add; they do not print the response).
+
+    Attributes:
+        status, success, message, errors, data, extra: As in `Confirmation`.
+        number: The new number, if the response contains it.
+    """
 
     number: Number | None = None
-    """The new number, where the answer holds it."""
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether it says that it was added."""
+        """Return whether the response says that the number was added."""
         return self.number is not None or super().is_confirmed
 
 
 @attrs.frozen(kw_only=True)
-class SpokenMessage:
-    """A message read aloud (classic documents, Campaigns, test voice; its answer is not printed)."""
-
-    url: str | None = None
-    """Where the audio lies; None where it came at once."""
-    audio: bytes | None = attrs.field(default=None, repr=False)
-    """The audio itself; None where only its place was told."""
-    content_type: str = ""
-
-
-@attrs.frozen(kw_only=True)
 class TokenPair:
-    """The JWTs of a sign-in."""
+    """The JWTs of a login. Its `repr` shows neither.
+
+    Attributes:
+        access: The access token.
+        refresh: The refresh token; None if the service did not replace it.
+        extra: Fields that this class does not name.
+    """
 
     access: str = attrs.field(repr=hide_repr)
     refresh: str | None = attrs.field(default=None, repr=hide_repr)
@@ -242,7 +283,13 @@ class TokenPair:
 
 @attrs.frozen(kw_only=True)
 class Login:
-    """A sign-in (classic documents, Accounts, login)."""
+    """A login (classic documents, Accounts, login).
+
+    Attributes:
+        token: The new tokens.
+        user: The user, with name and e-mail address only.
+        extra: Fields that this class does not name.
+    """
 
     token: TokenPair
     user: User = wire_field("user_data")
@@ -251,7 +298,17 @@ class Login:
 
 @attrs.frozen(kw_only=True)
 class Pagination:
-    """The envelope of a page (classic documents, Campaigns)."""
+    """The position of a page in its list (classic documents, Campaigns).
+
+    Attributes:
+        page_number: The number of the page, from 1.
+        has_next: Whether another page follows.
+        total_items: The number of items in the list.
+        total_pages: The number of pages in the list.
+        has_previous: Whether a page precedes this one.
+        links: The links to other pages; the documents print only an empty list.
+        extra: Fields that this class does not name.
+    """
 
     page_number: int
     has_next: bool

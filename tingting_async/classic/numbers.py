@@ -1,18 +1,18 @@
 """The numbers of a campaign, which the service also calls actions."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from tingting_async.classic.campaigns import details
 from tingting_async.classic.models import Confirmation, Number, NumberAdded
 from tingting_async.classic.pages import read_list
 from tingting_async.client.core import Core
-from tingting_async.http.messages import Effect, Request
+from tingting_async.http.messages import Request
 from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import Resource, TimeoutLike
+from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
 from tingting_async.resources.phone_numbers import is_same_number, phone_number
 
 
@@ -21,51 +21,35 @@ class Numbers(Resource):
 
     def __init__(self, core: Core) -> None:
         super().__init__(core)
-        # The documents print no pagination here; where the service paginates, it does so as for campaigns.
-        self._convention = PageNumberPagination("page", "page_number")
+        # The documents print no pagination here. If there is any, it is expected to be that of campaigns.
+        self._style = PageNumberPagination("page", "page_number")
 
-    def list(
-        self,
-        campaign_id: int,
-        *,
-        window: int | None = None,
-        exact: bool = False,
-        resume: str | None = None,
-        timeout: TimeoutLike = None,
-    ) -> Paginator[Number]:
+    def list(self, campaign_id: int, **options: Unpack[PageOptions]) -> Paginator[Number]:
         """List a campaign's numbers (`GET /api/system/campaigns/number/<campaign_id>`).
 
         Args:
-            campaign_id: The campaign's.
-            window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
-            exact: Whether to miss no row and repeat none while the list changes, at twice the requests or more.
-            resume: The `token` of an earlier walk, to go on behind it.
-            timeout: The limits of each page's call.
+            campaign_id: The campaign's id.
+            **options: `window`, `exact`, `resume` and `timeout`; see `Resource`.
         """
-        request = Request(
-            "GET",
+        request = Request.read(
             f"/api/system/campaigns/number/{arguments.identifier(campaign_id, 'campaign_id')}",
-            Effect.READ,
-            "numbers.list",
             list[Number],
+            "numbers.list",
             payload=("data", "number-lists"),
-            timeout=timeout,
         )
-        return self._core.paginate(request, self._convention, read_list, window=window, exact=exact, resume=resume)
+        return self._paginate(request, self._style, read_list, options)
 
     async def get(self, id: int, *, timeout: TimeoutLike = None) -> Number:
         """Return a number (`GET /api/system/number/<number_id>/`).
 
         Raises:
-            NotFoundError: There is none of this id in the account.
+            NotFoundError: The account has no number with this id.
         """
         return await self._core.execute(
-            Request(
-                "GET",
+            Request.read(
                 f"/api/system/number/{arguments.identifier(id)}/",
-                Effect.READ,
-                "numbers.get",
                 Number,
+                "numbers.get",
                 payload=("data", "number-detail"),
                 timeout=timeout,
             )
@@ -82,30 +66,26 @@ class Numbers(Resource):
     ) -> NumberAdded:
         """Add a number to a campaign (`POST /api/system/campaigns/number/<campaign_id>/`).
 
-        A number that the campaign has already is added once more, and that person reached twice: look at `list()` first
-        where that can be.
+        The service does not refuse a number that the campaign already has: it adds it again, and the person is reached
+        twice. If that is possible, look at `list()` first.
 
         Args:
-            campaign_id: The campaign's.
-            number: A number of Nepal in any usual spelling.
-            tags: What the campaign's usable tags stand for with this number: `{"tags_name": "…"}`.
-            check_tags: Whether to ask for the campaign first, and refuse tags that it does not have.
+            campaign_id: The campaign's id.
+            number: A phone number of Nepal in any usual spelling.
+            tags: The values of the campaign's usable tags for this number: `{"tags_name": "…"}`.
+            check_tags: Whether to get the campaign first, and refuse tags that it does not have.
             timeout: The limits of this call.
 
         Raises:
-            UsageError: The number is none; with `check_tags`, a tag is not among the campaign's.
-            BadRequestError: The service does not take it; without `check_tags` it says so of unknown tags, too.
-            OutcomeUnknownError: It may have been added: look for it in `list()` before adding it again.
+            UsageError: The number is invalid; with `check_tags`, the campaign does not have one of the tags.
+            BadRequestError: The service refuses the number or, without `check_tags`, an unknown tag.
+            OutcomeUnknownError: The number may have been added: look for it in `list()` before you add it again.
         """
-        fields: dict[str, Any] = {"number": int(phone_number(number))}
-        if tags is not None:
-            fields["available_tags"] = arguments.mapping(tags, "tags")
-        request = Request(
-            "POST",
+        fields = _fields(number, tags)
+        request = Request.create(
             f"/api/system/campaigns/number/{arguments.identifier(campaign_id, 'campaign_id')}/",
-            Effect.CREATE,
-            "numbers.add",
             NumberAdded,
+            "numbers.add",
             json=fields,
             timeout=timeout,
             recovery_hint=f"look for it in numbers.list({campaign_id})",
@@ -118,58 +98,60 @@ class Numbers(Resource):
 
     async def _find(self, campaign_id: int, number: str, tags: Mapping[str, Any]) -> Reconciliation:
         found = [each async for each in self.list(campaign_id) if is_same_number(each.number, number)]
-        alike = next((each for each in found if each.available_tags == tags), None)
-        if found and alike is None:
+        same = next((each for each in found if each.available_tags == tags), None)
+        if found and same is None:
             return Reconciliation(
-                Verdict.UNKNOWN, "The number is there with other tags, so that it may be another.", found[0]
+                Verdict.UNKNOWN, "The number exists with other tags, so it may be an older one.", found[0]
             )
-        return from_presence(alike, "The number")
+        return from_presence(same, "The number")
 
     async def edit(
         self, id: int, number: str | int, *, tags: Mapping[str, str] | None = None, timeout: TimeoutLike = None
     ) -> Number:
-        """Change a number, and what its tags stand for (`PUT /api/system/number/<number_id>/`).
+        """Change a number and the values of its tags (`PUT /api/system/number/<number_id>/`).
 
         Args:
             id: The number's id (`Number.id`).
-            number: A number of Nepal in any usual spelling.
-            tags: What the campaign's usable tags stand for with this number; None leaves them out of the request.
+            number: A phone number of Nepal in any usual spelling.
+            tags: The values of the campaign's usable tags for this number; None omits them from the request.
             timeout: The limits of this call.
 
         Raises:
-            UsageError: The number is none.
-            NotFoundError: There is none of this id in the account.
+            UsageError: The number is invalid.
+            NotFoundError: The account has no number with this id.
         """
-        fields: dict[str, Any] = {"number": int(phone_number(number))}
-        if tags is not None:
-            fields["available_tags"] = arguments.mapping(tags, "tags")
         return await self._core.execute(
-            Request(
-                "PUT",
+            Request.update(
                 f"/api/system/number/{arguments.identifier(id)}/",
-                Effect.UPDATE,
-                "numbers.edit",
                 Number,
+                "numbers.edit",
+                method="PUT",
                 payload=("data", "details"),
-                json=fields,
+                json=_fields(number, tags),
                 timeout=timeout,
             )
         )
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
-        """Take a number out of its campaign (`DELETE /api/system/campaigns/number/<number_id>/delete/`).
+        """Delete a number from its campaign (`DELETE /api/system/campaigns/number/<number_id>/delete/`).
 
         Raises:
-            NotFoundError: There is none of this id in the account.
+            NotFoundError: The account has no number with this id.
         """
         return await self._core.execute(
-            Request(
-                "DELETE",
+            Request.delete(
                 f"/api/system/campaigns/number/{arguments.identifier(id)}/delete/",
-                Effect.UPDATE,
-                "numbers.delete",
                 Confirmation,
+                "numbers.delete",
                 timeout=timeout,
-                recovery_hint="ask for it with numbers.get(): it is gone if that is a NotFoundError",
+                recovery_hint="call numbers.get(): a NotFoundError means that it is deleted",
             )
         )
+
+
+def _fields(number: str | int, tags: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return a number and its tags as the service spells them."""
+    fields: dict[str, Any] = {"number": int(phone_number(number))}
+    if tags is not None:
+        fields["available_tags"] = arguments.mapping(tags, "tags")
+    return fields

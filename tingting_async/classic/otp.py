@@ -1,9 +1,10 @@
-"""One-time passwords, by call or by text."""
+"""One-time passwords, by call or by text message."""
 
-from tingting_async.classic.models import Otp, OtpChannel, OtpSource
-from tingting_async.http.messages import Effect, Request
+from tingting_async.classic.models import Otp
+from tingting_async.http.messages import Request
 from tingting_async.resources import arguments
 from tingting_async.resources.base import Resource, TimeoutLike
+from tingting_async.resources.models import OtpChannel, OtpSource
 
 
 class Otps(Resource):
@@ -22,23 +23,21 @@ class Otps(Resource):
     ) -> Otp:
         """Call or text a person with a one-time password (`POST /api/system/send/otp/`).
 
-        Never sent twice by itself once it may have arrived.
-
         Args:
-            number: Whom to reach: a number of Nepal in any usual spelling.
-            message: What is said or written, with `{otp}` where the code goes. Where it is said, line breaks and
-                doubled spaces, which upset the speech synthesis, are sent as single spaces.
+            number: Whom to reach: a phone number of Nepal in any usual spelling.
+            message: What is read aloud or texted, with `{otp}` in place of the code. For a call, line breaks and
+                repeated spaces, which disturb speech synthesis, are sent as single spaces.
             channel: Whether to call or to text.
-            otp: The code; None lets the service make one up.
-            length: How many digits the service's own code has.
-            idempotency_key: With a ledger: your name for this send, which is sent once; see docs/ledger.md.
+            otp: The code; None lets the service generate one.
+            length: The number of digits of a code that the service generates.
+            idempotency_key: With a ledger, your name for this send: a key is sent once. See docs/ledger.md.
             timeout: The limits of this call.
 
         Raises:
-            UsageError: The message lacks `{otp}`; the number is none; both `otp` and `length` are given.
-            OutcomeUnknownError: It may have been sent. The classic API has no list to look it up in; a code that you
-                gave stays valid on your side, whichever it was.
-            DuplicateSendError: By the ledger `idempotency_key` was sent before, or may have been.
+            UsageError: The message lacks `{otp}`; the number is invalid; both `otp` and `length` are given.
+            OutcomeUnknownError: The password may have been sent. The classic API has no list in which to look for it. A
+                code that you chose yourself remains valid on your side, whether or not it was sent.
+            DuplicateSendError: According to the ledger, `idempotency_key` was sent before, or may have been.
         """
         where = arguments.enum_member(OtpChannel, channel, "channel")
         fields = arguments.otp(number, message, otp=otp, length=length, is_spoken=where is OtpChannel.VOICE)
@@ -46,16 +45,14 @@ class Otps(Resource):
         if otp is not None:
             fields["otp_options"] = OtpSource.PERSONAL.value
         return await self._core.execute(
-            Request(
-                "POST",
+            Request.send(
                 "/api/system/send/otp/",
-                Effect.SEND,
-                "otp.send",
                 Otp,
+                "otp.send",
                 payload=("data", "details"),
                 json=fields,
                 timeout=timeout,
-                recovery_hint="ask the person whether it came",
+                recovery_hint="ask the person whether it arrived",
                 idempotency_key=idempotency_key,
                 secrets=() if otp is None else (otp,),
             )

@@ -4,7 +4,7 @@ import enum
 import functools
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, TypeVar, Unpack, cast
 from urllib.parse import quote_plus
 
 import attrs
@@ -18,6 +18,7 @@ from tingting_async.redaction import SECURE, redact
 if TYPE_CHECKING:
     from tingting_async.decoding.fast.pages import PageDecoder
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 Params = tuple[tuple[str, str], ...]
@@ -67,6 +68,26 @@ class Sink(Protocol):
         ...
 
 
+class RequestOptions(TypedDict, total=False):
+    """The optional fields of `Request`, which its constructors pass on."""
+
+    payload: PayloadPath
+    params: Params
+    json: object
+    form: tuple[tuple[str, str | File], ...]
+    headers: Mapping[str, str]
+    authenticate: bool
+    allows_empty_body: bool
+    sink: Sink | None
+    timeout: Timeout | float | None
+    recovery_hint: str
+    reconciler: Reconciler | None
+    send_target: str
+    idempotency_key: str | None
+    before_send: Callable[[], Awaitable[None]] | None
+    secrets: tuple[str, ...]
+
+
 @attrs.frozen
 class Request(Generic[T_co]):
     """An operation of the service as a value: what to ask, what it does, and where the answer lies.
@@ -110,6 +131,39 @@ class Request(Generic[T_co]):
     """Looks at the answer first, where it is one of many of the same form."""
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     """Values in the request that no text may ever show, beside those that show themselves by their form."""
+
+    # One constructor for each effect, so that an endpoint stands on one line and its effect is the verb.
+
+    @staticmethod
+    def read(
+        path: str, model: type[T], operation: str, *, method: str = "GET", **options: Unpack[RequestOptions]
+    ) -> "Request[T]":
+        """Return a request that changes nothing (`Effect.READ`)."""
+        return Request(method, path, Effect.READ, operation, model, **options)
+
+    @staticmethod
+    def update(
+        path: str, model: type[T], operation: str, *, method: str = "PATCH", **options: Unpack[RequestOptions]
+    ) -> "Request[T]":
+        """Return a request that may be sent twice with the same result (`Effect.UPDATE`)."""
+        return Request(method, path, Effect.UPDATE, operation, model, **options)
+
+    @staticmethod
+    def delete(path: str, model: type[T], operation: str, **options: Unpack[RequestOptions]) -> "Request[T]":
+        """Return a request that deletes something (`DELETE`, `Effect.UPDATE`)."""
+        return Request("DELETE", path, Effect.UPDATE, operation, model, **options)
+
+    @staticmethod
+    def create(
+        path: str, model: type[T], operation: str, *, method: str = "POST", **options: Unpack[RequestOptions]
+    ) -> "Request[T]":
+        """Return a request that creates something (`Effect.CREATE`)."""
+        return Request(method, path, Effect.CREATE, operation, model, **options)
+
+    @staticmethod
+    def send(path: str, model: type[T], operation: str, **options: Unpack[RequestOptions]) -> "Request[T]":
+        """Return a request that calls or texts someone, or spends money (`POST`, `Effect.SEND`)."""
+        return Request("POST", path, Effect.SEND, operation, model, **options)
 
     @property
     def query(self) -> str:

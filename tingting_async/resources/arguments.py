@@ -1,8 +1,10 @@
 """Input as the service wants it, or a refusal before anything is sent."""
 
+import difflib
+import inspect
 import re
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
 from typing import Any, TypeVar
@@ -18,7 +20,34 @@ from tingting_async.resources.phone_numbers import phone_number
 FileLike = str | PathLike[str] | File
 """A path, or a `File` with the content at hand."""
 
+AUDIO_SUFFIXES = (".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac")
+"""The audio files that the service accepts."""
+
 E = TypeVar("E", bound=OpenEnum)
+
+
+def refuse_unknown(
+    operation: str, given: Mapping[str, object], known: Collection[str], method: Callable[..., object]
+) -> None:
+    """Refuse keyword arguments that an operation does not have.
+
+    Args:
+        operation: Its name, for the message.
+        given: The keyword arguments that the signature collects under `**`.
+        known: The names that are valid among them.
+        method: The operation's method; the other names in its signature are suggested as well.
+
+    Raises:
+        TypeError: One of them is unknown; the message suggests the nearest valid name.
+    """
+    unknown = next((name for name in given if name not in known), None)
+    if unknown is None:
+        return
+    signature = inspect.signature(method).parameters.values()
+    names = sorted({*known, *(each.name for each in signature if each.kind is not each.VAR_KEYWORD)})
+    near = difflib.get_close_matches(unknown, names, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"It accepts {', '.join(names)}."
+    raise TypeError(f"{operation}() got an unexpected keyword argument {unknown!r}. {hint}")
 
 
 def non_empty_text(value: str, name: str) -> str:
@@ -54,10 +83,21 @@ def identifiers(values: Iterable[int], name: str) -> list[int]:
     return found
 
 
-def enum_member(kind: type[E], value: E | str, name: str) -> E:
-    """Return one of the values that the documents name: enums are open for what is read, not for what is sent."""
-    if not isinstance(value, str) or value not in set(kind):
-        raise UsageError(f"`{name}` is {str(value)!r}; it has to be one of {', '.join(repr(m.value) for m in kind)}.")
+def enum_member(kind: type[E], value: E | str, name: str, *, among: Iterable[E] | None = None) -> E:
+    """Return a documented value of an enum: enums are open for what is decoded, not for what is sent.
+
+    Args:
+        kind: The enum.
+        value: A member or its text.
+        name: The argument's name, for the message.
+        among: The members that are valid here; None for all.
+
+    Raises:
+        UsageError: The value is not valid.
+    """
+    valid = list(kind if among is None else among)
+    if not isinstance(value, str) or value not in valid:
+        raise UsageError(f"`{name}` is {str(value)!r}; it must be one of {', '.join(repr(m.value) for m in valid)}.")
     return kind(value)
 
 

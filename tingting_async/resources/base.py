@@ -1,19 +1,104 @@
-"""What every resource is made of."""
+"""What the resources of both generations are built on."""
+
+from collections.abc import Callable
+from typing import Any, TypedDict, TypeVar
+
+import attrs
 
 from tingting_async.client.core import Core
+from tingting_async.decoding.audio import find_audio
+from tingting_async.decoding.decoder import Decoder, read_payload
+from tingting_async.errors import UsageError
+from tingting_async.http.messages import Request, Response
 from tingting_async.http.timeouts import Timeout
+from tingting_async.pagination.page import Page
+from tingting_async.pagination.paginator import Paginator
+from tingting_async.pagination.styles import PaginationStyle
+from tingting_async.resources.arguments import refuse_unknown
+from tingting_async.resources.models import SpokenMessage
+
+T = TypeVar("T")
+
+TimeoutLike = Timeout | float | None
+"""The limits of one call: a `Timeout`, or seconds for the whole call; None for the session's."""
+
+
+class PageOptions(TypedDict, total=False):
+    """The options of every list; `Resource` describes them."""
+
+    window: int | None
+    exact: bool
+    resume: str | None
+    timeout: TimeoutLike
 
 
 class Resource:
     """Operations of a session.
 
-    Every operation takes `timeout`, the limits of this one call: a `Timeout`, or the seconds that the whole call may
-    take; None for the session's. Every operation raises `TingTingError`, see `tingting_async.errors`.
+    Every operation accepts `timeout`, the limits of this one call: a `Timeout`, or seconds for the whole call; None for
+    the session's. Every operation raises `TingTingError`, see `tingting_async.errors`.
+
+    A request that calls or texts someone, or spends money, is never retried once it may have reached the service.
+
+    Every list accepts these options (`PageOptions`):
+
+    - `window`: How many pages are prefetched, from the start. None for the session's `window` with a slow start.
+    - `exact`: Whether to miss no row and repeat none while the list changes. Costs at least twice the requests.
+    - `resume`: The `resume_token` of an earlier iterator; iteration continues after it.
+    - `timeout`: The limits of each page request.
     """
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
+    def _paginate(
+        self,
+        request: Request[list[T]],
+        style: PaginationStyle,
+        read: Callable[[Decoder, Request[list[T]], Response, int], Page[T]],
+        options: PageOptions,
+    ) -> Paginator[T]:
+        """Return the paginator of a list. The method of this resource that the operation is named after calls it."""
+        method = getattr(self, request.operation.rpartition(".")[2])
+        refuse_unknown(request.operation, options, PageOptions.__optional_keys__, method)
+        return self._core.paginate(
+            attrs.evolve(request, timeout=options.get("timeout")),
+            style,
+            read,
+            window=options.get("window"),
+            exact=options.get("exact", False),
+            resume=options.get("resume"),
+        )
 
-TimeoutLike = Timeout | float | None
-"""The limits of one call: a `Timeout`, or the seconds that the whole call may take; None for the session's."""
+    async def _spoken_message(self, request: Request[Response]) -> SpokenMessage:
+        """Have a message read aloud, and return the audio or its URL."""
+        response = await self._core.execute(request)
+        url, audio, content_type = self._core.decode(request, response, find_audio)
+        if url is not None and url.startswith("/"):
+            url = f"{self._core.base_url}{url}"
+        return SpokenMessage(url=url, audio=audio, content_type=content_type)
+
+
+class BaseAccounts(Resource):
+    """The operations on tokens that both generations share."""
+
+    async def refresh(self) -> None:
+        """Renew the access token now.
+
+        There is no need to call this: the session renews the token before it expires, and when the service rejects it.
+
+        Raises:
+            UsageError: The session uses a fixed API token.
+            AuthenticationError: The service accepts neither the refresh token nor the credentials.
+        """
+        await self._core.refresh()
+
+    async def _login(self, timeout: TimeoutLike) -> Any:
+        """Sign in, set the session's tokens, and return the decoded response."""
+        auth = self._core.auth
+        if auth.credentials is None:
+            raise UsageError("accounts.login: the session has no `email` and `password` to sign in with.")
+        request = attrs.evolve(auth.dialect.login(auth.credentials), timeout=timeout)
+        response = await self._core.fetch(request)
+        await self._core.set_tokens(auth.dialect.read_login(request, response))
+        return self._core.decode(request, response, read_payload)

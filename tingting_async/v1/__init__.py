@@ -1,5 +1,7 @@
 """The v1 API (`/api/v1`)."""
 
+from tingting_async.resources.models import CallStatus as ContactStatus
+from tingting_async.resources.models import OtpChannel, OtpSource, Services, SpokenMessage
 from tingting_async.v1.models.accounts import ApiToken, Dashboard, Line, User, Voice
 from tingting_async.v1.models.campaigns import (
     Campaign,
@@ -8,9 +10,7 @@ from tingting_async.v1.models.campaigns import (
     Category,
     PreflightReport,
     RunStarted,
-    Services,
     Sort,
-    SpokenMessage,
 )
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import (
@@ -18,11 +18,10 @@ from tingting_async.v1.models.contacts import (
     Contact,
     ContactAdded,
     ContactsAdded,
-    ContactStatus,
     NewContact,
     Upload,
 )
-from tingting_async.v1.models.otp import Otp, OtpChannel, OtpSource, SentOtp
+from tingting_async.v1.models.otp import Otp, SentOtp
 from tingting_async.v1.models.reports import ReportRow
 from tingting_async.v1.models.surveys import (
     ContentType,

@@ -7,9 +7,10 @@ from typing import Any, cast
 
 from tingting_async.errors import UsageError
 from tingting_async.resources import arguments
+from tingting_async.resources.models import CallStatus as ContactStatus
+from tingting_async.resources.models import Services
 from tingting_async.v1.models.accounts import Voice
-from tingting_async.v1.models.campaigns import Category, Services
-from tingting_async.v1.models.contacts import ContactStatus
+from tingting_async.v1.models.campaigns import Category
 
 
 def voice_id(voice: Voice | int) -> int:

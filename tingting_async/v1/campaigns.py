@@ -14,6 +14,8 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.base import Resource, TimeoutLike
+from tingting_async.resources.models import CallStatus as ContactStatus
+from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.v1.campaign_fields import campaign_fields, refuse_other_text, voice_id
 from tingting_async.v1.method_fallback import MethodFallback
 from tingting_async.v1.models.accounts import Voice
@@ -24,12 +26,9 @@ from tingting_async.v1.models.campaigns import (
     Category,
     PreflightReport,
     RunStarted,
-    Services,
     Sort,
-    SpokenMessage,
 )
 from tingting_async.v1.models.common import Confirmation
-from tingting_async.v1.models.contacts import ContactStatus
 from tingting_async.v1.pages import read_page
 from tingting_async.v1.preflight import preflight
 from tingting_async.v1.progress import Progress

@@ -10,8 +10,9 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.base import Resource, TimeoutLike
+from tingting_async.resources.models import OtpChannel, OtpSource
 from tingting_async.v1.models.accounts import Voice
-from tingting_async.v1.models.otp import Otp, OtpChannel, OtpSource, SentOtp
+from tingting_async.v1.models.otp import Otp, SentOtp
 from tingting_async.v1.pages import read_page
 from tingting_async.v1.reconcile import is_server_clock_behind, reconcile_otp, utc_now
 

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 from tingting_async.client.core import Core
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
+from tingting_async.resources.models import Services
 from tingting_async.v1.contacts import Contacts
-from tingting_async.v1.models.campaigns import Campaign, CampaignStatus, PreflightReport, Services
+from tingting_async.v1.models.campaigns import Campaign, CampaignStatus, PreflightReport
 
 T = TypeVar("T")
 

@@ -13,7 +13,20 @@ from tingting_async.redaction import hide_repr, mask_repr
 
 @attrs.frozen(kw_only=True)
 class User:
-    """Who is signed in (v1 documents, Signing in, profile)."""
+    """The user who is signed in (v1 documents, Signing in, profile).
+
+    Attributes:
+        id: The user's id.
+        first_name: The first name.
+        last_name: The last name.
+        username: The user name.
+        email: The e-mail address.
+        profile_picture: The URL of the picture.
+        contact_number: The user's own phone number.
+        address: The postal address.
+        is_verified_phone: Whether the phone number is verified.
+        extra: Fields that this class does not name.
+    """
 
     id: int
     first_name: str | None = None
@@ -21,7 +34,6 @@ class User:
     username: str | None = None
     email: str | None = None
     profile_picture: str | None = None
-    """A URL."""
     contact_number: StrOrInt | None = wire_field("contact_no", default=None, repr=mask_repr)
     address: str | None = None
     is_verified_phone: bool | None = wire_field("is_verified_contact", default=None)
@@ -30,7 +42,15 @@ class User:
 
 @attrs.frozen(kw_only=True)
 class ApiToken:
-    """The account's API token (v1 documents, Signing in)."""
+    """The account's API token (v1 documents, Signing in). Its `repr` does not show the token.
+
+    Attributes:
+        token: The token.
+        last_used: When it was last used.
+        created_at: When it was created.
+        message: The service's message.
+        extra: Fields that this class does not name.
+    """
 
     token: str = attrs.field(repr=hide_repr)
     last_used: datetime | None = None
@@ -41,12 +61,22 @@ class ApiToken:
 
 @attrs.frozen(kw_only=True)
 class Voice:
-    """A voice (v1 documents, Campaigns, voices). Where the service gives no more than its id, the rest is None."""
+    """A voice that reads a message aloud (v1 documents, Campaigns, voices).
+
+    If the service sends only the id, all other fields are None.
+
+    Attributes:
+        id: The voice's id.
+        name: The display name.
+        internal_name: The internal name, which is not unique: a voice and its premium version share it.
+        is_premium: Whether it is a premium version.
+        is_beta: Whether it is a beta version.
+        extra: Fields that this class does not name.
+    """
 
     id: int
     name: str | None = wire_field("voice_display_name", default=None)
     internal_name: str | None = wire_field("voice_internal_name", default=None)
-    """Not unique: a voice and its premium form share it."""
     is_premium: bool | None = None
     is_beta: bool | None = None
     extra: Mapping[str, Any] = extra_fields()
@@ -54,7 +84,13 @@ class Voice:
 
 @attrs.frozen(kw_only=True)
 class Line:
-    """A number that calls are made from (v1 documents, Campaigns, lines)."""
+    """A phone number that calls are made from (v1 documents, Campaigns, lines).
+
+    Attributes:
+        id: The line's id.
+        phone_number: The phone number.
+        extra: Fields that this class does not name.
+    """
 
     id: int
     phone_number: StrOrInt = attrs.field(repr=mask_repr)
@@ -63,7 +99,26 @@ class Line:
 
 @attrs.frozen(kw_only=True)
 class Dashboard:
-    """The account's sums (v1 documents, Dashboard); the documents do not describe what the objects hold."""
+    """The account's totals (v1 documents, Dashboard). Fields marked "not described" are kept as received.
+
+    Attributes:
+        total_credits_purchased: The credits bought.
+        credits_used: The credits used.
+        remaining_credits: The credits left.
+        campaigns: Not described.
+        outbound_calls: The number of calls.
+        outbound_sms: The number of text messages.
+        total_call_duration: The length of all calls together.
+        total_owned_numbers: The number of lines that the account owns.
+        total_playback: Not described.
+        credit_spent: The credits spent; the documents do not say how this differs from `credits_used`.
+        top_performing_campaign: Not described.
+        playback_distribution: Not described.
+        campaign_type_ratio: Not described.
+        call_outcomes: Not described.
+        credit_usage_overtime: Not described.
+        extra: Fields that this class does not name.
+    """
 
     total_credits_purchased: Decimal | None = None
     credits_used: Decimal | None = None

@@ -1,7 +1,4 @@
-"""What the v1 API answers, as values. Field names are spelt right here; the wire's spelling stands beside.
-
-Any field of the service may be missing or null, so nearly all are optional.
-"""
+"""Models of campaigns."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,22 +8,22 @@ from typing import Any
 import attrs
 
 from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
+from tingting_async.resources.models import CallStatus as ContactStatus
+from tingting_async.resources.models import Services
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
-from tingting_async.v1.models.contacts import ContactStatus
-
-
-class Services(OpenEnum):
-    """How a campaign reaches people."""
-
-    PHONE = "PHONE"
-    SMS = "SMS"
-    SMS_AND_PHONE = "SMS & PHONE"
-    SURVEY = "SURVEY"
 
 
 class CampaignStatus(OpenEnum):
-    """Where a campaign stands."""
+    """The state of a campaign. The documents list these values and do not define them.
+
+    Attributes:
+        NOT_STARTED: It was neither run nor scheduled.
+        SCHEDULED: It will run at its `schedule`.
+        RUNNING: It is reaching its contacts.
+        COMPLETED: It has finished.
+        TERMINATED: It was stopped.
+    """
 
     NOT_STARTED = "Not Started"
     SCHEDULED = "Scheduled"
@@ -36,7 +33,7 @@ class CampaignStatus(OpenEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more will happen by itself; true of a status that is not known, too."""
+        """Return whether the status no longer changes by itself; true for unknown statuses."""
         return self not in _ACTIVE
 
 
@@ -44,22 +41,57 @@ _ACTIVE = frozenset({"Not Started", "Scheduled", "Running"})
 
 
 class Category(OpenEnum):
-    """What a campaign plays."""
+    """What a campaign plays.
+
+    Attributes:
+        TEXT: A message, read aloud.
+        AUDIO: An audio file.
+    """
 
     TEXT = "Text"
     AUDIO = "Audio"
 
 
 class Sort(OpenEnum):
-    """The order of campaigns, by their last change."""
+    """The order of campaigns in a list, by their last change.
+
+    Attributes:
+        OLDEST_FIRST: Ascending.
+        NEWEST_FIRST: Descending. The service spells the value "des".
+    """
 
     OLDEST_FIRST = "asc"
-    NEWEST_FIRST = "des"  # The wire's word.
+    NEWEST_FIRST = "des"
 
 
 @attrs.frozen(kw_only=True)
 class Campaign:
-    """A campaign (v1 documents, Campaigns)."""
+    """A campaign (v1 documents, Campaigns).
+
+    Attributes:
+        id: The campaign's id.
+        name: The name.
+        services: How it reaches its contacts.
+        status: Its state.
+        sms_message: The text message.
+        message: The message that is read aloud.
+        description: The description.
+        schedule: When it is to run; None if it starts only with `run()`.
+        audio_file: The audio file that is played.
+        bulk_file: The uploaded file of contacts.
+        category: What it plays.
+        lines: The ids of the lines it calls from.
+        contact_count: The number of contacts.
+        progress_percent: The progress, in percent.
+        updated_at: When it was last changed.
+        credit_limit: The most that it may cost, in credits.
+        voice: The voice that reads the message.
+        draft: Whether it is a draft.
+        failover_target: The results of a call after which a text message is sent.
+        length_factor: How much slower than normal the voice speaks.
+        main_audit: Not described, and only sometimes sent.
+        extra: Fields that this class does not name.
+    """
 
     id: int
     name: str | None = None
@@ -69,30 +101,30 @@ class Campaign:
     message: str | None = None
     description: str | None = None
     schedule: datetime | None = None
-    """When it is to run; None for when it is told to."""
     audio_file: str | None = None
     bulk_file: str | None = None
     category: Category | None = None
     lines: tuple[int, ...] = wire_field("user_phone", factory=tuple[int, ...])
-    """Ids of the lines it calls from."""
     contact_count: int | None = wire_field("campaign_action_count", default=None)
     progress_percent: Decimal | None = None
     updated_at: datetime | None = None
     credit_limit: Decimal | None = None
-    """Credits."""
     voice: Voice | None = None
     draft: bool | None = None
     failover_target: tuple[ContactStatus, ...] = ()
-    """Outcomes of a call after which a text is sent."""
     length_factor: Decimal | None = None
-    """How much slower than normal the voice speaks."""
     main_audit: StrOrInt | None = None
     extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
 class CampaignMessage:
-    """A campaign's voice and text (v1 documents, Campaigns, voice and text)."""
+    """The voice and the texts of a campaign (v1 documents, Campaigns, voice and text).
+
+    Attributes:
+        voice, sms_message, message, category, draft, length_factor: As in `Campaign`.
+        extra: Fields that this class does not name.
+    """
 
     voice: Voice | None = None
     sms_message: str | None = None
@@ -105,31 +137,28 @@ class CampaignMessage:
 
 @attrs.frozen(kw_only=True)
 class RunStarted(Confirmation):
-    """A campaign that was run, or scheduled (v1 documents, Campaigns, run)."""
+    """The confirmation that a campaign was run or scheduled (v1 documents, Campaigns, run).
+
+    Attributes:
+        message, extra: As in `Confirmation`.
+        scheduled_for: When it will run, converted from the Bikram Sambat date in the message; None if it runs already.
+    """
 
     scheduled_for: datetime | None = None
-    """When it will run, in the ordinary calendar; None if it runs already. The service says it in Bikram Sambat."""
-
-
-@attrs.frozen(kw_only=True)
-class SpokenMessage:
-    """A message read aloud (v1 documents, Campaigns, test voice)."""
-
-    url: str | None = None
-    """Where the audio lies; None where it came at once."""
-    audio: bytes | None = attrs.field(default=None, repr=False)
-    """The audio itself; None where only its place was told."""
-    content_type: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class PreflightReport:
-    """What would happen if a campaign were run."""
+    """What would happen if a campaign were run.
+
+    Attributes:
+        campaign: The campaign.
+        contacts: The number of contacts it would reach.
+        placeholders: The names in braces in its messages.
+        problems: The reasons not to run it; empty if there are none.
+    """
 
     campaign: Campaign
     contacts: int
-    """How many it would reach."""
     placeholders: frozenset[str]
-    """What its message holds in braces."""
     problems: tuple[str, ...]
-    """What speaks against it; empty if nothing does."""

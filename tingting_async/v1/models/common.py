@@ -19,20 +19,24 @@ DisplayDatetime = Annotated[datetime, _Display()]
 
 @attrs.frozen(kw_only=True)
 class Confirmation:
-    """What the service says of something done."""
+    """The service's confirmation of an operation.
+
+    Attributes:
+        message: The service's message; it may contain a phone number.
+        extra: Fields that this class does not name.
+    """
 
     message: str | None = attrs.field(default=None, repr=False)
-    """In its words; may hold a phone number."""
     extra: Mapping[str, Any] = extra_fields()
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether it says that it was done, and not only what an error says as well."""
-        silent = {"detail", "error", "errors", "status", "code"}
-        said = any(value not in (None, False) for name, value in self.extra.items() if name not in silent)
-        return (bool(self.message) or said) and not self.extra.get("errors")
+        """Return whether the response says that the operation was done, in a field that no error response has."""
+        in_errors_too = {"detail", "error", "errors", "status", "code"}
+        confirms = any(value not in (None, False) for name, value in self.extra.items() if name not in in_errors_too)
+        return (bool(self.message) or confirms) and not self.extra.get("errors")
 
     @property
     def text(self) -> str:
-        """What it says; empty if it says nothing."""
+        """The service's message; empty if there is none."""
         return self.message or ""

@@ -7,38 +7,47 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
+from tingting_async.decoding.fields import StrOrInt, extra_fields, wire_field
 from tingting_async.redaction import mask_repr
+from tingting_async.resources.models import CallStatus as ContactStatus
 from tingting_async.v1.models.common import Confirmation, DisplayDatetime
 
 
 @attrs.frozen
 class NewContact:
-    """A contact to be added."""
+    """A contact to be added. Its `repr` shows neither field.
+
+    Attributes:
+        number: A phone number of Nepal in any usual spelling.
+        variables: The values of the message's placeholders, by name.
+    """
 
     number: str | int = attrs.field(repr=False)
-    """A number of Nepal in any usual spelling."""
     variables: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
-    """What the message's placeholders stand for."""
-
-
-class ContactStatus(OpenEnum):
-    """What came of reaching a contact."""
-
-    NOT_STARTED = "not started"
-    DIALING = "dialing"
-    RINGING = "ringing"
-    ANSWERED = "answered"
-    HUNG_UP = "hungup"
-    UNANSWERED = "unanswered"
-    FAILED = "failed"
-    TERMINATED = "terminated"
-    COMPLETED = "completed"
 
 
 @attrs.frozen(kw_only=True)
 class Contact:
-    """A contact of a campaign, and what came of reaching it (v1 documents, Contacts)."""
+    """A contact of a campaign, and the result of reaching it (v1 documents, Contacts).
+
+    Attributes:
+        id: The contact's id.
+        number: The phone number.
+        status: What became of reaching it.
+        updated_at: When it was last changed.
+        created_at: When it was created.
+        deleted_at: When it was deleted.
+        duration: The length of the call. The service calls the field `call_duration` or `duration`.
+        playback: How much of the message was heard, in percent.
+        credit_consumed: The cost of calls, in credits.
+        credit_consumed_sms: The cost of text messages, in credits.
+        carrier: The phone company, such as "NTC".
+        variables: The values of the message's placeholders, by name.
+        uuid: Another id of the contact.
+        failover_sms_sent: Whether a text message was sent after the call.
+        campaign_id: The campaign's id.
+        extra: Fields that this class does not name.
+    """
 
     id: int
     number: StrOrInt | None = attrs.field(default=None, repr=mask_repr)
@@ -47,16 +56,11 @@ class Contact:
     created_at: DisplayDatetime | None = None
     deleted_at: DisplayDatetime | None = None
     duration: timedelta | None = None
-    """How long the call lasted; on the wire `call_duration` or `duration`."""
     playback: Decimal | None = None
-    """How much of the message was heard, in percent."""
     credit_consumed: Decimal | None = None
-    """Credits, for calls."""
     credit_consumed_sms: Decimal | None = wire_field("credit_consumed_SMS", default=None)
-    """Credits, for texts."""
     carrier: str | None = None
     variables: Mapping[str, Any] = wire_field("other_variables", factory=dict[str, Any], repr=False)
-    """What its placeholders stand for."""
     uuid: str | None = None
     failover_sms_sent: bool | None = None
     campaign_id: int | None = wire_field("campaing", default=None)
@@ -65,35 +69,51 @@ class Contact:
 
 @attrs.frozen(kw_only=True)
 class ContactAdded(Confirmation):
-    """A contact that was added (v1 documents, Contacts, add one)."""
+    """The confirmation that a contact was added (v1 documents, Contacts, add one).
+
+    Attributes:
+        message, extra: As in `Confirmation`.
+        contact: The new contact, if the response contains it: the documents disagree.
+    """
 
     contact: Contact | None = None
-    """The contact, where the answer holds it."""
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether it says that it was added."""
+        """Return whether the response says that the contact was added."""
         return self.contact is not None or bool(self.message)
 
 
 @attrs.frozen(kw_only=True)
 class ContactsAdded:
-    """Contacts that were added (v1 documents, Contacts, add many)."""
+    """The result of adding several contacts (v1 documents, Contacts, add many).
+
+    Attributes:
+        created: The number of contacts that were added.
+        skipped: The number of contacts that were there already, or were given twice.
+        contacts: The new contacts.
+        errors: The service's messages about refused contacts, by their index among those given.
+        other_errors: The service's messages that name no contact.
+        extra: Fields that this class does not name.
+    """
 
     created: int
     skipped: int = 0
-    """Already there, or twice among those given."""
     contacts: tuple[Contact, ...] = ()
     errors: Mapping[int, str] = attrs.field(factory=dict[int, str], repr=False)
-    """What the service said of the rows that it did not take, by their place among those given, from 0."""
     other_errors: tuple[Any, ...] = attrs.field(default=(), repr=False)
-    """What it said without naming a row."""
     extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
 class Column:
-    """A column of an uploaded file."""
+    """A column of an uploaded file.
+
+    Attributes:
+        name: The name in the file's first row.
+        sample: The first values.
+        extra: Fields that this class does not name.
+    """
 
     name: str = wire_field("column")
     sample: tuple[Any, ...] = attrs.field(default=(), repr=False)
@@ -102,10 +122,16 @@ class Column:
 
 @attrs.frozen(kw_only=True)
 class Upload:
-    """A file of contacts that was added (v1 documents, Contacts, add a file)."""
+    """The result of adding a file of contacts (v1 documents, Contacts, add a file).
+
+    Attributes:
+        rows: The number of rows that were accepted.
+        errors: What the service reports as wrong; the documents do not describe the items.
+        columns: The columns of the file.
+        extra: Fields that this class does not name.
+    """
 
     rows: int = wire_field("total_validated_rows")
-    """How many were taken."""
     errors: tuple[Any, ...] = wire_field("error_list", factory=tuple[Any, ...], repr=False)
     columns: tuple[Column, ...] = wire_field("samples", factory=tuple[Column, ...])
     extra: Mapping[str, Any] = extra_fields()

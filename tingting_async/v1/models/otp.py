@@ -7,29 +7,29 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
+from tingting_async.decoding.fields import StrOrInt, extra_fields, wire_field
 from tingting_async.redaction import hide_repr, mask_repr
-
-
-class OtpChannel(OpenEnum):
-    """How a one-time password is delivered."""
-
-    VOICE = "voice"
-    TEXT = "text"
-
-
-class OtpSource(OpenEnum):
-    """Who makes a one-time password up."""
-
-    GENERATED = "generated"
-    """The service."""
-    PERSONAL = "personnel"  # The wire's word.
-    """The caller."""
+from tingting_async.resources.models import OtpChannel, OtpSource
 
 
 @attrs.frozen(kw_only=True)
 class Otp:
-    """A one-time password that was sent (v1 documents, OTP). Neither code nor message shows in its `repr`."""
+    """A one-time password that was sent (v1 documents, OTP). Its `repr` shows neither the code nor the message.
+
+    Attributes:
+        number: The recipient's phone number.
+        otp: The code.
+        message: The message.
+        channel: How it was delivered.
+        source: Who chose the code.
+        credits_used: The cost, in credits.
+        remaining_sms_credits: The credits left for text messages.
+        remaining_phone_credits: The credits left for calls.
+        company_name: The sender's name.
+        voice_input: The internal name of the voice; only for calls.
+        length_factor: How much slower than normal the voice speaks; only for calls.
+        extra: Fields that this class does not name.
+    """
 
     number: StrOrInt = attrs.field(repr=mask_repr)
     otp: StrOrInt | None = attrs.field(default=None, repr=hide_repr)
@@ -47,7 +47,20 @@ class Otp:
 
 @attrs.frozen(kw_only=True)
 class SentOtp:
-    """A one-time password in the list of those sent (v1 documents, OTP)."""
+    """An item of the list of one-time passwords that were sent (v1 documents, OTP).
+
+    Its `repr` shows neither the code nor the message.
+
+    Attributes:
+        id: The id of the item.
+        number: The recipient's phone number.
+        message: The message.
+        otp: The code.
+        source: Who chose the code.
+        channel: How it was delivered.
+        created_at: When it was sent.
+        extra: Fields that this class does not name.
+    """
 
     id: int
     number: StrOrInt | None = wire_field("phone_number", default=None, repr=mask_repr)

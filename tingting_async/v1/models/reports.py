@@ -5,21 +5,26 @@ from collections.abc import Mapping
 import attrs
 
 from tingting_async.redaction import mask_repr
-from tingting_async.v1.models.contacts import ContactStatus
+from tingting_async.resources.models import CallStatus as ContactStatus
 
 
 @attrs.frozen
 class ReportRow:
-    """A row of a report. Its columns are not documented: they are kept as they are, and the usual ones are found."""
+    """A row of a report. The documents do not describe its columns: all are kept, and the usual ones are recognised.
+
+    Attributes:
+        values: The values as strings, by column name.
+        number: The phone number, if a column is recognised as such.
+        status: What became of the contact, if a column is recognised as such.
+    """
 
     values: Mapping[str, str] = attrs.field(repr=False)
-    """By the column's name, as texts."""
     number: str | None = attrs.field(default=None, repr=mask_repr)
     status: ContactStatus | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, str | list[str]]) -> "ReportRow":
-        """Read a row; what it has beyond the header's columns comes under the empty name."""
+        """Return a row of a CSV file as a model; values beyond the last column of the header have an empty name."""
         values = {name: ",".join(value) if isinstance(value, list) else value for name, value in row.items()}
         by_name = {name.strip().lower().replace("_", " "): value for name, value in values.items()}
         number = next((by_name[name] for name in ("number", "phone number", "contact") if name in by_name), None)

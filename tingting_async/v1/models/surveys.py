@@ -1,4 +1,4 @@
-"""What the v1 API answers of surveys, as values."""
+"""Models of surveys."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +14,13 @@ from tingting_async.v1.models.common import Confirmation
 
 
 class ContentType(OpenEnum):
-    """What a step of a survey does."""
+    """What a step of a survey does. The documents list these values and do not define them.
+
+    Attributes:
+        SAY: Reads its text aloud.
+        PLAY: Plays its audio.
+        INFO: Gives information.
+    """
 
     SAY = "say"
     PLAY = "play"
@@ -22,7 +28,13 @@ class ContentType(OpenEnum):
 
 
 class ResponseType(OpenEnum):
-    """What a step of a survey waits for."""
+    """What a step of a survey waits for. The documents list these values and do not define them.
+
+    Attributes:
+        KEYPAD: Keys pressed on the phone. The service spells the value "dtmf".
+        RECORDING: A spoken answer, which is recorded. The service spells the value "raw_record".
+        NONE: Nothing.
+    """
 
     KEYPAD = "dtmf"
     RECORDING = "raw_record"
@@ -31,27 +43,44 @@ class ResponseType(OpenEnum):
 
 @attrs.frozen(kw_only=True)
 class SurveyStep:
-    """A step of a survey, or of a template (v1 documents, Surveys)."""
+    """A step of a survey or of a template (v1 documents, Surveys).
+
+    Attributes:
+        id: The step's id.
+        survey: The survey's id. The documents do not say whether it equals the campaign's id.
+        order: The position in the survey, from 0.
+        content_type: What the step does.
+        text_or_url: The text that is read aloud, or the URL of the audio that is played.
+        response_type: What the step waits for.
+        input_name: The name of the answer in the report.
+        audio_file: The URL of the audio.
+        extra: Fields that this class does not name.
+    """
 
     id: int | None = None
     survey: int | None = None
-    """The campaign's id."""
     order: int | None = None
-    """Its place, from 0."""
     content_type: ContentType | None = None
     text_or_url: str | None = None
-    """What is said or played."""
     response_type: ResponseType | None = None
     input_name: str | None = None
-    """What the answer is called in the report."""
     audio_file: str | None = None
-    """A URL."""
     extra: Mapping[str, Any] = extra_fields()
 
 
 @attrs.frozen(kw_only=True)
 class SurveyTemplate:
-    """A survey to be used again (v1 documents, Surveys, templates)."""
+    """A survey that can be applied to several campaigns (v1 documents, Surveys, templates).
+
+    Attributes:
+        id: The template's id.
+        name: The name.
+        voice: The voice that reads the texts.
+        length_factor: How much slower than normal the voice speaks.
+        content: The steps.
+        created_at: When it was created.
+        extra: Fields that this class does not name.
+    """
 
     id: int
     name: str | None = None
@@ -64,35 +93,44 @@ class SurveyTemplate:
 
 @attrs.frozen(kw_only=True)
 class TemplateApplied(Confirmation):
-    """A template that was made into a survey's steps, perhaps not all of them (207)."""
+    """The result of applying a template to a campaign, all of it or only some steps (status 207).
+
+    Attributes:
+        message, extra: As in `Confirmation`.
+        steps: The steps that were created.
+        errors: What the service reports as wrong with the other steps; the documents do not describe the items.
+    """
 
     steps: tuple[SurveyStep, ...] = ()
-    """Those that were made."""
     errors: tuple[Any, ...] = ()
-    """What is wrong with those that were not."""
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether it says what was made."""
+        """Return whether the response says what was created."""
         return bool(self.steps or self.errors or self.message)
 
     @property
     def is_complete(self) -> bool:
-        """Whether all steps were made."""
+        """Return whether all steps were created."""
         return not self.errors
 
 
 @attrs.frozen(kw_only=True)
 class NewStep:
-    """A step to be made."""
+    """A step to be created.
+
+    Attributes:
+        content_type: What the step does.
+        text_or_url: The text that is read aloud, or the URL of the audio that is played.
+        response_type: What the step waits for.
+        input_name: The name of the answer in the report, at most 128 characters.
+        audio_file: The audio that is played.
+        id: The id of the step in `Surveys.steps()` that this one replaces; None for a new step.
+    """
 
     content_type: ContentType | str = ContentType.SAY
     text_or_url: str = ""
-    """What is said or played."""
     response_type: ResponseType | str = ResponseType.NONE
     input_name: str = ""
-    """What the answer is called in the report; at most 128 characters."""
     audio_file: FileLike | None = None
-    """What is played."""
     id: int | None = None
-    """Which step of `Surveys.steps` this one is to become; None for a step that is new."""
