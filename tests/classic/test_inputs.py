@@ -93,7 +93,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("otp.send", {"number": "9800000001", "message": "", "channel": "text"}, "`message` is empty"),
     ("otp.send", {"number": "9800000001", "message": "{otp}", "channel": "fax"}, "'voice', 'text'"),
     ("otp.send", {"number": "98", "message": "{otp}", "channel": "text"}, "too few"),
-    ("otp.send", {"number": "9800000001", "message": "{otp}", "channel": "text", "otp": "1", "length": 1}, "`length` is"),
+    ("otp.send", {"number": "9800000001", "message": "{otp}", "channel": "text", "otp": "1", "length": 1}, "length"),
     ("otp.send", {"number": "9800000001", "message": "{otp}", "channel": "text", "otp": "12a"}, "digits"),
     ("otp.send", {"number": "9800000001", "message": "{otp}", "channel": "text", "otp": 1234}, "digits"),
     ("otp.send", {"number": "9800000001", "message": "{otp}", "channel": "text", "length": 0}, "`length`"),
