@@ -29,7 +29,7 @@ def connect_with_password(sandbox: Sandbox, **options: Any) -> TingTing:
 
 def count_effects(sandbox: Sandbox, *kinds: str) -> int:
     """Return how many effects of these kinds the sandbox's requests had on the world."""
-    return sum(effect.kind in kinds for effect in sandbox.effects)
+    return sum(effect.kind in kinds for effect in sandbox.side_effects)
 
 
 def count_requests(sandbox: Sandbox, path: str) -> int:

@@ -164,7 +164,7 @@ async def test_update_nothing() -> None:
 @pytest.mark.parametrize(("kind", "text"), [("message", "Successfully Deleted."), ("empty", "")])
 async def test_delete(kind: Any, text: str) -> None:
     """A deletion is confirmed by a message, or by a response without a body."""
-    options = {"delete_answer": kind} if kind == "message" else {}
+    options = {"delete_response": kind} if kind == "message" else {}
     async with Sandbox(campaigns=1, **options) as sandbox, connect(sandbox) as tingting:
         (campaign_id,) = sandbox.world.campaigns
         assert text == (await tingting.campaigns.delete(campaign_id)).text

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("body", ["message", "contact"])
 async def test_add(body: Any) -> None:
     """A contact is added with its variables, whether the response holds a message or the contact."""
-    async with Sandbox(campaigns=1, numbers=0, add_contact_answer=body) as sandbox, connect(sandbox) as tingting:
+    async with Sandbox(campaigns=1, numbers=0, add_contact_response=body) as sandbox, connect(sandbox) as tingting:
         (campaign,) = sandbox.world.campaigns
         added = await tingting.contacts.add(campaign, "+977 9800000001", variables={"name": "राहुल"})
         assert (body == "message") == (added.contact is None)
@@ -76,7 +76,7 @@ async def test_the_extra_of_a_page() -> None:
 
 async def test_add_many() -> None:
     """Many contacts are added in chunks; those that the campaign already has are skipped."""
-    async with Sandbox(campaigns=1, numbers=0, most_contacts=10) as sandbox, connect(sandbox) as tingting:
+    async with Sandbox(campaigns=1, numbers=0, max_contacts=10) as sandbox, connect(sandbox) as tingting:
         (campaign,) = sandbox.world.campaigns
         await tingting.contacts.add(campaign, 9800000003)
         rows: list[NewContact | str | int] = [9800000000 + index for index in range(25)]

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("body", ["audio", "string", "text", "object"])
 async def test_spoken_message(body: Any) -> None:
     """A message read aloud is the audio or its URL, in whichever form the service sends it."""
-    async with Sandbox(campaigns=1, test_voice=body) as sandbox, connect(sandbox) as tingting:
+    async with Sandbox(campaigns=1, test_voice_response=body) as sandbox, connect(sandbox) as tingting:
         (campaign,) = sandbox.world.campaigns
         voice = await tingting.voices.list().first()
         assert voice is not None

@@ -32,7 +32,7 @@ async def test_same_script(generation: Any) -> None:
             await tingting.campaigns.delete(ids[1])
             with pytest.raises(tingting_async.NotFoundError):
                 await tingting.campaigns.get(ids[1])
-        assert ["run", "otp"] == [effect.kind for effect in sandbox.effects if effect.kind in ("run", "otp")]
+        assert ["run", "otp"] == [effect.kind for effect in sandbox.side_effects if effect.kind in ("run", "otp")]
 
 
 def enums(generation: Any) -> dict[str, type[OpenEnum]]:
