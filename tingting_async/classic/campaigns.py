@@ -219,10 +219,7 @@ class Campaigns(Resource):
             idempotency_key=idempotency_key,
         )
         if audio_file is not None:
-            audio = await arguments.file(
-                audio_file, "audio_file", suffixes=arguments.AUDIO_SUFFIXES, content_type="audio/mpeg"
-            )
-            request = request.with_form(fields, {"aud_file": audio})
+            request = request.with_form(fields, {"aud_file": await arguments.audio(audio_file, "audio_file")})
         else:
             request = request.with_json(fields)
         if check_tags and message is not None:

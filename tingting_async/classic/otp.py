@@ -4,7 +4,7 @@ from tingting_async.classic.models import Otp
 from tingting_async.http.messages import Request
 from tingting_async.resources import arguments
 from tingting_async.resources.base import Resource, TimeoutLike
-from tingting_async.resources.models import OtpChannel, OtpSource
+from tingting_async.resources.models import OtpChannel
 
 
 class Otps(Resource):
@@ -39,11 +39,7 @@ class Otps(Resource):
                 code that you chose yourself remains valid on your side, whether or not it was sent.
             DuplicateSendError: According to the ledger, `idempotency_key` was sent before, or may have been.
         """
-        where = arguments.enum_member(OtpChannel, channel, "channel")
-        fields = arguments.otp(number, message, otp=otp, length=length, is_spoken=where is OtpChannel.VOICE)
-        fields["sms_send_options"] = where.value
-        if otp is not None:
-            fields["otp_options"] = OtpSource.PERSONAL.value
+        fields = arguments.otp(number, message, channel, otp=otp, length=length)
         return await self._core.execute(
             Request.send(
                 "/api/system/send/otp/",

@@ -1,4 +1,4 @@
-"""Input as the service wants it, or a refusal before anything is sent."""
+"""Arguments, checked before anything is sent, and encoded as the service expects them."""
 
 import difflib
 import inspect
@@ -15,13 +15,11 @@ from tingting_async.decoding.fields import OpenEnum
 from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import File
+from tingting_async.resources.models import OtpChannel, OtpSource
 from tingting_async.resources.phone_numbers import phone_number
 
 FileLike = str | PathLike[str] | File
-"""A path, or a `File` with the content at hand."""
-
-AUDIO_SUFFIXES = (".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac")
-"""The audio files that the service accepts."""
+"""A path, or a `File` with the content in memory."""
 
 E = TypeVar("E", bound=OpenEnum)
 
@@ -51,33 +49,45 @@ def refuse_unknown(
 
 
 def non_empty_text(value: str, name: str) -> str:
-    """Return a text that says something."""
+    """Return a string that is not blank.
+
+    Raises:
+        UsageError: The value is not a string, is blank, or cannot be encoded.
+    """
     if not isinstance(value, str):
-        raise UsageError(f"`{name}` has to be a text, not {type(value).__name__}.")
+        raise UsageError(f"`{name}` must be a string, not {type(value).__name__}.")
     if not value.strip():
         raise UsageError(f"`{name}` is empty.")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"`{name}` holds half a character (a lone surrogate), which cannot be sent.") from None
+        raise UsageError(f"`{name}` contains half a character (a lone surrogate), which cannot be sent.") from None
     return value
 
 
 def identifier(value: int, name: str = "id") -> int:
-    """Return an id, which becomes part of a path."""
+    """Return an id, which becomes part of a path.
+
+    Raises:
+        UsageError: The value is not an id.
+    """
     if type(value) is not int or not 0 <= value < 2**63:
-        raise UsageError(f"`{name}` has to be a number of the service's, an integer from 0 up.")
+        raise UsageError(f"`{name}` must be an id of the service, an integer of 0 or more.")
     return value
 
 
 def identifiers(values: Iterable[int], name: str) -> list[int]:
-    """Return several ids; none at all, and one that comes twice, are refused: twice may be two calls."""
+    """Return several ids.
+
+    Raises:
+        UsageError: There are none, one is not an id, or one is given twice: that may mean two calls.
+    """
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise UsageError(f"`{name}` has to be a list of ids, not one {type(values).__name__}.")
+        raise UsageError(f"`{name}` must be a list of ids, not {type(values).__name__}.")
     found = [identifier(value, f"{name}[{index}]") for index, value in enumerate(values)]
     if len(set(found)) < len(found):
         twice = next(value for value in found if found.count(value) > 1)
-        raise UsageError(f"`{name}` holds {twice} more than once: give each id once.")
+        raise UsageError(f"`{name}` contains {twice} more than once: give each id once.")
     if not found:
         raise UsageError(f"`{name}` is empty.")
     return found
@@ -102,75 +112,81 @@ def enum_member(kind: type[E], value: E | str, name: str, *, among: Iterable[E] 
 
 
 def aware_datetime(when: datetime, name: str) -> datetime:
-    """Return an instant in the service's local time.
+    """Return a datetime in the service's local time.
 
     Raises:
-        UsageError: It is naive: nobody can tell which instant it is.
+        UsageError: The datetime is naive, or out of range.
     """
     if not isinstance(when, datetime):
-        raise UsageError(f"`{name}` has to be a datetime, not {type(when).__name__}.")
+        raise UsageError(f"`{name}` must be a datetime, not {type(when).__name__}.")
     if when.tzinfo is None or when.utcoffset() is None:
         raise UsageError(
-            f"`{name}` has no time zone, so nobody can tell which instant it is: give an aware datetime, such as "
+            f"`{name}` has no time zone: give an aware datetime, such as "
             'datetime(…, tzinfo=ZoneInfo("Asia/Kathmandu")).'
         )
     try:
         return when.astimezone(KATHMANDU)
     except OverflowError:
-        raise UsageError(f"`{name}` lies beyond what a calendar holds.") from None
+        raise UsageError(f"`{name}` is out of the range of datetimes.") from None
 
 
 def future(when: datetime, name: str, *, now: datetime | None = None) -> datetime:
-    """Return an instant that is still to come, in the service's local time.
+    """Return a future datetime in the service's local time.
 
     Raises:
-        UsageError: It is naive, or past.
+        UsageError: The datetime is naive, or past.
     """
     local = aware_datetime(when, name)
     if when < (now or datetime.now(UTC)) - timedelta(minutes=1):
-        raise UsageError(f"`{name}` has passed already.")
+        raise UsageError(f"`{name}` is in the past.")
     return local
 
 
 def schedule(when: datetime, *, now: datetime | None = None) -> str:
-    """Return an instant as the service's local time in whole minutes.
+    """Return a future datetime as the service's local time in whole minutes.
 
     Raises:
-        UsageError: It is naive, past, or not on a full minute: it would not be that instant any more.
+        UsageError: The datetime is naive, past, or not on a full minute.
     """
     local = future(when, "schedule", now=now)
     if local.second or local.microsecond:
-        raise UsageError("`schedule` has seconds, and the service only minutes: .replace(second=0, microsecond=0).")
+        raise UsageError(
+            "`schedule` has seconds, but the service has only minutes: use .replace(second=0, microsecond=0)."
+        )
     return local.strftime("%Y-%m-%dT%H:%M")
 
 
-def otp(number: str | int, message: str, *, otp: str | None, length: int | None, is_spoken: bool) -> dict[str, Any]:
-    """Return what both generations send for a one-time password.
+def otp(
+    number: str | int, message: str, channel: OtpChannel | str, *, otp: str | None, length: int | None
+) -> dict[str, Any]:
+    """Return the fields that both generations send for a one-time password.
 
     Raises:
-        UsageError: The message lacks `{otp}`; the number is none; the code or its length make no sense.
+        UsageError: The message lacks `{otp}`; the number is not valid; the code or its length is not valid.
     """
+    by = enum_member(OtpChannel, channel, "channel")
     if "{otp}" not in non_empty_text(message, "message"):
-        raise UsageError("otp.send: `message` has to hold {otp}, where the code goes.")
+        raise UsageError("otp.send: `message` must contain {otp} in place of the code.")
     if otp is not None and length is not None:
-        raise UsageError("otp.send: `length` is for codes that the service makes up; `otp` has its own.")
+        raise UsageError("otp.send: `length` is for a code that the service generates: give `otp` or `length`.")
     if otp is not None and not (isinstance(otp, str) and otp.isascii() and otp.isdigit()):
-        raise UsageError("otp.send: `otp` has to be a text of digits (a text, as it may begin with zeros).")
+        raise UsageError("otp.send: `otp` must be a string of digits (a string, as it may begin with zeros).")
     if length is not None and (type(length) is not int or length < 1):
-        raise UsageError(f"otp.send: `length` is {length!r}; it has to be a number of digits.")
+        raise UsageError(f"otp.send: `length` is {length!r}; it must be a number of digits.")
     fields: dict[str, Any] = {
         "number": phone_number(number),
-        "message": collapse_whitespace(message) if is_spoken else message,
+        "message": collapse_whitespace(message) if by is OtpChannel.VOICE else message,
+        "sms_send_options": by.value,
     }
     if otp is not None:
-        fields["otp"] = otp
+        fields |= {"otp": otp, "otp_options": OtpSource.PERSONAL.value}
     if length is not None:
         fields["otp_length"] = length
     return fields
 
 
 def collapse_whitespace(message: str) -> str:
-    """Return a message fit for speech: line breaks, doubled and no-break spaces have upset the synthesis."""
+    """Return a message with single spaces only: other white space upsets the service's speech synthesis."""
     return " ".join(message.split())
 
 
@@ -183,9 +199,13 @@ def placeholders(message: str) -> set[str]:
 
 
 def mapping(value: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return names with what they stand for."""
+    """Return a mapping of names to values as a dictionary.
+
+    Raises:
+        UsageError: It is not a mapping, or a key is not a string.
+    """
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise UsageError(f"`{name}` has to be a mapping of names to values.")
+        raise UsageError(f"`{name}` must be a mapping of names to values.")
     return dict(value)
 
 
@@ -193,7 +213,7 @@ def require_known_tags(names: Iterable[str], usable: Sequence[str] | None, name:
     """Refuse tags that a campaign does not have.
 
     Raises:
-        UsageError: With those that it does have.
+        UsageError: A tag is unknown; the message lists those that the campaign has.
     """
     unknown = sorted(set(names) - set(usable or ()))
     if unknown:
@@ -202,22 +222,28 @@ def require_known_tags(names: Iterable[str], usable: Sequence[str] | None, name:
 
 
 async def file(source: FileLike, name: str, *, suffixes: Sequence[str], content_type: str) -> File:
-    """Return a file's content, read without holding up the event loop.
+    """Return a file's content, read without blocking the event loop.
 
     Raises:
-        UsageError: It cannot be read, is empty, or is of another kind.
+        UsageError: The file cannot be read, is empty, or has another suffix.
     """
     if not isinstance(source, File | str | PathLike):
-        raise UsageError(f"`{name}` has to be a path or a File, not {type(source).__name__}.")
+        raise UsageError(f"`{name}` must be a path or a File, not {type(source).__name__}.")
     if not isinstance(source, File):
         path = anyio.Path(source)
         try:
             source = File(path.name, await path.read_bytes(), content_type)
-        except (OSError, ValueError) as error:  # A path may hold what no system's paths do.
-            why = error.strerror if isinstance(error, OSError) else error
-            raise UsageError(f"`{name}` cannot be read: {why} ({str(path)!r}).") from error
+        except (OSError, ValueError) as error:  # ValueError: a path with a null character.
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(f"`{name}` cannot be read: {reason} ({str(path)!r}).") from error
     if not source.name.lower().endswith(tuple(suffixes)):
-        raise UsageError(f"`{name}` is {source.name!r}; the service takes {' or '.join(suffixes)}.")
+        raise UsageError(f"`{name}` is {source.name!r}; the service accepts {' or '.join(suffixes)}.")
     if not source.content:
         raise UsageError(f"`{name}` ({source.name!r}) is empty.")
     return source
+
+
+async def audio(source: FileLike, name: str) -> File:
+    """Return the content of an audio file; see `file`."""
+    suffixes = (".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac")
+    return await file(source, name, suffixes=suffixes, content_type="audio/mpeg")

@@ -38,7 +38,9 @@ class Resource:
     Every operation accepts `timeout`, the limits of this one call: a `Timeout`, or seconds for the whole call; None for
     the session's. Every operation raises `TingTingError`, see `tingting_async.errors`.
 
-    A request that calls or texts someone, or spends money, is never retried once it may have reached the service.
+    A request that calls or texts someone, or spends money, is never retried once it may have reached the service. Such
+    operations accept `idempotency_key`, your name for a send that must happen once. It needs a ledger; see
+    docs/ledger.md.
 
     Every list accepts these options (`PageOptions`):
 

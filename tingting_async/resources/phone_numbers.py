@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from tingting_async.errors import UsageError
 from tingting_async.redaction import mask
 
-# What phonenumbers would find in other texts is not what they say: of "9800000001;9800000002" it takes the first, of
-# "9841CALLME" the digits on a telephone's keys, of "-9800000001" and "9800000001 ext. 5" a part.
+# phonenumbers would find other numbers than these texts mean: the first in "9800000001;9800000002", the digits on a
+# phone's keys in "9841CALLME", and a part of "-9800000001" and "9800000001 ext. 5".
 _NUMBER = re.compile(r"\s*\+?[\d(][\d\s().\-\u2010-\u2015]*")
 
 
 def phone_number(value: str | int, name: str = "number") -> str:
-    """Return a number of Nepal as the service writes it: digits, without the country's code.
+    """Return a phone number of Nepal as the service writes it: digits, without the country code.
 
     Raises:
-        UsageError: It is none, or another country's.
+        UsageError: The value is not a phone number, or one of another country.
     """
-    # Imported on the first number: its tables cost more to import than all the rest.
+    # Imported for the first number: its tables take longer to import than everything else.
     from phonenumbers import (  # noqa: PLC0415
         NumberParseException,
         ValidationResult,
@@ -26,23 +26,26 @@ def phone_number(value: str | int, name: str = "number") -> str:
     )
 
     if type(value) not in (str, int):
-        raise UsageError(f"`{name}` has to be a text or an integer.")
-    if type(value) is int and abs(value) >= 10**18:  # Python writes out none of more than 4,300 digits.
+        raise UsageError(f"`{name}` must be a string or an integer.")
+    if type(value) is int and abs(value) >= 10**18:  # Python converts no integer of more than 4,300 digits to a string.
         raise UsageError(f"`{name}` has too many digits for a number of Nepal.")
     try:
         number = parse(str(value), "NP") if _NUMBER.fullmatch(str(value)) else None
     except NumberParseException:
         number = None
     if number is None:
-        raise UsageError(f"`{name}` ({mask(value)}) is no phone number.")
+        raise UsageError(f"`{name}` ({mask(value)}) is not a valid phone number.")
     if number.country_code != 977:
-        raise UsageError(f"`{name}` ({mask(value)}) is a number of another country; TingTing calls Nepal.")
-    # A local number, without its area's code, is another one in each area.
+        raise UsageError(f"`{name}` ({mask(value)}) is a number of another country; TingTing calls only Nepal.")
+    # A local number without its area code is a different number in each area.
     if is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         many = len(str(number.national_number))
         raise UsageError(f"`{name}` ({mask(value)}) has {many} digits: too few or too many for a number of Nepal.")
     digits = str(number.national_number)
-    if digits.startswith("9") and len(digits) not in (8, 10):  # Of the area codes 91 to 99, or a mobile's.
+    if digits.startswith("9") and len(digits) not in (
+        8,
+        10,
+    ):  # Landlines of the area codes 91 to 99 have 8, mobiles 10.
         raise UsageError(f"`{name}` ({mask(value)}) has {len(digits)} digits; a mobile number of Nepal has 10.")
     return digits
 
@@ -51,22 +54,23 @@ _PREFIXES = frozenset({"", "0", "977", "9770", "00977"})
 
 
 def is_same_number(listed: str | None, digits: str) -> bool:
-    """Tell whether a number that the service lists, however it is spelt, is the one of these digits.
+    """Return whether a number that the service lists, in any spelling, has these digits.
 
-    Not by its end alone: a mobile number may end in the digits of a landline.
+    The last digits alone do not decide: a mobile number may end in the digits of a landline.
     """
     found = "".join(character for character in listed or "" if character.isdigit())
     return found.endswith(digits) and found.removesuffix(digits) in _PREFIXES
 
 
 def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[str]:
-    """Return several numbers; none at all, and one that comes twice, are refused: twice is two calls.
+    """Return several phone numbers.
 
     Raises:
-        UsageError: Its `problems` name every one that is refused.
+        UsageError: There are none, one is not valid, or one is given twice, which would mean two calls. `problems`
+            lists every number that was refused.
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise UsageError(f"`{name}` has to be a list of numbers, not one {type(values).__name__}.")
+        raise UsageError(f"`{name}` must be a list of numbers, not {type(values).__name__}.")
     found: dict[str, int] = {}
     problems: list[tuple[str, str]] = []
     for index, value in enumerate(values):

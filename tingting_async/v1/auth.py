@@ -1,4 +1,4 @@
-"""How the v1 API signs in: the tokens are cookies (v1 documents, Signing in)."""
+"""The auth scheme of the v1 API: the tokens are cookies (v1 documents, Signing in)."""
 
 import re
 from contextlib import suppress
@@ -7,60 +7,49 @@ from typing import Any
 
 from tingting_async.auth.tokens import Credentials, Tokens
 from tingting_async.errors import AuthenticationError, DecodeError
-from tingting_async.http.messages import Effect, Request, Response
-from tingting_async.http.timeouts import Timeout
+from tingting_async.http.messages import Request, Response
 from tingting_async.v1.models.common import Confirmation
 
 
-def login(credentials: Credentials, timeout: Timeout | float | None = None) -> Request[Confirmation]:
-    """Return the request that signs in."""
-    return Request(
-        "POST",
-        "/api/v1/auths/login/",
-        Effect.READ,  # Signing in twice gives two pairs of tokens, of which one is not used.
-        "accounts.login",
-        Confirmation,
-        json={"email": credentials.email, "password": credentials.password},
-        authenticate=False,
-        timeout=timeout,
-        secrets=(credentials.password,),
-    )
-
-
 class V1AuthScheme:
-    """The v1 API's sign-in, for the auth flow."""
+    """How the v1 API signs in and renews tokens."""
 
     def login(self, credentials: Credentials) -> Request[Confirmation]:
-        """Return the request that signs in."""
-        return login(credentials)
+        """Return the request that signs in (`POST auths/login/`)."""
+        return Request.read(  # Signing in twice gives two pairs of tokens, of which one is not used.
+            "/api/v1/auths/login/",
+            Confirmation,
+            "accounts.login",
+            method="POST",
+            json={"email": credentials.email, "password": credentials.password},
+            authenticate=False,
+            secrets=(credentials.password,),
+        )
 
     def read_login(self, request: Request[Any], response: Response) -> Tokens:
-        """Read both cookies."""
+        """Return the tokens of a sign-in: both cookies."""
         cookies = read_cookies(response)
         return Tokens.of(_required(cookies, request, response), cookies.get("refresh"))
 
     def refresh(self, token: str) -> Request[Confirmation]:
-        """Return the request that renews the access token; its credential is the cookie."""
-        return Request(
-            "POST",
+        """Return the request that renews the access token by the refresh cookie (`POST auths/login/refresh/`)."""
+        return Request.read(
             "/api/v1/auths/login/refresh/",
-            Effect.READ,
-            "accounts.refresh",
             Confirmation,
-            headers={
-                "Cookie": SimpleCookie({"refresh": token})["refresh"].OutputString()
-            },  # Quoted where it has to be.
+            "accounts.refresh",
+            method="POST",
+            headers={"Cookie": SimpleCookie({"refresh": token})["refresh"].OutputString()},  # Quoted if necessary.
             authenticate=False,
             secrets=(token,),
         )
 
     def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
-        """Read the new access token, and the new refresh token where the service changes it as well."""
+        """Return the new access token, and the new refresh token if the service sends one."""
         cookies = read_cookies(response)
         return Tokens.of(_required(cookies, request, response), cookies.get("refresh", token))
 
     def is_permanent(self, error: AuthenticationError) -> bool:
-        """Tell that an account that is not activated will not be, however often it signs in."""
+        """Return whether signing in again is useless, because the account is not activated."""
         return "not activated" in error.message.lower()
 
 
@@ -68,15 +57,15 @@ _COOKIE = re.compile(r'\s*[^\s=;,"]+\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
 
 
 def read_cookies(response: Response) -> dict[str, str]:
-    """Return the cookies that an answer sets, whatever domain, path and flags they are for."""
-    # aiohttp's jar drops those of IP addresses, and secure ones over plain http on this machine.
+    """Return the cookies that a response sets, whatever their domain, path and flags."""
+    # aiohttp's jar drops cookies of IP addresses, and secure cookies over plain http on this machine.
     found: dict[str, str] = {}
     for header in response.headers.getall("Set-Cookie", []):
-        # Only the pair: `SimpleCookie` takes attributes that it does not know for cookies, or drops all for them.
+        # Only name and value: for attributes that it does not know, `SimpleCookie` makes cookies or drops them all.
         if (match := _COOKIE.match(header)) is not None:
             with suppress(CookieError):
                 found |= {name: morsel.value for name, morsel in SimpleCookie(match[0]).items()}
-    # An empty one takes the cookie back; one with line breaks could not be sent.
+    # An empty cookie deletes the earlier one; a cookie with line breaks cannot be sent.
     return {name: value for name, value in found.items() if value and value.isprintable()}
 
 
@@ -85,7 +74,7 @@ def _required(cookies: dict[str, str], request: Request[Any], response: Response
         return cookies["access"]
     except KeyError:
         raise DecodeError(
-            f"{request.operation}: the answer to {request.method} {request.path} sets no cookie `access`.",
+            f"{request.operation}: the response to {request.method} {request.path} sets no cookie `access`.",
             path="Set-Cookie.access",
             problems=(("Set-Cookie.access", "missing"),),
             body=response.body,

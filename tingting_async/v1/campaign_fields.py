@@ -1,9 +1,10 @@
-"""A campaign's fields, as the service wants them."""
+"""The fields of a campaign: their types, and how the service expects them."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from tingting_async.errors import UsageError
 from tingting_async.resources import arguments
@@ -13,62 +14,98 @@ from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.campaigns import Category
 
 
-def voice_id(voice: Voice | int) -> int:
-    """Return the id that a voice goes by."""
-    return arguments.identifier(voice.id if isinstance(voice, Voice) else voice, "voice")
+class MessageFields(TypedDict, total=False):
+    """The optional arguments of `Campaigns.set_message`; `Campaigns.create` describes them."""
+
+    message: str | None
+    sms_message: str | None
+    length_factor: Decimal | float | None
+    draft: bool | None
 
 
-def campaign_fields(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a campaign's fields as the service wants them; what is None is left out.
+class OptionalFields(MessageFields, total=False):
+    """The optional arguments of `Campaigns.create`, which describes them."""
+
+    lines: Iterable[int] | None
+    description: str | None
+    voice: Voice | int | None
+    category: Category | str | None
+    schedule: datetime | None
+    failover: Iterable[ContactStatus | str] | None
+    credit_limit: int | None
+
+
+class CampaignFields(OptionalFields, total=False):
+    """The arguments of `Campaigns.update`; `Campaigns.create` describes them."""
+
+    name: str | None
+    services: Services | str | None
+
+
+def encode_campaign(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a campaign's fields as the service expects them, without those that are None.
 
     Raises:
-        UsageError: One of them cannot be sent.
+        UsageError: A field is not valid.
     """
-    fields = {name: value for name, value in given.items() if value is not None}
-    if "name" in fields:
-        arguments.non_empty_text(fields["name"], "name")
-    for name, kind in (("services", Services), ("category", Category)):
-        if name in fields:
-            fields[name] = arguments.enum_member(kind, fields[name], name).value
+    fields: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is not None:
+            fields[_WIRE_NAMES.get(name, name)] = _ENCODERS[name](value) if name in _ENCODERS else value
     refuse_other_text(fields.get("services"), fields.get("message"), fields.get("sms_message"))
-    if "user_phone" in fields:
-        lines = fields["user_phone"]
-        fields["user_phone"] = arguments.identifiers(lines, "lines") if lines not in ((), []) else []
-    if "voice" in fields:
-        fields["voice"] = voice_id(fields["voice"])
-    if "schedule" in fields:
-        fields["schedule"] = arguments.future(fields["schedule"], "schedule").isoformat()
-    if "failover_target" in fields:
-        outcomes = fields["failover_target"]
-        if not isinstance(outcomes, Iterable):
-            raise UsageError(f"`failover` has to be a list of outcomes, not one {type(outcomes).__name__}.")
-        listed = cast("Iterable[Any]", [outcomes] if isinstance(outcomes, str) else outcomes)
-        fields["failover_target"] = [
-            arguments.enum_member(ContactStatus, outcome, "failover").value for outcome in listed
-        ]
-    if "length_factor" in fields:
-        fields["length_factor"] = length_factor(fields["length_factor"])
     return fields
 
 
-def refuse_other_text(services: str | None, message: str | None, sms_message: str | None) -> None:
-    """Refuse a text that a campaign of this kind would reach nobody with, given in the place of the one it would.
-
-    Raises:
-        UsageError: It is that.
-    """
-    if services == Services.SMS and message is not None and sms_message is None:
-        raise UsageError("A campaign of `SMS` texts its `sms_message`; `message` is what a call says: give the former.")
-    if services == Services.PHONE and sms_message is not None and message is None:
-        raise UsageError("A campaign of `PHONE` says its `message`; `sms_message` is what is texted: give the former.")
+def voice_id(voice: Voice | int) -> int:
+    """Return the id of a voice."""
+    return arguments.identifier(voice.id if isinstance(voice, Voice) else voice, "voice")
 
 
 def length_factor(value: Decimal | float) -> str:
-    """Return how much slower than normal a voice speaks.
+    """Return how much slower than normal a voice speaks, as the service expects it.
 
     Raises:
-        UsageError: It is no number above 0.
+        UsageError: The value is not a number above 0.
     """
     if isinstance(value, bool) or not isinstance(value, Decimal | int | float) or not 0 < float(value) < math.inf:
-        raise UsageError(f"`length_factor` is {value!r}; it has to be a number above 0.")
+        raise UsageError(f"`length_factor` is {value!r}; it must be a number above 0.")
     return str(value)
+
+
+def refuse_other_text(services: str | None, message: str | None, sms_message: str | None) -> None:
+    """Refuse a text that a campaign does not use, if the text that it does use is not given.
+
+    Raises:
+        UsageError: The campaign would reach nobody with the text that is given.
+    """
+    if services == Services.SMS and message is not None and sms_message is None:
+        raise UsageError("A campaign with services `SMS` sends `sms_message`, not `message`: give `sms_message`.")
+    if services == Services.PHONE and sms_message is not None and message is None:
+        raise UsageError("A campaign with services `PHONE` reads out `message`, not `sms_message`: give `message`.")
+
+
+def _line_ids(lines: Any) -> list[int]:
+    return [] if lines in ((), []) else arguments.identifiers(lines, "lines")
+
+
+def _failover(statuses: Any) -> list[str]:
+    if not isinstance(statuses, Iterable):
+        raise UsageError(f"`failover` must be a list of statuses, not {type(statuses).__name__}.")
+    listed = cast("Iterable[Any]", [statuses] if isinstance(statuses, str) else statuses)
+    return [arguments.enum_member(ContactStatus, status, "failover").value for status in listed]
+
+
+_WIRE_NAMES = {"lines": "user_phone", "failover": "failover_target"}
+"""The service's names for fields, if they differ from ours."""
+
+_ENCODERS: Mapping[str, Callable[[Any], Any]] = {
+    "name": lambda value: arguments.non_empty_text(value, "name"),
+    "services": lambda value: arguments.enum_member(Services, value, "services").value,
+    "category": lambda value: arguments.enum_member(Category, value, "category").value,
+    "lines": _line_ids,
+    "voice": voice_id,
+    "schedule": lambda value: arguments.future(value, "schedule").isoformat(),
+    "failover": _failover,
+    "length_factor": length_factor,
+}
+"""How a field is checked and encoded; any other is sent as it is given."""

@@ -2,21 +2,24 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
-
-import attrs
+from typing import Unpack
 
 from tingting_async.client.core import Core
-from tingting_async.decoding.audio import find_audio
 from tingting_async.errors import UsageError
-from tingting_async.http.messages import Effect, Request, Response
+from tingting_async.http.messages import Request, Response
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import Resource, TimeoutLike
-from tingting_async.resources.models import CallStatus as ContactStatus
+from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
 from tingting_async.resources.models import Services, SpokenMessage
-from tingting_async.v1.campaign_fields import campaign_fields, refuse_other_text, voice_id
+from tingting_async.v1.campaign_fields import (
+    CampaignFields,
+    MessageFields,
+    OptionalFields,
+    encode_campaign,
+    refuse_other_text,
+    voice_id,
+)
 from tingting_async.v1.method_fallback import MethodFallback
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.campaigns import (
@@ -51,24 +54,18 @@ class Campaigns(Resource):
         sort: Sort | str | None = None,
         changed_from: datetime | None = None,
         changed_to: datetime | None = None,
-        window: int | None = None,
-        exact: bool = False,
-        resume: str | None = None,
-        timeout: TimeoutLike = None,
+        **options: Unpack[PageOptions],
     ) -> Paginator[Campaign]:
         """List the account's campaigns (`GET campaign/`).
 
         Args:
-            status: Only those that stand so.
-            search: Only those whose name contains this.
+            status: Only campaigns with this status.
+            search: Only campaigns whose name contains this text.
             drafts: Only drafts.
-            sort: The order, by their last change.
-            changed_from: Only those that changed then or later; an aware datetime.
-            changed_to: Only those that changed on that day or before; an aware datetime, its whole day is taken in.
-            window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
-            exact: Whether to miss no row and repeat none while the list changes, at twice the requests or more.
-            resume: The `token` of an earlier walk, to go on behind it.
-            timeout: The limits of each page's call.
+            sort: The order, by the time of the last change.
+            changed_from: Only campaigns changed at this time or later; an aware datetime.
+            changed_to: Only campaigns changed on this day or earlier; an aware datetime. The whole day is included.
+            **options: See `Resource`.
         """
         params: dict[str, str] = {}
         if status is not None:
@@ -83,147 +80,85 @@ class Campaigns(Resource):
             params["from_date"] = str(int(arguments.aware_datetime(changed_from, "changed_from").timestamp()))
         if changed_to is not None:
             params["to_date"] = str(int(arguments.aware_datetime(changed_to, "changed_to").timestamp()))
-        request = Request(
-            "GET",
-            "/api/v1/campaign/",
-            Effect.READ,
-            "campaigns.list",
-            list[Campaign],
-            payload=("results",),
-            params=tuple(params.items()),
-            timeout=timeout,
+        request = Request.read(
+            "/api/v1/campaign/", list[Campaign], "campaigns.list", payload=("results",), params=tuple(params.items())
         )
-        return self._core.paginate(
-            request, LimitOffsetPagination(10), read_page, window=window, exact=exact, resume=resume
-        )
+        return self._paginate(request, LimitOffsetPagination(10), read_page, options)
 
     async def get(self, id: int, *, timeout: TimeoutLike = None) -> Campaign:
-        """Return a campaign (`GET campaign/<id>/`); of its voice only the id.
+        """Return a campaign (`GET campaign/<id>/`). Its voice has only an id.
 
         Raises:
-            NotFoundError: There is none of this id in the account.
+            NotFoundError: The account has no campaign with this id.
         """
         return await self._core.execute(details(id, timeout))
 
     async def create(
-        self,
-        name: str,
-        services: Services | str,
-        *,
-        lines: Iterable[int] = (),
-        message: str | None = None,
-        sms_message: str | None = None,
-        description: str | None = None,
-        voice: Voice | int | None = None,
-        category: Category | str | None = None,
-        schedule: datetime | None = None,
-        failover: Iterable[ContactStatus | str] | None = None,
-        length_factor: Decimal | float | None = None,
-        credit_limit: int | None = None,
-        draft: bool | None = None,
-        timeout: TimeoutLike = None,
+        self, name: str, services: Services | str, *, timeout: TimeoutLike = None, **fields: Unpack[OptionalFields]
     ) -> Campaign:
         """Create a campaign; nobody is reached before it is run (`POST campaign/create/`).
 
         Args:
-            name: Its name.
-            services: Whether it calls, texts, or asks.
-            lines: Ids of the lines to call from (`phone_numbers.list()`).
-            message: What is said; may hold the contacts' variables as `{name}`.
-            sms_message: What is texted.
-            description: What it is for.
-            voice: Who speaks (`voices.list()`).
-            category: Whether a text is spoken or audio is played.
-            schedule: When it is to run, once it is told to; an aware datetime.
-            failover: Outcomes of a call after which a text is sent; for `Services.SMS_AND_PHONE`.
-            length_factor: How much slower than normal the voice speaks.
-            credit_limit: Credits that it may spend.
-            draft: Whether it is only a draft.
-            timeout: The limits of this call.
+            name: The campaign's name.
+            services: How it reaches its contacts.
+            timeout: See `Resource`.
+            **fields: The campaign's other fields; those that are None are not sent:
+
+                - `lines`: The ids of the lines to call from (`phone_numbers.list()`).
+                - `message`: The message that a call reads out. `{name}` stands for the contact's variable of that name.
+                - `sms_message`: The message that is sent as SMS.
+                - `description`: A description.
+                - `voice`: The voice that reads the message (`voices.list()`).
+                - `category`: Whether calls read out a text or play audio.
+                - `schedule`: When a run of the campaign starts; an aware datetime.
+                - `failover`: The statuses of a call after which an SMS is sent; for `Services.SMS_AND_PHONE`.
+                - `length_factor`: How much slower than normal the voice speaks.
+                - `credit_limit`: The most credits that the campaign may spend.
+                - `draft`: Whether the campaign is a draft.
 
         Raises:
-            UsageError: What was given cannot be sent.
-            OutcomeUnknownError: It may have been created: look for its name before creating it again.
+            TypeError: A keyword argument is unknown.
+            UsageError: A field is not valid.
+            OutcomeUnknownError: The campaign may have been created: look for its name before you create it again.
         """
-        fields = campaign_fields(
-            {
-                "name": arguments.non_empty_text(name, "name"),
-                "services": services,
-                "user_phone": lines,
-                "message": message,
-                "sms_message": sms_message,
-                "description": description,
-                "voice": voice,
-                "category": category,
-                "schedule": schedule,
-                "failover_target": failover,
-                "length_factor": length_factor,
-                "credit_limit": credit_limit,
-                "draft": draft,
-            }
+        arguments.refuse_unknown("campaigns.create", fields, OptionalFields.__optional_keys__, self.create)
+        body = encode_campaign(
+            {"lines": (), **fields, "name": arguments.non_empty_text(name, "name"), "services": services}
         )
-        asked_at = utc_now()
+        started_at = utc_now()
         return await self._core.execute(
-            Request(
-                "POST",
+            Request.create(
                 "/api/v1/campaign/create/",
-                Effect.CREATE,
-                "campaigns.create",
                 Campaign,
-                json=fields,
+                "campaigns.create",
+                json=body,
                 timeout=timeout,
                 recovery_hint="look for its name with campaigns.list(search=…)",
-                reconciler=lambda since: reconcile_created(self.list, name, since or asked_at),
+                reconciler=lambda since: reconcile_created(self.list, name, since or started_at),
             )
         )
 
-    async def update(
-        self,
-        id: int,
-        *,
-        name: str | None = None,
-        services: Services | str | None = None,
-        lines: Iterable[int] | None = None,
-        message: str | None = None,
-        sms_message: str | None = None,
-        description: str | None = None,
-        voice: Voice | int | None = None,
-        category: Category | str | None = None,
-        schedule: datetime | None = None,
-        failover: Iterable[ContactStatus | str] | None = None,
-        length_factor: Decimal | float | None = None,
-        credit_limit: int | None = None,
-        draft: bool | None = None,
-        timeout: TimeoutLike = None,
-    ) -> Campaign:
-        """Change a campaign; what is not given stays, None included (`PATCH campaign/<id>/`). Arguments as of `create`.
+    async def update(self, id: int, *, timeout: TimeoutLike = None, **fields: Unpack[CampaignFields]) -> Campaign:
+        """Change a campaign (`PATCH campaign/<id>/`).
+
+        Args:
+            id: The campaign's id.
+            timeout: See `Resource`.
+            **fields: The fields to change, as in `create`, `name` and `services` included. A field that is not given,
+                or is None, stays as it is.
 
         Raises:
-            UsageError: Nothing to change is given, or what is given cannot be sent.
-            NotFoundError: There is none of this id in the account.
+            TypeError: A keyword argument is unknown.
+            UsageError: No field is given, or a field is not valid.
+            NotFoundError: The account has no campaign with this id.
         """
-        fields = campaign_fields(
-            {
-                "name": name,
-                "services": services,
-                "user_phone": lines,
-                "message": message,
-                "sms_message": sms_message,
-                "description": description,
-                "voice": voice,
-                "category": category,
-                "schedule": schedule,
-                "failover_target": failover,
-                "length_factor": length_factor,
-                "credit_limit": credit_limit,
-                "draft": draft,
-            }
-        )
-        if not fields:
-            raise UsageError("campaigns.update: give what is to be changed.")
+        arguments.refuse_unknown("campaigns.update", fields, CampaignFields.__optional_keys__, self.update)
+        body = encode_campaign(fields)
+        if not body:
+            raise UsageError("campaigns.update: give at least one field to change.")
         path = f"/api/v1/campaign/{arguments.identifier(id)}/"
-        request = Request("PATCH", path, Effect.UPDATE, "campaigns.update", Campaign, json=fields, timeout=timeout)
-        return await self._methods.call(request, "PUT")  # One public client found only PUT accepted.
+        request = Request.update(path, Campaign, "campaigns.update", json=body, timeout=timeout)
+        return await self._methods.execute(request, "PUT")  # One public client found only PUT accepted.
 
     async def set_message(
         self,
@@ -231,39 +166,44 @@ class Campaigns(Resource):
         *,
         voice: Voice | int,
         category: Category | str = Category.TEXT,
-        message: str | None = None,
-        sms_message: str | None = None,
-        length_factor: Decimal | float | None = None,
-        draft: bool | None = None,
         timeout: TimeoutLike = None,
+        **fields: Unpack[MessageFields],
     ) -> CampaignMessage:
-        """Set a campaign's voice and text (`PATCH campaign/create/<id>/message/`). Arguments as of `create`."""
-        fields = campaign_fields(
-            {
-                "voice": voice,
-                "category": category,
-                "message": message,
-                "sms_message": sms_message,
-                "length_factor": length_factor,
-                "draft": draft,
-            }
-        )
-        path, operation = f"/api/v1/campaign/create/{arguments.identifier(id)}/message/", "campaigns.set_message"
-        request = Request("PATCH", path, Effect.UPDATE, operation, CampaignMessage, json=fields, timeout=timeout)
-        return await self._methods.call(request, "PUT")  # One public client needed PUT first, for voice.
+        """Set a campaign's voice and message (`PATCH campaign/create/<id>/message/`).
+
+        Args:
+            id: The campaign's id.
+            voice: The voice that reads the message (`voices.list()`).
+            category: Whether calls read out a text or play audio.
+            timeout: See `Resource`.
+            **fields: `message`, `sms_message`, `length_factor` and `draft`, as in `create`.
+
+        Raises:
+            TypeError: A keyword argument is unknown.
+            UsageError: A field is not valid.
+        """
+        arguments.refuse_unknown("campaigns.set_message", fields, MessageFields.__optional_keys__, self.set_message)
+        body = encode_campaign({"voice": voice, "category": category, **fields})
+        path = f"/api/v1/campaign/create/{arguments.identifier(id)}/message/"
+        request = Request.update(path, CampaignMessage, "campaigns.set_message", json=body, timeout=timeout)
+        return await self._methods.execute(request, "PUT")  # One public client needed PUT first, for voice.
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a campaign (`DELETE campaign/<id>/`).
 
         Raises:
-            NotFoundError: There is none of this id in the account.
+            NotFoundError: The account has no campaign with this id.
         """
-        path, hint = (
-            f"/api/v1/campaign/{arguments.identifier(id)}/",
-            "call campaigns.get(): a NotFoundError means it is gone",
+        return await self._core.execute(
+            Request.delete(
+                f"/api/v1/campaign/{arguments.identifier(id)}/",
+                Confirmation,
+                "campaigns.delete",
+                allows_empty_body=True,
+                timeout=timeout,
+                recovery_hint="call campaigns.get(): a NotFoundError means it is gone",
+            )
         )
-        request = Request("DELETE", path, Effect.UPDATE, "campaigns.delete", Confirmation, timeout=timeout)
-        return await self._core.execute(attrs.evolve(request, allows_empty_body=True, recovery_hint=hint))
 
     async def run(
         self,
@@ -276,28 +216,29 @@ class Campaigns(Resource):
         idempotency_key: str | None = None,
         timeout: TimeoutLike = None,
     ) -> RunStarted:
-        """Run a campaign: people are reached, and credits are spent (`POST run-campaign/<id>/`).
+        """Run a campaign: it reaches people and spends credits (`POST run-campaign/<id>/`).
+
+        `message`, `sms_message` and `schedule` are set by a request of their own before the run.
 
         Args:
-            id: The campaign's.
-            message: Changes what is said first, in a request of its own.
-            sms_message: Changes what is texted first, likewise.
-            schedule: Changes when it runs first, in a request of its own; an aware datetime.
-            preflight: Whether to refuse to run it where `preflight()` finds problems.
-            idempotency_key: With a ledger, which lets a campaign run once: your name for another run of it.
+            id: The campaign's id.
+            message: The message that a call reads out; None leaves it as it is.
+            sms_message: The message that is sent as SMS; None leaves it as it is.
+            schedule: When the run starts, an aware datetime; None leaves it as it is.
+            preflight: Whether to refuse the run if `preflight()` finds problems.
+            idempotency_key: See `Resource`; without one, a ledger lets the campaign run once.
             timeout: The limits of each call.
 
         Raises:
-            UsageError: The check found problems, or the text given is not the one that reaches people; nothing was run.
-            OutcomeUnknownError: It may be running: look at its status before running it again.
-            DuplicateSendError: By the ledger it was run before, or may have been.
+            UsageError: The preflight found problems, or the campaign does not use the text that is given. Nothing was
+                run.
+            OutcomeUnknownError: The campaign may be running: look at its status before you run it again.
+            DuplicateSendError: The ledger says that it was run before, or may have been.
         """
-        request = Request(
-            "POST",
+        request = Request.send(
             f"/api/v1/run-campaign/{arguments.identifier(id)}/",
-            Effect.SEND,
-            "campaigns.run",
             RunStarted,
+            "campaigns.run",
             timeout=timeout,
             recovery_hint=f"look at the status of campaigns.get({id}), and at contacts.list({id})",
             reconciler=lambda _: reconcile_run(self._core, id, is_first=idempotency_key is None),
@@ -314,45 +255,46 @@ class Campaigns(Resource):
         return await self._core.execute(request)
 
     async def preflight(self, id: int, *, timeout: TimeoutLike = None) -> PreflightReport:
-        """Check what would happen if a campaign were run: contacts, placeholders against variables, lines, voice.
+        """Check a campaign before it is run: contacts, placeholders and variables, lines, voice and status.
 
-        Checks the variables of the contacts on the first page of their list: at most ten.
+        Only the variables of the contacts on the first page of their list are checked: at most ten.
         """
         return await preflight(self._core, await self.get(id, timeout=timeout), timeout)
 
     async def stop(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Stop a campaign at once (`POST campaign/emergency-stop/<id>/`)."""
-        path, operation = f"/api/v1/campaign/emergency-stop/{arguments.identifier(id)}/", "campaigns.stop"
-        request = Request("POST", path, Effect.UPDATE, operation, Confirmation, allows_empty_body=True, timeout=timeout)
         return await self._core.execute(
-            attrs.evolve(request, recovery_hint=f"look at the status of campaigns.get({id})")
+            Request.update(
+                f"/api/v1/campaign/emergency-stop/{arguments.identifier(id)}/",
+                Confirmation,
+                "campaigns.stop",
+                method="POST",
+                allows_empty_body=True,
+                timeout=timeout,
+                recovery_hint=f"look at the status of campaigns.get({id})",
+            )
         )
 
     async def test_voice(
         self, message: str, *, campaign_id: int, voice: Voice | int, timeout: TimeoutLike = None
     ) -> SpokenMessage:
-        """Have a message read aloud, calling nobody (`POST test-speak/riri/<campaign_id>/`).
+        """Have a message read aloud, without a call (`POST test-speak/riri/<campaign_id>/`).
 
         Args:
-            message: What is read; line breaks and doubled spaces, which upset the speech synthesis, are sent as single
-                spaces.
-            campaign_id: A campaign of the account.
-            voice: Who reads it.
-            timeout: The limits of this call.
+            message: The message. Line breaks and repeated spaces are sent as single spaces, because they upset the
+                service's speech synthesis.
+            campaign_id: The id of any campaign of the account.
+            voice: The voice that reads it.
+            timeout: See `Resource`.
 
         Raises:
-            DecodeError: The answer holds neither audio nor its URL.
+            DecodeError: The response holds neither audio nor its URL.
         """
         path = f"/api/v1/test-speak/riri/{arguments.identifier(campaign_id, 'campaign_id')}/"
-        fields = {
-            "voice_input": voice_id(voice),
-            "message": arguments.collapse_whitespace(arguments.non_empty_text(message, "message")),
-        }
-        request = Request("POST", path, Effect.READ, "campaigns.test_voice", Response, json=fields, timeout=timeout)
-        response = await self._core.execute(request)
-        url, audio, content_type = self._core.decode(request, response, find_audio)
-        url = f"{self._core.base_url}{url}" if url is not None and url.startswith("/") else url
-        return SpokenMessage(url=url, audio=audio, content_type=content_type)
+        text = arguments.collapse_whitespace(arguments.non_empty_text(message, "message"))
+        body = {"voice_input": voice_id(voice), "message": text}
+        request = Request.read(path, Response, "campaigns.test_voice", method="POST", json=body, timeout=timeout)
+        return await self._spoken_message(request)
 
     def progress(
         self, id: int, *, poll_interval: float = 1.0, max_poll_interval: float = 30.0, timeout: TimeoutLike = None
@@ -362,10 +304,10 @@ class Campaigns(Resource):
         Yields the campaign as it is now, and again after each change. Ends once its status is final or unknown.
 
         Args:
-            id: The campaign's.
-            poll_interval: Seconds before it is asked for again; grows by half while nothing changes.
-            max_poll_interval: Seconds.
-            timeout: The limits of each call.
+            id: The campaign's id.
+            poll_interval: Seconds between two polls; grows by half after each poll without a change.
+            max_poll_interval: Seconds between two polls at most.
+            timeout: The limits of each poll.
         """
         arguments.identifier(id)
         return Progress(
@@ -381,17 +323,17 @@ class Campaigns(Resource):
         poll_interval: float = 1.0,
         max_poll_interval: float = 30.0,
     ) -> Campaign:
-        """Wait until a campaign is over, or has come to a status.
+        """Wait until a campaign has a final or unknown status, or one of those in `until`.
 
         Args:
-            id: The campaign's.
-            until: Statuses that end the wait, besides a final or unknown one.
+            id: The campaign's id.
+            until: The statuses that end the wait, besides final and unknown ones.
             timeout: Seconds to wait at most; None for no limit.
-            poll_interval: Seconds before it is asked for again; grows by half while nothing changes.
-            max_poll_interval: Seconds.
+            poll_interval: As of `progress`.
+            max_poll_interval: As of `progress`.
 
         Raises:
-            WaitTimeoutError: It took longer; `last` is the campaign as it was seen last.
+            WaitTimeoutError: The wait timed out; `last` is the campaign as it was last seen.
         """
         wanted = {until} if isinstance(until, str) or not isinstance(until, Iterable) else set(until)
         progress = self.progress(id, poll_interval=poll_interval, max_poll_interval=max_poll_interval)

@@ -1,23 +1,25 @@
 """The contacts of a campaign."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar, Unpack
 
 from tingting_async.client.core import Core
 from tingting_async.errors import OutcomeUnknownError, PartialFailureError, TingTingError, UsageError
-from tingting_async.http.messages import Effect, Request
+from tingting_async.http.messages import Request
 from tingting_async.outcomes import Reconciler
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import FileLike
-from tingting_async.resources.base import Resource, TimeoutLike
+from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
 from tingting_async.resources.phone_numbers import phone_number, phone_numbers
 from tingting_async.v1.method_fallback import MethodFallback
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, NewContact, Upload
 from tingting_async.v1.pages import read_page
 from tingting_async.v1.reconcile import reconcile_contact, utc_now
+
+T = TypeVar("T")
 
 
 class Contacts(Resource):
@@ -27,38 +29,18 @@ class Contacts(Resource):
         super().__init__(core)
         self._methods = MethodFallback(core)
 
-    def list(
-        self,
-        campaign_id: int,
-        *,
-        window: int | None = None,
-        exact: bool = False,
-        resume: str | None = None,
-        timeout: TimeoutLike = None,
-    ) -> Paginator[Contact]:
+    def list(self, campaign_id: int, **options: Unpack[PageOptions]) -> Paginator[Contact]:
         """List a campaign's contacts (`GET campaign-detail/<campaign_id>/`).
 
-        A page's `extra` holds `total_credits_consumed` and `carrier_summary`.
+        A page's `extra` contains `total_credits_consumed` and `carrier_summary`.
 
         Args:
-            campaign_id: The campaign's.
-            window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
-            exact: Whether to miss no row and repeat none while the list changes, at twice the requests or more.
-            resume: The `token` of an earlier walk, to go on behind it.
-            timeout: The limits of each page's call.
+            campaign_id: The campaign's id.
+            **options: See `Resource`.
         """
-        request = Request(
-            "GET",
-            f"/api/v1/campaign-detail/{arguments.identifier(campaign_id, 'campaign_id')}/",
-            Effect.READ,
-            "contacts.list",
-            list[Contact],
-            payload=("results",),
-            timeout=timeout,
-        )
-        return self._core.paginate(
-            request, LimitOffsetPagination(10), read_page, window=window, exact=exact, resume=resume
-        )
+        path = f"/api/v1/campaign-detail/{arguments.identifier(campaign_id, 'campaign_id')}/"
+        request = Request.read(path, list[Contact], "contacts.list", payload=("results",))
+        return self._paginate(request, LimitOffsetPagination(10), read_page, options)
 
     async def add(
         self,
@@ -71,26 +53,26 @@ class Contacts(Resource):
         """Add a contact (`POST campaign/<campaign_id>/add-contact/`).
 
         Args:
-            campaign_id: The campaign's.
-            number: A number of Nepal in any usual spelling.
-            variables: What the message's placeholders stand for.
-            timeout: The limits of this call.
+            campaign_id: The campaign's id.
+            number: A phone number of Nepal in any usual spelling.
+            variables: The values of the message's placeholders.
+            timeout: See `Resource`.
 
         Raises:
-            UsageError: The number is none.
-            OutcomeUnknownError: It may have been added: look for it in `list()` before adding it again.
+            UsageError: The number is not valid.
+            OutcomeUnknownError: The contact may have been added: look for it in `list()` before you add it again.
         """
         digits = phone_number(number)
-        asked_at = utc_now()
+        started_at = utc_now()
         body = {"number": digits, "other_variables": arguments.mapping(variables or {}, "variables")}
         return await self._core.execute(
-            self._adding(
+            self._addition(
                 campaign_id,
                 ContactAdded,
-                body,
                 "contacts.add",
+                body,
                 timeout,
-                reconciler=lambda since: reconcile_contact(self.list(campaign_id), digits, since or asked_at),
+                reconciler=lambda since: reconcile_contact(self.list(campaign_id), digits, since or started_at),
             )
         )
 
@@ -102,27 +84,28 @@ class Contacts(Resource):
         chunk: int = 100,
         timeout: TimeoutLike = None,
     ) -> ContactsAdded:
-        """Add many contacts, some at a time, one request after the other.
+        """Add many contacts in chunks, one request after the other (`POST campaign/<campaign_id>/add-contact/`).
 
         Args:
-            campaign_id: The campaign's.
-            contacts: Contacts, or bare numbers.
-            chunk: How many are sent in one request; how many the service takes is not documented.
+            campaign_id: The campaign's id.
+            contacts: Contacts or phone numbers.
+            chunk: The number of contacts in one request. The service's maximum is not documented.
             timeout: The limits of each call.
 
         Returns:
-            What became of all of them together; the service skips numbers that it has already.
+            The combined result of all requests. The service skips numbers that the campaign already has.
 
         Raises:
-            UsageError: Numbers are none or come twice, each in `problems`, or there are none; nothing was sent.
-            PartialFailureError: A request failed after others, or so that it may have been carried out; the following
-                ones were not sent. It holds what was added, and which rows may have been, or were not. If the very
-                first is refused, nothing was added, and its own error is raised.
+            UsageError: A number is not valid or is given twice, each in `problems`, or there are no contacts. Nothing
+                was sent.
+            PartialFailureError: A request failed after others succeeded, or its outcome is unknown; the requests after
+                it were not sent. The error says which contacts were added, may have been added, and were not. If the
+                first request is refused, its own error is raised instead, because nothing was added.
         """
         if type(chunk) is not int or chunk < 1:
-            raise UsageError(f"contacts.add_many: chunk={chunk!r}; at least one contact goes in a request.")
+            raise UsageError(f"contacts.add_many: `chunk` is {chunk!r}; it must be an integer of 1 or more.")
         if isinstance(contacts, str | bytes) or not isinstance(contacts, Iterable):
-            raise UsageError(f"`contacts` has to be a list of contacts, not one {type(contacts).__name__}.")
+            raise UsageError(f"`contacts` must be a list of contacts, not {type(contacts).__name__}.")
         given = [each if isinstance(each, NewContact) else NewContact(each) for each in contacts]
         numbers = phone_numbers([each.number for each in given], "contacts")
         rows = [
@@ -132,14 +115,14 @@ class Contacts(Resource):
         done = ContactsAdded(created=0)
         for start in range(0, len(rows), chunk):
             body = {"contacts": rows[start : start + chunk]}
-            request = self._adding(campaign_id, ContactsAdded, body, "contacts.add_many", timeout)
+            request = self._addition(campaign_id, ContactsAdded, "contacts.add_many", body, timeout)
             try:
                 added = await self._core.execute(request)
             except TingTingError as error:
                 here, after = range(start, min(start + chunk, len(rows))), range(start, len(rows))
                 is_unknown = isinstance(error, OutcomeUnknownError)
                 if start == 0 and not is_unknown:
-                    raise  # Nothing was added: it is the plain error that says why.
+                    raise  # Nothing was added: the error itself says why.
                 unknown = here if is_unknown else range(0)
                 not_done = range(here.stop, len(rows)) if is_unknown else after
                 raise PartialFailureError(
@@ -160,116 +143,107 @@ class Contacts(Resource):
         return done
 
     async def upload(self, campaign_id: int, file: FileLike, *, timeout: TimeoutLike = None) -> Upload:
-        """Add a file of contacts (`PATCH campaign/create/<campaign_id>/detail/`).
+        """Add the contacts of a file (`PATCH campaign/create/<campaign_id>/detail/`).
 
         Args:
-            campaign_id: The campaign's.
-            file: An .xlsx or .csv file; its first column is `numbers`, the others become variables.
-            timeout: The limits of this call.
+            campaign_id: The campaign's id.
+            file: An .xlsx or .csv file. Its first column is `numbers`; the others become variables.
+            timeout: See `Resource`.
 
         Raises:
-            UsageError: The file cannot be read, or is of another kind.
-            OutcomeUnknownError: It may have been added: look at `list()` before adding it again.
+            UsageError: The file cannot be read, or has another format.
+            OutcomeUnknownError: The contacts may have been added: look at `list()` before you add them again.
         """
-        path = f"/api/v1/campaign/create/{arguments.identifier(campaign_id, 'campaign_id')}/detail/"
-        content_type = "application/octet-stream"
-        sheet = await arguments.file(file, "file", suffixes=(".xlsx", ".csv"), content_type=content_type)
-        request = Request(
-            "PATCH",
-            path,
-            Effect.CREATE,
-            "contacts.upload",
+        sheet = await arguments.file(file, "file", suffixes=(".xlsx", ".csv"), content_type="application/octet-stream")
+        request = Request.create(
+            f"/api/v1/campaign/create/{arguments.identifier(campaign_id, 'campaign_id')}/detail/",
             Upload,
+            "contacts.upload",
+            method="PATCH",
             timeout=timeout,
             recovery_hint=f"look at contacts.list({campaign_id})",
         ).with_form({}, {"bulk_file": sheet})
-        return await self._methods.call(request, "POST")  # PATCH by the newer documents, POST by the older.
+        return await self._methods.execute(request, "POST")  # The older documents say POST.
 
     async def edit(self, id: int, number: str | int, *, timeout: TimeoutLike = None) -> Contact:
         """Change a contact's number (`PATCH phone-number/update/<contact_id>/`)."""
         path, body = f"/api/v1/phone-number/update/{arguments.identifier(id)}/", {"number": phone_number(number)}
-        request = Request("PATCH", path, Effect.UPDATE, "contacts.edit", Contact, json=body, timeout=timeout)
-        return await self._core.execute(request)
+        return await self._core.execute(Request.update(path, Contact, "contacts.edit", json=body, timeout=timeout))
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a contact (`DELETE phone-number/delete/<contact_id>/`).
 
         Raises:
-            NotFoundError: There is none of this id in the account.
+            NotFoundError: The account has no contact with this id.
         """
         path = f"/api/v1/phone-number/delete/{arguments.identifier(id)}/"
-        request = Request(
-            "DELETE", path, Effect.UPDATE, "contacts.delete", Confirmation, allows_empty_body=True, timeout=timeout
+        return await self._core.execute(
+            Request.delete(path, Confirmation, "contacts.delete", allows_empty_body=True, timeout=timeout)
         )
-        return await self._core.execute(request)
 
     async def variables(self, id: int, *, timeout: TimeoutLike = None) -> Mapping[str, Any]:
-        """Return a contact's variables, by name (`GET campaign/<contact_id>/attributes/`)."""
-        path = f"/api/v1/campaign/{arguments.identifier(id)}/attributes/"  # It says campaign; the id is the contact's.
-        request = Request("GET", path, Effect.READ, "contacts.variables", dict[str, Any], timeout=timeout)
-        return await self._core.execute(request)
+        """Return a contact's variables by name (`GET campaign/<contact_id>/attributes/`)."""
+        return await self._core.execute(
+            Request.read(_variables_path(id), dict[str, Any], "contacts.variables", timeout=timeout)
+        )
 
     async def set_variables(
         self, id: int, variables: Mapping[str, Any], *, timeout: TimeoutLike = None
     ) -> Mapping[str, Any]:
         """Change a contact's variables, and return them (`PATCH campaign/<contact_id>/attributes/`)."""
         if not variables:
-            raise UsageError("contacts.set_variables: give the variables that are to be changed.")
-        path, fields = (
-            f"/api/v1/campaign/{arguments.identifier(id)}/attributes/",
-            arguments.mapping(variables, "variables"),
+            raise UsageError("contacts.set_variables: give at least one variable to change.")
+        path, body = _variables_path(id), arguments.mapping(variables, "variables")
+        return await self._core.execute(
+            Request.update(path, dict[str, Any], "contacts.set_variables", json=body, timeout=timeout)
         )
-        operation = "contacts.set_variables"
-        request = Request("PATCH", path, Effect.UPDATE, operation, dict[str, Any], json=fields, timeout=timeout)
-        return await self._core.execute(request)
 
     async def demo_call(
         self, id: int, *, idempotency_key: str | None = None, timeout: TimeoutLike = None
     ) -> Confirmation:
-        """Call one contact, to try a campaign out (`POST demo-call/<contact_id>/`).
-
-        Never sent twice by itself once it may have arrived.
+        """Call one contact, to try out a campaign (`POST demo-call/<contact_id>/`).
 
         Args:
-            id: The contact's.
-            idempotency_key: With a ledger: your name for this send, which is sent once; see docs/ledger.md.
-            timeout: The limits of this call.
+            id: The contact's id.
+            idempotency_key: See `Resource`.
+            timeout: See `Resource`.
 
         Raises:
-            OutcomeUnknownError: It may be ringing.
-            DuplicateSendError: By the ledger `idempotency_key` was sent before, or may have been.
+            OutcomeUnknownError: The phone may be ringing.
+            DuplicateSendError: The ledger says that a send with this `idempotency_key` was made before, or may have
+                been.
         """
         return await self._core.execute(
-            Request(
-                "POST",
+            Request.send(
                 f"/api/v1/demo-call/{arguments.identifier(id)}/",
-                Effect.SEND,
-                "contacts.demo_call",
                 Confirmation,
+                "contacts.demo_call",
                 allows_empty_body=True,
                 timeout=timeout,
-                recovery_hint="ask the person whether the telephone rang",
+                recovery_hint="ask the person whether the phone rang",
                 idempotency_key=idempotency_key,
             )
         )
 
-    def _adding(
+    def _addition(
         self,
         campaign_id: int,
-        model: Any,
-        body: dict[str, Any],
+        model: type[T],
         operation: str,
+        body: Mapping[str, Any],
         timeout: TimeoutLike,
         reconciler: Reconciler | None = None,
-    ) -> Request[Any]:
-        return Request(
-            "POST",
+    ) -> Request[T]:
+        return Request.create(
             f"/api/v1/campaign/{arguments.identifier(campaign_id, 'campaign_id')}/add-contact/",
-            Effect.CREATE,
-            operation,
             model,
+            operation,
             json=body,
             timeout=timeout,
             recovery_hint=f"look for them in contacts.list({campaign_id})",
             reconciler=reconciler,
         )
+
+
+def _variables_path(id: int) -> str:
+    return f"/api/v1/campaign/{arguments.identifier(id)}/attributes/"  # It says campaign; the id is the contact's.

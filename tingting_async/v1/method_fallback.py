@@ -1,4 +1,4 @@
-"""Operations whose HTTP method is told differently by different documents."""
+"""Operations for which the service's documents name different HTTP methods."""
 
 from typing import TypeVar
 
@@ -12,30 +12,30 @@ T = TypeVar("T")
 
 
 class MethodFallback:
-    """Which method works for which operation, remembered for a session.
+    """Executes requests by the HTTP method that works, which it remembers for each operation.
 
-    One public client found that a campaign's fields and its message do not take the same ones, so nothing is concluded
-    from one operation about another.
+    One public client found that a campaign's fields and its message need different methods, so what works for one
+    operation says nothing about another.
     """
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._found: dict[str, str] = {}
 
-    async def call(self, request: Request[T], otherwise: str) -> T:
-        """Carry out an operation, by another method where its own is answered with 405: nothing was done then.
+    async def execute(self, request: Request[T], fallback: str) -> T:
+        """Execute a request, by another HTTP method if the service rejects its own with 405: nothing was done then.
 
         Args:
-            request: With the method that the documents name.
-            otherwise: The other method.
+            request: The request, with the method that the documents name.
+            fallback: The other method.
         """
         method = self._found.get(request.operation, request.method)
         try:
             return await self._core.execute(attrs.evolve(request, method=method))
         except ApiError as error:
-            # What this request was sent by counts, not what is remembered by now: other tasks find out, too.
-            if error.status != 405 or method == otherwise:
+            # The method of this very request decides: another task may have changed the remembered one since.
+            if error.status != 405 or method == fallback:
                 raise
-        answer = await self._core.execute(attrs.evolve(request, method=otherwise))
-        self._found[request.operation] = otherwise
-        return answer
+        result = await self._core.execute(attrs.evolve(request, method=fallback))
+        self._found[request.operation] = fallback
+        return result

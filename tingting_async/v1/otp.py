@@ -1,16 +1,16 @@
-"""One-time passwords, by call or by text."""
+"""One-time passwords, by call or by SMS."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from tingting_async.errors import UsageError
-from tingting_async.http.messages import Effect, Request
+from tingting_async.http.messages import Request
 from tingting_async.outcomes import Reconciliation, Verdict
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import Resource, TimeoutLike
-from tingting_async.resources.models import OtpChannel, OtpSource
+from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
+from tingting_async.resources.models import OtpChannel
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.otp import Otp, SentOtp
 from tingting_async.v1.pages import read_page
@@ -33,85 +33,66 @@ class Otps(Resource):
         idempotency_key: str | None = None,
         timeout: TimeoutLike = None,
     ) -> Otp:
-        """Call or text a person with a one-time password (`POST auths/send/otp/`).
-
-        Never sent twice by itself once it may have arrived.
+        """Send a person a one-time password by call or by SMS (`POST auths/send/otp/`).
 
         Args:
-            number: Whom to reach: a number of Nepal in any usual spelling.
-            message: What is said or written, with `{otp}` where the code goes. Where it is said, line breaks and
-                doubled spaces, which upset the speech synthesis, are sent as single spaces.
-            channel: Whether to call or to text.
-            otp: The code; None lets the service make one up.
-            length: How many digits the service's own code has.
-            company_name: Who sends it; some texts of the service say that it is required.
-            voice: Who says it, by its internal name; required for `OtpChannel.VOICE`.
-            idempotency_key: With a ledger: your name for this send, which is sent once; see docs/ledger.md.
-            timeout: The limits of this call.
+            number: The recipient: a phone number of Nepal in any usual spelling.
+            message: The message, with `{otp}` in place of the code. For a call, line breaks and repeated spaces are
+                sent as single spaces, because they upset the service's speech synthesis.
+            channel: Whether to call or to send an SMS.
+            otp: The code; None lets the service generate one.
+            length: The number of digits of a code that the service generates.
+            company_name: The sender's name. Some texts of the service say that it is required.
+            voice: The voice of a call, or its internal name; required for `OtpChannel.VOICE`, refused otherwise.
+            idempotency_key: See `Resource`.
+            timeout: See `Resource`.
 
         Raises:
-            UsageError: The message lacks `{otp}`; the number is none; both `otp` and `length` are given; no voice.
-            OutcomeUnknownError: It may have been sent: `reconcile()` finds a code of your own in `list()`.
-            DuplicateSendError: By the ledger `idempotency_key` was sent before, or may have been.
+            UsageError: The message lacks `{otp}`; the number is not valid; both `otp` and `length` are given; `voice`
+                does not match the channel.
+            OutcomeUnknownError: It may have been sent. `reconcile()` looks for a code of your own in `list()`.
+            DuplicateSendError: The ledger says that a send with this `idempotency_key` was made before, or may have
+                been.
         """
-        where = arguments.enum_member(OtpChannel, channel, "channel")
-        fields = arguments.otp(number, message, otp=otp, length=length, is_spoken=where is OtpChannel.VOICE)
-        fields["sms_send_options"] = where.value
-        if otp is not None:
-            fields["otp_options"] = OtpSource.PERSONAL.value
+        fields = arguments.otp(number, message, channel, otp=otp, length=length)
+        is_call = fields["sms_send_options"] == OtpChannel.VOICE
         if company_name is not None:
             fields["company_name"] = arguments.non_empty_text(company_name, "company_name")
-        if (voice is not None) != (where is OtpChannel.VOICE):
-            raise UsageError("otp.send: `voice` is needed for a call, and only there.")
+        if (voice is not None) != is_call:
+            raise UsageError("otp.send: `voice` is required for a call, and only for a call.")
         if voice is not None:
             name: Any = voice.internal_name if isinstance(voice, Voice) else voice
             fields["voice_input"] = arguments.non_empty_text(name or "", "voice")
-        asked_at = utc_now()
+        started_at = utc_now()
         return await self._core.execute(
-            Request(
-                "POST",
+            Request.send(
                 "/api/v1/auths/send/otp/",
-                Effect.SEND,
-                "otp.send",
                 Otp,
+                "otp.send",
                 payload=("data", "details"),
                 json=fields,
                 timeout=timeout,
                 recovery_hint="look for it in otp.list()",
-                reconciler=lambda since: self._find(fields["number"], otp, since or asked_at),
+                reconciler=lambda since: self._reconcile(fields["number"], otp, since or started_at),
                 idempotency_key=idempotency_key,
                 secrets=() if otp is None else (otp,),
             )
         )
 
-    async def _find(self, number: str, otp: str | None, asked_at: datetime) -> Reconciliation:
-        finding = await reconcile_otp(self.list(), number, otp, asked_at)
-        if finding.verdict is Verdict.NOT_DONE and await is_server_clock_behind(self._core):
-            why = "The code is not there, or looks older than it is: this machine's clock is ahead of the service's."
-            return Reconciliation(Verdict.UNKNOWN, why)
-        return finding
+    async def _reconcile(self, number: str, otp: str | None, started_at: datetime) -> Reconciliation:
+        found = await reconcile_otp(self.list(), number, otp, started_at)
+        if found.verdict is Verdict.NOT_DONE and await is_server_clock_behind(self._core):
+            reason = "The code is missing, or looks too old because this machine's clock is ahead of the service's."
+            return Reconciliation(Verdict.UNKNOWN, reason)
+        return found
 
-    def list(
-        self, *, window: int | None = None, exact: bool = False, resume: str | None = None, timeout: TimeoutLike = None
-    ) -> Paginator[SentOtp]:
-        """List the one-time passwords that were sent, the newest first (`GET auths/list/send-otps/`).
+    def list(self, **options: Unpack[PageOptions]) -> Paginator[SentOtp]:
+        """List the one-time passwords that were sent, newest first (`GET auths/list/send-otps/`).
 
         Args:
-            window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
-            exact: Whether to miss no row and repeat none while the list changes, at twice the requests or more.
-            resume: The `token` of an earlier walk, to go on behind it.
-            timeout: The limits of each page's call.
+            **options: See `Resource`.
         """
-        # The rows lie in a classic envelope within the page (sample v1_sent_otps.json).
-        request = Request(
-            "GET",
-            "/api/v1/auths/list/send-otps/",
-            Effect.READ,
-            "otp.list",
-            list[SentOtp],
-            payload=("results", "data"),
-            timeout=timeout,
-        )
-        return self._core.paginate(
-            request, LimitOffsetPagination(10), read_page, window=window, exact=exact, resume=resume
-        )
+        # The rows are in a classic envelope within the page (sample v1_sent_otps.json).
+        payload = ("results", "data")
+        request = Request.read("/api/v1/auths/list/send-otps/", list[SentOtp], "otp.list", payload=payload)
+        return self._paginate(request, LimitOffsetPagination(10), read_page, options)

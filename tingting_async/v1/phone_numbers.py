@@ -1,6 +1,6 @@
-"""What campaigns call from, and who speaks."""
+"""The lines that campaigns call from."""
 
-from tingting_async.http.messages import Effect, Request
+from tingting_async.http.messages import Request
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import SinglePage
 from tingting_async.resources.base import Resource, TimeoutLike
@@ -13,12 +13,10 @@ class PhoneNumbers(Resource):
 
     def list(self, *, timeout: TimeoutLike = None) -> Paginator[Line]:
         """List the lines that campaigns can call from (`GET active-broker-phone/`)."""
-        path, operation = "/api/v1/active-broker-phone/", "phone_numbers.list"
-        request = Request("GET", path, Effect.READ, operation, list[Line], timeout=timeout)
+        request = Request.read("/api/v1/active-broker-phone/", list[Line], "phone_numbers.list", timeout=timeout)
         return self._core.paginate(request, SinglePage(), read_array)
 
     def active(self, *, timeout: TimeoutLike = None) -> Paginator[Line]:
-        """List the account's active numbers (`GET phone-number/active/`)."""
-        path, operation = "/api/v1/phone-number/active/", "phone_numbers.active"
-        request = Request("GET", path, Effect.READ, operation, list[Line], timeout=timeout)
+        """List the account's active lines (`GET phone-number/active/`)."""
+        request = Request.read("/api/v1/phone-number/active/", list[Line], "phone_numbers.active", timeout=timeout)
         return self._core.paginate(request, SinglePage(), read_array)

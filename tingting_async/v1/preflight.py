@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 async def preflight(core: Core, campaign: Campaign, timeout: TimeoutLike) -> PreflightReport:
-    """Find out what would happen if a campaign were run."""
+    """Find the problems that a run of a campaign would have."""
     contacts = Contacts(core)
     page = await anext(contacts.list(campaign.id, window=1, timeout=timeout).pages())
     texts = " ".join(filter(None, (campaign.message, campaign.sms_message)))
@@ -24,32 +24,33 @@ async def preflight(core: Core, campaign: Campaign, timeout: TimeoutLike) -> Pre
     if not page.total_items:
         problems.append("It has no contacts.")
     if placeholders and page.items:
-        for contact, variables in zip(
-            page.items,
-            await gather_or_cancel([contacts.variables(contact.id, timeout=timeout) for contact in page.items]),
-            strict=True,
-        ):
+        calls = [contacts.variables(contact.id, timeout=timeout) for contact in page.items]
+        for contact, variables in zip(page.items, await gather_or_cancel(calls), strict=True):
             if missing := sorted(placeholders - variables.keys()):
-                problems.append(f"Contact {contact.id} lacks {', '.join(missing)}.")
-    if campaign.services is not Services.SMS:
-        if not campaign.lines:
-            problems.append("It has no line to call from.")
-        if campaign.voice is None and not campaign.audio_file:
-            problems.append("It has no voice.")
-    if campaign.services in (Services.PHONE, Services.SMS_AND_PHONE) and not (campaign.message or campaign.audio_file):
-        problems.append("It has no message.")
-    if campaign.services in (Services.SMS, Services.SMS_AND_PHONE) and not campaign.sms_message:
-        problems.append("It has no text message.")
-    if campaign.draft:
-        problems.append("It is a draft.")
-    if campaign.status is not None and campaign.status is not CampaignStatus.NOT_STARTED:
-        problems.append(f"It stands at {str(campaign.status)!r}.")
+                problems.append(f"Contact {contact.id} has no value for {', '.join(missing)}.")
+    problems += _problems(campaign)
     total: Any = page.total_items
     return PreflightReport(campaign=campaign, contacts=total, placeholders=placeholders, problems=tuple(problems))
 
 
+def _problems(campaign: Campaign) -> list[str]:
+    """Return the problems that the campaign's own fields show."""
+    is_call = campaign.services is not Services.SMS
+    has_message = campaign.services in (Services.PHONE, Services.SMS_AND_PHONE)
+    has_sms = campaign.services in (Services.SMS, Services.SMS_AND_PHONE)
+    found = {
+        "It has no line to call from.": is_call and not campaign.lines,
+        "It has no voice.": is_call and campaign.voice is None and not campaign.audio_file,
+        "It has no message.": has_message and not campaign.message and not campaign.audio_file,
+        "It has no SMS message.": has_sms and not campaign.sms_message,
+        "It is a draft.": campaign.draft,
+        f"Its status is {str(campaign.status)!r}.": campaign.status not in (None, CampaignStatus.NOT_STARTED),
+    }
+    return [problem for problem, is_found in found.items() if is_found]
+
+
 async def gather_or_cancel(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Return what calls return; where one of them fails, none of the others is left behind."""
+    """Return the results of calls; if one of them fails, cancel the others and wait for them."""
     tasks = [asyncio.ensure_future(call) for call in calls]
     try:
         return await asyncio.gather(*tasks)

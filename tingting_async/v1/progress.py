@@ -1,69 +1,66 @@
-"""Campaigns that run: watching them, and looking before they leap."""
+"""Watching a campaign while it runs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from typing import TypeVar
 
 from tingting_async.errors import UsageError, WaitTimeoutError
 from tingting_async.v1.models.campaigns import Campaign, CampaignStatus
 
-T = TypeVar("T")
-
 
 class Progress(AsyncIterator[Campaign]):
-    """A campaign, seen again whenever it has changed; see `Campaigns.progress`."""
+    """A campaign as it is now, and again after each change; see `Campaigns.progress`."""
 
     def __init__(
-        self, id: int, look: Callable[[], Awaitable[Campaign]], *, poll_interval: float, max_poll_interval: float
+        self, id: int, poll: Callable[[], Awaitable[Campaign]], *, poll_interval: float, max_poll_interval: float
     ) -> None:
         are_numbers = all(isinstance(seconds, int | float) for seconds in (poll_interval, max_poll_interval))
         if not are_numbers or not 0 < poll_interval <= max_poll_interval:
-            raise UsageError(f"{poll_interval=!r}, {max_poll_interval=!r}: give seconds above 0, the longest last.")
+            raise UsageError(
+                f"`poll_interval` is {poll_interval!r} and `max_poll_interval` is {max_poll_interval!r}; they must be "
+                "seconds above 0, the first at most as long as the second."
+            )
         self._id = id
-        self._look = look
-        self._poll_interval = self._delay = poll_interval
+        self._poll = poll
+        self._poll_interval = poll_interval
         self._max_poll_interval = max_poll_interval
         self._last: Campaign | None = None
 
     async def __anext__(self) -> Campaign:
-        if self._last is not None and _is_over(self._last):
+        if self._last is None:
+            self._last = await self._poll()
+        elif self._last.status is None or self._last.status.is_final:
             raise StopAsyncIteration
-        campaign = await self._look() if self._last is None else await self._changed()
-        self._last = campaign
-        self._delay = self._poll_interval
-        return campaign
+        else:
+            self._last = await self._next_change(self._last)
+        return self._last
 
-    async def _changed(self) -> Campaign:
+    async def _next_change(self, last: Campaign) -> Campaign:
+        interval = self._poll_interval
         while True:
-            await asyncio.sleep(self._delay)
-            self._delay = min(self._delay * 1.5, self._max_poll_interval)
-            campaign = await self._look()
-            if campaign != self._last:
+            await asyncio.sleep(interval)
+            interval = min(interval * 1.5, self._max_poll_interval)
+            if (campaign := await self._poll()) != last:
                 return campaign
 
-    async def wait(self, until: Collection[CampaignStatus], seconds: float | None) -> Campaign:
-        """Wait until it is over, or stands as wanted.
+    async def wait(self, until: Collection[CampaignStatus], timeout: float | None) -> Campaign:
+        """Wait until the campaign has a final or unknown status, or one of those in `until`.
 
         Raises:
-            WaitTimeoutError: It took longer.
+            WaitTimeoutError: The wait timed out.
         """
-        if seconds is not None and not isinstance(seconds, int | float):
-            raise UsageError(f"campaigns.wait: `timeout` has to be a number of seconds, not {type(seconds).__name__}.")
+        if timeout is not None and not isinstance(timeout, int | float):
+            raise UsageError(f"campaigns.wait: `timeout` must be seconds, not {type(timeout).__name__}.")
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(timeout):
                 async for campaign in self:
                     if campaign.status in until:
                         break
         except TimeoutError:
-            stands = "was not seen" if self._last is None else f"stood at {str(self._last.status)!r}"
+            seen = "was not seen" if self._last is None else f"had the status {str(self._last.status)!r}"
             raise WaitTimeoutError(
-                f"campaigns.wait: after {seconds:g} s campaign {self._id} {stands}. Wait again, or end it with "
-                f"campaigns.stop({self._id}); one that stands at 'Not Started' has not been run.",
+                f"campaigns.wait: timed out after {timeout:g} s; campaign {self._id} {seen}. Wait again, or stop it "
+                f"with campaigns.stop({self._id}). A campaign that is 'Not Started' has not been run.",
                 last=self._last,
             ) from None
         assert self._last is not None
         return self._last
-
-
-def _is_over(campaign: Campaign) -> bool:
-    return campaign.status is None or campaign.status.is_final

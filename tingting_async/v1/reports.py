@@ -1,9 +1,12 @@
-"""What came of a campaign, as a file or as rows."""
+"""The result of a campaign, as a file or as rows."""
 
 import codecs
 import csv
 import io
 from os import PathLike
+from typing import Any
+
+import attrs
 
 from tingting_async.client.core import Core
 from tingting_async.decoding.api_errors import error_from_response
@@ -11,87 +14,88 @@ from tingting_async.decoding.decoder import Decoder
 from tingting_async.decoding.payload import excerpt
 from tingting_async.errors import DecodeError
 from tingting_async.http.download import AtomicFileSink
-from tingting_async.http.messages import Effect, Request, Response
+from tingting_async.http.messages import Request, Response
 from tingting_async.http.timeouts import Timeout
 from tingting_async.resources import arguments
 from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.v1.models.reports import ReportRow
 
 REPORT_TIMEOUT = Timeout(attempt=600.0, total=600.0)
-"""Reports are made while one waits: the limits of their calls by default."""
-_NO_COMPRESSION = {"Accept-Encoding": "identity"}
-"""A packed answer of unknown length that was cut short unpacks like a whole one, and no row says it is the last."""
+"""The default limits of a report's call: the service creates the report before it responds."""
 
 
 class Reports(Resource):
     """Reports (v1 documents, Campaigns, report)."""
 
     async def download(self, campaign_id: int, path: str | PathLike[str], *, timeout: TimeoutLike = None) -> None:
-        """Save a campaign's report as a CSV file: complete, or not at all (`GET download/report/<id>/`).
+        """Save a campaign's report as a CSV file, completely or not at all (`GET download/report/<id>/`).
 
         Args:
-            campaign_id: The campaign's.
-            path: Where the file is to be; one that is there already is replaced once the report is whole.
-            timeout: The limits of this call; ten minutes by default, whatever the session's are.
+            campaign_id: The campaign's id.
+            path: The file. An existing file is replaced once the download is complete.
+            timeout: See `Resource`; None for ten minutes, whatever the session's limits.
 
         Raises:
-            UsageError: The file cannot be written there.
-            DecodeError: What came is no CSV; nothing was saved.
+            UsageError: The file cannot be written.
+            DecodeError: The response is not CSV; nothing was saved.
         """
-        await download(self._core, _path(campaign_id), "reports.download", path, timeout)
+        await download(self._core, report_request(_path(campaign_id), "reports.download", timeout), path)
 
     async def rows(self, campaign_id: int, *, timeout: TimeoutLike = None) -> list[ReportRow]:
-        """Return a campaign's report row by row (`GET download/report/<id>/`).
+        """Return the rows of a campaign's report (`GET download/report/<id>/`).
 
         Args:
-            campaign_id: The campaign's.
-            timeout: The limits of this call; ten minutes by default, whatever the session's are.
+            campaign_id: The campaign's id.
+            timeout: See `Resource`; None for ten minutes, whatever the session's limits.
 
         Raises:
-            DecodeError: It is no CSV.
+            DecodeError: The response is not CSV.
         """
-        path, operation = _path(campaign_id), "reports.rows"
-        limits = REPORT_TIMEOUT if timeout is None else timeout
-        request = Request("GET", path, Effect.READ, operation, Response, timeout=limits, headers=_NO_COMPRESSION)
-        return self._core.decode(request, await self._core.execute(request), _read_rows)
+        request = report_request(_path(campaign_id), "reports.rows", timeout)
+        return self._core.decode(request, await self._core.execute(request), _decode_rows)
 
 
 def _path(campaign_id: int) -> str:
     return f"/api/v1/download/report/{arguments.identifier(campaign_id, 'campaign_id')}/"
 
 
-async def download(core: Core, path: str, operation: str, target: str | PathLike[str], timeout: TimeoutLike) -> None:
-    """Save what lies at a path of the service as a file."""
-    async with AtomicFileSink(target) as sink:
-        limits = REPORT_TIMEOUT if timeout is None else timeout
-        request = Request(
-            "GET", path, Effect.READ, operation, Response, timeout=limits, headers=_NO_COMPRESSION, sink=sink
-        )
-        response = await core.execute(request)
-        core.decode(request, Response(response.status, response.headers, sink.head), _check)
+def report_request(path: str, operation: str, timeout: TimeoutLike) -> Request[Response]:
+    """Return the request for a report."""
+    # If a compressed response of unknown length is cut short, it decompresses like a complete one, and no row of a
+    # report is marked as the last.
+    headers = {"Accept-Encoding": "identity"}
+    limits = REPORT_TIMEOUT if timeout is None else timeout
+    return Request.read(path, Response, operation, timeout=limits, headers=headers)
 
 
-def _read_rows(reader: Decoder, request: Request[Response], response: Response) -> list[ReportRow]:
-    _check(reader, request, response)
+async def download(core: Core, request: Request[Response], path: str | PathLike[str]) -> None:
+    """Save a report as a file."""
+    async with AtomicFileSink(path) as sink:
+        response = await core.execute(attrs.evolve(request, sink=sink))
+        core.decode(request, Response(response.status, response.headers, sink.head), _require_csv)
+
+
+def _decode_rows(decoder: Decoder, request: Request[Any], response: Response) -> list[ReportRow]:
+    _require_csv(decoder, request, response)
     table = io.StringIO(response.body.decode("utf-8-sig", errors="replace"), newline="")
     try:
         return [ReportRow.of(row) for row in csv.DictReader(table, restval="", restkey="")]
     except csv.Error as error:
-        raise _no_csv(request, response) from error
+        raise _not_csv(request, response) from error
 
 
-def _check(_: Decoder, request: Request[Response], response: Response) -> None:
-    """Refuse a web page, or a failure under HTTP 200, instead of a report: the bytes tell, not the header."""
+def _require_csv(_: Decoder, request: Request[Any], response: Response) -> None:
+    """Refuse a web page, or a failure under HTTP 200. The bytes decide, not the content type."""
     if (refusal := error_from_response(request, response)) is not None:
         raise refusal
     if response.body.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"<", b"{", b"[")):
-        raise _no_csv(request, response)
+        raise _not_csv(request, response)
 
 
-def _no_csv(request: Request[Response], response: Response) -> DecodeError:
+def _not_csv(request: Request[Any], response: Response) -> DecodeError:
     shown = excerpt(request, response)
     return DecodeError(
-        f"{request.operation}: the answer to GET {request.path} is no CSV: {shown!r}",
+        f"{request.operation}: the response to GET {request.path} is not CSV: {shown!r}",
         excerpt=shown,
         body=response.body,
         status=response.status,

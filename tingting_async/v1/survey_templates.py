@@ -1,17 +1,18 @@
-"""Surveys to be used again."""
+"""Survey templates: surveys that can be used again."""
 
 import json
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Unpack
 
 from tingting_async.errors import UsageError
-from tingting_async.http.messages import Effect, Request
+from tingting_async.http.messages import Request
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import Resource, TimeoutLike
-from tingting_async.v1.campaign_fields import length_factor as checked_length_factor
+from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
+from tingting_async.v1.campaign_fields import length_factor as encode_length_factor
+from tingting_async.v1.campaign_fields import voice_id
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.surveys import NewStep, SurveyTemplate, TemplateApplied
@@ -23,48 +24,30 @@ class SurveyTemplates(Resource):
     """Survey templates (v1 documents, Surveys, templates)."""
 
     def list(
-        self,
-        *,
-        search: str | None = None,
-        page_size: int = 10,
-        window: int | None = None,
-        exact: bool = False,
-        resume: str | None = None,
-        timeout: TimeoutLike = None,
+        self, *, search: str | None = None, page_size: int = 10, **options: Unpack[PageOptions]
     ) -> Paginator[SurveyTemplate]:
         """List the templates (`GET survey-templates/`).
 
         Args:
-            search: Only those whose name contains this.
-            page_size: Rows on a page.
-            window: How many pages are in flight at once, from the start; None for the session's, with a slow start.
-            exact: Whether to miss no row and repeat none while the list changes, at twice the requests or more.
-            resume: The `token` of an earlier walk, to go on behind it.
-            timeout: The limits of each page's call.
+            search: Only templates whose name contains this text.
+            page_size: The number of templates on a page.
+            **options: See `Resource`.
         """
         if type(page_size) is not int or page_size < 1:
-            raise UsageError(f"`page_size` is {page_size!r}; it has to be an integer from 1 up.")
+            raise UsageError(f"`page_size` is {page_size!r}; it must be an integer of 1 or more.")
         params: tuple[tuple[str, str], ...] = (("page_size", str(page_size)),)
         if search is not None and search != "":
             params += (("search", arguments.non_empty_text(search, "search")),)
-        request = Request(
-            "GET",
-            "/api/v1/survey-templates/",
-            Effect.READ,
-            "survey_templates.list",
-            list[SurveyTemplate],
-            payload=("results",),
-            params=params,
-            timeout=timeout,
+        request = Request.read(
+            _PATH, list[SurveyTemplate], "survey_templates.list", payload=("results",), params=params
         )
-        return self._core.paginate(
-            request, PageNumberPagination("page"), read_page, window=window, exact=exact, resume=resume
-        )
+        return self._paginate(request, PageNumberPagination("page"), read_page, options)
 
     async def get(self, id: int, *, timeout: TimeoutLike = None) -> SurveyTemplate:
         """Return a template (`GET survey-templates/<id>/`)."""
-        path, operation = _path(id), "survey_templates.get"
-        return await self._core.execute(Request("GET", path, Effect.READ, operation, SurveyTemplate, timeout=timeout))
+        return await self._core.execute(
+            Request.read(_path(id), SurveyTemplate, "survey_templates.get", timeout=timeout)
+        )
 
     async def create(
         self,
@@ -78,22 +61,21 @@ class SurveyTemplates(Resource):
         """Create a template (`POST survey-templates/`).
 
         Args:
-            name: Its name.
-            content: Its steps.
-            voice: Who speaks; of the account's language.
+            name: The template's name.
+            content: The steps, in their order.
+            voice: The voice that reads them, in the account's language.
             length_factor: How much slower than normal the voice speaks.
-            timeout: The limits of this call.
+            timeout: See `Resource`.
 
         Raises:
-            BadRequestError: The voice is of another language (`field_errors["voice"]`).
-            OutcomeUnknownError: It may have been created: look for its name before creating it again.
+            UsageError: A step is not valid.
+            BadRequestError: The voice speaks another language (`field_errors["voice"]`).
+            OutcomeUnknownError: The template may have been created: look for its name before you create it again.
         """
-        request = Request(
-            "POST",
-            "/api/v1/survey-templates/",
-            Effect.CREATE,
-            "survey_templates.create",
+        request = Request.create(
+            _PATH,
             SurveyTemplate,
+            "survey_templates.create",
             timeout=timeout,
             recovery_hint="look for its name with survey_templates.list(search=…)",
         )
@@ -110,38 +92,40 @@ class SurveyTemplates(Resource):
         length_factor: Decimal | float | None = None,
         timeout: TimeoutLike = None,
     ) -> SurveyTemplate:
-        """Change a template; what is not given stays (`PATCH survey-templates/<id>/`). Arguments as of `create`."""
+        """Change a template (`PATCH survey-templates/<id>/`).
+
+        Arguments are as of `create`; what is not given, or None, stays as it is.
+
+        Raises:
+            UsageError: Nothing to change is given, or a step is not valid.
+        """
         if name is None and content is None and voice is None and length_factor is None:
-            raise UsageError("survey_templates.update: give what is to be changed.")
-        path, operation = _path(id), "survey_templates.update"
-        request = Request("PATCH", path, Effect.UPDATE, operation, SurveyTemplate, timeout=timeout)
+            raise UsageError("survey_templates.update: give at least one field to change.")
+        request = Request.update(_path(id), SurveyTemplate, "survey_templates.update", timeout=timeout)
         fields = {} if name is None else {"name": arguments.non_empty_text(name, "name")}
         return await self._core.execute(await _with_content(request, fields, content, voice, length_factor))
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a template (`DELETE survey-templates/<id>/`)."""
-        path, operation = _path(id), "survey_templates.delete"
-        request = Request(
-            "DELETE", path, Effect.UPDATE, operation, Confirmation, allows_empty_body=True, timeout=timeout
+        path = _path(id)
+        return await self._core.execute(
+            Request.delete(path, Confirmation, "survey_templates.delete", allows_empty_body=True, timeout=timeout)
         )
-        return await self._core.execute(request)
 
     async def apply(self, id: int, campaign_id: int, *, timeout: TimeoutLike = None) -> TemplateApplied:
-        """Make a survey's steps of a template (`POST survey-templates/<id>/apply-to-campaign/`).
+        """Create a survey's steps from a template (`POST survey-templates/<id>/apply-to-campaign/`).
 
         Returns:
-            The steps that were made; where only some could be, `is_complete` is false, and `errors` says why.
+            The steps that were created. If some were not, `is_complete` is false and `errors` says why.
 
         Raises:
-            OutcomeUnknownError: It may have been applied: look at `surveys.steps()`.
+            OutcomeUnknownError: The template may have been applied: look at `surveys.steps()`.
         """
         return await self._core.execute(
-            Request(
-                "POST",
+            Request.create(
                 f"{_path(id)}apply-to-campaign/",
-                Effect.CREATE,
-                "survey_templates.apply",
                 TemplateApplied,
+                "survey_templates.apply",
                 json={"campaign_id": arguments.identifier(campaign_id, "campaign_id")},
                 timeout=timeout,
                 recovery_hint=f"look at surveys.steps({campaign_id})",
@@ -149,8 +133,11 @@ class SurveyTemplates(Resource):
         )
 
 
+_PATH = "/api/v1/survey-templates/"
+
+
 def _path(id: int) -> str:
-    return f"/api/v1/survey-templates/{arguments.identifier(id)}/"
+    return f"{_PATH}{arguments.identifier(id)}/"
 
 
 async def _with_content(
@@ -162,9 +149,9 @@ async def _with_content(
 ) -> Request[SurveyTemplate]:
     rows, files = await encode_steps(content or ())
     if voice is not None:
-        fields["voice"] = arguments.identifier(voice.id if isinstance(voice, Voice) else voice, "voice")
+        fields["voice"] = voice_id(voice)
     if length_factor is not None:
-        fields["length_factor"] = checked_length_factor(length_factor)
+        fields["length_factor"] = encode_length_factor(length_factor)
     if not files:
         return request.with_json(fields if content is None else {**fields, "content": rows})
     named = {f"step_{order}_audio_file": file for order, file in files.items()}

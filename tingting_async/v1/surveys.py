@@ -1,4 +1,4 @@
-"""Surveys: campaigns that ask, step by step."""
+"""Surveys: campaigns that ask questions, step by step."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from os import PathLike
 from typing import Any
 
 from tingting_async.errors import PartialFailureError, TingTingError, UsageError
-from tingting_async.http.messages import Effect, File, Request
+from tingting_async.http.messages import File, Request
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.base import Resource, TimeoutLike
@@ -15,19 +15,17 @@ from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.surveys import ContentType, NewStep, ResponseType, SurveyStep
 from tingting_async.v1.pages import read_results
 from tingting_async.v1.reconcile import reconcile_run
-from tingting_async.v1.reports import download
-
-AUDIO = (".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac")
+from tingting_async.v1.reports import download, report_request
 
 
 async def encode_steps(steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], dict[int, File]]:
-    """Return steps as the service wants them, with their audio files by their place.
+    """Return steps as the service expects them, and their audio files by the index of their step.
 
     Raises:
-        UsageError: One of them cannot be sent.
+        UsageError: A step is not valid.
     """
     if not isinstance(steps, Sequence) or not all(isinstance(step, NewStep) for step in steps):
-        raise UsageError("The steps have to be a list of NewStep.")
+        raise UsageError("The steps must be a list of NewStep.")
     rows: list[dict[str, Any]] = []
     files: dict[int, File] = {}
     for order, step in enumerate(steps):
@@ -45,81 +43,100 @@ async def encode_steps(steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], 
         rows.append(row if step.id is None else {"id": arguments.identifier(step.id, f"steps[{order}].id"), **row})
         if step.audio_file is not None:
             name = f"steps[{order}].audio_file"
-            files[order] = await arguments.file(step.audio_file, name, suffixes=AUDIO, content_type="audio/mpeg")
+            files[order] = await arguments.audio(step.audio_file, name)
     return rows, files
 
 
 class Surveys(Resource):
-    """Surveys (v1 documents, Surveys). One is created with `campaigns.create(…, Services.SURVEY)`, then given steps."""
+    """Surveys (v1 documents, Surveys).
+
+    To create a survey, call `campaigns.create(…, Services.SURVEY)`, then `set_steps()`.
+    """
 
     async def steps(self, campaign_id: int, *, timeout: TimeoutLike = None) -> list[SurveyStep]:
-        """Return a survey's steps, in their order (`GET campaign/create/<campaign_id>/survey/`)."""
-        path, operation = _steps_path(campaign_id), "surveys.steps"
-        request = Request("GET", path, Effect.READ, operation, list[SurveyStep], payload=("results",), timeout=timeout)
-        # No pagination is printed here; where the service paginates, it does so as everywhere, by ten at most.
+        """Return a survey's steps in their order (`GET campaign/create/<campaign_id>/survey/`)."""
+        path = _steps_path(campaign_id)
+        request = Request.read(path, list[SurveyStep], "surveys.steps", payload=("results",), timeout=timeout)
+        # The documents print no pagination here. If the service paginates, it does so as everywhere: ten at most.
         return await self._core.paginate(request, LimitOffsetPagination(10), read_results).collect()
 
     async def set_steps(
         self, campaign_id: int, steps: Sequence[NewStep], *, timeout: TimeoutLike = None
     ) -> list[SurveyStep]:
-        """Give a survey its steps, and return them (`POST campaign/create/<campaign_id>/survey/`).
+        """Set a survey's steps, and return them (`POST campaign/create/<campaign_id>/survey/`).
+
+        Args:
+            campaign_id: The survey's campaign.
+            steps: The steps, in their order.
+            timeout: The limits of each call.
 
         Raises:
-            UsageError: There are none, or one of them cannot be sent.
-            OutcomeUnknownError: They may have been set: look at `steps()`.
-            PartialFailureError: They were set, and could not be read back.
+            UsageError: There are no steps, or one is not valid.
+            OutcomeUnknownError: The steps may have been set: look at `steps()`.
+            PartialFailureError: The steps were set, but could not be read back.
         """
-        return await self._write_steps("POST", Effect.CREATE, "surveys.set_steps", campaign_id, steps, timeout)
+        request = Request.create(
+            _steps_path(campaign_id),
+            Confirmation,
+            "surveys.set_steps",
+            allows_empty_body=True,
+            timeout=timeout,
+            recovery_hint=f"look at surveys.steps({campaign_id})",
+        )
+        return await self._write_steps(request, campaign_id, steps, timeout)
 
     async def update_steps(
         self, campaign_id: int, steps: Sequence[NewStep], *, timeout: TimeoutLike = None
     ) -> list[SurveyStep]:
         """Change a survey's steps, and return them (`PATCH campaign/create/<campaign_id>/survey/`).
 
-        Whether steps that are not given stay is not documented: look at what is returned.
+        What happens to steps that are not given is not documented: look at the steps that are returned.
 
         Args:
-            campaign_id: The campaign's.
-            steps: All of them, in their order; those that are there already with their `id`.
+            campaign_id: The survey's campaign.
+            steps: All steps, in their order; existing steps with their `id`.
             timeout: The limits of each call.
 
         Raises:
-            UsageError: There are none, or one of them cannot be sent.
-            PartialFailureError: They were set, and could not be read back.
+            UsageError: There are no steps, or one is not valid.
+            PartialFailureError: The steps were set, but could not be read back.
         """
-        return await self._write_steps("PATCH", Effect.UPDATE, "surveys.update_steps", campaign_id, steps, timeout)
+        request = Request.update(
+            _steps_path(campaign_id),
+            Confirmation,
+            "surveys.update_steps",
+            allows_empty_body=True,
+            timeout=timeout,
+            recovery_hint=f"look at surveys.steps({campaign_id})",
+        )
+        return await self._write_steps(request, campaign_id, steps, timeout)
 
     async def delete_steps(self, campaign_id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a survey's steps (`DELETE campaign/create/<campaign_id>/survey/`)."""
-        path, operation = _steps_path(campaign_id), "surveys.delete_steps"
-        request = Request(
-            "DELETE", path, Effect.UPDATE, operation, Confirmation, allows_empty_body=True, timeout=timeout
+        path = _steps_path(campaign_id)
+        return await self._core.execute(
+            Request.delete(path, Confirmation, "surveys.delete_steps", allows_empty_body=True, timeout=timeout)
         )
-        return await self._core.execute(request)
 
     async def run(
         self, campaign_id: int, *, idempotency_key: str | None = None, timeout: TimeoutLike = None
     ) -> RunStarted:
-        """Run a survey: people are called, and credits are spent (`POST run-survey/<campaign_id>/`).
-
-        Never sent twice by itself once it may have arrived.
+        """Run a survey: it calls people and spends credits (`POST run-survey/<campaign_id>/`).
 
         Args:
             campaign_id: The survey's campaign.
-            idempotency_key: With a ledger, which lets a campaign run once: your name for another run of it.
-            timeout: The limits of this call.
+            idempotency_key: See `Resource`; without one, a ledger lets the campaign run once.
+            timeout: See `Resource`.
 
         Raises:
-            OutcomeUnknownError: It may be running: look at its status before running it again.
-            DuplicateSendError: By the ledger it was run before, or may have been.
+            OutcomeUnknownError: The survey may be running: look at its status before you run it again.
+            DuplicateSendError: The ledger says that it was run before, or may have been.
         """
         return await self._core.execute(
-            Request(
-                "POST",
+            Request.send(
                 f"/api/v1/run-survey/{arguments.identifier(campaign_id, 'campaign_id')}/",
-                Effect.SEND,
-                "surveys.run",
                 RunStarted,
+                "surveys.run",
                 timeout=timeout,
                 recovery_hint=f"look at the status of campaigns.get({campaign_id})",
                 reconciler=lambda _: reconcile_run(self._core, campaign_id, is_first=idempotency_key is None),
@@ -131,81 +148,62 @@ class Surveys(Resource):
     async def test_call(
         self, contact_id: int, *, idempotency_key: str | None = None, timeout: TimeoutLike = None
     ) -> Confirmation:
-        """Try a survey on one contact, who is called (`POST test-survey/<contact_id>/`).
-
-        Never sent twice by itself once it may have arrived.
+        """Call one contact, to try out a survey (`POST test-survey/<contact_id>/`).
 
         Args:
-            contact_id: Whom to call.
-            idempotency_key: With a ledger: your name for this send, which is sent once; see docs/ledger.md.
-            timeout: The limits of this call.
+            contact_id: The contact's id.
+            idempotency_key: See `Resource`.
+            timeout: See `Resource`.
 
         Raises:
-            OutcomeUnknownError: It may be ringing.
-            DuplicateSendError: By the ledger `idempotency_key` was sent before, or may have been.
+            OutcomeUnknownError: The phone may be ringing.
+            DuplicateSendError: The ledger says that a send with this `idempotency_key` was made before, or may have
+                been.
         """
         return await self._core.execute(
-            Request(
-                "POST",
+            Request.send(
                 f"/api/v1/test-survey/{arguments.identifier(contact_id, 'contact_id')}/",
-                Effect.SEND,
-                "surveys.test_call",
                 Confirmation,
+                "surveys.test_call",
                 allows_empty_body=True,
                 timeout=timeout,
-                recovery_hint="ask the person whether the telephone rang",
+                recovery_hint="ask the person whether the phone rang",
                 idempotency_key=idempotency_key,
             )
         )
 
     async def answers(self, campaign_id: int, *, timeout: TimeoutLike = None) -> list[Mapping[str, Any]]:
-        """Return what people answered, a mapping for each (`GET download/survey/<survey_id>/report/?format=json`).
+        """Return the answers, one mapping per person (`GET download/survey/<survey_id>/report/?format=json`).
 
-        What the mappings hold is not documented.
+        The keys of the mappings are not documented.
         """
-        request = Request(
-            "GET",
-            _report_path(campaign_id),
-            Effect.READ,
-            "surveys.answers",
-            list[Mapping[str, Any]],
-            params=(("format", "json"),),
-            timeout=timeout,
+        path, params = _report_path(campaign_id), (("format", "json"),)
+        return await self._core.execute(
+            Request.read(path, list[Mapping[str, Any]], "surveys.answers", params=params, timeout=timeout)
         )
-        return await self._core.execute(request)
 
     async def download(self, campaign_id: int, path: str | PathLike[str], *, timeout: TimeoutLike = None) -> None:
-        """Save what people answered as a CSV file: complete, or not at all (`GET download/survey/<survey_id>/report/`).
+        """Save the answers as a CSV file, completely or not at all (`GET download/survey/<survey_id>/report/`).
+
+        Args:
+            campaign_id: The survey's campaign.
+            path: The file. An existing file is replaced once the download is complete.
+            timeout: See `Resource`; None for ten minutes, whatever the session's limits.
 
         Raises:
-            UsageError: The file cannot be written there.
+            UsageError: The file cannot be written.
+            DecodeError: The response is not CSV; nothing was saved.
         """
-        await download(self._core, _report_path(campaign_id), "surveys.download", path, timeout)
+        await download(self._core, report_request(_report_path(campaign_id), "surveys.download", timeout), path)
 
     async def _write_steps(
-        self,
-        method: str,
-        effect: Effect,
-        operation: str,
-        campaign_id: int,
-        steps: Sequence[NewStep],
-        timeout: TimeoutLike,
+        self, request: Request[Confirmation], campaign_id: int, steps: Sequence[NewStep], timeout: TimeoutLike
     ) -> list[SurveyStep]:
         rows, files = await encode_steps(steps)
         if not rows:
-            raise UsageError(f"{operation}: `steps` is empty; use delete_steps().")
-        request: Request[Confirmation] = Request(
-            method,
-            _steps_path(campaign_id),
-            effect,
-            operation,
-            Confirmation,
-            allows_empty_body=True,
-            timeout=timeout,
-            recovery_hint=f"look at surveys.steps({campaign_id})",
-        )
+            raise UsageError(f"{request.operation}: `steps` is empty; use delete_steps().")
         if files:
-            # The audio files go by the index of their step, as in the vendor's own client.
+            # The name of an audio file is the index of its step, as in the vendor's own client.
             named = {str(order): file for order, file in files.items()}
             request = request.with_form({"steps": json.dumps(rows, ensure_ascii=False)}, named)
         else:
@@ -215,7 +213,7 @@ class Surveys(Resource):
             return await self.steps(campaign_id, timeout=timeout)
         except TingTingError as error:
             raise PartialFailureError(
-                f"{operation}: the steps were set, and could not be read back: do not set them again, look at "
+                f"{request.operation}: the steps were set, but could not be read back. Do not set them again; look at "
                 f"surveys.steps({campaign_id}). {error}",
                 result=confirmation,
             ) from error

@@ -1,6 +1,6 @@
-"""Voices."""
+"""The voices that read messages aloud."""
 
-from tingting_async.http.messages import Effect, Request
+from tingting_async.http.messages import Request
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import SinglePage
 from tingting_async.resources.base import Resource, TimeoutLike
@@ -13,5 +13,5 @@ class Voices(Resource):
 
     def list(self, *, timeout: TimeoutLike = None) -> Paginator[Voice]:
         """List the voices (`GET voice-models/`)."""
-        request = Request("GET", "/api/v1/voice-models/", Effect.READ, "voices.list", list[Voice], timeout=timeout)
+        request = Request.read("/api/v1/voice-models/", list[Voice], "voices.list", timeout=timeout)
         return self._core.paginate(request, SinglePage(), read_array)

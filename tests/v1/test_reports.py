@@ -1,0 +1,189 @@
+"""Reports, as files and as rows."""
+
+import csv
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from support.v1 import NUMBERS, always, connect, make_campaign, serving
+
+from tingting_async import ApiError, BadRequestError, DecodeError, TransportError, UsageError
+from tingting_async.sandbox import Fault, Sandbox
+from tingting_async.v1 import ContactStatus
+
+pytestmark = pytest.mark.anyio
+
+REPORT = b"Number,Status\n9800000001,completed\n"
+
+
+async def test_download(tmp_path: Path) -> None:
+    """A report is saved as a file with a row for each contact, and nothing else is left."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await make_campaign(tingting)
+        await tingting.campaigns.run(campaign.id)
+        sandbox.clock.advance(600)
+        path = tmp_path / "report.csv"
+        await tingting.reports.download(campaign.id, path)
+    with path.open() as file:
+        assert NUMBERS == [row["Number"] for row in csv.DictReader(file)]
+    assert [path] == list(tmp_path.iterdir())
+
+
+async def test_rows() -> None:
+    """The rows of a report have numbers and statuses; their `repr` hides the numbers."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await make_campaign(tingting)
+        await tingting.campaigns.run(campaign.id)
+        sandbox.clock.advance(600)
+        rows = await tingting.reports.rows(campaign.id)
+    assert (NUMBERS, {ContactStatus}) == ([row.number for row in rows], {type(row.status) for row in rows})
+    assert NUMBERS[0] not in repr(rows)
+
+
+@pytest.mark.parametrize(
+    ("body", "values"),
+    [
+        (REPORT.replace(b"\n", b"\r"), {"Number": "9800000001", "Status": "completed"}),
+        (b"\xef\xbb\xbf" + REPORT.replace(b"\n", b"\r\n"), {"Number": "9800000001", "Status": "completed"}),
+        (b"Number,Status\n9800000001,completed,x,y\n", {"Number": "9800000001", "Status": "completed", "": "x,y"}),
+        (b"Number,Status,Note\n9800000001,completed\n", {"Number": "9800000001", "Status": "completed", "Note": ""}),
+    ],
+)
+async def test_rows_of_odd_csv(body: bytes, values: dict[str, str]) -> None:
+    """Rows are read with any line end, with a byte order mark, and with more or fewer columns than the header."""
+    async with serving(always(body, content_type="text/csv")) as tingting:
+        (row,) = await tingting.reports.rows(1)
+    assert (values, "9800000001", ContactStatus.COMPLETED) == (row.values, row.number, row.status)
+
+
+async def test_rows_that_are_not_csv() -> None:
+    """CSV that Python's reader refuses is a DecodeError, whose text hides the number in it."""
+    body = b"Number,Status\n9800000001," + b"x" * 200_000 + b"\n"
+    async with serving(always(body, content_type="text/csv")) as tingting:
+        with pytest.raises(DecodeError, match="not CSV") as caught:
+            await tingting.reports.rows(1)
+    assert "9800000001" not in str(caught.value)
+
+
+async def test_limits() -> None:
+    """A report has limits of its own, whatever the session's are."""
+    async with serving(always(REPORT), api_token="key", timeout=1e-6) as tingting:
+        assert 1 == len(await tingting.reports.rows(1))
+
+
+async def test_no_time_at_all() -> None:
+    """A timeout of 0 is refused, and does not stand for the ten minutes of the default."""
+    async with serving(always(REPORT)) as tingting:
+        with pytest.raises(UsageError):
+            await tingting.reports.rows(1, timeout=0)
+
+
+@pytest.mark.parametrize("kind", ["truncate", "html", "reset_after", "status"])
+async def test_a_download_that_fails(kind: Any, tmp_path: Path) -> None:
+    """A download that fails leaves the earlier file as it was, and no other."""
+    path = tmp_path / "report.csv"
+    path.write_text("before")
+    async with Sandbox(campaigns=1) as sandbox, connect(sandbox) as tingting:
+        (campaign,) = sandbox.world.campaigns
+        sandbox.faults.add(Fault(kind, path="*/download/*", status=403))
+        with pytest.raises((TransportError, ApiError)):
+            await tingting.reports.download(campaign, path)
+    assert ("before", [path]) == (path.read_text(), list(tmp_path.iterdir()))
+
+
+async def test_a_download_that_is_retried(tmp_path: Path) -> None:
+    """A download that is cut short and then succeeds is complete."""
+    path = tmp_path / "report.csv"
+    async with Sandbox(campaigns=1) as sandbox, connect(sandbox) as tingting:
+        (campaign,) = sandbox.world.campaigns
+        fault = sandbox.faults.add(Fault("truncate", path="*/download/*", times=1))
+        await tingting.reports.download(campaign, path)
+        assert 1 == fault.count
+    assert 4 == len(path.read_text().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b'{"status": 400, "success": false, "message": "not finished"}', BadRequestError),
+        (b'{"message": "being made"}', DecodeError),
+        (b"\xef\xbb\xbf  <!DOCTYPE html>", DecodeError),
+        (b"<html>" + b" " * 100_000, DecodeError),
+    ],
+)
+@pytest.mark.parametrize("content_type", ["text/csv", "application/json", "text/html"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda to, path: to.reports.download(1, path),
+        lambda to, path: to.surveys.download(1, path),
+        lambda to, _: to.reports.rows(1),
+    ],
+)
+async def test_a_response_that_is_not_a_report(
+    body: bytes, error: Any, content_type: str, call: Any, tmp_path: Path
+) -> None:
+    """A failure under HTTP 200, or a web page, is an error whatever its type; the earlier file stays as it was."""
+    path = tmp_path / "report.csv"
+    path.write_text("before")
+    async with serving(always(body, content_type=content_type)) as tingting:
+        with pytest.raises(error):
+            await call(tingting, path)
+    assert ("before", [path]) == (path.read_text(), list(tmp_path.iterdir()))
+
+
+async def test_no_file_is_created_for_a_web_page(tmp_path: Path) -> None:
+    """If there was no file, a web page instead of a report leaves none."""
+    async with serving(always(b"<html>", content_type="text/html")) as tingting:
+        with pytest.raises(DecodeError):
+            await tingting.reports.download(1, tmp_path / "report.csv")
+    assert [] == list(tmp_path.iterdir())
+
+
+async def test_reports_are_requested_without_compression(tmp_path: Path) -> None:
+    """A report is requested without compression: a compressed one that is cut short may look complete."""
+    encodings: list[str | None] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        encodings.append(request.headers.get("Accept-Encoding"))
+        return web.Response(body=REPORT)
+
+    async with serving(handler) as tingting:
+        await tingting.reports.download(1, tmp_path / "report.csv")
+        await tingting.surveys.download(1, tmp_path / "survey.csv")
+        await tingting.reports.rows(1)
+    assert ["identity"] * 3 == encodings
+
+
+async def test_a_report_with_the_type_of_a_web_page(tmp_path: Path) -> None:
+    """A report is saved although its content type says that it is a web page."""
+    async with serving(always(REPORT, content_type="text/html")) as tingting:
+        await tingting.reports.download(1, tmp_path / "report.csv")
+    assert REPORT == (tmp_path / "report.csv").read_bytes()
+
+
+@pytest.mark.parametrize("place", ["folder", "nowhere/report.csv"])
+async def test_a_place_where_no_file_can_be(place: str, tmp_path: Path) -> None:
+    """A folder in the file's place, and a folder that does not exist, are refused before anything is sent."""
+    (tmp_path / "folder").mkdir()
+    async with serving(always(REPORT)) as tingting:
+        with pytest.raises(UsageError, match="cannot be written"):
+            await tingting.reports.download(1, tmp_path / place)
+        assert 0 == tingting.requests_sent
+    assert ["folder"] == [each.name for each in tmp_path.iterdir()]
+
+
+async def test_a_full_disk(tmp_path: Path) -> None:
+    """If there is no room for a report, the error says so after one request, and nothing is left."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with serving(always(REPORT * 30_000)) as tingting:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+        try:
+            with pytest.raises(UsageError, match="cannot be written"):
+                await tingting.reports.download(1, tmp_path / "report.csv")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert 1 == tingting.requests_sent
+    assert [] == list(tmp_path.iterdir())

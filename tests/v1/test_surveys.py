@@ -1,0 +1,157 @@
+"""Surveys: their steps, runs and answers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from support.v1 import always, connect, count_effects, first_contact, make_campaign, page, serving
+
+from tingting_async import PaginationError, PartialFailureError, UsageError
+from tingting_async.http.messages import File
+from tingting_async.sandbox import Fault, Sandbox
+from tingting_async.v1 import NewStep, ResponseType, Services
+
+pytestmark = pytest.mark.anyio
+
+STEPS = [
+    NewStep(text_or_url="How was it?", response_type=ResponseType.KEYPAD, input_name="rating"),
+    NewStep(content_type="play", input_name="outro", audio_file=File("a.mp3", b"ID3")),
+]
+
+
+@pytest.mark.parametrize("steps", [STEPS[:1], STEPS])
+async def test_set_steps(steps: list[NewStep]) -> None:
+    """Steps are set and returned, with and without audio files."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        survey = await make_campaign(tingting, Services.SURVEY)
+        stored = await tingting.surveys.set_steps(survey.id, steps)
+    expected = [(step.input_name, step.audio_file is not None) for step in steps]
+    assert expected == [(step.input_name, bool(step.audio_file)) for step in stored]
+
+
+async def test_set_steps_again() -> None:
+    """Setting steps replaces those that the survey has."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        survey = await make_campaign(tingting, Services.SURVEY)
+        await tingting.surveys.set_steps(survey.id, STEPS[:1])
+        await tingting.surveys.set_steps(survey.id, STEPS)
+        assert ["rating", "outro"] == [step.input_name for step in await tingting.surveys.steps(survey.id)]
+
+
+@pytest.mark.parametrize(("steps", "message"), [([], "empty"), ([NewStep(input_name="x" * 129)], "128")])
+async def test_set_invalid_steps(steps: list[NewStep], message: str) -> None:
+    """No steps, and a step that is not valid, are refused, and nothing is sent."""
+    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+        with pytest.raises(UsageError, match=message):
+            await tingting.surveys.set_steps(1, steps)
+        assert [] == sandbox.requests
+
+
+async def test_steps_that_cannot_be_read_back() -> None:
+    """If the steps were set but cannot be read back, the error says so: setting them again would add them twice."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        survey = await make_campaign(tingting, Services.SURVEY)
+        sandbox.faults.add(Fault("status", path="*/survey/", method="GET", status=403))
+        with pytest.raises(PartialFailureError, match="were set, but could not be read back"):
+            await tingting.surveys.set_steps(survey.id, STEPS)
+
+
+async def test_delete_steps() -> None:
+    """A survey whose steps are deleted has none."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        survey = await make_campaign(tingting, Services.SURVEY)
+        await tingting.surveys.set_steps(survey.id, STEPS)
+        await tingting.surveys.delete_steps(survey.id)
+        assert [] == await tingting.surveys.steps(survey.id)
+
+
+async def test_test_call() -> None:
+    """One contact can be called to try out the survey."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        survey = await make_campaign(tingting, Services.SURVEY)
+        await tingting.surveys.test_call((await first_contact(tingting, survey.id)).id)
+        assert 1 == count_effects(sandbox, "demo")
+
+
+async def test_answers() -> None:
+    """After a run, the answers have the names of the steps' inputs."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        survey = await make_campaign(tingting, Services.SURVEY)
+        await tingting.surveys.set_steps(survey.id, STEPS[:1])
+        await tingting.surveys.run(survey.id)
+        sandbox.clock.advance(600)
+        answers = await tingting.surveys.answers(survey.id)
+        assert {"number", "status", "rating"} == set(answers[0])
+
+
+async def test_download(tmp_path: Path) -> None:
+    """The answers are saved as a file."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        survey = await make_campaign(tingting, Services.SURVEY)
+        await tingting.surveys.download(survey.id, tmp_path / "survey.csv")
+    assert ["survey.csv"] == [each.name for each in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("is_paginated", [True, False])
+async def test_all_steps(is_paginated: bool) -> None:
+    """All steps of a survey are read, whether the service sends them in pages of ten or at once."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        steps = [{"id": index, "order": index} for index in range(12)]
+        offset = int(request.query.get("offset", "0"))
+        following = "http://inside/?offset=10" if offset == 0 else None
+        body = page(steps[offset : offset + 10], count=12, following=following)
+        return web.json_response(body if is_paginated else {"results": steps})
+
+    async with serving(handler) as tingting:
+        assert list(range(12)) == [step.id for step in await tingting.surveys.steps(1)]
+
+
+@pytest.mark.parametrize(
+    "beside", [{"count": 12}, {"next": "http://x/?page=2"}, {"total_pages": "2"}, {"num_pages": 2}]
+)
+async def test_steps_beside_a_sign_of_more(beside: dict[str, Any]) -> None:
+    """If the response indicates more steps in an unknown form, its steps are not returned as all of them."""
+    async with serving(always({"results": [{"id": 1}], **beside})) as tingting:
+        with pytest.raises(PaginationError):
+            await tingting.surveys.steps(1)
+
+
+async def test_steps_beside_their_number() -> None:
+    """If the response counts as many steps as it contains, they are all."""
+    async with serving(always({"results": [{"id": 1}], "count": 1, "total_pages": 1})) as tingting:
+        assert 1 == len(await tingting.surveys.steps(1))
+
+
+@pytest.mark.parametrize("with_audio", [True, False])
+async def test_update_steps(with_audio: bool) -> None:
+    """Steps are updated by PATCH with their ids; an audio file is named by the index of its step."""
+    seen: dict[str, Any] = {}
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        nonlocal seen
+        if request.method != "GET":
+            seen["method"] = request.method
+            if with_audio:
+                form = await request.post()
+                seen |= {"steps": json.loads(str(form["steps"])), "audio": form["1"].file.read()}  # type: ignore[union-attr]
+            else:
+                seen |= await request.json()
+        return web.json_response({"results": [{"id": 7, "order": 0}]})
+
+    audio = File("a.mp3", b"ID3") if with_audio else None
+    async with serving(handler) as tingting:
+        stored = await tingting.surveys.update_steps(1, [NewStep(id=7, input_name="a"), NewStep(audio_file=audio)])
+    assert [7] == [step.id for step in stored]
+    assert ("PATCH", [7, None]) == (seen["method"], [step.get("id") for step in seen["steps"]])
+    assert (b"ID3" if with_audio else None) == seen.get("audio")
+
+
+async def test_update_no_steps() -> None:
+    """Updating no steps is refused."""
+    async with serving(always({})) as tingting:
+        with pytest.raises(UsageError, match="empty"):
+            await tingting.surveys.update_steps(1, [])
+        assert 0 == tingting.requests_sent
