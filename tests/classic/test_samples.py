@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tingting_async import Number, NumberStatus, OtpChannel, OtpSource, Page, Services, TingTing
-from tingting_async.classic.pages import READER
+from tingting_async.classic.pages import RESPONSES
 from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
@@ -88,13 +88,13 @@ def test_every_sample_is_asked_for() -> None:
 
 def test_status_that_is_not_told() -> None:
     """A number without a status is not one that was not called: nobody said so."""
-    assert READER.read(ASKED, Response(200), {"id": 1, "number": 9800000001}, Number, ()).status is None
+    assert Decoder(RESPONSES).decode_value(ASKED, Response(200), {"id": 1, "number": 9800000001}, Number, ()).status is None
 
 
 @pytest.mark.parametrize("tags", ["", [], None])
 def test_no_tags(tags: object) -> None:
     """Tags that are written as an empty text or list are none, and do not make a whole list unreadable."""
-    number = READER.read(ASKED, Response(200), {"id": 1, "number": "1", "available_tags": tags}, Number, ())
+    number = Decoder(RESPONSES).decode_value(ASKED, Response(200), {"id": 1, "number": "1", "available_tags": tags}, Number, ())
     assert number.available_tags == {}
 
 

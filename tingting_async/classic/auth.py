@@ -4,8 +4,8 @@ from typing import Any
 
 from tingting_async.auth.tokens import Credentials, Tokens
 from tingting_async.classic.models import Login, TokenPair
-from tingting_async.classic.pages import READER
-from tingting_async.decoding.payload import decode
+from tingting_async.classic.pages import RESPONSES
+from tingting_async.decoding.decoder import Decoder
 from tingting_async.errors import AuthenticationError
 from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.http.timeouts import Timeout
@@ -50,8 +50,7 @@ class ClassicAuthScheme:
 
     def read_login(self, request: Request[Any], response: Response) -> Tokens:
         """Read both tokens."""
-        payload = decode(request, response)
-        token = READER.read(request, response, payload, Login, request.payload).token
+        token = Decoder(RESPONSES).decode(request, response).token
         return Tokens.of(token.access, token.refresh)
 
     def refresh(self, token: str) -> Request[TokenPair]:
@@ -60,7 +59,7 @@ class ClassicAuthScheme:
 
     def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
         """Read the new access token, and the new refresh token where the service changes it as well."""
-        new = READER.read(request, response, decode(request, response), TokenPair, request.payload)
+        new = Decoder(RESPONSES).decode(request, response)
         return Tokens.of(new.access, new.refresh or token)
 
     def is_permanent(self, error: AuthenticationError) -> bool:

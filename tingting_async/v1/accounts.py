@@ -4,14 +4,12 @@ from typing import Any
 
 from tingting_async.auth.tokens import Tokens
 from tingting_async.decoding.decoder import Decoder
-from tingting_async.decoding.payload import decode
 from tingting_async.errors import ApiError, UsageError
 from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.v1.auth import V1AuthScheme, login
 from tingting_async.v1.models.accounts import ApiToken, User
 from tingting_async.v1.models.common import Confirmation
-from tingting_async.v1.pages import READER
 
 
 class Accounts(Resource):
@@ -39,7 +37,8 @@ class Accounts(Resource):
         request = login(credentials, timeout)
         response = await self._core.fetch(request)
         await self._core.set_tokens(V1AuthScheme().read_login(request, response))
-        return READER.read(request, response, decode(request, response), Confirmation, ())
+        confirmation: Confirmation = self._core.decode(request, response, Decoder.decode)
+        return confirmation
 
     async def refresh(self) -> None:
         """Renew the access token now (`POST auths/login/refresh/`).
@@ -90,8 +89,8 @@ class Accounts(Resource):
         return made
 
 
-def _read_api_token(reader: Decoder, request: Request[Any], response: Response) -> ApiToken | None:
-    payload = decode(request, response)
+def _read_api_token(decoder: Decoder, request: Request[Any], response: Response) -> ApiToken | None:
+    payload = decoder.payload(request, response)
     if isinstance(payload, dict) and "token" not in payload and "message" in payload:
         return None
-    return reader.read(request, response, payload, ApiToken, ())
+    return decoder.decode_value(request, response, payload, ApiToken, ())

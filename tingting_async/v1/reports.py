@@ -6,10 +6,7 @@ import io
 from os import PathLike
 
 from tingting_async.client.core import Core
-from tingting_async.decoding.api_errors import error_from_response
 from tingting_async.decoding.decoder import Decoder
-from tingting_async.decoding.payload import excerpt
-from tingting_async.errors import DecodeError
 from tingting_async.http.download import AtomicFileSink
 from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.http.timeouts import Timeout
@@ -71,29 +68,18 @@ async def download(core: Core, path: str, operation: str, target: str | PathLike
         core.decode(request, Response(response.status, response.headers, sink.head), _check)
 
 
-def _read_rows(reader: Decoder, request: Request[Response], response: Response) -> list[ReportRow]:
-    _check(reader, request, response)
+def _read_rows(decoder: Decoder, request: Request[Response], response: Response) -> list[ReportRow]:
+    _check(decoder, request, response)
     table = io.StringIO(response.body.decode("utf-8-sig", errors="replace"), newline="")
     try:
         return [ReportRow.of(row) for row in csv.DictReader(table, restval="", restkey="")]
     except csv.Error as error:
-        raise _no_csv(request, response) from error
+        raise decoder.error(request, response, "is not CSV") from error
 
 
-def _check(_: Decoder, request: Request[Response], response: Response) -> None:
-    """Refuse a web page, or a failure under HTTP 200, instead of a report: the bytes tell, not the header."""
-    if (refusal := error_from_response(request, response)) is not None:
-        raise refusal
+def _check(decoder: Decoder, request: Request[Response], response: Response) -> None:
+    """Refuse a web page, or a failure under HTTP 200, instead of a report, whatever the content type."""
+    if (failure := decoder.judge(request, response)) is not None:
+        raise failure
     if response.body.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"<", b"{", b"[")):
-        raise _no_csv(request, response)
-
-
-def _no_csv(request: Request[Response], response: Response) -> DecodeError:
-    shown = excerpt(request, response)
-    return DecodeError(
-        f"{request.operation}: the answer to GET {request.path} is no CSV: {shown!r}",
-        excerpt=shown,
-        body=response.body,
-        status=response.status,
-        operation=request.operation,
-    )
+        raise decoder.error(request, response, "is not CSV")
