@@ -14,11 +14,13 @@ from aiohttp.test_utils import TestServer
 
 from tingting_async import Number, NumberStatus, OtpChannel, OtpSource, Page, Services, TingTing
 from tingting_async.classic.pages import RESPONSES
+from tingting_async.decoding.decoder import Decoder
 from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
 
 SAMPLES = Path(__file__).parent.parent / "samples"
+DECODER = Decoder(RESPONSES)
 ASKED = Request("GET", "/", Effect.READ, "numbers.get", Number)
 
 CALLS: dict[str, Callable[[TingTing], Awaitable[Any]]] = {
@@ -88,13 +90,13 @@ def test_every_sample_is_asked_for() -> None:
 
 def test_status_that_is_not_told() -> None:
     """A number without a status is not one that was not called: nobody said so."""
-    assert Decoder(RESPONSES).decode_value(ASKED, Response(200), {"id": 1, "number": 9800000001}, Number, ()).status is None
+    assert DECODER.decode_value(ASKED, Response(200), {"id": 1, "number": 9800000001}, Number, ()).status is None
 
 
 @pytest.mark.parametrize("tags", ["", [], None])
 def test_no_tags(tags: object) -> None:
     """Tags that are written as an empty text or list are none, and do not make a whole list unreadable."""
-    number = Decoder(RESPONSES).decode_value(ASKED, Response(200), {"id": 1, "number": "1", "available_tags": tags}, Number, ())
+    number = DECODER.decode_value(ASKED, Response(200), {"id": 1, "number": "1", "available_tags": tags}, Number, ())
     assert number.available_tags == {}
 
 

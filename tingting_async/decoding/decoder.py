@@ -116,10 +116,8 @@ class Decoder:
             raise error
         body = self.payload(request, response, ())
         path, envelope = request.payload, self._format.envelope
-        if envelope is not None and isinstance(body, dict) and path and path[0] not in body:
-            # A list may be paginated although the documents print no pagination for it.
-            paginated = envelope.path(path)
-            path = paginated if {envelope.rows, next(iter(envelope.outer))} <= body.keys() else path
+        if envelope is not None and path and type(body) is dict and envelope.is_page(body, path):
+            path = envelope.path(path)
         rows = self.decode_value(request, response, self.payload(request, response, path), request.model, path)
         beside: dict[str, Any] = {}
         for step in path:
@@ -151,7 +149,7 @@ class Decoder:
             found = _problems(error, format_path(path))
         shown = "; ".join(f"`{where}`: {what}" for where, what in found[:3])
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        raise self.error(request, response, f"does not fit its model: {shown}{more}. It starts with", problems=found)
+        raise self.error(request, response, f"does not fit its model ({shown}{more})", problems=found)
 
     def payload(self, request: Request[Any], response: Response, path: PayloadPath | None = None) -> Any:
         """Return the part of a response at `path`, as a JSON value; by default, the payload.

@@ -13,8 +13,12 @@ RESPONSES = ResponseFormat(
     "tingting_async.v1.decoding",
     PageEnvelope(
         "results",
-        outer={"count": Any, "total_pages": Any, "next": Any, "previous": Any},
-        inner={"status": Any, "success": Any, "errors": Any},  # Of sent one-time passwords (sample v1_sent_otps.json).
+        # The last two are printed for contacts (sample v1_contacts.json).
+        outer=dict.fromkeys(
+            ("count", "total_pages", "next", "previous", "total_credits_consumed", "carrier_summary"), Any
+        ),
+        # Of sent one-time passwords (sample v1_sent_otps.json).
+        inner=dict.fromkeys(("status", "success", "errors"), Any),
     ),
 )
 
