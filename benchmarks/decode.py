@@ -1,4 +1,4 @@
-"""Decoding alone: the bytes of ten rows to ten objects, by each contender in turn. Prints microseconds as JSON."""
+"""Measure decoding alone: the bytes of ten rows to ten objects, by each contender. Prints microseconds as JSON."""
 
 import enum
 import json
@@ -18,10 +18,10 @@ import pydantic
 import server
 
 from tingting_async import classic, v1
-from tingting_async.classic.pages import READER as CLASSIC
-from tingting_async.decoding.decoder import Decoder
+from tingting_async.classic.pages import RESPONSES as CLASSIC
+from tingting_async.decoding.decoder import Decoder, ResponseFormat
 from tingting_async.http.messages import Effect, Request, Response
-from tingting_async.v1.pages import READER as V1
+from tingting_async.v1.pages import RESPONSES as V1
 
 
 class Services(enum.StrEnum):
@@ -36,7 +36,7 @@ class Status(enum.StrEnum):
     UNANSWERED = "unanswered"
 
 
-# The same fields for everyone; durations stay texts for the others, as only ours reads the service's "10s".
+# Every contender decodes the same fields. For the others durations stay strings: only ours decodes "10s".
 CAMPAIGN: dict[str, Any] = {
     "id": int,
     "name": str,
@@ -97,7 +97,7 @@ V1_CONTACT: dict[str, Any] = {
     "status": Status,
     "updated_at": datetime,
     "call_duration": str,
-    "playback": str,  # A number, or nothing: only ours reads it.
+    "playback": str,  # A number or an empty string, which only ours decodes.
     "credit_consumed": Decimal,
     "credit_consumed_SMS": Decimal,
     "carrier": str,
@@ -105,7 +105,7 @@ V1_CONTACT: dict[str, Any] = {
 
 
 def made_by(make: Callable[[str, dict[str, Any]], Any], name: str, fields: dict[str, Any]) -> Any:
-    """Make a class of these fields; a dictionary among them becomes a class of its own."""
+    """Make a class of these fields; a dictionary among them becomes a class, too."""
     return make(
         name,
         {
@@ -119,7 +119,7 @@ def plain_class(name: str, fields: dict[str, Any]) -> Any:
     return attrs.make_class(name, {field: attrs.field(type=kind) for field, kind in fields.items()}, frozen=True)
 
 
-def contenders(fields: dict[str, Any], reader: Decoder, ours: Any) -> dict[str, Callable[[bytes], Any]]:
+def contenders(fields: dict[str, Any], responses: ResponseFormat, ours: Any) -> dict[str, Callable[[bytes], Any]]:
     plain = made_by(plain_class, "Plain", fields)
     struct = made_by(lambda name, kinds: msgspec.defstruct(name, list(kinds.items())), "Struct", fields)
     model = made_by(
@@ -128,25 +128,25 @@ def contenders(fields: dict[str, Any], reader: Decoder, ours: Any) -> dict[str, 
         fields,
     )
     detailed, stock = cattrs.Converter(), cattrs.Converter(detailed_validation=False)
-    for converter in (detailed, stock):  # Without these cattrs reads none of the pages.
+    for converter in (detailed, stock):  # Without these, cattrs decodes none of the pages.
         converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
         converter.register_structure_hook(
             datetime | None, lambda value, _: None if value is None else datetime.fromisoformat(value)
         )
         converter.register_structure_hook(Decimal, lambda value, _: Decimal(value))
         converter.register_structure_hook(Decimal | None, lambda value, _: None if value is None else Decimal(value))
-    glance = reader.glance(list[ours], ())
-    request: Request[Any] = Request("GET", "/", Effect.READ, "decode", list[ours], glance=glance)
+    decoder = Decoder(responses)
+    request: Request[Any] = Request("GET", "/", Effect.READ, "decode", list[ours], page_start=b"[")
 
-    def read(body: bytes) -> list[Any]:
-        return reader.read_rows(request, Response(200, body=body))[0]
+    def decode(body: bytes) -> list[Any]:
+        return decoder.decode_rows(request, Response(200, body=body))[0]
 
     to_models = pydantic.TypeAdapter(list[model]).validate_json
     to_structs, to_attrs = msgspec.json.Decoder(list[struct]), msgspec.json.Decoder(list[plain])
     return {
         "orjson, dictionaries": orjson.loads,
         "json, dictionaries": json.loads,
-        "tingting_async": read,
+        "tingting_async": decode,
         "orjson + cattrs as it comes": lambda body: detailed.structure(orjson.loads(body), list[plain]),
         "orjson + cattrs, not detailed": lambda body: stock.structure(orjson.loads(body), list[plain]),
         "pydantic": to_models,
@@ -160,21 +160,21 @@ def rows(body: bytes) -> bytes:
     return orjson.dumps(next(value for value in page.get("result", page).values() if isinstance(value, list)))
 
 
-def measure(fields: dict[str, Any], reader: Decoder, ours: Any, body: bytes, rounds: int) -> dict[str, float]:
-    decoders = contenders(fields, reader, ours)
+def measure(fields: dict[str, Any], responses: ResponseFormat, ours: Any, body: bytes, rounds: int) -> dict[str, float]:
+    decoders = contenders(fields, responses, ours)
     times: dict[str, list[float]] = {name: [] for name in decoders}
     for number in range(rounds + 1):
         for name, decode in decoders.items():
             start = time.process_time()
             for _ in range(100):
                 decode(body)
-            if number:  # The first round makes what is made on first use.
+            if number:  # The first round includes what is compiled on first use.
                 times[name].append((time.process_time() - start) * 10_000)
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-# By name: the page, the fields for the others, and the reader and the model for ours.
-PAGES: dict[str, tuple[Callable[[int], bytes], dict[str, Any], Decoder, Any]] = {
+# By name: the page, the fields for the others, and the format and the model for ours.
+PAGES: dict[str, tuple[Callable[[int], bytes], dict[str, Any], ResponseFormat, Any]] = {
     "v1 campaigns": (server.v1_campaign_page, V1_CAMPAIGN, V1, v1.Campaign),
     "v1 contacts": (server.v1_contact_page, V1_CONTACT, V1, v1.Contact),
     "classic campaigns": (server.campaign_page, CAMPAIGN, CLASSIC, classic.Campaign),
@@ -184,7 +184,7 @@ PAGES: dict[str, tuple[Callable[[int], bytes], dict[str, Any], Decoder, Any]] = 
 if __name__ == "__main__":
     rounds = int(sys.argv[1])
     found: dict[str, dict[str, Any]] = {}
-    for name, (page, fields, reader, ours) in PAGES.items():
+    for name, (page, fields, responses, ours) in PAGES.items():
         body = rows(page(7))
-        found[name] = {"bytes": len(body), "us": measure(fields, reader, ours, body, rounds)}
+        found[name] = {"bytes": len(body), "us": measure(fields, responses, ours, body, rounds)}
     print(json.dumps(found))

@@ -62,15 +62,9 @@ def test_every_folder_has_its_place() -> None:
     assert set(RANK) == {folder(module) for module in INNER}
 
 
-PENDING = {"http.messages", "decoding.hooks", "v1.decoding"}
-"""Modules that still know the fast path; this set goes away with the next steps."""
-
-
 @pytest.mark.parametrize("module", INNER)
 def test_imports_point_one_way(module: str) -> None:
     """A module imports from its own folder, or from folders above its own in the list; the sandbox only the version."""
-    if module.removeprefix(f"{PACKAGE}.") in PENDING:
-        pytest.xfail("it still knows the fast path")
     own = folder(module)
     others = {folder(name) for name in imports(module)} - {own}
     if own == "sandbox":
@@ -79,7 +73,6 @@ def test_imports_point_one_way(module: str) -> None:
         assert {name for name in others if RANK[name] >= RANK[own]} == set()
 
 
-@pytest.mark.xfail(reason="decoding still has circles")
 def test_no_circle() -> None:
     """No module imports itself by way of others."""
     graph = {module: imports(module) for module in MODULES if module != PACKAGE}
@@ -109,8 +102,6 @@ def test_one_module_imports_aiohttp(module: str) -> None:
 @pytest.mark.parametrize("module", INNER)
 def test_only_the_decoder_imports_the_fast_path(module: str) -> None:
     """`decoding/fast/` is imported by `decoding/decoder.py` alone, so that it can be removed."""
-    if module.removeprefix(f"{PACKAGE}.") in PENDING:
-        pytest.xfail("it still knows the fast path")
     fast = f"{PACKAGE}.decoding.fast"
     users = any(name == fast or name.startswith(f"{fast}.") for name in imports(module))
     if not module.startswith(fast):

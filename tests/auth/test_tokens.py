@@ -9,8 +9,7 @@ import pytest
 from tingting_async import errors
 from tingting_async.auth.flow import Auth, AuthFlow
 from tingting_async.auth.tokens import LEEWAY, Credentials, MemoryTokenStore, Tokens
-from tingting_async.decoding import api_errors
-from tingting_async.decoding.payload import decode, extract
+from tingting_async.decoding.decoder import Decoder
 from tingting_async.http.messages import Effect, Request, Response
 
 NOW = 1_750_000_000.0
@@ -28,13 +27,13 @@ class Dialect:
         return Request("POST", "/login", Effect.READ, "login", dict, json={"password": credentials.password})
 
     def read_login(self, request: Request[Any], response: Response) -> Tokens:
-        return Tokens(decode(request, response)["access"], "refresh-of-login")
+        return Tokens(Decoder().payload(request, response)["access"], "refresh-of-login")
 
     def refresh(self, token: str) -> Request[Any]:
         return Request("POST", "/refresh", Effect.READ, "refresh", dict, json={"refresh": token})
 
     def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
-        return Tokens(decode(request, response)["access"], token)
+        return Tokens(Decoder().payload(request, response)["access"], token)
 
     def is_permanent(self, error: errors.AuthenticationError) -> bool:
         return "not activated" in error.message
@@ -62,7 +61,7 @@ def finish(renewal: AuthFlow, response: Response) -> Tokens:
 def refused(status: int, message: str = "no") -> errors.ApiError:
     """Return the error of a refused sign-in."""
     request = Request("POST", "/login", Effect.READ, "login", dict)
-    error = api_errors.error_from_response(request, Response(status, body=b'{"message": "%s"}' % message.encode()))
+    error = Decoder().judge(request, Response(status, body=b'{"message": "%s"}' % message.encode()))
     assert error is not None
     return error
 
@@ -155,7 +154,7 @@ def test_unreadable_refresh(body: bytes) -> None:
 
     class Strict(Dialect):
         def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
-            return Tokens(extract(request, response, decode(request, response), ("access",)), token)
+            return Tokens(Decoder().payload(request, response, ("access",)), token)
 
     renewal = Auth(Strict(), credentials=CREDENTIALS).auth_flow(OLD)
     next(renewal)

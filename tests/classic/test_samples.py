@@ -13,12 +13,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tingting_async import Number, NumberStatus, OtpChannel, OtpSource, Page, Services, TingTing
-from tingting_async.classic.pages import READER
+from tingting_async.classic.pages import RESPONSES
+from tingting_async.decoding.decoder import Decoder
 from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
 
 SAMPLES = Path(__file__).parent.parent / "samples"
+DECODER = Decoder(RESPONSES)
 REQUEST = Request("GET", "/", Effect.READ, "numbers.get", Number)
 
 CALLS: dict[str, Callable[[TingTing], Awaitable[Any]]] = {
@@ -88,13 +90,13 @@ def test_every_sample_has_an_operation() -> None:
 
 def test_missing_status() -> None:
     """A number without a status has None, not the status of a number that was not called."""
-    assert READER.read(REQUEST, Response(200), {"id": 1, "number": 9800000001}, Number, ()).status is None
+    assert DECODER.decode_value(REQUEST, Response(200), {"id": 1, "number": 9800000001}, Number, ()).status is None
 
 
 @pytest.mark.parametrize("tags", ["", [], None])
 def test_no_tags(tags: object) -> None:
     """Tags that the service sends as an empty string or list are an empty mapping, and do not fail the whole list."""
-    number = READER.read(REQUEST, Response(200), {"id": 1, "number": "1", "available_tags": tags}, Number, ())
+    number = DECODER.decode_value(REQUEST, Response(200), {"id": 1, "number": "1", "available_tags": tags}, Number, ())
     assert number.available_tags == {}
 
 

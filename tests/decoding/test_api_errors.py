@@ -13,8 +13,9 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from tingting_async import errors
 from tingting_async.decoding import api_errors
-from tingting_async.decoding.payload import decode, excerpt, extract_url, format_path
-from tingting_async.http.messages import Effect, File, Request, Response
+from tingting_async.decoding.decoder import Decoder
+from tingting_async.decoding.payload import extract_url
+from tingting_async.http.messages import Effect, File, Request, Response, excerpt, format_path
 from tingting_async.http.timeouts import Timeout
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2lnbmF0dXJl"
@@ -35,7 +36,7 @@ def response(body: Any, status: int = 200, **headers: str) -> Response:
 
 def judged(answer: Response, **options: Any) -> errors.ApiError:
     """Return the error that an answer amounts to."""
-    error = api_errors.error_from_response(request(**options), answer)
+    error = Decoder().judge(request(**options), answer)
     assert error is not None
     return error
 
@@ -67,7 +68,7 @@ def test_kind_by_status(status: int, kind: type) -> None:
     assert (status, "So it is", "r-1") == (error.status, error.message, error.request_id)
     assert (error.operation, error.method, error.path) == ("things.get", "GET", "/api/things/1/")
     assert error.body == b'{"message": "So it is"}'
-    assert str(error).startswith(f"things.get: GET /api/things/1/ was answered with {status} (")
+    assert str(error).startswith(f"things.get: GET /api/things/1/ failed with {status} (")
     assert "): So it is. " in str(error)
 
 
@@ -117,8 +118,8 @@ def test_failure_under_200(body: dict[str, Any], kind: type, status: int) -> Non
 )
 def test_success(body: Any) -> None:
     """What does not say no is a success under a 2xx status, whatever errors its rows have."""
-    assert api_errors.error_from_response(request(), response(body)) is None
-    assert api_errors.error_from_response(request(), response(b"\xff\xfb audio", 206)) is None
+    assert Decoder().judge(request(), response(body)) is None
+    assert Decoder().judge(request(), response(b"\xff\xfb audio", 206)) is None
 
 
 SHAPES = [
@@ -177,7 +178,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json(body: Any) -> None:
     """Whatever JSON a failure holds, it becomes an error with a text."""
-    assert "was answered with 400" in str(judged(response(body, 400)))
+    assert "failed with 400" in str(judged(response(body, 400)))
 
 
 def test_text_is_redacted() -> None:
@@ -218,8 +219,8 @@ def test_excerpt() -> None:
 def test_decode() -> None:
     """The payload is what lies at its path."""
     body = {"data": {"details": [{"id": 1}, {"id": 2}]}}
-    assert decode(request(), response(body)) == body
-    assert decode(request(payload=("data", "details", 1)), response(body)) == {"id": 2}
+    assert Decoder().payload(request(), response(body)) == body
+    assert Decoder().payload(request(payload=("data", "details", 1)), response(body)) == {"id": 2}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ def test_decode() -> None:
 def test_missing_payload(body: Any, where: str) -> None:
     """A payload that is not where it belongs is a DecodeError that names the first part that lacks."""
     with pytest.raises(errors.DecodeError) as caught:
-        decode(request(payload=("data", "details", 0)), response(body, 201))
+        Decoder().payload(request(payload=("data", "details", 0)), response(body, 201))
     assert (where, ((where, "missing"),), 201) == (caught.value.path, caught.value.problems, caught.value.status)
     assert f"lacks `{where}`" in str(caught.value)
     assert "things.get" in str(caught.value)
@@ -249,7 +250,7 @@ def test_missing_payload(body: Any, where: str) -> None:
 def test_no_json(body: bytes) -> None:
     """A body that is not JSON is a DecodeError with a masked excerpt."""
     with pytest.raises(errors.DecodeError, match="not JSON") as caught:
-        decode(request(), response(body))
+        Decoder().payload(request(), response(body))
     assert (caught.value.status, caught.value.path, caught.value.operation) == (200, "", "things.get")
     assert "980" not in caught.value.excerpt + str(caught.value)
 
@@ -257,14 +258,14 @@ def test_no_json(body: bytes) -> None:
 def test_empty_answer_to_a_deletion() -> None:
     """A deletion may be answered with nothing; nothing else may."""
     deletion = attrs.evolve(request(), method="DELETE")
-    assert decode(deletion, response(b"", 204)) == {}
+    assert Decoder().payload(deletion, response(b"", 204)) == {}
     with pytest.raises(errors.DecodeError):
-        decode(attrs.evolve(deletion, payload=("data",)), response(b"", 204))
+        Decoder().payload(attrs.evolve(deletion, payload=("data",)), response(b"", 204))
 
 
 def test_mistyped_json() -> None:
     """JSON is read as such whatever the content type claims."""
-    assert decode(request(), response({"a": 1}, Content_Type="text/html")) == {"a": 1}
+    assert Decoder().payload(request(), response({"a": 1}, Content_Type="text/html")) == {"a": 1}
 
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)

@@ -52,13 +52,13 @@ class Model:
     extra: Mapping[str, Any] = extra_fields()
 
 
-READER = Decoder()
+DECODER = Decoder()
 
 
 def read(payload: Any, model: Any = Model, path: tuple[str | int, ...] = ("data",)) -> Any:
     """Read a payload as an answer's."""
     request = Request("GET", "/p/", Effect.READ, "things.get", model)
-    return READER.read(request, Response(200, body=json.dumps(payload).encode()), payload, model, path)
+    return DECODER.decode_value(request, Response(200, body=json.dumps(payload).encode()), payload, model, path)
 
 
 GOOD = [
@@ -112,29 +112,29 @@ BAD = [
     ("integer", None, "expected an integer, got null"),
     ("integer", True, "expected an integer, got a boolean"),
     ("integer", 1.5, "expected an integer, got float"),
-    ("integer", "x", "expected an integer, got a text"),
-    ("real", "x", "expected a number, got a text"),
+    ("integer", "x", "expected an integer, got a string"),
+    ("real", "x", "expected a number, got a string"),
     ("real", True, "expected a number, got a boolean"),
-    ("text", None, "expected a text, got null"),
-    ("text", 1, "expected a text, got int"),
-    ("flag", "false", "expected true or false, got a text"),
+    ("text", None, "expected a string, got null"),
+    ("text", 1, "expected a string, got int"),
+    ("flag", "false", "expected true or false, got a string"),
     ("flag", None, "expected true or false, got null"),
     ("flag", 1, "expected true or false, got int"),
-    ("decimal", "NaN", "expected a decimal, got a text"),
-    ("decimal", "x", "expected a decimal, got a text"),
+    ("decimal", "NaN", "expected a decimal, got a string"),
+    ("decimal", "x", "expected a decimal, got a string"),
     ("decimal", True, "expected a decimal, got a boolean"),
-    ("when", "yesterday", "expected an ISO 8601 datetime, got a text"),
+    ("when", "yesterday", "expected an ISO 8601 datetime, got a string"),
     ("when", 5, "expected an ISO 8601 datetime, got int"),
-    ("lasts", "long", "expected a duration, got a text"),
+    ("lasts", "long", "expected a duration, got a string"),
     ("lasts", 1e30, "expected a duration, got float"),
     ("lasts", True, "expected a duration, got a boolean"),
-    ("number", 1.5, "expected a text or an integer, got float"),
-    ("number", True, "expected a text or an integer, got a boolean"),
-    ("colour", 1, "expected a text, got int"),
-    ("many", "12", "expected a list, got a text"),
+    ("number", 1.5, "expected a string or an integer, got float"),
+    ("number", True, "expected a string or an integer, got a boolean"),
+    ("colour", 1, "expected a string, got int"),
+    ("many", "12", "expected a list, got a string"),
     ("many", {"a": 1}, "expected a list, got an object"),
     ("counts", [], "expected an object, got a list"),
-    ("free", "x", "expected an object, got a text"),
+    ("free", "x", "expected an object, got a string"),
     ("inner", [], "expected an object, got a list"),
 ]
 

@@ -9,7 +9,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from tingting_async import errors
 from tingting_async.decoding import api_errors
-from tingting_async.decoding.payload import decode, extract_url
+from tingting_async.decoding.decoder import Decoder
+from tingting_async.decoding.payload import extract_url
 from tingting_async.http.messages import Effect, File, Request, Response
 from tingting_async.http.timeouts import Timeout
 from tingting_async.redaction import hide_repr, mask, mask_repr, redact
@@ -46,11 +47,11 @@ def response(body: Any, status: int = 200, **headers: str) -> Response:
 )
 def test_status(status: int, kind: type[errors.ApiError]) -> None:
     """Each status is an error of its kind, which carries what was asked and what came."""
-    error = api_errors.error_from_response(request(), response({"detail": "no"}, status, X_Request_Id="r1"))
+    error = Decoder().judge(request(), response({"detail": "no"}, status, X_Request_Id="r1"))
     assert type(error) is kind
     assert (error.status, error.message, error.body) == (status, "no", b'{"detail":"no"}')
     assert (error.operation, error.method, error.path, error.request_id) == ("things.get", "GET", "/p/", "r1")
-    assert f"things.get: GET /p/ was answered with {status}" in str(error)
+    assert f"things.get: GET /p/ failed with {status}" in str(error)
     assert ": no. " in str(error)
 
 
@@ -76,19 +77,19 @@ def test_status(status: int, kind: type[errors.ApiError]) -> None:
 )
 def test_shapes_of_errors(body: Any, message: str, fields: dict[str, tuple[str, ...]]) -> None:
     """Whichever shape a failure comes in, its words and its fields are found."""
-    error = api_errors.error_from_response(request(), response(body, 400))
+    error = Decoder().judge(request(), response(body, 400))
     assert error is not None
     assert (error.message, error.field_errors) == (message, fields)
 
 
 def test_failure_under_200() -> None:
     """`success: false` is a failure under HTTP 200 too, of the kind that the envelope's own status says."""
-    plain = api_errors.error_from_response(request(), response({"success": False, "message": "m"}))
+    plain = Decoder().judge(request(), response({"success": False, "message": "m"}))
     assert (type(plain), plain and plain.status) == (errors.BadRequestError, 200)
-    inner = api_errors.error_from_response(request(), response({"success": False, "status": 404}))
+    inner = Decoder().judge(request(), response({"success": False, "status": 404}))
     assert (type(inner), inner and inner.status) == (errors.NotFoundError, 404)
     for good in ({"success": True}, {"success": None}, [], "text", b"no JSON", b""):
-        assert api_errors.error_from_response(request(), response(good)) is None
+        assert Decoder().judge(request(), response(good)) is None
 
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -116,7 +117,7 @@ def test_retry_after(value: str, seconds: float | None) -> None:
 def test_retry_after_is_carried() -> None:
     """A 429 and a 5xx carry how long to wait, and None where that is not said."""
     for status in (429, 503):
-        error = api_errors.error_from_response(request(), response({}, status, Retry_After="7"))
+        error = Decoder().judge(request(), response({}, status, Retry_After="7"))
         assert isinstance(error, errors.RateLimitedError | errors.ServerError)
         assert error.retry_after == 7
     assert api_errors.retry_after(response({})) is None
@@ -125,7 +126,7 @@ def test_retry_after_is_carried() -> None:
 def test_decode() -> None:
     """The payload is found where it lies; a missing key, index or object is a DecodeError that names the path."""
     asked = request(payload=("data", "details", 0))
-    assert decode(asked, response({"data": {"details": [1]}})) == 1
+    assert Decoder().payload(asked, response({"data": {"details": [1]}})) == 1
     for body, path in (
         ({}, "data"),
         ([], "data"),
@@ -135,19 +136,19 @@ def test_decode() -> None:
         ({"data": {"details": "x"}}, "data.details[0]"),
     ):
         with pytest.raises(errors.DecodeError) as caught:
-            decode(asked, response(body))
+            Decoder().payload(asked, response(body))
         assert (caught.value.path, caught.value.status) == (path, 200)
     with pytest.raises(errors.DecodeError, match="not JSON") as caught:
-        decode(request(), response(b"<html>" + b"x" * 400))
+        Decoder().payload(request(), response(b"<html>" + b"x" * 400))
     assert len(caught.value.excerpt) == 200
 
 
 def test_empty_deletion() -> None:
     """A deletion may answer with nothing; nothing else may."""
     deletion = Request("DELETE", "/p/", Effect.UPDATE, "things.delete", dict)
-    assert decode(deletion, response(b"", 204)) == {}
+    assert Decoder().payload(deletion, response(b"", 204)) == {}
     with pytest.raises(errors.DecodeError):
-        decode(request(), response(b""))
+        Decoder().payload(request(), response(b""))
 
 
 def test_multipart_fields() -> None:
@@ -229,9 +230,7 @@ def test_reprs() -> None:
 
 def test_secrets_of_a_request() -> None:
     """What a request holds as secret is masked in whatever the service says back."""
-    error = api_errors.error_from_response(
-        request(secrets=("hunter2",)), response({"detail": "bad password hunter2"}, 400)
-    )
+    error = Decoder().judge(request(secrets=("hunter2",)), response({"detail": "bad password hunter2"}, 400))
     assert "hunter2" not in str(error)
     assert error is not None
     assert "hunter2" in error.message  # The data is the caller's.

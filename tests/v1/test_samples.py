@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tingting_async import DecodeError, Page
-from tingting_async.decoding.payload import format_path
+from tingting_async.decoding.decoder import Decoder
 from tingting_async.decoding.scalars import KATHMANDU, InvalidValueError
-from tingting_async.http.messages import Effect, File, Request, Response
+from tingting_async.http.messages import Effect, File, Request, Response, format_path
 from tingting_async.v1 import (
     ApiToken,
     Campaign,
@@ -41,9 +41,10 @@ from tingting_async.v1 import (
     Voice,
 )
 from tingting_async.v1.decoding import read_display_datetime
-from tingting_async.v1.pages import READER
+from tingting_async.v1.pages import RESPONSES
 
 SAMPLES = Path(__file__).parent.parent / "samples"
+DECODER = Decoder(RESPONSES)
 
 CALLS: dict[str, Callable[[TingTing], Awaitable[Any]]] = {
     "user_profile": lambda tingting: tingting.accounts.user_details(),
@@ -269,7 +270,7 @@ def test_spoilt_samples(data: st.DataObject) -> None:
     spoilt = spoil(payload, place, odd, missing=missing)
     request = Request("GET", "/p/", Effect.READ, "things.get", model)
     try:
-        read = READER.read(request, Response(200, body=json.dumps(payload).encode()), spoilt, model, ("here",))
+        read = DECODER.decode_value(request, Response(200, body=json.dumps(payload).encode()), spoilt, model, ("here",))
     except DecodeError as error:
         assert error.path.startswith(told)
         assert all(where.startswith(told) for where, _ in error.problems)
@@ -296,7 +297,7 @@ def test_fields_that_are_new(data: st.DataObject) -> None:
     place = data.draw(st.sampled_from(objects))
     grown = spoil(payload, place, {**at(payload, place), "since": "new"}, missing=False)
     request = Request("GET", "/p/", Effect.READ, "things.get", model)
-    read = READER.read(request, Response(200, body=json.dumps(grown).encode()), grown, model, ("here",))
+    read = DECODER.decode_value(request, Response(200, body=json.dumps(grown).encode()), grown, model, ("here",))
     assert "new" in texts(read)
 
 
@@ -319,7 +320,7 @@ def test_paths(model: Any, payload: Any, path: str) -> None:
     """What cannot be read is told by the wire's names, also where ours are spelt right or lie elsewhere."""
     request = Request("GET", "/p/", Effect.READ, "things.get", model)
     with pytest.raises(DecodeError) as caught:
-        READER.read(request, Response(200, body=b"{}"), payload, model, ())
+        DECODER.decode_value(request, Response(200, body=b"{}"), payload, model, ())
     assert caught.value.path == path
 
 
@@ -327,7 +328,7 @@ def test_user_of_an_id() -> None:
     """What a profile's inner object holds beside the name is kept, under its own name."""
     request = Request("GET", "/p/", Effect.READ, "things.get", User)
     payload = {"id": 1, "user": {"id": 9, "email": "e"}, "since": "new"}
-    user = READER.read(request, Response(200, body=b"{}"), payload, User, ())
+    user = DECODER.decode_value(request, Response(200, body=b"{}"), payload, User, ())
     assert (user.id, user.email, user.extra) == (1, "e", {"user": {"id": 9}, "since": "new"})
 
 
@@ -336,7 +337,7 @@ def test_errors_by_row() -> None:
     request = Request("GET", "/p/", Effect.READ, "things.get", ContactsAdded)
     errors = [{"row": 1, "error": "a"}, {"index": 1, "message": "b"}, {"row": True}, "c"]
     payload = {"created": 0, "skipped": None, "errors": errors, "since": "new"}
-    added = READER.read(request, Response(200, body=b"{}"), payload, ContactsAdded, ())
+    added = DECODER.decode_value(request, Response(200, body=b"{}"), payload, ContactsAdded, ())
     assert (added.errors, added.other_errors) == ({1: "a; b"}, ({"row": True}, "c"))
     assert (added.skipped, added.extra) == (0, {"since": "new"})
 
@@ -359,6 +360,6 @@ def test_bikram_sambat(said: str, expected: datetime | None) -> None:
     """A run's Bikram Sambat date is the ordinary one in Nepal's time; one that is none is kept in the message alone."""
     request = Request("POST", "/p/", Effect.SEND, "campaigns.run", RunStarted)
     payload = {"message": f"Campaign Scheduled successfully for {said}"}
-    started = READER.read(request, Response(200, body=b"{}"), payload, RunStarted, ())
+    started = DECODER.decode_value(request, Response(200, body=b"{}"), payload, RunStarted, ())
     assert started.text == payload["message"]
     assert started.scheduled_for == (None if expected is None else expected.replace(tzinfo=KATHMANDU))

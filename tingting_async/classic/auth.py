@@ -4,8 +4,8 @@ from typing import Any
 
 from tingting_async.auth.tokens import Credentials, Tokens
 from tingting_async.classic.models import Login, TokenPair
-from tingting_async.classic.pages import READER
-from tingting_async.decoding.payload import decode
+from tingting_async.classic.pages import RESPONSES
+from tingting_async.decoding.decoder import Decoder
 from tingting_async.errors import AuthenticationError
 from tingting_async.http.messages import Request, Response
 
@@ -32,8 +32,7 @@ class ClassicAuthScheme:
 
     def read_login(self, request: Request[Any], response: Response) -> Tokens:
         """Return both tokens of a login."""
-        payload = decode(request, response)
-        token = READER.read(request, response, payload, Login, request.payload).token
+        token = Decoder(RESPONSES).decode(request, response).token
         return Tokens.of(token.access, token.refresh)
 
     def refresh(self, token: str) -> Request[TokenPair]:
@@ -50,7 +49,7 @@ class ClassicAuthScheme:
 
     def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
         """Return the new access token with the new refresh token, or with the old one if the service kept it."""
-        new = READER.read(request, response, decode(request, response), TokenPair, request.payload)
+        new = Decoder(RESPONSES).decode(request, response)
         return Tokens.of(new.access, new.refresh or token)
 
     def is_permanent(self, error: AuthenticationError) -> bool:

@@ -1,4 +1,4 @@
-"""How the classic API's answers are read."""
+"""The hooks of the classic API, for responses that the general hooks cannot decode."""
 
 from typing import Any, cast
 
@@ -7,13 +7,12 @@ from cattrs import Converter
 
 from tingting_async.classic.models import Confirmation, Number, NumberAdded, RunStarted
 from tingting_async.decoding.envelopes import collect_strings
-from tingting_async.decoding.hooks import HookFactory, model_hook
-from tingting_async.decoding.problems import Hook
+from tingting_async.decoding.hooks import HookFactory, HookFunction, ModelHook
 
 
-def _confirmation_hook(kind: Any, converter: Converter) -> Hook:
-    """Return the hook for what confirms: the inner shapes are not documented, and must not hide that it was done."""
-    hook = model_hook(kind, converter)
+def _confirmation_hook(kind: Any, converter: Converter) -> HookFunction:
+    """Return the hook of a confirmation. No form of its undocumented inner fields may hide the confirmation."""
+    hook = ModelHook(kind, converter)
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
@@ -31,18 +30,18 @@ def _confirmation_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
-def _number_added_hook(_: Any, converter: Converter) -> Hook:
-    """Return the hook for the answer to an added number, which the documents do not print: the number is looked for."""
+def _number_added_hook(_: Any, converter: Converter) -> HookFunction:
+    """Return the hook of an added number. The documents do not print the response, so the number is searched for."""
     read_confirmation = converter.get_structure_hook(Confirmation)
     read_number = converter.get_structure_hook(Number)
 
     def read(value: Any, _: Any) -> NumberAdded:
-        said: Confirmation = read_confirmation(value, Confirmation)
-        for place in (said.data, *said.data.values(), said.extra):
+        confirmation: Confirmation = read_confirmation(value, Confirmation)
+        for place in (confirmation.data, *confirmation.data.values(), confirmation.extra):
             found = cast("Any", cast("list[Any]", place)[0] if isinstance(place, list) and place else place)
             if isinstance(found, dict) and {"id", "number"} <= cast("dict[str, Any]", found).keys():
-                return NumberAdded(**attrs.asdict(said, recurse=False), number=read_number(found, Number))
-        return NumberAdded(**attrs.asdict(said, recurse=False))
+                return NumberAdded(**attrs.asdict(confirmation, recurse=False), number=read_number(found, Number))
+        return NumberAdded(**attrs.asdict(confirmation, recurse=False))
 
     return read
 

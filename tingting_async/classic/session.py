@@ -9,7 +9,7 @@ from tingting_async.classic.auth import ClassicAuthScheme
 from tingting_async.classic.campaigns import Campaigns
 from tingting_async.classic.numbers import Numbers
 from tingting_async.classic.otp import Otps
-from tingting_async.classic.pages import READER
+from tingting_async.classic.pages import RESPONSES
 from tingting_async.classic.phone_numbers import PhoneNumbers
 from tingting_async.client.session import Session
 
@@ -30,7 +30,7 @@ class TingTing(Session):
     """
 
     _auth_scheme = ClassicAuthScheme()
-    _decoder = READER
+    _response_format = RESPONSES
     _elsewhere: ClassVar[Mapping[str, str]] = {
         "contacts": "The v1 API has `contacts`: `from tingting_async.v1 import TingTing`. Here they are `numbers`.",
         **{name: f"The v1 API has `{name}`: `from tingting_async.v1 import TingTing`." for name in _V1_ONLY},

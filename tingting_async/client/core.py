@@ -1,4 +1,4 @@
-"""What the resources of a session share: the ways in which requests are executed, decoded and listed."""
+"""What the resources of a session share: how requests are executed, and how lists are paginated."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -11,8 +11,8 @@ from tingting_async.auth.refresh import SignInFailedError
 from tingting_async.auth.tokens import Tokens
 from tingting_async.client.pipeline import RequestPipeline, raise_from
 from tingting_async.client.retries import RetryPolicy, final_error
-from tingting_async.decoding.decoder import Decoder, read_payload
-from tingting_async.errors import DecodeError, MisuseError, SessionClosedError, TingTingError, UsageError
+from tingting_async.decoding.decoder import Decoder, ResponseFormat
+from tingting_async.errors import DecodeError, MisuseError, SessionClosedError, UsageError
 from tingting_async.http.messages import Effect, Params, Request, Response
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import Transport
@@ -28,29 +28,32 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PageMaker = Callable[[Decoder, Request[list[T]], Response, int, list[T], dict[str, Any]], Page[T]]
+"""Makes a page of its number, its rows and the fields beside them; the decoder and the response are for errors."""
+
 
 class Core:
     """Executes the operations of a session's resources.
 
-    One way for a request (`execute`), one for a list of pages (`paginate`).
+    Every request goes through `execute`, every list through `paginate`.
 
     Args:
         transport: Exchanges requests and responses.
         auth: The auth state.
-        decoder: Decodes responses as one generation of the API writes them.
-        timeout: The limits of a call that has none of its own.
+        response_format: How the generation of the API writes its responses.
+        timeout: The limits of a call without limits of its own.
         retries: How failures are retried.
         window: How many pages of a list are prefetched, at most.
         max_in_flight: How many requests are in flight at the same time, at most.
         ledger: Records sends, so that none happens twice; None for no ledger.
-        telemetry: Whether to make OpenTelemetry listener if the process has a tracer provider.
+        telemetry: Whether to subscribe the OpenTelemetry listener if the process has a tracer provider.
     """
 
     def __init__(
         self,
         transport: Transport,
         auth: Auth,
-        decoder: Decoder,
+        response_format: ResponseFormat,
         *,
         timeout: Timeout,
         retries: RetryPolicy,
@@ -63,7 +66,7 @@ class Core:
         self.transport = transport
         self.emitter = EventEmitter(transport.base_url)
         self.is_closed = False
-        self._decoder = decoder
+        self._decoder = Decoder(response_format, auth.secrets)
         self._timeout = timeout
         self._window = window
         self._share = FairShare(slots=max_in_flight)
@@ -72,16 +75,22 @@ class Core:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pipeline = RequestPipeline(
-            transport, auth, timeout=timeout, retries=retries, watch=self.emitter, spawn=self.start_task
+            transport,
+            auth,
+            self._decoder,
+            timeout=timeout,
+            retries=retries,
+            emitter=self.emitter,
+            start_task=self.start_task,
         )
 
     @property
     def base_url(self) -> str:
-        """The service's address, as it is used."""
+        """The address of the service."""
         return self.transport.base_url
 
     async def execute(self, request: Request[T]) -> T:
-        """Carry out an operation: the one way in which anything is asked.
+        """Execute an operation, and return its result.
 
         Raises:
             TingTingError: See `tingting_async.errors`.
@@ -92,10 +101,10 @@ class Core:
         return await ledger.execute(self.base_url, request, self._send)
 
     async def refuse_duplicate(self, request: Request[Any]) -> None:
-        """Refuse what rings if the ledger knows of it, ahead of what is changed for it in requests of their own.
+        """Refuse a send that the ledger has, before other requests change anything in preparation for it.
 
         Raises:
-            DuplicateSendError: It was sent before, or may have been.
+            DuplicateSendError: The send was made before, or may have been.
         """
         if (ledger := self._ledger_for(request)) is not None:
             await ledger.refuse_duplicate(self.base_url, request)
@@ -105,7 +114,7 @@ class Core:
             return None
         if self._ledger is None and request.idempotency_key is not None:
             raise UsageError(
-                f"{request.operation}: `idempotency_key` needs a ledger, which keeps count: `TingTing(ledger=…)`."
+                f"{request.operation}: `idempotency_key` needs a ledger, which records the send: `TingTing(ledger=…)`."
             )
         return self._ledger
 
@@ -114,34 +123,31 @@ class Core:
         if request.model is Response:
             return cast("T", response)
         try:
-            return cast("T", self.decode(request, response, read_payload))
+            return self._decoder.decode(request, response)
         except DecodeError as error:
             raise_from(final_error(request, error), error)
 
-    def decode(self, request: Request[Any], response: Response, read: Callable[..., T], *more: Any) -> T:
-        """Read an answer; `read` takes the reader, the request, the response, and what more there is."""
-        try:
-            return read(self._decoder, request, response, *more)
-        except TingTingError:
-            known = self._pipeline.with_secrets(request)
-        # Once more, to say it without the secrets that the service may have quoted, and not in the wake of the first.
-        return read(self._decoder, known, response, *more)
+    def decode(
+        self, request: Request[Any], response: Response, decode: Callable[[Decoder, Request[Any], Response], T]
+    ) -> T:
+        """Decode a response in a way of the operation's own: `decode` receives the session's decoder."""
+        return decode(self._decoder, request, response)
 
     async def set_tokens(self, tokens: Tokens) -> None:
-        """Use these tokens from now on."""
+        """Use these tokens from now on, and save them."""
         await self._pipeline.sign_in.set_tokens(tokens)
 
     async def refresh(self) -> None:
-        """Get new tokens now.
+        """Get new tokens now, even if the present ones are valid.
 
         Raises:
             UsageError: The session uses a fixed API token.
             AuthenticationError: Neither the refresh token nor the credentials are accepted.
         """
         if self.auth.is_fixed:
-            raise UsageError("A fixed API token cannot be renewed.")
+            raise UsageError("accounts.refresh: a fixed API token cannot be refreshed.")
         self.ensure_open()
-        self._pipeline.sign_in.forget_refusal()  # It is asked for by name.
+        self._pipeline.sign_in.forget_refusal()  # The caller asks for it explicitly.
         deadline = asyncio.get_running_loop().time() + self._timeout.total
         try:
             await self._pipeline.sign_in.refresh("accounts.refresh", rejected=self.auth.access, deadline=deadline)
@@ -149,7 +155,12 @@ class Core:
             raise failed.error from failed.__cause__
 
     def fetch(self, request: Request[Any], params: Params | None = None) -> Coroutine[Any, Any, Response]:
-        """Carry out a request, with other parameters where some are given, and return the answer to be read."""
+        """Execute a request, and return the response.
+
+        Args:
+            request: The request.
+            params: Replace the parameters of the request.
+        """
         self.ensure_open()
         return self._pipeline.execute(request, params)
 
@@ -157,29 +168,31 @@ class Core:
         self,
         request: Request[list[T]],
         style: PaginationStyle,
-        read: Callable[[Decoder, Request[list[T]], Response, int], Page[T]],
+        make_page: PageMaker[T],
         *,
         window: int | None = None,
         exact: bool = False,
         resume: str | None = None,
     ) -> Paginator[T]:
-        """Return the pages of a list.
+        """Return the paginator of a list.
 
         Args:
-            request: What asks for the first page.
-            style: How the others are asked for.
-            read: Reads a page from an answer; also takes which one was asked for, from 1.
-            window: How many pages are in flight at once; None for the session's, with a slow start.
-            exact: Whether to walk until no row can have been missed.
-            resume: The token of a walk that is to be gone on with.
+            request: The request for the first page.
+            style: How the other pages are requested.
+            make_page: Makes a page of a decoded response.
+            window: How many pages are prefetched, at most; None for the session's `window`, with a slow start.
+            exact: Whether to repeat the iteration until no row can be missing.
+            resume: The resume token of an earlier iterator.
         """
-        request = attrs.evolve(request, glance=self._decoder.glance(request.model, request.payload))
+        request = attrs.evolve(request, page_start=self._decoder.page_start(request.payload))
 
         def fetch(params: Params) -> Coroutine[Any, Any, Response]:
-            return self.fetch(request, merge(request.params, params))
+            self.ensure_open()
+            return self._pipeline.execute(request, merge(request.params, params) if request.params else params)
 
         def decode_page(response: Response, number: int) -> Page[T]:
-            return self.decode(request, response, read, number)
+            rows, beside = self._decoder.decode_rows(request, response)
+            return make_page(self._decoder, request, response, number, rows, beside)
 
         return Paginator(
             fetch,
@@ -195,7 +208,7 @@ class Core:
         )
 
     def start_task(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start a task that ends with the session at the latest."""
+        """Start a task that is cancelled when the session is closed."""
         try:
             self.ensure_open()
         except SessionClosedError:
@@ -209,7 +222,7 @@ class Core:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # Seen, even where nobody waits for it any more.
+            task.exception()  # Marks it as retrieved, even if nobody awaits the task any more.
 
     @property
     def is_open(self) -> bool:
@@ -242,11 +255,11 @@ class Core:
                 self.emitter.subscribe(listener)
 
     async def aclose(self) -> None:
-        """Close the session: what is in flight is cancelled and awaited. Closing twice does no harm."""
+        """Close the session: cancel its requests, and wait for them to end. A second call does nothing."""
         self.is_closed = True
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
-            # Not at once: one that is cancelled before its first step never gets to tell those who wait for it.
+            # Not at once: a task that is cancelled before its first step cannot notify the tasks that wait for it.
             task.get_loop().call_soon(task.cancel)
         try:
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""A request's way to its answer: signed in, sent, repeated where that is allowed. All that is asked goes this way."""
+"""From a request to its response: authenticated, sent, judged, and retried if that is allowed."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -18,7 +18,8 @@ from tingting_async.client.retries import (
     may_follow_own_success,
     retrying,
 )
-from tingting_async.decoding import api_errors
+from tingting_async.decoding.api_errors import deleted_response
+from tingting_async.decoding.decoder import Decoder
 from tingting_async.errors import AuthenticationError, NotFoundError, TingTingError, TransportError
 from tingting_async.http.messages import Params, Request, Response
 from tingting_async.http.timeouts import Timeout
@@ -30,75 +31,72 @@ from tingting_async.observability.emitter import CallObserver, EventEmitter
 class _CallState:
     timeout: Timeout
     deadline: float
-    """When it ends, by the loop's clock."""
-    watched: CallObserver | None
+    """The time at which the call ends, by the clock of the event loop."""
+    observer: CallObserver | None
     params: Params | None
-    """In the place of the request's own."""
+    """Replace the parameters of the request."""
 
 
 class RequestPipeline:
-    """Joins auth, policy and transport.
+    """Joins auth, retries, transport and the judging of responses.
 
     Args:
-        transport: Sends.
-        auth: Says who asks.
-        timeout: The limits of a call that has none of its own.
-        retries: How failures are repeated.
-        watch: Is told of every attempt.
-        spawn: Starts a task that ends with the session.
+        transport: Exchanges requests and responses.
+        auth: The auth state.
+        decoder: Judges responses.
+        timeout: The limits of a call without limits of its own.
+        retries: How failures are retried.
+        emitter: Reports every attempt.
+        start_task: Starts a task that is cancelled when the session is closed.
     """
 
     def __init__(
         self,
         transport: Transport,
         auth: Auth,
+        decoder: Decoder,
         *,
         timeout: Timeout,
         retries: RetryPolicy,
-        watch: EventEmitter,
-        spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
+        emitter: EventEmitter,
+        start_task: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
     ) -> None:
         self._transport = transport
         self._auth = auth
+        self._decoder = decoder
         self._timeout = timeout
         self._retries = retries
         self._budget = RetryBudget(retries.budget)
-        self._watch = watch
-        self.sign_in = TokenRefresher(auth, self.execute, spawn)
+        self._emitter = emitter
+        self.sign_in = TokenRefresher(auth, self.execute, start_task)
 
     async def execute(self, request: Request[Any], params: Params | None = None) -> Response:
-        """Carry out a request, and return the answer to be read.
+        """Execute a request, and return the response: a success, or a page to be judged (see `Request.page_start`).
 
         Args:
-            request: What is asked.
-            params: In the place of its own: a page's request differs from the next one's in them alone.
+            request: The request.
+            params: Replace the parameters of the request, as the pages of a list differ in nothing else.
 
         Raises:
-            TingTingError: It failed, and is not repeated any more.
+            TingTingError: The request failed, and is not retried any more.
         """
         timeout = request.timeout or self._timeout
         deadline = asyncio.get_running_loop().time() + timeout.total
-        call = _CallState(timeout, deadline, self._watch.observe(request), params)
+        call = _CallState(timeout, deadline, self._emitter.observe(request), params)
         try:
             try:
-                # The first attempt goes bare: what repeats is entered only once something has failed.
+                # The retry machinery is entered only after a failure.
                 response = await self._attempt(request, call)
             except TingTingError as failure:
-                return await self._repeated(request, call, failure)
+                return await self._retry(request, call, failure)
         except SignInFailedError as failed:
             raise failed.error from failed.__cause__
         self._budget.earn()
         return response
 
-    def with_secrets(self, request: Request[Any]) -> Request[Any]:
-        """Return the request with all that no text about it may show."""
-        if not request.authenticate:
-            return request
-        return attrs.evolve(request, secrets=request.secrets + self._auth.secrets())
-
-    async def _repeated(self, request: Request[Any], call: _CallState, failure: TingTingError) -> Response:
-        """Repeat a failed request for as long as its effect, the deadline and the session's budget allow."""
-        # Whether an earlier attempt may have done it is not forgotten over a later one that cannot have.
+    async def _retry(self, request: Request[Any], call: _CallState, failure: TingTingError) -> Response:
+        """Retry a failed request as long as its effect, the deadline and the session's retry budget allow."""
+        # If one attempt may have been carried out, a later attempt that was not carried out does not change that.
         lost = failure if leaves_outcome_unknown(failure) else None
         try:
             if not is_retryable(request.effect, failure):
@@ -107,13 +105,13 @@ class RequestPipeline:
                 with attempt:
                     if attempt.retry_state.attempt_number == 1:
                         raise failure
-                    call.watched = call.watched or self._watch.observe_retry(request)
-                    call.watched.repeated(failure, attempt.retry_state.upcoming_sleep)
+                    call.observer = call.observer or self._emitter.observe_retry(request)
+                    call.observer.repeated(failure, attempt.retry_state.upcoming_sleep)
                     try:
                         return await self._attempt(request, call)
                     except NotFoundError:
                         if request.method == "DELETE" and lost is not None:
-                            return api_errors.deleted_response()
+                            return deleted_response()
                         raise
                     except TingTingError as error:
                         if leaves_outcome_unknown(error) and not isinstance(lost, TransportError):
@@ -125,57 +123,58 @@ class RequestPipeline:
                 raise
             raise_from(final_error(request, lost), failed.error)
         except TingTingError as error:
-            is_open = is_inconclusive(error) or may_follow_own_success(request, error)
-            about = lost if lost is not None and is_open else error
+            is_unknown = is_inconclusive(error) or may_follow_own_success(request, error)
+            about = lost if lost is not None and is_unknown else error
             raise_from(final_error(request, about), error)
-        raise AssertionError("the last attempt returns or raises")
+        raise AssertionError("the last attempt neither returned nor raised")
 
     async def _attempt(self, request: Request[Any], call: _CallState) -> Response:
-        """Send a request as the account; if the token is refused, renew it once and send the request again."""
+        """Send a request with the access token. If the service refuses the token, refresh it once and send again."""
         auth = self._auth
-        if request.authenticate and auth.needs_refresh():
+        tokens = auth.tokens
+        if request.authenticate and (tokens is None or tokens.needs_refresh()):
             await self.sign_in.refresh(request.operation, rejected=auth.access, deadline=call.deadline)
-        may_renew = request.authenticate
+        may_refresh = request.authenticate
         while True:
-            used = auth.access
+            tokens = auth.tokens
             headers = auth.headers(request.headers) if request.authenticate else request.headers
-            if call.watched is None:
+            if call.observer is None:
                 response = await self._transport.send(
                     request, headers, call.timeout, deadline=call.deadline, params=call.params
                 )
             else:
-                response = await self._watched(request, headers, call, call.watched)
-            if request.glance is not None and request.glance.begins_well(response):
-                return response  # Judged when it is read.
-            if api_errors.error_status(response) is None:
+                response = await self._observed(request, headers, call, call.observer)
+            if response.status == 200 and response.body.startswith(request.page_start):
+                return response  # The decoder judges it, see `Request.page_start`.
+            error = self._decoder.judge(request, response)
+            if error is None:
                 return response
-            refusal = api_errors.error_from_response(self.with_secrets(request), response)
-            assert refusal is not None
-            if not may_renew or not isinstance(refusal, AuthenticationError) or not auth.can_renew(refusal):
-                raise refusal
-            may_renew = False
-            await self.sign_in.refresh(request.operation, rejected=used, deadline=call.deadline)
+            if not may_refresh or not isinstance(error, AuthenticationError) or not auth.can_renew(error):
+                raise error
+            may_refresh = False
+            rejected = None if tokens is None else tokens.access
+            await self.sign_in.refresh(request.operation, rejected=rejected, deadline=call.deadline)
 
-    async def _watched(
-        self, request: Request[Any], headers: Mapping[str, str], call: _CallState, watched: CallObserver
+    async def _observed(
+        self, request: Request[Any], headers: Mapping[str, str], call: _CallState, observer: CallObserver
     ) -> Response:
-        """Send a request, and tell of it."""
+        """Send a request, and report the attempt."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        watched.started()
+        observer.started()
         try:
             response = await self._transport.send(
                 request, headers, call.timeout, deadline=call.deadline, params=call.params
             )
         except BaseException as error:
-            watched.failed(error, loop.time() - started)
+            observer.failed(error, loop.time() - started)
             raise
-        watched.answered(response, loop.time() - started)
+        observer.answered(response, loop.time() - started)
         return response
 
 
 def raise_from(error: TingTingError, cause: TingTingError) -> Never:
-    """Raise an error that was made of another one, or is that one."""
+    """Raise an error that was made of another one, or is the same one."""
     if error is cause:
         raise error
     raise error from cause

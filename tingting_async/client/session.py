@@ -12,7 +12,7 @@ from tingting_async.auth.tokens import Credentials, TokenStore
 from tingting_async.client.core import Core
 from tingting_async.client.environment import options_from_env
 from tingting_async.client.retries import RetryPolicy
-from tingting_async.decoding.decoder import Decoder
+from tingting_async.decoding.decoder import ResponseFormat
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.base_url import normalise_base_url
 from tingting_async.http.timeouts import Timeout
@@ -57,7 +57,7 @@ class Session:
     """
 
     _auth_scheme: AuthScheme
-    _decoder: Decoder
+    _response_format: ResponseFormat
     _elsewhere: ClassVar[Mapping[str, str]] = {}
     """What to say about the names of the other generation."""
     _core: Core
@@ -106,7 +106,7 @@ class Session:
         self._core = Core(
             transport,
             Auth(self._auth_scheme, credentials=credentials, api_token=api_token, store=token_store),
-            self._decoder,
+            self._response_format,
             timeout=Timeout.of(timeout),
             retries=RetryPolicy.of(retries),
             window=window,

@@ -1,1 +1,1 @@
-"""Bytes to models: strict hooks, envelopes, and the errors that a response amounts to."""
+"""Responses to models: where the payload is, whether the response is a success, and strict decoding."""

@@ -1,4 +1,4 @@
-"""What an answer amounts to: a success, or one of our errors. No I/O, no endpoint, no generation of the API."""
+"""Whether a response is a success, and the error for one that is not. No I/O, no endpoint, no generation of the API."""
 
 import re
 from datetime import UTC, datetime
@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from tingting_async.decoding import envelopes
-from tingting_async.decoding.payload import excerpt
 from tingting_async.errors import (
     ApiError,
     AuthenticationError,
@@ -18,7 +17,7 @@ from tingting_async.errors import (
     RateLimitedError,
     ServerError,
 )
-from tingting_async.http.messages import Request, Response
+from tingting_async.http.messages import Request, Response, excerpt
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     400: BadRequestError,
@@ -31,27 +30,27 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 _ADVICE: dict[type[ApiError], str] = {
-    BadRequestError: "As it is, it will be refused again.",
+    BadRequestError: "Correct the request: unchanged, it will be refused again.",
     AuthenticationError: "Check the credentials.",
     PermissionDeniedError: "This account is not allowed to do that.",
     NotFoundError: "Check the id, and that it belongs to this account.",
-    ConflictError: "Look at the present state before asking again.",
-    RateLimitedError: "Ask less often, or later.",
-    ServerError: "The service failed; try later.",
+    ConflictError: "Check the present state before you try again.",
+    RateLimitedError: "Send fewer requests, or try again later.",
+    ServerError: "The service failed; try again later.",
 }
 
 
 def error_status(response: Response) -> int | None:
-    """Return the status of the failure that an answer amounts to, or None where it is a success.
+    """Return the status of the failure that a response reports, or None for a success.
 
-    A failure envelope counts under HTTP 200 too: `{"status": 400, "success": false, …}`.
+    An envelope can report a failure under HTTP 200, too: `{"status": 400, "success": false, …}`.
     """
     status = response.status
     if 200 <= status < 300:
         try:
             body = response.json()
         except ValueError:
-            return None  # For the reader to say: an audio file is a success, an HTML page is not.
+            return None  # The decoder decides: an audio file is a success, an HTML page is not.
         if type(body) is not dict or not envelopes.is_failure(cast("dict[str, Any]", body)):
             return None
         inner: object = cast("dict[str, Any]", body).get("status")
@@ -60,24 +59,28 @@ def error_status(response: Response) -> int | None:
     return status
 
 
-def error_from_response(request: Request[Any], response: Response) -> ApiError | None:
-    """Return the error that an answer amounts to, or None where it is a success."""
-    status = error_status(response)
-    if status is None:
-        return None
+def error_from_response(request: Request[Any], response: Response, status: int) -> ApiError:
+    """Return the error for a response that reports a failure.
+
+    Args:
+        request: The request, with the secrets that the text must not show.
+        response: The response.
+        status: The status of the failure, from `error_status`.
+    """
     kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
     if 200 <= status < 300:
         kind = BadRequestError
     message, field_errors = _explain(request, response)
-    shown = request.redact(" ".join([message, *(f"{name}: {'; '.join(said)}." for name, said in field_errors.items())]))
-    advice = _ADVICE.get(kind, "The answer is none that this operation should give.")
+    fields = (f"{name}: {'; '.join(texts)}." for name, texts in field_errors.items())
+    shown = request.redact(" ".join([message, *fields])).strip().rstrip(".")
+    advice = _ADVICE.get(kind, "This operation should not have that response.")
     if kind is NotFoundError and not any(part.isdigit() for part in request.path.split("/")):
-        advice = "Check `base_url`, and what was asked for."  # There is no id in the path that could be wrong.
+        advice = "Check `base_url` and the arguments."  # The path contains no id that could be wrong.
     if 300 <= status < 400:
         advice = "Redirects are followed only for reads on the same origin: check `base_url`."
     error = kind(
-        f"{request.operation}: {request.method} {request.path} was answered with {status} ({_reason(status)})"
-        f"{': ' + shown.strip().rstrip('.') if shown.strip() else ', without an explanation'}. {advice}",
+        f"{request.operation}: {request.method} {request.path} failed with {status} ({_reason(status)})"
+        f"{': ' + shown if shown else ', without an explanation'}. {advice}",
         status=status,
         message=message,
         field_errors=field_errors,
@@ -96,29 +99,29 @@ def _reason(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:
-        return "no standard status"
+        return "not a standard status"
 
 
 def retry_after(response: Response, *, now: datetime | None = None) -> float | None:
-    """Return how many seconds the answer asks to wait; None if it does not say, or not readably."""
+    """Return the seconds to wait that a response asks for, from `Retry-After`; None without a valid one."""
     value = response.headers.get("Retry-After")
     if value is None:
         return None
     try:
-        seconds = float(max(0, min(int(value), 10**9)))  # Some thirty years: within what a float holds.
+        seconds = float(max(0, min(int(value), 10**9)))  # About thirty years, which a float can represent.
     except ValueError:
         try:
             when = parsedate_to_datetime(value)
         except (ValueError, OverflowError):
             return None
-        if when.tzinfo is None:  # "-0000" says that nothing is known of the zone; HTTP dates are in GMT.
+        if when.tzinfo is None:  # "-0000" means that the zone is unknown; HTTP dates are in GMT.
             when = when.replace(tzinfo=UTC)
         seconds = (when - (now or datetime.now(UTC))).total_seconds()
     return max(0.0, seconds)
 
 
 def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, tuple[str, ...]]]:
-    """Return what a failure says, as a message and by field, in whichever of its shapes it came."""
+    """Return the explanation of a failure, whatever its form: a message, and the errors by field."""
     try:
         body = response.json()
     except ValueError:
@@ -129,5 +132,5 @@ def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, 
 
 
 def deleted_response() -> Response:
-    """Return the answer to a deletion that was found done when it was repeated."""
+    """Return the response to a deletion whose retry found nothing left to delete."""
     return Response(200, body=b'{"success": true, "message": "Already gone."}')

@@ -1,34 +1,25 @@
-"""Where the audio is, in an answer that holds it, or tells its place."""
+"""The audio in a response, or its URL."""
 
 from typing import Any
 
 from tingting_async.decoding.decoder import Decoder
-from tingting_async.decoding.payload import excerpt, extract_url
-from tingting_async.errors import DecodeError
+from tingting_async.decoding.payload import extract_url
 from tingting_async.http.messages import Request, Response
 
 
-def find_audio(_: Decoder, request: Request[Any], response: Response) -> tuple[str | None, bytes | None, str]:
-    """Return the URL (or its path) or else the bytes of the audio that an answer holds, and the content type.
+def find_audio(decoder: Decoder, request: Request[Any], response: Response) -> tuple[str | None, bytes | None, str]:
+    """Return the audio in a response: its URL (or the path of its URL) or else its bytes, and the content type.
 
     Raises:
-        DecodeError: It holds neither: text, JSON or a web page without a URL.
+        DecodeError: The response contains neither: it is text, JSON or a web page without a URL.
     """
     content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if (url := extract_url(response)) is not None:
         return (url, None, content_type)
-    # Bytes that are no UTF-8, or that are said to be audio: mistyped answers were seen.
+    # Bytes that are not UTF-8 count as audio, as the service was seen to send wrong content types.
     if response.body and (content_type.startswith("audio/") or not _is_text(response.body)):
         return (None, response.body, content_type)
-    shown = excerpt(request, response)
-    raise DecodeError(
-        f"{request.operation}: the answer to {request.method} {request.path} holds neither audio nor its URL: "
-        f"{shown!r}",
-        excerpt=shown,
-        body=response.body,
-        status=response.status,
-        operation=request.operation,
-    )
+    raise decoder.error(request, response, "contains neither audio nor its URL")
 
 
 def _is_text(body: bytes) -> bool:

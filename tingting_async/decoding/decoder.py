@@ -1,172 +1,200 @@
-"""Answers to models, by way of `convert`, which is imported with the first answer and not before."""
+"""Responses to results: judged once, then decoded strictly, or by the fast path if that is certain of the same result.
 
-import functools
-from collections.abc import Callable, Mapping
+The converters are made with the first response, so that importing the package imports neither cattrs nor msgspec.
+Nothing is remembered of a response.
+"""
+
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 
-from tingting_async.decoding import api_errors, envelopes
-from tingting_async.decoding.fast.pages import PageDecoder, levels
-from tingting_async.decoding.payload import decode, excerpt, extract, format_path
-from tingting_async.errors import DecodeError
-from tingting_async.http.messages import Effect, PayloadPath, Request, Response
+from tingting_async.decoding import api_errors
+from tingting_async.decoding.envelopes import PageEnvelope, is_ambiguous
+from tingting_async.decoding.payload import PayloadError, extract, parse
+from tingting_async.decoding.scalars import InvalidValueError
+from tingting_async.errors import ApiError, DecodeError
+from tingting_async.http.messages import Effect, PayloadPath, Request, Response, decode_error, format_path
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
-    from tingting_async.decoding.hooks import HookFactory
+    from tingting_async.decoding.fast.pages import FastPath
 
 T = TypeVar("T")
 
-_MOST_UNKNOWN = 32
+_MUST_CONFIRM = frozenset({Effect.CREATE, Effect.SEND, Effect.REVOKE})
+
+
+class ResponseFormat:
+    """How one generation of the API writes its responses; what is compiled from that is shared by all sessions.
+
+    Args:
+        hooks: The module whose `FACTORIES` make the generation's own hooks, by type.
+        envelope: How pages are written; None if there is no documented form.
+    """
+
+    def __init__(self, hooks: str | None = None, envelope: PageEnvelope | None = None) -> None:
+        self._hooks = hooks
+        self.envelope = envelope
+
+    @cached_property
+    def strict(self) -> "Converter":
+        """The converter with the strict hooks."""
+        from tingting_async.decoding.hooks import make_converter  # noqa: PLC0415 - it imports cattrs
+
+        return make_converter({} if self._hooks is None else import_module(self._hooks).FACTORIES)
+
+    @cached_property
+    def fast(self) -> "FastPath | None":
+        """The fast path; None if it is not installed."""
+        try:
+            from tingting_async.decoding.fast.pages import FastPath  # noqa: PLC0415 - it imports msgspec
+        except ImportError:
+            return None
+        return FastPath(self.strict, self.envelope)
 
 
 class Decoder:
-    """Reads payloads into models: the fast pass, and on failure the detailed one.
+    """Judges and decodes the responses of a session.
 
     Args:
-        hooks: The module whose `FACTORIES` make a generation's own hooks, by type; imported with the first answer.
+        response_format: How the generation of the API writes its responses.
+        secrets: Returns what no error text may show; called only for an error of an authenticated request.
     """
 
-    def __init__(self, hooks: str | None = None) -> None:
-        self._hooks = hooks
-        self._glances: dict[Any, PageDecoder] = {}
-        self._unknown: dict[type, frozenset[str]] = {}
+    def __init__(
+        self, response_format: ResponseFormat | None = None, secrets: Callable[[], tuple[str, ...]] = tuple
+    ) -> None:
+        self._format = response_format or ResponseFormat()
+        self._secrets = secrets
 
-    @functools.cached_property
-    def _fast(self) -> "Converter":
-        return self._make(detailed=False)
+    def page_start(self, payload: PayloadPath) -> bytes | tuple[()]:
+        """Return the first bytes of a list's page, see `Request.page_start`."""
+        return () if self._format.envelope is None else self._format.envelope.start(payload)
 
-    @functools.cached_property
-    def _detailed(self) -> "Converter":
-        return self._make(detailed=True)
+    def judge(self, request: Request[Any], response: Response) -> ApiError | None:
+        """Return the error that a response reports, or None for a success."""
+        status = api_errors.error_status(response)
+        if status is None:
+            return None
+        return api_errors.error_from_response(self._with_secrets(request), response, status)
 
-    def _make(self, *, detailed: bool) -> "Converter":
-        from tingting_async.decoding.hooks import make_converter  # noqa: PLC0415 - cattrs, and the hooks
-
-        factories: Mapping[Any, HookFactory] = {} if self._hooks is None else import_module(self._hooks).FACTORIES
-        return make_converter(detailed=detailed, factories=factories, unknown=self._unknown)
-
-    def glance(self, model: type[list[Any]], payload: PayloadPath) -> PageDecoder:
-        """Return the quick look at the answers of a list; one for all walks over such lists."""
-        key = (model, payload)
-        if key not in self._glances:
-            self._glances[key] = PageDecoder(lambda: getattr(self._fast.get_structure_hook(model), "quick", None))
-        return self._glances[key]
-
-    def read_rows(
-        self,
-        request: Request[list[T]],
-        response: Response,
-        *,
-        lie: Callable[[Any], PayloadPath] | None = None,
-    ) -> tuple[list[T], dict[str, Any]]:
-        """Read the rows of a list, and what stands beside them on every level of the answer.
-
-        Of two that are called the same, the outer one counts.
-
-        Args:
-            request: What was asked.
-            response: What came.
-            lie: Says of what came where the rows lie; None for where the request says.
+    def decode(self, request: Request[T], response: Response) -> T:
+        """Decode a response with a single result.
 
         Raises:
-            DecodeError: They do not fit, or are not there.
-            ApiError: It is no success.
+            DecodeError: The payload does not fit, or the response to a change does not confirm the change.
         """
-        if request.glance is not None and (seen := request.glance.read(response)) is not None:
-            return seen
-        if (refusal := api_errors.error_from_response(request, response)) is not None:  # It began as a good one does.
-            raise refusal
-        body = decode(request, response, whole=True)
-        path = request.payload if lie is None else lie(body)
-        rows = self.read(request, response, extract(request, response, body, path), request.model, path)
-        # A field that came with one page comes with all of them: from now on the quick way takes it as well.
-        news = [self._learn(row) for row in rows]
-        if any(news):
-            self.__dict__.pop("_fast", None)
-        if request.glance is not None:
-            request.glance.learn(response, body, path)
+        value = self.payload(request, response)
+        result = self.decode_value(request, response, value, request.model, request.payload)
+        if request.effect in _MUST_CONFIRM and response.body and not _is_confirmed(response, result):
+            raise self.error(request, response, "does not confirm that it was done")
+        return result
+
+    def decode_rows(self, request: Request[list[T]], response: Response) -> tuple[list[T], dict[str, Any]]:
+        """Decode the rows of a list, and return them with the fields beside them, at every level of the response.
+
+        If two levels have a field of the same name, the outer one is returned.
+
+        Raises:
+            DecodeError: The rows do not fit, or are missing.
+            ApiError: The response reports a failure.
+        """
+        is_judged = response.status != 200 or not response.body.startswith(request.page_start)
+        fast = self._format.fast
+        if fast is not None and response.status == 200:
+            # A page with the documented envelope, and no other fields in it, is a success.
+            try:
+                return fast.page_decoders[request.model, request.payload](response.body)
+            except Exception:  # noqa: BLE001, S110 - the strict hooks decide, and find the error
+                pass
+        if not is_judged and (error := self.judge(request, response)) is not None:
+            raise error
+        body = self.payload(request, response, ())
+        path, envelope = request.payload, self._format.envelope
+        if envelope is not None and path and type(body) is dict and envelope.is_page(body, path):
+            path = envelope.path(path)
+        rows = self.decode_value(request, response, self.payload(request, response, path), request.model, path)
         beside: dict[str, Any] = {}
-        for level, step in zip(levels(body, path), path, strict=True):
-            beside = {**{name: value for name, value in level.items() if name != step}, **beside}
+        for step in path:
+            beside = {**{name: value for name, value in body.items() if name != step}, **beside}
+            body = body[step]
         return rows, beside
 
-    def _learn(self, value: object) -> bool:
-        """Note the names that no field of a model takes; tell whether there are new ones."""
-        kind = type(value)
-        if not attrs.has(kind):
-            return False
-        known = self._unknown.get(kind, frozenset())
-        names = {
-            name for name in getattr(value, "extra", ()) if name.isascii() and name.replace("-", "_").isidentifier()
-        }
-        is_new = not names <= known and len(known | names) <= _MOST_UNKNOWN  # Some may be made up, row by row.
-        if is_new:
-            self._unknown[kind] = known | names
-        news = [self._learn(getattr(value, field.name)) for field in attrs.fields(kind)]
-        return is_new or any(news)
+    def decode_value(
+        self, request: Request[Any], response: Response, value: Any, model: type[T], path: PayloadPath
+    ) -> T:
+        """Decode a part of a response into a model.
 
-    def read(self, request: Request[Any], response: Response, payload: Any, model: type[T], path: PayloadPath) -> T:
-        """Read what was found at `path` of an answer into a model.
+        Args:
+            request: The request.
+            response: The response.
+            value: The part, as a JSON value.
+            model: The type to decode it into.
+            path: The path of the part in the response, for errors.
 
         Raises:
-            DecodeError: It does not fit; `path` and `problems` say where.
+            DecodeError: The value does not fit; `path` and `problems` say where.
         """
-        with suppress(Exception):  # Whatever it was, the detailed pass says it better, and without what it quoted.
-            return self._fast.structure(payload, model)
-        return self._explain(request, response, payload, model, format_path(path))
-
-    def _explain(self, request: Request[Any], response: Response, payload: Any, model: type[T], root: str) -> T:
-        from tingting_async.decoding.problems import problems  # noqa: PLC0415 - cattrs again
-
+        if self._format.fast is not None:
+            with suppress(Exception):  # The strict hooks decide, and their errors do not quote the value.
+                return cast("T", self._format.fast.decode(value, model))
         try:
-            return self._detailed.structure(payload, model)
-        except Exception as error:  # noqa: BLE001 - a payload of the service must not raise anything but ours
-            found = problems(error, root)
-        shown = excerpt(request, response)
-        raise DecodeError(
-            f"{request.operation}: the answer to {request.method} {request.path} does not fit its model: "
-            f"{'; '.join(f'`{where}`: {what}' for where, what in found[:3])}"
-            f"{f' and {len(found) - 3} more' if len(found) > 3 else ''}. It began with {shown!r}",
-            path=found[0][0],
-            problems=tuple(found),
-            excerpt=shown,
-            body=response.body,
-            status=response.status,
-            operation=request.operation,
-        )
+            return self._format.strict.structure(value, model)
+        except Exception as error:  # noqa: BLE001 - a response must not raise anything but our own errors
+            found = _problems(error, format_path(path))
+        shown = "; ".join(f"`{where}`: {what}" for where, what in found[:3])
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise self.error(request, response, f"does not fit its model ({shown}{more})", problems=found)
 
+    def payload(self, request: Request[Any], response: Response, path: PayloadPath | None = None) -> Any:
+        """Return the part of a response at `path`, as a JSON value; by default, the payload.
 
-def read_payload(reader: Decoder, request: Request[T], response: Response) -> T:
-    """Read an answer that holds one thing.
+        Raises:
+            DecodeError: The response is not JSON, or the part is missing.
+        """
+        try:
+            return extract(parse(request, response), request.payload if path is None else path)
+        except PayloadError as error:
+            raise self.error(request, response, error.what, error.path) from None
 
-    Raises:
-        DecodeError: It does not fit, or says of something to be done neither that it was done nor that it was not.
-    """
-    result = reader.read(request, response, decode(request, response), request.model, request.payload)
-    if request.effect in _TO_BE_CONFIRMED and response.body and not _is_confirmed(response, result):
-        shown = excerpt(request, response)
-        raise DecodeError(
-            f"{request.operation}: the answer to {request.method} {request.path} does not say that it was done: "
-            f"{shown!r}",
-            excerpt=shown,
-            body=response.body,
-            status=response.status,
-            operation=request.operation,
-        )
-    return result
+    def error(
+        self,
+        request: Request[Any],
+        response: Response,
+        what: str,
+        path: PayloadPath = (),
+        problems: tuple[tuple[str, str], ...] = (),
+    ) -> DecodeError:
+        """Return the error for a response that cannot be decoded, as `decode_error`, without the session's secrets."""
+        return decode_error(self._with_secrets(request), response, what, path, problems)
+
+    def _with_secrets(self, request: Request[Any]) -> Request[Any]:
+        return attrs.evolve(request, secrets=request.secrets + self._secrets()) if request.authenticate else request
 
 
 def _is_confirmed(response: Response, result: object) -> bool:
     try:
         body = response.json()
     except ValueError:
-        body = None  # A text, where the documents do not print the answer.
-    return getattr(result, "is_confirmed", True) and not envelopes.is_ambiguous(body)
+        body = None  # Plain text, which some operations accept.
+    return getattr(result, "is_confirmed", True) and not is_ambiguous(body)
 
 
-_TO_BE_CONFIRMED = frozenset({Effect.CREATE, Effect.SEND, Effect.REVOKE})
+def _problems(error: Exception, root: str) -> tuple[tuple[str, str], ...]:
+    """Return every path that a strict hook refused, and what is wrong there."""
+    from cattrs.v import transform_error  # noqa: PLC0415 - with the first error
+
+    found = [line.rpartition(" @ ") for line in transform_error(error, root, _describe)]
+    return tuple((where.removeprefix("."), what) for what, _, where in found)
+
+
+def _describe(error: BaseException, _: object) -> str:
+    # The hooks' own errors name types and never values; any other error may quote the value.
+    if isinstance(error, KeyError):
+        return "missing"
+    return str(error) if isinstance(error, InvalidValueError) else type(error).__name__

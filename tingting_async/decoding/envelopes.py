@@ -1,24 +1,55 @@
-"""What the service's envelopes say of a failure, in whichever of their shapes they came. Knows JSON values only."""
+"""The envelopes around payloads: how a page is written, and what counts as a failure under HTTP 200."""
 
 from collections.abc import Mapping
 from typing import Any, cast
 
+import attrs
+
 from tingting_async.http.json import loads
+from tingting_async.http.messages import PayloadPath
 
 _MESSAGE_KEYS = ("message", "detail", "error", "messages")
 _ENVELOPE_KEYS = {*_MESSAGE_KEYS, "status", "success", "errors", "data", "code"}
 
 
+@attrs.frozen
+class PageEnvelope:
+    """How one generation of the API writes a page, as its documents print it.
+
+    A page that has these fields and no others is a success, and can be decoded in one step. So none of the outer fields
+    may be one by which `is_failure` recognises a failure.
+    """
+
+    rows: str
+    """The field that holds the rows, or the object around them."""
+    outer: Mapping[str, Any]
+    """The other fields of a page and their types, in the documented order. A service writes them in that order."""
+    inner: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
+    """The fields beside the rows and their types, if the rows are in an object of their own."""
+
+    def path(self, payload: PayloadPath) -> PayloadPath:
+        """Return the path of a list's rows in a page."""
+        return (self.rows, *payload[1:]) if payload else ()
+
+    def is_page(self, body: Mapping[str, Any], payload: PayloadPath) -> bool:
+        """Return whether a response is a page, although the documents print no pagination for the list."""
+        return payload[0] not in body and {self.rows, next(iter(self.outer))} <= body.keys()
+
+    def start(self, payload: PayloadPath) -> bytes:
+        """Return the first bytes of a page; of a list without an envelope, those of an array."""
+        return b'{"%s"' % next(iter(self.outer)).encode() if payload else b"["
+
+
 def is_failure(body: Mapping[str, Any]) -> bool:
-    """Tell whether an object is a failure's envelope, whatever status it came under."""
+    """Return whether an object is the envelope of a failure, whatever its HTTP status."""
     success, inner = body.get("success"), body.get("status")
     if success is None and type(inner) is not int and "error" not in body and "errors" not in body:
-        return False  # Nearly all that comes.
+        return False  # Nearly every response ends here.
     if success is True:
         return False
     if success is False or success == "false" or (type(inner) is int and 400 <= inner <= 599):
         return True
-    # A result may have errors of its own, row by row; then there is more in it than an envelope.
+    # A result may list errors of its rows. Then it has more fields than an envelope.
     return bool(body.get("error") or body.get("errors")) and not body.get("data") and body.keys() <= _ENVELOPE_KEYS
 
 
@@ -26,68 +57,67 @@ _FAILED = ("error", "fail", "failed", "failure")
 
 
 def is_ambiguous(body: Any) -> bool:
-    """Tell whether an answer that was taken for a success holds something that speaks against it.
+    """Return whether a response that counts as a success contains a sign of failure.
 
-    Not enough for a refusal, and too much to say that people are being called.
+    Such a response is not clearly a failure, but it does not prove that people are being called either.
     """
     if not isinstance(body, dict):
         return False
-    answer = cast("dict[str, Any]", body)
-    success, inner = answer.get("success"), answer.get("status")
+    envelope = cast("dict[str, Any]", body)
+    success, inner = envelope.get("success"), envelope.get("status")
     if success not in (None, True) and str(success).lower() != "true":
         return True
     code = int(inner) if isinstance(inner, str) and inner.isascii() and inner.isdigit() else inner
     if type(code) is int and code >= 400:
         return True
-    # "failed" is what became of a contact as well: only an object that is nothing but an envelope means itself.
-    if isinstance(inner, str) and inner.lower() in _FAILED and answer.keys() <= _ENVELOPE_KEYS:
+    # "failed" is also the status of a contact. Only in an object that is nothing but an envelope does it mean failure.
+    if isinstance(inner, str) and inner.lower() in _FAILED and envelope.keys() <= _ENVELOPE_KEYS:
         return True
-    return bool(answer.get("error"))
+    return bool(envelope.get("error"))
 
 
 def is_mixed(body: bytes) -> bool:
-    """Tell whether an answer that came with a good status holds a message beside its errors, and no plain no."""
+    """Return whether the body of a response with status 2xx contains a message and errors, but no clear refusal."""
     try:
         value = loads(body)
     except ValueError:
         return False
-    answer = cast("dict[str, Any]", value if isinstance(value, dict) else {})
-    if answer.get("success") is not None or type(answer.get("status")) is int:
+    envelope = cast("dict[str, Any]", value if isinstance(value, dict) else {})
+    if envelope.get("success") is not None or type(envelope.get("status")) is int:
         return False
-    return bool(answer.get("message") and answer.get("errors"))
+    return bool(envelope.get("message") and envelope.get("errors"))
 
 
 def extract_errors(body: Any) -> tuple[str, dict[str, tuple[str, ...]]]:
-    """Return what a failure says, as a message and by field."""
+    """Return the explanation of a failure: a message, and the errors by field."""
     if not isinstance(body, dict):
         return ("; ".join(collect_strings(body)), {})
-    answer = cast("dict[str, Any]", body)
-    messages = [text for key in _MESSAGE_KEYS for text in collect_strings(answer.get(key))]
+    envelope = cast("dict[str, Any]", body)
+    messages = [text for key in _MESSAGE_KEYS for text in collect_strings(envelope.get(key))]
     fields: dict[str, tuple[str, ...]] = {}
-    errors = answer.get("errors")
-    for said in errors if isinstance(errors, list) else [errors]:  # pyright: ignore[reportUnknownVariableType]
-        if isinstance(said, dict):
-            _collect(cast("dict[str, Any]", said), fields)
+    errors = envelope.get("errors")
+    for error in errors if isinstance(errors, list) else [errors]:  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(error, dict):
+            _collect(cast("dict[str, Any]", error), fields)
         else:
-            messages += collect_strings(said)
-    # DRF's bare form: the fields are the keys of the answer itself.
-    _collect({key: value for key, value in answer.items() if key not in _ENVELOPE_KEYS}, fields)
+            messages += collect_strings(error)
+    # Django REST framework also writes the errors by field without an envelope.
+    _collect({key: value for key, value in envelope.items() if key not in _ENVELOPE_KEYS}, fields)
     return ("; ".join(dict.fromkeys(messages)), fields)
 
 
 def _collect(by_field: Mapping[str, Any], fields: dict[str, tuple[str, ...]]) -> None:
-    for name, said in by_field.items():
-        if not isinstance(said, bool) and (
-            found := tuple(collect_strings(said))
-        ):  # `has_logged_in: false` explains nothing.
+    for name, value in by_field.items():
+        # A boolean such as `has_logged_in: false` explains nothing.
+        if not isinstance(value, bool) and (found := tuple(collect_strings(value))):
             fields[str(name)] = fields.get(str(name), ()) + found
 
 
 def collect_strings(value: Any) -> list[str]:
-    """Return every text in a JSON value, in order."""
+    """Return every scalar in a JSON value as a string, in order; null and empty strings are left out."""
     found: list[str] = []
     rest = [value]
-    while rest:  # Not by recursion: what came may be nested deeper than the stack.
+    while rest:  # No recursion: a response may be nested more deeply than the stack allows.
         part = rest.pop()
         if isinstance(part, dict):
             rest.extend(reversed(cast("dict[str, Any]", part).values()))

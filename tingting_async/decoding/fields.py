@@ -1,4 +1,4 @@
-"""What models are declared with. Imports nothing of ours, and nothing that a model does not need."""
+"""What models are declared with. Imports only attrs, so that importing the models is cheap."""
 
 import enum
 from typing import Annotated, Any
@@ -6,20 +6,20 @@ from typing import Annotated, Any
 import attrs
 
 WIRE_NAME = "tingting_async.wire_name"
-"""Of a field's metadata: its name on the wire, where that is another."""
+"""The key of a field's wire name in its metadata, if that differs from its own name."""
 
 EXTRA = "*extra*"
-"""Stands there for the field that keeps what no other takes; not a name that a field of the service has."""
+"""The wire name of the field that keeps unknown fields; no field of the service has this name."""
 
 
 class OpenEnum(enum.StrEnum):
-    """An enum that takes unknown values as they are: they are kept, and compare by their text."""
+    """An enum that accepts unknown values: they are kept, and compare as strings."""
 
     @classmethod
     def _missing_(cls, value: object) -> "OpenEnum | None":
         if not isinstance(value, str):
             return None
-        # Not remembered among the members: values of the service must not grow the class.
+        # Not stored among the members: values of the service must not make the class grow.
         member = str.__new__(cls, value)
         member._name_ = value
         member._value_ = value
@@ -31,14 +31,14 @@ class _Loose:
 
 
 StrOrInt = Annotated[str, _Loose()]
-"""A text that also travels as an integer, such as a phone number."""
+"""A string that the service may send as an integer, such as a phone number."""
 
 
 def wire_field(name: str, **options: Any) -> Any:
-    """Declare a field that has another name on the wire."""
+    """Declare a field whose wire name differs from its own."""
     return attrs.field(metadata={WIRE_NAME: name}, **options)
 
 
 def extra_fields() -> Any:
-    """Declare the field that keeps what the service sent and the model does not know."""
+    """Declare the field that keeps the fields that the model does not have."""
     return attrs.field(factory=dict[str, Any], metadata={WIRE_NAME: EXTRA}, repr=False, kw_only=True)

@@ -1,28 +1,27 @@
-"""JSON values to models, strictly: nothing is guessed, nothing is dropped, and an error names its path.
+"""The strict hooks: JSON values to models. Nothing is guessed or dropped, and an error names its path.
 
-cattrs as it comes reads `None` as `"None"` and `"no"` as `True`; the hooks here refuse both. A good payload takes the
-fast pass, its models by the quick way (see `compiled`); only one that failed is read again with detailed validation, to
-say where it is wrong.
+cattrs by itself decodes `None` as `"None"` and `"no"` as `True`; the hooks here refuse both.
 """
 
-import functools
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from types import GenericAlias, UnionType
-from typing import TYPE_CHECKING, Any, Union, cast, get_args, get_origin
+from typing import Any, Union, cast, get_args, get_origin
 
 import attrs
-from cattrs import Converter
+from cattrs import ClassValidationError, Converter
 from cattrs.cols import is_mapping, list_structure_factory
 from cattrs.cols import mapping_structure_factory as _mapping_factory  # pyright: ignore[reportUnknownVariableType]
+from cattrs.errors import AttributeValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
 from tingting_async.decoding.fields import EXTRA, WIRE_NAME, OpenEnum, StrOrInt
-from tingting_async.decoding.problems import Hook, with_wire_names
 from tingting_async.decoding.scalars import (
     InvalidValueError,
+    find_decimal,
+    find_duration,
     read_bool,
     read_datetime,
     read_decimal,
@@ -33,58 +32,60 @@ from tingting_async.decoding.scalars import (
     read_str,
 )
 
-if TYPE_CHECKING:
-    from tingting_async.decoding.fast.codegen import FastDecoder
+HookFunction = Callable[[Any, Any], Any]
+"""Decodes a JSON value; also receives the type to decode it into."""
+HookFactory = Callable[[Any, Converter], HookFunction]
+"""Makes the hook of a type."""
 
-_HOOKS: dict[Any, Hook] = {
+
+@attrs.frozen
+class Hook:
+    """A hook, and a function that finds the same result for most values."""
+
+    read: HookFunction
+    parse: Callable[[Any], Any]
+    """Returns what `read` returns, or None for a value that only `read` can judge."""
+
+    def __call__(self, value: Any, kind: Any) -> Any:
+        """Decode a value."""
+        return self.read(value, kind)
+
+
+_HOOKS: dict[Any, HookFunction] = {
     int: read_int,
     float: read_float,
-    Decimal: read_decimal,
+    Decimal: Hook(read_decimal, parse=find_decimal),
     str: read_str,
     bool: read_bool,
     datetime: read_datetime,
-    timedelta: read_duration,
+    timedelta: Hook(read_duration, parse=find_duration),
 }
 
 
-HookFactory = Callable[[Any, Converter], Hook]
-
-
-class ModelConverter(Converter):
-    """A converter that knows the unknown keys of its models."""
-
-    unknown: Mapping[type, Collection[str]] = {}
-
-
-def make_converter(
-    *, detailed: bool, factories: Mapping[Any, HookFactory], unknown: Mapping[type, Collection[str]] | None = None
-) -> Converter:
+def make_converter(factories: Mapping[Any, HookFactory]) -> Converter:
     """Return a converter with the strict hooks.
 
     Args:
-        detailed: Whether an error is to say where it is.
-        factories: What makes a generation's own hooks, by type.
-        unknown: Names on the wire that came before, and that no field takes, by model: the quick way takes those too.
+        factories: A generation's own hooks, by type.
     """
-    converter = ModelConverter(detailed_validation=detailed)
-    converter.unknown = unknown or {}
+    converter = Converter()
     for kind, hook in _HOOKS.items():
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook_func(_is_exactly(StrOrInt), read_number_text)
-    # By class and not by predicate: a text's hook would be asked first, as these enums are texts.
+    # By class: these enums are strings, and cattrs would prefer the hook of `str` to a predicate.
     converter.register_structure_hook(OpenEnum, read_enum)
     converter.register_structure_hook_factory(_is_optional, _optional_hook)
     converter.register_structure_hook_factory(_is_list, _list_hook)
     converter.register_structure_hook_factory(is_tuple, _tuple_hook)
     converter.register_structure_hook_factory(is_mapping, _mapping_hook)
-    converter.register_structure_hook_factory(attrs.has, model_hook)
+    converter.register_structure_hook_factory(attrs.has, ModelHook)
     for kind, factory in factories.items():
         converter.register_structure_hook_factory(_is_exactly(kind), factory)
     return converter
 
 
 def _is_exactly(kind: Any) -> Callable[[Any], bool]:
-    return lambda asked: asked == kind  # An `Annotated` type is equal to itself, and not the same object.
+    return lambda other: other == kind  # Two `Annotated` types can be equal without being the same object.
 
 
 def _is_list(kind: Any) -> bool:
@@ -97,9 +98,9 @@ def is_tuple(kind: Any) -> bool:
 
 
 def read_enum(value: Any, kind: type[OpenEnum]) -> OpenEnum:
-    """Read a text as a member of an open enum."""
+    """Decode a string as a member of an open enum."""
     if type(value) is not str:
-        raise InvalidValueError(value, "a text")
+        raise InvalidValueError(value, "a string")
     return cast("OpenEnum", kind._value2member_map_.get(value)) or kind(value)
 
 
@@ -109,75 +110,48 @@ def _is_optional(kind: Any) -> bool:
 
 @attrs.frozen
 class OptionalHook:
-    """Reads null, or a value."""
+    """Decodes null, or a value."""
 
     kind: Any
-    inner: Hook
+    inner: HookFunction
     is_text: bool
 
     def __call__(self, value: Any, _: Any) -> Any:
-        """Read a value or null."""
-        # Where a text cannot be a value, an empty one says that there is none: `"playback": ""`.
+        """Decode a value or null."""
+        # An empty string means null, unless the value may be a string: `"playback": ""`.
         return None if value is None or (value == "" and not self.is_text) else self.inner(value, self.kind)
 
 
-def _optional_hook(kind: Any, converter: Converter) -> Hook:
+def _optional_hook(kind: Any, converter: Converter) -> HookFunction:
     (inner,) = (part for part in get_args(kind) if part is not type(None))
     return OptionalHook(inner, converter.get_structure_hook(inner), is_text=inner is str or inner == StrOrInt)
 
 
-@attrs.frozen
-class FastHook:
-    """A hook that has a quick way beside it, for those who know of it."""
-
-    hook: Hook
-    quick: "FastDecoder"
-
-    def __call__(self, value: Any, kind: Any) -> Any:
-        """Read a value, as any hook does."""
-        return self.hook(value, kind)
-
-
-def _list_hook(kind: Any, converter: Converter) -> Hook:
+def _list_hook(kind: Any, converter: Converter) -> HookFunction:
     hook = list_structure_factory(kind, converter)
-    item = get_args(kind)[0]
-    plain = _PLAIN.get(item)
 
     def read(value: Any, _: Any) -> Any:
-        # Any iterable would do for cattrs: a text by its letters, an object by its keys.
+        # cattrs accepts any iterable: the letters of a string, the keys of an object.
         if type(value) is not list:
             raise InvalidValueError(value, "a list")
-        given = cast("list[Any]", value)
-        return given[:] if plain is not None and {*map(type, given)} <= plain else hook(given, kind)
-
-    of_item = converter.get_structure_hook(item)
-    return FastHook(read, of_item.quick.for_list()) if isinstance(of_item, FastHook) else read
-
-
-_PLAIN: dict[Any, set[type]] = {int: {int}, str: {str}, bool: {bool}, StrOrInt: {str}}
-"""Lists of these are taken as they are, where all their items are of the type itself."""
-
-
-def _tuple_hook(kind: Any, converter: Converter) -> Hook:
-    hook = _list_hook(GenericAlias(list, get_args(kind)[:1]), converter)
-    plain = _PLAIN.get(get_args(kind)[0], set())
-
-    def read(value: Any, _: Any) -> Any:
-        if type(value) is list and {*map(type, value)} <= plain:  # pyright: ignore[reportUnknownArgumentType]
-            return tuple(value)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
-        # A field's null list holds nothing; a payload's list is a `list`, and never null.
-        return () if value is None else tuple(hook(value, kind))
+        return hook(cast("list[Any]", value), kind)
 
     return read
 
 
-def _mapping_hook(kind: Any, converter: Converter) -> Hook:
+def _tuple_hook(kind: Any, converter: Converter) -> HookFunction:
+    hook = _list_hook(GenericAlias(list, get_args(kind)[:1]), converter)
+    # A null field is an empty tuple. A payload is declared as a list, which is never null.
+    return lambda value, _: () if value is None else tuple(hook(value, kind))
+
+
+def _mapping_hook(kind: Any, converter: Converter) -> HookFunction:
     (_, item) = get_args(kind)
     hook = _mapping_factory(cast("Any", GenericAlias(dict, (str, item))), converter)
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
-            # Free names that stand for nothing, written as something: a whole list must not fail of it.
+            # The service writes an empty object of free names in several ways. A whole list must not fail over them.
             if value is None or (item is Any and value in ("", [])):
                 return {}
             raise InvalidValueError(value, "an object")
@@ -187,47 +161,77 @@ def _mapping_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
-def model_hook(kind: Any, converter: Converter, *, names: Mapping[str, str] | None = None) -> Hook:
-    """Return the hook that reads an object into a model, as its fields say.
+class ModelHook:
+    """Decodes an object into a model, field by field; unknown fields go to the model's `extra`.
 
     Args:
         kind: The model.
-        converter: Has the hooks of its fields.
-        names: The wire's name for a field, where that is another than the field itself says.
+        converter: Has the hooks of the fields.
+        aliases: The other wire name of a field, by its first one.
+        otherwise: Decodes a value that is not an object; None to refuse it.
     """
-    from tingting_async.decoding.fast.plan import fast_decoder_for  # noqa: PLC0415 - it imports this module
 
-    hook = functools.cache(lambda: _cattrs_hook(kind, converter, wire_names(kind) | dict(names or {})))
-    quick = None if converter.detailed_validation or names else fast_decoder_for(kind, converter)
-    if quick is None:
-        return hook()
+    def __init__(
+        self,
+        kind: Any,
+        converter: Converter,
+        *,
+        aliases: Mapping[str, str] | None = None,
+        otherwise: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.aliases = aliases or {}
+        self._otherwise = otherwise
+        self._converter = converter
 
-    def read(value: Any, _: Any) -> Any:
+    def __call__(self, value: Any, _: Any) -> Any:
+        """Decode a value."""
         if type(value) is not dict:
-            raise InvalidValueError(value, "an object")
-        with suppress(ValueError):  # It names unknown fields, which hold anything: it must be nobody's context.
-            return quick.read(value)
-        return hook()(cast("dict[str, Any]", value), kind)
+            if self._otherwise is None:
+                raise InvalidValueError(value, "an object")
+            return self._otherwise(value)
+        given, hook = cast("dict[str, Any]", value), self._hook
+        for name, alias in self.aliases.items():
+            # If both names are there, the second one is an unknown field.
+            if alias in given and name not in given:
+                given = {name if key == alias else key: part for key, part in given.items()}
+                hook = with_wire_names({name: alias}, hook)
+        if not given.keys() <= self._known:
+            given = {**given, EXTRA: {name: part for name, part in given.items() if name not in self._known}}
+        return hook(given, self.kind)
 
-    return FastHook(read, quick)
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(wire_names(self.kind).values()) - {EXTRA}
+
+    @cached_property
+    def _hook(self) -> HookFunction:
+        keys = wire_names(self.kind)
+        renamed: dict[str, Any] = {name: override(rename=key) for name, key in keys.items() if name != key}
+        return with_wire_names(keys, make_dict_structure_fn(self.kind, self._converter, **renamed))
 
 
 def wire_names(kind: Any) -> dict[str, str]:
-    """Return the name on the wire of each field of a model."""
+    """Return the wire name of each field of a model."""
     return {field.name: str(field.metadata.get(WIRE_NAME, field.name)) for field in attrs.fields(kind)}
 
 
-def _cattrs_hook(kind: Any, converter: Converter, keys: dict[str, str]) -> Hook:
-    renamed: dict[str, Any] = {name: override(rename=key) for name, key in keys.items() if name != key}
-    hook = with_wire_names(keys, make_dict_structure_fn(kind, converter, **renamed))
-    known = frozenset(keys.values()) - {EXTRA}
+def with_wire_names(names: Mapping[str, str], hook: HookFunction) -> HookFunction:
+    """Return a hook whose errors contain the wire names of fields.
 
-    def read(value: Any, _: Any) -> Any:
-        if type(value) is not dict:
-            raise InvalidValueError(value, "an object")
-        given = cast("dict[str, Any]", value)
-        if not given.keys() <= known:
-            given = {**given, EXTRA: {name: part for name, part in given.items() if name not in known}}
-        return hook(given, kind)
+    Args:
+        names: The wire name, or the path to it, for a name in the errors of `hook`.
+        hook: Decodes a model.
+    """
+
+    def read(value: Any, kind: Any) -> Any:
+        try:
+            return hook(value, kind)
+        except ClassValidationError as error:
+            for part in error.exceptions:
+                for note in cast("list[object]", getattr(part, "__notes__", [])):
+                    if isinstance(note, AttributeValidationNote):
+                        note.name = names.get(note.name, note.name)
+            raise
 
     return read

@@ -1,4 +1,4 @@
-"""Single JSON values, read strictly: a hook takes what is meant, and refuses what is not. Imports nothing of ours."""
+"""Strict hooks for single JSON values: each accepts what its type means, and refuses the rest."""
 
 import functools
 import re
@@ -13,30 +13,30 @@ KATHMANDU = timezone(timedelta(hours=5, minutes=45), "Asia/Kathmandu")
 
 
 class InvalidValueError(ValueError):
-    """What a hook cannot read: says the type of what came, never the value, which may be personal."""
+    """A hook refused a value. The text names the type of the value, never the value, which may be personal."""
 
     def __init__(self, value: object, wanted: str) -> None:
         kind = cast("type", type(value))
         super().__init__(f"expected {wanted}, got {_KINDS.get(kind, kind.__name__)}")
 
 
-_KINDS: dict[type, str] = {type(None): "null", bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
+_KINDS: dict[type, str] = {type(None): "null", bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
 
 
 MAX_TEXT = 100
-"""Of a text that is kept with what it stands for; a longer one is refused, and so many of them do not fill memory."""
+"""The length of the longest string that is decoded as a value, so that the caches below stay small."""
 
 
-# Not what Python takes for a number: "1_000", "nan", other scripts' digits.
+# Stricter than Python, which accepts "1_000", "nan" and the digits of other scripts.
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?\s*")
 
 
 def read_int(value: Any, _: Any = None) -> int:
-    """Read an integer, or a text or float that is one."""
+    """Decode an integer, or a string or float that represents one."""
     if type(value) is int:
         return value
-    if type(value) is float and value.is_integer() and abs(value) <= 2**53:  # Beyond it, digits are lost already.
+    if type(value) is float and value.is_integer() and abs(value) <= 2**53:  # A larger float has lost digits.
         return int(value)
     if type(value) is str and _INTEGER.fullmatch(value):
         return int(value)
@@ -44,7 +44,7 @@ def read_int(value: Any, _: Any = None) -> int:
 
 
 def read_float(value: Any, _: Any = None) -> float:
-    """Read a number, or a text that is one."""
+    """Decode a number, or a string that represents one."""
     if type(value) is float or (type(value) is int and abs(value) <= 2**53):
         return float(value)
     if type(value) is str and _NUMBER.fullmatch(value):
@@ -53,18 +53,18 @@ def read_float(value: Any, _: Any = None) -> float:
 
 
 def read_decimal(value: Any, _: Any = None) -> Decimal:
-    """Read a decimal from a text or a number, digit by digit."""
+    """Decode a decimal from a string or a number, without losing digits."""
     if type(value) in (str, int, float) and (number := find_decimal(value)) is not None:
         return number
     raise InvalidValueError(value, "a decimal")
 
 
-@functools.lru_cache(maxsize=1024)  # Prices, percentages and factors are few and come often.
+@functools.lru_cache(maxsize=1024)  # Prices, percentages and factors repeat often.
 def find_decimal(value: object) -> Decimal | None:
-    """Return the decimal that a text or a number stands for, None if it is none.
+    """Return the decimal that a string or a number represents, or None.
 
     Raises:
-        Unread: The text is too long for one. What is raised is not kept, as what is returned is.
+        InvalidValueError: The string is too long. An error is not cached, a returned None would be.
     """
     if type(value) is int:
         return Decimal(value) if -(10**30) < value < 10**30 else None
@@ -76,42 +76,42 @@ def find_decimal(value: object) -> Decimal | None:
 
 
 def read_str(value: Any, _: Any = None) -> str:
-    """Read a text."""
+    """Decode a string."""
     if type(value) is str:
         return value
-    raise InvalidValueError(value, "a text")
+    raise InvalidValueError(value, "a string")
 
 
 def read_number_text(value: Any, _: Any = None) -> str:
-    """Read a text that also travels as an integer."""
+    """Decode a string, or an integer as a string."""
     if type(value) is str:
         return value
     if type(value) is int:
         return str(value)
-    raise InvalidValueError(value, "a text or an integer")
+    raise InvalidValueError(value, "a string or an integer")
 
 
 def read_bool(value: Any, _: Any = None) -> bool:
-    """Read true or false, never a text or a number."""
+    """Decode a boolean; strings and numbers are refused."""
     if type(value) is bool:
         return value
     raise InvalidValueError(value, "true or false")
 
 
 def read_datetime(value: Any, _: Any = None) -> datetime:
-    """Read an ISO 8601 date or datetime; one without an offset is the service's local time."""
+    """Decode an ISO 8601 date or datetime; without an offset, it is in the service's time zone."""
     if (when := find_datetime(value)) is not None:
         return when
     raise InvalidValueError(value, "an ISO 8601 datetime")
 
 
 def find_datetime(value: Any) -> datetime | None:
-    """Return what an ISO 8601 date or datetime stands for, None if it is none."""
+    """Return the datetime that an ISO 8601 date or datetime represents, or None."""
     try:
         when = datetime.fromisoformat(value)
     except (ValueError, TypeError):
         when = None
-    # The quick way reads RFC 3339 by msgspec, which takes "z" for "Z", and rounds the digits beyond microseconds.
+    # msgspec, which the fast path uses, accepts "z" for "Z", and rounds digits beyond microseconds. So do as msgspec.
     if when is None or value[26:27].isdigit():
         with suppress(ValueError):
             when = _read_rfc3339()(value)
@@ -119,13 +119,13 @@ def find_datetime(value: Any) -> datetime | None:
 
 
 def as_local(when: datetime) -> datetime:
-    """Return a datetime without an offset as one of the service's local time."""
+    """Return a datetime without an offset as one in the service's time zone."""
     return when.replace(tzinfo=KATHMANDU)
 
 
 @functools.cache
 def _read_rfc3339() -> Callable[[Any], datetime]:
-    from msgspec import convert  # noqa: PLC0415 - with the first answer, not before
+    from msgspec import convert  # noqa: PLC0415 - with the first response
 
     return functools.partial(convert, type=datetime)
 
@@ -135,7 +135,7 @@ _SPOKEN = re.compile(r"(?:(\d+)\s*h)?\s*(?:(\d+)\s*m)?\s*(?:(\d+(?:\.\d+)?)\s*s)
 
 
 def read_duration(value: Any, _: Any = None) -> timedelta:
-    """Read a duration: a number of seconds, `"10s"`, `"1m 5s"` or `"05:30:00"`."""
+    """Decode a duration: a number of seconds, `"10s"`, `"1m 5s"` or `"05:30:00"`."""
     if type(value) is str and (duration := find_duration(value)) is not None:
         return duration
     try:
@@ -147,12 +147,12 @@ def read_duration(value: Any, _: Any = None) -> timedelta:
     return duration
 
 
-@functools.lru_cache(maxsize=1024)  # The durations of a list's calls are few and come often.
+@functools.lru_cache(maxsize=1024)  # The durations of calls repeat often.
 def find_duration(value: object) -> timedelta | None:
-    """Return the duration that a text stands for, None if it is none.
+    """Return the duration that a string represents, or None.
 
     Raises:
-        Unread: The text is too long for one. What is raised is not kept, as what is returned is.
+        InvalidValueError: The string is too long. An error is not cached, a returned None would be.
     """
     if type(value) is not str:
         return None

@@ -1,7 +1,4 @@
-"""JSON as it travels: read by msgspec, which is imported with the first answer, and written by the standard library.
-
-What is written may hold nothing that JSON does not know: other libraries make something of bytes, sets and objects.
-"""
+"""JSON texts: parsed by msgspec, which is imported with the first response, and written by the standard library."""
 
 import functools
 import json
@@ -10,36 +7,36 @@ from typing import Any, cast
 
 
 def loads(text: bytes) -> Any:
-    """Read a JSON text.
+    """Parse a JSON text.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not JSON.
     """
     try:
         return _decoder()(text)
     except RecursionError:
-        raise ValueError("nested deeper than anything that is meant") from None
+        raise ValueError("the JSON text is nested too deeply") from None
 
 
 def dumps(value: object) -> bytes:
-    """Write a JSON text.
+    """Write a value as JSON text. A value that JSON cannot represent is refused, never converted.
 
     Raises:
-        ValueError: It holds a number that is none or longer than 64 bits, a text that cannot be encoded, or itself.
-        TypeError: It holds something that JSON does not know, or a name that is no text.
+        ValueError: The value contains NaN, infinity, a number of more than 64 bits, unencodable text, or itself.
+        TypeError: The value contains a type that JSON does not have, or a key that is not a string.
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    rest = [value]  # What the standard library makes something of; not endless, as it is no longer in itself.
+    rest = [value]  # The standard library converts what is refused here. The value is finite: it is written by now.
     while rest:
         part = rest.pop()
         if isinstance(part, dict):
             if not all(isinstance(name, str) for name in cast("dict[object, object]", part)):
-                raise TypeError("a name in an object has to be a text")
+                raise TypeError("the keys of an object must be strings")
             rest += cast("dict[object, object]", part).values()
         elif isinstance(part, list | tuple):
             rest += cast("list[object]", part)
         elif isinstance(part, int) and not -(2**63) <= part < 2**64:
-            raise ValueError("a number is longer than 64 bits")
+            raise ValueError("a number has more than 64 bits")
     return text
 
 

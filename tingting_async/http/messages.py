@@ -1,46 +1,45 @@
-"""Requests and responses as values, and what an answer means. No I/O, no endpoint, no generation of the API."""
+"""Requests and responses as values, and the error for a response that cannot be decoded. No I/O, no endpoint."""
 
 import enum
 import functools
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, TypeVar, Unpack, cast
+from typing import Any, Generic, Protocol, TypedDict, TypeVar, Unpack, cast
 from urllib.parse import quote_plus
 
 import attrs
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from tingting_async.errors import DecodeError
 from tingting_async.http.json import loads
 from tingting_async.http.timeouts import Timeout
 from tingting_async.outcomes import Reconciler
 from tingting_async.redaction import SECURE, redact
 
-if TYPE_CHECKING:
-    from tingting_async.decoding.fast.pages import PageDecoder
-
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 Params = tuple[tuple[str, str], ...]
-"""A query, as pairs of texts in the order in which they are sent."""
+"""A query: pairs of strings, in the order in which they are sent."""
 
 PayloadPath = tuple[str | int, ...]
-"""Where something lies in a JSON value: keys of objects and indexes of arrays."""
+"""The path to a part of a JSON value: keys of objects and indexes of arrays."""
 
 
 class Effect(enum.Enum):
-    """What a request does to the world; it decides what may be repeated."""
+    """What a request does to the world. The effect decides whether the request may be retried."""
 
     READ = "read"
-    """Changes nothing."""
+    """It changes nothing."""
     UPDATE = "update"
-    """Doing it twice is the same as doing it once: update, delete."""
+    """Doing it twice has the same result as doing it once: update, delete."""
     CREATE = "create"
-    """Doing it twice makes two of something."""
+    """Doing it twice creates two things."""
     SEND = "send"
-    """Rings or texts a person, or spends money."""
+    """It calls or texts a person, or spends money."""
     REVOKE = "revoke"
-    """Ends something that others still use, such as the previous API token."""
+    """It ends something that may still be in use, such as the previous API token."""
 
 
 def _limit(value: Timeout | float | None) -> Timeout | None:
@@ -49,7 +48,7 @@ def _limit(value: Timeout | float | None) -> Timeout | None:
 
 @attrs.frozen
 class File:
-    """A file's content, as it is sent."""
+    """A file to upload."""
 
     name: str
     content: bytes = attrs.field(repr=False)
@@ -57,14 +56,14 @@ class File:
 
 
 class Sink(Protocol):
-    """Takes a body piece by piece."""
+    """Receives a response body piece by piece."""
 
     async def start(self) -> None:
-        """Begin, or begin again: whatever was taken so far belonged to an attempt that failed."""
+        """Start, or start again: all earlier pieces belong to an attempt that failed."""
         ...
 
     async def write(self, piece: bytes) -> None:
-        """Take a piece."""
+        """Store a piece."""
         ...
 
 
@@ -90,47 +89,51 @@ class RequestOptions(TypedDict, total=False):
 
 @attrs.frozen
 class Request(Generic[T_co]):
-    """An operation of the service as a value: what to ask, what it does, and where the answer lies.
+    """An operation of the service as a value: what to send, its effect, and where the result is in the response.
 
     `T_co` is the type of the result.
     """
 
     method: str
     path: str
-    """From the root of the host, with the trailing slash exactly as documented."""
+    """The path from the root of the host, with or without a trailing slash, exactly as documented."""
     effect: Effect
     operation: str
-    """Its name here, e.g. `"campaigns.run"`."""
+    """The name of the operation, e.g. `"campaigns.run"`."""
     model: type[T_co]
-    """What the payload is read into; `Response` for the raw answer."""
+    """The type to decode the payload into; `Response` for the raw response."""
     payload: PayloadPath = ()
+    """The path to the payload in the response."""
     params: Params = attrs.field(default=(), repr=False)
     json: object = attrs.field(default=None, repr=False)
-    """The body, if it is JSON; None for no body."""
+    """The JSON body; None for no JSON body."""
     form: tuple[tuple[str, str | File], ...] = attrs.field(default=(), repr=False)
-    """The body, if it is multipart/form-data; a list is a name that comes several times."""
+    """The fields of a multipart/form-data body. A name may occur several times."""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     authenticate: bool = True
     allows_empty_body: bool = False
-    """Whether the documents do not print the answer: text, or nothing at all, is then taken as well."""
-    sink: "Sink | None" = attrs.field(default=None, repr=False)
-    """Takes the body of a good answer piece by piece, instead of memory."""
+    """Whether plain text or an empty body is accepted, because the documents do not print the response."""
+    sink: Sink | None = attrs.field(default=None, repr=False)
+    """Receives the body of a response with status 200 piece by piece, so that it is not held in memory."""
     timeout: Timeout | None = attrs.field(default=None, converter=_limit)
-    """None for the session's."""
+    """The limits of this call; None for the session's."""
     recovery_hint: str = ""
-    """How to find out whether it happened, in words that follow "To find out, "."""
+    """How to find out whether the request was carried out. The text follows "To find out, "."""
     reconciler: Reconciler | None = attrs.field(default=None, repr=False)
-    """Finds it out."""
+    """Finds out whether the request was carried out."""
     send_target: str = ""
-    """What rings as a whole, such as a campaign: a ledger lets it ring once."""
+    """What the send belongs to, such as a campaign. A ledger allows one send for each target."""
     idempotency_key: str | None = attrs.field(default=None, repr=False)
-    """The caller's word for this send: a ledger lets it be sent once."""
+    """The caller's name for this send. A ledger allows one send for each key."""
     before_send: Callable[[], Awaitable[None]] | None = attrs.field(default=None, repr=False)
-    """Awaited at the last moment before the first byte of an attempt; what it raises ends the call."""
-    glance: "PageDecoder | None" = attrs.field(default=None, repr=False)
-    """Looks at the answer first, where it is one of many of the same form."""
+    """Awaited immediately before the first byte of an attempt is sent. If it raises, the call ends with that error."""
+    page_start: bytes | tuple[()] = ()
+    """The first bytes of a page in the documented envelope; `()` if the request does not fetch a page.
+
+    A response with status 200 that starts with them is judged when it is decoded, so that its JSON is parsed once.
+    """
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
-    """Values in the request that no text may ever show, beside those that show themselves by their form."""
+    """Values that no error text may show, in addition to those that `redact` recognises by their form."""
 
     # One constructor for each effect, so that an endpoint stands on one line and its effect is the verb.
 
@@ -167,7 +170,7 @@ class Request(Generic[T_co]):
 
     @property
     def query(self) -> str:
-        """The query, as it stands behind the question mark."""
+        """The query string, without the question mark."""
         return encode_query(self.params)
 
     def with_json(self, fields: Mapping[str, Any]) -> "Request[T_co]":
@@ -175,7 +178,7 @@ class Request(Generic[T_co]):
         return attrs.evolve(self, json=fields)
 
     def with_form(self, fields: Mapping[str, Any], files: Mapping[str, File]) -> "Request[T_co]":
-        """Return the request with a multipart body; a list becomes a name that comes several times."""
+        """Return the request with a multipart body. A list becomes several fields of the same name."""
         pairs: list[tuple[str, str | File]] = []
         for name, value in fields.items():
             values = cast("list[Any]", value) if isinstance(value, list) else [value]
@@ -183,29 +186,36 @@ class Request(Generic[T_co]):
         return attrs.evolve(self, form=(*pairs, *files.items()))
 
     def with_secrets(self, headers: Mapping[str, str]) -> "Request[T_co]":
-        """Return the request with the token of these headers among what no text about it may show."""
+        """Return the request with the token of these headers among its secrets."""
         return attrs.evolve(self, secrets=(*self.secrets, headers.get("Authorization", "").partition(" ")[2]))
 
     def redact(self, text: str, *, codes: bool = False) -> str:
-        """Mask in a text of the service whatever must not be shown; with `codes` every run of four digits and more."""
+        """Mask secrets in a text of the service.
+
+        Args:
+            text: The text.
+            codes: Whether to mask every run of four or more digits.
+        """
         for secret in filter(None, self.secrets):
-            # As it is, and in both ways in which it is written in a JSON body that is shown unread.
+            # An undecoded JSON body may hold the secret as it is, or escaped in one of two ways.
             for form in {secret, *(json.dumps(secret, ensure_ascii=escaped)[1:-1] for escaped in (True, False))}:
                 text = text.replace(form, SECURE)
         return redact(text, codes=codes or self.operation.startswith("otp"))
 
 
 def encode_query(params: Params) -> str:
-    """Return parameters as they stand behind the question mark."""
-    return "&".join([_pair(name, value) for name, value in params])
+    """Return parameters as a query string, without the question mark."""
+    return "&".join(
+        [
+            f"{name}={value}"
+            if (both := name + value).isalnum() and both.isascii()
+            else f"{_quoted(name)}={_quoted(value)}"
+            for name, value in params
+        ]
+    )
 
 
-def _pair(name: str, value: str) -> str:
-    both = name + value
-    return f"{name}={value}" if both.isalnum() and both.isascii() else f"{_quoted(name)}={_quoted(value)}"
-
-
-_quoted = functools.lru_cache(maxsize=256)(quote_plus)  # The names of parameters come with every request.
+_quoted = functools.lru_cache(maxsize=256)(quote_plus)  # Every request repeats the names of parameters.
 
 
 def _no_headers() -> CIMultiDictProxy[str]:
@@ -214,7 +224,7 @@ def _no_headers() -> CIMultiDictProxy[str]:
 
 @attrs.define
 class Response:
-    """What came back: status, headers and bytes. The body is decoded once, when it is first looked at."""
+    """The status, the headers and the body of a response. `json()` parses the body once, on first use."""
 
     status: int
     headers: CIMultiDictProxy[str] = attrs.field(factory=_no_headers, repr=False)
@@ -222,12 +232,64 @@ class Response:
     _json: Any = attrs.field(default=..., init=False, repr=False, eq=False)
 
     def json(self) -> Any:
-        """Return the body as JSON, whatever the content type claims.
+        """Return the body parsed as JSON, whatever its content type.
 
         Raises:
             ValueError: The body is not JSON.
         """
-        # Mistyped answers were seen (text/html holding JSON), so the bytes are asked and not the header.
+        # The service was seen to send JSON as text/html, so the header is not checked.
         if self._json is ...:
             self._json = loads(self.body)
         return self._json
+
+
+def decode_error(
+    request: Request[Any],
+    response: Response,
+    what: str,
+    path: PayloadPath = (),
+    problems: tuple[tuple[str, str], ...] = (),
+) -> DecodeError:
+    """Return the error for a response that cannot be decoded.
+
+    Args:
+        request: The request, with the secrets that the text must not show.
+        response: The response.
+        what: What is wrong with the response. The text follows "the response to GET /path/ ".
+        path: The path of a part that is missing.
+        problems: Every path that cannot be decoded, and what is wrong there; by default, that `path` is missing.
+    """
+    problems = problems or (((format_path(path), "missing"),) if path else ())
+    shown = excerpt(request, response)
+    return DecodeError(
+        f"{request.operation}: the response to {request.method} {request.path} {what}"
+        + (f": {shown!r}" if shown else "."),
+        path=problems[0][0] if problems else "",
+        problems=problems,
+        excerpt=shown,
+        body=response.body,
+        status=response.status,
+        operation=request.operation,
+    )
+
+
+def format_path(path: PayloadPath) -> str:
+    """Return a path as text, e.g. `result.campaign-lists[3].id`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
+# The message to a person contains the code, in any spelling.
+_MESSAGE = re.compile(r'("message"\s*:\s*)"(?:[^"\\]|\\.)*"?')
+
+
+def excerpt(request: Request[Any], response: Response, *, length: int = 200) -> str:
+    """Return the start of a body on one line, with digits and secrets masked."""
+    # Mask before cutting: half a token would not be recognised.
+    words = response.body[: 16 * length].decode(errors="replace").split()
+    if len(response.body) > 16 * length and len(words) > 1:
+        words.pop()
+    text = " ".join(words)
+    if request.operation.startswith("otp"):
+        text = _MESSAGE.sub(rf'\1"{SECURE}"', text)
+    text = request.redact(text, codes=True)
+    return text if len(text) <= length else text[: length - 1] + "…"

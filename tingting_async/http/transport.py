@@ -21,7 +21,6 @@ from yarl import URL
 
 from tingting_async._version import __version__
 from tingting_async.errors import (
-    DecodeError,
     NotSentError,
     SessionClosedError,
     TingTingError,
@@ -31,7 +30,7 @@ from tingting_async.errors import (
 from tingting_async.http.base_url import proxy_of_environment
 from tingting_async.http.deadlines import DeadlineTimer
 from tingting_async.http.json import dumps
-from tingting_async.http.messages import Effect, File, Params, Request, Response, encode_query
+from tingting_async.http.messages import Effect, File, Params, Request, Response, decode_error, encode_query
 from tingting_async.http.timeouts import Timeout
 
 if TYPE_CHECKING:
@@ -386,9 +385,5 @@ async def _read(request: Request[Any], answer: aiohttp.ClientResponse) -> bytes:
             return bytes(body)
     elif length <= MAX_BODY_SIZE:
         return await answer.read()
-    raise DecodeError(
-        f"{request.operation}: the answer to {request.method} {request.path} is larger than "
-        f"{MAX_BODY_SIZE // 2**20} MiB, and was not read to its end.",
-        status=answer.status,
-        operation=request.operation,
-    )
+    what = f"is larger than {MAX_BODY_SIZE // 2**20} MiB, and was not read to its end"
+    raise decode_error(request, Response(answer.status), what)

@@ -1,17 +1,15 @@
 """What the resources of both generations are built on."""
 
-from collections.abc import Callable
 from typing import Any, TypedDict, TypeVar
 
 import attrs
 
-from tingting_async.client.core import Core
+from tingting_async.client.core import Core, PageMaker
 from tingting_async.decoding.audio import find_audio
-from tingting_async.decoding.decoder import Decoder, read_payload
+from tingting_async.decoding.decoder import Decoder
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
 from tingting_async.http.timeouts import Timeout
-from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PaginationStyle
 from tingting_async.resources.arguments import refuse_unknown
@@ -57,7 +55,7 @@ class Resource:
         self,
         request: Request[list[T]],
         style: PaginationStyle,
-        read: Callable[[Decoder, Request[list[T]], Response, int], Page[T]],
+        make_page: PageMaker[T],
         options: PageOptions,
     ) -> Paginator[T]:
         """Return the paginator of a list. The method of this resource that the operation is named after calls it."""
@@ -66,7 +64,7 @@ class Resource:
         return self._core.paginate(
             attrs.evolve(request, timeout=options.get("timeout")),
             style,
-            read,
+            make_page,
             window=options.get("window"),
             exact=options.get("exact", False),
             resume=options.get("resume"),
@@ -103,4 +101,4 @@ class BaseAccounts(Resource):
         request = attrs.evolve(auth.dialect.login(auth.credentials), timeout=timeout)
         response = await self._core.fetch(request)
         await self._core.set_tokens(auth.dialect.read_login(request, response))
-        return self._core.decode(request, response, read_payload)
+        return self._core.decode(request, response, Decoder.decode)

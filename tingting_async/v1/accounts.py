@@ -4,7 +4,6 @@ from typing import Any
 
 from tingting_async.auth.tokens import Tokens
 from tingting_async.decoding.decoder import Decoder
-from tingting_async.decoding.payload import decode
 from tingting_async.errors import ApiError
 from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.resources.base import BaseAccounts, TimeoutLike
@@ -70,7 +69,7 @@ class Accounts(BaseAccounts):
 
 
 def _decode_api_token(decoder: Decoder, request: Request[Any], response: Response) -> ApiToken | None:
-    payload = decode(request, response)
+    payload = decoder.payload(request, response)
     if isinstance(payload, dict) and "token" not in payload and "message" in payload:
         return None
-    return decoder.read(request, response, payload, ApiToken, ())
+    return decoder.decode_value(request, response, payload, ApiToken, ())

@@ -6,8 +6,8 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from tingting_async.auth.tokens import Credentials, Tokens
-from tingting_async.errors import AuthenticationError, DecodeError
-from tingting_async.http.messages import Request, Response
+from tingting_async.errors import AuthenticationError
+from tingting_async.http.messages import Request, Response, decode_error
 from tingting_async.v1.models.common import Confirmation
 
 
@@ -73,11 +73,4 @@ def _required(cookies: dict[str, str], request: Request[Any], response: Response
     try:
         return cookies["access"]
     except KeyError:
-        raise DecodeError(
-            f"{request.operation}: the response to {request.method} {request.path} sets no cookie `access`.",
-            path="Set-Cookie.access",
-            problems=(("Set-Cookie.access", "missing"),),
-            body=response.body,
-            status=response.status,
-            operation=request.operation,
-        ) from None
+        raise decode_error(request, response, "sets no cookie `access`", ("Set-Cookie", "access")) from None

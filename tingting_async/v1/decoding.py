@@ -1,4 +1,4 @@
-"""How the v1 API's answers are read."""
+"""The hooks of the v1 API, for responses that the general hooks cannot decode."""
 
 import functools
 import re
@@ -9,9 +9,7 @@ import attrs
 from cattrs import Converter
 
 from tingting_async.decoding.envelopes import collect_strings
-from tingting_async.decoding.fast.plan import SCALAR_PARSERS, fast_decoder_for
-from tingting_async.decoding.hooks import FastHook, HookFactory, model_hook
-from tingting_async.decoding.problems import Hook, with_wire_names
+from tingting_async.decoding.hooks import Hook, HookFactory, HookFunction, ModelHook, with_wire_names
 from tingting_async.decoding.scalars import KATHMANDU, MAX_TEXT, InvalidValueError, find_datetime, read_int
 from tingting_async.v1.models.accounts import User, Voice
 from tingting_async.v1.models.campaigns import RunStarted
@@ -26,14 +24,14 @@ _DISPLAYED = re.compile(
 
 
 def read_display_datetime(value: Any, _: Any = None) -> datetime:
-    """Read a datetime as ISO 8601, or as the service displays it: "Jan. 27, 2026, 05:19 PM", in Nepal."""
+    """Decode a datetime: ISO 8601, or as the service displays it, in Nepal's time: "Jan. 27, 2026, 05:19 PM"."""
     if (when := _find_display_datetime(value)) is not None:
         return when
     raise InvalidValueError(value, "an ISO 8601 datetime")
 
 
 def _find_display_datetime(value: Any) -> datetime | None:
-    # Only those of its own form come to the minute, so that the contacts of a list share few of them.
+    # The displayed form is exact to the minute, so the contacts of a list share few values. Only those are cached.
     is_iso = type(value) is not str or value[:1].isdigit()
     return find_datetime(value) if is_iso else _find_displayed(value)
 
@@ -42,13 +40,13 @@ def _find_display_datetime(value: Any) -> datetime | None:
 def _find_displayed(text: str) -> datetime | None:
     if len(text) > MAX_TEXT:
         raise InvalidValueError(text, "an ISO 8601 datetime")
-    # By hand: the names of months that `strptime` knows are those of the machine's locale.
+    # Not by `strptime`, whose names of months depend on the locale of the machine.
     match = _DISPLAYED.fullmatch(text)
     if match is None:
         return None
     month, day, year, hour, minute, half, named = match.groups()
     hours, is_afternoon = int(hour or 0), (half or "").lower() == "p"
-    if hours > (23 if is_afternoon else 12):  # "17:19 PM" can mean one thing only; "17:19 AM" cannot.
+    if hours > (23 if is_afternoon else 12):  # "17:19 PM" has one possible meaning; "17:19 AM" has none.
         return None
     of_day = {"noon": 12, "midnight": 0}.get(named or "", hours % 12 + 12 * is_afternoon)
     try:
@@ -59,12 +57,9 @@ def _find_displayed(text: str) -> datetime | None:
         return None
 
 
-SCALAR_PARSERS[read_display_datetime] = _find_display_datetime
-
-
-def _user_hook(kind: Any, converter: Converter) -> Hook:
-    """Return the hook for a profile: who it is lies in an object of its own (sample v1_user_profile.json)."""
-    hook = model_hook(kind, converter)
+def _user_hook(kind: Any, converter: Converter) -> HookFunction:
+    """Return the hook of a profile, whose names are in an inner object (sample v1_user_profile.json)."""
+    hook = ModelHook(kind, converter)
     lifted = ("first_name", "last_name", "username", "email")
     nested = with_wire_names({name: f"user.{name}" for name in lifted}, hook)
 
@@ -82,35 +77,9 @@ def _user_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
-def _voice_hook(kind: Any, converter: Converter) -> Hook:
-    """Return the hook for a voice: an object in lists, an id elsewhere (samples v1_campaigns.json, …_details.json)."""
-    hook = model_hook(kind, converter)
-
-    def read(value: Any, _: Any) -> Any:
-        return hook(value, kind) if type(value) is dict else Voice(id=read_int(value))
-
-    return FastHook(read, hook.quick) if isinstance(hook, FastHook) else read  # The quick way is for lists.
-
-
-def _contact_hook(kind: Any, converter: Converter) -> Hook:
-    """Return the hook for a contact: its duration has two names (samples v1_contacts.json, v1_add_contacts.json)."""
-    hook = model_hook(kind, converter)
-    hook_of_lists = model_hook(kind, converter, names={"duration": "call_duration"})
-
-    def read(value: Any, _: Any) -> Any:
-        # With both, the other one is kept as what it is: a field that is not known here.
-        is_of_list = type(value) is dict and "call_duration" in value and "duration" not in value
-        return hook_of_lists(value, kind) if is_of_list else hook(value, kind)
-
-    quick = (
-        None if converter.detailed_validation else fast_decoder_for(kind, converter, also={"duration": "call_duration"})
-    )
-    return read if quick is None else FastHook(read, quick)
-
-
-def _confirmation_hook(kind: Any, converter: Converter) -> Hook:
-    """Return the hook for what confirms: whatever its message is made of, it must not hide that it was done."""
-    hook = model_hook(kind, converter)
+def _confirmation_hook(kind: Any, converter: Converter) -> HookFunction:
+    """Return the hook of a confirmation. No form of the message may hide the confirmation."""
+    hook = ModelHook(kind, converter)
 
     def read(value: Any, _: Any) -> Any:
         given = cast("dict[str, Any]", value)
@@ -121,8 +90,8 @@ def _confirmation_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
-def _contact_added_hook(kind: Any, converter: Converter) -> Hook:
-    """Return the hook for an added contact: a message by the documents, the contact by the vendor's own client."""
+def _contact_added_hook(kind: Any, converter: Converter) -> HookFunction:
+    """Return the hook of an added contact: a message in the documents, the contact in the vendor's own client."""
     hook, read_contact = _confirmation_hook(kind, converter), converter.get_structure_hook(Contact)
 
     def read(value: Any, _: Any) -> Any:
@@ -133,9 +102,9 @@ def _contact_added_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
-def _contacts_added_hook(kind: Any, converter: Converter) -> Hook:
-    """Return the hook for added contacts; how errors name their row is not documented (sample v1_add_contacts.json)."""
-    hook = model_hook(kind, converter)
+def _contacts_added_hook(kind: Any, converter: Converter) -> HookFunction:
+    """Return the hook of added contacts. How errors name their row is not documented (sample v1_add_contacts.json)."""
+    hook = ModelHook(kind, converter)
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
@@ -149,11 +118,11 @@ def _contacts_added_hook(kind: Any, converter: Converter) -> Hook:
     return read
 
 
-def _by_row(said: Any) -> tuple[dict[int, str], tuple[Any, ...]]:
-    """Return what was said of each row, and what was said without naming one."""
+def _by_row(errors: Any) -> tuple[dict[int, str], tuple[Any, ...]]:
+    """Return the errors by row, and the errors that name no row."""
     by_row: dict[int, str] = {}
     other: list[Any] = []
-    for each in cast("list[Any]", said if isinstance(said, list) else [] if said is None else [said]):
+    for each in cast("list[Any]", errors if isinstance(errors, list) else [] if errors is None else [errors]):
         place = cast("dict[str, Any]", each) if isinstance(each, dict) else {}
         row = next((place[name] for name in ("row", "index") if type(place.get(name)) is int), None)
         if row is None:
@@ -167,8 +136,8 @@ def _by_row(said: Any) -> tuple[dict[int, str], tuple[Any, ...]]:
 _SCHEDULED = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2}) at (\d{1,2}):(\d{2})(?::(\d{2}))?")
 
 
-def _run_hook(kind: Any, converter: Converter) -> Hook:
-    """Return the hook for a run: a schedule is told in Bikram Sambat (sample v1_run_campaign_scheduled.json)."""
+def _run_hook(kind: Any, converter: Converter) -> HookFunction:
+    """Return the hook of a run, whose schedule is in Bikram Sambat (sample v1_run_campaign_scheduled.json)."""
     hook = _confirmation_hook(kind, converter)
 
     def read(value: Any, _: Any) -> Any:
@@ -180,20 +149,20 @@ def _run_hook(kind: Any, converter: Converter) -> Hook:
 
 
 def _from_bikram_sambat(match: re.Match[str]) -> datetime | None:
-    import nepali_datetime  # noqa: PLC0415 - few campaigns are scheduled, and its calendar is read from a file
+    import nepali_datetime  # noqa: PLC0415 - few campaigns are scheduled, and the import reads a file
 
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
     if year < datetime.now(KATHMANDU).year + 30:
-        return None  # Some 57 years ahead of ours: this one is of another calendar, and the message itself is kept.
+        return None  # Bikram Sambat is 57 years ahead. This is another calendar; the message is kept.
     try:
         date: Any = cast("Any", nepali_datetime).date(year, month, day).to_datetime_date()
         return datetime(date.year, date.month, date.day, hour, minute, second, tzinfo=KATHMANDU)
     except (ValueError, OverflowError):
-        return None  # The message itself is kept.
+        return None  # The message is kept.
 
 
-def _template_applied_hook(kind: Any, converter: Converter) -> Hook:
-    """Return the hook for an applied template: `created` and `errors` where only some steps could be made (207)."""
+def _template_applied_hook(kind: Any, converter: Converter) -> HookFunction:
+    """Return the hook of an applied template: `created` and `errors` if only some steps were created (207)."""
     hook = _confirmation_hook(kind, converter)
     partly = with_wire_names({"steps": "created"}, hook)
 
@@ -209,10 +178,12 @@ def _template_applied_hook(kind: Any, converter: Converter) -> Hook:
 
 FACTORIES: dict[Any, HookFactory] = {
     Confirmation: _confirmation_hook,
-    DisplayDatetime: lambda _, __: read_display_datetime,
+    DisplayDatetime: lambda _, __: Hook(read_display_datetime, parse=_find_display_datetime),
     User: _user_hook,
-    Voice: _voice_hook,
-    Contact: _contact_hook,
+    # A voice is an object in lists, and an id elsewhere (samples v1_campaigns.json, v1_campaign_details.json).
+    Voice: lambda kind, converter: ModelHook(kind, converter, otherwise=lambda value: Voice(id=read_int(value))),
+    # The duration of a contact has two names (samples v1_contacts.json, v1_add_contacts.json).
+    Contact: lambda kind, converter: ModelHook(kind, converter, aliases={"duration": "call_duration"}),
     ContactAdded: _contact_added_hook,
     ContactsAdded: _contacts_added_hook,
     RunStarted: _run_hook,

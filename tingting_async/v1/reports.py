@@ -4,15 +4,11 @@ import codecs
 import csv
 import io
 from os import PathLike
-from typing import Any
 
 import attrs
 
 from tingting_async.client.core import Core
-from tingting_async.decoding.api_errors import error_from_response
 from tingting_async.decoding.decoder import Decoder
-from tingting_async.decoding.payload import excerpt
-from tingting_async.errors import DecodeError
 from tingting_async.http.download import AtomicFileSink
 from tingting_async.http.messages import Request, Response
 from tingting_async.http.timeouts import Timeout
@@ -75,29 +71,18 @@ async def download(core: Core, request: Request[Response], path: str | PathLike[
         core.decode(request, Response(response.status, response.headers, sink.head), _require_csv)
 
 
-def _decode_rows(decoder: Decoder, request: Request[Any], response: Response) -> list[ReportRow]:
+def _decode_rows(decoder: Decoder, request: Request[Response], response: Response) -> list[ReportRow]:
     _require_csv(decoder, request, response)
     table = io.StringIO(response.body.decode("utf-8-sig", errors="replace"), newline="")
     try:
         return [ReportRow.of(row) for row in csv.DictReader(table, restval="", restkey="")]
     except csv.Error as error:
-        raise _not_csv(request, response) from error
+        raise decoder.error(request, response, "is not CSV") from error
 
 
-def _require_csv(_: Decoder, request: Request[Any], response: Response) -> None:
-    """Refuse a web page, or a failure under HTTP 200. The bytes decide, not the content type."""
-    if (refusal := error_from_response(request, response)) is not None:
-        raise refusal
+def _require_csv(decoder: Decoder, request: Request[Response], response: Response) -> None:
+    """Refuse a web page, or a failure under HTTP 200, instead of a report. The bytes decide, not the content type."""
+    if (failure := decoder.judge(request, response)) is not None:
+        raise failure
     if response.body.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"<", b"{", b"[")):
-        raise _not_csv(request, response)
-
-
-def _not_csv(request: Request[Any], response: Response) -> DecodeError:
-    shown = excerpt(request, response)
-    return DecodeError(
-        f"{request.operation}: the response to GET {request.path} is not CSV: {shown!r}",
-        excerpt=shown,
-        body=response.body,
-        status=response.status,
-        operation=request.operation,
-    )
+        raise decoder.error(request, response, "is not CSV")

@@ -11,7 +11,7 @@ from tingting_async.v1.campaigns import Campaigns
 from tingting_async.v1.contacts import Contacts
 from tingting_async.v1.dashboard import Dashboards
 from tingting_async.v1.otp import Otps
-from tingting_async.v1.pages import READER
+from tingting_async.v1.pages import RESPONSES
 from tingting_async.v1.phone_numbers import PhoneNumbers
 from tingting_async.v1.reports import Reports
 from tingting_async.v1.survey_templates import SurveyTemplates
@@ -37,7 +37,7 @@ class TingTing(Session):
     """
 
     _auth_scheme = V1AuthScheme()
-    _decoder = READER
+    _response_format = RESPONSES
     _elsewhere: ClassVar[Mapping[str, str]] = {
         "numbers": "The classic API has `numbers`: `from tingting_async import TingTing`. In v1 they are `contacts`."
     }

@@ -1,12 +1,12 @@
-"""The fast pass: JSON is read into a shape by msgspec, and a function written for each model fills the model from it.
+"""Fast decoding of a model: msgspec parses JSON into a shape, and a generated function fills the model from it.
 
-A shape has a model's fields by the wire's names, with types that JSON itself knows. It takes nothing that the model's
-hooks would not take in the same way; whatever it refuses, an unknown field for one, is left to cattrs, which stays the
-one that decides. msgspec alone could not make the models: it keeps no unknown fields, and calls no hook of ours.
+A shape is a struct with a model's fields by their wire names, typed with what JSON can hold. It accepts nothing that
+the strict hooks would decode differently. What it refuses is left to the strict hooks, which always decide. msgspec
+alone could not make the models: it keeps no unknown fields, and calls no hooks.
 """
 
 import linecache
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from types import GenericAlias
 from typing import Annotated, Any, cast
 
@@ -14,66 +14,92 @@ import attrs
 from msgspec import UNSET, Meta, UnsetType, convert, defstruct
 from msgspec.json import Decoder
 
-# Beyond it, what the JSON library made of the digits matters: that is left to the hooks.
+# For larger integers it matters how the JSON parser represents them. They are left to the strict hooks.
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Scalar = Int64 | float | str | None
 
 
 @attrs.frozen
 class FastDecoder:
-    """The quick way to read something."""
+    """The fast way to decode a model, or a list of models."""
 
     shape: Any
-    """What its JSON is read into: a type that msgspec knows."""
+    """The type that msgspec parses JSON into. It refuses unknown fields if the model keeps them."""
+    open_shape: Any
+    """The same, but unknown fields are ignored."""
     fill: Callable[[Any], Any]
-    """Makes of that what was asked for; raises whatever the hooks raise."""
+    """Makes the result of a shape; raises what the hooks raise."""
+    keep_unknown: Callable[[Any, Any], None]
+    """Adds the unknown fields of a JSON value to the result made of its open shape."""
 
-    def read(self, value: Any) -> Any:
-        """Read a JSON value.
+    def decode(self, value: Any) -> Any:
+        """Decode a JSON value.
 
         Raises:
-            ValueError: It is not for the quick way.
+            ValueError: The value must be decoded by the strict hooks.
         """
-        return self.fill(convert(value, self.shape))
+        try:
+            return self.fill(convert(value, self.shape))
+        except ValueError:  # Most probably of an unknown field.
+            result = self.fill(convert(value, self.open_shape))
+        self.keep_unknown(result, value)
+        return result
 
     def for_list(self) -> "FastDecoder":
-        """Return the quick way to read a list of them."""
-        fill = self.fill
-        return FastDecoder(GenericAlias(list, (self.shape,)), lambda shapes: [fill(shape) for shape in shapes])
+        """Return the fast way to decode a list of models."""
+        fill, keep = self.fill, self.keep_unknown
+
+        def keep_unknown(results: Any, values: Any) -> None:
+            for result, value in zip(results, values, strict=True):
+                keep(result, value)
+
+        shape, open_shape = (GenericAlias(list, (each,)) for each in (self.shape, self.open_shape))
+        return FastDecoder(shape, open_shape, lambda rows: [fill(row) for row in rows], keep_unknown)
 
 
 @attrs.frozen
 class FieldPlan:
-    """How a field of a model is read."""
+    """How a field of a model is decoded."""
 
     name: str
     key: str
-    """Its name on the wire."""
+    """The wire name."""
     shape: Any
-    """The type of its JSON."""
+    """The type of the field in the shape."""
     expression: str
-    """The expression for what is made of `value`; `hook`, `kind` and `lookup` are the field's."""
+    """The expression that makes the field of `value`. Its slots are `{hook}`, `{kind}` and `{parse}`."""
     default: Any
-    """As attrs has it: a value, a `Factory`, or `NOTHING`."""
+    """As in attrs: a value, a `Factory`, or `NOTHING`."""
     kind: Any = None
     hook: Callable[[Any, Any], Any] | None = None
-    lookup: Callable[[Any], Any] | None = None
-    """Makes what a text stands for, or None."""
+    parse: Callable[[Any], Any] | None = None
+    """Makes the value without the hook, or returns None."""
     alias: str = ""
-    """Another name that it may have on the wire."""
+    """The other wire name, if there is one."""
+    reads_null: bool = False
+    """Whether the expression makes the default of null, so that null can stand for an absent field."""
+    nested: FastDecoder | None = None
+    """Decodes the value of the field, if it is a model."""
 
     @property
     def missing_default(self) -> Any:
-        """What stands in the shape for one that is absent: `UNSET`, unless its default is made of what would come."""
+        """The value in the shape for an absent field; `UNSET` if the generated function must fill in the default."""
         if self.alias:
             return UNSET
-        if self.expression == "value":
-            return self.default if self.default is None or isinstance(self.default, bool | int | str) else UNSET
-        return None if self.default is None and ("None if" in self.expression or " or " in self.expression) else UNSET
+        if self.reads_null:
+            return None
+        is_literal = self.expression == "value" and isinstance(self.default, bool | int | str | None)
+        return self.default if is_literal else UNSET
+
+    def open_shape(self) -> Any:
+        """Return the type of the field in the open shape."""
+        if self.nested is None:
+            return self.shape
+        return self.nested.open_shape if self.shape is self.nested.shape else self.nested.open_shape | None
 
 
 def can_bypass_init(model: Any) -> bool:
-    """Tell whether all that making an instance does is to fill its slots."""
+    """Return whether making an instance of a model means no more than to fill its slots."""
     if not isinstance(model, type) or hasattr(model, "__attrs_init__") or hasattr(model, "__attrs_post_init__"):
         return False
     fields = attrs.fields(cast("Any", model))
@@ -88,91 +114,94 @@ def _needs_self(field: "attrs.Attribute[Any]") -> bool:
     return bool(getattr(field.default, "takes_self", False))
 
 
-def compile_model(
-    model: type, parts: list[FieldPlan], *, extra: str | None, unknown: Collection[str] = ()
-) -> FastDecoder:
-    """Return the quick way to read a model.
+def compile_model(model: type, parts: list[FieldPlan], *, extra: str | None) -> FastDecoder:
+    """Return the fast way to decode a model.
 
     Args:
-        model: An attrs class of which `is_plain` is true.
-        parts: Its fields.
-        extra: The field that keeps what no other takes; None where that is dropped.
-        unknown: Names on the wire that came before, and that no field takes.
+        model: An attrs class for which `can_bypass_init` is true.
+        parts: Its fields, without `extra`.
+        extra: The field that keeps unknown fields; None if they are dropped.
     """
-    taken = {name for part in parts for name in (part.key, part.alias)}
-    free = [] if extra is None else sorted(key for key in unknown if key not in taken)
-    others = {f"unknown{index}": key for index, key in enumerate(free)}
-    names: dict[str, Any] = {"new": object.__new__, "model": model, "Twin": _mutable_subclass(model), "UNSET": UNSET}
-    lines = [f"def fill_{model.__name__}(given):", "    self = new(Twin)"]
+    names: dict[str, Any] = {"new": object.__new__, "model": model, "Mutable": _mutable_subclass(model), "UNSET": UNSET}
+    lines = [f"def fill_{model.__name__}(shape):", "    self = new(Mutable)"]
     for part in parts:
-        names |= {f"{what}_{part.name}": getattr(part, what) for what in ("hook", "kind", "lookup")}
+        names |= {f"{slot}_{part.name}": getattr(part, slot) for slot in ("hook", "kind", "parse")}
         lines += _assignment(part, names)
     if extra is not None:
-        lines += [f"    self.{extra} = extra = {{}}"]  # An object with anything else for it has not come this far.
-        for name, key in others.items():
-            lines += [f"    if given.{name} is not UNSET:", f"        extra[{key!r}] = given.{name}"]
+        lines += [f"    self.{extra} = {{}}"]
     lines += ["    self.__class__ = model", "    return self", ""]
     source = "\n".join(lines)
-    # A traceback through it shows its lines, and a profile its name.
-    file = f"<how {model.__module__}.{model.__qualname__} is filled>"
+    # With this entry, tracebacks show the source, and profiles the name.
+    file = f"<generated for {model.__module__}.{model.__qualname__}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    exec(compile(source, file, "exec"), names)  # noqa: S102 - made of our own fields' names, and of the service's as literals
-    shape = _shape(model, parts, others, is_closed=extra is not None)
-    # What msgspec knows of a type it finds out on first use, and crashes where another thread uses the type meanwhile:
-    # so that is here, before anyone else has it.
-    Decoder(shape)
-    return FastDecoder(shape, names[f"fill_{model.__name__}"])
+    exec(compile(source, file, "exec"), names)  # noqa: S102 - made of the names of our own fields
+    shape = _shape(model, parts, is_open=extra is None)
+    open_shape = shape if extra is None else _shape(model, parts, is_open=True)
+    for each in (shape, open_shape):
+        # msgspec inspects a type on first use, and crashes if another thread uses the type at that moment. So the
+        # first use is here, before any other thread can know the type.
+        Decoder(each)
+    return FastDecoder(shape, open_shape, names[f"fill_{model.__name__}"], _unknown_keeper(parts, extra))
 
 
 def _mutable_subclass(model: type) -> type:
-    """Return a class of the same layout whose instances can still be filled.
+    """Return a class of the same layout whose instances can be changed.
 
-    A frozen class is filled field by field through `object.__setattr__`, which costs four times as much; an instance of
-    the twin is filled like any other and then given its true class. Only a subclass without slots of its own has
-    exactly the same layout.
+    To fill a frozen class through `object.__setattr__` costs four times as much (5 to 7 µs a page). So an instance of
+    this class is filled, and then given the class of the model. That needs the same layout: no slots of its own.
     """
     mutable = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    return type(f"{model.__name__}Twin", (model,), mutable)
+    return type(f"Mutable{model.__name__}", (model,), mutable)
 
 
 def _assignment(part: FieldPlan, names: dict[str, Any]) -> list[str]:
     """Return the lines that fill a field."""
-    slot = f"self.{part.name}"
-    made = part.expression.replace("hook(", f"hook_{part.name}(").replace("lookup(", f"lookup_{part.name}(")
-    made = made.replace("kind)", f"kind_{part.name})")
-    if part.expression == "value":
-        lines = [f"    {slot} = given.{part.name}"]
-    else:
-        lines = [f"    value = given.{part.name}", f"    {slot} = {made}"]
+    made = part.expression.format(**{slot: f"{slot}_{part.name}" for slot in ("hook", "kind", "parse")})
+    lines = [f"    value = shape.{part.name}"]
     if part.alias:
-        lines[1:1] = [
-            f"    if given.{part.name}_also is not UNSET:",
+        lines += [
+            f"    if shape.{part.name}_alias is not UNSET:",
             "        if value is not UNSET:",
-            "            raise ValueError",  # One of them is a field that is not known.
-            f"        value = given.{part.name}_also",
+            "            raise ValueError",  # With both names there, one of them is an unknown field.
+            f"        value = shape.{part.name}_alias",
         ]
     if part.default is not attrs.NOTHING and part.missing_default is UNSET:
         is_factory = hasattr(part.default, "takes_self")
         names[f"default_{part.name}"] = part.default.factory if is_factory else part.default
-        default = f"default_{part.name}{'()' * is_factory}"
-        lines[-1] = f"    {slot} = {default} if value is UNSET else {made}"
-    return lines
+        made = f"default_{part.name}{'()' * is_factory} if value is UNSET else {made}"
+    if made == "value":
+        return [f"    self.{part.name} = shape.{part.name}"]
+    return [*lines, f"    self.{part.name} = {made}"]
 
 
-def _shape(model: type, parts: list[FieldPlan], others: Mapping[str, str], *, is_closed: bool) -> Any:
+def _shape(model: type, parts: list[FieldPlan], *, is_open: bool) -> Any:
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
-    keys: dict[str, str] = {**others}
-    fields += [(name, Any, UNSET) for name in others]
+    keys: dict[str, str] = {}
     for part in parts:
+        shape = part.open_shape() if is_open else part.shape
         keys[part.name] = part.key
         if part.default is attrs.NOTHING:
-            fields.append((part.name, part.shape))
+            fields.append((part.name, shape))
         else:
-            can_be_unset = part.missing_default is UNSET and part.shape is not Any
-            fields.append((part.name, part.shape | UnsetType if can_be_unset else part.shape, part.missing_default))
+            can_be_unset = part.missing_default is UNSET and shape is not Any
+            fields.append((part.name, shape | UnsetType if can_be_unset else shape, part.missing_default))
         if part.alias:
-            keys[f"{part.name}_also"] = part.alias
-            fields.append((f"{part.name}_also", part.shape | UnsetType, UNSET))
+            keys[f"{part.name}_alias"] = part.alias
+            fields.append((f"{part.name}_alias", shape | UnsetType, UNSET))
+    # A shape lives only until its model is filled: the garbage collector does not need to track it.
     name = f"{model.__name__}Shape"
-    # Its instances live for the moment between reading and filling: the garbage collector need not know of them.
-    return defstruct(name, fields, rename=keys, forbid_unknown_fields=is_closed, kw_only=True, gc=False)
+    return defstruct(name, fields, rename=keys, forbid_unknown_fields=not is_open, kw_only=True, gc=False)
+
+
+def _unknown_keeper(parts: list[FieldPlan], extra: str | None) -> Callable[[Any, Any], None]:
+    known = {name for part in parts for name in (part.key, part.alias)} - {""}
+    nested = [(part.name, part.key, part.nested.keep_unknown) for part in parts if part.nested is not None]
+
+    def keep_unknown(result: Any, value: Any) -> None:
+        if extra is not None and not value.keys() <= known:
+            getattr(result, extra).update({key: part for key, part in value.items() if key not in known})
+        for name, key, keep in nested:
+            if (inner := getattr(result, name)) is not None:
+                keep(inner, value[key])
+
+    return keep_unknown

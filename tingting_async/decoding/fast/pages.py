@@ -1,123 +1,100 @@
-"""A list's answers in one go: rows and envelope are read from the bytes together, while nothing about them is odd."""
+"""Fast decoding of a page: the rows and the documented envelope are parsed from the bytes in one step."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
-import attrs
+from cattrs import Converter
+from msgspec import UNSET, UnsetType, defstruct
+from msgspec.json import Decoder
 
-from tingting_async.http.messages import PayloadPath, Response
+from tingting_async.decoding.envelopes import PageEnvelope
+from tingting_async.decoding.fast.codegen import FastDecoder
+from tingting_async.decoding.fast.plan import Planner
+from tingting_async.http.messages import PayloadPath
 
-if TYPE_CHECKING:
-    from tingting_async.decoding.fast.codegen import FastDecoder
-
-_MOST_NAMES = 32
-_TELLING = frozenset({"success", "status", "error", "errors"})
-"""With one of these in it, an answer has to be judged."""
-_HEAD = re.compile(rb'\s*(?:\[|\{\s*"[^"\\]*")')
-"""How an answer begins: an object with its first name."""
+PageDecoder = Callable[[bytes], tuple[list[Any], dict[str, Any]]]
+"""Returns the rows of a page, and the fields beside them."""
 
 
-@attrs.frozen
-class _EnvelopeShape:
-    """What good answers look like."""
-
-    head: bytes
-    path: PayloadPath
-    """Where the rows lie."""
-    beside: tuple[frozenset[str], ...]
-    """The names beside each step of the path."""
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether an answer of this form is a success, whatever is in it."""
-        return sum(map(len, self.beside)) <= _MOST_NAMES and not (self.beside and self.beside[0] & _TELLING)
-
-    def joined(self, other: "_EnvelopeShape") -> "_EnvelopeShape":
-        """Return the form that has the names of both."""
-        if other.path != self.path:
-            return self
-        beside = tuple(ours | theirs for ours, theirs in zip(self.beside, other.beside, strict=True))
-        return attrs.evolve(self, beside=beside)
-
-
-class PageDecoder:
-    """The quick look at the answers of a list.
-
-    Their form is learnt from the first one. An answer that begins in the same way is not looked at before its turn
-    comes, as it is cheaper to let bytes wait than what is made of them; one of another form, a failure for one, is left
-    to those who look with care.
+class FastPath:
+    """Decodes what it is certain to decode as the strict hooks do.
 
     Args:
-        rows: Returns the quick way to read the rows, or None where there is none.
+        converter: Has the strict hooks.
+        envelope: How pages are written.
     """
 
-    def __init__(self, rows: "Callable[[], FastDecoder | None]") -> None:
-        self._rows = rows
-        self._form: _EnvelopeShape | None = None
-        self._quick: FastDecoder | None = None
-        self._read: Callable[[bytes], tuple[list[Any], dict[str, Any]]] | None = None
+    def __init__(self, converter: Converter, envelope: PageEnvelope | None) -> None:
+        self._planner = Planner(converter)
+        self.page_decoders = _PageDecoders(self._planner, envelope)
 
-    def begins_well(self, response: Response) -> bool:
-        """Tell whether it can wait to be judged until it is read."""
-        form = self._form
-        return form is not None and response.status == 200 and response.body.startswith(form.head)
+    def decode(self, value: Any, model: Any) -> Any:
+        """Decode a JSON value.
 
-    def read(self, response: Response) -> tuple[list[Any], dict[str, Any]] | None:
-        """Return the rows, and what stands beside them; None unless all of it is as it always was."""
-        if self._read is None or response.status != 200:
-            return None
-        try:
-            return self._read(response.body)
-        except Exception:  # noqa: BLE001 - whatever it was, those who look with care say it better
-            return None
-
-    def learn(self, response: Response, body: Any, path: PayloadPath) -> None:
-        """Note the form of a good answer that was looked at with care."""
-        head, rows = _HEAD.match(response.body), self._rows()
-        beside = tuple(frozenset(level) - {step} for level, step in zip(levels(body, path), path, strict=True))
-        if head is None or rows is None:
-            return
-        form = _EnvelopeShape(head[0], path, beside)
-        if self._form is not None:
-            form = form.joined(self._form)
-        if form.is_plain and (form != self._form or rows is not self._quick):
-            with suppress(ValueError):  # Of msgspec, for a name that it takes for no field's.
-                self._form, self._quick, self._read = form, rows, _reading(form, rows)
+        Raises:
+            ValueError: The value must be decoded by the strict hooks.
+        """
+        decoder = self._planner.decoder_for(model)
+        if decoder is None:
+            raise ValueError("there is no fast way to decode this type")
+        return decoder.decode(value)
 
 
-def _reading(form: _EnvelopeShape, rows: "FastDecoder") -> "Callable[[bytes], tuple[list[Any], dict[str, Any]]]":
-    """Return what reads answers of a form; it raises ValueError for others, and whatever the models' hooks raise."""
-    from msgspec import UNSET, defstruct  # noqa: PLC0415 - with the first answer, not before
-    from msgspec.json import Decoder  # noqa: PLC0415
+class _PageDecoders(dict[tuple[Any, PayloadPath], PageDecoder]):
+    """The decoders of pages, by the type of the list and the path of its payload; each is made on first use."""
 
+    def __init__(self, planner: Planner, envelope: PageEnvelope | None) -> None:
+        super().__init__()
+        self._planner = planner
+        self._envelope = envelope
+
+    def __missing__(self, key: tuple[Any, PayloadPath]) -> PageDecoder:
+        model, payload = key
+        rows = self._planner.decoder_for(model)
+        levels: list[dict[str, FastDecoder | None]] = []
+        if self._envelope is not None and payload:
+            payload = self._envelope.path(payload)
+            levels = [self._fields(beside) for beside in (self._envelope.outer, self._envelope.inner)]
+        if rows is None or len(levels) < len(payload):
+            self[key] = _refuse
+        else:
+            self[key] = _compile_page(rows, payload, levels[: len(payload)])
+        return self[key]
+
+    def _fields(self, beside: Mapping[str, Any]) -> dict[str, FastDecoder | None]:
+        return {name: None if kind is Any else self._planner.decoder_for(kind) for name, kind in beside.items()}
+
+
+def _refuse(_: bytes) -> tuple[list[Any], dict[str, Any]]:
+    raise ValueError("there is no fast way to decode this page")
+
+
+def _compile_page(rows: FastDecoder, path: PayloadPath, levels: list[dict[str, FastDecoder | None]]) -> PageDecoder:
+    """Return the function that decodes a page. It raises ValueError for any other response, or what the hooks raise."""
     shape: Any = rows.shape
+    found: list[list[tuple[str, str, Callable[[Any], Any] | None]]] = []
+    for step, beside in reversed([*zip(path, levels, strict=True)]):
+        keys, types = {"inner": str(step)}, [cast("tuple[Any, ...]", ("inner", shape))]
+        fields: list[tuple[str, str, Callable[[Any], Any] | None]] = []
+        for index, (name, decoder) in enumerate(beside.items()):
+            attribute = f"field{index}"
+            keys[attribute] = name
+            types.append((attribute, Any if decoder is None else decoder.shape | UnsetType, UNSET))
+            fields.append((attribute, name, None if decoder is None else decoder.fill))
+        found.insert(0, fields)
+        shape = defstruct("PageShape", types, rename=keys, forbid_unknown_fields=True, kw_only=True, gc=False)
+    parse: Callable[[bytes], Any] = Decoder(shape).decode
     fill = rows.fill
-    names = [[(f"beside{index}", name) for index, name in enumerate(sorted(beside))] for beside in form.beside]
-    for step, beside in reversed([*zip(form.path, names, strict=True)]):
-        fields: list[Any] = [("inner", shape), *((attribute, Any, UNSET) for attribute, _ in beside)]
-        keys = {"inner": str(step), **dict(beside)}
-        around: Any = defstruct("Around", fields, rename=keys, forbid_unknown_fields=True, kw_only=True, gc=False)
-        shape = around
-    decode: Callable[[bytes], Any] = Decoder(shape).decode
 
-    def read(body: bytes) -> tuple[list[Any], dict[str, Any]]:
-        level = decode(body)
-        found: dict[str, Any] = {}
-        for beside in names:
-            for attribute, name in beside:
+    def decode(body: bytes) -> tuple[list[Any], dict[str, Any]]:
+        level = parse(body)
+        beside: dict[str, Any] = {}
+        for fields in found:
+            for attribute, name, fill_field in fields:
                 value = getattr(level, attribute)
-                if value is not UNSET:
-                    found.setdefault(name, value)
+                if value is not UNSET and name not in beside:
+                    beside[name] = value if fill_field is None else fill_field(value)
             level = level.inner
-        return fill(level), found
+        return fill(level), beside
 
-    return read
-
-
-def levels(body: Any, path: PayloadPath) -> Iterator[Mapping[str, Any]]:
-    """Yield the objects on the way to what lies at `path`."""
-    for step in path:
-        yield body
-        body = body[step]
+    return decode
