@@ -138,9 +138,10 @@ async def main():
             async with generation.TingTing(
                 base_url=sandbox.url, email=sandbox.email, password=sandbox.password
             ) as tingting:
-                print(await tingting.accounts.user_details())
+                print((await tingting.accounts.user_details()).email)
                 async for page in tingting.campaigns.list(window=2).pages():
-                    print(page)
+                    rows = [(row.id, row.name, row.services, row.description, row.extra) for row in page.items]
+                    print(rows, page.number, page.total_items, page.total_pages, page.has_next, page.extra)
 
 asyncio.run(main())
 print(tingting_async.__file__.startswith(sys.argv[1]), "tingting_async.decoding.fast.codegen" in sys.modules)
