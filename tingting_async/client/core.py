@@ -72,7 +72,7 @@ class Core:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pipeline = RequestPipeline(
-            transport, auth, timeout=timeout, retries=retries, watch=self.emitter, spawn=self.start_task
+            transport, auth, timeout=timeout, retries=retries, emitter=self.emitter, spawn=self.start_task
         )
 
     @property

@@ -31,7 +31,7 @@ class _CallState:
     timeout: Timeout
     deadline: float
     """When it ends, by the loop's clock."""
-    watched: CallObserver | None
+    observer: CallObserver | None
     params: Params | None
     """In the place of the request's own."""
 
@@ -44,7 +44,7 @@ class RequestPipeline:
         auth: Says who asks.
         timeout: The limits of a call that has none of its own.
         retries: How failures are repeated.
-        watch: Is told of every attempt.
+        emitter: Emits the events of every attempt.
         spawn: Starts a task that ends with the session.
     """
 
@@ -55,7 +55,7 @@ class RequestPipeline:
         *,
         timeout: Timeout,
         retries: RetryPolicy,
-        watch: EventEmitter,
+        emitter: EventEmitter,
         spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
     ) -> None:
         self._transport = transport
@@ -63,7 +63,7 @@ class RequestPipeline:
         self._timeout = timeout
         self._retries = retries
         self._budget = RetryBudget(retries.budget)
-        self._watch = watch
+        self._emitter = emitter
         self.sign_in = TokenRefresher(auth, self.execute, spawn)
 
     async def execute(self, request: Request[Any], params: Params | None = None) -> Response:
@@ -78,7 +78,7 @@ class RequestPipeline:
         """
         timeout = request.timeout or self._timeout
         deadline = asyncio.get_running_loop().time() + timeout.total
-        call = _CallState(timeout, deadline, self._watch.observe(request), params)
+        call = _CallState(timeout, deadline, self._emitter.observe(request), params)
         try:
             try:
                 # The first attempt goes bare: what repeats is entered only once something has failed.
@@ -107,8 +107,8 @@ class RequestPipeline:
                 with attempt:
                     if attempt.retry_state.attempt_number == 1:
                         raise failure
-                    call.watched = call.watched or self._watch.observe_retry(request)
-                    call.watched.repeated(failure, attempt.retry_state.upcoming_sleep)
+                    call.observer = call.observer or self._emitter.observe_retry(request)
+                    call.observer.retried(failure, attempt.retry_state.upcoming_sleep)
                     try:
                         return await self._attempt(request, call)
                     except NotFoundError:
@@ -139,12 +139,12 @@ class RequestPipeline:
         while True:
             used = auth.access
             headers = auth.headers(request.headers) if request.authenticate else request.headers
-            if call.watched is None:
+            if call.observer is None:
                 response = await self._transport.send(
                     request, headers, call.timeout, deadline=call.deadline, params=call.params
                 )
             else:
-                response = await self._watched(request, headers, call, call.watched)
+                response = await self._observed(request, headers, call, call.observer)
             if request.glance is not None and request.glance.begins_well(response):
                 return response  # Judged when it is read.
             if api_errors.error_status(response) is None:
@@ -156,26 +156,30 @@ class RequestPipeline:
             may_renew = False
             await self.sign_in.refresh(request.operation, rejected=used, deadline=call.deadline)
 
-    async def _watched(
-        self, request: Request[Any], headers: Mapping[str, str], call: _CallState, watched: CallObserver
+    async def _observed(
+        self, request: Request[Any], headers: Mapping[str, str], call: _CallState, observer: CallObserver
     ) -> Response:
         """Send a request, and tell of it."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        watched.started()
+        observer.started()
         try:
             response = await self._transport.send(
                 request, headers, call.timeout, deadline=call.deadline, params=call.params
             )
         except BaseException as error:
-            watched.failed(error, loop.time() - started)
+            observer.failed(error, loop.time() - started)
             raise
-        watched.answered(response, loop.time() - started)
+        observer.received(response, loop.time() - started)
         return response
 
 
 def raise_from(error: TingTingError, cause: TingTingError) -> Never:
-    """Raise an error that was made of another one, or is that one."""
+    """Raise an error that was made from another one, or is that one.
+
+    The traceback of the attempt is cut off: it shows the internals of the retries, and the error says what happened.
+    """
+    cause.with_traceback(None)
     if error is cause:
         raise error
     raise error from cause
