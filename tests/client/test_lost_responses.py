@@ -1,15 +1,15 @@
-"""What is said of a change that an earlier attempt may have made, and of what ends in the middle."""
+"""What the error says if an earlier attempt may have changed something, or if a request ended in the middle."""
 
 import asyncio
 import gc
 import json
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
 import anyio
 import pytest
+from support.servers import Received, Script, stall, succeed
 
 from tingting_async import (
     AuthenticationError,
@@ -30,8 +30,8 @@ from tingting_async.v1 import TingTing as NewTingTing
 pytestmark = pytest.mark.anyio
 
 READ = Request("GET", "/things", Effect.READ, "things.list", Response)
-SET = Request("PUT", "/things/1", Effect.UPDATE, "things.update", Response, json={"a": 1})
-RING = Request("POST", "/ring", Effect.SEND, "things.ring", Response, json={"a": 1})
+UPDATE = Request("PUT", "/things/1", Effect.UPDATE, "things.update", Response, json={"a": 1})
+SEND = Request("POST", "/send", Effect.SEND, "things.send", Response, json={"a": 1})
 
 SIGNED_IN = json.dumps(
     {
@@ -43,8 +43,6 @@ SIGNED_IN = json.dumps(
     }
 ).encode()
 
-Script = Callable[[Any], Awaitable[None]]
-
 
 def connect(url: str, **options: Any) -> TingTing:
     """Return a session with a fixed token."""
@@ -53,37 +51,37 @@ def connect(url: str, **options: Any) -> TingTing:
 
 
 def lost_then(status: int, body: bytes = b"{}") -> Script:
-    """Return a script that loses the first answer, and gives this one to what follows."""
+    """Return a script that loses the first response, and sends this one to the requests that follow."""
 
-    async def script(received: Any) -> None:
+    async def script(received: Received) -> None:
         if received.number == 0:
             received.reset()
         else:
-            await received.answer(body, status)
+            await received.respond(body, status)
 
     return script
 
 
 @pytest.mark.parametrize("status", [401, 429, 500, 503])
-async def test_lost_then_no_word_of_it(serve: Any, status: int) -> None:
-    """A change that was lost stays of unknown outcome where the repeat is answered with nothing that settles it."""
+async def test_lost_then_inconclusive(serve: Any, status: int) -> None:
+    """An update whose response was lost has an unknown outcome if the response to the retry does not settle it."""
     server = await serve(lost_then(status))
     async with connect(server.url) as tingting:
         with pytest.raises(OutcomeUnknownError):
-            await tingting._core.execute(SET)
+            await tingting._core.execute(UPDATE)
 
 
 async def test_lost_then_refused(serve: Any) -> None:
-    """A change that was lost is known not to have been made where the repeat is refused as such."""
+    """An update whose response was lost has not happened if the retry is refused as bad input."""
     server = await serve(lost_then(400))
     async with connect(server.url) as tingting:
         with pytest.raises(BadRequestError):
-            await tingting._core.execute(SET)
+            await tingting._core.execute(UPDATE)
 
 
 @pytest.mark.parametrize("call", ["stop", "release"])
 async def test_lost_then_refused_as_done(serve: Any, call: str) -> None:
-    """What can be done but once stays of unknown outcome where the repeat is refused: perhaps because it was done."""
+    """An operation that can only succeed once has an unknown outcome if its retry is refused: it may have succeeded."""
     server = await serve(lost_then(400, b'{"message": "Campaign is not running."}'))
     options: dict[str, Any] = {
         "base_url": server.url,
@@ -94,25 +92,25 @@ async def test_lost_then_refused_as_done(serve: Any, call: str) -> None:
         with pytest.raises(OutcomeUnknownError, match="To find out") as caught:
             await (new.campaigns.stop(1) if call == "stop" else classic.phone_numbers.release("PN1"))
     assert isinstance(caught.value.__cause__, BadRequestError)
-    assert "not repeated" not in str(caught.value)  # It was.
-    assert len(server.requests) == 2
+    assert "not retried" not in str(caught.value)  # It was retried.
+    assert 2 == len(server.requests)
 
 
 async def test_lost_then_not_signed_in(serve: Any) -> None:
-    """A change that was lost stays of unknown outcome where the session cannot sign in any more."""
+    """An update whose response was lost has an unknown outcome if the session can no longer sign in."""
 
-    async def script(received: Any) -> None:
+    async def script(received: Received) -> None:
         if received.target == "/api/accounts/login/" and received.number == 0:
-            await received.answer(SIGNED_IN)
+            await received.respond(SIGNED_IN)
         elif received.method == "PUT" and received.number == 1:
             received.reset()
         else:
-            await received.answer(b"{}", 401)
+            await received.respond(b"{}", 401)
 
     server = await serve(script)
     async with connect(server.url, email="e", password="secret") as tingting:
         with pytest.raises(OutcomeUnknownError) as caught:
-            await tingting._core.execute(SET)
+            await tingting._core.execute(UPDATE)
     assert isinstance(caught.value.__cause__, AuthenticationError)
 
 
@@ -120,8 +118,8 @@ async def test_lost_then_not_signed_in(serve: Any) -> None:
 async def test_refused_sign_in_under_200(serve: Any, body: bytes) -> None:
     """A sign-in that is refused under HTTP 200 is an AuthenticationError."""
 
-    async def script(received: Any) -> None:
-        await received.answer(body)
+    async def script(received: Received) -> None:
+        await received.respond(body)
 
     server = await serve(script)
     async with connect(server.url, email="e", password="secret") as tingting:
@@ -129,16 +127,16 @@ async def test_refused_sign_in_under_200(serve: Any, body: bytes) -> None:
             await tingting._core.execute(READ)
 
 
-async def test_unreadable_sign_in(serve: Any) -> None:
-    """Where the answer to the sign-in cannot be read, nothing of the call itself was sent."""
+async def test_undecodable_sign_in(serve: Any) -> None:
+    """If the response to the sign-in cannot be decoded, the request itself was not sent."""
 
-    async def script(received: Any) -> None:
-        await received.answer(b"<html>")
+    async def script(received: Received) -> None:
+        await received.respond(b"<html>")
 
     server = await serve(script)
     async with connect(server.url, email="e", password="secret") as tingting:
         with pytest.raises(NotSentError) as caught:
-            await tingting._core.execute(RING)
+            await tingting._core.execute(SEND)
     assert caught.value.phase == "sign-in"
 
 
@@ -150,7 +148,7 @@ class Broken(MemoryTokenStore):
         self.where, self.error = where, error
 
     def fail(self, where: str) -> None:
-        """Fail here, if it is to fail here."""
+        """Raise the error if this is the method that fails."""
         if where == self.where:
             raise self.error
 
@@ -173,13 +171,13 @@ class Broken(MemoryTokenStore):
 @pytest.mark.parametrize("error", [TimeoutError("slow"), OSError("disk full"), KeyError("a bug")])
 @pytest.mark.parametrize("where", ["load", "save", "lock"])
 async def test_failing_token_store(serve: Any, where: str, error: Exception) -> None:
-    """A token store that fails is told as that, with its own error as the cause; what was signed in for is not lost."""
+    """The error of a token store is the cause of a TokenStoreError; the session keeps the tokens it has."""
 
-    async def script(received: Any) -> None:
+    async def script(received: Received) -> None:
         if received.target == "/api/accounts/login/":
-            await received.answer(SIGNED_IN)
+            await received.respond(SIGNED_IN)
         else:
-            await received.answer(b"{}")
+            await received.respond(b"{}")
 
     server = await serve(script)
     store = Broken(where, error)
@@ -192,20 +190,13 @@ async def test_failing_token_store(serve: Any, where: str, error: Exception) -> 
     assert [received.method for received in server.requests] == ["POST", "GET"]
 
 
-async def stall(received: Any) -> None:
-    """Never answer."""
-    await received.writer.drain()
-    await asyncio.Event().wait()
-
-
 async def test_closing_with_a_borrowed_session(serve: Any) -> None:
-    """Closing ends what is on its way over a user's own session too, and leaves that one open."""
+    """Closing ends the requests in flight over a user's own session, and leaves that session open."""
     server = await serve(stall)
     async with aiohttp.ClientSession() as http:
         tingting = connect(server.url, http=http)
-        calls = [asyncio.create_task(tingting._core.execute(request)) for request in (READ, RING)]
-        while len(server.requests) < 2:
-            await asyncio.sleep(0)
+        calls = [asyncio.create_task(tingting._core.execute(request)) for request in (READ, SEND)]
+        await server.received(2)
         await tingting.aclose()
         errors = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(error) for error in errors] == [SessionClosedError, OutcomeUnknownError]
@@ -214,31 +205,26 @@ async def test_closing_with_a_borrowed_session(serve: Any) -> None:
 
 
 async def test_closing_while_cancelled(serve: Any) -> None:
-    """A session that is closed in a scope that is cancelled already leaves no connection behind."""
-
-    async def script(received: Any) -> None:
-        await received.answer(b"{}")
-
-    server = await serve(script)
+    """A session that is closed in a cancelled scope leaves no connection open."""
+    server = await serve(succeed)
     with anyio.CancelScope() as scope:
         async with connect(server.url) as tingting:
             await tingting._core.execute(READ)
-            await tingting._core.execute(RING)
+            await tingting._core.execute(SEND)
             scope.cancel()
             await asyncio.sleep(0)
     for _ in range(3):
         await asyncio.sleep(0)
     del tingting
-    gc.collect()  # What was left open would warn, and warnings are errors.
+    gc.collect()  # An open connection would warn, and warnings are errors.
 
 
 async def test_cancelled_with_its_pages(serve: Any) -> None:
-    """A task that is cancelled while its session is closed ends as cancelled, and not with an error of the library."""
+    """A task that is cancelled while its session is being closed ends as cancelled."""
     server = await serve(stall)
     tingting = connect(server.url)
     task = asyncio.create_task(tingting.campaigns.list().collect())
-    while not server.requests:
-        await asyncio.sleep(0)
+    await server.received(1)
     closing = asyncio.create_task(tingting.aclose())
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -247,11 +233,11 @@ async def test_cancelled_with_its_pages(serve: Any) -> None:
 
 
 async def test_quoted_token(serve: Any) -> None:
-    """A token without a form of its own, which the service quotes in an answer that cannot be read, is not shown."""
+    """The error of a response that cannot be decoded does not show the token that the response quotes."""
     token = "no-form-at-all"
 
-    async def script(received: Any) -> None:
-        await received.answer(f'["{token}"]'.encode())
+    async def script(received: Received) -> None:
+        await received.respond(f'["{token}"]'.encode())
 
     server = await serve(script)
     async with TingTing(base_url=server.url, api_token=token) as tingting:
@@ -265,16 +251,16 @@ async def test_quoted_token(serve: Any) -> None:
             assert token not in str(caught.value)
 
 
-async def test_unreadable_secrets(serve: Any) -> None:
-    """Secrets without a form of their own, which the service gives in an answer that cannot be read, are not shown."""
+async def test_undecodable_secrets(serve: Any) -> None:
+    """The error of a response that cannot be decoded does not show the secrets that the response holds."""
     given = {
         "login": {"data": {"token": {"access": "no-form-1", "refresh": "no-form-2"}, "user_data": None}},
         "keys": {"token": "no-form-3", "created_at": "soon"},
         "otp": {"data": {"details": {"otp": "no-form-4", "message": "Your code is no-form-4"}}},
     }
 
-    async def script(received: Any) -> None:
-        await received.answer(json.dumps(next(given[part] for part in given if part in received.target)).encode())
+    async def script(received: Received) -> None:
+        await received.respond(json.dumps(next(given[part] for part in given if part in received.target)).encode())
 
     server = await serve(script)
     async with (
@@ -293,18 +279,15 @@ async def test_unreadable_secrets(serve: Any) -> None:
 
 
 async def test_error_of_a_trace(serve: Any) -> None:
-    """What somebody's own tracing raises once the request has left is no proof that nothing was sent."""
-
-    async def fine(received: Any) -> None:
-        await received.answer()
+    """An error of a user's own tracing, raised after the request was sent, leaves the outcome of a send unknown."""
 
     async def fail(*_: object) -> None:
         raise ValueError("no such span")
 
-    server = await serve(fine)
+    server = await serve(succeed)
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(fail)
     async with aiohttp.ClientSession(trace_configs=[trace]) as http, connect(server.url, http=http) as tingting:
         with pytest.raises(OutcomeUnknownError):
-            await tingting._core.execute(RING)
-    assert len(server.requests) == 1
+            await tingting._core.execute(SEND)
+    assert 1 == len(server.requests)

@@ -1,91 +1,234 @@
-"""What may be repeated: the whole table."""
+"""Which failures are retried, and when; and the error of a request whose outcome is unknown."""
+
+import asyncio
+import itertools
+from typing import Any
 
 import pytest
+from tenacity import RetryCallState
 
 from tingting_async import errors
-from tingting_async.client.retries import RetryBudget, final_error, is_retryable
-from tingting_async.errors import NotSentError, OutcomeUnknownError, RateLimitedError, ServerError, TransportError
+from tingting_async.client.retries import RetryBudget, RetryPolicy, final_error, is_retryable, retrying
 from tingting_async.http.messages import Effect, Request
 
+READ, UPDATE, CREATE, SEND, REVOKE = Effect.READ, Effect.UPDATE, Effect.CREATE, Effect.SEND, Effect.REVOKE
+ALL_BUT_REVOKE = {READ, UPDATE, CREATE, SEND}
+IDEMPOTENT = {READ, UPDATE}
 
-def rate_limited(seconds: float | None) -> RateLimitedError:
-    """Return a 429."""
-    error = RateLimitedError("slow", status=429)
-    error.retry_after = seconds
+
+def limited(retry_after: float | None) -> errors.RateLimitedError:
+    """Return the error of a 429."""
+    error = errors.RateLimitedError("slow down", status=429)
+    error.retry_after = retry_after
     return error
 
 
-NEVER_SENT = NotSentError("x", phase="connect")
-LOST = TransportError("x", phase="response")
-READS, SETS, ADDS, RINGS, REVOKES = Effect
+def failed(status: int, retry_after: float | None = None, body: bytes = b"") -> errors.ServerError:
+    """Return the error of a 5xx."""
+    error = errors.ServerError("failed", status=status, body=body)
+    error.retry_after = retry_after
+    return error
 
 
-@pytest.mark.parametrize(
-    ("failure", "repeating"),
-    [
-        (NEVER_SENT, {READS, SETS, ADDS, RINGS}),
-        (LOST, {READS, SETS}),
-        (OutcomeUnknownError("x"), set()),
-        (rate_limited(None), {READS, SETS}),
-        (rate_limited(3), {READS, SETS, ADDS, RINGS}),
-        (ServerError("x", status=503), {READS, SETS}),
-        (ServerError("x", status=504), {READS, SETS}),
-        (errors.BadRequestError("x", status=400), set()),
-        (errors.NotFoundError("x", status=404), set()),
-        (errors.DecodeError("x"), set()),
-        (errors.UsageError("x"), set()),
-    ],
-)
-def test_may_repeat(failure: errors.TingTingError, repeating: set[Effect]) -> None:
-    """After each failure exactly these effects are repeated; what rings only where nothing left, or was done."""
-    assert {effect for effect in Effect if is_retryable(effect, failure)} == repeating
+def request(effect: Effect, **options: Any) -> Request[Any]:
+    """Return a request with an effect."""
+    return Request("POST", "/api/things/", effect, "things.do", dict, **options)
 
 
-@pytest.mark.parametrize(
-    ("failure", "unknown"),
-    [
-        (NEVER_SENT, set()),
-        (LOST, {SETS, ADDS, RINGS, REVOKES}),
-        (ServerError("x", status=500), {ADDS, RINGS, REVOKES}),
-        (ServerError("x", status=504), {ADDS, RINGS, REVOKES}),
-        (ServerError("x", status=503), {ADDS, RINGS, REVOKES}),
-        (ServerError("x", status=503, body=b"<html>"), {ADDS, RINGS, REVOKES}),
-        (ServerError("x", status=503, body=b'{"detail": "closed"}'), set()),
-        (errors.ApiError("x", status=408), {ADDS, RINGS, REVOKES}),
-        (errors.ApiError("x", status=499), {ADDS, RINGS, REVOKES}),
-        (errors.ApiError("x", status=304), {ADDS, RINGS, REVOKES}),
-        (errors.ApiError("x", status=301), set()),
-        (errors.ApiError("x", status=103), {ADDS, RINGS, REVOKES}),
-        (errors.ApiError("x", status=600), {ADDS, RINGS, REVOKES}),
-        (errors.DecodeError("x"), {ADDS, RINGS, REVOKES}),
-        (errors.ApiError("x", status=303), {ADDS, RINGS, REVOKES}),
-        (errors.ApiError("x", status=307), set()),
-        (errors.BadRequestError("x", status=400), set()),
-        (rate_limited(3), set()),
-    ],
-)
-def test_settle(failure: errors.TingTingError, unknown: set[Effect]) -> None:
-    """In the end these effects are of unknown outcome, and the error says how to find out; the others keep theirs."""
-    found: set[Effect] = set()
-    for effect in Effect:
-        request = Request("POST", "/p/", effect, "things.do", dict, recovery_hint="look")
-        settled = final_error(request, failure)
-        if settled is not failure:
-            assert isinstance(settled, OutcomeUnknownError)
-            assert (settled.operation, settled.method, settled.path) == ("things.do", "POST", "/p/")
-            assert settled.status == getattr(failure, "status", None)
-            assert str(settled).endswith(" To find out, look.")
-            found.add(effect)
-    assert found == unknown
+LOST = errors.TransportError("lost", phase="response")
+
+# The failure; the effects that are retried after it; the effects whose outcome is then unknown.
+TABLE = [
+    pytest.param(errors.NotSentError("off", phase="connect"), ALL_BUT_REVOKE, set(), id="never sent"),
+    pytest.param(LOST, IDEMPOTENT, {UPDATE, CREATE, SEND, REVOKE}, id="lost"),
+    pytest.param(errors.DecodeError("html"), set(), {CREATE, SEND, REVOKE}, id="unreadable"),
+    pytest.param(failed(500), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="500"),
+    pytest.param(failed(502), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="502"),
+    pytest.param(failed(504), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="504"),
+    pytest.param(failed(503), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="503"),
+    pytest.param(failed(503, 1.0), IDEMPOTENT, set(), id="503 with Retry-After"),
+    pytest.param(failed(503, body=b"<html>"), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="503 in HTML"),
+    pytest.param(failed(503, body=b'{"detail": "closed"}'), IDEMPOTENT, set(), id="503 in JSON"),
+    pytest.param(limited(None), IDEMPOTENT, set(), id="429"),
+    pytest.param(limited(0.0), ALL_BUT_REVOKE, set(), id="429 with Retry-After: 0"),
+    pytest.param(limited(5.0), ALL_BUT_REVOKE, set(), id="429 with Retry-After: 5"),
+    pytest.param(errors.ApiError("odd", status=103), set(), {CREATE, SEND, REVOKE}, id="103"),
+    pytest.param(errors.ApiError("moved", status=301), set(), set(), id="301"),
+    pytest.param(errors.ApiError("moved", status=302), set(), {CREATE, SEND, REVOKE}, id="302"),
+    pytest.param(errors.ApiError("moved", status=303), set(), {CREATE, SEND, REVOKE}, id="303"),
+    pytest.param(errors.ApiError("moved", status=304), set(), {CREATE, SEND, REVOKE}, id="304"),
+    pytest.param(errors.ApiError("moved", status=307), set(), set(), id="307"),
+    pytest.param(errors.BadRequestError("no", status=400), set(), set(), id="400"),
+    pytest.param(errors.AuthenticationError("no", status=401), set(), set(), id="401"),
+    pytest.param(errors.PermissionDeniedError("no", status=403), set(), set(), id="403"),
+    pytest.param(errors.NotFoundError("no", status=404), set(), set(), id="404"),
+    pytest.param(errors.ConflictError("no", status=409), set(), set(), id="409"),
+    pytest.param(errors.ApiError("late", status=408), set(), {CREATE, SEND, REVOKE}, id="408"),
+    pytest.param(errors.ApiError("late", status=499), set(), {CREATE, SEND, REVOKE}, id="499"),
+    pytest.param(errors.ApiError("odd", status=600), set(), {CREATE, SEND, REVOKE}, id="600"),
+    pytest.param(errors.UsageError("no"), set(), set(), id="refused here"),
+    pytest.param(errors.SessionClosedError("no"), set(), set(), id="closed"),
+    pytest.param(errors.PaginationError("no"), set(), set(), id="pages"),
+]
+
+
+@pytest.mark.parametrize("effect", Effect)
+@pytest.mark.parametrize(("failure", "retried", "unknown"), TABLE)
+def test_table(failure: errors.TingTingError, retried: set[Effect], unknown: set[Effect], effect: Effect) -> None:
+    """For each failure and effect, the table says whether it is retried, and whether the outcome is then unknown."""
+    assert (effect in retried) == is_retryable(effect, failure)
+    final = final_error(request(effect, recovery_hint="look"), failure)
+    if effect in unknown:
+        assert isinstance(final, errors.OutcomeUnknownError)
+        assert ("things.do", "POST", "/api/things/") == (final.operation, final.method, final.path)
+        assert getattr(failure, "status", None) == final.status
+        assert str(final).endswith(" To find out, look.")
+    else:
+        assert final is failure
+
+
+@pytest.mark.parametrize("effect", Effect)
+def test_unknown_outcome_stays(effect: Effect) -> None:
+    """An OutcomeUnknownError stays as it is, and is never retried."""
+    failure = errors.OutcomeUnknownError("lost")
+    assert final_error(request(effect), failure) is failure
+    assert not is_retryable(effect, failure)
+
+
+def test_unknown_outcome_says_how_to_find_out() -> None:
+    """The error of an unknown outcome names the operation, the failure, and how to find out."""
+    final = final_error(request(SEND, recovery_hint="look at the list"), failed(504))
+    assert isinstance(final, errors.OutcomeUnknownError)
+    assert (final.operation, final.method, final.path) == ("things.do", "POST", "/api/things/")
+    assert (final.phase, final.status) == ("response", 504)
+    assert str(final).startswith(
+        "things.do: it is unknown whether this happened, so it was not retried. The response to POST"
+    )
+    assert str(final).endswith(" To find out, look at the list.")
+    assert "find out" not in str(final_error(request(SEND), failed(504)))
+    lost = final_error(request(SEND), LOST)
+    assert isinstance(lost, errors.OutcomeUnknownError)
+    assert (lost.phase, lost.status) == ("response", None)
 
 
 def test_budget() -> None:
-    """Repeats run out, and requests that succeed earn them back, up to the limit."""
+    """A budget allows a number of retries, and one more for every five successes, up to its limit."""
     budget = RetryBudget(2)
-    assert [budget.spend(), budget.spend(), budget.spend()] == [True, True, False]
-    for _ in range(5):
+    assert [budget.spend() for _ in range(3)] == [True, True, False]
+    for _ in range(4):
+        budget.earn()
+    assert not budget.spend()
+    for _ in range(2):
         budget.earn()
     assert [budget.spend(), budget.spend()] == [True, False]
     for _ in range(100):
         budget.earn()
-    assert [budget.spend(), budget.spend(), budget.spend()] == [True, True, False]
+    assert [budget.spend() for _ in range(3)] == [True, True, False]
+    assert not RetryBudget(0).spend()
+
+
+async def attempts(
+    failures: list[Exception] | Exception,
+    *,
+    effect: Effect = READ,
+    retries: RetryPolicy | None = None,
+    budget: RetryBudget | None = None,
+    within: float = 1000.0,
+) -> tuple[int, Any]:
+    """Make attempts with these failures; return how many there were, and the error of the last."""
+    each = itertools.repeat(failures) if isinstance(failures, Exception) else iter(failures)
+    deadline = asyncio.get_running_loop().time() + within
+    made = 0
+    try:
+        async for attempt in retrying(
+            request(effect), retries or RetryPolicy(initial_backoff=0), budget or RetryBudget(20), deadline=deadline
+        ):
+            with attempt:
+                made += 1
+                for failure in itertools.islice(each, 1):
+                    raise failure
+    except (errors.TingTingError, KeyError) as error:
+        return made, error
+    return made, None
+
+
+@pytest.mark.anyio
+async def test_attempts() -> None:
+    """A request is retried until it succeeds or the attempts are used up; then its own error is raised."""
+    assert await attempts([LOST, LOST]) == (3, None)
+    assert await attempts(LOST) == (4, LOST)
+    assert await attempts(LOST, retries=RetryPolicy(attempts=1)) == (1, LOST)
+    assert await attempts(LOST, retries=RetryPolicy(attempts=7, initial_backoff=0)) == (7, LOST)
+
+
+@pytest.mark.anyio
+async def test_what_is_not_retried() -> None:
+    """A failure that must not be retried is raised at once, also after failures that were retried."""
+    assert await attempts(LOST, effect=SEND) == (1, LOST)
+    no = errors.NotFoundError("no", status=404)
+    assert await attempts([LOST, no]) == (2, no)
+    bug = KeyError("a bug")
+    assert await attempts([bug]) == (1, bug)
+
+
+@pytest.mark.anyio
+async def test_budget_is_spent_on_retries() -> None:
+    """Only retries that take place use up the budget, and none takes place without it."""
+    budget = RetryBudget(5)
+    assert await attempts(LOST, budget=budget) == (4, LOST)
+    assert await attempts(LOST, budget=budget) == (3, LOST)
+    assert await attempts(LOST, budget=budget) == (1, LOST)
+    unused = RetryBudget(1)
+    await attempts(LOST, budget=unused, retries=RetryPolicy(attempts=1))
+    await attempts(LOST, budget=unused, effect=SEND)
+    await attempts(limited(3600), budget=unused)
+    await attempts(limited(59), budget=unused, within=1.0)
+    assert unused.spend()
+
+
+@pytest.mark.anyio
+async def test_asked_to_wait_too_long() -> None:
+    """A `Retry-After` that is longer than allowed, or than the time that the call has left, is not waited for."""
+    for failure in (limited(61.0), limited(1e9), failed(503, 61.0)):
+        assert await attempts(failure) == (1, failure)
+    within = limited(3.0)
+    assert await attempts(within, within=2.0) == (1, within)
+
+
+@pytest.mark.anyio
+async def test_no_backoff_beyond_the_deadline() -> None:
+    """No retry starts after the deadline of the call."""
+    assert await attempts(LOST, within=-1.0) == (1, LOST)
+
+
+@pytest.mark.anyio
+async def test_cancelled_attempt() -> None:
+    """A cancellation during an attempt is not retried."""
+    cancelled = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        await attempts([cancelled])  # type: ignore[list-item]
+
+
+def backoffs(failure: Exception, attempt: int, count: int) -> list[float]:
+    """Return backoffs drawn after a failed attempt."""
+    retries = RetryPolicy(attempts=8, initial_backoff=0.25, max_backoff=2.0)
+    iterator = retrying(request(READ), retries, RetryBudget(20), deadline=1000.0)
+    state = RetryCallState(iterator, None, (), {})
+    state.attempt_number = attempt
+    state.set_exception((type(failure), failure, None))
+    wait: Any = iterator.wait
+    return [wait(state) for _ in range(count)]
+
+
+@pytest.mark.parametrize(("attempt", "limit"), [(1, 0.25), (2, 0.5), (3, 1.0), (4, 2.0), (5, 2.0), (6, 2.0)])
+def test_full_jitter(attempt: int, limit: float) -> None:
+    """Backoffs are drawn between zero and a limit that doubles up to the maximum."""
+    drawn = backoffs(LOST, attempt, 400)
+    assert 0 <= min(drawn) < limit / 4
+    assert limit * 3 / 4 < max(drawn) <= limit
+
+
+@pytest.mark.parametrize("failure", [limited(7.0), failed(503, 7.0)])
+def test_asked_to_wait(failure: errors.TingTingError) -> None:
+    """A retry waits at least as long as `Retry-After` says."""
+    assert backoffs(failure, 1, 3) == [7.0, 7.0, 7.0]

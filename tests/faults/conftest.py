@@ -1,4 +1,4 @@
-"""Every operation of both generations, once, for the tests that try something with all of them."""
+"""Every operation of both generations, for tests that execute all of them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ CODE = "482917"
 
 @attrs.frozen
 class Targets:
-    """What operations are done to."""
+    """The objects that the operations use."""
 
     campaign: int
     contact: int
@@ -55,7 +55,7 @@ CLASSIC: dict[str, Call] = {
     "campaigns.delete": lambda to, on: to.campaigns.delete(on.campaign),
 }
 
-# Reports have long limits of their own, which no stall is to wait for.
+# Reports have long time limits of their own, which would make the tests of stalls slow.
 V1: dict[str, Call] = {
     "accounts.login": lambda to, on: to.accounts.login(),
     "accounts.refresh": lambda to, on: to.accounts.refresh(),
@@ -112,7 +112,7 @@ V1: dict[str, Call] = {
 
 @attrs.frozen
 class Generation:
-    """A generation of the API, with every operation; in this order each finds what it needs."""
+    """A generation of the API and its operations, in an order in which each finds the objects that it needs."""
 
     session: Any
     calls: dict[str, Call]
@@ -128,7 +128,7 @@ def generation(request: pytest.FixtureRequest) -> Generation:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[tuple[Sandbox, Targets]]:
-    """Return a sandbox with one of everything, and what there is."""
+    """Return a sandbox with one object of each kind, and those objects."""
     async with Sandbox(campaigns=24, numbers=13, number_pagination=True) as sandbox:
         world = sandbox.world
         phone, survey = world.campaigns_of(world.owner)[:2]

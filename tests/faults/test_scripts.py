@@ -1,4 +1,4 @@
-"""Whatever goes wrong: at most once, and the caller was told the truth, or can find it out. Every operation."""
+"""Under every fault, each operation happens at most once, and its error says correctly whether it happened."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ AT_ONCE = 16
 
 @attrs.frozen
 class Scene:
-    """What one script has for itself: an account, and whatever its operation may be done to."""
+    """The objects of one script: an account, and everything that its operation needs."""
 
     seed: int
     account: Account
@@ -44,7 +44,7 @@ class Scene:
     campaign: int
     contact: int
     number: str
-    """Of nobody yet."""
+    """A number that belongs to no contact yet."""
     contact_number: str
     sid: str
     template: int
@@ -52,7 +52,7 @@ class Scene:
 
 
 def make_scene(sandbox: Sandbox, seed: int, *, is_survey: bool) -> Scene:
-    """Make what one script needs."""
+    """Create the objects for one script."""
     world = sandbox.world
     account = world.add_account(f"user{seed}@example.com", f"password-{seed}")
     campaign = world.add_campaign(account, f"Campaign {seed}", "SURVEY" if is_survey else "PHONE", "")
@@ -77,31 +77,31 @@ def make_scene(sandbox: Sandbox, seed: int, *, is_survey: bool) -> Scene:
 
 @functools.lru_cache(maxsize=1000)
 def user_of(token: str) -> int | None:
-    """Return whose access or refresh token it is."""
+    """Return the id of the user to whom an access or refresh token belongs."""
     try:
         return int(jwt.decode(token, options={"verify_signature": False})["user_id"])
     except jwt.PyJWTError:
         return None
 
 
-def asked_by(scene: Scene, asked: ReceivedRequest) -> bool:
-    """Tell whether a request is one of this scene's: those that sign in, renew, and do."""
-    sent = asked.headers.get("Authorization", "").removeprefix("Bearer ")
-    cookie = asked.headers.get("Cookie", "").partition("refresh=")[2]
+def sent_by(scene: Scene, received: ReceivedRequest) -> bool:
+    """Return whether a request belongs to this scene: the operation, its sign-in or its token refresh."""
+    sent = received.headers.get("Authorization", "").removeprefix("Bearer ")
+    cookie = received.headers.get("Cookie", "").partition("refresh=")[2]
     return (
         sent == scene.token
-        or scene.account.email.encode() in asked.body
+        or scene.account.email.encode() in received.body
         or scene.account.id in (user_of(sent), user_of(cookie))
     )
 
 
 @attrs.frozen
 class Operation:
-    """Something that must not be done twice."""
+    """An operation that must not happen twice."""
 
     call: Callable[[Any, Scene], Awaitable[Any]]
     effect: str
-    """What it does to the world, as the sandbox calls it."""
+    """The name under which the sandbox counts it."""
     target: Callable[[Scene], object]
     session: Any = tingting_async.v1.TingTing
 
@@ -168,57 +168,57 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def connect(sandbox: Sandbox, operation: Operation, scene: Scene) -> Any:
-    """Return a session of a scene's account: one half with a token, the other signs in."""
+    """Return a session for the account of a scene: half of the scenes use a token, the others sign in."""
     account: dict[str, Any] = {"api_token": scene.token}
     if scene.seed % 2:
         account = {"email": scene.account.email, "password": scene.account.password}
-    limits = Timeout(attempt=0.25, total=4)  # The shorter one ends the stalls.
+    limits = Timeout(attempt=0.25, total=4)  # The limit of the attempt ends the stalls.
     return operation.session(
         base_url=sandbox.url, timeout=limits, retries=RetryPolicy(initial_backoff=0, max_retry_after=0), **account
     )
 
 
 def may_be(error: Exception | None) -> set[int]:
-    """Return how often it may have happened, by what the caller was told."""
+    """Return how often the operation may have happened, according to its error."""
     match error:
         case None:
             return {1}
         case NotSentError() | ApiError():
             return {0}
         case DecodeError(operation="accounts.login" | "accounts.refresh"):
-            return {0}  # It says that it is about the sign-in, which came before.
+            return {0}  # The operation of the error is the sign-in, which comes first.
         case OutcomeUnknownError():
             return {0, 1}
-        case PartialFailureError():  # Of a single row; or it was done, and could not be read back.
+        case PartialFailureError():  # For the only row; or it happened, and could not be read back.
             return {0, 1} if error.unknown else {0} if error.not_done else {1}
         case _:
             return set()
 
 
 async def play(name: str, scripts: list[list[Fault]]) -> list[Exception | None]:
-    """Do an operation once under each script, in a scene of its own; fail where what came out is not what happened."""
+    """Execute an operation once under each script, each in its own scene; check each error against what happened."""
     operation = OPERATIONS[name]
     async with Sandbox(campaigns=0, keep_requests=False) as sandbox:
         scenes = [make_scene(sandbox, seed, is_survey="survey" in name) for seed in range(len(scripts))]
-        told: list[Exception | None] = [None] * len(scripts)
+        errors: list[Exception | None] = [None] * len(scripts)
         places = asyncio.Semaphore(AT_ONCE)
 
         async def attempt(scene: Scene, script: list[Fault]) -> None:
             for fault in script:
-                fault.where = functools.partial(asked_by, scene)
+                fault.where = functools.partial(sent_by, scene)
             async with places:
                 tingting = await sessions.enter_async_context(connect(sandbox, operation, scene))
                 with sandbox.faults.during(script):
                     try:
                         await operation.call(tingting, scene)
                     except Exception as error:  # noqa: BLE001 - judged below
-                        told[scene.seed] = error
+                        errors[scene.seed] = error
 
         async with contextlib.AsyncExitStack() as sessions:
             await asyncio.gather(*map(attempt, scenes, scripts))
             await sandbox.wait_idle()
             found = [
-                await error.reconcile(wait=0) if isinstance(error, OutcomeUnknownError) else None for error in told
+                await error.reconcile(wait=0) if isinstance(error, OutcomeUnknownError) else None for error in errors
             ]
         tally = sandbox.tally()
         happened = [tally[operation.effect, str(operation.target(scene))] for scene in scenes]
@@ -227,12 +227,12 @@ async def play(name: str, scripts: list[list[Fault]]) -> list[Exception | None]:
         assert finding is None or count in times[finding.verdict], (count, finding)
         assert finding is None or finding.verdict is not Verdict.UNKNOWN or name not in RECONCILED
     wrong = [
-        f"seed {seed}: {[*map(show, scripts[seed])]}: happened {happened[seed]} times, told {error!r}"
-        for seed, error in enumerate(told)
+        f"seed {seed}: {[*map(show, scripts[seed])]}: happened {happened[seed]} times, error {error!r}"
+        for seed, error in enumerate(errors)
         if happened[seed] not in may_be(error)
     ]
     assert wrong == []
-    return told
+    return errors
 
 
 RECONCILED = {
@@ -244,32 +244,32 @@ RECONCILED = {
     "v1 otp.send",
     "v1 surveys.run",
 }
-"""What can be found out always; of the others the service has nothing that tells, or not in every case."""
+"""The operations that `reconcile()` always settles; for the others, the service does not show enough."""
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_scripts(name: str) -> None:
-    """Under any script it happens at most once, and no more and no less often than the caller was told."""
-    told = await play(name, [fault_script(f"{name} {seed}") for seed in range(SCRIPTS)])
-    # All three came up, or the scripts prove nothing.
-    assert {frozenset(may_be(error)) for error in told} == {frozenset({0}), frozenset({1}), frozenset({0, 1})}
+    """Under any script of faults, an operation happens at most once, and as often as its error says."""
+    errors = await play(name, [fault_script(f"{name} {seed}") for seed in range(SCRIPTS)])
+    # The scripts prove nothing if they do not lead to all three outcomes.
+    assert {frozenset(may_be(error)) for error in errors} == {frozenset({0}), frozenset({1}), frozenset({0, 1})}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_each_fault(name: str) -> None:
-    """Under every single fault, and one that comes again and again, it happens as often as the caller was told."""
+    """Under each fault, once or repeatedly, an operation happens as often as its error says."""
     await play(name, [[fault] for times in (1, None) for fault in every_fault(times=times)])
 
 
 def show(fault: Fault) -> str:
-    """Return a fault in short, with whether it struck."""
+    """Return a summary of a fault, and whether it was triggered."""
     said = ("", fault.status, fault.body, dict(fault.headers), fault.location)
     return " ".join([fault.kind, *(str(each) for each in said if each), "(not reached)" * (not fault.count)])
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_refused_connection(name: str) -> None:
-    """While the service is down nothing is sent, and that is said; once it is up again it happens, once."""
+    """While the service is down, an operation is a NotSentError; when it is up again, it happens once."""
     operation = OPERATIONS[name]
     async with Sandbox(campaigns=0) as sandbox:
         for seed in range(2):  # With a token, and signing in.

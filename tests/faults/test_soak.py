@@ -1,4 +1,4 @@
-"""The soak, for some seconds of its minutes."""
+"""The soak test, shortened to some seconds."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ SOAK = Path(__file__).parent.parent.parent / "benchmarks" / "soak.py"
 
 
 def test_soak() -> None:
-    """Every call among faults is accounted for, and memory, tasks and sockets are as before."""
+    """After many calls among faults, every call is accounted for, and memory, tasks and sockets are as before."""
     run = subprocess.run(
         [sys.executable, SOAK, "--calls", "3000", "--faults", "0.05"], capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""A service that points elsewhere: nothing of ours goes there, neither credentials nor a request without them."""
+"""A service whose responses point to another origin: no request goes there, with or without credentials."""
 
 import contextlib
 from typing import Any
@@ -12,13 +12,13 @@ pytestmark = pytest.mark.anyio
 
 
 def connect(generation: Any, sandbox: Sandbox, *, signs_in: bool) -> Any:
-    """Return a session of the sandbox's account."""
+    """Return a session for the account of the sandbox."""
     account = {"email": sandbox.email, "password": sandbox.password} if signs_in else {"api_token": sandbox.api_token}
     return generation.session(base_url=sandbox.url, retries=RetryPolicy(attempts=2, initial_backoff=0), **account)
 
 
-async def do_everything(generation: Any, sandbox: Sandbox, targets: Any, *, signs_in: bool) -> None:
-    """Do every operation, whatever comes out of it."""
+async def execute_all(generation: Any, sandbox: Sandbox, targets: Any, *, signs_in: bool) -> None:
+    """Execute every operation, whether it succeeds or fails."""
     async with connect(generation, sandbox, signs_in=signs_in) as tingting:
         for call in generation.calls.values():
             with contextlib.suppress(TingTingError):
@@ -28,7 +28,7 @@ async def do_everything(generation: Any, sandbox: Sandbox, targets: Any, *, sign
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_redirects(generation: Any, world: Any, status: int, host: str) -> None:
-    """No operation follows a redirect to another host or port, at once or after one at home; nor does a sign-in."""
+    """No operation and no sign-in follows a redirect to another origin, directly or after one on the same origin."""
     home, targets = world
     async with Sandbox() as elsewhere:
         away = f"{elsewhere.url.replace('127.0.0.1', host)}/api/system/campaigns"
@@ -36,40 +36,40 @@ async def test_redirects(generation: Any, world: Any, status: int, host: str) ->
         for location in (away, away.removeprefix("http:"), "/hop/"):
             with home.faults.during([Fault("redirect", status=status, location=location)]):
                 for signs_in in (False, True):
-                    await do_everything(generation, home, targets, signs_in=signs_in)
+                    await execute_all(generation, home, targets, signs_in=signs_in)
         assert elsewhere.requests == []
-    assert {asked.method for asked in home.requests if asked.path == "/hop/"} == {"GET"}  # Followed at home, by reads.
+    assert {"GET"} == {received.method for received in home.requests if received.path == "/hop/"}  # By reads.
 
 
 @pytest.mark.parametrize("links", ["strings", "objects", "page_links", "labelled"])
 async def test_links(generation: Any, links: Any) -> None:
-    """Lists whose links lead elsewhere are walked to their end at home."""
+    """A list whose links point to another origin is read completely from the service itself."""
     async with Sandbox() as elsewhere:
         options: dict[str, Any] = {"links": links, "page_parameter": "links", "number_pagination": True}
         async with Sandbox(campaigns=24, numbers=24, link_base=elsewhere.url, **options) as home:
             campaign = next(iter(home.world.campaigns))
             async with connect(generation, home, signs_in=False) as tingting:
-                assert len(await tingting.campaigns.list().collect()) == 24
+                assert 24 == len(await tingting.campaigns.list().collect())
                 people = tingting.contacts if "contacts" in dir(tingting) else tingting.numbers
-                assert len(await people.list(campaign).collect()) == 24
+                assert 24 == len(await people.list(campaign).collect())
                 if people is getattr(tingting, "contacts", None):
                     for index in range(24):
                         await tingting.otp.send("9800000001", "{otp}", channel="text")
                         await tingting.survey_templates.create(f"{index}", [])
-                    assert len(await tingting.otp.list().collect()) == 24
-                    assert len(await tingting.survey_templates.list().collect()) == 24
+                    assert 24 == len(await tingting.otp.list().collect())
+                    assert 24 == len(await tingting.survey_templates.list().collect())
         assert elsewhere.requests == []
 
 
 @pytest.mark.parametrize("shape", ["text", "string", "object"])
-async def test_urls_in_answers(generation: Any, world: Any, shape: str) -> None:
-    """An answer that is, or holds, a URL of elsewhere is not fetched: not the audio's, not a report's, no other."""
+async def test_urls_in_responses(generation: Any, world: Any, shape: str) -> None:
+    """A URL of another origin in a response is never fetched, neither as audio nor as a report."""
     home, targets = world
     async with Sandbox() as elsewhere:
         url = f"{elsewhere.url}/media/a.mp3"
         body: Any = {"text": url.encode(), "string": url, "object": {"url": url, "next": url, "audio_file": url}}[shape]
         home.faults.add(Fault("status", status=200, body=body))
-        await do_everything(generation, home, targets, signs_in=False)
+        await execute_all(generation, home, targets, signs_in=False)
         async with connect(generation, home, signs_in=False) as tingting:
             spoken = await generation.calls["campaigns.test_voice"](tingting, targets)
         assert (spoken.url, spoken.audio) == (url, None)

@@ -1,4 +1,4 @@
-"""Servers that fail in every phase of a request: what was never sent, and what nobody knows of."""
+"""Servers that fail in each phase of a request: what is never sent, and what has an unknown outcome."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from support.servers import closed_port
 
 from tingting_async import (
     NotSentError,
@@ -24,14 +25,14 @@ from tingting_async.http.messages import Effect, Request, Response
 pytestmark = pytest.mark.anyio
 
 READ = Request("GET", "/things", Effect.READ, "things.list", Response)
-RING = Request("POST", "/ring", Effect.SEND, "things.ring", Response, json={"a": 1}, recovery_hint="look at the list")
+SEND = Request("POST", "/send", Effect.SEND, "things.send", Response, json={"a": 1}, recovery_hint="look at the list")
 
 Connect = Callable[..., TingTing]
 
 
 @pytest.fixture(params=["own", "borrowed"])
 async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
-    """Return what makes sessions, with connections of their own or with a user's."""
+    """Return a function that makes sessions, with their own connections or with a user's session."""
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession()) if request.param == "borrowed" else None
 
@@ -42,17 +43,9 @@ async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
         yield make
 
 
-def closed_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 async def never_sent(tingting: TingTing, *, phase: str = "connect") -> None:
-    """Check that a read and a ring fail as never sent, each after every attempt."""
-    for request in (READ, RING):
+    """Check that a read and a send fail with NotSentError, each after three attempts."""
+    for request in (READ, SEND):
         before = tingting.requests_sent
         with pytest.raises(NotSentError, match=r"Nothing was sent\.") as caught:
             await tingting._core.execute(request)
@@ -63,25 +56,25 @@ async def never_sent(tingting: TingTing, *, phase: str = "connect") -> None:
 
 
 async def test_refused(connect: Connect) -> None:
-    """A refused connection is never sent, and repeated for a ring too."""
+    """After a refused connection nothing was sent, and a send is retried, too."""
     async with connect(f"http://127.0.0.1:{closed_port()}") as tingting:
         await never_sent(tingting)
 
 
 async def test_no_such_host(connect: Connect) -> None:
-    """A name that nobody knows is never sent."""
+    """Nothing is sent to an unknown host name."""
     async with connect("https://nothing.invalid") as tingting:
         await never_sent(tingting)
 
 
 async def test_connect_stalls(connect: Connect, deaf_port: int) -> None:
-    """A connection that does not come about within its limit is never sent."""
+    """Nothing was sent if connecting exceeds its time limit."""
     async with connect(f"http://127.0.0.1:{deaf_port}", timeout=Timeout(connect=0.02)) as tingting:
         await never_sent(tingting)
 
 
 async def test_attempt_ends_while_connecting(deaf_port: int) -> None:
-    """An attempt whose time is over before there is a connection is never sent."""
+    """Nothing was sent if the attempt times out before it is connected."""
     timeout = Timeout(connect=None, attempt=0.02)
     retries = RetryPolicy(initial_backoff=0, attempts=3)
     async with TingTing(base_url=f"http://127.0.0.1:{deaf_port}", api_token="k", timeout=timeout, retries=retries) as t:
@@ -89,20 +82,20 @@ async def test_attempt_ends_while_connecting(deaf_port: int) -> None:
 
 
 async def test_borrowed_attempt_ends_while_connecting(deaf_port: int) -> None:
-    """Borrowed connections do not tell how far they came, so a ring that ran out of time is not repeated."""
+    """A user's session does not show whether it is connected, so a send that times out is not retried."""
     timeout = Timeout(connect=None, attempt=0.02)
     async with (
         aiohttp.ClientSession() as http,
         TingTing(base_url=f"http://127.0.0.1:{deaf_port}", api_token="k", timeout=timeout, http=http) as tingting,
     ):
         with pytest.raises(OutcomeUnknownError):
-            await tingting._core.execute(RING)
+            await tingting._core.execute(SEND)
         assert tingting.requests_sent == 1
 
 
 async def test_handshake_stalls(connect: Connect) -> None:
-    """A TLS handshake that nobody answers is never sent."""
-    with socket.socket() as listener:  # The system accepts; nobody says a word.
+    """Nothing was sent if the server does not respond to the TLS handshake."""
+    with socket.socket() as listener:  # The system accepts the connection; nobody responds.
         listener.bind(("127.0.0.1", 0))
         listener.listen(16)
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
@@ -111,7 +104,7 @@ async def test_handshake_stalls(connect: Connect) -> None:
 
 
 async def test_no_tls(connect: Connect) -> None:
-    """A server that does not speak TLS where it should is never sent anything."""
+    """Nothing was sent to a server that does not speak TLS."""
 
     async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -124,17 +117,17 @@ async def test_no_tls(connect: Connect) -> None:
 
 
 async def reset(received: Any) -> None:
-    """Cut the connection instead of an answer."""
+    """Reset the connection without a response."""
     received.reset()
 
 
 async def hang_up(received: Any) -> None:
-    """Close the connection instead of an answer."""
+    """Close the connection without a response."""
     received.close()
 
 
 async def reset_in_headers(received: Any) -> None:
-    """Cut the connection within the headers."""
+    """Reset the connection within the headers."""
     await received.raw(b"HTTP/1.1 200 OK\r\nContent-Le")
     received.reset()
 
@@ -146,13 +139,13 @@ async def hang_up_in_headers(received: Any) -> None:
 
 
 async def truncate(received: Any) -> None:
-    """Send half of what was announced."""
+    """Send half of the announced body."""
     await received.raw(b'HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"a": ')
     received.close()
 
 
 async def reset_in_body(received: Any) -> None:
-    """Cut the connection within the body."""
+    """Reset the connection within the body."""
     await received.raw(b'HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"a": ')
     received.reset()
 
@@ -169,18 +162,18 @@ async def bad_chunk(received: Any) -> None:
 
 
 async def garbage(received: Any) -> None:
-    """Answer in another protocol."""
+    """Respond in another protocol."""
     await received.raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
 
 
 async def huge_header(received: Any) -> None:
-    """Answer with a header that does not end."""
+    """Respond with a header that does not end."""
     await received.raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n")
 
 
 async def bad_compression(received: Any) -> None:
-    """Announce compression, and do not compress."""
-    await received.answer(b"not compressed", content_encoding="gzip")
+    """Announce a compressed body, and send another."""
+    await received.respond(b"not compressed", content_encoding="gzip")
 
 
 LOST = [
@@ -199,23 +192,23 @@ LOST = [
 
 
 @pytest.mark.parametrize("script", LOST)
-async def test_lost_ring(connect: Connect, serve: Any, script: Any) -> None:
-    """A ring whose answer was lost is sent once, and its outcome is said to be unknown."""
+async def test_lost_response_to_a_send(connect: Connect, serve: Any, script: Any) -> None:
+    """A send whose response was lost is sent once, and its outcome is unknown."""
     server = await serve(script)
     async with connect(server.url) as tingting:
         with pytest.raises(OutcomeUnknownError, match=r"look at the list\.") as caught:
-            await tingting._core.execute(RING)
-        assert (caught.value.operation, caught.value.phase) == ("things.ring", "response")
+            await tingting._core.execute(SEND)
+        assert (caught.value.operation, caught.value.phase) == ("things.send", "response")
         assert isinstance(caught.value.__cause__, TransportError)
     assert [received.body for received in server.requests] == [b'{"a":1}']
 
 
 @pytest.mark.parametrize("script", LOST)
-async def test_lost_read(connect: Connect, serve: Any, script: Any) -> None:
-    """A read whose answer was lost is repeated, and then says that it was sent."""
+async def test_lost_response_to_a_read(connect: Connect, serve: Any, script: Any) -> None:
+    """A read whose response was lost is retried, and then fails with an error that says that it was sent."""
     server = await serve(script)
     async with connect(server.url) as tingting:
-        with pytest.raises(TransportError, match=r"It was sent\.") as caught:
+        with pytest.raises(TransportError, match=r"The request was sent\.") as caught:
             await tingting._core.execute(READ)
         assert not isinstance(caught.value, NotSentError)
         assert (caught.value.operation, caught.value.phase) == ("things.list", "response")
@@ -224,8 +217,8 @@ async def test_lost_read(connect: Connect, serve: Any, script: Any) -> None:
 
 
 @pytest.mark.parametrize("started", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"])
-async def test_answer_stalls(connect: Connect, serve: Any, started: bytes) -> None:
-    """An answer that does not come, or not to its end, within its limit was sent, and a ring is not repeated."""
+async def test_response_stalls(connect: Connect, serve: Any, started: bytes) -> None:
+    """A request without a complete response in time was sent, so a send is not retried."""
 
     async def script(received: Any) -> None:
         await received.raw(started)
@@ -233,41 +226,41 @@ async def test_answer_stalls(connect: Connect, serve: Any, started: bytes) -> No
 
     server = await serve(script)
     async with connect(server.url, timeout=Timeout(attempt=0.05)) as tingting:
-        with pytest.raises(OutcomeUnknownError, match="time ran out"):
-            await tingting._core.execute(RING)
-        assert len(server.requests) == 1
-        with pytest.raises(TransportError, match="time ran out") as caught:
+        with pytest.raises(OutcomeUnknownError, match="timed out"):
+            await tingting._core.execute(SEND)
+        assert 1 == len(server.requests)
+        with pytest.raises(TransportError, match="timed out") as caught:
             await tingting._core.execute(READ)
         assert (type(caught.value), caught.value.phase) == (TransportError, "response")
-        assert len(server.requests) == 4
+        assert 4 == len(server.requests)
 
 
 async def test_deadline_of_the_call(connect: Connect, serve: Any) -> None:
-    """The limit of the whole call ends an attempt too, and then nothing is repeated."""
+    """The limit of the whole call ends an attempt too, and no retry follows."""
 
     async def script(_: Any) -> None:
         await server.released.wait()
 
     server = await serve(script)
     async with connect(server.url) as tingting:
-        with pytest.raises(TransportError, match="time ran out"):
+        with pytest.raises(TransportError, match="timed out"):
             await tingting._core.execute(Request("GET", "/things", Effect.READ, "things.list", Response, timeout=0.05))
-    assert len(server.requests) == 1
+    assert 1 == len(server.requests)
 
 
 async def test_recovers(connect: Connect, serve: Any) -> None:
-    """A read that is lost twice and then answered is answered."""
+    """A read succeeds if the third attempt does."""
 
     async def script(received: Any) -> None:
-        await (received.answer(b'{"a": 1}') if received.number == 2 else truncate(received))
+        await (received.respond(b'{"a": 1}') if received.number == 2 else truncate(received))
 
     server = await serve(script)
     async with connect(server.url) as tingting:
         assert (await tingting._core.execute(READ)).json() == {"a": 1}
 
 
-async def test_unreadable_answer_quotes_no_token(serve: Any, connect: Connect) -> None:
-    """Where an answer that cannot be read quotes the token, no text of the failure or of its causes shows it."""
+async def test_unreadable_response_that_quotes_the_token(serve: Any, connect: Connect) -> None:
+    """If a response that aiohttp cannot parse quotes the token, no text of the error or of its causes shows it."""
     token = "opaque.token-of+nobody"
 
     async def quote(received: Any) -> None:
@@ -279,9 +272,9 @@ async def test_unreadable_answer_quotes_no_token(serve: Any, connect: Connect) -
 
     server = await serve(quote)
     async with connect(server.url, api_token=token, retries=1) as tingting:
-        for request in (READ, RING):
+        for request in (READ, SEND):
             for _ in range(3):
                 with pytest.raises(TingTingError) as caught:
                     await tingting._core.execute(request)
                 assert token not in "".join(traceback.format_exception(caught.value))
-    assert len(server.requests) == 6
+    assert 6 == len(server.requests)

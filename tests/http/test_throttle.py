@@ -1,6 +1,6 @@
-"""`rate`: how many requests leave in a second.
+"""`max_in_flight` and `rate`: how many requests are in flight, and how many are sent per second.
 
-At one request in a thousand seconds the first leaves and no other does, so the clock is not needed to see it.
+With a rate of one request in a thousand seconds, the first request is sent and no other, so no test needs the clock.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
+from support.servers import stall, succeed
 
 from tingting_async import NotSentError, RetryPolicy, ServerError, SessionClosedError, Timeout, TingTing
 from tingting_async.http.messages import Effect, Request, Response
@@ -18,49 +19,44 @@ from tingting_async.sandbox import Sandbox
 pytestmark = pytest.mark.anyio
 
 READ = Request("GET", "/things", Effect.READ, "things.list", Response)
-RING = Request("POST", "/ring", Effect.SEND, "things.ring", Response, json={"a": 1})
+SEND = Request("POST", "/send", Effect.SEND, "things.send", Response, json={"a": 1})
 
 
 def connect(url: str, **options: Any) -> TingTing:
-    """Return a session that sends one request, and waits a moment for its turn to send another."""
+    """Return a session whose rate allows one request, and that waits a moment before it gives up on another."""
     given = {"api_token": "key", "rate": 0.001, "retries": 1, "timeout": Timeout(pool=0.02), **options}
     return TingTing(base_url=url, **given)
 
 
-async def fine(received: Any) -> None:
-    """Answer with success."""
-    await received.answer(b'{"a": 1}')
-
-
 async def test_one_of_ten(serve: Any) -> None:
-    """Of ten tasks at once one has its turn; the others are never sent, and are told where they waited."""
-    server = await serve(fine)
+    """Of ten concurrent requests one is sent; the others fail, and their errors say what they waited for."""
+    server = await serve(succeed)
     async with connect(server.url) as tingting:
-        results = await asyncio.gather(*(tingting._core.execute(RING) for _ in range(10)), return_exceptions=True)
+        results = await asyncio.gather(*(tingting._core.execute(SEND) for _ in range(10)), return_exceptions=True)
         waited = [result for result in results if isinstance(result, NotSentError)]
         assert {each.phase for each in waited} == {"rate"}
-        assert "no turn under the session's `rate` came within 0.02 s" in str(waited[0])
-        assert len(waited) == 9
+        assert "timed out after 0.02 s waiting for the rate limit (`rate`)" in str(waited[0])
+        assert 9 == len(waited)
         assert tingting.requests_sent == 1
-    assert len(server.requests) == 1
+    assert 1 == len(server.requests)
 
 
-async def test_all_have_their_turn(serve: Any) -> None:
-    """Under a rate that allows them, all requests are sent, once each, and none waits at an idle session."""
-    server = await serve(fine)
+async def test_all_are_sent(serve: Any) -> None:
+    """All requests that the rate limit allows are sent, once each."""
+    server = await serve(succeed)
     async with connect(server.url, rate=5000, timeout=60) as tingting:
-        assert len(await asyncio.gather(*(tingting._core.execute(READ) for _ in range(50)))) == 50
-    assert len(server.requests) == 50
+        assert 50 == len(await asyncio.gather(*(tingting._core.execute(READ) for _ in range(50))))
+    assert 50 == len(server.requests)
 
 
-async def test_place_before_turn(serve: Any) -> None:
-    """Who waits for a place has no turn yet: when places come free, those who waited do not leave all at once."""
+async def test_slot_before_rate(serve: Any) -> None:
+    """A request that waits for a slot does not use up the rate limit."""
     arrived, released = asyncio.Event(), asyncio.Event()
 
     async def hold(received: Any) -> None:
         arrived.set()
         await released.wait()
-        await received.answer(b'{"a": 1}')
+        await received.respond(b'{"a": 1}')
 
     server = await serve(hold)
     async with connect(server.url, max_in_flight=1) as tingting:
@@ -68,80 +64,82 @@ async def test_place_before_turn(serve: Any) -> None:
         await arrived.wait()
         with pytest.raises(NotSentError) as caught:
             await tingting._core.execute(READ)
-        assert caught.value.phase == "pool"
+        assert "pool" == caught.value.phase
         released.set()
         await first
         with pytest.raises(NotSentError) as caught:
             await tingting._core.execute(READ)
-        assert caught.value.phase == "rate"
+        assert "rate" == caught.value.phase
 
 
 async def test_in_order(serve: Any) -> None:
-    """Who comes when a turn has just come due does not take it from who waited for it."""
-    server = await serve(fine)
+    """A request that arrives when the rate limit has just opened does not overtake one that waits."""
+    server = await serve(succeed)
     async with connect(server.url, rate=10, timeout=60) as tingting:
         await tingting._core.execute(READ)
         waiting = asyncio.create_task(tingting._core.execute(attrs.evolve(READ, path="/waiting")))
         await asyncio.sleep(0)
-        time.sleep(0.11)  # noqa: ASYNC251 - the loop is busy until the turn has come due
+        time.sleep(0.11)  # noqa: ASYNC251 - keeps the loop busy until the rate limit has opened
         await tingting._core.execute(attrs.evolve(READ, path="/late"))
         await waiting
-    assert [received.target for received in server.requests] == ["/things", "/waiting", "/late"]
+    assert ["/things", "/waiting", "/late"] == [received.target for received in server.requests]
 
 
 async def test_redirects(serve: Any) -> None:
-    """A redirect that is followed needs a turn of its own."""
+    """A request that follows a redirect counts against the rate limit."""
 
     async def move(received: Any) -> None:
-        await received.answer(b"", 302, location="/there")
+        await received.respond(b"", 302, location="/there")
 
     server = await serve(move)
     async with connect(server.url) as tingting:
         with pytest.raises(NotSentError) as caught:
             await tingting._core.execute(READ)
-    assert caught.value.phase == "rate"
-    assert len(server.requests) == 1
+    assert "rate" == caught.value.phase
+    assert 1 == len(server.requests)
 
 
-async def test_repeats_and_signing_in(serve: Any) -> None:
-    """A repeat needs a turn of its own, and so does signing in."""
+async def test_retries_and_signing_in(serve: Any) -> None:
+    """A retry counts against the rate limit, and so does a sign-in."""
 
     async def fail(received: Any) -> None:
-        await received.answer(b"{}", status=500)
+        await received.respond(b"{}", status=500)
 
     server = await serve(fail)
     async with connect(server.url, retries=RetryPolicy(attempts=2, initial_backoff=0)) as tingting:
         with pytest.raises((ServerError, NotSentError)):
             await tingting._core.execute(READ)
-    assert len(server.requests) == 1
+    assert 1 == len(server.requests)
     async with (
         Sandbox() as sandbox,
         connect(sandbox.url, api_token=None, email=sandbox.email, password=sandbox.password) as tingting,
     ):
         with pytest.raises(NotSentError, match=r"user_details.*rate"):
             await tingting.accounts.user_details()
-        assert [received.path for received in sandbox.requests] == ["/api/accounts/login/"]
+        assert ["/api/accounts/login/"] == [received.path for received in sandbox.requests]
 
 
 async def test_closed_while_waiting(serve: Any) -> None:
-    """Closing the session ends who waits for a turn, at once and unsent."""
-    server = await serve(fine)
+    """Closing the session ends a request that waits for the rate limit at once, unsent."""
+    server = await serve(succeed)
     tingting = connect(server.url, timeout=Timeout(pool=None, total=1e6))
     await tingting._core.execute(READ)
-    waiting = asyncio.create_task(tingting._core.execute(RING))
+    waiting = asyncio.create_task(tingting._core.execute(SEND))
     await asyncio.sleep(0)
     await tingting.aclose()
     with pytest.raises(SessionClosedError):
         await asyncio.wait_for(waiting, 10)
-    assert len(server.requests) == 1
+    assert 1 == len(server.requests)
 
 
 async def test_closed_before_waiting(serve: Any) -> None:
-    """Whoever asks for a turn once the session is closed, after a pause for one, is told of that and does not wait."""
+    """A retry whose backoff ends after the session was closed does not wait for the rate limit."""
     closing: list[asyncio.Task[None]] = []
 
     async def fail(received: Any) -> None:
-        await received.answer(b"{}", status=503, retry_after="1")  # A pause of known length, unlike our own.
+        await received.respond(
+            b"{}", status=503, retry_after="1"
+        )  # Its length is known, unlike that of our own backoff.
 
     def close(event: RequestEvent) -> None:
         if isinstance(event, ResponseReceived):
@@ -157,8 +155,8 @@ async def test_closed_before_waiting(serve: Any) -> None:
 
 
 async def test_cancelled_while_waiting(serve: Any) -> None:
-    """Whoever is cancelled while waiting is cancelled, and takes nobody's turn."""
-    server = await serve(fine)
+    """A request that is cancelled while it waits does not use up the rate limit."""
+    server = await serve(succeed)
     async with connect(server.url, rate=20, timeout=60) as tingting:
         await tingting._core.execute(READ)
         first, second = (asyncio.create_task(tingting._core.execute(READ)) for _ in range(2))
@@ -167,4 +165,41 @@ async def test_cancelled_while_waiting(serve: Any) -> None:
         with pytest.raises(asyncio.CancelledError):
             await first
         await second
-    assert len(server.requests) == 2
+    assert 2 == len(server.requests)
+
+
+async def test_timeout_while_waiting_for_a_slot(serve: Any) -> None:
+    """A request that times out while it waits for a slot was never sent, and its error says what it waited for."""
+    server = await serve(stall)
+    async with connect(server.url, max_in_flight=1, rate=None, timeout=Timeout(pool=0.05)) as tingting:
+        first = asyncio.create_task(tingting._core.execute(READ))
+        await server.received(1)
+        with pytest.raises(NotSentError) as caught:
+            await tingting._core.execute(SEND)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+    said = "things.send: timed out after 0.05 s waiting for a free slot (`max_in_flight`). Nothing was sent."
+    assert said == str(caught.value)
+    assert ("pool", "POST", "/send") == (caught.value.phase, caught.value.method, caught.value.path)
+    assert 1 == len(server.requests)
+
+
+async def test_slot_that_becomes_free(serve: Any) -> None:
+    """Requests that wait for a slot are sent when one becomes free."""
+    server = await serve(succeed)
+    async with connect(server.url, max_in_flight=1, rate=None, timeout=60) as tingting:
+        responses = await asyncio.gather(*(tingting._core.execute(READ) for _ in range(10)))
+    assert [200] * 10 == [response.status for response in responses]
+
+
+async def test_closed_while_waiting_for_a_slot(serve: Any) -> None:
+    """Closing the session ends a request that waits for a slot at once, unsent."""
+    server = await serve(stall)
+    tingting = connect(server.url, max_in_flight=1, rate=None, timeout=Timeout(pool=None, total=1e6))
+    tasks = [asyncio.create_task(tingting._core.execute(request)) for request in (READ, SEND)]
+    await server.received(1)
+    await tingting.aclose()
+    errors = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [SessionClosedError, SessionClosedError] == [type(error) for error in errors]
+    assert 1 == len(server.requests)

@@ -1,4 +1,4 @@
-"""OpenTelemetry: spans by the semantic conventions for HTTP clients."""
+"""OpenTelemetry: spans that follow the semantic conventions for HTTP clients."""
 
 import json
 import subprocess
@@ -19,26 +19,26 @@ pytestmark = pytest.mark.anyio
 
 
 class Traced:
-    """A provider, and the spans that it has seen to their end."""
+    """A provider, and the spans that have ended."""
 
     def __init__(self) -> None:
         self.exporter, self.provider = InMemorySpanExporter(), TracerProvider()
         self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
 
     def connect(self, **options: Any) -> TingTing:
-        """Return a session of which spans are made."""
+        """Return a session with a listener that makes spans."""
         tingting = TingTing(**{"retries": RetryPolicy(initial_backoff=0), "api_token": "key", **options})
         tingting.subscribe(OpenTelemetryListener(self.provider))
         return tingting
 
     @property
     def spans(self) -> tuple[Any, ...]:
-        """The spans, by when they ended."""
+        """The spans, in the order in which they ended."""
         return self.exporter.get_finished_spans()
 
 
 async def test_span() -> None:
-    """An attempt is a client span with the attributes of the conventions, under the span of its caller."""
+    """An attempt is a client span with the attributes of the conventions, and a child of its caller's span."""
     traced = Traced()
     async with (
         Sandbox(campaigns=2) as sandbox,
@@ -65,8 +65,8 @@ async def test_span() -> None:
         assert span.instrumentation_scope.name == "tingting_async"
 
 
-async def test_errors_and_repeats() -> None:
-    """A refusal and a failure are errors with their type, and a repeat is a span of its own with its count."""
+async def test_errors_and_retries() -> None:
+    """Spans of failed attempts have an error type, and a retry has a span of its own with its count."""
     traced = Traced()
     async with Sandbox(campaigns=1) as sandbox:
         async with traced.connect(base_url=sandbox.url, api_token=sandbox.api_token) as tingting:
@@ -77,7 +77,7 @@ async def test_errors_and_repeats() -> None:
     async with traced.connect(base_url=sandbox.url, retries=1) as tingting:
         with pytest.raises(NotSentError):
             await tingting.accounts.user_details()
-    told = [
+    found = [
         (
             dict(span.attributes).get("error.type"),
             span.attributes.get("http.request.resend_count"),
@@ -86,13 +86,13 @@ async def test_errors_and_repeats() -> None:
         for span in traced.spans
     ]
     error, unset = trace.StatusCode.ERROR, trace.StatusCode.UNSET
-    assert told == [
+    assert found == [
         ("404", None, error),
         ("TransportError", None, error),
         (None, 1, unset),
         ("NotSentError", None, error),
     ]
-    assert [span.events for span in traced.spans] == [()] * 4  # No exception, which would show its text.
+    assert [span.events for span in traced.spans] == [()] * 4  # An exception event would show the text of the error.
 
 
 SCRIPT = """
@@ -100,24 +100,24 @@ import asyncio, json, os, sys
 from tingting_async import TingTing
 from tingting_async.sandbox import Sandbox
 
-async def main(deed):
+async def main(setup):
     spans = []
-    if deed != "nothing":
+    if setup != "nothing":
         from opentelemetry import trace
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import SimpleSpanProcessor
         from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
         exporter = InMemorySpanExporter()
-        if deed == "broken":
-            os.environ["OTEL_PYTHON_TRACER_PROVIDER"] = "none of this name"
-        elif deed != "imported":
+        if setup == "broken":
+            os.environ["OTEL_PYTHON_TRACER_PROVIDER"] = "no such provider"
+        elif setup != "imported":
             provider = TracerProvider()
             provider.add_span_processor(SimpleSpanProcessor(exporter))
             trace.set_tracer_provider(provider)
     async with Sandbox() as sandbox:
-        async with TingTing(base_url=sandbox.url, api_token=sandbox.api_token, telemetry=deed != "off") as tingting:
+        async with TingTing(base_url=sandbox.url, api_token=sandbox.api_token, telemetry=setup != "off") as tingting:
             await tingting.accounts.user_details()
-    if deed != "nothing":
+    if setup != "nothing":
         spans = [span.name for span in exporter.get_finished_spans()]
     print(json.dumps([spans, "opentelemetry" in sys.modules]))
 
@@ -126,7 +126,7 @@ asyncio.run(main(sys.argv[1]))
 
 
 @pytest.mark.parametrize(
-    ("deed", "expected"),
+    ("setup", "expected"),
     [
         ("nothing", [[], False]),
         ("imported", [[], True]),
@@ -135,10 +135,10 @@ asyncio.run(main(sys.argv[1]))
         ("off", [[], True]),
     ],
 )
-def test_by_itself(deed: str, expected: list[Any]) -> None:
-    """A session makes spans where a provider is set up and works, unless told not to; with none, it imports nothing."""
+def test_automatic_spans(setup: str, expected: list[Any]) -> None:
+    """A session makes spans if a provider is set up; with `telemetry=False` or without a provider, it makes none."""
     done = subprocess.run(
-        [sys.executable, "-P", "-c", SCRIPT, deed], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-P", "-c", SCRIPT, setup], capture_output=True, text=True, check=True, timeout=60
     )
     assert json.loads(done.stdout) == expected
 
@@ -153,5 +153,5 @@ def test_by_itself(deed: str, expected: list[Any]) -> None:
     ],
 )
 def test_template(path: str, expected: str) -> None:
-    """A template has no ids, so that there are no more of them than operations."""
+    """A template has no ids, so there is one for each operation."""
     assert template(path) == expected

@@ -1,4 +1,4 @@
-"""A session's options from environment variables."""
+"""The options of a session that environment variables set."""
 
 import os
 from collections.abc import Collection, Mapping
@@ -8,17 +8,20 @@ from tingting_async.errors import UsageError
 
 
 def options_from_env(options: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """Return a session's options, completed by `TINGTING_BASE_URL`, `…_API_TOKEN`, `…_EMAIL` and `…_PASSWORD`.
+    """Add `TINGTING_BASE_URL`, `…_API_TOKEN`, `…_EMAIL` and `…_PASSWORD` to the options of a session.
 
     Args:
-        options: What was given by keyword; it counts more.
+        options: The options given by keyword, which take precedence.
         known: The names of all options.
 
+    Returns:
+        All options together.
+
     Raises:
-        UsageError: There is no such option, or nothing to sign in with.
+        UsageError: An option is unknown, or the credentials are missing.
     """
     if unknown := options.keys() - set(known):
-        raise UsageError(f"from_env: there is no option {', '.join(sorted(unknown))}; there are {', '.join(known)}.")
+        raise UsageError(f"from_env: unknown option {', '.join(sorted(unknown))}; the options are {', '.join(known)}.")
     found = {
         name: value
         for name in ("base_url", "api_token", "email", "password")
@@ -30,11 +33,11 @@ def options_from_env(options: Mapping[str, Any], known: Collection[str]) -> dict
         found.pop("email", None)
         found.pop("password", None)
     if options.get("email") not in (None, found.get("email", options.get("email"))):
-        found.pop("password", None)  # It is another account's.
+        found.pop("password", None)  # The password belongs to another account.
     given = {**found, **options}
     if ("email" in given) != ("password" in given) or not given.keys() & {"api_token", "email", "token_store"}:
         raise UsageError(
-            "from_env: there is nothing to sign in with. Set TINGTING_API_TOKEN, or both TINGTING_EMAIL and "
-            "TINGTING_PASSWORD, or give them by keyword."
+            "from_env: the credentials are missing. Set TINGTING_API_TOKEN, or both TINGTING_EMAIL and "
+            "TINGTING_PASSWORD, or pass them by keyword."
         )
     return given

@@ -106,7 +106,7 @@ class RequestPipeline:
                     if attempt.retry_state.attempt_number == 1:
                         raise failure
                     call.observer = call.observer or self._emitter.observe_retry(request)
-                    call.observer.repeated(failure, attempt.retry_state.upcoming_sleep)
+                    call.observer.retried(failure, attempt.retry_state.upcoming_sleep)
                     try:
                         return await self._attempt(request, call)
                     except NotFoundError:
@@ -169,12 +169,16 @@ class RequestPipeline:
         except BaseException as error:
             observer.failed(error, loop.time() - started)
             raise
-        observer.answered(response, loop.time() - started)
+        observer.received(response, loop.time() - started)
         return response
 
 
 def raise_from(error: TingTingError, cause: TingTingError) -> Never:
-    """Raise an error that was made of another one, or is the same one."""
+    """Raise an error that was made from another one, or is the same one.
+
+    The traceback of the attempt is cut off: it shows the internals of the retries, and the error says what happened.
+    """
+    cause.with_traceback(None)
     if error is cause:
         raise error
     raise error from cause

@@ -1,4 +1,4 @@
-"""What may be repeated, when, and what is to be said of a request whose outcome nobody knows."""
+"""Which failed requests are retried, and when; and the error of a request whose outcome is unknown."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any
@@ -24,57 +24,60 @@ from tingting_async.http.messages import Effect, Request
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying
 
-_REPEATABLE = frozenset({Effect.READ, Effect.UPDATE})
+_IDEMPOTENT = frozenset({Effect.READ, Effect.UPDATE})
 
 
 @attrs.frozen
 class RetryPolicy:
-    """How failures are repeated, where the operation allows it; all times in seconds.
+    """How failed requests are retried, if the operation allows it; all times are in seconds.
 
-    Pauses are drawn at random between zero and a limit that doubles from `initial_backoff` up to `max_backoff` ("full
-    jitter"), so that many tasks on a failing server do not come back together.
+    Each backoff is a random time between zero and a limit that doubles from `initial_backoff` up to `max_backoff`
+    ("full jitter"), so that many tasks on a failing server do not retry at the same moment.
+
+    Attributes:
+        attempts: The maximum number of attempts of a call; 1 means no retry.
+        initial_backoff: The limit of the first backoff; 0 retries at once, for tests.
+        max_backoff: The maximum of that limit.
+        max_retry_after: The longest `Retry-After` that is waited for; with a longer one, the error is raised at once.
+        budget: How many retries all calls of a session may make in a row; five successful requests earn one more.
     """
 
     attempts: int = 4
-    """At most this many in all; 1 repeats nothing."""
     initial_backoff: float = 0.25
-    """The limit of the first pause; 0 does not wait, for tests."""
     max_backoff: float = 8.0
     max_retry_after: float = 60.0
-    """A service that asks to wait longer than this is not waited for: its error is raised at once."""
     budget: int = 20
-    """So many repeats may the whole session make at a stretch; every five requests that succeed allow one more."""
 
     @classmethod
     def of(cls, value: "RetryPolicy | int") -> "RetryPolicy":
-        """Read a number as the attempts.
+        """Convert a number of attempts to a policy.
 
         Raises:
-            UsageError: It is neither.
+            UsageError: The value is neither a policy nor a valid number of attempts.
         """
         if isinstance(value, bool) or not isinstance(value, RetryPolicy | int):
-            raise UsageError(f"`retries` has to be a RetryPolicy or a number of attempts, not {type(value).__name__}.")
+            raise UsageError(f"`retries` must be a RetryPolicy or a number of attempts, not {type(value).__name__}.")
         return value if isinstance(value, RetryPolicy) else cls(attempts=value)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot be done."""
+        """Refuse values that make no sense."""
         if self.attempts < 1 or min(self.initial_backoff, self.max_backoff, self.max_retry_after, self.budget) < 0:
-            raise UsageError("`retries`: there is at least 1 attempt, and nothing is below 0.")
+            raise UsageError("`retries`: `attempts` must be at least 1, and no value may be negative.")
 
 
 class RetryBudget:
-    """Repeats left to a session, so that many tasks on a dead server do not multiply its load."""
+    """The retries that a session has left, so that many tasks on a dead server do not multiply its load."""
 
     def __init__(self, limit: int) -> None:
         self._limit = self._left = float(limit)
 
     def earn(self) -> None:
-        """Note a request that succeeded."""
+        """Record a successful request."""
         if self._left < self._limit:
             self._left = min(self._limit, self._left + 0.2)
 
     def spend(self) -> bool:
-        """Take one repeat, if there is one left."""
+        """Use up one retry; return whether one was left."""
         if self._left < 1:
             return False
         self._left -= 1
@@ -82,25 +85,25 @@ class RetryBudget:
 
 
 def is_retryable(effect: Effect, failure: TingTingError) -> bool:
-    """Tell whether an operation of this effect may be done again after this failure."""
+    """Return whether a request of this effect may be retried after this failure."""
     if effect is Effect.REVOKE:
         return False
     if isinstance(failure, NotSentError):
         return True
     if isinstance(failure, RateLimitedError):
-        # Only an answer that asks to come back says that nothing was done.
-        return effect in _REPEATABLE or failure.retry_after is not None
+        # Only `Retry-After` proves that the service did nothing.
+        return effect in _IDEMPOTENT or failure.retry_after is not None
     if isinstance(failure, TransportError):
-        return effect in _REPEATABLE and not isinstance(failure, OutcomeUnknownError)
-    return isinstance(failure, ServerError) and effect in _REPEATABLE
+        return effect in _IDEMPOTENT and not isinstance(failure, OutcomeUnknownError)
+    return isinstance(failure, ServerError) and effect in _IDEMPOTENT
 
 
 def leaves_outcome_unknown(failure: TingTingError) -> bool:
-    """Tell whether, after this failure, the service may have done what was asked.
+    """Return whether the service may have carried out the request despite this failure.
 
-    A 503 is a plain refusal where the service itself says it: with `Retry-After`, or in JSON. One of a gateway, and any
-    other 5xx, can come after the deed; so can the answers that tell of a time-out (408, 499), a redirect that asks for
-    the result elsewhere (any but 301, 307 and 308), and what no such request is answered with.
+    A 503 is a plain refusal if the service itself sent it: with `Retry-After`, or in JSON. These may follow a request
+    that was carried out: a 503 of a gateway and any other 5xx; the time-outs 408 and 499; a redirect to the result
+    (all but 301, 307 and 308); and a status that HTTP does not define for a response.
     """
     if isinstance(failure, TransportError):
         return not isinstance(failure, NotSentError)
@@ -118,22 +121,23 @@ def leaves_outcome_unknown(failure: TingTingError) -> bool:
 
 
 def is_inconclusive(failure: TingTingError) -> bool:
-    """Tell whether this failure says nothing of what became of an earlier attempt of the same request."""
+    """Return whether this failure leaves open whether an earlier attempt was carried out."""
     return leaves_outcome_unknown(failure) or isinstance(
         failure, NotSentError | SessionClosedError | AuthenticationError | RateLimitedError | ServerError
     )
 
 
 def may_follow_own_success(request: Request[Any], refusal: TingTingError) -> bool:
-    """Tell whether a refusal of a repeat may be because an earlier attempt did it: what is stopped cannot be stopped.
+    """Return whether a retry may have been refused because an earlier attempt succeeded.
 
-    Bad input (PUT, PATCH) is as bad the first time.
+    For example, a campaign that is stopped cannot be stopped again. Bad input (PUT, PATCH) would have been refused the
+    first time, too.
     """
     return request.effect is Effect.UPDATE and request.method in ("POST", "DELETE") and isinstance(refusal, ApiError)
 
 
 def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
-    """Return the error to raise once nothing is repeated any more."""
+    """Return the error to raise when the request is not retried any more."""
     if isinstance(failure, OutcomeUnknownError) or request.effect is Effect.READ or not leaves_outcome_unknown(failure):
         return failure
     if request.effect is Effect.UPDATE and not isinstance(failure, TransportError):
@@ -141,12 +145,12 @@ def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
     find_out = f" To find out, {request.recovery_hint}." if request.recovery_hint else ""
     if request.reconciler is not None:
         find_out += " This error's `reconcile()` does that."
-    once = "" if request.effect is Effect.UPDATE else ", so it was not repeated"
+    once = "" if request.effect is Effect.UPDATE else ", so it was not retried"
     what = str(failure).removeprefix(f"{request.operation}: ")
-    if isinstance(failure, ApiError):  # Its advice is for those who can try again.
-        what = f"{request.method} {request.path} was answered with {failure.status}."
+    if isinstance(failure, ApiError):  # The advice in its text is for requests that may be sent again.
+        what = f"The response to {request.method} {request.path} had status {failure.status}."
     return OutcomeUnknownError(
-        f"{request.operation}: it is not known whether it happened{once}. {what}{find_out}",
+        f"{request.operation}: it is unknown whether this happened{once}. {what}{find_out}",
         operation=request.operation,
         method=request.method,
         path=request.path,
@@ -157,36 +161,36 @@ def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
 
 
 def retrying(request: Request[Any], retries: RetryPolicy, budget: RetryBudget, *, deadline: float) -> "AsyncRetrying":
-    """Return the iterator over the attempts that a failed request is still allowed.
+    """Return an iterator over the attempts that remain for a failed request.
 
     Args:
-        request: What failed.
-        retries: How to repeat.
-        budget: What the session has left.
-        deadline: When the whole call ends, by the loop's clock: no pause reaches beyond it.
+        request: The failed request.
+        retries: The retry policy.
+        budget: The retries that the session has left.
+        deadline: When the whole call ends, by the loop's clock; no backoff goes beyond it.
     """
-    # Imported on the first failure: most sessions never need it, and its import costs a tenth of aiohttp's.
+    # Imported on the first failure: most sessions never need it, and importing it costs a tenth of importing aiohttp.
     from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential  # noqa: PLC0415
 
     jitter = wait_random_exponential(multiplier=retries.initial_backoff, max=retries.max_backoff)
 
-    def asked(failure: BaseException | None) -> float:
+    def retry_after(failure: BaseException | None) -> float:
         return getattr(failure, "retry_after", None) or 0.0
 
-    def again(failure: BaseException) -> bool:
+    def may_retry(failure: BaseException) -> bool:
         return (
             isinstance(failure, TingTingError)
             and is_retryable(request.effect, failure)
-            and asked(failure) <= retries.max_retry_after
+            and retry_after(failure) <= retries.max_retry_after
         )
 
     def wait(state: RetryCallState) -> float:
         assert state.outcome is not None
-        return max(jitter(state), asked(state.outcome.exception()))
+        return max(jitter(state), retry_after(state.outcome.exception()))
 
     def stop(state: RetryCallState) -> bool:
-        late = asyncio.get_running_loop().time() + state.upcoming_sleep >= deadline
-        # The budget last: only a repeat that is made is paid for.
-        return late or state.attempt_number >= retries.attempts or not budget.spend()
+        is_late = asyncio.get_running_loop().time() + state.upcoming_sleep >= deadline
+        # The budget comes last, so that only a retry that takes place uses it up.
+        return is_late or state.attempt_number >= retries.attempts or not budget.spend()
 
-    return AsyncRetrying(retry=retry_if_exception(again), wait=wait, stop=stop, sleep=asyncio.sleep, reraise=True)
+    return AsyncRetrying(retry=retry_if_exception(may_retry), wait=wait, stop=stop, sleep=asyncio.sleep, reraise=True)

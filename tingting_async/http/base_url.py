@@ -1,4 +1,4 @@
-"""Addresses: which are accepted, and the proxy on the way to them."""
+"""Base URLs: validation, normalisation, and the proxy that the environment names for them."""
 
 import urllib.request
 from ipaddress import ip_address
@@ -8,7 +8,7 @@ from tingting_async.errors import UsageError
 
 
 def proxy_of_environment(base_url: str) -> str | None:
-    """Return the proxy that `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` name for an address."""
+    """Return the proxy that `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` name for a base URL."""
     parts = urlsplit(base_url)
     if urllib.request.proxy_bypass(parts.netloc):
         return None
@@ -16,13 +16,17 @@ def proxy_of_environment(base_url: str) -> str | None:
 
 
 def normalise_base_url(url: str, *, allow_plain_http: bool) -> str:
-    """Return scheme, host and port of a base URL as other clients write it, with whatever prefix lies before `/api`.
+    """Return the scheme, host and port of a base URL, with the path prefix in front of `/api`.
+
+    Args:
+        url: The URL, with or without `/api/v1/` or a trailing slash.
+        allow_plain_http: Whether `http://` is accepted for hosts other than this machine.
 
     Raises:
-        UsageError: It is no URL of a host, or would send the credentials in the clear.
+        UsageError: The URL is invalid, or would send the credentials unencrypted.
     """
     if not isinstance(url, str):
-        raise UsageError(f"`base_url` has to be a text, not {type(url).__name__}.")
+        raise UsageError(f"`base_url` must be a string, not {type(url).__name__}.")
     try:
         parts = urlsplit(url.strip())
         host, port = (parts.hostname or "").rstrip("."), parts.port
@@ -30,19 +34,19 @@ def normalise_base_url(url: str, *, allow_plain_http: bool) -> str:
     except ValueError:
         host, port, parts = "", None, urlsplit("")
     if "://" not in url:
-        raise UsageError('`base_url` has to begin with "https://", or with "http://" for this machine.')
+        raise UsageError('`base_url` must begin with "https://", or with "http://" for this machine.')
     if parts.scheme not in ("http", "https", ""):
-        raise UsageError(f'`base_url` begins with "{parts.scheme}://"; it has to be "https://".')
+        raise UsageError(f'`base_url` must begin with "https://", not with "{parts.scheme}://".')
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
-        # Not quoted: a password may have been written into it.
-        raise UsageError('`base_url` has to look like "https://app.tingting.io", without user, query or fragment.')
+        # The text does not show the URL: it may hold a password.
+        raise UsageError('`base_url` must look like "https://app.tingting.io", without user, query or fragment.')
     if parts.scheme == "http" and not allow_plain_http and not _is_loopback(host):
         raise UsageError(
-            f"{host} would be asked over plain http, which shows passwords and phone numbers to everyone on the way. "
-            "Use https, or `allow_plain_http=True` if you mean it."
+            f"`base_url` uses plain http to reach {host}, which shows passwords and phone numbers to every network in "
+            "between. Use https, or pass `allow_plain_http=True`."
         )
     path = parts.path.rstrip("/").removesuffix("/v1").removesuffix("/api")
-    # One spelling for one service: a ledger goes by it.
+    # Each service has one spelling, because a ledger tells services apart by it.
     netloc = f"[{host}]" if ":" in host else host
     if port not in (None, {"http": 80, "https": 443}[parts.scheme]):
         netloc = f"{netloc}:{port}"

@@ -1,5 +1,7 @@
-"""How long to wait."""
+"""The time limits of a call."""
 
+import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -9,31 +11,31 @@ from tingting_async.errors import UsageError
 
 @attrs.frozen
 class Timeout:
-    """How long to wait, all in seconds. None means for ever, but for the whole call.
+    """The time limits of a call, in seconds; None means no limit but `total`.
 
-    One attempt ends after `connect` if it could not connect by then, and after `attempt` at the latest.
+    Attributes:
+        pool: The wait for a free slot (`max_in_flight`), and for the rate limit (`rate`).
+        connect: Name lookup, TCP and TLS.
+        attempt: One attempt, from its start to the last byte of the response.
+        total: The whole call, including signing in, retries and backoff.
     """
 
     pool: float | None = 60.0
-    """For a place among the requests in flight (`max_in_flight`)."""
     connect: float | None = 10.0
-    """For name look-up, TCP and TLS."""
     attempt: float | None = 30.0
-    """For one attempt, from its start to the last byte of the answer."""
     total: float = 120.0
-    """For the whole call: signing in, repeats and their pauses included."""
 
     @classmethod
     def of(cls, value: "Timeout | float") -> "Timeout":
-        """Read a number as the limit of the whole call.
+        """Convert a number to a `Timeout` with that `total`.
 
         Raises:
-            UsageError: It is no number, or no time at all.
+            UsageError: The value is neither a `Timeout` nor a number above 0.
         """
         if isinstance(value, Timeout):
             return value
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"`timeout` has to be a Timeout or a number of seconds, not {type(value).__name__}.")
+            raise UsageError(f"`timeout` must be a Timeout or a number of seconds, not {type(value).__name__}.")
         return cls(total=float(value))
 
     def __attrs_post_init__(self) -> None:
@@ -43,4 +45,11 @@ class Timeout:
             if seconds is None and name != "total":
                 continue
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-                raise UsageError(f"`timeout`: {name}={seconds!r}; it has to be more than 0 seconds.")
+                raise UsageError(f"`timeout`: {name}={seconds!r} is invalid: it must be more than 0 seconds.")
+
+
+def expire(timeouts: Iterable[asyncio.Timeout]) -> None:
+    """Make these timeouts expire now, because the session is being closed."""
+    for timeout in timeouts:
+        if not timeout.expired():
+            timeout.reschedule(0.0)

@@ -1,18 +1,18 @@
-"""Requests over sockets: the only room that knows aiohttp.
+"""The connections of a session. No other module imports aiohttp.
 
-A request in; status, headers and bytes out. Of what aiohttp does on its own account nothing is relied on: no cookies,
-no redirects, and no second sending (it repeats GET, PUT and DELETE on a dropped keep-alive connection by itself).
+The transport sends a request and returns its status, headers and bytes. It does not rely on what aiohttp does by
+itself: cookies, redirects, and resending a GET, PUT or DELETE after a dropped keep-alive connection.
 """
 
 import asyncio
 import functools
 import math
+import os
 import ssl as ssl_module
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import aiohttp
-import anyio
 from aiohttp import hdrs
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
@@ -28,60 +28,59 @@ from tingting_async.errors import (
     UsageError,
 )
 from tingting_async.http.base_url import proxy_of_environment
-from tingting_async.http.deadlines import DeadlineTimer
 from tingting_async.http.json import dumps
 from tingting_async.http.messages import Effect, File, Params, Request, Response, decode_error, encode_query
-from tingting_async.http.timeouts import Timeout
-
-if TYPE_CHECKING:
-    from aiolimiter import AsyncLimiter
+from tingting_async.http.throttle import Throttle
+from tingting_async.http.timeouts import Timeout, expire
 
 MAX_BODY_SIZE = 64 * 2**20
-"""Bytes of an answer that are read into memory; a larger one is a `DecodeError`."""
+"""The largest response body that is read into memory, in bytes; a larger one is a `DecodeError`."""
 MAX_REDIRECTS = 5
 _USER_AGENT = f"tingting_async/{__version__}"
-
 
 ClientSession = aiohttp.ClientSession
 """The type of a user's own session, for modules that must not import aiohttp."""
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes on an attempt that it is connected.
+    """Records which tasks have a connection for their request.
 
-    aiohttp does not tell in which phase its total time ran out, and tracing every request to learn it costs a fifth of
-    the request. The connector is asked in the task of its request: this is how it finds the attempt.
+    aiohttp does not say whether a request had been sent when its time ran out. Tracing would, but costs a fifth of the
+    request. aiohttp calls `connect` in the task of the request, which is how the transport finds the record.
     """
 
-    def __init__(self, attempts: DeadlineTimer, **options: Any) -> None:
-        super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - aiohttp's, of its deprecated options
-        self._attempts = attempts
+    def __init__(self, connected: "set[asyncio.Task[Any] | None]", **options: Any) -> None:
+        super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - aiohttp's deprecated options
+        self._connected = connected
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
-        attempt = self._attempts.current()
-        if attempt.is_connected:
-            # aiohttp asks for another connection only to repeat by itself what may have been done: GET, PUT and DELETE.
-            raise _LostError("the connection was lost")
+        task = asyncio.current_task()
+        if task in self._connected:
+            # aiohttp wants a second connection only to resend a GET, PUT or DELETE that the service may have received.
+            raise _ConnectionLostError("the connection was lost")
         connection = await super().connect(req, traces, timeout)
-        attempt.is_connected = True
+        self._connected.add(task)
         return connection
 
 
-class _LostError(aiohttp.ClientError):
-    """A connection was lost."""
+class _ConnectionLostError(aiohttp.ClientError):
+    """A connection was lost after the request was sent on it."""
 
 
 class Transport:
     """The connections of a session.
 
     Args:
-        base_url: Scheme, host and port; nothing is ever sent elsewhere.
-        max_in_flight: How many requests are on their way at the same time, at most.
-        rate: How many requests are sent in a second, at most; None for any number.
-        http: A user's own `aiohttp.ClientSession`; borrowed, and never closed by us.
+        base_url: Scheme, host and port; the transport sends nothing to any other origin.
+        max_in_flight: The maximum number of requests in flight.
+        rate: The maximum number of requests per second; None for no limit.
+        http: A user's own `aiohttp.ClientSession`; the transport never closes it.
         proxy: The URL of an HTTP proxy.
         ssl: A TLS context; None for aiohttp's default.
-        trust_env: Whether the proxy is taken from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
+        trust_env: Whether to use the proxy that the environment names (`HTTPS_PROXY`, `NO_PROXY`, …).
+
+    Raises:
+        UsageError: An argument has the wrong type or value.
     """
 
     def __init__(
@@ -101,22 +100,21 @@ class Transport:
             ("ssl", ssl, ssl_module.SSLContext),
         ):
             if value is not None and not isinstance(value, kind):
-                raise UsageError(f"`{name}` has to be a {kind.__name__}, not {type(value).__name__}.")
+                raise UsageError(f"`{name}` must be a {kind.__name__}, not {type(value).__name__}.")
         self.base_url = base_url
         base = URL(base_url, encoded=True)
         self._base = (base.scheme, base.raw_authority, base.raw_path.rstrip("/"))
-        self._slots = anyio.Semaphore(max_in_flight)
-        self._limiter = None if rate is None else _limiter(rate)
-        self._rate_lock = asyncio.Lock()
+        self._throttle = Throttle(max_in_flight=max_in_flight, rate=rate)
         self._user_session = http
-        # Not aiohttp's own `trust_env`: that one adds credentials from ~/.netrc as well, beside ours.
+        # aiohttp's own `trust_env` would also add credentials from ~/.netrc, next to ours.
         self._proxy = proxy or (proxy_of_environment(base_url) if trust_env else None)
         self._ssl = ssl
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
-        self._deadlines = DeadlineTimer()
+        self._attempts: set[asyncio.Timeout] = set()
+        self._connected: set[asyncio.Task[Any] | None] = set()
         self._is_closed = False
         self.sent = 0
-        """Requests that were put on the wire, or tried to be."""
+        """The number of requests that were sent, or that the transport tried to send."""
 
     async def send(
         self,
@@ -127,96 +125,52 @@ class Transport:
         deadline: float,
         params: Params | None = None,
     ) -> Response:
-        """Send a request and read the whole answer.
+        """Send a request and read the whole response.
 
         Args:
-            request: What to send.
-            headers: The request's, and those that identify the account.
+            request: The request.
+            headers: Its headers, including those that identify the account.
             timeout: The limits of this attempt.
             deadline: When the whole call ends, by the loop's clock.
-            params: In the place of the request's own.
+            params: Replace the parameters of the request.
 
         Raises:
-            NotSentError: Nothing left this machine.
-            TransportError: It was sent, and no whole answer came.
-            DecodeError: The answer is too large.
+            NotSentError: No byte of the request left this machine.
+            TransportError: The request was sent, and no complete response was received.
+            DecodeError: The response is too large.
         """
-        if self._slots.value:
-            self._slots.acquire_nowait()
-        else:
-            place = "no place among the requests in flight came free"
-            await self._wait(request, self._slots.acquire, timeout, deadline, phase="pool", what=place)
+        throttle = self._throttle
+        await throttle.acquire_slot(request, timeout, deadline)
         try:
-            # After the place: those who waited for one with their turns would leave in a crowd.
-            if self._limiter is not None:
-                await self._acquire_rate_slot(request, timeout, deadline)
+            await throttle.acquire_rate(request, timeout, deadline)
             url = self._url(request, request.params if params is None else params)
             if request.before_send is not None:
                 await request.before_send()
             response = await self._exchange(request, url, headers, timeout, deadline)
             followed = 0
-            # Only GETs are followed, and only home: a POST would become a GET, and the token would leave.
+            # Only GETs follow redirects, and only on the same origin: a POST would become a GET, and another origin
+            # would receive the token.
             while 300 <= response.status < 400 and request.method == "GET" and followed < MAX_REDIRECTS:
-                target = _target(url, response)
+                target = _redirect_target(url, response)
                 if target is None:
                     break
                 url, followed = target, followed + 1
-                if self._limiter is not None:
-                    await self._acquire_rate_slot(request, timeout, deadline)
+                await throttle.acquire_rate(request, timeout, deadline)
                 response = await self._exchange(request, url, headers, timeout, deadline)
             return response
         finally:
-            self._slots.release()
+            throttle.release_slot()
 
     async def aclose(self) -> None:
-        """End what is on its way, and close what is ours, also in a task that is being cancelled."""
+        """End the requests in flight and close the transport's own connections, even if this task is cancelled."""
         self._is_closed = True
-        self._deadlines.close()
+        self._throttle.close()
+        expire(self._attempts)
         closing = [asyncio.ensure_future(session.close()) for session in self._sessions.values()]
         await asyncio.shield(asyncio.gather(*closing, return_exceptions=True))
 
-    async def _acquire_rate_slot(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
-        limiter = self._limiter
-        assert limiter is not None
-
-        async def acquire() -> None:
-            async with self._rate_lock:  # In order: else whoever comes when a turn is due takes it from those who wait.
-                await limiter.acquire()
-
-        turn = "no turn under the session's `rate` came"
-        await self._wait(request, acquire, timeout, deadline, phase="rate", what=turn)
-
-    async def _wait(
-        self,
-        request: Request[Any],
-        acquire: Callable[[], Awaitable[object]],
-        timeout: Timeout,
-        deadline: float,
-        *,
-        phase: str,
-        what: str,
-    ) -> None:
-        """Wait for what comes before sending."""
-        self._refuse_if_closed(request)
-        now = asyncio.get_running_loop().time()
-        limit = deadline - now if timeout.pool is None else min(timeout.pool, deadline - now)
-        waiting = self._deadlines.begin(now + limit, is_connected=False)
-        try:
-            await acquire()
-        except asyncio.CancelledError:
-            if not waiting.consume_cancellation():
-                raise
-            self._refuse_if_closed(request)
-            raise self._failure(NotSentError, request, phase, f"{what} within {limit:.3g} s") from None
-        finally:
-            self._deadlines.end(waiting)
-
-    def _refuse_if_closed(self, request: Request[Any]) -> None:
-        if self._is_closed:
-            raise SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
-
     def _url(self, request: Request[Any], params: Params) -> URL:
-        # Put together of what is known, a URL costs half of one that is parsed.
+        # Building a URL from its parts costs half of parsing one.
         scheme, authority, prefix = self._base
         try:
             return URL.build(
@@ -227,125 +181,156 @@ class Transport:
                 encoded=True,
             )
         except UnicodeError as error:
-            raise UsageError(f"{request.operation}: what was given cannot be written as text: {error}.") from None
+            raise UsageError(f"{request.operation}: an argument cannot be encoded as text: {error}.") from None
 
     async def _exchange(
         self, request: Request[Any], url: URL, headers: Mapping[str, str], timeout: Timeout, deadline: float
     ) -> Response:
-        self._refuse_if_closed(request)  # While this request waited for a place, or between two attempts.
+        if self._is_closed:  # While this request waited for a slot, or for another attempt.
+            raise _closed_error(request)
         self.sent += 1
         if timeout.attempt is not None:
             deadline = min(deadline, asyncio.get_running_loop().time() + timeout.attempt)
-        # A borrowed session has not our connector. There only aiohttp's own word for it, an error of connecting, counts
-        # as never sent: the benefit of any other doubt would be a second call.
-        # Its end is not aiohttp's own `total`, which enters and leaves its timer thrice for each request.
-        attempt = self._deadlines.begin(deadline, is_connected=self._user_session is not None)
+        task = asyncio.current_task()
+        if self._user_session is not None:
+            # A user's session does not have our connector. It counts as connected, unless aiohttp itself says that it
+            # could not connect: to give it the benefit of any other doubt could call somebody twice.
+            self._connected.add(task)
+        attempt = asyncio.timeout_at(deadline)  # aiohttp's own `total` costs more: it enters its timer three times.
+        self._attempts.add(attempt)
         try:
-            answer = await self._session(request.effect).request(
-                request.method,
-                url,
-                headers=headers,
-                data=_body(request),
-                allow_redirects=False,
-                raise_for_status=False,  # Whatever a borrowed session says: a refusal is an answer.
-                timeout=_client_timeout(timeout.connect),
-                proxy=self._proxy,
-            )
-            try:
-                return Response(answer.status, answer.headers, await _read(request, answer))
-            except BaseException:
-                answer.close()  # The connection of one that was read to its end is back already.
-                raise
-        except asyncio.CancelledError as error:
-            if not attempt.consume_cancellation():
-                raise
-            raise self._map_error(request, TimeoutError(), is_connected=attempt.is_connected) from error
-        except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError) as error:
-            known = request.with_secrets(headers)  # aiohttp quotes what it cannot read.
-            failure = self._map_error(known, error, is_connected=attempt.is_connected)
-            # Others hold the request's headers, or quote what came.
-            cause = error if isinstance(error, OSError) else None
-        except UsageError:
+            async with attempt:
+                received = await self._session(request.effect).request(
+                    request.method,
+                    url,
+                    headers=headers,
+                    data=_body(request),
+                    allow_redirects=False,
+                    raise_for_status=False,  # Overrides a user's session: an error status is a response, too.
+                    timeout=_client_timeout(timeout.connect),
+                    proxy=self._proxy,
+                )
+                try:
+                    return Response(received.status, received.headers, await _read(request, received))
+                except BaseException:
+                    received.close()  # A response that was read to its end has released its connection already.
+                    raise
+        except TingTingError:
             raise
-        except ValueError as error:  # A host that is no name, a line break in a token, a second way to sign in.
-            known = request.with_secrets(headers)
-            if attempt.is_connected and request.effect is not Effect.READ:  # Or an answer that upsets aiohttp.
-                raise self._map_error(known, error, is_connected=True) from None
-            raise UsageError(f"{request.operation}: it cannot be sent: {known.redact(str(error))}") from None
+        except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
+            known = request.with_secrets(headers)  # aiohttp quotes what it cannot parse.
+            is_connected = task in self._connected
+            failure = map_error(known, error, self.base_url, is_connected=is_connected, is_closed=self._is_closed)
+            cause = _short_cause(error)
         finally:
-            self._deadlines.end(attempt)
-        raise failure from cause  # Out here, where the error is not its context: from there it would be shown, too.
+            self._attempts.discard(attempt)
+            self._connected.discard(task)
+        raise failure from cause  # Outside of the `except` block, where the error of aiohttp would become its context.
 
     def _session(self, effect: Effect) -> aiohttp.ClientSession:
-        """Return the connections for a request.
+        """Return the session whose connections suit the effect.
 
-        A server may close an idle keep-alive connection in the very moment in which the next request is written to it;
-        whether that was read is then unknown. So whatever changes something goes out on a fresh connection.
+        A server may close an idle keep-alive connection at the moment when the next request is written to it; nobody
+        knows then whether the server read the request. So a request that changes something gets a fresh connection.
         """
         if self._user_session is not None:
             return self._user_session
-        fresh = effect is not Effect.READ
-        session = self._sessions.get(fresh)
+        is_fresh = effect is not Effect.READ
+        session = self._sessions.get(is_fresh)
         if session is None:
-            # `limit=0`: the places in flight are counted above, where it can be told that it was them one waited for.
+            # `limit=0`: the throttle counts the slots, so that an error can say what the request waited for.
             tls = True if self._ssl is None else self._ssl
-            connector = _Connector(self._deadlines, limit=0, force_close=fresh, ssl=tls)
-            session = self._sessions[fresh] = aiohttp.ClientSession(
+            connector = _Connector(self._connected, limit=0, force_close=is_fresh, ssl=tls)
+            session = self._sessions[is_fresh] = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": _USER_AGENT, "Accept": "application/json, */*;q=0.5"},
             )
         return session
 
-    def _map_error(self, request: Request[Any], error: Exception, *, is_connected: bool) -> TingTingError:
-        closed = SessionClosedError(f"{request.operation}: the session was closed meanwhile.")
-        if isinstance(error, RuntimeError) and "Session is closed" in str(error):
-            return closed  # aiohttp's words for one that was closed before it was asked.
-        if self._is_closed and (not is_connected or request.effect is Effect.READ):
-            return closed
-        if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-            return UsageError(f"{request.operation}: {self.base_url!r} is no address that can be asked.")
-        never = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-        if never or isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ServerFingerprintMismatch):
-            is_connected = False
-        what = request.redact(str(error)) or type(error).__name__
-        if isinstance(error, TimeoutError):
-            what = "the session was closed" if self._is_closed else "time ran out"
-        if is_connected:
-            return self._failure(TransportError, request, "response", f"no whole answer came ({what})")
-        return self._failure(NotSentError, request, "connect", f"no connection came about ({what})")
 
-    def _failure(self, kind: type[TransportError], request: Request[Any], phase: str, what: str) -> TransportError:
-        done = "Nothing was sent." if kind is NotSentError else "It was sent."
-        return kind(
-            f"{request.operation}: {request.method} {request.path} on {self.base_url}: {what}. {done}",
-            operation=request.operation,
-            method=request.method,
-            path=request.path,
-            phase=phase,
-        )
+def map_error(
+    request: Request[Any], error: Exception, base_url: str, *, is_connected: bool, is_closed: bool
+) -> TingTingError:
+    """Return our error for an error of aiohttp or of the operating system.
+
+    Args:
+        request: The request that failed.
+        error: The error that ended its attempt.
+        base_url: The service's base URL.
+        is_connected: Whether the request had a connection, so that it may have been sent.
+        is_closed: Whether the session was closed by then.
+    """
+    if isinstance(error, RuntimeError) and "Session is closed" in str(error):
+        return _closed_error(request)  # aiohttp's text for a session that was closed before the request.
+    if is_closed and (not is_connected or request.effect is Effect.READ):
+        return _closed_error(request)
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return UsageError(f"{request.operation}: `base_url` {base_url!r} is not a valid URL.")
+    is_refused = isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError | OSError)
+    if is_refused and not (is_connected and request.effect is not Effect.READ):
+        # An invalid host name, a line break in a token, or a user's session with credentials of its own.
+        return UsageError(f"{request.operation}: the request cannot be sent: {request.redact(str(error))}")
+    if isinstance(
+        error,
+        aiohttp.ClientConnectorError
+        | aiohttp.ConnectionTimeoutError
+        | aiohttp.ClientHttpProxyError
+        | aiohttp.ServerFingerprintMismatch,
+    ):
+        is_connected = False
+    if isinstance(error, TimeoutError):
+        what = "the session was closed" if is_closed else "timed out"
+    else:
+        text = _reason(error) if isinstance(error, aiohttp.ClientConnectorError) else str(error)
+        what = request.redact(text) or type(error).__name__
+    kind, phase = (TransportError, "response") if is_connected else (NotSentError, "connect")
+    said = "no complete response was received" if is_connected else "could not connect"
+    end = "The request was sent." if is_connected else "Nothing was sent."
+    return kind(
+        f"{request.operation}: {request.method} {request.path} on {base_url}: {said} ({what}). {end}",
+        operation=request.operation,
+        method=request.method,
+        path=request.path,
+        phase=phase,
+    )
 
 
-def _limiter(rate: float) -> "AsyncLimiter":
-    if type(rate) not in (int, float) or not 0 < rate < math.inf:
-        raise UsageError(f"`rate` is {rate!r}; it has to be a number of requests per second, more than 0.")
-    from aiolimiter import AsyncLimiter  # noqa: PLC0415 - for the sessions that ask for it
+def _closed_error(request: Request[Any]) -> SessionClosedError:
+    return SessionClosedError(f"{request.operation}: the session was closed during the call.")
 
-    # A bucket for one: requests leave evenly, and no second holds more of them than any other.
-    return AsyncLimiter(1, 1 / rate)
+
+def _reason(error: aiohttp.ClientConnectorError) -> str:
+    """Return the host and port of a failed connection, and the operating system's text for the failure."""
+    cause = error.os_error
+    if cause.errno and "Connect call failed" in str(cause):  # The text of asyncio, which names the address only.
+        return f"{error.host}:{error.port}: {os.strerror(cause.errno)}"
+    return f"{error.host}:{error.port}: {cause.strerror or cause}"
+
+
+def _short_cause(error: Exception) -> OSError | None:
+    """Return the operating system's part of an error, without the internals of aiohttp behind it.
+
+    Other errors of aiohttp hold the headers of the request, or quote the response.
+    """
+    cause = getattr(error, "os_error", error)
+    if not isinstance(cause, OSError) or isinstance(cause, TimeoutError):
+        return None
+    cause.__cause__ = cause.__context__ = None
+    return cause.with_traceback(None)
 
 
 @functools.lru_cache(maxsize=64)
 def _client_timeout(connect: float | None) -> aiohttp.ClientTimeout:
-    # `ceil_threshold`: aiohttp rounds longer limits up to whole seconds unless told otherwise.
+    # `ceil_threshold`: by default, aiohttp rounds limits above 5 s up to whole seconds.
     return aiohttp.ClientTimeout(connect=None if connect is None else max(connect, 0.001), ceil_threshold=math.inf)
 
 
-def _target(url: URL, response: Response) -> URL | None:
-    """Return where a redirect leads, if that is on the same origin."""
+def _redirect_target(url: URL, response: Response) -> URL | None:
+    """Return the target of a redirect if it is on the same origin, else None."""
     try:
         target = url.join(URL(response.headers["Location"]))
-        # A user in it would become a second way to sign in, beside ours.
+        # aiohttp would turn a user name in the URL into credentials, next to ours.
         return target if target.origin() == url.origin() and target.user is None else None
     except (LookupError, ValueError):
         return None
@@ -364,26 +349,26 @@ def _body(request: Request[Any]) -> bytes | aiohttp.FormData | aiohttp.BytesPayl
         return None
     try:
         return aiohttp.BytesPayload(dumps(request.json), content_type="application/json")
-    except (TypeError, ValueError, RecursionError) as error:  # Names types, never values.
-        raise UsageError(f"{request.operation}: what was given cannot be written as JSON: {error}.") from None
+    except (TypeError, ValueError, RecursionError) as error:  # Their texts name types, never values.
+        raise UsageError(f"{request.operation}: an argument cannot be encoded as JSON: {error}.") from None
 
 
-async def _read(request: Request[Any], answer: aiohttp.ClientResponse) -> bytes:
-    if request.sink is not None and answer.status == 200:
+async def _read(request: Request[Any], received: aiohttp.ClientResponse) -> bytes:
+    if request.sink is not None and received.status == 200:
         await request.sink.start()
-        async for piece in answer.content.iter_any():
-            await request.sink.write(piece)
+        async for chunk in received.content.iter_any():
+            await request.sink.write(chunk)
         return b""
-    length = answer.content_length
-    if length is None or hdrs.CONTENT_ENCODING in answer.headers:  # Only reading tells how much it is.
+    length = received.content_length
+    if length is None or hdrs.CONTENT_ENCODING in received.headers:  # The size is known only after reading.
         body = bytearray()
-        async for chunk in answer.content.iter_any():
+        async for chunk in received.content.iter_any():
             body += chunk
             if len(body) > MAX_BODY_SIZE:
                 break
         else:
             return bytes(body)
     elif length <= MAX_BODY_SIZE:
-        return await answer.read()
-    what = f"is larger than {MAX_BODY_SIZE // 2**20} MiB, and was not read to its end"
-    raise decode_error(request, Response(answer.status), what)
+        return await received.read()
+    what = f"is larger than {MAX_BODY_SIZE // 2**20} MiB; the rest was not read"
+    raise decode_error(request, Response(received.status), what)

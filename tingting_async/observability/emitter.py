@@ -1,7 +1,7 @@
-"""What happens to requests, for whoever wants to know: counters, logs, spans.
+"""Emits events to the listeners of a session, and writes them to the log `tingting_async`.
 
-An event holds what is listed here and nothing else. No text of the service's, no query, no body, no header: whatever is
-made of events shows no secret. The log under `tingting_async` is made of them too.
+An event holds the fields of its class and nothing else: no text of the service, no query, no header and no body. So
+nothing that is made from events, such as logs, counters and spans, can show a secret.
 """
 
 import functools
@@ -32,21 +32,28 @@ _numbers = itertools.count(1)
 
 
 class EventEmitter:
-    """Tells the listeners of a session, and its log."""
+    """Emits the events of a session.
+
+    Args:
+        service: The base URL of the session.
+    """
 
     def __init__(self, service: str) -> None:
         self.listeners: list[Listener] = []
         self._service = service
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Tell this listener, too; the function that is returned ends it.
+        """Add a listener.
+
+        Returns:
+            A function that removes it.
 
         Raises:
-            UsageError: It is a coroutine function, which nobody would await.
+            UsageError: The listener is a coroutine function, which nobody would await.
         """
-        if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(getattr(listener, "__call__", None)):  # noqa: B004 - not whether it can be called, but how
-            raise UsageError("subscribe: a listener is called and not awaited: give a function that is not `async`.")
-        entry = functools.partial(listener)  # The same one may come twice: each ends for itself.
+        if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(getattr(listener, "__call__", None)):  # noqa: B004 - looks at the kind of callable
+            raise UsageError("subscribe: `listener` is called and not awaited. Pass a function that is not `async`.")
+        entry = functools.partial(listener)  # A listener may be added twice; each subscription ends by itself.
         self.listeners.append(entry)
 
         def unsubscribe() -> None:
@@ -56,34 +63,34 @@ class EventEmitter:
         return unsubscribe
 
     def observe(self, request: Request[Any]) -> "CallObserver | None":
-        """Return what follows a call from its start; None where nobody looks, which costs next to nothing."""
+        """Return an observer for a call; None if there are no listeners and no log, which costs almost nothing."""
         if not self.listeners and not _log.isEnabledFor(logging.DEBUG):
             return None
         return CallObserver(self, self._service, request)
 
     def observe_retry(self, request: Request[Any]) -> "CallObserver":
-        """Return what follows a call of which the first attempt has failed with nobody looking: for the log."""
-        watched = CallObserver(self, self._service, request)
-        watched.attempt = 1
-        return watched
+        """Return an observer for a call whose first attempt failed unobserved, to log its retries."""
+        observer = CallObserver(self, self._service, request)
+        observer.attempt = 1
+        return observer
 
     def emit(self, event: RequestEvent) -> None:
-        """Tell everybody; a listener that fails changes nothing for the request, and no more does a log."""
-        with suppress(Exception):  # Filters and handlers may raise, and what rings may have rung by now.
+        """Log an event and call the listeners; if one of them or the log fails, the request goes on."""
+        with suppress(Exception):  # Log filters and handlers may raise; the request may have been carried out.
             _write(event)
         for listener in (*self.listeners,):
             try:
                 listener(event)
-            except Exception as error:  # noqa: BLE001 - it is the listener's
+            except Exception as error:  # noqa: BLE001 - a listener may raise anything
                 with suppress(Exception):
-                    _log.error("A listener failed with %s at %s.", type(error).__name__, event.operation)
+                    _log.error("A listener raised %s for an event of %s.", type(error).__name__, event.operation)
 
 
 class CallObserver:
-    """A call that is followed."""
+    """Emits the events of one call."""
 
-    def __init__(self, watch: EventEmitter, service: str, request: Request[Any]) -> None:
-        self._watch = watch
+    def __init__(self, emitter: EventEmitter, service: str, request: Request[Any]) -> None:
+        self._emitter = emitter
         self.attempt = 0
         self._common: dict[str, Any] = {
             "call_id": next(_numbers),
@@ -94,31 +101,31 @@ class CallObserver:
             "effect": request.effect,
         }
 
-    def _tell(self, kind: type[RequestEvent], **details: Any) -> None:
-        self._watch.emit(kind(attempt=self.attempt, **self._common, **details))
+    def _emit(self, kind: type[RequestEvent], **details: Any) -> None:
+        self._emitter.emit(kind(attempt=self.attempt, **self._common, **details))
 
     def started(self) -> None:
-        """Tell that an attempt begins."""
+        """Emit that an attempt starts."""
         self.attempt += 1
-        self._tell(RequestStarted)
+        self._emit(RequestStarted)
 
-    def answered(self, response: Response, seconds: float) -> None:
-        """Tell what came back."""
-        self._tell(ResponseReceived, status=response.status, duration=round(seconds, 6), size=len(response.body))
+    def received(self, response: Response, seconds: float) -> None:
+        """Emit that a response was received."""
+        self._emit(ResponseReceived, status=response.status, duration=round(seconds, 6), size=len(response.body))
 
     def failed(self, error: BaseException, seconds: float) -> None:
-        """Tell that nothing came."""
+        """Emit that the attempt failed without a response."""
         phase = getattr(error, "phase", "")
-        self._tell(RequestFailed, error=type(error).__name__, phase=phase, duration=round(seconds, 6))
+        self._emit(RequestFailed, error=type(error).__name__, phase=phase, duration=round(seconds, 6))
 
-    def repeated(self, error: BaseException, pause: float) -> None:
-        """Tell that another attempt is about to start."""
+    def retried(self, error: BaseException, delay: float) -> None:
+        """Emit that another attempt is about to start."""
         name = type(error).__name__
-        self._watch.emit(RequestRetried(attempt=self.attempt + 1, error=name, delay=round(pause, 6), **self._common))
+        self._emitter.emit(RequestRetried(attempt=self.attempt + 1, error=name, delay=round(delay, 6), **self._common))
 
 
 def _write(event: RequestEvent) -> None:
-    """Write an event to the log; structured logging finds its fields at the record's `tingting`."""
+    """Write an event to the log, with its fields as the `tingting` attribute of the record."""
     level = logging.DEBUG
     if isinstance(event, RequestRetried):
         level, what = logging.INFO, f"attempt {event.attempt}, {event.delay:.3g} s after {event.error}"

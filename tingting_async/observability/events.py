@@ -1,4 +1,4 @@
-"""What happens to requests, as values."""
+"""The events of requests."""
 
 from collections.abc import Callable
 
@@ -9,60 +9,75 @@ from tingting_async.http.messages import Effect
 
 @attrs.frozen(kw_only=True)
 class RequestEvent:
-    """What all events have."""
+    """An event of a request.
+
+    Attributes:
+        call_id: The same for all events of one call, and different for each call of this process. Signing in is a call
+            of its own.
+        attempt: The number of the attempt within its call, from 1.
+        operation: The operation, e.g. `"campaigns.run"`.
+        method: The HTTP method.
+        service: The `base_url` of the session.
+        path: The path on the service, without its query; it holds ids.
+        effect: What the request does to the world.
+    """
 
     call_id: int
-    """Ties the events of one call together; signing in is a call of its own. Another for each call of this process."""
     attempt: int
-    """Which attempt of the call, from 1."""
     operation: str
-    """What was asked, e.g. `"campaigns.run"`."""
     method: str
     service: str
-    """The `base_url` of the session."""
     path: str
-    """On the service, without its query; ids are in it."""
     effect: Effect
 
 
 @attrs.frozen(kw_only=True)
 class RequestStarted(RequestEvent):
-    """An attempt begins, with waiting for its place among the requests in flight."""
+    """An attempt starts; the wait for a slot and for the rate limit is part of it."""
 
 
 @attrs.frozen(kw_only=True)
 class ResponseReceived(RequestEvent):
-    """The service answered, whatever it said."""
+    """A response was received, whether it reports success or failure.
+
+    Attributes:
+        status: The HTTP status; a `success: false` under status 200 shows only in the error of the call.
+        duration: Seconds since the attempt started.
+        size: Bytes of the body; 0 for a body that was streamed to a file.
+    """
 
     status: int
-    """The HTTP status; a `success: false` under 200 is in the call's error alone."""
     duration: float
-    """Since it was started."""
     size: int
-    """Bytes of the body; 0 for one that was streamed to a file."""
 
 
 @attrs.frozen(kw_only=True)
 class RequestFailed(RequestEvent):
-    """No usable answer came, or the attempt was cancelled."""
+    """An attempt ended without a usable response, or was cancelled.
+
+    Attributes:
+        error: The class name of the exception, e.g. `"NotSentError"`; `"CancelledError"` for a cancellation.
+        phase: Where it failed, as in `TransportError.phase`; empty if that is unknown.
+        duration: Seconds since the attempt started.
+    """
 
     error: str
-    """The name of the exception's class, e.g. `"NotSentError"`; `"CancelledError"` for a cancellation."""
     phase: str
-    """Where it failed, as of `TransportError.phase`; empty where that is not known."""
     duration: float
-    """Since it was started."""
 
 
 @attrs.frozen(kw_only=True)
 class RequestRetried(RequestEvent):
-    """An attempt failed, and another one is about to start; `attempt` is the new one's number."""
+    """An attempt failed, and another one is about to start; `attempt` is the number of the new one.
+
+    Attributes:
+        error: The class name of the exception that ended the last attempt.
+        delay: Seconds of backoff between the two attempts.
+    """
 
     error: str
-    """The name of the class of what made the last attempt fail."""
     delay: float
-    """Seconds that were waited."""
 
 
 Listener = Callable[[RequestEvent], object]
-"""Is told of an event, at once and in the event loop: it must not block."""
+"""Called with each event, immediately and in the event loop: it must not block."""

@@ -1,6 +1,6 @@
-"""OpenTelemetry: a span for each attempt, by the semantic conventions for HTTP clients.
+"""OpenTelemetry: a span for each attempt, following the semantic conventions for HTTP clients.
 
-Made of the events, so that a span holds what they hold: no query, no header, no body, no text of the service's.
+The spans are made from events, so they hold no query, no header, no body and no text of the service.
 """
 
 import logging
@@ -18,30 +18,30 @@ _log = logging.getLogger("tingting_async")
 
 
 def find_listener() -> "OpenTelemetryListener | None":
-    """Return what makes spans, where the process has a tracer provider; else None, at no cost."""
-    # Whoever has set up a provider has imported this: nobody else pays for its import.
+    """Return a listener that makes spans if the process has a tracer provider, else None."""
+    # A process that has set up a provider has imported this module; no other process pays for the import.
     if "opentelemetry.trace" not in sys.modules:
         return None
     try:
         from opentelemetry import trace  # noqa: PLC0415 - an extra
 
-        # Makes the provider that OTEL_PYTHON_TRACER_PROVIDER names, if none is there yet.
+        # Creates the provider that OTEL_PYTHON_TRACER_PROVIDER names, if there is none yet.
         if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider):
             return None
         return OpenTelemetryListener()
-    except Exception as error:  # noqa: BLE001 - it is OpenTelemetry's, and no reason not to make a request
-        _log.warning("There are no spans: OpenTelemetry failed with %s.", type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - an error of OpenTelemetry must not stop a request
+        _log.warning("Tracing is off: OpenTelemetry raised %s.", type(error).__name__)
         return None
 
 
 class OpenTelemetryListener:
-    """Listens to a session's events, and makes spans of them, under whatever span its caller is in.
+    """Makes spans from the events of a session, as children of the span that is current where the call is made.
 
-    Sessions have one by themselves. With a tracer provider of your own: `TingTing(telemetry=False, …)`, and
-    `tingting.subscribe(OpenTelemetryListener(provider))`.
+    A session adds one by itself. To use a tracer provider of your own, create the session with `telemetry=False` and
+    call `tingting.subscribe(OpenTelemetryListener(provider))`.
 
     Args:
-        provider: Makes tracers; None for the process's.
+        provider: Your tracer provider; None for that of the process.
     """
 
     def __init__(self, provider: "TracerProvider | None" = None) -> None:
@@ -52,7 +52,7 @@ class OpenTelemetryListener:
         self._open: dict[int, Span] = {}
 
     def __call__(self, event: RequestEvent) -> None:
-        """Start a span, or end it."""
+        """Start or end a span."""
         if isinstance(event, RequestStarted):
             self._start(event)
         elif isinstance(event, ResponseReceived | RequestFailed) and (span := self._open.pop(event.call_id, None)):
@@ -72,7 +72,7 @@ class OpenTelemetryListener:
             attributes["http.request.resend_count"] = event.attempt - 1
         kind = self._trace.SpanKind.CLIENT
         span = self._tracer.start_span(f"{event.method} {route}", kind=kind, attributes=attributes)
-        self._open[event.call_id] = span  # A call has one attempt at a time.
+        self._open[event.call_id] = span  # A call makes one attempt at a time.
 
     def _end(self, span: "Span", event: ResponseReceived | RequestFailed) -> None:
         error = event.error if isinstance(event, RequestFailed) else None
@@ -86,5 +86,5 @@ class OpenTelemetryListener:
 
 
 def template(path: str) -> str:
-    """Return a path with its ids left out, so that there are as many as operations: `/api/v1/campaign/{id}/`."""
+    """Return a path with its ids replaced, such as `/api/v1/campaign/{id}/`: one template for each operation."""
     return "/".join(part if not any(map(str.isdigit, part)) or part == "v1" else "{id}" for part in path.split("/"))

@@ -1,43 +1,46 @@
-"""Answers that are spoilt in every way that chance finds: a result, or one of our errors, and nothing left behind."""
+"""Responses with random mutations: each gives a result or one of our errors, and leaves nothing open."""
 
 import asyncio
 import json
 import os
 from collections import Counter
 from functools import cached_property
-from itertools import cycle
 from random import Random
 from typing import Any, get_type_hints
 
 import aiohttp
 import attrs
 import pytest
+from support.servers import Received
 
 from tingting_async import MemoryTokenStore, RetryPolicy, Timeout, TingTingError, Tokens
 from tingting_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
 
-ANSWERS = 10_000
+MUTATIONS = 10_000
 """For each generation of the API."""
-AT_ONCE = 24
-NOT_KEPT = ("transfer-encoding", "connection", "content-length", "date", "server")
+PARTS = 20
+"""The tests that share the mutations, so that each test takes seconds only."""
+PER_PART = MUTATIONS // PARTS
+WORKERS = 24
+DROPPED_HEADERS = ("transfer-encoding", "connection", "content-length", "date", "server")
 
 
 @attrs.frozen
-class Answer:
-    """An answer as the sandbox gave it."""
+class Recorded:
+    """A response of the sandbox."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
 
 
-def write(answer: Answer, *, length: int | None = None) -> bytes:
-    """Return an answer as it goes over the wire; with another length than it has, if one is given."""
-    headers = [*answer.headers, ("Content-Length", str(len(answer.body) if length is None else length))]
+def encode(response: Recorded, *, length: int | None = None) -> bytes:
+    """Return the bytes of a response; with a false `Content-Length`, if `length` is given."""
+    headers = [*response.headers, ("Content-Length", str(len(response.body) if length is None else length))]
     head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return f"HTTP/1.1 {answer.status} Whatever\r\n{head}\r\n".encode("utf-8", "surrogateescape") + answer.body
+    return f"HTTP/1.1 {response.status} Whatever\r\n{head}\r\n".encode("utf-8", "surrogateescape") + response.body
 
 
 VALUES: tuple[Any, ...] = (
@@ -48,8 +51,8 @@ VALUES: tuple[Any, ...] = (
 )
 
 
-def spoil_value(random: Random, value: Any) -> Any:
-    """Return a JSON value with one part of it changed: dropped, added, repeated, or of another type."""
+def mutate_value(random: Random, value: Any) -> Any:
+    """Return a JSON value with one part removed, added, repeated, or replaced by another type."""
     if isinstance(value, dict) and value and random.random() < 0.8:
         key = random.choice(list(value))
         match random.randrange(5):
@@ -61,7 +64,7 @@ def spoil_value(random: Random, value: Any) -> Any:
                     random.choice(("new", "", "message", "error", "next", key.upper())): random.choice(VALUES),
                 }
             case _:
-                return {**value, key: spoil_value(random, value[key])}
+                return {**value, key: mutate_value(random, value[key])}
     if isinstance(value, list) and value and random.random() < 0.8:
         place = random.randrange(len(value))
         match random.randrange(5):
@@ -70,7 +73,7 @@ def spoil_value(random: Random, value: Any) -> Any:
             case 1:
                 return [*value, value[place]]
             case _:
-                return [*value[:place], spoil_value(random, value[place]), *value[place + 1 :]]
+                return [*value[:place], mutate_value(random, value[place]), *value[place + 1 :]]
     match random.randrange(4):
         case 0:
             return str(value)
@@ -80,22 +83,22 @@ def spoil_value(random: Random, value: Any) -> Any:
             return random.choice(VALUES)
 
 
-def spoil_json(random: Random, body: bytes) -> bytes:
-    """Change the values of a body."""
+def mutate_json(random: Random, body: bytes) -> bytes:
+    """Mutate the values of a JSON body."""
     try:
         value = json.loads(body)
     except ValueError:
-        return spoil_bytes(random, body)
+        return mutate_bytes(random, body)
     for _ in range(random.randint(1, 3)):
-        value = spoil_value(random, value)
+        value = mutate_value(random, value)
     text = json.dumps(value, ensure_ascii=random.random() < 0.5)
     if random.random() < 0.1:  # The same key twice.
         text = text.replace("{", '{"status": 500, "results": 7, "data": null, "id": "x", ', 1)
     return text.encode("utf-8", "surrogatepass")
 
 
-def spoil_bytes(random: Random, body: bytes) -> bytes:
-    """Change the bytes of a body."""
+def mutate_bytes(random: Random, body: bytes) -> bytes:
+    """Mutate the bytes of a body."""
     place = random.randint(0, len(body))
     match random.randrange(9):
         case 0:
@@ -140,50 +143,52 @@ HEADERS: tuple[tuple[str, str], ...] = (
 )
 
 
-def spoil(random: Random, answer: Answer) -> bytes:
-    """Return an answer with something wrong, as it goes over the wire."""
-    body, status, headers = answer.body, answer.status, answer.headers
+def mutate(random: Random, response: Recorded) -> bytes:
+    """Return the bytes of a response with something wrong in its body, status, headers, length or bytes."""
+    body, status, headers = response.body, response.status, response.headers
     if random.random() < 0.7:
-        body = spoil_json(random, body)
+        body = mutate_json(random, body)
     if random.random() < 0.2:
-        body = spoil_bytes(random, body)
+        body = mutate_bytes(random, body)
     if random.random() < 0.15:
         status = random.choice(STATUSES)
     if random.random() < 0.15:
         headers = [*headers, random.choice(HEADERS)]
     length = random.choice((0, 1, len(body) + 1, 10**6)) if random.random() < 0.03 else None
-    raw = write(Answer(status, headers, body), length=length)
+    raw = encode(Recorded(status, headers, body), length=length)
     if random.random() < 0.02:
         place = random.randint(0, len(raw))
         raw = raw[:place] + random.randbytes(random.randint(0, 5)) + raw[place + random.randint(0, 5) :]
     return raw
 
 
-async def record(generation: Any, serve: Any, sandbox: Sandbox, targets: Any) -> dict[str, list[Answer]]:
-    """Do every operation once, against the sandbox; return what it answered to each."""
-    answers: list[Answer] = []
+async def record(generation: Any, serve: Any, sandbox: Sandbox, targets: Any) -> dict[str, list[Recorded]]:
+    """Execute every operation once against the sandbox; return the responses to each."""
+    responses: list[Recorded] = []
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
 
-        async def forward(received: Any) -> None:
+        async def forward(received: Received) -> None:
             headers = {
                 name: value for name, value in received.headers.items() if name not in ("host", "content-length")
             }
             url = sandbox.url + received.target
             async with http.request(
                 received.method, url, headers=headers, data=received.body, allow_redirects=False
-            ) as answer:
-                kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in NOT_KEPT]
-                answers.append(Answer(answer.status, kept, await answer.read()))
-            await received.raw(write(answers[-1]))
+            ) as response:
+                kept = [
+                    (name, value) for name, value in response.headers.items() if name.lower() not in DROPPED_HEADERS
+                ]
+                responses.append(Recorded(response.status, kept, await response.read()))
+            await received.raw(encode(responses[-1]))
 
         server = await serve(forward)
         account = {"email": sandbox.email, "password": sandbox.password}
-        recorded: dict[str, list[Answer]] = {}
+        recorded: dict[str, list[Recorded]] = {}
         async with generation.session(base_url=server.url, **account) as tingting:
             for name, call in generation.calls.items():
-                answers.clear()
+                responses.clear()
                 await call(tingting, targets)
-                recorded[name] = answers.copy()
+                recorded[name] = responses.copy()
     return recorded
 
 
@@ -198,36 +203,39 @@ def operations(session: type[Any]) -> set[str]:
     }
 
 
-def test_every_operation_is_tried(generation: Any) -> None:
-    """There is a call for every operation."""
+def test_every_operation_is_covered(generation: Any) -> None:
+    """The calls of these tests cover every operation of both generations."""
     assert generation.calls.keys() == operations(generation.session)
 
 
-async def test_mutated_answers(generation: Any, world: Any, serve: Any) -> None:
-    """Whatever an answer holds, what comes out is a result or one of our errors, and no task or socket is left."""
+@pytest.mark.parametrize("part", range(PARTS))
+async def test_mutated_responses(generation: Any, world: Any, serve: Any, part: int) -> None:
+    """Whatever a response holds, the call gives a result or one of our errors, and leaves no task or socket open."""
     sandbox, targets = world
     recorded = await record(generation, serve, sandbox, targets)
-    to_come: dict[str, list[bytes]] = {}
+    pending: dict[str, list[bytes]] = {}
 
-    async def answer(received: Any) -> None:
-        waiting = to_come[received.target.split("/")[1]]  # By the worker who asks.
+    async def respond(received: Received) -> None:
+        waiting = pending[received.target.split("/")[1]]  # By worker.
         await received.raw(waiting.pop(0) if len(waiting) > 1 else waiting[0])
         received.close()
 
-    server = await serve(answer)
+    server = await serve(respond)
     before = left_open()
-    cases = iter(list(zip(range(ANSWERS), cycle(generation.calls), strict=False)))
+    names = [*generation.calls]
+    seeds = iter(range(part * PER_PART, (part + 1) * PER_PART))
     outcomes: Counter[str] = Counter()
     wrong: list[str] = []
 
     async def work(worker: int) -> None:
-        for seed, name in cases:
+        for seed in seeds:
+            name = names[seed % len(names)]
             random = Random(f"{generation.session.__module__} {seed}")
-            # Of an operation of several requests one is spoilt; what is asked beyond them gets the last once more.
+            # One response of an operation is mutated; requests beyond the recorded ones get the last response again.
             honest = recorded[name]
             place = random.randrange(len(honest))
-            spoilt = spoil(random, honest[place])
-            to_come[f"{worker}"] = [*map(write, honest[:place]), spoilt, *map(write, honest[place + 1 :])]
+            mutated = mutate(random, honest[place])
+            pending[f"{worker}"] = [*map(encode, honest[:place]), mutated, *map(encode, honest[place + 1 :])]
             async with generation.session(
                 base_url=f"{server.url}/{worker}",
                 retries=RetryPolicy(attempts=1),
@@ -235,28 +243,28 @@ async def test_mutated_answers(generation: Any, world: Any, serve: Any) -> None:
                 **await account_for(name),
             ) as tingting:
                 try:
-                    async with asyncio.timeout(20):  # Far beyond its deadline.
+                    async with asyncio.timeout(20):  # Far beyond the deadline of the call.
                         await generation.calls[name](tingting, targets)
                     outcomes["result"] += 1
                 except TingTingError as error:
                     outcomes[type(error).__name__] += 1
-                except Exception as error:  # noqa: BLE001 - the point
-                    wrong.append(f"{name}, seed {seed}: {error!r} of {spoilt[:500]!r}")
+                except Exception as error:  # noqa: BLE001 - any other error is what this test looks for
+                    wrong.append(f"{name}, seed {seed}: {error!r} of {mutated[:500]!r}")
 
-    await asyncio.gather(*(work(worker) for worker in range(AT_ONCE)))
-    assert wrong == []
-    assert sum(outcomes.values()) == ANSWERS
-    # Neither all was read nor all refused, or the answers prove nothing.
-    assert min(outcomes["result"], outcomes["DecodeError"], outcomes["OutcomeUnknownError"]) > ANSWERS * 0.05
-    for _ in range(2000):  # What is closing may take the loop some turns.
+    await asyncio.gather(*(work(worker) for worker in range(WORKERS)))
+    assert [] == wrong
+    assert PER_PART == sum(outcomes.values())
+    # The mutations prove nothing if all responses are decoded, or all are refused.
+    assert min(outcomes["result"], outcomes["DecodeError"], outcomes["OutcomeUnknownError"]) > PER_PART * 0.05
+    for _ in range(2000):  # Closing may take some iterations of the loop.
         if left_open() == before:
             break
         await asyncio.sleep(0.001)
-    assert left_open() == before
+    assert before == left_open()
 
 
 async def account_for(name: str) -> dict[str, Any]:
-    """Return how to sign in for an operation."""
+    """Return the credentials with which an operation is tested."""
     if name == "accounts.login":
         return {"email": "e", "password": "p"}
     if name == "accounts.refresh":
@@ -267,5 +275,5 @@ async def account_for(name: str) -> dict[str, Any]:
 
 
 def left_open() -> tuple[int, int]:
-    """Return how many tasks there are, and how many files and sockets this process has open."""
-    return len(asyncio.all_tasks()), len(os.listdir("/dev/fd"))  # noqa: PTH208 - names are enough
+    """Return the number of tasks, and of the files and sockets that this process has open."""
+    return len(asyncio.all_tasks()), len(os.listdir("/dev/fd"))  # noqa: PTH208 - the names suffice
