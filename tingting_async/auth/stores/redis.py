@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import anyio
 
-from tingting_async.auth.stores.codec import POLL, decode, encode
+from tingting_async.auth.stores.codec import LOCK_POLL_INTERVAL, decode, encode
 from tingting_async.auth.tokens import Tokens
 from tingting_async.errors import TokenStoreError, UsageError
 from tingting_async.persistence import run_to_completion
@@ -124,7 +124,7 @@ class RedisTokenStore:
                 await self._ask("locked", look)
                 if is_ours:
                     break
-                await anyio.sleep(POLL)
+                await anyio.sleep(LOCK_POLL_INTERVAL)
             prolonging = asyncio.create_task(self._prolong(lock))
             try:
                 yield
