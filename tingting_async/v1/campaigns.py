@@ -32,7 +32,7 @@ from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.pages import read_page
 from tingting_async.v1.preflight import preflight
 from tingting_async.v1.progress import Progress
-from tingting_async.v1.reconcile import details, reconcile_created, reconcile_run, utc_now
+from tingting_async.v1.reconcile import details, reconcile_created, reconcile_run, started_at, utc_now
 
 
 class Campaigns(Resource):
@@ -173,7 +173,7 @@ class Campaigns(Resource):
                 json=fields,
                 timeout=timeout,
                 recovery_hint="look for its name with campaigns.list(search=…)",
-                reconciler=lambda since: reconcile_created(self.list, name, since or asked_at),
+                reconciler=lambda send: reconcile_created(self.list, name, started_at(send, asked_at)),
             )
         )
 
@@ -300,7 +300,7 @@ class Campaigns(Resource):
             RunStarted,
             timeout=timeout,
             recovery_hint=f"look at the status of campaigns.get({id}), and at contacts.list({id})",
-            reconciler=lambda _: reconcile_run(self._core, id, is_first=idempotency_key is None),
+            reconciler=lambda send: reconcile_run(self._core, id, send),
             send_target=f"campaign {id}",
             idempotency_key=idempotency_key,
         )

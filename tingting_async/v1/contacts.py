@@ -17,7 +17,7 @@ from tingting_async.v1.method_fallback import MethodFallback
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, NewContact, Upload
 from tingting_async.v1.pages import read_page
-from tingting_async.v1.reconcile import reconcile_contact, utc_now
+from tingting_async.v1.reconcile import reconcile_contact, started_at, utc_now
 
 
 class Contacts(Resource):
@@ -90,7 +90,7 @@ class Contacts(Resource):
                 body,
                 "contacts.add",
                 timeout,
-                reconciler=lambda since: reconcile_contact(self.list(campaign_id), digits, since or asked_at),
+                reconciler=lambda send: reconcile_contact(self.list(campaign_id), digits, started_at(send, asked_at)),
             )
         )
 

@@ -14,7 +14,7 @@ from tingting_async.resources.models import OtpChannel, OtpSource
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.otp import Otp, SentOtp
 from tingting_async.v1.pages import read_page
-from tingting_async.v1.reconcile import is_server_clock_behind, reconcile_otp, utc_now
+from tingting_async.v1.reconcile import is_server_clock_behind, reconcile_otp, started_at, utc_now
 
 
 class Otps(Resource):
@@ -78,7 +78,7 @@ class Otps(Resource):
                 json=fields,
                 timeout=timeout,
                 recovery_hint="look for it in otp.list()",
-                reconciler=lambda since: self._find(fields["number"], otp, since or asked_at),
+                reconciler=lambda send: self._find(fields["number"], otp, started_at(send, asked_at)),
                 idempotency_key=idempotency_key,
                 secrets=() if otp is None else (otp,),
             )
