@@ -62,7 +62,7 @@ async def test_in_progress(
     campaign, stall = campaigns[0], sandbox.faults.add(Fault("stall_after", method="POST", times=1))
     async with connect() as one, connect() as other:
         run = asyncio.create_task(one.campaigns.run(campaign))
-        await stall.hit.wait()
+        await stall.triggered.wait()
         with pytest.raises(DuplicateSendError, match=r"as in progress .*A running process is waiting") as caught:
             await other.campaigns.run(campaign)
         assert (await caught.value.reconcile(wait=0)).verdict is Verdict.UNKNOWN
@@ -87,7 +87,7 @@ async def test_deleted_lock_files(
         shutil.rmtree(f"{path}.owners")
         stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
         run = asyncio.create_task(one.campaigns.run(campaign))
-        await stall.hit.wait()
+        await stall.triggered.wait()
         with pytest.raises(DuplicateSendError) as caught:
             await other.campaigns.run(campaign)
         assert caught.value.send.state is SendState.IN_PROGRESS
@@ -101,7 +101,7 @@ async def test_cancelled(sandbox: Sandbox, connect: Any, ledger: SqliteLedger, c
     stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
     async with connect(max_in_flight=1) as tingting:
         runs = [asyncio.create_task(tingting.campaigns.run(campaign)) for campaign in (one, other)]
-        await stall.hit.wait()
+        await stall.triggered.wait()
         for run in reversed(runs):
             run.cancel()
             with pytest.raises(asyncio.CancelledError):

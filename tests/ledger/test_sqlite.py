@@ -44,7 +44,7 @@ async def test_outcome_that_cannot_be_recorded(
     stall = sandbox.faults.add(Fault("stall_after", method="POST", times=1))
     async with connect() as tingting:
         run = asyncio.create_task(tingting.campaigns.run(campaigns[0]))
-        await stall.hit.wait()
+        await stall.triggered.wait()
         path.write_bytes(b"not a database any more" * 9)
         stall.release()
         with caplog.at_level(logging.WARNING, logger="tingting_async"):
