@@ -216,7 +216,7 @@ def test_fixed_token() -> None:
     auth = Auth(Dialect(), api_token="key")
     assert not auth.needs_refresh()
     assert auth.headers({"Accept": "x"}) == {"Accept": "x", "Authorization": "Bearer key"}
-    assert not auth.can_renew(errors.AuthenticationError("no"))
+    assert not auth.can_refresh(errors.AuthenticationError("no"))
     assert auth.secrets() == ("key",)
     for options in ({"credentials": CREDENTIALS}, {"store": MemoryTokenStore()}):
         with pytest.raises(errors.UsageError, match="either"):
@@ -226,8 +226,8 @@ def test_fixed_token() -> None:
 def test_worth_a_renewal() -> None:
     """A refused request is worth a renewal, unless the account itself was refused."""
     auth = Auth(Dialect(), credentials=CREDENTIALS)
-    assert auth.can_renew(errors.AuthenticationError("no", message="expired"))
-    assert not auth.can_renew(errors.AuthenticationError("no", message="not activated"))
+    assert auth.can_refresh(errors.AuthenticationError("no", message="expired"))
+    assert not auth.can_refresh(errors.AuthenticationError("no", message="not activated"))
 
 
 def test_secrets() -> None:

@@ -83,7 +83,14 @@ async def test_ends_of_processes(path: Path, deed: str, targets: list[str], show
     assert [(send.target, send.state) for send in unresolved] == [(target, SendState.UNKNOWN) for target in targets]
     assert done.returncode == (-signal.SIGKILL if deed in ("die before", "die after") else 0)
     assert (done.stdout, done.stderr) == (shown, "")
-    # The next process that sends removes the lock files of the dead ones.
+
+
+async def test_lock_files_of_dead_processes(path: Path) -> None:
+    """The next process that sends removes the lock files of dead processes, and keeps its own."""
+    run(path, "die after")
+    directory = Path(f"{path}.owners")
+    [dead] = directory.iterdir()
     storage = SqliteStorage(path)
     await storage.claim(Claim("mine", "http://a", "things.call", None, None, ""))
-    assert len([*Path(f"{path}.owners").iterdir()]) == 1
+    [own] = directory.iterdir()
+    assert own != dead

@@ -151,7 +151,7 @@ class RequestPipeline:
                 return response
             refusal = api_errors.error_from_response(self.with_secrets(request), response)
             assert refusal is not None
-            if not may_renew or not isinstance(refusal, AuthenticationError) or not auth.can_renew(refusal):
+            if not may_renew or not isinstance(refusal, AuthenticationError) or not auth.can_refresh(refusal):
                 raise refusal
             may_renew = False
             await self.sign_in.refresh(request.operation, rejected=used, deadline=call.deadline)

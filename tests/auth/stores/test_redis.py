@@ -62,7 +62,7 @@ async def test_lost_lease(redis_place: Any, caplog: pytest.LogCaptureFixture) ->
             await store.save(TOKENS)
         assert await client.get("tokens:lock") == b"another's"
         assert await store.load() == TOKENS
-    assert [(record.levelname, "ran out" in record.message) for record in caplog.records] == [("WARNING", True)]
+    assert [(record.levelname, "expired" in record.message) for record in caplog.records] == [("WARNING", True)]
 
 
 async def test_lock_that_cannot_be_freed(redis_place: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -124,7 +124,7 @@ async def test_no_server(caplog: pytest.LogCaptureFixture) -> None:
 async def test_deaf_server(deaf_port: int) -> None:
     """A server that never answers is given up on after the lease's time."""
     async with RedisTokenStore(f"redis://127.0.0.1:{deaf_port}", key="tokens", lease=0.3) as store:
-        with pytest.raises(TokenStoreError, match=r"TimeoutError: no answer within 0\.3 s"):
+        with pytest.raises(TokenStoreError, match=r"TimeoutError: no response within 0\.3 s"):
             await store.load()
 
 
