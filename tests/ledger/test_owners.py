@@ -19,7 +19,7 @@ from pathlib import Path
 from tingting_async.ledger.ledger import Claim
 from tingting_async.ledger.sqlite import SqliteStorage
 
-path, deed = Path(sys.argv[1]), sys.argv[2]
+path, action = Path(sys.argv[1]), sys.argv[2]
 storage = SqliteStorage(path)
 
 def run(coroutine):
@@ -35,7 +35,7 @@ def claim(target):
 def show():
     print([send.state.value for send in run(SqliteStorage(path).sends())])
 
-if deed == "die with a child":
+if action == "die with a child":
     until, here = os.pipe()
     if os.fork():
         os.wait()
@@ -47,12 +47,12 @@ if deed == "die with a child":
         os.read(until, 1)  # It inherited all that was open, and lives until the states have been shown.
         os._exit(0)
     os.kill(os.getpid(), signal.SIGKILL)
-if deed != "die before":
+if action != "die before":
     claim("thing")
-if deed.startswith("die"):
+if action.startswith("die"):
     os.kill(os.getpid(), signal.SIGKILL)
 if os.fork() == 0:
-    if deed == "fork and send":
+    if action == "fork and send":
         claim("another thing")
     sys.exit(0)  # It inherited all that was open, and ends in order.
 os.wait()
@@ -60,14 +60,14 @@ show()
 """
 
 
-def run(path: Path, deed: str) -> "subprocess.CompletedProcess[str]":
+def run(path: Path, action: str) -> "subprocess.CompletedProcess[str]":
     """Run the script."""
-    command = [sys.executable, "-P", "-c", SCRIPT, str(path), deed]
+    command = [sys.executable, "-P", "-c", SCRIPT, str(path), action]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize(
-    ("deed", "targets", "shown"),
+    ("action", "targets", "shown"),
     [
         ("die before", [], ""),
         ("die after", ["thing"], ""),
@@ -76,12 +76,12 @@ def run(path: Path, deed: str) -> "subprocess.CompletedProcess[str]":
         ("fork and send", ["thing", "another thing"], "['in progress', 'unknown']\n"),
     ],
 )
-async def test_ends_of_processes(path: Path, deed: str, targets: list[str], shown: str) -> None:
+async def test_ends_of_processes(path: Path, action: str, targets: list[str], shown: str) -> None:
     """A process that is killed after its claim leaves it unknown, and before it nothing; forks change none of that."""
-    done = run(path, deed)
+    done = run(path, action)
     unresolved = await SqliteLedger(path).unresolved()
     assert [(send.target, send.state) for send in unresolved] == [(target, SendState.UNKNOWN) for target in targets]
-    assert done.returncode == (-signal.SIGKILL if deed in ("die before", "die after") else 0)
+    assert done.returncode == (-signal.SIGKILL if action in ("die before", "die after") else 0)
     assert (done.stdout, done.stderr) == (shown, "")
 
 

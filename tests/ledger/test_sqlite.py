@@ -71,13 +71,13 @@ async def test_outcome_that_is_recorded_late(
     async with connect(ledger=ledger) as tingting, connect() as other:
         await send_otp(tingting)
         with closing(sqlite3.connect(path, isolation_level=None)) as database:
-            for deed in ("UPDATE", "DELETE"):
-                fails = f"BEFORE {deed} ON sends BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
-                database.execute(f"CREATE TRIGGER {deed}_fails {fails}")
+            for statement in ("UPDATE", "DELETE"):
+                fails = f"BEFORE {statement} ON sends BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
+                database.execute(f"CREATE TRIGGER {statement}_fails {fails}")
             with sandbox.faults.during(faults), suppress(BadRequestError, OutcomeUnknownError):
                 await tingting.campaigns.run(campaign)
-            for deed in ("UPDATE", "DELETE"):
-                database.execute(f"DROP TRIGGER {deed}_fails")
+            for statement in ("UPDATE", "DELETE"):
+                database.execute(f"DROP TRIGGER {statement}_fails")
         assert len(await ledger.unresolved()) == (outcome == "lost")
         if outcome == "refused":
             await other.campaigns.run(campaign)
