@@ -23,7 +23,7 @@ def test_spellings_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("path", [5, None, "a\0b", b"a\0b", "~nobody-of-this-name/file", "\ud800", ["file"]])
 def test_invalid_path(path: Any) -> None:
     """A value that is not a path is a ValueError that shows it."""
-    with pytest.raises(ValueError, match="`path` is .*not a valid file path"):
+    with pytest.raises(ValueError, match=r"`path` is .*not a valid file path"):
         resolve_path(path)
 
 
@@ -56,9 +56,14 @@ def test_failed_atomic_write(tmp_path: Path) -> None:
     """If the block fails, the previous content stays, and no other file does."""
     path = tmp_path / "file"
     path.write_bytes(b"before")
-    with pytest.raises(LookupError), atomic_write(path) as file:
-        file.write(b"half")
-        raise LookupError
+
+    def write() -> None:
+        with atomic_write(path) as file:
+            file.write(b"half")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        write()
     assert path.read_bytes() == b"before"
     assert [*tmp_path.iterdir()] == [path]
 

@@ -75,7 +75,7 @@ class Auth:
             raise UsageError(f"`api_token` must be a string, not {type(api_token).__name__}.")
         if api_token is not None and not (api_token.isascii() and api_token.isprintable() and api_token.strip()):
             raise UsageError("`api_token` is empty, or contains characters that a token cannot contain.")
-        self._scheme = scheme
+        self.scheme = scheme
         self.credentials = credentials
         self.store: TokenStore = store or MemoryTokenStore()
         self.tokens = Tokens(api_token) if api_token is not None else None
@@ -103,7 +103,7 @@ class Auth:
 
     def can_refresh(self, error: AuthenticationError) -> bool:
         """Return whether a refused request should be sent again with new tokens."""
-        return not self.is_fixed and not self._scheme.is_permanent(error)
+        return not self.is_fixed and not self.scheme.is_permanent(error)
 
     def auth_flow(self, tokens: Tokens | None) -> AuthFlow:
         """Return new tokens: by the refresh token of `tokens`, else by the credentials.
@@ -115,11 +115,11 @@ class Auth:
         """
         refused: Exception | None = None
         if tokens is not None and tokens.refresh is not None:
-            request = self._scheme.refresh(tokens.refresh)
+            request = self.scheme.refresh(tokens.refresh)
             try:
-                return self._scheme.read_refresh(request, (yield request), tokens.refresh)
+                return self.scheme.read_refresh(request, (yield request), tokens.refresh)
             except (ApiError, TransportError, DecodeError) as error:
-                if isinstance(error, AuthenticationError) and self._scheme.is_permanent(error):
+                if isinstance(error, AuthenticationError) and self.scheme.is_permanent(error):
                     raise
                 # The service did not refuse the refresh token, so it may be accepted later.
                 if self.credentials is None and isinstance(error, NotSentError | RateLimitedError | ServerError):
@@ -132,9 +132,9 @@ class Auth:
                 + "there are no credentials. Give `email` and `password`, or `api_token`.",
                 status=getattr(refused, "status", 0),
             ) from refused
-        request = self._scheme.login(self.credentials)
+        request = self.scheme.login(self.credentials)
         try:
-            return self._scheme.read_login(request, (yield request))
+            return self.scheme.read_login(request, (yield request))
         except ApiError as error:
             # For a wrong password, one document shows a 401, and another a 400 with a field error.
             is_refusal = error.status in (400, 401, 403, 404, 422) or 200 <= error.status < 300
