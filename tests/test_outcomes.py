@@ -1,4 +1,4 @@
-"""What `reconcile()` says where something like what was asked for is there already."""
+"""The verdicts of `reconcile()`, especially if something similar is there already."""
 
 import copy
 import functools
@@ -22,20 +22,20 @@ pytestmark = pytest.mark.anyio
 MOBILE, LANDLINE = "9814412345", "014412345"
 
 
-async def find_out(sandbox: Sandbox, fault: Fault, call: Callable[[], Awaitable[Any]]) -> Reconciliation:
-    """Do something that goes wrong, and find out what became of it."""
+async def lose(sandbox: Sandbox, fault: Fault, call: Callable[[], Awaitable[Any]]) -> Reconciliation:
+    """Make a call whose request or response is lost, and reconcile it."""
     with sandbox.faults.during([fault]), pytest.raises(OutcomeUnknownError) as caught:
         await call()
     return await caught.value.reconcile(wait=0)
 
 
 def before(method: str = "POST") -> Fault:
-    """Return a fault that loses a request before it was served."""
+    """Return a fault that loses a request before it is carried out."""
     return Fault("reset", method=method, times=1)
 
 
 def after(method: str = "POST") -> Fault:
-    """Return a fault that loses the answer."""
+    """Return a fault that loses the response."""
     return Fault("reset_after", method=method, times=1)
 
 
@@ -45,79 +45,79 @@ def connect(sandbox: Sandbox, kind: Any = TingTing) -> Any:
 
 
 async def test_contact_whose_number_ends_alike() -> None:
-    """A mobile number that ends in a landline's digits is not taken for it."""
+    """A mobile number that ends with a landline's digits is another number."""
     async with Sandbox(campaigns=1, numbers=0) as sandbox, connect(sandbox) as tingting:
         campaign = await tingting.campaigns.list().first()
         sandbox.world.add_contact(sandbox.world.campaigns[campaign.id], MOBILE, {})
-        finding = await find_out(sandbox, before(), lambda: tingting.contacts.add(campaign.id, LANDLINE))
-        assert finding.verdict is Verdict.NOT_DONE
+        reconciliation = await lose(sandbox, before(), lambda: tingting.contacts.add(campaign.id, LANDLINE))
+        assert reconciliation.verdict is Verdict.NOT_DONE
 
 
 async def test_classic_number_that_ends_alike() -> None:
-    """A mobile number that ends in a landline's digits is not taken for it in the classic API either."""
+    """A mobile number that ends with a landline's digits is another number in the classic API, too."""
     async with Sandbox(campaigns=1, numbers=0) as sandbox, connect(sandbox, Classic) as tingting:
         campaign = await tingting.campaigns.list().first()
         sandbox.world.add_contact(sandbox.world.campaigns[campaign.id], MOBILE, {})
-        finding = await find_out(sandbox, before(), lambda: tingting.numbers.add(campaign.id, LANDLINE))
-        assert finding.verdict is Verdict.NOT_DONE
+        reconciliation = await lose(sandbox, before(), lambda: tingting.numbers.add(campaign.id, LANDLINE))
+        assert reconciliation.verdict is Verdict.NOT_DONE
 
 
 @pytest.mark.parametrize(("fault", "verdict"), [(before, Verdict.UNKNOWN), (after, Verdict.DONE)])
 async def test_classic_number_with_other_tags(fault: Callable[[], Fault], verdict: Verdict) -> None:
-    """A number that is there with other tags is no proof that it was added with these."""
+    """A number that is there with other tags does not prove that it was added with these."""
     async with Sandbox(campaigns=1, numbers=0) as sandbox, connect(sandbox, Classic) as tingting:
         campaign = await tingting.campaigns.list().first()
         sandbox.world.campaigns[campaign.id].usable_tags = [tag := "tags_name"]
         await tingting.numbers.add(campaign.id, MOBILE, tags={tag: "राम"})
         add = functools.partial(tingting.numbers.add, campaign.id, MOBILE, tags={tag: "सीता"})
-        assert (await find_out(sandbox, fault(), add)).verdict is verdict
+        assert (await lose(sandbox, fault(), add)).verdict is verdict
 
 
 @pytest.mark.parametrize(("fault", "verdict"), [(before, Verdict.UNKNOWN), (after, Verdict.DONE)])
 async def test_contact_that_was_there(fault: Callable[[], Fault], verdict: Verdict) -> None:
-    """A contact that was there before is no proof that it was added."""
+    """A contact that was there before does not prove that it was added."""
     async with Sandbox(campaigns=1, numbers=0) as sandbox, connect(sandbox) as tingting:
         campaign = await tingting.campaigns.list().first()
         await tingting.contacts.add(campaign.id, MOBILE)
-        finding = await find_out(sandbox, fault(), lambda: tingting.contacts.add(campaign.id, MOBILE))
-        assert finding.verdict is verdict
+        reconciliation = await lose(sandbox, fault(), lambda: tingting.contacts.add(campaign.id, MOBILE))
+        assert reconciliation.verdict is verdict
         assert await tingting.contacts.list(campaign.id).count() == 1 + (fault is after)
 
 
 @pytest.mark.parametrize(("fault", "verdict"), [(before, Verdict.UNKNOWN), (after, Verdict.DONE)])
 async def test_code_that_was_sent_before(fault: Callable[[], Fault], verdict: Verdict) -> None:
-    """The same code, sent to the same number a moment before, is no proof that it was sent again."""
+    """The same code, sent to the same number shortly before, does not prove that it was sent again."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
 
         async def send() -> object:
             return await tingting.otp.send(MOBILE, "Code {otp}", channel="text", otp="482917")
 
         await send()
-        assert (await find_out(sandbox, fault(), send)).verdict is verdict
+        assert (await lose(sandbox, fault(), send)).verdict is verdict
 
 
 @pytest.mark.parametrize(("fault", "verdict"), [(before, Verdict.UNKNOWN), (after, Verdict.DONE)])
 async def test_campaign_of_the_same_name(fault: Callable[[], Fault], verdict: Verdict) -> None:
-    """A campaign of the same name, made a moment before, is no proof that another one was created."""
+    """A campaign of the same name, created shortly before, does not prove that another was created."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         first = await tingting.campaigns.create("Twin", "PHONE")
-        finding = await find_out(sandbox, fault(), lambda: tingting.campaigns.create("Twin", "PHONE"))
-        assert finding.verdict is verdict
-        assert verdict is Verdict.UNKNOWN or finding.result.id != first.id
+        reconciliation = await lose(sandbox, fault(), lambda: tingting.campaigns.create("Twin", "PHONE"))
+        assert reconciliation.verdict is verdict
+        assert verdict is Verdict.UNKNOWN or reconciliation.result.id != first.id
 
 
 async def test_campaign_of_the_same_name_that_runs() -> None:
-    """An older campaign of the same name that changes because it runs is no proof that another one was created."""
+    """An older campaign of the same name that is updated because it runs does not prove that another was created."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         first = await tingting.campaigns.create("Twin", "SMS", sms_message="m")
         older = sandbox.world.campaigns[first.id]
         older.status, older.updated_at = "Running", sandbox.clock.now() + 60
-        finding = await find_out(sandbox, before(), lambda: tingting.campaigns.create("Twin", "SMS"))
-        assert finding.verdict is Verdict.UNKNOWN
+        reconciliation = await lose(sandbox, before(), lambda: tingting.campaigns.create("Twin", "SMS"))
+        assert reconciliation.verdict is Verdict.UNKNOWN
 
 
 async def test_created_under_a_trimmed_name() -> None:
-    """A campaign whose name the service has trimmed is found."""
+    """A campaign whose name the service has stripped of spaces is found."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
 
         async def create() -> object:
@@ -127,23 +127,23 @@ async def test_created_under_a_trimmed_name() -> None:
                 (campaign,) = sandbox.world.campaigns.values()
                 campaign.name = campaign.name.strip()
 
-        assert (await find_out(sandbox, after(), create)).verdict is Verdict.DONE
+        assert (await lose(sandbox, after(), create)).verdict is Verdict.DONE
 
 
 async def test_created_as_a_draft() -> None:
-    """A draft is found where only the list of drafts has it."""
+    """A draft is found if only the list of drafts contains it."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         empty = {"count": 0, "next": None, "previous": None, "results": []}
         hidden = Fault("status", status=200, body=empty, method="GET", where=lambda asked: "draft" not in asked.query)
         sandbox.faults.add(hidden)
-        finding = await find_out(sandbox, after(), lambda: tingting.campaigns.create("Sketch", "PHONE", draft=True))
-        assert finding.verdict is Verdict.DONE
+        reconciliation = await lose(sandbox, after(), lambda: tingting.campaigns.create("Sketch", "PHONE", draft=True))
+        assert reconciliation.verdict is Verdict.DONE
         assert hidden.count == 1
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
 async def test_order_of_sent_codes(newest_first: bool) -> None:
-    """A code is found in whichever order the list comes; the older part of one that begins with the newest is left."""
+    """A code is found in a list of any order; in a list with the newest first, the older part is not read."""
     asked_at = utc_now()
     old = [
         SentOtp(id=number, number=MOBILE, otp="1111", created_at=asked_at - CLOCK_SKEW - timedelta(hours=24 - number))
@@ -164,18 +164,18 @@ async def test_order_of_sent_codes(newest_first: bool) -> None:
 
 
 async def test_error_in_another_process() -> None:
-    """An error can be pickled, as pools of processes and queues of tasks do; there it cannot find out any more."""
+    """An error can be pickled, as process pools and task queues do; the copy's verdict is unknown."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         with sandbox.faults.during([after()]), pytest.raises(OutcomeUnknownError) as caught:
             await tingting.campaigns.create("Made", "PHONE")
-        there = pickle.loads(pickle.dumps(caught.value))
-        assert (type(there), str(there), there.operation, there.phase) == (
+        copied = pickle.loads(pickle.dumps(caught.value))
+        assert (type(copied), str(copied), copied.operation, copied.phase) == (
             OutcomeUnknownError,
             str(caught.value),
             "campaigns.create",
             "response",
         )
-        assert (await there.reconcile(wait=0)).verdict is Verdict.UNKNOWN
+        assert (await copied.reconcile(wait=0)).verdict is Verdict.UNKNOWN
         assert (await copy.copy(caught.value).reconcile(wait=0)).verdict is Verdict.DONE
 
 
@@ -193,19 +193,19 @@ async def test_error_in_another_process() -> None:
     ],
 )
 def test_same_number(listed: str | None, is_same: bool) -> None:
-    """A number is known in every usual spelling, and no other one is taken for it."""
+    """A number is recognised in every usual spelling, and another number is not."""
     assert is_same_number(listed, MOBILE) is is_same
 
 
 async def test_clock_that_is_ahead() -> None:
-    """Where this machine's clock is far ahead of the service's, a code that was sent is not taken for lost."""
+    """If this machine's clock is far ahead of the service's, a code that was sent is unknown, not "not done"."""
     async with Sandbox() as sandbox, connect(sandbox) as tingting:
         sandbox.clock._offset = -CLOCK_SKEW.total_seconds() * 2
 
         async def send() -> Any:
             return await tingting.otp.send(MOBILE, "Code {otp}", channel="text", otp="482917")
 
-        assert (await find_out(sandbox, after(), send)).verdict is Verdict.UNKNOWN
+        assert (await lose(sandbox, after(), send)).verdict is Verdict.UNKNOWN
         sandbox.clock._offset = 0
-        assert (await find_out(sandbox, before(), send)).verdict is Verdict.NOT_DONE
+        assert (await lose(sandbox, before(), send)).verdict is Verdict.NOT_DONE
     assert sandbox.tally()["otp", MOBILE] == 1

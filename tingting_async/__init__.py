@@ -76,6 +76,7 @@ if TYPE_CHECKING:
         User,
         Voice,
     )
+    from tingting_async.ledger.ledger import Ledger
     from tingting_async.ledger.sqlite import SqliteLedger
     from tingting_async.observability.opentelemetry import OpenTelemetryListener
 
@@ -94,6 +95,7 @@ __all__ = [
     "FileLike",
     "FileTokenStore",
     "ItemIterator",
+    "Ledger",
     "LedgerError",
     "Listener",
     "Login",
@@ -157,6 +159,7 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
     # Imported on first use: few programs need all of them, and some need an extra.
     _LATE = {
         "FileTokenStore": "auth.stores.file",
+        "Ledger": "ledger.ledger",
         "OpenTelemetryListener": "observability.opentelemetry",
         "RedisTokenStore": "auth.stores.redis",
         "SqliteLedger": "ledger.sqlite",

@@ -1,4 +1,4 @@
-"""What became of a request whose answer was lost: what `OutcomeUnknownError.reconcile` finds out."""
+"""What became of a request whose response was lost: verdicts, the sends of the ledger, and `reconcile()`."""
 
 import asyncio
 import enum
@@ -19,47 +19,89 @@ class Verdict(enum.Enum):
     NOT_DONE = "not done"
     """It did not happen: it is safe to do it again."""
     UNKNOWN = "unknown"
-    """The service has nothing from which that can be told."""
+    """The service shows no evidence of either."""
 
 
 @attrs.frozen
 class Reconciliation:
-    """What was found out."""
+    """The result of `reconcile()`.
+
+    Attributes:
+        verdict: Whether it happened.
+        reason: The evidence for the verdict, as a sentence.
+        result: The campaign, contact, one-time password or line that was found; None if there is none.
+    """
 
     verdict: Verdict
     reason: str
-    """From what it was told, in words."""
     result: Any = attrs.field(default=None, repr=False)
-    """What was found: the campaign, the contact, the one-time password, the line; None where nothing was."""
-
-
-Reconciler = Callable[[datetime | None], Awaitable[Reconciliation]]
-"""Finds out whether something happened since then; None for since the request was made."""
 
 
 def from_presence(found: Any, what: str) -> Reconciliation:
-    """Tell by whether the thing is there."""
+    """Return the verdict for something that is there if, and only if, it was done."""
     if found is None:
         return Reconciliation(Verdict.NOT_DONE, f"{what} is not there.")
     return Reconciliation(Verdict.DONE, f"{what} is there.", found)
 
 
-class Reconcilable(Exception):  # noqa: N818 - a part of errors, and none itself
+class SendState(enum.Enum):
+    """What the ledger knows about a send."""
+
+    IN_PROGRESS = "in progress"
+    """A running process is waiting for the response."""
+    DONE = "done"
+    """The service confirmed it, or `reconcile()` or `mark_sent()` recorded it."""
+    UNKNOWN = "unknown"
+    """Its response was lost, or its process ended before the response arrived."""
+
+
+@attrs.frozen
+class Send:
+    """A send that the ledger has recorded.
+
+    Attributes:
+        id: A unique id of this attempt; a later attempt with the same key has another.
+        service: The session's `base_url`.
+        operation: The name of the operation, e.g. `"campaigns.run"`.
+        key: The `idempotency_key` that was given; None if there was none.
+        target: What is sent as a whole, e.g. `"campaign 7"`; None for e.g. a one-time password. Without a `key`, each
+            target is sent once.
+        state: Whether it is done, in progress, or unknown.
+        started_at: When the request was about to leave; an aware datetime in UTC.
+    """
+
+    id: str
+    service: str
+    operation: str
+    key: str | None = attrs.field(repr=lambda key: repr(key and redact(key)))
+    target: str | None
+    state: SendState
+    started_at: datetime
+
+
+def target_id(send: Send | None, default: str) -> str:
+    """Return the id in a recorded send's target, e.g. `"7"` of `"campaign 7"`; `default` if there is none."""
+    return default if send is None or send.target is None else send.target.partition(" ")[2]
+
+
+Reconciler = Callable[[Send | None], Awaitable[Reconciliation]]
+"""Finds out whether a request was carried out: the send that the ledger recorded, or, for None, the present request."""
+
+
+class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
     """An error about a request whose outcome can be looked up."""
 
     operation: str
     _reconciler: Reconciler | None = None
-    _started_at: datetime | None = None
+    _recorded: Send | None = None
     _on_reconciled: Callable[[Reconciliation], Awaitable[None]] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An error may go to another process. What finds out stays here: it belongs to a session.
-        told = {
-            name: value
-            for name, value in vars(self).items()
-            if name not in ("_reconciler", "_started_at", "_on_reconciled")
-        }
-        return (type(self), self.args, told)
+        # A pickled error may reach another process. Its reconciler belongs to a session, and stays here.
+        state = {**vars(self)}
+        for name in ("_reconciler", "_recorded", "_on_reconciled"):
+            state.pop(name, None)
+        return (type(self), self.args, state)
 
     def __copy__(self) -> Self:
         copied = type(self)(*self.args)
@@ -67,71 +109,43 @@ class Reconcilable(Exception):  # noqa: N818 - a part of errors, and none itself
         return copied
 
     async def reconcile(self, *, wait: float = 10.0) -> Reconciliation:
-        """Find out whether it happened, by reading only; the session has to be open still, in this process.
+        """Find out whether the request was carried out. This only reads; the session must still be open.
 
-        A service may still be about to do what it was asked, so "not done" is said only of what is not there at two
-        looks. One that takes longer than `wait` between them can do it afterwards.
+        The service may still be about to carry out the request. So the verdict is "not done" only if two checks show
+        nothing. A service that needs longer than `wait` can still carry it out after that.
 
         Args:
-            wait: Seconds between the looks.
+            wait: Seconds between the two checks.
 
         Returns:
-            Done, with what was found; not done, so that it is safe to do it again; or still unknown.
+            The verdict: done, with what was found; not done, so that it is safe to send again; or unknown.
 
         Raises:
-            TingTingError: Finding out failed; it can be tried again.
+            TingTingError: A check failed. Call `reconcile()` again.
         """
         if self._reconciler is None:
-            return Reconciliation(Verdict.UNKNOWN, f"Nothing here can tell what became of {self.operation}.")
-        finding = await self._reconciler(self._started_at)
-        if finding.verdict is Verdict.NOT_DONE:
+            return Reconciliation(Verdict.UNKNOWN, f"The service shows no evidence of what became of {self.operation}.")
+        reconciliation = await self._reconciler(self._recorded)
+        if reconciliation.verdict is Verdict.NOT_DONE:
             await asyncio.sleep(wait)
-            finding = await self._reconciler(self._started_at)
+            reconciliation = await self._reconciler(self._recorded)
         if self._on_reconciled is not None:
-            await self._on_reconciled(finding)
-        return finding
+            await self._on_reconciled(reconciliation)
+        return reconciliation
 
 
 def attach_reconciler(
     error: Reconcilable,
     reconciler: Reconciler | None,
-    started_at: datetime | None = None,
+    recorded: Send | None = None,
     on_reconciled: Callable[[Reconciliation], Awaitable[None]] | None = None,
 ) -> None:
-    """Set how `error.reconcile()` finds out what happened.
+    """Set what `error.reconcile()` does.
 
     Args:
         error: An error about a request whose outcome is unknown.
-        reconciler: Finds it out; None if nothing can.
-        started_at: When the request was about to leave; None if the reconciler knows.
-        on_reconciled: Is called with what was found.
+        reconciler: Finds out what happened; None if the service shows no evidence.
+        recorded: The send that the ledger recorded; None without a ledger.
+        on_reconciled: Called with each result.
     """
-    vars(error).update(_reconciler=reconciler, _started_at=started_at, _on_reconciled=on_reconciled)
-
-
-class SendState(enum.Enum):
-    """What the ledger knows of a send."""
-
-    IN_PROGRESS = "in progress"
-    """A process that is running is waiting for the answer."""
-    DONE = "done"
-    """The service confirmed it, or it was found out, or you said so."""
-    UNKNOWN = "unknown"
-    """Its answer was lost, or its process ended in the middle."""
-
-
-@attrs.frozen
-class Send:
-    """A send that the ledger knows of."""
-
-    id: int
-    """Another for each attempt."""
-    service: str
-    """The `base_url` of the session."""
-    operation: str
-    """What was asked, e.g. `"campaigns.run"`."""
-    key: str | None = attrs.field(repr=lambda key: repr(key and redact(key)))
-    """What it was known by; None for what has no key, and may be sent again at any time."""
-    state: SendState
-    started_at: datetime
-    """When it was about to leave; aware, in UTC."""
+    vars(error).update(_reconciler=reconciler, _recorded=recorded, _on_reconciled=on_reconciled)

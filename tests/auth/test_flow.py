@@ -1,174 +1,243 @@
-"""Tokens, and the flow that renews them, without a socket."""
+"""The auth state and the flow that gets new tokens, without a socket."""
 
-import time
 from typing import Any
 
-import jwt
 import pytest
 
-from tingting_async import (
-    AuthenticationError,
-    BadRequestError,
-    DecodeError,
-    NotSentError,
-    RateLimitedError,
-    ServerError,
-    TransportError,
-    UsageError,
-)
-from tingting_async.auth.flow import Auth
+from tingting_async import errors
+from tingting_async.auth.flow import Auth, AuthFlow
 from tingting_async.auth.tokens import Credentials, MemoryTokenStore, Tokens
 from tingting_async.classic.auth import ClassicAuthScheme
-from tingting_async.http.messages import Response
-
-KEY = "k" * 32
-
-
-def make(**claims: float) -> str:
-    """Return a JWT."""
-    return jwt.encode(claims, KEY)
+from tingting_async.decoding.decoder import Decoder
+from tingting_async.http.messages import Effect, Request, Response
 
 
-@pytest.mark.parametrize(
-    ("claims", "refresh_at"),
-    [
-        ({"exp": 5000.0, "iat": 2000.0}, 1000 + 3000 - 30),
-        ({"exp": 2100.0, "iat": 2000.0}, 1000 + 100 - 10),  # A tenth of a short life.
-        ({"exp": 9000.0, "iat": 8000.0}, 1000 + 1000 - 30),  # The service's clock is ahead: its lifetime counts.
-        ({"exp": 1500.0}, 1500 - 30),
-        ({}, None),
-    ],
-)
-def test_when_to_renew(claims: dict[str, float], refresh_at: float | None) -> None:
-    """A JWT says when it ends, counted from its arrival, whatever this machine's clock says."""
-    assert Tokens.of(make(**claims), None, now=1000).refresh_at == refresh_at
+class Scheme:
+    """A sign-in of no particular generation of the API."""
+
+    def login(self, credentials: Credentials) -> Request[Any]:
+        return Request("POST", "/login", Effect.READ, "login", dict, json={"password": credentials.password})
+
+    def read_login(self, request: Request[Any], response: Response) -> Tokens:
+        return Tokens(Decoder().payload(request, response)["access"], "refresh-of-login")
+
+    def refresh(self, token: str) -> Request[Any]:
+        return Request("POST", "/refresh", Effect.READ, "refresh", dict, json={"refresh": token})
+
+    def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
+        return Tokens(Decoder().payload(request, response)["access"], token)
+
+    def is_permanent(self, error: errors.AuthenticationError) -> bool:
+        return "not activated" in error.message
 
 
-@pytest.mark.parametrize("token", ["7acbdcd5619e", "a.b.c", "", "नमस्ते", make() + "x"])
-def test_tokens_that_say_nothing(token: str) -> None:
-    """A token that is no readable JWT is used until it is refused."""
-    tokens = Tokens.of(token, None)
-    assert tokens.refresh_at is None
-    assert not tokens.needs_refresh()
+CREDENTIALS = Credentials("sita@example.com", "hunter2")
+OLD = Tokens("old", "refresh-1")
+NEW = Response(200, body=b'{"access": "new"}')
 
 
-def test_due() -> None:
-    """A token is due once its time has come."""
-    assert Tokens("a", refresh_at=time.time() - 1).needs_refresh()
-    assert not Tokens("a", refresh_at=time.time() + 60).needs_refresh()
+def flow(tokens: Tokens | None, credentials: Credentials | None = CREDENTIALS, scheme: Any = None) -> AuthFlow:
+    """Return the flow of a session with these tokens and credentials."""
+    return Auth(scheme or Scheme(), credentials=credentials).auth_flow(tokens)
 
 
-def login_answer(access: str = "new", refresh: str = "r") -> Response:
-    """Return the answer to a login."""
-    body = '{"data":{"token":{"access":"%s","refresh":"%s"},"user_data":{"first_name":"","last_name":"","email":""}}}'
-    return Response(200, body=(body % (access, refresh)).encode())
-
-
-def flow(tokens: Tokens | None, *, password: str | None = "p") -> Any:
-    """Return the flow of an account."""
-    credentials = None if password is None else Credentials("e", password)
-    return Auth(ClassicAuthScheme(), credentials=credentials, store=MemoryTokenStore()).auth_flow(tokens)
-
-
-def finish(generator: Any, answer: Response) -> Tokens:
-    """Send the last answer, and return what the flow returns."""
-    with pytest.raises(StopIteration) as stop:
-        generator.send(answer)
-    tokens: Tokens = stop.value.value
+def finish(running: AuthFlow, response: Response) -> Tokens:
+    """Send the last response, and return the tokens."""
+    with pytest.raises(StopIteration) as end:
+        running.send(response)
+    tokens = end.value.value
+    assert isinstance(tokens, Tokens)
     return tokens
 
 
-def test_first_sign_in() -> None:
-    """Without tokens the credentials sign in."""
-    generator = flow(None)
-    request = next(generator)
+def refused(status: int, message: str = "no") -> errors.ApiError:
+    """Return the error of a refused sign-in."""
+    request = Request("POST", "/login", Effect.READ, "login", dict)
+    error = Decoder().judge(request, Response(status, body=b'{"message": "%s"}' % message.encode()))
+    assert error is not None
+    return error
+
+
+LOST = errors.TransportError("lost", operation="refresh")
+
+
+def test_sign_in() -> None:
+    """Without tokens the flow signs in with the credentials."""
+    running = flow(None)
+    request = next(running)
+    assert (request.path, request.json) == ("/login", {"password": "hunter2"})
+    assert finish(running, NEW) == Tokens("new", "refresh-of-login")
+
+
+def test_classic_sign_in() -> None:
+    """With the classic scheme, the flow returns both tokens of the login's response."""
+    running = flow(None, Credentials("e", "p"), ClassicAuthScheme())
+    request = next(running)
     assert (request.operation, request.json) == ("accounts.login", {"email": "e", "password": "p"})
-    assert finish(generator, login_answer()) == Tokens("new", "r")
+    body = b'{"data":{"token":{"access":"new","refresh":"r"},"user_data":{"first_name":"","last_name":"","email":""}}}'
+    assert finish(running, Response(200, body=body)) == Tokens("new", "r")
+
+
+def test_sign_in_without_refresh_token() -> None:
+    """Without a refresh token the flow signs in with the credentials."""
+    assert next(flow(Tokens("old"))).path == "/login"
 
 
 def test_refresh() -> None:
-    """With a refresh token that one is used, and kept unless the service changes it."""
-    generator = flow(Tokens("old", "r"))
-    request = next(generator)
+    """With a refresh token the flow refreshes, and does not send the password."""
+    running = flow(OLD)
+    request = next(running)
+    assert (request.path, request.json) == ("/refresh", {"refresh": "refresh-1"})
+    assert finish(running, NEW) == Tokens("new", "refresh-1")
+
+
+@pytest.mark.parametrize(("body", "refresh"), [(b'{"access":"new"}', "r"), (b'{"access":"new","refresh":"s"}', "s")])
+def test_classic_refresh(body: bytes, refresh: str) -> None:
+    """With the classic scheme, the refresh token is kept unless the service replaces it."""
+    running = flow(Tokens("old", "r"), scheme=ClassicAuthScheme())
+    request = next(running)
     assert (request.operation, request.json) == ("accounts.refresh", {"refresh": "r"})
-    assert finish(generator, Response(200, body=b'{"access":"new"}')) == Tokens("new", "r")
-    generator = flow(Tokens("old", "r"))
-    next(generator)
-    assert finish(generator, Response(200, body=b'{"access":"new","refresh":"s"}')) == Tokens("new", "s")
+    assert finish(running, Response(200, body=body)) == Tokens("new", refresh)
 
 
 @pytest.mark.parametrize(
     "error",
-    [AuthenticationError("x", status=401), BadRequestError("x", status=400), TransportError("x"), DecodeError("x")],
+    [refused(401), refused(400), refused(503), LOST, errors.NotSentError("off"), errors.DecodeError("x")],
 )
-def test_refresh_that_fails(error: Exception) -> None:
-    """Where the refresh is refused or lost, the credentials sign in; without any, the error says so."""
-    generator = flow(Tokens("old", "r"))
-    next(generator)
-    assert generator.throw(error).operation == "accounts.login"
-    generator = flow(Tokens("old", "r"), password=None)
-    next(generator)
-    with pytest.raises(AuthenticationError, match="not refreshed") as caught:
-        generator.throw(error)
-    assert caught.value.__cause__ is error
+def test_failed_refresh(error: errors.TingTingError) -> None:
+    """After a refresh that is refused or lost, the flow signs in."""
+    running = flow(OLD)
+    next(running)
+    assert running.throw(error).path == "/login"
+    assert finish(running, NEW) == Tokens("new", "refresh-of-login")
 
 
-@pytest.mark.parametrize("error", [NotSentError("x"), RateLimitedError("x", status=429), ServerError("x", status=503)])
-def test_refresh_that_says_nothing_of_the_token(error: Exception) -> None:
-    """Where the refresh never arrived, or came too early, and nothing else can sign in, that is raised as it is."""
-    generator = flow(Tokens("old", "r"), password=None)
-    next(generator)
+@pytest.mark.parametrize("body", [b"{}", b"{}x", b"[]", b"<html>"])
+def test_invalid_refresh_response(body: bytes) -> None:
+    """After a refresh whose response cannot be decoded, the flow signs in."""
+
+    class Strict(Scheme):
+        def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
+            return Tokens(Decoder().payload(request, response, ("access",)), token)
+
+    for scheme, path in ((Strict(), "/login"), (ClassicAuthScheme(), "/api/accounts/login/")):
+        running = flow(OLD, scheme=scheme)
+        next(running)
+        assert running.send(Response(200, body=body)).path == path
+
+
+def test_account_that_is_not_activated() -> None:
+    """An account that is not activated ends the flow at once, because a sign-in would not help."""
+    for scheme in (Scheme(), ClassicAuthScheme()):
+        running = flow(OLD, scheme=scheme)
+        next(running)
+        error = refused(401, "Account is not activated.")
+        with pytest.raises(errors.AuthenticationError, match="not activated") as caught:
+            running.throw(error)
+        assert caught.value is error
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_refused_sign_in(status: int) -> None:
+    """A refused sign-in is an AuthenticationError whatever its status, with the service's message."""
+    running = flow(None)
+    next(running)
+    with pytest.raises(errors.AuthenticationError, match="no") as caught:
+        running.throw(refused(status))
+    assert (caught.value.status, caught.value.message, caught.value.operation) == (status, "no", "login")
+
+
+def test_wrong_password_that_is_a_field_error() -> None:
+    """A wrong password that the service reports as bad input is an AuthenticationError with all its fields."""
+    running = flow(None)
+    next(running)
+    error = errors.BadRequestError(
+        "wrong", status=400, message="m", field_errors={"password": ("wrong",)}, body=b"b", operation="login"
+    )
+    with pytest.raises(errors.AuthenticationError, match="wrong") as caught:
+        running.throw(error)
+    assert vars(caught.value) == vars(error)
+
+
+@pytest.mark.parametrize(
+    "error", [refused(429), refused(500), refused(409), LOST, errors.DecodeError("html"), refused(401)]
+)
+def test_failed_sign_in(error: errors.TingTingError) -> None:
+    """A sign-in that fails for another reason raises that error."""
+    running = flow(None)
+    next(running)
     with pytest.raises(type(error)) as caught:
-        generator.throw(error)
+        running.throw(error)
     assert caught.value is error
 
 
-def test_refresh_that_cannot_be_read() -> None:
-    """A refresh answer without an access token is followed by a sign-in."""
-    generator = flow(Tokens("old", "r"))
-    next(generator)
-    assert generator.send(Response(200, body=b"{}")).operation == "accounts.login"
+def test_every_refusal_of_a_sign_in() -> None:
+    """Every refusal of a sign-in is an ApiError."""
+    for status in range(400, 600):
+        running = flow(None)
+        next(running)
+        with pytest.raises(errors.ApiError):
+            running.throw(refused(status))
 
 
-def test_account_not_activated() -> None:
-    """An account that is not activated does not try the credentials as well."""
-    generator = flow(Tokens("old", "r"))
-    next(generator)
-    with pytest.raises(AuthenticationError, match="not activated"):
-        generator.throw(AuthenticationError("not activated", status=401, message="Account is not activated."))
+def test_no_way_to_sign_in() -> None:
+    """Without credentials, the AuthenticationError says what to give."""
+    with pytest.raises(errors.AuthenticationError, match="Give `email` and `password`") as caught:
+        next(flow(None, None))
+    assert (caught.value.status, caught.value.__cause__) == (0, None)
+    with pytest.raises(errors.AuthenticationError):
+        next(flow(Tokens("old"), None))
 
 
-def test_nothing_to_sign_in_with() -> None:
-    """Without tokens and credentials the error says what to give."""
-    with pytest.raises(AuthenticationError, match="`email` and `password`"):
-        next(flow(None, password=None))
+@pytest.mark.parametrize(
+    ("error", "status"), [(refused(401), 401), (refused(400), 400), (LOST, 0), (errors.DecodeError("x"), 0)]
+)
+def test_failed_refresh_without_credentials(error: errors.TingTingError, status: int) -> None:
+    """If only a refresh was possible and it failed, the error says so and has the failure as its cause."""
+    running = flow(OLD, None)
+    next(running)
+    with pytest.raises(errors.AuthenticationError, match="not refreshed") as caught:
+        running.throw(error)
+    assert (caught.value.status, caught.value.__cause__) == (status, error)
 
 
-def test_refused_sign_in() -> None:
-    """A wrong password is an AuthenticationError, also where the service calls it bad input; a 500 is not."""
-    generator = flow(None)
-    next(generator)
-    refused = BadRequestError("wrong", status=400, message="m", field_errors={"password": ("wrong",)}, body=b"b")
-    with pytest.raises(AuthenticationError, match="wrong") as caught:
-        generator.throw(refused)
-    assert (caught.value.status, caught.value.message, caught.value.body) == (400, "m", b"b")
-    assert caught.value.field_errors == {"password": ("wrong",)}
-    for error in (ServerError("x", status=500), AuthenticationError("x", status=401)):
-        generator = flow(None)
-        next(generator)
-        with pytest.raises(type(error)) as same:
-            generator.throw(error)
-        assert same.value is error
+@pytest.mark.parametrize("error", [errors.NotSentError("x"), refused(429), refused(503)])
+def test_inconclusive_refresh_without_credentials(error: errors.TingTingError) -> None:
+    """If only a refresh was possible and the service did not judge the token, the error is raised as it is."""
+    running = flow(OLD, None)
+    next(running)
+    with pytest.raises(type(error)) as caught:
+        running.throw(error)
+    assert caught.value is error
 
 
-def test_either_or() -> None:
-    """An API token and credentials exclude each other."""
-    with pytest.raises(UsageError, match="either"):
-        Auth(ClassicAuthScheme(), credentials=Credentials("e", "p"), api_token="t")
+def test_session_without_tokens() -> None:
+    """A session without tokens needs them before its first request."""
+    assert Auth(Scheme(), credentials=CREDENTIALS).needs_refresh()
 
 
-def test_reprs() -> None:
-    """Neither tokens nor credentials show themselves."""
-    assert "a1" not in repr(Tokens("a1", "r1"))
-    assert "r1" not in repr(Tokens("a1", "r1"))
-    assert repr(Credentials("e", "p")) == "Credentials()"
+def test_fixed_token() -> None:
+    """A fixed API token is sent, is never refreshed, and excludes the other ways to sign in."""
+    auth = Auth(Scheme(), api_token="key")
+    assert not auth.needs_refresh()
+    assert auth.headers({"Accept": "x"}) == {"Accept": "x", "Authorization": "Bearer key"}
+    assert not auth.can_refresh(errors.AuthenticationError("no"))
+    assert auth.secrets() == ("key",)
+    for options in ({"credentials": CREDENTIALS}, {"store": MemoryTokenStore()}):
+        with pytest.raises(errors.UsageError, match="either"):
+            Auth(Scheme(), api_token="key", **options)  # type: ignore[arg-type]
+
+
+def test_can_refresh() -> None:
+    """A refused request is sent again with new tokens, unless the account itself was refused."""
+    auth = Auth(Scheme(), credentials=CREDENTIALS)
+    assert auth.can_refresh(errors.AuthenticationError("no", message="expired"))
+    assert not auth.can_refresh(errors.AuthenticationError("no", message="not activated"))
+
+
+def test_secrets() -> None:
+    """The secrets are the password and both tokens."""
+    auth = Auth(Scheme(), credentials=CREDENTIALS)
+    auth.tokens = OLD
+    assert auth.secrets() == ("hunter2", "old", "refresh-1")
+    assert auth.access == "old"

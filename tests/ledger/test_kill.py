@@ -1,4 +1,4 @@
-"""`kill -9`, again and again."""
+"""Workers that are killed with `kill -9` again and again."""
 
 import asyncio
 import json
@@ -18,9 +18,9 @@ pytestmark = pytest.mark.anyio
 
 WORKER = Path(__file__).parent / "worker.py"
 SENDS = 200
-"""Campaigns, and as many codes."""
+"""The number of campaigns, and of codes."""
 KILLS = 8
-"""Of each of the two workers."""
+"""How often each of the two workers is killed, at most."""
 
 
 async def start(seed: int, job: Path) -> asyncio.subprocess.Process:
@@ -31,14 +31,14 @@ async def start(seed: int, job: Path) -> asyncio.subprocess.Process:
 
 
 async def until_done(sandbox: Sandbox, job: Path, seed: int) -> int:
-    """Start a worker, kill it at a point of the seed's, and start it again, until it has done all of it.
+    """Start a worker, kill it at a random point, and start it again, until it has done the whole job.
 
     Returns:
-        How often it was killed.
+        How often the worker was killed.
     """
     random, killed = Random(seed), 0
     for attempt in range(KILLS):
-        # While a request is on its way to be carried out, once it was carried out, or whenever that is.
+        # Before a request is carried out, after it was carried out, or at another time.
         fault = Fault(random.choice(["stall", "stall_after"]), method="POST", nth=random.randint(1, 25))
         process = await start(seed * 100 + attempt, job)
         sandbox.faults.add(fault)
@@ -50,13 +50,13 @@ async def until_done(sandbox: Sandbox, job: Path, seed: int) -> int:
         killed += await ended == -signal.SIGKILL
         fault.release()
     process = await start(seed, job)
-    _, told = await process.communicate()
-    assert process.returncode == 0, told.decode()
+    _, output = await process.communicate()
+    assert process.returncode == 0, output.decode()
     return killed
 
 
 async def test_two_workers(tmp_path: Path) -> None:
-    """Two workers that are killed at any point and started again send everything once, and leave nothing open."""
+    """Two workers that are killed at any point and started again send everything once and resolve everything."""
     async with Sandbox() as sandbox:
         world, random = sandbox.world, Random(4)
         account = world.add_account("pool@example.com", "password")
@@ -64,13 +64,13 @@ async def test_two_workers(tmp_path: Path) -> None:
         campaigns = [world.add_campaign(account, f"Campaign {n}", "PHONE", "") for n in range(SENDS)]
         for n, campaign in enumerate(campaigns):
             campaign.user_phone = [1]
-            campaign.scheduled_at = sandbox.clock.now() + 86_400  # Not over before somebody looks.
+            campaign.scheduled_at = sandbox.clock.now() + 86_400  # So that no run is completed before a worker looks.
             world.add_contact(campaign, f"981{n:07d}", {})
         numbers = [f"980{n:07d}" for n in range(SENDS)]
         job, ledger = tmp_path / "job.json", tmp_path / "sends.sqlite"
-        told = {"url": sandbox.url, "token": account.api_token, "ledger": str(ledger)}
+        settings = {"url": sandbox.url, "token": account.api_token, "ledger": str(ledger)}
         codes = [(number, f"{random.randrange(10**6):06d}") for number in numbers]
-        job.write_text(json.dumps({**told, "campaigns": [each.id for each in campaigns], "codes": codes}))
+        job.write_text(json.dumps({**settings, "campaigns": [each.id for each in campaigns], "codes": codes}))
 
         killed = await asyncio.gather(*(until_done(sandbox, job, seed) for seed in (1, 2)))
 
@@ -79,7 +79,7 @@ async def test_two_workers(tmp_path: Path) -> None:
         assert {number: tally["otp", number] for number in numbers} == dict.fromkeys(numbers, 1)
         ran = {campaign.id: tally["run", str(campaign.id)] for campaign in campaigns}
         assert ran == dict.fromkeys(ran, 1)
-        # Nor was it the service that refused a second run.
-        asked = Counter(each.status for each in sandbox.requests if each.path.startswith("/api/v1/run-campaign/"))
-        assert asked[400] == 0
+        # And no second run reached the service, which would have refused it.
+        statuses = Counter(each.status for each in sandbox.requests if each.path.startswith("/api/v1/run-campaign/"))
+        assert statuses[400] == 0
         assert await SqliteLedger(ledger).unresolved() == []

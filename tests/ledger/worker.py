@@ -1,4 +1,4 @@
-"""A worker that may be killed at any point and started again: it runs campaigns and sends codes, each once."""
+"""A worker that can be killed at any point and started again. It runs campaigns and sends codes, each once."""
 
 import json
 import sys
@@ -15,25 +15,25 @@ from tingting_async.outcomes import SendState
 from tingting_async.v1 import TingTing
 
 
-async def at_last(send: Callable[[], Awaitable[object]]) -> None:
-    """Send it, unless it was sent; find out where that is not known."""
+async def ensure_sent(send: Callable[[], Awaitable[object]]) -> None:
+    """Send something unless it was sent, and reconcile it if that is not known."""
     while True:
         try:
             await send()
         except (DuplicateSendError, OutcomeUnknownError) as error:
             if isinstance(error, DuplicateSendError) and error.send and error.send.state is SendState.IN_PROGRESS:
-                await anyio.sleep(0.05)  # The other worker is at it.
+                await anyio.sleep(0.05)  # The other worker is sending it.
                 continue
-            finding = await error.reconcile(wait=0.5)
-            if finding.verdict is Verdict.UNKNOWN:
-                raise  # For a person to look at.
-            if finding.verdict is Verdict.NOT_DONE:
+            reconciliation = await error.reconcile(wait=0.5)
+            if reconciliation.verdict is Verdict.UNKNOWN:
+                raise  # A person must decide.
+            if reconciliation.verdict is Verdict.NOT_DONE:
                 continue
         return
 
 
 async def work(seed: int, job: dict[str, Any]) -> None:
-    """Do all of the job, eight at a time."""
+    """Do the whole job, eight sends at a time."""
     async with TingTing(
         base_url=job["url"], api_token=job["token"], ledger=SqliteLedger(job["ledger"]), timeout=600
     ) as tingting:
@@ -47,11 +47,11 @@ async def work(seed: int, job: dict[str, Any]) -> None:
             ),
         ]
         Random(seed).shuffle(sends)
-        places = anyio.CapacityLimiter(8)
+        slots = anyio.CapacityLimiter(8)
 
         async def one(send: Callable[[], Awaitable[object]]) -> None:
-            async with places:
-                await at_last(send)
+            async with slots:
+                await ensure_sent(send)
 
         async with anyio.create_task_group() as tasks:
             for send in sends:

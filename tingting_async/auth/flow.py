@@ -1,7 +1,7 @@
-"""Who is asking: credentials, tokens, where tokens are kept, and the flow that renews them.
+"""The auth state of a session, and the flow that gets new tokens.
 
-No URL of the service is in here: a generation of the API supplies its sign-in as a `Dialect`. No I/O either: the flow
-is a generator that yields requests and receives responses, so it is tested without a socket.
+This module knows no URL: each generation of the API has its own `AuthScheme`. It does no I/O: the flow is a generator
+that yields requests and receives responses, so that it can be tested without a socket.
 """
 
 from collections.abc import Generator, Mapping
@@ -22,26 +22,26 @@ from tingting_async.http.messages import Request, Response
 
 
 class AuthScheme(Protocol):
-    """How a generation of the API signs in."""
+    """The requests with which a generation of the API signs in."""
 
     def login(self, credentials: Credentials) -> Request[Any]:
-        """Return the request that signs in."""
+        """Return the request that signs in with the credentials."""
         ...
 
     def read_login(self, request: Request[Any], response: Response) -> Tokens:
-        """Read the tokens from its answer."""
+        """Return the tokens of its response."""
         ...
 
     def refresh(self, token: str) -> Request[Any]:
-        """Return the request that renews the access token by the refresh token."""
+        """Return the request for a new access token, by the refresh token."""
         ...
 
     def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
-        """Read the tokens from its answer; `token` is the refresh token that was used."""
+        """Return the tokens of its response; `token` is the refresh token that was used."""
         ...
 
     def is_permanent(self, error: AuthenticationError) -> bool:
-        """Tell whether a 401 is about the account and not the token, so that renewing would not help."""
+        """Return whether a 401 is about the account and not the token, so that new tokens would not help."""
         ...
 
 
@@ -49,11 +49,21 @@ AuthFlow = Generator[Request[Any], Response, Tokens]
 
 
 class Auth:
-    """The auth state of a session: what to send with a request, and how to renew it."""
+    """The auth state of a session: its tokens, and how to get new ones.
+
+    Args:
+        scheme: How the generation of the API signs in.
+        credentials: Sign in with these.
+        api_token: A fixed token, instead of signing in.
+        store: Keeps the tokens; in memory by default.
+
+    Raises:
+        UsageError: `api_token` is not valid, or is given together with the others.
+    """
 
     def __init__(
         self,
-        dialect: AuthScheme,
+        scheme: AuthScheme,
         *,
         credentials: Credentials | None = None,
         api_token: str | None = None,
@@ -62,10 +72,10 @@ class Auth:
         if api_token is not None and (credentials is not None or store is not None):
             raise UsageError("Give either `api_token`, or `email` and `password` (with or without `token_store`).")
         if api_token is not None and not isinstance(api_token, str):
-            raise UsageError(f"`api_token` has to be a text, not {type(api_token).__name__}.")
+            raise UsageError(f"`api_token` must be a string, not {type(api_token).__name__}.")
         if api_token is not None and not (api_token.isascii() and api_token.isprintable() and api_token.strip()):
-            raise UsageError("`api_token` is empty, or holds characters that no token has.")
-        self.dialect = dialect
+            raise UsageError("`api_token` is empty, or contains characters that a token cannot contain.")
+        self.scheme = scheme
         self.credentials = credentials
         self.store: TokenStore = store or MemoryTokenStore()
         self.tokens = Tokens(api_token) if api_token is not None else None
@@ -73,60 +83,60 @@ class Auth:
 
     @property
     def access(self) -> str | None:
-        """The access token in use, or None."""
+        """The current access token, or None."""
         return None if self.tokens is None else self.tokens.access
 
     def needs_refresh(self) -> bool:
-        """Tell whether tokens have to be got before the next request."""
+        """Return whether the next request needs new tokens first."""
         return self.tokens is None or self.tokens.needs_refresh()
 
     def headers(self, others: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the headers of a request, with what identifies the account."""
+        """Return the headers of a request, with the access token among them."""
         assert self.tokens is not None
         return {**others, "Authorization": f"Bearer {self.tokens.access}"}
 
     def secrets(self) -> tuple[str, ...]:
-        """Return what no text may show, whatever the service quotes."""
+        """Return the values that no text may show, even if the service quotes them."""
         assert self.tokens is not None
         password = "" if self.credentials is None else self.credentials.password
         return tuple(filter(None, (password, self.tokens.access, self.tokens.refresh)))
 
-    def can_renew(self, error: AuthenticationError) -> bool:
-        """Tell whether a refused request is worth a renewal and a second try."""
-        return not self.is_fixed and not self.dialect.is_permanent(error)
+    def can_refresh(self, error: AuthenticationError) -> bool:
+        """Return whether a refused request should be sent again with new tokens."""
+        return not self.is_fixed and not self.scheme.is_permanent(error)
 
     def auth_flow(self, tokens: Tokens | None) -> AuthFlow:
-        """Get new tokens: by the refresh token of `tokens`, else by the credentials.
+        """Return new tokens: by the refresh token of `tokens`, else by the credentials.
 
-        Yields requests; receives their responses, or has their errors thrown in.
+        The generator yields requests. Send it their responses, or throw in their errors.
 
         Raises:
-            AuthenticationError: Neither the one nor the other is there, or was accepted.
+            AuthenticationError: Neither is available, or the service accepted neither.
         """
         refused: Exception | None = None
         if tokens is not None and tokens.refresh is not None:
-            request = self.dialect.refresh(tokens.refresh)
+            request = self.scheme.refresh(tokens.refresh)
             try:
-                return self.dialect.read_refresh(request, (yield request), tokens.refresh)
+                return self.scheme.read_refresh(request, (yield request), tokens.refresh)
             except (ApiError, TransportError, DecodeError) as error:
-                if isinstance(error, AuthenticationError) and self.dialect.is_permanent(error):
+                if isinstance(error, AuthenticationError) and self.scheme.is_permanent(error):
                     raise
-                # Nothing was said against the refresh token: later it may well be accepted.
+                # The service did not refuse the refresh token, so it may be accepted later.
                 if self.credentials is None and isinstance(error, NotSentError | RateLimitedError | ServerError):
                     raise
                 refused = error
         if self.credentials is None:
             raise AuthenticationError(
-                "No way to sign in: "
-                + ("the session was not refreshed, and " if refused else "")
-                + "there is no e-mail address with a password. Give `email` and `password`, or `api_token`.",
+                "Could not sign in: "
+                + ("the tokens were not refreshed, and " if refused else "")
+                + "there are no credentials. Give `email` and `password`, or `api_token`.",
                 status=getattr(refused, "status", 0),
             ) from refused
-        request = self.dialect.login(self.credentials)
+        request = self.scheme.login(self.credentials)
         try:
-            return self.dialect.read_login(request, (yield request))
+            return self.scheme.read_login(request, (yield request))
         except ApiError as error:
-            # A wrong password is 401 by one document and 400 with a field error by another: it is one thing to us.
+            # For a wrong password, one document shows a 401, and another a 400 with a field error.
             is_refusal = error.status in (400, 401, 403, 404, 422) or 200 <= error.status < 300
             if is_refusal and not isinstance(error, AuthenticationError):
                 raise AuthenticationError(str(error), **vars(error)) from None

@@ -1,4 +1,4 @@
-"""One renewal for all who wait for it."""
+"""Token refresh: one for all requests that wait for it."""
 
 import asyncio
 import copy
@@ -20,13 +20,13 @@ from tingting_async.errors import (
 from tingting_async.http.messages import Request, Response
 
 LOGIN_COOLDOWN = 30.0
-"""Seconds for which a refused sign-in is not tried again: accounts get locked by less than a job's worth of logins."""
+"""Seconds for which a refused sign-in is not retried: a job with many requests could get the account locked."""
 
 
 class SignInFailedError(Exception):
-    """Carries the error of a renewal past the repeats of the request that waits for it.
+    """Carries the error of a refresh past the retries of the request that waits for it.
 
-    The renewal has had its own repeats; and whatever became of it, the request itself was never sent.
+    The refresh had its own retries, and the request itself was never sent.
     """
 
     def __init__(self, error: TingTingError) -> None:
@@ -42,7 +42,7 @@ def _store_errors() -> Generator[None]:
         raise
     except Exception as error:
         raise TokenStoreError(
-            f"The token store failed with {type(error).__name__}, so nothing was sent; its own error is the cause."
+            f"The token store failed with {type(error).__name__}, so nothing was sent. Its own error is the cause."
         ) from error
 
 
@@ -52,11 +52,11 @@ def _is_cancelled() -> bool:
 
 
 class TokenRefresher:
-    """Renews a session's tokens: a single flight, in a task of the session's.
+    """Refreshes a session's tokens, at most one refresh at a time, in a task of the session.
 
     Args:
-        auth: The state that is renewed.
-        exchange: Carries out a request that needs no tokens, with its repeats.
+        auth: The state whose tokens are refreshed.
+        exchange: Executes a request that needs no tokens, with retries.
         spawn: Starts a task that ends with the session.
     """
 
@@ -74,7 +74,7 @@ class TokenRefresher:
         self._refused_until = 0.0
 
     async def set_tokens(self, tokens: Tokens) -> None:
-        """Use these tokens from now on."""
+        """Use these tokens from now on, and save them."""
         self.forget_refusal()
         self._auth.tokens = tokens
         with _store_errors():
@@ -82,50 +82,52 @@ class TokenRefresher:
                 await self._auth.store.save(tokens)
 
     def forget_refusal(self) -> None:
-        """Sign in again when it is next needed, though it was refused a moment ago."""
+        """End the cooldown after a refused sign-in."""
         self._refusal = None
 
     async def refresh(self, operation: str, *, rejected: str | None, deadline: float) -> None:
-        """Wait until the session has other tokens than the rejected one; one renewal serves all who wait.
+        """Wait until the session has another access token than the rejected one. One refresh serves all that wait.
 
         Args:
-            operation: What waits for it.
-            rejected: The access token that was refused, or is about to end; None if there was none.
-            deadline: When what waits for it ends, by the loop's clock.
+            operation: The name of the operation that waits.
+            rejected: The access token that was refused or is about to expire; None if there was none.
+            deadline: When the call that waits ends, by the loop's clock.
 
         Raises:
-            SignInFailedError: It failed, or took too long.
-            SessionClosedError: The session was closed meanwhile.
+            SignInFailedError: The refresh failed, or took too long.
+            SessionClosedError: The session was closed during the refresh.
         """
         if self._auth.access != rejected and not self._auth.needs_refresh():
             return
         task = self._task
         if task is None or task.done():
-            task = self._task = self._spawn(self._run_renewal(rejected))
+            task = self._task = self._spawn(self._refresh_stored(rejected))
         try:
             async with asyncio.timeout_at(deadline):
-                await asyncio.shield(task)  # Whoever stops waiting does not stop the renewal for the others.
+                await asyncio.shield(task)  # A call that stops waiting does not stop the refresh for the others.
         except TimeoutError:
-            late = f"{operation}: signing in took longer than the whole call may. Nothing was sent."
+            late = f"{operation}: timed out while signing in. Nothing was sent."
             raise SignInFailedError(NotSentError(late, operation=operation, phase="sign-in")) from None
         except asyncio.CancelledError:
-            # Only a closing session cancels it; whoever waits may have been cancelled at the same time.
+            # Only a session that closes cancels the refresh. The waiting call may have been cancelled at the same time.
             if task.cancelled() and not _is_cancelled():
-                raise SessionClosedError(f"{operation}: the session was closed meanwhile.") from None
+                raise SessionClosedError(
+                    f"{operation}: the session was closed while signing in. Nothing was sent."
+                ) from None
             raise
         except (TransportError, DecodeError) as error:
-            lost = f"{operation}: it was not sent, as signing in failed. {error}"
+            lost = f"{operation}: nothing was sent, because signing in failed. {error}"
             raise SignInFailedError(NotSentError(lost, operation=operation, phase="sign-in")) from error
         except TingTingError as error:
-            # All who wait get the error, each a copy of its own: a traceback belongs to one task.
+            # Each call that waits gets its own copy of the error, because a traceback belongs to one task.
             raise SignInFailedError(copy.copy(error)) from error.__cause__
 
-    async def _run_renewal(self, rejected: str | None) -> None:
+    async def _refresh_stored(self, rejected: str | None) -> None:
         with _store_errors():
             async with self._auth.store.lock():
                 stored = await self._auth.store.load()
                 if stored is None or stored.access == rejected or stored.needs_refresh():
-                    # Kept here first: a store that fails must not lose a refresh token that may serve but once.
+                    # Kept here first: if the store fails, a refresh token that can be used only once must not be lost.
                     stored = self._auth.tokens = await self._run_flow(stored or self._auth.tokens)
                     await self._auth.store.save(stored)
                 self._auth.tokens = stored
@@ -135,12 +137,12 @@ class TokenRefresher:
         if self._refusal is not None and loop.time() < self._refused_until:
             raise copy.copy(self._refusal)
         try:
-            return await self._ask(tokens)
+            return await self._exchange_all(tokens)
         except AuthenticationError as error:
             self._refusal, self._refused_until = copy.copy(error), loop.time() + LOGIN_COOLDOWN
             raise
 
-    async def _ask(self, tokens: Tokens | None) -> Tokens:
+    async def _exchange_all(self, tokens: Tokens | None) -> Tokens:
         flow = self._auth.auth_flow(tokens)
         try:
             request = next(flow)

@@ -1,4 +1,4 @@
-"""Tokens, credentials, and where tokens are kept."""
+"""Tokens, credentials, and the stores that keep tokens."""
 
 import math
 import time
@@ -12,7 +12,7 @@ from tingting_async.errors import UsageError
 from tingting_async.redaction import hide_repr
 
 LEEWAY = 30.0
-"""An access token is renewed this many seconds before it ends, or a tenth of its life before, whichever is less."""
+"""An access token is refreshed this many seconds before it expires, or a tenth of its lifetime, whichever is less."""
 
 
 @attrs.frozen
@@ -32,26 +32,26 @@ class Tokens:
 
     @classmethod
     def of(cls, access: str, refresh: str | None, *, now: float | None = None) -> "Tokens":
-        """Read when to renew from the access token, if it is a JWT that says so."""
-        # Imported for the first token: with what it imports itself it costs a twentieth of aiohttp.
+        """Return the tokens, with `refresh_at` from the access token if it is a JWT with an expiry time."""
+        # Imported for the first token: with its own imports it takes a twentieth of the time of importing aiohttp.
         import jwt  # noqa: PLC0415
 
         now = time.time() if now is None else now
         try:
-            # Only read, not trusted: the signature is for the service to verify.
+            # Only read, not trusted: the service verifies the signature.
             unverified = {"verify_signature": False, "verify_exp": False, "verify_iat": False}
             claims: dict[str, Any] = cast("Any", jwt).decode(access, options=unverified)
             expires, issued = float(claims["exp"]), float(claims.get("iat", now))
         except (jwt.PyJWTError, LookupError, TypeError, ValueError, OverflowError):
             return cls(access, refresh)
-        # Its lifetime is counted from its arrival: a clock here that is wrong by an hour must not renew for ever.
+        # The lifetime counts from now, not from `iat`: with a wrong clock here, every token would look expired.
         lifetime = expires - issued
-        if not 0 < lifetime < math.inf:  # As with no `iat` and a clock here that is ahead: let the service say.
+        if not 0 < lifetime < math.inf:  # E.g. there is no `iat`, and the clock here is ahead: the service decides.
             return cls(access, refresh)
         return cls(access, refresh, refresh_at=now + lifetime - min(LEEWAY, lifetime / 10))
 
     def needs_refresh(self) -> bool:
-        """Tell whether the access token is about to end, or has."""
+        """Return whether the access token has expired or is about to."""
         return self.refresh_at is not None and time.time() >= self.refresh_at
 
 
@@ -64,55 +64,55 @@ class Credentials:
 
     @classmethod
     def of(cls, email: str | None, password: str | None) -> "Credentials | None":
-        """Return both, or None for neither.
+        """Return the credentials, or None if neither is given.
 
         Raises:
-            UsageError: One of them is missing.
+            UsageError: Only one of them is given, or one is not a string.
         """
         if email is None and password is None:
             return None
         if email is None or password is None:
-            raise UsageError("`email` and `password` go together.")
+            raise UsageError("`email` and `password` must be given together.")
         if not isinstance(email, str) or not isinstance(password, str):
-            raise UsageError("`email` and `password` have to be texts.")
+            raise UsageError("`email` and `password` must be strings.")
         return cls(email, password)
 
 
 class TokenStore(Protocol):
-    """Where tokens are kept between requests, and perhaps between processes.
+    """Keeps tokens between requests, and perhaps between processes.
 
-    The session loads before it renews, and saves what it got, all under `lock()`: so two processes that share a store
-    do not renew over each other.
+    A session holds `lock()` while it loads the tokens, refreshes them and saves the new ones. So two processes that
+    share a store do not refresh the same tokens at the same time.
     """
 
     async def load(self) -> Tokens | None:
-        """Return what was saved last, or None."""
+        """Return the tokens that were saved last, or None."""
         ...
 
     async def save(self, tokens: Tokens | None) -> None:
-        """Keep the tokens; None forgets them."""
+        """Save the tokens; None deletes them."""
         ...
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
-        """Return what is entered around load, renewal and save."""
+        """Return the lock to hold while tokens are loaded, refreshed and saved."""
         ...
 
 
 class MemoryTokenStore:
-    """Keeps tokens for as long as the object lives; may be shared by several sessions of one event loop."""
+    """Keeps tokens in memory; several sessions of one event loop may share it."""
 
     def __init__(self) -> None:
         self._tokens: Tokens | None = None
         self._lock = anyio.Lock()
 
     async def load(self) -> Tokens | None:
-        """Return what was saved last, or None."""
+        """Return the tokens that were saved last, or None."""
         return self._tokens
 
     async def save(self, tokens: Tokens | None) -> None:
-        """Keep the tokens; None forgets them."""
+        """Save the tokens; None deletes them."""
         self._tokens = tokens
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
-        """Return the lock around load, renewal and save."""
+        """Return the lock to hold while tokens are loaded, refreshed and saved."""
         return self._lock

@@ -6,7 +6,7 @@ from tingting_async.classic.models import Confirmation, PhoneNumber
 from tingting_async.classic.pages import read_list
 from tingting_async.client.core import Core
 from tingting_async.http.messages import Request
-from tingting_async.outcomes import Reconciliation, from_presence
+from tingting_async.outcomes import Reconciliation, from_presence, target_id
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
@@ -71,7 +71,7 @@ class PhoneNumbers(Resource):
                 json={"phone_sid": arguments.non_empty_text(sid, "sid")},
                 timeout=timeout,
                 recovery_hint="look for it in phone_numbers.owned()",
-                reconciler=lambda _: self._find(sid),
+                reconciler=lambda send: self._find(target_id(send, sid)),
                 send_target=f"line {sid}",
                 idempotency_key=idempotency_key,
             )

@@ -24,7 +24,7 @@ from tingting_async.pagination.prefetch import FairShare
 from tingting_async.pagination.styles import PaginationStyle
 
 if TYPE_CHECKING:
-    from tingting_async.ledger.sqlite import SqliteLedger
+    from tingting_async.ledger.ledger import Ledger
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Core:
         retries: RetryPolicy,
         window: int,
         max_in_flight: int,
-        ledger: "SqliteLedger | None",
+        ledger: "Ledger | None",
         telemetry: bool,
     ) -> None:
         self.auth = auth
@@ -109,7 +109,7 @@ class Core:
         if (ledger := self._ledger_for(request)) is not None:
             await ledger.refuse_duplicate(self.base_url, request)
 
-    def _ledger_for(self, request: Request[Any]) -> "SqliteLedger | None":
+    def _ledger_for(self, request: Request[Any]) -> "Ledger | None":
         if request.effect is not Effect.SEND:
             return None
         if self._ledger is None and request.idempotency_key is not None:

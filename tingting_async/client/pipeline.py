@@ -149,7 +149,7 @@ class RequestPipeline:
             error = self._decoder.judge(request, response)
             if error is None:
                 return response
-            if not may_refresh or not isinstance(error, AuthenticationError) or not auth.can_renew(error):
+            if not may_refresh or not isinstance(error, AuthenticationError) or not auth.can_refresh(error):
                 raise error
             may_refresh = False
             rejected = None if tokens is None else tokens.access

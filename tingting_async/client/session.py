@@ -20,7 +20,7 @@ from tingting_async.http.transport import ClientSession, Transport
 from tingting_async.observability.events import Listener
 
 if TYPE_CHECKING:
-    from tingting_async.ledger.sqlite import SqliteLedger
+    from tingting_async.ledger.ledger import Ledger
 
 DEFAULT_BASE_URL = "https://app.tingting.io"
 
@@ -75,7 +75,7 @@ class Session:
         max_in_flight: int = 32,
         rate: float | None = None,
         retries: RetryPolicy | int = RetryPolicy(),  # noqa: B008 - a frozen value
-        ledger: "SqliteLedger | None" = None,
+        ledger: "Ledger | None" = None,
         http: ClientSession | None = None,
         proxy: str | None = None,
         ssl: ssl_module.SSLContext | None = None,

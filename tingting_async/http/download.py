@@ -1,26 +1,24 @@
-"""A file that is complete, or absent."""
+"""A downloaded file that is complete or absent."""
 
-import errno
 import os
-import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import IO, Self
 
-import anyio
 from anyio import to_thread
 
 from tingting_async.errors import UsageError
+from tingting_async.persistence import atomic_write, resolve_path
 
-_HEAD = 4096
+_HEAD_SIZE = 4096
 
 
 class AtomicFileSink:
-    """Takes a body into a temporary file beside its place, and moves it there once it is whole.
+    """Writes a response body to a temporary file, which replaces `path` once the body is complete.
 
     Args:
-        path: Where the file is to be; one that is there already is replaced.
+        path: Where to save the file. An existing file is replaced.
 
     Raises:
         UsageError: The file cannot be written there.
@@ -28,61 +26,45 @@ class AtomicFileSink:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:
-            self.path = anyio.Path(os.fsdecode(os.fspath(path)))
-            os.fsencode(self.path)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"`path` is {path!r}, which is no path of a file.") from error
+            self.path = resolve_path(path)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         self.head = b""
-        """The first bytes of what came, as many as tell what it is."""
+        """The first bytes of the body, enough to recognise its format."""
+        self._writing: AbstractContextManager[IO[bytes]] = atomic_write(self.path)
         self._file: IO[bytes] | None = None
 
     async def __aenter__(self) -> Self:
-        with self._explained():
-            self._file = await to_thread.run_sync(self._open)
+        with self._usage_errors():
+            self._file = await to_thread.run_sync(self._writing.__enter__)
         return self
 
-    def _open(self) -> IO[bytes]:
-        if os.path.isdir(self.path):  # noqa: PTH112 - in a thread already
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        return tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=f".{self.path.name}.", delete=False)
-
     async def start(self) -> None:
-        """Begin, or begin again."""
+        """Start the file, or start it again for another attempt."""
         assert self._file is not None
         self.head = b""
-        with self._explained():
+        with self._usage_errors():
             self._file.seek(0)
             self._file.truncate()
 
     async def write(self, piece: bytes) -> None:
-        """Take a piece."""
+        """Write the next piece of the body."""
         assert self._file is not None
-        self.head = (self.head + piece)[:_HEAD] if len(self.head) < _HEAD else self.head
-        with self._explained():
+        self.head = (self.head + piece)[:_HEAD_SIZE] if len(self.head) < _HEAD_SIZE else self.head
+        with self._usage_errors():
             await to_thread.run_sync(self._file.write, piece)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Not in a thread: this has to happen when the task is being cancelled, too.
-        assert self._file is not None
-        try:
-            with self._explained():
-                if kind is None:
-                    self._file.flush()
-                    os.fsync(self._file.fileno())
-                    self._file.close()
-                    os.replace(self._file.name, self.path)  # noqa: PTH105 - the whole point: atomic, on every system
-        finally:
-            with suppress(OSError):
-                self._file.close()  # Writes what is left, which fails again on a full disk.
-            with suppress(FileNotFoundError):
-                os.unlink(self._file.name)  # noqa: PTH108 - gone already where it was moved to its place
+        # Not in a thread: this must also happen while the task is being cancelled.
+        with self._usage_errors():
+            self._writing.__exit__(kind, error, trace)
 
     @contextmanager
-    def _explained(self) -> Generator[None]:
+    def _usage_errors(self) -> Generator[None]:
         try:
             yield
         except OSError as error:
-            # Ours, so that the transport does not take a full disk for a broken connection, and ask again.
+            # Not an OSError: the transport would take a full disk for a broken connection, and retry.
             raise UsageError(f"{str(self.path)!r} cannot be written: {error.strerror}.") from error

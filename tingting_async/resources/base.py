@@ -98,7 +98,7 @@ class BaseAccounts(Resource):
         auth = self._core.auth
         if auth.credentials is None:
             raise UsageError("accounts.login: the session has no `email` and `password` to sign in with.")
-        request = attrs.evolve(auth.dialect.login(auth.credentials), timeout=timeout)
+        request = attrs.evolve(auth.scheme.login(auth.credentials), timeout=timeout)
         response = await self._core.fetch(request)
-        await self._core.set_tokens(auth.dialect.read_login(request, response))
+        await self._core.set_tokens(auth.scheme.read_login(request, response))
         return self._core.decode(request, response, Decoder.decode)

@@ -35,7 +35,7 @@ from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.pages import read_page
 from tingting_async.v1.preflight import preflight
 from tingting_async.v1.progress import Progress
-from tingting_async.v1.reconcile import details, reconcile_created, reconcile_run, utc_now
+from tingting_async.v1.reconcile import details, reconcile_created, reconcile_run, started_at, utc_now
 
 
 class Campaigns(Resource):
@@ -125,7 +125,7 @@ class Campaigns(Resource):
         body = encode_campaign(
             {"lines": (), **fields, "name": arguments.non_empty_text(name, "name"), "services": services}
         )
-        started_at = utc_now()
+        now = utc_now()
         return await self._core.execute(
             Request.create(
                 "/api/v1/campaign/create/",
@@ -134,7 +134,7 @@ class Campaigns(Resource):
                 json=body,
                 timeout=timeout,
                 recovery_hint="look for its name with campaigns.list(search=…)",
-                reconciler=lambda since: reconcile_created(self.list, name, since or started_at),
+                reconciler=lambda send: reconcile_created(self.list, name, started_at(send, now)),
             )
         )
 
@@ -241,7 +241,7 @@ class Campaigns(Resource):
             "campaigns.run",
             timeout=timeout,
             recovery_hint=f"look at the status of campaigns.get({id}), and at contacts.list({id})",
-            reconciler=lambda _: reconcile_run(self._core, id, is_first=idempotency_key is None),
+            reconciler=lambda send: reconcile_run(self._core, id, send),
             send_target=f"campaign {id}",
             idempotency_key=idempotency_key,
         )

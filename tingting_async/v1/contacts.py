@@ -17,7 +17,7 @@ from tingting_async.v1.method_fallback import MethodFallback
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, NewContact, Upload
 from tingting_async.v1.pages import read_page
-from tingting_async.v1.reconcile import reconcile_contact, utc_now
+from tingting_async.v1.reconcile import reconcile_contact, started_at, utc_now
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class Contacts(Resource):
             OutcomeUnknownError: The contact may have been added: look for it in `list()` before you add it again.
         """
         digits = phone_number(number)
-        started_at = utc_now()
+        now = utc_now()
         body = {"number": digits, "other_variables": arguments.mapping(variables or {}, "variables")}
         return await self._core.execute(
             self._addition(
@@ -72,7 +72,7 @@ class Contacts(Resource):
                 "contacts.add",
                 body,
                 timeout,
-                reconciler=lambda since: reconcile_contact(self.list(campaign_id), digits, since or started_at),
+                reconciler=lambda send: reconcile_contact(self.list(campaign_id), digits, started_at(send, now)),
             )
         )
 

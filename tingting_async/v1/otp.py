@@ -14,7 +14,7 @@ from tingting_async.resources.models import OtpChannel
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.otp import Otp, SentOtp
 from tingting_async.v1.pages import read_page
-from tingting_async.v1.reconcile import is_server_clock_behind, reconcile_otp, utc_now
+from tingting_async.v1.reconcile import is_server_clock_behind, reconcile_otp, started_at, utc_now
 
 
 class Otps(Resource):
@@ -63,7 +63,7 @@ class Otps(Resource):
         if voice is not None:
             name: Any = voice.internal_name if isinstance(voice, Voice) else voice
             fields["voice_input"] = arguments.non_empty_text(name or "", "voice")
-        started_at = utc_now()
+        now = utc_now()
         return await self._core.execute(
             Request.send(
                 "/api/v1/auths/send/otp/",
@@ -73,7 +73,7 @@ class Otps(Resource):
                 json=fields,
                 timeout=timeout,
                 recovery_hint="look for it in otp.list()",
-                reconciler=lambda since: self._reconcile(fields["number"], otp, since or started_at),
+                reconciler=lambda send: self._reconcile(fields["number"], otp, started_at(send, now)),
                 idempotency_key=idempotency_key,
                 secrets=() if otp is None else (otp,),
             )

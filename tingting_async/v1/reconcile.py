@@ -1,4 +1,4 @@
-"""How to find out what became of a lost request, in the v1 API."""
+"""How `reconcile()` finds out what became of a request of the v1 API whose response was lost."""
 
 from collections.abc import AsyncIterable, Callable
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 
 from tingting_async.client.core import Core
 from tingting_async.http.messages import Effect, Request, Response
-from tingting_async.outcomes import Reconciliation, Verdict, from_presence
+from tingting_async.outcomes import Reconciliation, Send, Verdict, from_presence, target_id
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.phone_numbers import is_same_number
@@ -15,7 +15,7 @@ from tingting_async.v1.models.contacts import Contact
 from tingting_async.v1.models.otp import SentOtp
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""By how much the service's clock and this machine's may differ."""
+"""By how much the service's clock and this machine's clock may differ."""
 
 
 def details(id: int, timeout: TimeoutLike = None) -> Request[Campaign]:
@@ -24,72 +24,91 @@ def details(id: int, timeout: TimeoutLike = None) -> Request[Campaign]:
     return Request("GET", path, Effect.READ, "campaigns.get", Campaign, timeout=timeout)
 
 
-async def reconcile_run(core: Core, id: int, *, is_first: bool) -> Reconciliation:
-    """Tell by a campaign's status whether it was run; where that may be of a run before, it tells nothing."""
-    campaign = await core.execute(details(id))
-    said = f"The campaign's status is {campaign.status!s}."
+def started_at(send: Send | None, asked_at: datetime) -> datetime:
+    """Return when a request was about to leave: by the ledger's record of it, or `asked_at` if there is none."""
+    return asked_at if send is None else send.started_at
+
+
+async def reconcile_run(core: Core, id: int, send: Send | None) -> Reconciliation:
+    """Return the verdict that a campaign's status gives about a run.
+
+    Args:
+        core: The session's.
+        id: The campaign's id, if the ledger has no record of the run.
+        send: The ledger's record of the run: its target is the campaign that may be running.
+    """
+    campaign = await core.execute(details(int(target_id(send, str(id)))))
+    reason = f"The campaign's status is {campaign.status!s}."
     if campaign.status == CampaignStatus.NOT_STARTED:
-        return Reconciliation(Verdict.NOT_DONE, said, campaign)
+        return Reconciliation(Verdict.NOT_DONE, reason, campaign)
+    # With a key of its own, it may be another run of the same campaign, of which an earlier run still lasts.
+    is_first = send is None or send.key is None
     if is_first and campaign.status in (CampaignStatus.RUNNING, CampaignStatus.SCHEDULED):
-        return Reconciliation(Verdict.DONE, said, campaign)
-    # It may have been over before it was run again: look at its contacts.
-    return Reconciliation(Verdict.UNKNOWN, f"{said} It does not tell which run that is of.", campaign)
+        return Reconciliation(Verdict.DONE, reason, campaign)
+    # It may have completed an earlier run. The contacts can show that, the status cannot.
+    return Reconciliation(Verdict.UNKNOWN, f"{reason} It does not show which run that is about.", campaign)
 
 
 async def reconcile_created(
     campaigns: Callable[..., AsyncIterable[Campaign]], name: str, asked_at: datetime
 ) -> Reconciliation:
-    """Tell whether a campaign of this name was created since then; `campaigns` lists those that a search finds."""
-    finding = await _find_created(campaigns(search=name.strip()), name, asked_at)
-    if finding.verdict is Verdict.NOT_DONE:  # Whether a list without this filter has drafts is not documented.
-        finding = await _find_created(campaigns(search=name.strip(), drafts=True), name, asked_at)
-    return finding
+    """Return whether a campaign of this name was created since then; `campaigns` lists those that a search finds."""
+    reconciliation = await _find_created(campaigns(search=name.strip()), name, asked_at)
+    # The documents do not say whether a list without this filter includes drafts.
+    if reconciliation.verdict is Verdict.NOT_DONE:
+        reconciliation = await _find_created(campaigns(search=name.strip(), drafts=True), name, asked_at)
+    return reconciliation
 
 
 async def _find_created(campaigns: AsyncIterable[Campaign], name: str, asked_at: datetime) -> Reconciliation:
-    # Services trim names.
+    # Services strip spaces from names.
     named = [campaign async for campaign in campaigns if (campaign.name or "").strip() == name.strip()]
     what = "A new campaign of this name"
     if any(each.updated_at is None for each in named):
-        return Reconciliation(Verdict.UNKNOWN, "There is one of this name, and it is not told since when.", named[0])
+        reason = "There is a campaign of this name, but the service does not say since when."
+        return Reconciliation(Verdict.UNKNOWN, reason, named[0])
     recent = [each for each in named if not is_older(each.updated_at, asked_at)]
     newest = max(recent, key=lambda each: each.id, default=None)
-    # One that runs changes by itself: that it changed is no proof that it was created.
+    # A running campaign is updated by the service, so its update time is no evidence that it was created.
     if newest is not None and newest.status not in (None, CampaignStatus.NOT_STARTED):
-        return Reconciliation(Verdict.UNKNOWN, "There is one of this name, and it was run already.", newest)
+        reason = "There is a campaign of this name, but it was run already."
+        return Reconciliation(Verdict.UNKNOWN, reason, newest)
     return from_timestamp(newest, None if newest is None else newest.updated_at, asked_at, what)
 
 
 async def reconcile_contact(contacts: AsyncIterable[Contact], number: str, asked_at: datetime) -> Reconciliation:
-    """Tell whether a number was added to a campaign's contacts since then."""
+    """Return whether a number was added to a campaign's contacts since then."""
     found = [each async for each in contacts if is_same_number(each.number, number)]
     newest = max(found, key=lambda each: each.id, default=None)
-    told = None if newest is None else newest.created_at or newest.updated_at
-    if newest is not None and (told is None or is_older(told, asked_at)):
-        return Reconciliation(Verdict.UNKNOWN, "The contact is there; it may have been there before.", newest)
-    return from_timestamp(newest, told, asked_at, "The contact")
+    when = None if newest is None else newest.created_at or newest.updated_at
+    if newest is not None and (when is None or is_older(when, asked_at)):
+        reason = "The contact is there, but it may have been there before."
+        return Reconciliation(Verdict.UNKNOWN, reason, newest)
+    return from_timestamp(newest, when, asked_at, "The contact")
 
 
 async def reconcile_otp(
     sent: AsyncIterable[SentOtp], number: str, otp: str | None, asked_at: datetime
 ) -> Reconciliation:
-    """Tell whether a code of the caller's own is among those sent to this number since then."""
+    """Return whether a code that the caller chose was sent to this number since then."""
     if otp is None:
-        return Reconciliation(Verdict.UNKNOWN, "The code was the service's own, so that it cannot be told from others.")
+        reason = "The service chose the code, so that it cannot be distinguished from other codes."
+        return Reconciliation(Verdict.UNKNOWN, reason)
     what = "The code"
     last: datetime | None = None
     doubtful: Reconciliation | None = None
     async for each in sent:
         if each.otp == otp and is_same_number(each.number, number):
             if each.created_at is None:
-                doubtful = Reconciliation(Verdict.UNKNOWN, "The code is there, and it is not told since when.", each)
+                reason = "The code is there, but the service does not say since when."
+                doubtful = Reconciliation(Verdict.UNKNOWN, reason, each)
             elif not is_older(each.created_at, asked_at):
-                finding = from_timestamp(each, each.created_at, asked_at, what)
-                if finding.verdict is Verdict.DONE:
-                    return finding
-                doubtful = finding
+                reconciliation = from_timestamp(each, each.created_at, asked_at, what)
+                if reconciliation.verdict is Verdict.DONE:
+                    return reconciliation
+                doubtful = reconciliation
         if each.created_at is not None:
-            # The order of this list is not documented: only where rows are seen to become older do no new ones follow.
+            # The order of this list is not documented. Only if its rows become older can no newer ones follow.
             if is_older(each.created_at, asked_at) and last is not None and each.created_at < last:
                 break
             last = each.created_at
@@ -97,31 +116,30 @@ async def reconcile_otp(
 
 
 async def is_server_clock_behind(core: Core) -> bool:
-    """Tell whether the service's clock is so far behind this machine's that what is new looks old."""
+    """Return whether the service's clock is so far behind this machine's that new rows look old."""
     path, first = "/api/v1/auths/list/send-otps/", (("limit", "1"),)
-    answer = await core.execute(Request("GET", path, Effect.READ, "otp.list", Response, params=first))
+    response = await core.execute(Request("GET", path, Effect.READ, "otp.list", Response, params=first))
     try:
-        told = parsedate_to_datetime(answer.headers.get("Date", ""))
+        server_time = parsedate_to_datetime(response.headers.get("Date", ""))
     except ValueError:
         return False
-    return told.tzinfo is not None and utc_now() - told > CLOCK_SKEW
+    return server_time.tzinfo is not None and utc_now() - server_time > CLOCK_SKEW
 
 
 def is_older(when: datetime | None, asked_at: datetime) -> bool:
-    """Tell whether something was there before, whatever the clocks."""
+    """Return whether something was there before, even if the clocks differ."""
     return when is not None and when < asked_at - CLOCK_SKEW
 
 
 def from_timestamp(found: object, when: datetime | None, asked_at: datetime, what: str) -> Reconciliation:
-    """Tell by when the thing came about, of what is not surely older."""
+    """Return the verdict that the time of a row gives, if the row is not clearly older (`is_older`)."""
     if when is not None and when < (asked_at if when.microsecond else asked_at.replace(microsecond=0)):
-        # The same was asked for shortly before, or the service's clock is behind.
-        return Reconciliation(
-            Verdict.UNKNOWN, f"{what} is there; it may be of shortly before, as clocks differ.", found
-        )
+        # It may be an earlier request for the same, or the service's clock is behind.
+        reason = f"{what} is there, but it may be from shortly before, as clocks differ."
+        return Reconciliation(Verdict.UNKNOWN, reason, found)
     return from_presence(found, what)
 
 
 def utc_now() -> datetime:
-    """Return the present."""
+    """Return the current time."""
     return datetime.now(UTC)

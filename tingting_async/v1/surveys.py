@@ -139,7 +139,7 @@ class Surveys(Resource):
                 "surveys.run",
                 timeout=timeout,
                 recovery_hint=f"look at the status of campaigns.get({campaign_id})",
-                reconciler=lambda _: reconcile_run(self._core, campaign_id, is_first=idempotency_key is None),
+                reconciler=lambda send: reconcile_run(self._core, campaign_id, send),
                 send_target=f"campaign {campaign_id}",
                 idempotency_key=idempotency_key,
             )

@@ -1,4 +1,4 @@
-"""Places for tokens, a Redis server, and processes that share them."""
+"""Places for tokens, a Redis server, and processes that share a place."""
 
 import contextlib
 import shutil
@@ -21,17 +21,17 @@ WORKER = Path(__file__).parent / "worker.py"
 
 @pytest.fixture(scope="session")
 def redis_port() -> Iterator[int]:
-    """Serve a Redis of the tests' own, and return its port."""
+    """Start a Redis server for the tests, and return its port."""
     binary = shutil.which("redis-server")
     if binary is None:
         pytest.skip("redis-server is not installed (on Debian: apt-get install redis-server)")
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(5):  # Somebody else may take the port in between.
+        for _ in range(5):  # Another process may take the port in between.
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 port = probe.getsockname()[1]
             command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
-            # A server that knows no ECHO: to unknown commands Redis answers with their arguments.
+            # The server does not know ECHO: for an unknown command, Redis quotes its arguments.
             command += ["--requirepass", PASSWORD, "--rename-command", "ECHO", ""]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
                 try:
@@ -46,22 +46,22 @@ def redis_port() -> Iterator[int]:
 
 @attrs.frozen
 class Place:
-    """Where tokens are, for this process and others."""
+    """Where several processes keep tokens."""
 
     kind: str
     where: str
     """The path of the file, or the URL of Redis."""
 
     def open(self, **options: Any) -> Any:
-        """Return a store of its own."""
+        """Return a new store at the place."""
         if self.kind == "file":
             return FileTokenStore(self.where)
         return RedisTokenStore(self.where, **{"key": "tokens", **options})
 
     @contextlib.contextmanager
-    def worker(self, deed: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-        """Start a process that uses the place; it is killed in the end."""
-        command = [sys.executable, "-P", str(WORKER), self.kind, self.where, deed, *arguments]
+    def worker(self, action: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+        """Start a process that uses the place, and kill it at the end."""
+        command = [sys.executable, "-P", str(WORKER), self.kind, self.where, action, *arguments]
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
             try:
@@ -72,7 +72,7 @@ class Place:
 
 @pytest.fixture
 def file_place(tmp_path: Path) -> Place:
-    """Return a file, in a folder that is still to be made."""
+    """Return a file in a directory that does not exist yet."""
     return Place("file", str(tmp_path / "state" / "tokens.json"))
 
 
@@ -96,7 +96,7 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 @pytest.fixture
 async def make(place: Place) -> AsyncIterator[Callable[..., Any]]:
-    """Return what opens stores at the place; they are closed in the end."""
+    """Return a function that opens stores at the place, and close them at the end."""
     async with contextlib.AsyncExitStack() as stack:
 
         def open_one(**options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What every store promises, in a file as in Redis."""
+"""What both stores guarantee, in a file and in Redis."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ Make = Callable[..., Any]
 
 
 async def put(place: Any, content: bytes) -> None:
-    """Write what no store wrote."""
+    """Write content that no store wrote."""
     if place.kind == "file":
         path = Path(place.where)
         path.parent.mkdir(exist_ok=True)
@@ -38,7 +38,7 @@ async def put(place: Any, content: bytes) -> None:
 
 
 async def expired(sandbox: Sandbox, store: Any) -> None:
-    """Keep tokens of the sandbox's account that are to be renewed now."""
+    """Save tokens of the sandbox's account that need a refresh."""
     async with TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password) as tingting:
         token = (await tingting.accounts.login()).token
     sandbox.requests.clear()
@@ -54,8 +54,8 @@ async def expired(sandbox: Sandbox, store: Any) -> None:
         Tokens("a" * 100_000, refresh_at=math.inf),
     ],
 )
-async def test_what_was_saved(make: Make, tokens: Tokens) -> None:
-    """What is loaded is exactly what was saved last, by any store of the place, until it is forgotten."""
+async def test_load_and_save(make: Make, tokens: Tokens) -> None:
+    """A store loads exactly the tokens that any store of the place saved last, until they are deleted."""
     store, other = make(), make()
     assert await other.load() is None
     await store.save(Tokens("before"))
@@ -83,8 +83,8 @@ async def test_what_was_saved(make: Make, tokens: Tokens) -> None:
         b"[" * 100_000,
     ],
 )
-async def test_spoilt(place: Any, make: Make, caplog: pytest.LogCaptureFixture, content: bytes) -> None:
-    """What cannot be understood counts as no tokens, with a warning that quotes nothing, and is replaced."""
+async def test_invalid_content(place: Any, make: Make, caplog: pytest.LogCaptureFixture, content: bytes) -> None:
+    """Invalid content counts as no tokens, is not quoted in the warning, and can be replaced."""
     await put(place, content)
     store = make()
     assert await store.load() is None
@@ -96,7 +96,7 @@ async def test_spoilt(place: Any, make: Make, caplog: pytest.LogCaptureFixture, 
 
 @pytest.mark.parametrize("stores", [1, 2])
 async def test_one_at_a_time(make: Make, stores: int) -> None:
-    """The lock lets in one task at a time, of all stores of the place, and each in the end."""
+    """One task at a time holds the lock, across all stores of the place, and each task gets it."""
     shared = [make() for _ in range(stores)]
     inside = entered = 0
 
@@ -116,7 +116,7 @@ async def test_one_at_a_time(make: Make, stores: int) -> None:
 
 
 async def test_cancelled(make: Make) -> None:
-    """Who is cancelled inside frees the lock; who is cancelled while waiting, at whichever turn, leaves it alone."""
+    """A holder that is cancelled releases the lock; a waiter that is cancelled, at any step, does not disturb it."""
     store, inside = make(), asyncio.Event()
 
     async def hold() -> None:
@@ -134,7 +134,7 @@ async def test_cancelled(make: Make) -> None:
         assert await asyncio.gather(waiter, return_exceptions=True) != [None]
     holder.cancel()
     await asyncio.wait([holder])
-    for turns in range(40):  # As it is granted, too.
+    for turns in range(40):  # Also while the lock is granted.
         waiter = asyncio.create_task(hold())
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -147,7 +147,7 @@ async def test_cancelled(make: Make) -> None:
 
 @pytest.mark.parametrize("turns", range(1, 6))
 async def test_cancelled_while_saving(make: Make, turns: int) -> None:
-    """Who is cancelled while saving has saved: a refresh token may serve but once."""
+    """A save completes although its caller is cancelled: a refresh token may be usable only once."""
     store = make()
     saving = asyncio.create_task(store.save(Tokens("new", "refresh")))
     for _ in range(turns):
@@ -159,7 +159,7 @@ async def test_cancelled_while_saving(make: Make, turns: int) -> None:
 
 
 async def test_two_sessions(make: Make) -> None:
-    """Two sessions of one process on an empty store sign in once; a third one later not at all."""
+    """Two sessions of one process with an empty store sign in once, and a later third session not at all."""
     async with Sandbox() as sandbox:
         account = {"base_url": sandbox.url, "email": sandbox.email, "password": sandbox.password}
         async with TingTing(**account, token_store=make()) as one, TingTing(**account, token_store=make()) as two:
@@ -170,7 +170,7 @@ async def test_two_sessions(make: Make) -> None:
 
 
 async def test_two_processes(place: Any, make: Make) -> None:
-    """Two processes with one expired token cause exactly one refresh, also where a refresh token serves but once."""
+    """Two processes with one expired token make one refresh, even if a refresh token is usable only once."""
     store = make()
     with Sandbox(rotate_refresh=True).in_thread() as sandbox:
         await expired(sandbox, store)
@@ -181,16 +181,16 @@ async def test_two_processes(place: Any, make: Make) -> None:
                 assert await asyncio.to_thread(worker.stdout.readline) == "at the lock\n"
             await fault.stalled.wait()
             fault.release()
-            ends = [await asyncio.to_thread(worker.communicate) for worker in (first, second)]
-        assert ends == [("done\n", "")] * 2
+            results = [await asyncio.to_thread(worker.communicate) for worker in (first, second)]
+        assert results == [("done\n", "")] * 2
         assert sum(received.path == REFRESH for received in sandbox.requests) == 1
-    kept = await store.load()
-    assert kept is not None
-    assert kept.refresh_at > time.time()
+    stored = await store.load()
+    assert stored is not None
+    assert stored.refresh_at > time.time()
 
 
 async def test_killed(place: Any, make: Make) -> None:
-    """A process that is killed while it holds the lock frees it."""
+    """The lock of a process that is killed is released."""
     with place.worker("hold") as worker:
         assert await asyncio.to_thread(worker.stdout.readline) == "at the lock\n"
         assert await asyncio.to_thread(worker.stdout.readline) == "inside\n"
@@ -201,7 +201,7 @@ async def test_killed(place: Any, make: Make) -> None:
 
 
 async def test_held_by_another_process(place: Any, make: Make) -> None:
-    """A call whose sign-in waits for another process ends with its own limit, and the session can be closed."""
+    """A call whose sign-in waits for another process ends by its own timeout, and the session can be closed."""
     with place.worker("hold") as worker:
         for _ in range(2):
             await asyncio.to_thread(worker.stdout.readline)
@@ -212,8 +212,8 @@ async def test_held_by_another_process(place: Any, make: Make) -> None:
             assert sandbox.requests == []
 
 
-async def test_nothing_shows(make: Make, caplog: pytest.LogCaptureFixture) -> None:
-    """No token shows in a repr of the store, or in the log."""
+async def test_secrets(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """No token is shown in the repr of a store or in the log."""
     caplog.set_level(logging.DEBUG)
     store = make()
     async with store.lock():

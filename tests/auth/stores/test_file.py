@@ -15,13 +15,13 @@ from tingting_async.sandbox import Sandbox
 pytestmark = pytest.mark.anyio
 
 
-def modes(folder: Path) -> dict[str, int]:
-    """Return the permissions of all that is in a folder."""
-    return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in folder.rglob("*")}
+def modes(directory: Path) -> dict[str, int]:
+    """Return the permissions of everything in a directory."""
+    return {str(path.relative_to(directory)): path.stat().st_mode & 0o777 for path in directory.rglob("*")}
 
 
 async def test_modes(tmp_path: Path) -> None:
-    """Nobody else may read the file, its lock or the folders that were made, whatever the umask."""
+    """The file, its lock and new directories are for their owner alone, whatever the umask."""
     (tmp_path / "theirs").mkdir(mode=0o755)
     store = FileTokenStore(tmp_path / "theirs" / "a" / "b" / "tokens")
     umask = os.umask(0)
@@ -36,7 +36,7 @@ async def test_modes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
 async def test_open_to_others(tmp_path: Path, mode: int) -> None:
-    """A file that others may read or write is refused, with what to do; the account's own sign-in replaces it."""
+    """A file that others can read or write is refused with what to do, and an explicit login replaces it."""
     path = tmp_path / "tokens"
     store = FileTokenStore(path)
     await store.save(Tokens("canary", "canary"))
@@ -53,24 +53,24 @@ async def test_open_to_others(tmp_path: Path, mode: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deed", "status"), [("die while saving", -signal.SIGKILL), ("save on a full disk", 0)], ids=["killed", "full"]
+    ("action", "status"), [("die while saving", -signal.SIGKILL), ("save on a full disk", 0)], ids=["killed", "full"]
 )
-async def test_crash(file_place: Any, deed: str, status: int) -> None:
-    """Whoever dies or fails before the rename leaves the tokens from before, and nothing that others may read."""
+async def test_crash(file_place: Any, action: str, status: int) -> None:
+    """A crash or failure before the rename leaves the previous tokens, and no file that others can read."""
     store = FileTokenStore(file_place.where)
     await store.save(Tokens("old", "refresh"))
-    with file_place.worker(deed) as worker:
-        told, _ = worker.communicate()
+    with file_place.worker(action) as worker:
+        output, _ = worker.communicate()
         assert worker.returncode == status
     assert await store.load() == Tokens("old", "refresh")
     assert set(modes(store.path.parent).values()) == {0o600}
     if status == 0:
         assert list(modes(store.path.parent)) == ["tokens.json"]
-        assert told.startswith(f"The token store {store.path} could not be written: File too large.")
+        assert output.startswith(f"The token store {store.path} could not be written: File too large.")
 
 
 async def test_one_file_one_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However the file is named, it is the same file with the same lock; a symbolic link to it stays one."""
+    """Every spelling of a path leads to the same file and lock, and a symbolic link stays a link."""
     (tmp_path / "link").symlink_to(tmp_path / "tokens")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -81,14 +81,18 @@ async def test_one_file_one_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_unusable(tmp_path: Path) -> None:
-    """Where the system refuses, a TokenStoreError says the path and the reason, and has the system's as its cause."""
+    """If the file cannot be used, the TokenStoreError names path and reason, and its cause is the OSError."""
     (tmp_path / "folder" / "full").mkdir(parents=True)
     (tmp_path / "file").touch()
     for path, reason in (("folder", "Is a directory"), ("file/tokens", "Not a directory")):
         store = FileTokenStore(tmp_path / path)
-        for ask in (store.load, lambda store=store: store.save(Tokens("canary")), lambda store=store: store.save(None)):
+        for access in (
+            store.load,
+            lambda store=store: store.save(Tokens("canary")),
+            lambda store=store: store.save(None),
+        ):
             with pytest.raises(TokenStoreError, match=f"{store.path} could not be .*: {reason}") as caught:
-                await ask()
+                await access()
             assert isinstance(caught.value.__cause__, OSError)
             assert "canary" not in str(caught.value)
     with pytest.raises(TokenStoreError, match="could not be locked: "):
@@ -98,7 +102,7 @@ async def test_unusable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [5, None, "a\0b", "~nobody-of-this-name/tokens"])
-def test_no_path(path: Any) -> None:
-    """What is no path is a UsageError."""
+def test_invalid_path(path: Any) -> None:
+    """A value that is not a path is a UsageError."""
     with pytest.raises(UsageError, match="`path` is"):
         FileTokenStore(path)

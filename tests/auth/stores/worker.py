@@ -1,4 +1,4 @@
-"""A process that shares a token store: `worker.py KIND WHERE DEED [BASE_URL]`."""
+"""A process that shares a token store: `worker.py KIND WHERE ACTION [BASE_URL]`."""
 
 import asyncio
 import os
@@ -11,43 +11,43 @@ from typing import Any
 from tingting_async import TingTing, Tokens, TokenStoreError
 from tingting_async.auth.stores import FileTokenStore, RedisTokenStore
 
-KIND, WHERE, DEED = sys.argv[1:4]
+KIND, WHERE, ACTION = sys.argv[1:4]
 
 
-def tell(text: str) -> None:
-    """Print a line at once."""
+def show(text: str) -> None:
+    """Print a line and flush it."""
     print(text, flush=True)  # noqa: T201 - what the test reads
 
 
-class ToldFileStore(FileTokenStore):
-    """Tells when its lock is asked for."""
+class ReportingFileStore(FileTokenStore):
+    """Prints a line before its lock is acquired."""
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
-        """Tell, and lock."""
-        tell("at the lock")
+        """Print the line, and return the lock."""
+        show("at the lock")
         return super().lock()
 
 
-class ToldRedisStore(RedisTokenStore):
-    """Tells when its lock is asked for."""
+class ReportingRedisStore(RedisTokenStore):
+    """Prints a line before its lock is acquired."""
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
-        """Tell, and lock."""
-        tell("at the lock")
+        """Print the line, and return the lock."""
+        show("at the lock")
         return super().lock()
 
 
 async def main() -> None:
-    """Do the deed."""
-    lease = 2 if DEED == "hold" else 15  # Whoever holds it is killed, and the test waits.
-    store: Any = ToldFileStore(WHERE) if KIND == "file" else ToldRedisStore(WHERE, key="tokens", lease=lease)
-    match DEED:
+    """Do the action."""
+    lease = 2 if ACTION == "hold" else 15  # The holder is killed, and the test waits for the lease.
+    store: Any = ReportingFileStore(WHERE) if KIND == "file" else ReportingRedisStore(WHERE, key="tokens", lease=lease)
+    match ACTION:
         case "use":
             async with TingTing(base_url=sys.argv[4], token_store=store) as tingting:
                 await tingting.accounts.user_details()
         case "hold":
             async with store.lock():
-                tell("inside")
+                show("inside")
                 await asyncio.Event().wait()
         case "die while saving":
 
@@ -62,10 +62,10 @@ async def main() -> None:
             try:
                 await store.save(Tokens("new"))
             except TokenStoreError as error:
-                tell(str(error))
+                show(str(error))
     if KIND == "redis":
         await store.aclose()
-    tell("done")
+    show("done")
 
 
 asyncio.run(main())

@@ -1,7 +1,7 @@
-"""Token stores that outlive the process, and are shared by several: in a file, and in Redis.
+"""Token stores that outlive a process and can be shared by several: in a file, and in Redis.
 
-A store holds the tokens of one account on one generation of the API. `tingting_async.MemoryTokenStore` is the one that
-a session uses by itself.
+A store holds the tokens of one account on one generation of the API. The default store of a session is
+`tingting_async.MemoryTokenStore`.
 """
 
 from tingting_async.auth.stores.file import FileTokenStore

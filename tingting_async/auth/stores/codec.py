@@ -1,4 +1,4 @@
-"""What the stores have in common: the text that they keep."""
+"""The text that stores keep: tokens as JSON."""
 
 import json
 from typing import Any, cast
@@ -7,8 +7,8 @@ import attrs
 
 from tingting_async.auth.tokens import Tokens
 
-POLL = 0.05
-"""Seconds between two looks at a lock that somebody else holds."""
+LOCK_POLL_INTERVAL = 0.05
+"""Seconds between two attempts to acquire a lock."""
 
 
 def encode(tokens: Tokens) -> str:
@@ -17,16 +17,16 @@ def encode(tokens: Tokens) -> str:
 
 
 def decode(text: str | bytes) -> Tokens | None:
-    """Read what `encode` wrote; None if it is something else."""
+    """Return the tokens that `encode` wrote; None if the text is something else."""
     try:
         stored: Any = json.loads(text)
-    except (ValueError, RecursionError):  # Their texts quote: they are not for showing.
+    except (ValueError, RecursionError):  # Their messages quote the text, which must not be shown.
         return None
     if not isinstance(stored, dict):
         return None
-    kept = cast("dict[str, Any]", stored)
-    access, refresh, refresh_at = kept.get("access"), kept.get("refresh"), kept.get("refresh_at")
-    is_good = isinstance(access, str) and access and isinstance(refresh, str | None)
-    if not is_good or isinstance(refresh_at, bool) or not isinstance(refresh_at, float | int | None):
+    fields = cast("dict[str, Any]", stored)
+    access, refresh, refresh_at = fields.get("access"), fields.get("refresh"), fields.get("refresh_at")
+    is_valid = isinstance(access, str) and access and isinstance(refresh, str | None)
+    if not is_valid or isinstance(refresh_at, bool) or not isinstance(refresh_at, float | int | None):
         return None
     return Tokens(cast("str", access), cast("str | None", refresh), refresh_at)

@@ -3,7 +3,6 @@
 import logging
 import os
 import stat
-import tempfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from tingting_async.auth.stores.codec import POLL, decode, encode
+from tingting_async.auth.stores.codec import LOCK_POLL_INTERVAL, decode, encode
 from tingting_async.auth.tokens import Tokens
 from tingting_async.errors import TokenStoreError, UsageError
-from tingting_async.persistence import make_private_dir, run_in_thread
+from tingting_async.persistence import atomic_write, make_private_dir, resolve_path, run_in_thread
 
 _log = logging.getLogger(__name__)
 
@@ -27,29 +26,28 @@ class FileTokenStore:
 
         TingTing(email="…", password="…", token_store=FileTokenStore("~/.local/state/my-service/tingting.json"))
 
-    The file is for its owner alone (mode 0600), from the first byte; folders that are missing are made with mode
-    0700. It is replaced as a whole, so that a crash leaves the tokens from before. One that others may read is refused;
-    one that cannot be understood counts as empty, with a warning in the log.
+    The file is for its owner alone (mode 0600) from the first byte. Missing directories are made with mode 0700. Each
+    save replaces the whole file, so that a crash leaves the previous tokens. A file that others can read is refused. A
+    file whose content is not valid counts as empty, and a warning is logged.
 
-    The lock is one of the operating system's on a second file, `<path>.lock`, by way of `filelock`: the system
-    frees it when its holder dies, however it dies. It excludes the tasks and sessions of one process, too. Waiting for
-    it does not hold up the event loop. The file has to be on a local disk: locks on network file systems are not to be
-    relied on.
+    The lock is an operating system lock on a second file, `<path>.lock`, by `filelock`. The operating system releases
+    it when its holder dies, however it dies. It also excludes the other tasks and sessions of the same process. Waiting
+    for it does not block the event loop. The file must be on a local disk, because locks on network file systems are
+    not reliable.
 
     Args:
-        path: The file; `~` is the user's home. A relative path counts from the current directory at that time. A
+        path: The file; `~` is the user's home. A relative path is resolved against the current directory once, here. A
             symbolic link is followed.
 
     Raises:
-        UsageError: That is no path.
+        UsageError: `path` is not a valid path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:
-            # Whoever names the file in another way has to meet the same lock.
-            self._path = Path(path).expanduser().resolve()
-        except (TypeError, ValueError, RuntimeError, OSError) as error:
-            raise UsageError(f"`path` is {path!r}, which is no path of a file: {error}.") from None
+            self._path = resolve_path(path)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
     @property
     def path(self) -> Path:
@@ -60,23 +58,23 @@ class FileTokenStore:
         return f"{type(self).__name__}({str(self._path)!r})"
 
     async def load(self) -> Tokens | None:
-        """Return what was saved last, or None.
+        """Return the tokens that were saved last, or None.
 
         Raises:
-            TokenStoreError: The file cannot be read, or others may read it.
+            TokenStoreError: The file cannot be read, or others can read it.
         """
         with self._errors("read"):
             content = await anyio.to_thread.run_sync(self._read)
         tokens = None if content is None else decode(content)
         if tokens is None and content is not None:
-            _log.warning("The token store %s does not hold tokens that can be read: signing in again.", self._path)
+            _log.warning("The token store %s does not contain valid tokens: signing in again.", self._path)
         return tokens
 
     async def save(self, tokens: Tokens | None) -> None:
-        """Keep the tokens; None forgets them. Whoever is cancelled meanwhile has saved them nevertheless.
+        """Save the tokens; None deletes them. The save completes even if the caller is cancelled.
 
         Raises:
-            TokenStoreError: The file cannot be written; what it held before is still there.
+            TokenStoreError: The file cannot be written. It still has its previous content.
         """
         with self._errors("written"):
             if tokens is None:
@@ -85,27 +83,27 @@ class FileTokenStore:
                 await run_in_thread(lambda: self._write(encode(tokens).encode()))
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
-        """Return what is entered around load, renewal and save.
+        """Return the lock to hold while tokens are loaded, refreshed and saved.
 
         Raises:
-            TokenStoreError: The lock's file cannot be opened (on entering).
+            TokenStoreError: The lock file cannot be opened (on entering).
         """
         return self._locked()
 
     @asynccontextmanager
     async def _locked(self) -> AsyncGenerator[None]:
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - for this store only
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - only this store needs it
 
-        # One for each that enters: an instance lets its holder in again.
+        # A new object each time: a `FileLock` that is held can be acquired again by whoever has the object.
         lock = FileLock(f"{self._path}.lock", mode=0o600, thread_local=False)
         with self._errors("locked"):
             make_private_dir(self._path.parent)
             while True:
-                # A look takes some microseconds. Without a thread, no cancellation can part us from a lock that we got.
+                # An attempt takes microseconds. As no thread is used, a cancellation cannot lose a lock just acquired.
                 with suppress(Timeout):
                     lock.acquire(blocking=False)
                     break
-                await anyio.sleep(POLL)
+                await anyio.sleep(LOCK_POLL_INTERVAL)
         try:
             yield
         finally:
@@ -118,8 +116,8 @@ class FileTokenStore:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
                 if os.name == "posix" and mode & 0o077:
                     raise TokenStoreError(
-                        f"The token store {self._path} may be read or written by others (mode {mode:04o}), so it is "
-                        "not used. Delete it, or `chmod 600` it if nobody else can have."
+                        f"The token store {self._path} was not read: others can read or write it (mode {mode:04o}). "
+                        "Delete it, or run `chmod 600` on it if nobody else can have used it."
                     )
                 return file.read()
         except FileNotFoundError:
@@ -127,30 +125,21 @@ class FileTokenStore:
 
     def _write(self, content: bytes) -> None:
         make_private_dir(self._path.parent)
-        # Made for its owner alone (0600), under a name that nobody else has.
-        descriptor, name = tempfile.mkstemp(prefix=f".{self._path.name}.", suffix=".tmp", dir=self._path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(descriptor)
-            Path(name).replace(self._path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        if os.name == "posix":  # The new name has to outlive a power cut, too: the old refresh token may be used up.
-            folder = os.open(self._path.parent, os.O_RDONLY)
+        with atomic_write(self._path) as file:
+            file.write(content)
+        if os.name == "posix":  # The new file must survive a power cut: the old refresh token may be used up.
+            directory = os.open(self._path.parent, os.O_RDONLY)
             try:
-                os.fsync(folder)
+                os.fsync(directory)
             finally:
-                os.close(folder)
+                os.close(directory)
 
     @contextmanager
-    def _errors(self, done: str) -> Generator[None]:
+    def _errors(self, action: str) -> Generator[None]:
         try:
             yield
         except OSError as error:
             raise TokenStoreError(
-                f"The token store {self._path} could not be {done}: {error.strerror or type(error).__name__}. "
-                "This process has to be able to write in its folder."
+                f"The token store {self._path} could not be {action}: {error.strerror or type(error).__name__}. "
+                "Make sure that this process can write in its directory."
             ) from error

@@ -1,0 +1,208 @@
+"""What becomes of a claim: when it is stored, kept and freed, whatever interrupts the send."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tingting_async import (
+    BadRequestError,
+    DuplicateSendError,
+    NotSentError,
+    OutcomeUnknownError,
+    RetryPolicy,
+    Timeout,
+    UsageError,
+    Verdict,
+)
+from tingting_async.ledger.sqlite import SqliteLedger
+from tingting_async.outcomes import SendState
+from tingting_async.sandbox import Fault, Sandbox
+from tingting_async.v1 import TingTing
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_not_sent_and_refused_sends_are_free(
+    sandbox: Sandbox, connect: Any, campaigns: list[int], send_otp: Any
+) -> None:
+    """A send that never left, or that the service refused, may be sent again at once."""
+    campaign = campaigns[0]
+    async with connect() as tingting:
+        async with sandbox.offline():
+            with pytest.raises(NotSentError):
+                await tingting.campaigns.run(campaign)
+        with sandbox.faults.during([Fault("status", status=400, times=1)]), pytest.raises(BadRequestError):
+            await tingting.campaigns.run(campaign)
+        with pytest.raises(UsageError):
+            await send_otp(tingting, idempotency_key="x", otp="12 34")
+        await tingting.campaigns.run(campaign)
+    assert sandbox.tally()["run", str(campaign)] == 1
+
+
+async def test_retries_of_one_call(sandbox: Sandbox, connect: Any, campaigns: list[int]) -> None:
+    """The retries of one call share its claim, and do not refuse each other."""
+    busy = Fault("status", status=429, headers={"Retry-After": "0"}, times=2)
+    async with connect(retries=RetryPolicy(initial_backoff=0)) as tingting:
+        with sandbox.faults.during([busy]):
+            await tingting.campaigns.run(campaigns[0])
+    assert sandbox.tally()["run", str(campaigns[0])] == 1
+
+
+async def test_in_progress(
+    sandbox: Sandbox, connect: Any, ledger: SqliteLedger, campaigns: list[int], posts: Any
+) -> None:
+    """While a send waits for its response, it is refused, cannot be marked, and is not unresolved."""
+    campaign, stall = campaigns[0], sandbox.faults.add(Fault("stall_after", method="POST", times=1))
+    async with connect() as one, connect() as other:
+        run = asyncio.create_task(one.campaigns.run(campaign))
+        await stall.triggered.wait()
+        with pytest.raises(DuplicateSendError, match=r"as in progress .*A running process is waiting") as caught:
+            await other.campaigns.run(campaign)
+        assert (await caught.value.reconcile(wait=0)).verdict is Verdict.UNKNOWN
+        for mark in (ledger.mark_sent, ledger.mark_not_sent):
+            with pytest.raises(UsageError, match="in progress"):
+                await mark(caught.value.send)
+        assert await ledger.unresolved() == []
+        stall.release()
+        await run
+        with pytest.raises(DuplicateSendError, match="as done"):
+            await other.campaigns.run(campaign)
+    assert posts() == 1
+
+
+async def test_deleted_lock_files(
+    sandbox: Sandbox, connect: Any, path: Path, campaigns: list[int], send_otp: Any
+) -> None:
+    """A process whose lock file was deleted makes another for its next send, which is then seen in progress."""
+    campaign = campaigns[0]
+    async with connect() as one, connect() as other:
+        await send_otp(one)
+        shutil.rmtree(f"{path}.owners")
+        stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
+        run = asyncio.create_task(one.campaigns.run(campaign))
+        await stall.triggered.wait()
+        with pytest.raises(DuplicateSendError) as caught:
+            await other.campaigns.run(campaign)
+        assert caught.value.send.state is SendState.IN_PROGRESS
+        stall.release()
+        await run
+
+
+async def test_cancelled(sandbox: Sandbox, connect: Any, ledger: SqliteLedger, campaigns: list[int]) -> None:
+    """A call that is cancelled once its request may have left is unknown; before that, it leaves no claim."""
+    one, other, *_ = campaigns
+    stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
+    async with connect(max_in_flight=1) as tingting:
+        runs = [asyncio.create_task(tingting.campaigns.run(campaign)) for campaign in (one, other)]
+        await stall.triggered.wait()
+        for run in reversed(runs):
+            run.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await run
+        assert [send.target for send in await ledger.unresolved()] == [f"campaign {one}"]
+        await tingting.campaigns.run(other)
+        stall.release()
+
+
+async def test_cancelled_while_the_claim_is_stored(
+    sandbox: Sandbox, connect: Any, path: Path, ledger: SqliteLedger, campaigns: list[int], send_otp: Any
+) -> None:
+    """A call that is cancelled while its claim is being stored leaves none: the send is allowed at once."""
+    campaign = campaigns[0]
+    async with connect() as tingting:
+        await send_otp(tingting)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # As another process that writes: the claim has to wait.
+            run = asyncio.create_task(tingting.campaigns.run(campaign))
+            while tingting._core.transport._slots._value == 32:
+                await asyncio.sleep(0)
+            run.cancel()
+            await asyncio.sleep(0)
+            other.execute("ROLLBACK")
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        assert [send.operation for send in await ledger.unresolved()] == []
+        await tingting.campaigns.run(campaign)
+    assert sandbox.tally()["run", str(campaign)] == 1
+
+
+def test_end_of_the_loop_while_the_claim_is_stored(path: Path, send_otp: Any) -> None:
+    """If the event loop ends while a claim is being stored, no claim stays in a process that goes on."""
+    ledger = SqliteLedger(path)
+    with Sandbox().in_thread() as sandbox:
+
+        def connect() -> Any:
+            return TingTing(base_url=sandbox.url, api_token=sandbox.api_token, ledger=ledger)
+
+        async def write(other: sqlite3.Connection, writes: asyncio.Event) -> None:
+            other.execute("BEGIN IMMEDIATE")
+            writes.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for _ in range(20):
+                    await asyncio.sleep(0)  # The sender is cancelled, too.
+                other.execute("ROLLBACK")
+
+        async def leave(other: sqlite3.Connection) -> None:
+            writes, tingting = asyncio.Event(), connect()
+            others = asyncio.create_task(write(other, writes))  # As another process that writes.
+            await writes.wait()
+            sending = asyncio.create_task(send_otp(tingting, idempotency_key="a"))
+            while tingting._core.transport._slots._value == 32:
+                await asyncio.sleep(0)
+            for _ in range(50):
+                await asyncio.to_thread(os.getpid)  # Other threads run meanwhile: the one that stores has begun.
+            assert [others.done(), sending.done()] == [False, False]
+            await tingting._core.transport.aclose()
+            tingting._core.is_closed = True
+
+        async def come_back() -> None:
+            async with connect() as tingting:
+                assert await ledger.unresolved() == []
+                await send_otp(tingting, idempotency_key="a")
+
+        asyncio.run(ledger.unresolved())
+        before = set(threading.enumerate())
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            asyncio.run(leave(other))
+        for thread in set(threading.enumerate()) - before:
+            thread.join()
+        asyncio.run(come_back())
+        assert sandbox.tally()["otp", "9800000001"] == 1
+
+
+async def test_time_that_storing_takes(
+    sandbox: Sandbox, connect: Any, path: Path, ledger: SqliteLedger, campaigns: list[int], send_otp: Any
+) -> None:
+    """A call whose time is up when its claim has been stored sends nothing, and leaves no claim."""
+    campaign = campaigns[0]
+    async with connect() as tingting:
+        await send_otp(tingting)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            asyncio.get_running_loop().call_later(0.1, other.execute, "ROLLBACK")
+            with pytest.raises(NotSentError):
+                await tingting.campaigns.run(campaign, timeout=0.05)
+        assert await ledger.unresolved() == []
+        await tingting.campaigns.run(campaign)
+    assert sandbox.tally()["run", str(campaign)] == 1
+
+
+async def test_timeout_is_unknown(sandbox: Sandbox, connect: Any, campaigns: list[int]) -> None:
+    """A send whose response does not arrive in time is unknown."""
+    stall = sandbox.faults.add(Fault("stall_after", method="POST", times=1))
+    async with connect(timeout=Timeout(attempt=0.1)) as tingting:
+        with pytest.raises(OutcomeUnknownError):
+            await tingting.campaigns.run(campaigns[0])
+        stall.release()
+        with pytest.raises(DuplicateSendError) as caught:
+            await tingting.campaigns.run(campaigns[0])
+        assert caught.value.send.state is SendState.UNKNOWN

@@ -1,0 +1,96 @@
+"""What the ledger shows of processes that were killed, that ended, and that forked."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tingting_async.ledger.ledger import Claim
+from tingting_async.ledger.sqlite import SqliteLedger, SqliteStorage
+from tingting_async.outcomes import SendState
+
+pytestmark = pytest.mark.anyio
+
+SCRIPT = """
+import asyncio, os, signal, sys, threading
+from pathlib import Path
+from tingting_async.ledger.ledger import Claim
+from tingting_async.ledger.sqlite import SqliteStorage
+
+path, action = Path(sys.argv[1]), sys.argv[2]
+storage = SqliteStorage(path)
+
+def run(coroutine):
+    result = asyncio.run(coroutine)
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join()  # Python warns if a process with threads forks.
+    return result
+
+def claim(target):
+    run(storage.claim(Claim(target, "http://a", "things.call", None, target, "")))
+
+def show():
+    print([send.state.value for send in run(SqliteStorage(path).sends())])
+
+if action == "die with a child":
+    until, here = os.pipe()
+    if os.fork():
+        os.wait()
+        show()
+        sys.exit(0)
+    claim("thing")
+    if os.fork() == 0:
+        os.close(here)
+        os.read(until, 1)  # It inherited all that was open, and lives until the states have been shown.
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
+if action != "die before":
+    claim("thing")
+if action.startswith("die"):
+    os.kill(os.getpid(), signal.SIGKILL)
+if os.fork() == 0:
+    if action == "fork and send":
+        claim("another thing")
+    sys.exit(0)  # It inherited all that was open, and ends in order.
+os.wait()
+show()
+"""
+
+
+def run(path: Path, action: str) -> "subprocess.CompletedProcess[str]":
+    """Run the script."""
+    command = [sys.executable, "-P", "-c", SCRIPT, str(path), action]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("action", "targets", "shown"),
+    [
+        ("die before", [], ""),
+        ("die after", ["thing"], ""),
+        ("die with a child", ["thing"], "['unknown']\n"),
+        ("fork", ["thing"], "['in progress']\n"),
+        ("fork and send", ["thing", "another thing"], "['in progress', 'unknown']\n"),
+    ],
+)
+async def test_ends_of_processes(path: Path, action: str, targets: list[str], shown: str) -> None:
+    """A process that is killed after its claim leaves it unknown, and before it nothing; forks change none of that."""
+    done = run(path, action)
+    unresolved = await SqliteLedger(path).unresolved()
+    assert [(send.target, send.state) for send in unresolved] == [(target, SendState.UNKNOWN) for target in targets]
+    assert done.returncode == (-signal.SIGKILL if action in ("die before", "die after") else 0)
+    assert (done.stdout, done.stderr) == (shown, "")
+
+
+async def test_lock_files_of_dead_processes(path: Path) -> None:
+    """The next process that sends removes the lock files of dead processes, and keeps its own."""
+    run(path, "die after")
+    directory = Path(f"{path}.owners")
+    [dead] = directory.iterdir()
+    storage = SqliteStorage(path)
+    await storage.claim(Claim("mine", "http://a", "things.call", None, None, ""))
+    [own] = directory.iterdir()
+    assert own != dead

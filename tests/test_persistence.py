@@ -1,0 +1,120 @@
+"""Paths, private directories, atomic writes, and work that a cancellation does not cut short."""
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tingting_async.persistence import atomic_write, make_private_dir, resolve_path, run_in_thread, run_to_completion
+
+
+def test_spellings_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every spelling of a path, as text or bytes, is resolved to the same absolute path."""
+    (tmp_path / "link").symlink_to("file")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    spellings: list[Any] = ["file", b"file", "./file", "~/file", "link", tmp_path / "file", Path("x/../file")]
+    assert {resolve_path(spelling) for spelling in spellings} == {tmp_path / "file"}
+
+
+@pytest.mark.parametrize("path", [5, None, "a\0b", b"a\0b", "~nobody-of-this-name/file", "\ud800", ["file"]])
+def test_invalid_path(path: Any) -> None:
+    """A value that is not a path is a ValueError that shows it."""
+    with pytest.raises(ValueError, match=r"`path` is .*not a valid file path"):
+        resolve_path(path)
+
+
+def test_private_directories(tmp_path: Path) -> None:
+    """Missing directories are made for the owner alone, whatever the umask, and existing ones are left alone."""
+    before = os.umask(0)
+    try:
+        (tmp_path / "theirs").mkdir(mode=0o755)
+        make_private_dir(tmp_path / "theirs" / "a" / "b")
+        make_private_dir(tmp_path / "theirs" / "a" / "b")
+    finally:
+        os.umask(before)
+    paths = [tmp_path / name for name in ("theirs", "theirs/a", "theirs/a/b")]
+    assert [path.stat().st_mode & 0o777 for path in paths] == [0o755, 0o700, 0o700]
+
+
+def test_atomic_write(tmp_path: Path) -> None:
+    """The new content appears as a whole, in a file for its owner alone, and no other file stays."""
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+    with atomic_write(path) as file:
+        file.write(b"after")
+        assert path.read_bytes() == b"before"
+    assert path.read_bytes() == b"after"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_failed_atomic_write(tmp_path: Path) -> None:
+    """If the block fails, the previous content stays, and no other file does."""
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+
+    def write() -> None:
+        with atomic_write(path) as file:
+            file.write(b"half")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        write()
+    assert path.read_bytes() == b"before"
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_atomic_write_to_a_directory(tmp_path: Path) -> None:
+    """A directory is refused before anything is written."""
+    with pytest.raises(IsADirectoryError), atomic_write(tmp_path):
+        pass
+    assert [*tmp_path.parent.glob(f".{tmp_path.name}*")] == []
+
+
+@pytest.mark.anyio
+async def test_cancelled_work_is_completed() -> None:
+    """A cancellation, or several, is raised only after the work has ended."""
+    may_end, ended = asyncio.Event(), False
+
+    async def work() -> None:
+        nonlocal ended
+        await may_end.wait()
+        ended = True
+
+    waiter = asyncio.create_task(run_to_completion(work()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        waiter.cancel()
+    await asyncio.sleep(0)
+    assert not waiter.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    assert ended
+
+
+@pytest.mark.anyio
+async def test_cancelled_thread_is_completed() -> None:
+    """A caller that is cancelled waits for its thread."""
+    started, may_end = asyncio.Event(), threading.Event()
+    loop, ended = asyncio.get_running_loop(), False
+
+    def work() -> None:
+        nonlocal ended
+        loop.call_soon_threadsafe(started.set)
+        may_end.wait()
+        ended = True
+
+    waiter = asyncio.create_task(run_in_thread(work))
+    await started.wait()
+    waiter.cancel()
+    await asyncio.sleep(0)
+    assert not waiter.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    assert ended

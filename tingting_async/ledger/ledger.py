@@ -1,0 +1,324 @@
+"""The part of the ledger that knows requests: which sends are the same, what is refused, and what becomes of a claim.
+
+A claim is a row that stands for one attempt. It is stored just before the first byte of the request leaves, and its
+outcome is recorded afterwards. If the process ends in between, the claim stays, and the same send is refused.
+"""
+
+import functools
+import hashlib
+import logging
+import os
+import unicodedata
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+from uuid import uuid4
+
+import attrs
+
+from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
+from tingting_async.http.messages import Request
+from tingting_async.outcomes import Reconciler, Reconciliation, Send, SendState, Verdict, attach_reconciler
+from tingting_async.persistence import run_in_thread
+from tingting_async.redaction import redact
+
+T = TypeVar("T")
+
+MAX_KEY_LENGTH = 200
+
+_log = logging.getLogger("tingting_async")
+
+
+@attrs.frozen
+class Claim:
+    """A send that is about to leave.
+
+    Attributes:
+        id: The unique id of this attempt.
+        service: The session's `base_url`.
+        operation: The name of the operation.
+        key: The `idempotency_key`, which is used once for each service and operation; None if none was given.
+        target: What is sent as a whole, e.g. `"campaign 7"`. If there is no `key`, it is used once for each service.
+        digest: Shows whether a later send with the same key has the same content; empty if nothing compares it.
+    """
+
+    id: str
+    service: str
+    operation: str
+    key: str | None
+    target: str | None
+    digest: str
+
+
+@attrs.frozen
+class StoredClaim:
+    """A claim as the storage has it: what users see, and the digest."""
+
+    send: Send
+    digest: str
+
+
+class Storage(Protocol):
+    """Where a ledger keeps claims. It knows no requests. Each method is one transaction.
+
+    Every method raises `LedgerError` if the storage fails, and ends its work even if its caller is cancelled.
+    """
+
+    async def claim(self, claim: Claim) -> StoredClaim:
+        """Store a claim durably, and return it; or return the stored claim that it duplicates, if there is one."""
+        ...
+
+    async def find(self, claim: Claim) -> StoredClaim | None:
+        """Return the stored claim that this one would duplicate, or None."""
+        ...
+
+    async def record(self, id: str, decide: Callable[[Send], Verdict | None]) -> None:
+        """Record the verdict that `decide` returns for the stored claim of this id, if there is one.
+
+        `DONE` keeps the claim, `NOT_DONE` deletes it, `UNKNOWN` ends its being in progress, None leaves it as it is.
+        """
+        ...
+
+    async def sends(self) -> list[Send]:
+        """Return all sends, the oldest first."""
+        ...
+
+    async def prune(self, before: datetime) -> int:
+        """Delete the claims that are done and started before a time, and return how many there were."""
+        ...
+
+
+class Ledger:
+    """Records every send, so that nothing is sent twice: by no task, no process and no later run.
+
+    `SqliteLedger` is the one to use.
+
+    Args:
+        storage: Keeps the claims.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._unrecorded: dict[str, Callable[[Send], Verdict | None]] = {}
+        """Outcomes that the storage failed to record. They are recorded before it is used again."""
+
+    async def unresolved(self) -> list[Send]:
+        """Return the sends whose outcome is unknown, the oldest first.
+
+        Raises:
+            LedgerError: The ledger cannot be read.
+        """
+        return [send for send in await (await self._ready()).sends() if send.state is SendState.UNKNOWN]
+
+    async def mark_sent(self, send: Send) -> None:
+        """Record that a send happened. The same send stays refused.
+
+        Raises:
+            UsageError: The send is in progress: its own process will record the outcome.
+            LedgerError: The ledger cannot be written.
+        """
+        await self._record(send.id, Verdict.DONE, known=send.state)
+
+    async def mark_not_sent(self, send: Send) -> None:
+        """Record that a send did not happen. The same send is then allowed, unless it was recorded as done meanwhile.
+
+        Raises:
+            UsageError: The send is in progress.
+            LedgerError: The ledger cannot be written.
+        """
+        await self._record(send.id, Verdict.NOT_DONE, known=send.state)
+
+    async def prune(self, before: datetime) -> int:
+        """Delete the sends that are done and started before a time. Their keys can be used again.
+
+        Args:
+            before: An aware datetime.
+
+        Returns:
+            How many were deleted.
+
+        Raises:
+            UsageError: `before` is not an aware datetime.
+            LedgerError: The ledger cannot be written.
+        """
+        if not isinstance(before, datetime) or before.tzinfo is None:
+            raise UsageError("`before` must be an aware datetime.")
+        return await (await self._ready()).prune(before)
+
+    async def execute(self, service: str, request: Request[T], call: Callable[[Request[T]], Awaitable[T]]) -> T:
+        """Execute a send, unless it was sent before. Sessions call this.
+
+        Args:
+            service: The session's `base_url`.
+            request: The request to send.
+            call: Sends it.
+
+        Raises:
+            DuplicateSendError: It was sent before, or may have been. Nothing was sent now.
+            LedgerError: The ledger cannot be written. Nothing was sent.
+        """
+        claim = await _claim_for(service, request)
+        stored: Send | None = None
+        has_claim = may_have_left = False
+
+        async def before_send() -> None:
+            nonlocal stored, has_claim, may_have_left
+            if stored is None:  # A retry, of what is known not to have left, keeps its claim.
+                has_claim = True  # From here on: if this is cancelled while the storage works, the claim is deleted.
+                try:
+                    stored = await self._claim(claim, request)
+                except TingTingError:
+                    has_claim = False
+                    raise
+            may_have_left = True
+
+        try:
+            result = await call(attrs.evolve(request, before_send=before_send))
+        except OutcomeUnknownError as error:
+            if stored is not None:
+                await self._record_own(claim, Verdict.UNKNOWN)
+                on_reconciled = self._recorder(stored, is_owner=True)
+                attach_reconciler(error, request.reconciler, stored, on_reconciled)
+            raise
+        except BaseException as error:
+            if has_claim:  # All other errors of ours say that nothing was sent, or that the service refused.
+                is_clear = isinstance(error, TingTingError) or not may_have_left
+                await self._record_own(claim, Verdict.NOT_DONE if is_clear else Verdict.UNKNOWN)
+            raise
+        if has_claim:
+            await self._record_own(claim, Verdict.DONE)
+        return result
+
+    async def refuse_duplicate(self, service: str, request: Request[Any]) -> None:
+        """Refuse a send that was sent before, ahead of other requests that prepare it. Sessions call this.
+
+        Raises:
+            DuplicateSendError: It was sent before, or may have been.
+            LedgerError: The ledger cannot be read.
+        """
+        stored = await (await self._ready()).find(await _claim_for(service, request))
+        if stored is not None:
+            raise await self._duplicate(stored, request)
+
+    async def _claim(self, claim: Claim, request: Request[Any]) -> Send:
+        stored = await (await self._ready()).claim(claim)
+        if stored.send.id != claim.id:
+            raise await self._duplicate(stored, request)
+        return stored.send
+
+    async def _duplicate(self, stored: StoredClaim, request: Request[Any]) -> DuplicateSendError:
+        send, reconciler = stored.send, request.reconciler
+        if send.state is not SendState.UNKNOWN:
+            verdict = Verdict.DONE if send.state is SendState.DONE else Verdict.UNKNOWN
+            reconciler = _fixed_reconciler(verdict, f"The ledger records it as {send.state.value}.")
+        elif stored.digest and stored.digest != await _digest(request, bytes.fromhex(stored.digest[:32])):
+            reason = "The first send with this key had another content, which the ledger does not keep to look for."
+            reconciler = _fixed_reconciler(Verdict.UNKNOWN, reason)
+        error = _duplicate_error(send, request)
+        attach_reconciler(error, reconciler, send, self._recorder(send, is_owner=False))
+        return error
+
+    async def _ready(self) -> Storage:
+        """Return the storage, after the outcomes that it failed to record have been recorded."""
+        for claim_id, decide in [*self._unrecorded.items()]:
+            await self._storage.record(claim_id, decide)
+            self._unrecorded.pop(claim_id, None)
+        return self._storage
+
+    async def _record(self, id: str, verdict: Verdict, *, known: SendState, is_owner: bool = False) -> None:
+        decide = functools.partial(_decide, verdict=verdict, known=known, is_owner=is_owner)
+        await (await self._ready()).record(id, decide)
+
+    async def _record_own(self, claim: Claim, verdict: Verdict) -> None:
+        """Record the outcome of a claim of this process. If that fails, the claim stays, and refuses the same send."""
+        try:
+            await self._record(claim.id, verdict, known=SendState.IN_PROGRESS, is_owner=True)
+        except LedgerError:
+            self._unrecorded[claim.id] = functools.partial(
+                _decide, verdict=verdict, known=SendState.IN_PROGRESS, is_owner=True
+            )
+            text = "%r could not record that a send (%s) is %s. Until it can, it refuses the same send."
+            _log.warning(text, self, claim.operation, verdict.value)
+
+    def _recorder(self, send: Send, *, is_owner: bool) -> Callable[[Reconciliation], Awaitable[None]]:
+        async def record(reconciliation: Reconciliation) -> None:
+            if reconciliation.verdict is not Verdict.UNKNOWN:
+                await self._record(send.id, reconciliation.verdict, known=send.state, is_owner=is_owner)
+
+        return record
+
+
+def _decide(stored: Send, *, verdict: Verdict, known: SendState, is_owner: bool) -> Verdict | None:
+    """Return the verdict to record for a stored send; None to leave it as it is.
+
+    Args:
+        stored: The send as it is now.
+        verdict: What the caller found out.
+        known: The state in which the caller saw the send before that.
+        is_owner: Whether the caller sent it.
+
+    Raises:
+        UsageError: The send is in progress, and the caller did not send it.
+    """
+    if stored.state is SendState.IN_PROGRESS and not is_owner:
+        raise UsageError(
+            f"The send {stored.id} ({stored.operation}) is in progress: its own process will record the outcome."
+        )
+    if stored.state is SendState.DONE and known is not SendState.DONE:
+        return None  # It was recorded as done after the caller looked, by somebody who knew more.
+    return verdict
+
+
+async def _claim_for(service: str, request: Request[Any]) -> Claim:
+    key, target = _given_key(request), request.send_target or None
+    # A target is looked up by itself, and a send without a key is compared with nothing.
+    digest = "" if key is None or target is not None else await _digest(request, os.urandom(16))
+    return Claim(uuid4().hex, service, request.operation, key, target, digest)
+
+
+def _given_key(request: Request[Any]) -> str | None:
+    key: object = request.idempotency_key
+    if key is None:
+        return None
+    if not isinstance(key, str) or not key or key != key.strip() or not key.isprintable():
+        raise UsageError(
+            f"{request.operation}: `idempotency_key` must be a string on one line, with no space around it."
+        )
+    if len(key) > MAX_KEY_LENGTH:
+        raise UsageError(
+            f"{request.operation}: `idempotency_key` has {len(key)} characters; the limit is {MAX_KEY_LENGTH}."
+        )
+    # The same text has other code points in a file name, on some systems, than when it is typed.
+    return unicodedata.normalize("NFC", key)
+
+
+async def _digest(request: Request[Any], salt: bytes) -> str:
+    """Return the salt and a hash of the content, both in hexadecimal."""
+    # Salted and slow, so that a code of six digits cannot be guessed from it at once.
+    content = repr(request.json).encode()
+    hashed = await run_in_thread(lambda: hashlib.scrypt(content, salt=salt, n=2**10, r=8, p=1, dklen=16))
+    return salt.hex() + hashed.hex()
+
+
+def _fixed_reconciler(verdict: Verdict, reason: str) -> Reconciler:
+    async def reconcile(_: Send | None) -> Reconciliation:
+        return Reconciliation(verdict, reason)
+
+    return reconcile
+
+
+def _duplicate_error(send: Send, request: Request[Any]) -> DuplicateSendError:
+    advice = {
+        SendState.DONE: "To send again on purpose, give a new `idempotency_key`.",
+        SendState.IN_PROGRESS: "A running process is waiting for the response: try again later.",
+        SendState.UNKNOWN: "It may have been sent. Call this error's `reconcile()`; if the verdict is unknown, call "
+        "`mark_sent()` or `mark_not_sent()` of the ledger.",
+    }[send.state]
+    what = f"the target {send.target!r}" if send.key is None else f"the key {send.key!r}"
+    details = send.operation if send.key is None or send.target is None else f"{send.operation}, {send.target}"
+    return DuplicateSendError(
+        f"{request.operation}: nothing was sent. The ledger records {redact(what)} as {send.state.value} "
+        f"({redact(details)}, {send.started_at:%Y-%m-%d %H:%M:%S} UTC). {advice}",
+        operation=request.operation,
+        send=send,
+    )
