@@ -68,22 +68,19 @@ class Sink(Protocol):
 
 
 class RequestOptions(TypedDict, total=False):
-    """The optional fields of `Request`, which its constructors pass on."""
+    """The optional fields of `Request` that its constructors accept."""
 
     payload: PayloadPath
     params: Params
     json: object
-    form: tuple[tuple[str, str | File], ...]
     headers: Mapping[str, str]
     authenticate: bool
     allows_empty_body: bool
-    sink: Sink | None
     timeout: Timeout | float | None
     recovery_hint: str
     reconciler: Reconciler | None
     send_target: str
     idempotency_key: str | None
-    before_send: Callable[[], Awaitable[None]] | None
     secrets: tuple[str, ...]
 
 

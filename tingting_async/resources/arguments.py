@@ -38,14 +38,13 @@ def refuse_unknown(
     Raises:
         TypeError: One of them is unknown; the message suggests the nearest valid name.
     """
-    unknown = next((name for name in given if name not in known), None)
-    if unknown is None:
-        return
-    signature = inspect.signature(method).parameters.values()
-    names = sorted({*known, *(each.name for each in signature if each.kind is not each.VAR_KEYWORD)})
-    near = difflib.get_close_matches(unknown, names, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"It accepts {', '.join(names)}."
-    raise TypeError(f"{operation}() got an unexpected keyword argument {unknown!r}. {hint}")
+    for name in given:
+        if name not in known:
+            parameters = inspect.signature(method).parameters.values()
+            names = sorted({*known, *(each.name for each in parameters if each.kind is not each.VAR_KEYWORD)})
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It accepts {', '.join(names)}."
+            raise TypeError(f"{operation}() got an unexpected keyword argument {name!r}. {hint}")
 
 
 def non_empty_text(value: str, name: str) -> str:

@@ -67,21 +67,17 @@ class Campaigns(Resource):
             changed_to: Only campaigns changed on this day or earlier; an aware datetime. The whole day is included.
             **options: See `Resource`.
         """
-        params: dict[str, str] = {}
-        if status is not None:
-            params["status"] = arguments.enum_member(CampaignStatus, status, "status").value
-        if search is not None and search != "":
-            params["search"] = arguments.non_empty_text(search, "search")
-        if drafts:
-            params["draft"] = "true"
-        if sort is not None:
-            params["sort_by"] = arguments.enum_member(Sort, sort, "sort").value
-        if changed_from is not None:
-            params["from_date"] = str(int(arguments.aware_datetime(changed_from, "changed_from").timestamp()))
-        if changed_to is not None:
-            params["to_date"] = str(int(arguments.aware_datetime(changed_to, "changed_to").timestamp()))
+        filters = {
+            "status": None if status is None else arguments.enum_member(CampaignStatus, status, "status").value,
+            "search": None if search in (None, "") else arguments.non_empty_text(search, "search"),
+            "draft": "true" if drafts else None,
+            "sort_by": None if sort is None else arguments.enum_member(Sort, sort, "sort").value,
+            "from_date": None if changed_from is None else _timestamp(changed_from, "changed_from"),
+            "to_date": None if changed_to is None else _timestamp(changed_to, "changed_to"),
+        }
+        params = tuple((name, value) for name, value in filters.items() if value is not None)
         request = Request.read(
-            "/api/v1/campaign/", list[Campaign], "campaigns.list", payload=("results",), params=tuple(params.items())
+            "/api/v1/campaign/", list[Campaign], "campaigns.list", payload=("results",), params=params
         )
         return self._paginate(request, LimitOffsetPagination(10), read_page, options)
 
@@ -338,3 +334,7 @@ class Campaigns(Resource):
         wanted = {until} if isinstance(until, str) or not isinstance(until, Iterable) else set(until)
         progress = self.progress(id, poll_interval=poll_interval, max_poll_interval=max_poll_interval)
         return await progress.wait({arguments.enum_member(CampaignStatus, each, "until") for each in wanted}, timeout)
+
+
+def _timestamp(when: datetime, name: str) -> str:
+    return str(int(arguments.aware_datetime(when, name).timestamp()))

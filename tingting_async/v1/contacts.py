@@ -119,12 +119,11 @@ class Contacts(Resource):
             try:
                 added = await self._core.execute(request)
             except TingTingError as error:
-                here, after = range(start, min(start + chunk, len(rows))), range(start, len(rows))
                 is_unknown = isinstance(error, OutcomeUnknownError)
                 if start == 0 and not is_unknown:
                     raise  # Nothing was added: the error itself says why.
-                unknown = here if is_unknown else range(0)
-                not_done = range(here.stop, len(rows)) if is_unknown else after
+                stop = min(start + chunk, len(rows)) if is_unknown else start
+                unknown, not_done = range(start, stop), range(stop, len(rows))
                 raise PartialFailureError(
                     f"contacts.add_many: {done.created} contacts were added, {len(unknown)} may have been, and "
                     f"{len(not_done)} were not. {error}",
