@@ -198,7 +198,7 @@ def operations(session: type[Any]) -> set[str]:
     return {
         f"{name}.{operation}"
         for name, part in resources.items()
-        for operation in vars(get_type_hints(part.func)["return"])
+        for operation in dir(get_type_hints(part.func)["return"])
         if not operation.startswith("_")
     }
 
