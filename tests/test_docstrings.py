@@ -37,7 +37,7 @@ def documented(kind: type) -> list[str]:
 
 
 PENDING = {
-    *("Effect", "File", "Page", "Reconciliation", "RetryPolicy", "Send", "SendState", "Timeout", "Verdict"),
+    *("Effect", "File", "Reconciliation", "RetryPolicy", "Send", "SendState", "Timeout", "Verdict"),
     *("RequestEvent", "RequestFailed", "RequestRetried", "RequestStarted", "ResponseReceived"),
 }
 """Classes whose modules are still being reworded; this set goes away with them."""
@@ -108,7 +108,7 @@ def test_what_is_reachable() -> None:
     assert {
         "tingting_async.classic.campaigns.Campaigns",
         "tingting_async.v1.campaigns.Campaigns",
-        "tingting_async.pagination.paginator.PageIterator",
+        "tingting_async.pagination.iterators.PageIterator",
     } <= REACHABLE_CLASSES.keys()
     assert "tingting_async.classic.campaigns.Campaigns.run" in REACHABLE_FUNCTIONS
 
