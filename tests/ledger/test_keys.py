@@ -90,6 +90,17 @@ async def test_given_key_of_another_operation(
     assert posts() == 3
 
 
+async def test_given_key_of_another_operation_on_the_same_campaign(
+    sandbox: Sandbox, connect: Any, campaigns: list[int], posts: Any
+) -> None:
+    """The same key for the same campaign is refused as a survey too: its contacts would be called a second time."""
+    async with connect() as tingting:
+        await tingting.campaigns.run(campaigns[0], idempotency_key="a")
+        with pytest.raises(DuplicateSendError, match=r"the key 'a' as done \(campaigns\.run"):
+            await tingting.surveys.run(campaigns[0], idempotency_key="a")
+    assert posts() == 1
+
+
 async def test_given_key_that_looks_like_a_target(
     sandbox: Sandbox, connect: Any, ledger: SqliteLedger, campaigns: list[int]
 ) -> None:

@@ -37,8 +37,9 @@ class Claim:
         id: The unique id of this attempt.
         service: The session's `base_url`.
         operation: The name of the operation.
-        key: The `idempotency_key`, which is used once for each service and operation; None if none was given.
-        target: What is sent as a whole, e.g. `"campaign 7"`. If there is no `key`, it is used once for each service.
+        key: The `idempotency_key`; None if none was given. A key is used once for each service and operation, and once
+            for each service and target.
+        target: What is sent as a whole, e.g. `"campaign 7"`. Without a key, a target is used once for each service.
         digest: Shows whether a later send with the same key has the same content; empty if nothing compares it.
     """
 

@@ -28,7 +28,7 @@ _SCHEMA = (
         is_done INTEGER NOT NULL, owner TEXT NOT NULL, started_at REAL NOT NULL, digest TEXT NOT NULL,
         UNIQUE (service, operation, key, old_key)
     )""",
-    "CREATE UNIQUE INDEX targets ON sends (service, target, old_key) WHERE key IS NULL",
+    "CREATE UNIQUE INDEX targets ON sends (service, target, coalesce(key, ''), old_key)",
     "CREATE INDEX old_keys ON sends (service, old_key) WHERE old_key != ''",
 )
 _INSERT = "INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -141,13 +141,12 @@ class SqliteStorage:
     # What follows runs in threads.
 
     def _find(self, database: sqlite3.Connection, claim: Claim) -> StoredClaim | None:
-        if claim.key is None and claim.target is None:
-            return None
-        same = "target = :target AND key IS NULL" if claim.key is None else "operation = :operation AND key = :key"
+        same_operation = "service = :service AND operation = :operation AND key = :key"
+        same_target = "service = :service AND target = :target AND key IS :key"
         # A claim of an old file refuses also what the old code would have refused.
-        old = "old_key = :old_key AND old_key != ''"
+        same_old_key = "service = :service AND old_key = :old_key AND old_key != ''"
         row = database.execute(
-            f"{_SELECT} WHERE service = :service AND {same} OR service = :service AND {old} "
+            f"{_SELECT} WHERE {same_operation} OR {same_target} OR {same_old_key} "
             "ORDER BY target IS NOT :target, rowid LIMIT 1",
             {
                 "service": claim.service,
