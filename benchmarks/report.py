@@ -40,6 +40,7 @@ def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
         ("leaving after 25 items, 10 ms: requests too many", found["leave"]["as it comes"], "<=", 2),
         (f"{found['memory']['rows']:,} rows: memory grown, MiB", grown, "<=", 1),
         ("import tingting_async / import aiohttp", found["imports"]["tingting_async"]["ratio"], "<=", 1.2),
+        ("start of an unrelated pytest run: with the plugin / without", found["pytest_start"], "<=", 1.05),
         ("50 listings: most requests in flight / the cap", together["most_in_flight"] / together["cap"], "<=", 1),
         (
             "50 listings: the smallest's share of time / size",

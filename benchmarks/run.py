@@ -121,6 +121,17 @@ def imports(rounds: int) -> dict[str, dict[str, float]]:
     }
 
 
+def pytest_start(rounds: int) -> float:
+    """Return how long an unrelated pytest run takes with the plugin, beside one without: the median of the ratios."""
+    ratios: list[float] = []
+    for number in range(rounds + 1):
+        say(f"pytest, round {number} of {rounds}")
+        without, with_plugin = (client("pytest_start.py", which)["cpu"] for which in ("without", "with"))
+        if number:  # The first may have to compile.
+            ratios.append(with_plugin / without)
+    return statistics.median(ratios)
+
+
 def say(what: str) -> None:
     if sys.stderr.isatty():
         print(f"\r\033[K{what}", end="", file=sys.stderr, flush=True)
@@ -143,6 +154,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
         },
         "ideal_wall_a_page": ideal / PAGES,
         "imports": imports(rounds * 3),
+        "pytest_start": pytest_start(rounds * 3),
     }
     with service() as url:
         found["cpu"] = interleaved(MAIN, dict.fromkeys(CPU, PAGES), url, rounds, 0)

@@ -154,7 +154,7 @@ def test_sandbox_docs(tmp_path: Path, snippet: int, passed: int) -> None:
     script = tmp_path / "test_shown.py"
     script.write_text(shown[snippet].partition("```")[0], encoding="utf-8")
     # The plugin by its module, and not by its entry point, which a source tree that is not installed does not have.
-    plugins = ["-p", "no:tingting_async", "-p", "tingting_async.sandbox.plugin", "-p", "no:cacheprovider"]
+    plugins = ["-p", "no:tingting_async", "-p", "tingting_async_pytest", "-p", "no:cacheprovider"]
     command = [sys.executable, "-P", "-m", "pytest", "-q", *plugins, "--rootdir", str(tmp_path), str(script)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TINGTING_")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)

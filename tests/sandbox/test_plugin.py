@@ -1,14 +1,22 @@
-"""The pytest plugin's fixture `tingting_sandbox`."""
+"""The pytest plugin: its fixture `tingting_sandbox`, what importing it costs, and how it is distributed."""
 
 import asyncio
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 import requests
+from hatchling.builders.sdist import SdistBuilder
+from hatchling.builders.wheel import WheelBuilder
 
 from tingting_async.sandbox import Fault, Sandbox
 
+ROOT = Path(__file__).parents[2]
 PROFILE = "/api/accounts/user_details/"
 
 
@@ -37,3 +45,32 @@ async def test_async(tingting_sandbox: Sandbox) -> None:
             assert response.status == 401
     await tingting_sandbox.wait_idle()
     assert tingting_sandbox.in_flight == 0
+
+
+def test_import_is_free() -> None:
+    """Importing the plugin imports pytest and nothing else: a run that does not use the fixtures pays nothing."""
+    program = """
+import sys, typing, pytest
+before = {*sys.modules}
+import tingting_async_pytest
+print(sorted({*sys.modules} - before))
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "['tingting_async_pytest']\n"
+
+
+def test_wheel(tmp_path: Path) -> None:
+    """The wheel contains the plugin beside the package, and an entry point by which pytest finds it."""
+    (built,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    with zipfile.ZipFile(built) as wheel:
+        top = {name.partition("/")[0] for name in wheel.namelist()}
+        (entry_points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+        assert top == {"tingting_async", "tingting_async_pytest.py", entry_points.partition("/")[0]}
+        assert wheel.read(entry_points).decode() == "[pytest11]\ntingting_async = tingting_async_pytest\n"
+
+
+def test_sdist(tmp_path: Path) -> None:
+    """The source distribution contains the plugin, so that a wheel can be built from it."""
+    (built,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    with tarfile.open(built) as sdist:
+        assert "tingting_async_pytest.py" in {name.partition("/")[2] for name in sdist.getnames()}

@@ -1,4 +1,8 @@
-"""The pytest plugin: the fixture `tingting_sandbox` for sync and async tests."""
+"""The pytest plugin: the fixture `tingting_sandbox` for sync and async tests.
+
+pytest imports every installed plugin in every run. This module is outside the package `tingting_async` and imports
+nothing else, so a run that does not use the fixtures does not pay for them.
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
