@@ -156,6 +156,8 @@ def measure(*, quick: bool) -> dict[str, Any]:
         "imports": imports(rounds * 3),
         "pytest_start": pytest_start(rounds * 3),
     }
+    say("sandbox")
+    found["sandbox"] = client("sandbox.py")
     with service() as url:
         found["cpu"] = interleaved(MAIN, dict.fromkeys(CPU, PAGES), url, rounds, 0)
         two = dict.fromkeys((report.FLOOR, report.OURS), PAGES)

@@ -24,7 +24,7 @@ from tingting_async import (
 )
 from tingting_async.http.messages import File
 from tingting_async.sandbox import Fault, ReceivedRequest, Sandbox, every_fault, fault_script
-from tingting_async.sandbox.world import Account, Line
+from tingting_async.sandbox.records import Account, Line
 from tingting_async.v1 import NewStep
 
 pytestmark = pytest.mark.anyio

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tingting_async.sandbox import Sandbox
+from tingting_async.sandbox.records import Campaign, Contact
 from tingting_async.sandbox.running import begin, reschedule, run_due, stop
-from tingting_async.sandbox.world import Campaign, Contact
 
 FINAL = {"completed", "unanswered", "hungup", "failed"}
 

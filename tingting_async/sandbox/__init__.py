@@ -7,9 +7,10 @@ from tingting_async.sandbox.clock import Clock
 from tingting_async.sandbox.faults import Fault, Faults
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.received import ReceivedRequest
+from tingting_async.sandbox.records import SideEffect
 from tingting_async.sandbox.scripts import every_fault, fault_script
 from tingting_async.sandbox.server import Sandbox
-from tingting_async.sandbox.world import SideEffect, World
+from tingting_async.sandbox.world import World
 
 __all__ = [
     "Clock",

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import parse_qs
 
@@ -13,12 +13,14 @@ from yarl import URL
 
 from tingting_async.sandbox.fields import Field
 from tingting_async.sandbox.options import Options
+from tingting_async.sandbox.records import Account
 from tingting_async.sandbox.service import SERVICE, Service
 from tingting_async.sandbox.tokens import TOKEN_NOT_VALID
-from tingting_async.sandbox.world import Account, World
+from tingting_async.sandbox.world import World
 
 P = ParamSpec("P")
 Found = TypeVar("Found")
+Item = TypeVar("Item")
 Body = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AnonymousEndpoint = Callable[[web.Request, Service], Awaitable[web.StreamResponse]]
@@ -181,6 +183,21 @@ def mobile(value: Any, field: str) -> str:
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{7,10}", str(value)):
         raise ValidationError(**{field: "Enter a valid phone number."})
     return str(value)
+
+
+def page_items(items: Sequence[Item], start: int, stop: int, *, newest_first: bool = True) -> Sequence[Item]:
+    """Return the items from `start` up to `stop`, without a copy of the whole list.
+
+    Args:
+        items: The whole list, oldest first.
+        start: The index of the first item, at least 0.
+        stop: The index after the last item.
+        newest_first: Whether both count from the end of the list.
+    """
+    if not newest_first:
+        return items[start:stop]
+    total = len(items)
+    return items[max(0, total - stop) : max(0, total - start)][::-1]
 
 
 def origin(request: web.Request) -> str:

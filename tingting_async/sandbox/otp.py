@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from tingting_async.sandbox.http import Body, ValidationError, check_choice, mobile, require
+from tingting_async.sandbox.records import Account, SentOtp
 from tingting_async.sandbox.service import Service
-from tingting_async.sandbox.world import Account, SentOtp
 
 
 def check_otp(body: Body) -> None:
@@ -57,7 +57,7 @@ def send_otp(
         service.clock.now(),
         body.get("company_name") or "",
     )
-    service.world.otps.append(sent)
+    service.world.add_otp(sent)
     account.credits -= 1
     service.world.record("otp", sent.id, target=sent.number)
     return sent

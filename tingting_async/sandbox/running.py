@@ -3,7 +3,8 @@
 from heapq import heappop, heappush
 from random import Random
 
-from tingting_async.sandbox.world import Account, Campaign, Contact, World
+from tingting_async.sandbox.records import Account, Campaign, Contact
+from tingting_async.sandbox.world import World
 
 _BETWEEN_CALLS = 0.5  # Seconds. The service makes many calls at the same time.
 _RESULT_WEIGHTS = {"completed": 60, "unanswered": 20, "hungup": 12, "failed": 8}  # Per hundred calls.

@@ -6,9 +6,10 @@ from aiohttp import web
 
 from tingting_async.sandbox.clock import Clock
 from tingting_async.sandbox.options import Options
+from tingting_async.sandbox.records import SideEffect
 from tingting_async.sandbox.running import run_due
 from tingting_async.sandbox.tokens import Tokens
-from tingting_async.sandbox.world import SideEffect, World
+from tingting_async.sandbox.world import World
 
 
 class Service:

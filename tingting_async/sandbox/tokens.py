@@ -7,7 +7,7 @@ import attrs
 import jwt
 
 from tingting_async.sandbox.clock import Clock
-from tingting_async.sandbox.world import Account
+from tingting_async.sandbox.records import Account
 
 _KEY = "not a secret, but a key must be long enough"
 TOKEN_NOT_VALID = {

@@ -1,147 +1,16 @@
-"""The state of the service: accounts, campaigns, contacts, lines, sent OTPs, and the log of side effects."""
+"""The state of the service, and how it changes."""
 
 import uuid
+from collections import defaultdict
+from collections.abc import Sequence
 from itertools import count
 from random import Random
 from threading import RLock
 from typing import Any
 
-import attrs
-
 from tingting_async.sandbox.clock import Clock
-from tingting_async.sandbox.names import CARRIERS, TAGS, VOICES, message, mobile, occasion, person, place
-
-
-@attrs.define
-class Account:
-    """An account that can sign in."""
-
-    id: int
-    email: str
-    password: str = attrs.field(repr=False)
-    api_token: str = attrs.field(repr=False)
-    first_name: str
-    last_name: str
-    username: str
-    contact_number: str = attrs.field(repr=False)
-    address: str
-    is_activated: bool = True
-    token_created_at: float = 0.0
-    token_used_at: float | None = None
-    credits: int = 100_000
-    on_hold: int = 0
-
-    @property
-    def available_credits(self) -> int:
-        """The credits that are not on hold for a run."""
-        return self.credits - self.on_hold
-
-
-@attrs.define
-class Contact:
-    """A phone number of a campaign, and its result."""
-
-    id: int
-    campaign_id: int
-    number: str = attrs.field(repr=False)
-    tags: dict[str, Any]
-    created_at: float
-    updated_at: float
-    uuid: str
-    status: str = "not started"
-    duration: int | None = None
-    playback: int | None = None
-    credit_consumed: int = 0
-    credit_consumed_sms: int = 0
-    failover_sms_sent: bool = False
-    runs: int = 0
-    """How many runs had this contact among their targets."""
-    plan: list[tuple[float, str]] = attrs.field(factory=list[tuple[float, str]])
-    """The statuses still to come, each with its time in Unix seconds."""
-
-    @property
-    def carrier(self) -> str:
-        """The carrier of the number."""
-        return CARRIERS.get(self.number[:3], "other")
-
-
-@attrs.define
-class Campaign:
-    """A campaign, as both generations of the API know it."""
-
-    id: int
-    owner: int
-    name: str
-    services: str
-    description: str
-    updated_at: float
-    usable_tags: list[str] = attrs.field(factory=list[str])
-    user_phone: list[int] = attrs.field(factory=list[int])
-    status: str = "Not Started"
-    message: str = ""
-    sms_message: str = ""
-    scheduled_at: float | None = None
-    voice: int | None = None
-    category: str = ""
-    draft: bool = False
-    failover_target: list[str] = attrs.field(factory=list[str])
-    length_factor: str = "1.00"
-    credit_limit: int | None = None
-    bulk_file: str | None = None
-    audio_file: str | None = None
-    steps: list[dict[str, Any]] = attrs.field(factory=list[dict[str, Any]])
-    """The steps of a survey, in order."""
-    contacts: list[Contact] = attrs.field(factory=list[Contact])
-    on_hold: int = 0
-    targets: list[Contact] = attrs.field(factory=list[Contact])
-    """The contacts of the current or last run."""
-    pending: set[int] = attrs.field(factory=set[int])
-    """The ids of the contacts that the current run has not finished with."""
-    spent: int = 0
-    """The credits that the current run has used."""
-
-
-@attrs.define
-class Line:
-    """A phone line that an account can buy."""
-
-    sid: str
-    phone_number: str = attrs.field(repr=False)
-    rate: float
-    owner: int | None = None
-
-
-@attrs.define
-class SentOtp:
-    """A one-time password that was sent."""
-
-    id: int
-    owner: int
-    number: str = attrs.field(repr=False)
-    message: str = attrs.field(repr=False)
-    otp: str = attrs.field(repr=False)
-    options: str
-    channel: str
-    created_at: float
-    company_name: str = ""
-
-
-@attrs.frozen
-class SideEffect:
-    """An entry in the log of what the service did: a run, a call, a text message, an OTP, a purchase, and so on."""
-
-    kind: str
-    """`created`, `contact`, `run`, `call`, `sms`, `otp`, `demo`, `purchase`, `release`, `steps`, `template`, …"""
-    key: str
-    """The id of the object concerned."""
-    at: float
-    """When it happened, in Unix seconds by the sandbox's clock."""
-    target: str = attrs.field(default="", repr=False)
-    """How the caller knows the object.
-
-    The phone number for `contact`, `call`, `sms`, `otp` and `demo`; the name for `created` and `template`; the
-    account's e-mail address for `token`; otherwise the key.
-    """
+from tingting_async.sandbox.names import TAGS, VOICES, message, mobile, occasion, person, place
+from tingting_async.sandbox.records import Account, Campaign, Contact, Line, OwnedCampaigns, SentOtp, SideEffect
 
 
 class World:
@@ -167,7 +36,8 @@ class World:
         self.voices = list(VOICES)
         self.brokers = [{"id": 1, "phone_number": "+97715970425"}, {"id": 2, "phone_number": "+97715970426"}]
         self._ids = iter(range(1, 10**12))
-        self._owned: dict[int, list[Campaign]] = {}
+        self._owned: defaultdict[int, OwnedCampaigns] = defaultdict(OwnedCampaigns)
+        self._sent: defaultdict[int, list[SentOtp]] = defaultdict(list)
         self.owner = self.add_account("sita@example.com", "sandbox-password")
         for _ in range(campaigns):
             campaign = self.add_campaign(
@@ -234,7 +104,7 @@ class World:
         now = self.clock.now()
         campaign = Campaign(self.id(), owner.id, name, services, description, now, usable_tags=tags or [])
         self.campaigns[campaign.id] = campaign
-        self._owned.setdefault(owner.id, []).append(campaign)
+        self._owned[owner.id].add(campaign)
         self.record("created", campaign.id, target=name)
         return campaign
 
@@ -244,6 +114,7 @@ class World:
         unique = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         contact = Contact(self.id(), campaign.id, number, tags, now, now, unique)
         campaign.contacts.append(contact)
+        campaign.totals.add(contact)
         self.contacts[contact.id] = contact
         self.record("contact", contact.id, target=number)
         return contact
@@ -264,6 +135,7 @@ class World:
             campaign = self.campaigns[contact.campaign_id]
             contact.plan.clear()
             campaign.contacts.remove(contact)
+            campaign.totals.remove(contact)
             campaign.targets = [target for target in campaign.targets if target is not contact]
             del self.contacts[contact.id]
 
@@ -274,9 +146,26 @@ class World:
         account.credits -= campaign.spent
         campaign.on_hold = campaign.spent = 0
 
+    def add_otp(self, sent: SentOtp) -> None:
+        """Add a one-time password that was sent."""
+        self.otps.append(sent)
+        self._sent[sent.owner].append(sent)
+
     def campaigns_of(self, account: Account) -> list[Campaign]:
         """Return an account's campaigns, newest first."""
-        return self._owned.get(account.id, [])[::-1]
+        return self._owned[account.id].by_creation[::-1]
+
+    def campaigns_by_creation(self, account: Account) -> Sequence[Campaign]:
+        """Return an account's campaigns, oldest first, without a copy."""
+        return self._owned[account.id].by_creation
+
+    def campaigns_by_update(self, account: Account) -> Sequence[Campaign]:
+        """Return an account's campaigns, least recently updated first, without a copy."""
+        return self._owned[account.id].by_update()
+
+    def otps_of(self, account: Account) -> Sequence[SentOtp]:
+        """Return an account's one-time passwords, oldest first, without a copy."""
+        return self._sent[account.id]
 
     def campaign(self, account: Account, id: int) -> Campaign | None:
         """Return a campaign of an account, or None."""

@@ -4,8 +4,8 @@ from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import anonymous, envelope, signed_in
 from tingting_async.sandbox.http import NOT_ACTIVATED, json_response, read_body, require
+from tingting_async.sandbox.records import Account
 from tingting_async.sandbox.service import Service
-from tingting_async.sandbox.world import Account
 
 routes = web.RouteTableDef()
 

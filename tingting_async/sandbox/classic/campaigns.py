@@ -11,11 +11,11 @@ from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.fields import integer, many, text
 from tingting_async.sandbox.http import Body, ValidationError, check_choice, mobile, require, with_body
 from tingting_async.sandbox.media import voice_response
+from tingting_async.sandbox.records import Account, Campaign, Contact
 from tingting_async.sandbox.running import begin as begin_campaign
 from tingting_async.sandbox.running import max_cost
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.sheets import read_sheet
-from tingting_async.sandbox.world import Account, Campaign, Contact
 
 routes = web.RouteTableDef()
 
@@ -28,7 +28,7 @@ _RESULTS = ("hungup", "unanswered", "failed", "terminated", "completed")
 @signed_in
 async def list_campaigns(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List the account's campaigns (sample classic_campaigns.json)."""
-    campaigns = service.world.campaigns_of(account)
+    campaigns = service.world.campaigns_by_creation(account)
     message = "Campaign Successfully Retrieved"
     return page(request, service.options, campaigns, campaign_body, "campaign-lists", message)
 

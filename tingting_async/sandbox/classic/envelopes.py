@@ -1,14 +1,23 @@
 """The responses and decorators of the classic API: envelopes, errors and pages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from aiohttp import web
 
 from tingting_async.sandbox import http
-from tingting_async.sandbox.http import AnonymousEndpoint, Endpoint, Handler, json_response, origin, with_found
+from tingting_async.sandbox.http import (
+    AnonymousEndpoint,
+    Endpoint,
+    Handler,
+    json_response,
+    origin,
+    page_items,
+    with_found,
+)
 from tingting_async.sandbox.options import Options
-from tingting_async.sandbox.world import Campaign, Contact, World
+from tingting_async.sandbox.records import Campaign, Contact
+from tingting_async.sandbox.world import World
 
 Row = TypeVar("Row")
 P = ParamSpec("P")
@@ -68,9 +77,18 @@ def with_number(handler: Endpoint[Concatenate[Contact, P]]) -> Endpoint[P]:
 
 
 def page(
-    request: web.Request, options: Options, items: list[Row], show: Callable[[Row], Any], name: str, message: str
+    request: web.Request, options: Options, items: Sequence[Row], show: Callable[[Row], Any], name: str, message: str
 ) -> web.Response:
-    """Return one page of a list in the list envelope. `show` is called for the items of this page only."""
+    """Return one page of a list in the list envelope, newest first.
+
+    Args:
+        request: The request.
+        options: The settings of the sandbox.
+        items: The whole list, oldest first.
+        show: Returns the row of an item; called for the items of this page only.
+        name: The name of the list in the envelope.
+        message: The message in the envelope.
+    """
     size, total = options.page_size, len(items)
     pages = max(1, -(-total // size))
     parameter = "p" if options.page_parameter == "links" else options.page_parameter
@@ -83,7 +101,7 @@ def page(
             return json_response({"detail": "Invalid page."}, 404)
         number = pages
     shown = number - 1 if options.repeat_page and number > 1 else number
-    rows = [show(item) for item in items[(shown - 1) * size : shown * size]]
+    rows = [show(item) for item in page_items(items, (shown - 1) * size, shown * size)]
     has_next = number < pages or options.endless
     return json_response(
         {
@@ -112,7 +130,7 @@ def _links(
 
     after = link(number + 1) if has_next else None
     before = link(number - 1) if number > 1 else None
-    near = [page for page in range(1, pages + 1) if page in (1, pages) or abs(page - number) <= 1]
+    near = sorted(page for page in {1, number - 1, number, number + 1, pages} if 1 <= page <= pages)
     shown: list[int | None] = []  # None stands for a gap.
     for left, page in zip([0, *near], near, strict=False):
         shown += [page] if page == left + 1 else [None, page]

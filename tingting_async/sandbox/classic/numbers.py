@@ -7,8 +7,8 @@ from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import envelope, number_body, page, signed_in, with_campaign, with_number
 from tingting_async.sandbox.http import Body, ValidationError, mobile, with_body
+from tingting_async.sandbox.records import Account, Campaign, Contact
 from tingting_async.sandbox.service import Service
-from tingting_async.sandbox.world import Account, Campaign, Contact
 
 routes = web.RouteTableDef()
 
@@ -21,10 +21,10 @@ async def list_numbers(
 ) -> web.StreamResponse:
     """List a campaign's numbers, newest first (sample classic_numbers.json)."""
     message = f"Number related to {campaign.name} campaign Retrived successfully"
-    newest, show = campaign.contacts[::-1], partial(number_body, service.world)
+    show = partial(number_body, service.world)
     if service.options.number_pagination:
-        return page(request, service.options, newest, show, "number-lists", message)
-    return envelope({"messages": message, "number-lists": [show(contact) for contact in newest]})
+        return page(request, service.options, campaign.contacts, show, "number-lists", message)
+    return envelope({"messages": message, "number-lists": [show(contact) for contact in reversed(campaign.contacts)]})
 
 
 @routes.post("/api/system/campaigns/number/{id:\\d+}/")

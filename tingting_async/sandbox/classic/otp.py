@@ -6,8 +6,8 @@ from tingting_async.sandbox.classic.envelopes import envelope, signed_in
 from tingting_async.sandbox.fields import integer, text
 from tingting_async.sandbox.http import Body, with_body
 from tingting_async.sandbox.otp import check_otp, send_otp
+from tingting_async.sandbox.records import Account
 from tingting_async.sandbox.service import Service
-from tingting_async.sandbox.world import Account
 
 routes = web.RouteTableDef()
 

@@ -6,8 +6,8 @@ from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import envelope, not_found, signed_in
 from tingting_async.sandbox.http import Body, ValidationError, require, with_body
+from tingting_async.sandbox.records import Account, Line
 from tingting_async.sandbox.service import Service
-from tingting_async.sandbox.world import Account, Line
 
 routes = web.RouteTableDef()
 

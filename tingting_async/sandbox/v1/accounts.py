@@ -5,9 +5,9 @@ from typing import Any
 from aiohttp import web
 
 from tingting_async.sandbox.http import NOT_ACTIVATED, json_response, origin, read_body, require
+from tingting_async.sandbox.records import Account
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import anonymous, signed_in
-from tingting_async.sandbox.world import Account
 
 routes = web.RouteTableDef()
 

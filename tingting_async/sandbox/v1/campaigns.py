@@ -5,7 +5,6 @@ import io
 from datetime import datetime
 from functools import partial
 from math import inf
-from operator import attrgetter
 from typing import Any, cast
 
 import nepali_datetime
@@ -15,6 +14,7 @@ from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.fields import Field, boolean, decimal, integer, many, text
 from tingting_async.sandbox.http import Body, ValidationError, check_choice, json_response, require, with_body
 from tingting_async.sandbox.media import voice_response
+from tingting_async.sandbox.records import Account, Campaign, Contact
 from tingting_async.sandbox.running import begin, max_cost, reschedule, stop
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import (
@@ -26,7 +26,6 @@ from tingting_async.sandbox.v1.common import (
     with_contact,
     with_method,
 )
-from tingting_async.sandbox.world import Account, Campaign, Contact
 
 routes = web.RouteTableDef()
 
@@ -48,7 +47,7 @@ _STATUSES = ("hungup", "unanswered", "failed", "not started", "completed")
 async def list_campaigns(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List the account's campaigns, filtered (sample v1_campaigns.json)."""
     query = request.query
-    found = service.world.campaigns_of(account)
+    found = service.world.campaigns_by_update(account)
     if status := query.get("status"):
         found = [campaign for campaign in found if campaign.status == status]
     if search := query.get("search", "").lower():
@@ -58,8 +57,8 @@ async def list_campaigns(request: web.Request, service: Service, account: Accoun
     if {"from_date", "to_date"} & query.keys():
         start, end = _range(query.get("from_date"), query.get("to_date"))
         found = [campaign for campaign in found if start <= campaign.updated_at < end]
-    found.sort(key=attrgetter("updated_at"), reverse=query.get("sort_by") != "asc")
-    return page(request, service.options, found, partial(campaign_row, service))
+    newest_first = query.get("sort_by") != "asc"
+    return page(request, service.options, found, partial(campaign_row, service), newest_first=newest_first)
 
 
 def _range(start: str | None, end: str | None) -> tuple[float, float]:
@@ -214,7 +213,6 @@ async def report(request: web.Request, service: Service, account: Account, campa
 
 def campaign_body(service: Service, campaign: Campaign) -> dict[str, Any]:
     """Return a campaign as its details show it, with the voice as an id."""
-    over = sum(not contact.plan and contact.status != "not started" for contact in campaign.contacts)
     at = campaign.scheduled_at
     return {
         "id": campaign.id,
@@ -229,7 +227,7 @@ def campaign_body(service: Service, campaign: Campaign) -> dict[str, Any]:
         "bulk_file": campaign.bulk_file,
         "category": campaign.category,
         "user_phone": campaign.user_phone,
-        "progress_percent": 100 * over // len(campaign.contacts) if campaign.contacts else 0,
+        "progress_percent": 100 * campaign.totals.finished // len(campaign.contacts) if campaign.contacts else 0,
         "updated_at": service.clock.iso(campaign.updated_at),
         "credit_limit": campaign.credit_limit,
         "voice": campaign.voice,

@@ -1,6 +1,6 @@
 """The responses and decorators of the v1 API: bare bodies, DRF's errors, limit and offset."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -16,11 +16,13 @@ from tingting_async.sandbox.http import (
     ValidationError,
     json_response,
     origin,
+    page_items,
     with_found,
 )
 from tingting_async.sandbox.options import Options
+from tingting_async.sandbox.records import Account, Campaign, Contact
 from tingting_async.sandbox.service import Service
-from tingting_async.sandbox.world import Account, Campaign, Contact, World
+from tingting_async.sandbox.world import World
 
 Row = TypeVar("Row")
 P = ParamSpec("P")
@@ -76,9 +78,10 @@ def with_contact(handler: Endpoint[Concatenate[Contact, P]]) -> Endpoint[P]:
 def page(
     request: web.Request,
     options: Options,
-    items: list[Row],
+    items: Sequence[Row],
     show: Callable[[Row], Any],
     *,
+    newest_first: bool = True,
     enveloped: bool = False,
     **totals: Any,
 ) -> web.Response:
@@ -87,8 +90,9 @@ def page(
     Args:
         request: The request.
         options: The settings of the sandbox.
-        items: The whole list.
+        items: The whole list, oldest first.
         show: Returns the row of an item; called for the items of this page only.
+        newest_first: Whether the pages begin at the end of the list.
         enveloped: Whether the rows are in an envelope within the page.
         **totals: Further fields of the page.
     """
@@ -106,7 +110,7 @@ def page(
         kept = {key: value for key, value in request.query.items() if key not in ("limit", "offset", "page")}
         return str(http.with_query(base, {**kept, **place}))
 
-    rows: Any = [show(item) for item in items[offset : offset + limit]]
+    rows: Any = [show(item) for item in page_items(items, offset, offset + limit, newest_first=newest_first)]
     if enveloped:
         rows = {"status": 200, "success": True, "errors": [], "data": rows}
     return json_response(

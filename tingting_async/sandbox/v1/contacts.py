@@ -7,6 +7,7 @@ from aiohttp import web
 
 from tingting_async.sandbox.fields import many, mapping
 from tingting_async.sandbox.http import Body, ValidationError, json_response, mobile, origin, with_body
+from tingting_async.sandbox.records import Account, Campaign, Contact
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.sheets import read_sheet
 from tingting_async.sandbox.v1.common import (
@@ -18,7 +19,6 @@ from tingting_async.sandbox.v1.common import (
     with_contact,
     with_method,
 )
-from tingting_async.sandbox.world import Account, Campaign, Contact
 
 routes = web.RouteTableDef()
 
@@ -30,12 +30,14 @@ async def list_contacts(
     request: web.Request, service: Service, account: Account, campaign: Campaign
 ) -> web.StreamResponse:
     """List a campaign's contacts, newest first, with totals (sample v1_contacts.json)."""
-    carriers: dict[str, int] = {}
-    for contact in campaign.contacts:
-        carriers[contact.carrier] = carriers.get(contact.carrier, 0) + 1
-    spent = sum(contact.credit_consumed + contact.credit_consumed_sms for contact in campaign.contacts)
-    totals: dict[str, Any] = {"total_credits_consumed": spent, "carrier_summary": carriers}
-    return page(request, service.options, campaign.contacts[::-1], partial(contact_row, service.world), **totals)
+    return page(
+        request,
+        service.options,
+        campaign.contacts,
+        partial(contact_row, service.world),
+        total_credits_consumed=campaign.totals.credits,
+        carrier_summary=campaign.totals.carriers,
+    )
 
 
 @routes.post("/api/v1/campaign/{id:\\d+}/add-contact/")
@@ -55,7 +57,6 @@ async def add(
     most = service.options.max_contacts
     if not rows or (most is not None and len(rows) > most):
         raise ValidationError(contacts=f"Give between 1 and {most or 'any number of'} contacts.")
-    known = {contact.number for contact in campaign.contacts}
     added, skipped, errors = list[dict[str, Any]](), 0, list[dict[str, Any]]()
     for index, row in enumerate(rows):
         try:
@@ -63,10 +64,9 @@ async def add(
         except ValidationError as error:
             errors.append({"row": index, "number": row.get("number"), "error": error.fields})
             continue
-        if number in known:
+        if number in campaign.totals.numbers:
             skipped += 1
             continue
-        known.add(number)
         added.append(added_row(service.world, service.world.add_contact(campaign, number, variables)))
     done = {"created": len(added), "skipped": skipped, "contacts": added, "errors": errors or None}
     return json_response(done, 201)

@@ -8,9 +8,9 @@ from aiohttp import web
 from tingting_async.sandbox.fields import Field, integer, text
 from tingting_async.sandbox.http import Body, ValidationError, json_response, with_body
 from tingting_async.sandbox.otp import check_otp, send_otp
+from tingting_async.sandbox.records import Account, SentOtp
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import page, signed_in
-from tingting_async.sandbox.world import Account, SentOtp
 
 routes = web.RouteTableDef()
 
@@ -52,8 +52,7 @@ async def send(request: web.Request, service: Service, account: Account, body: B
 @signed_in
 async def list_sent(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """List what was sent, newest first; the rows lie in an envelope within the page (sample v1_sent_otps.json)."""
-    sent = [sent for sent in reversed(service.world.otps) if sent.owner == account.id]
-    return page(request, service.options, sent, partial(_row, service), enveloped=True)
+    return page(request, service.options, service.world.otps_of(account), partial(_row, service), enveloped=True)
 
 
 def _row(service: Service, sent: SentOtp) -> dict[str, Any]:

@@ -21,9 +21,10 @@ from tingting_async.sandbox.http import (
     with_body,
     with_found,
 )
+from tingting_async.sandbox.records import Account, Campaign
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import find_voice, not_found, parse_step, query_integer, signed_in
-from tingting_async.sandbox.world import Account, Campaign, World
+from tingting_async.sandbox.world import World
 
 routes = web.RouteTableDef()
 

@@ -1,0 +1,100 @@
+"""What the sandbox costs with 50,000 of everything, beside 50: pages over a socket, and a whole run. Prints JSON.
+
+Client and sandbox share this process. Times are its CPU time: microseconds a page, seconds a run.
+"""
+
+import http.client
+import json
+import statistics
+import time
+from contextlib import ExitStack
+
+from tingting_async.sandbox import Sandbox
+from tingting_async.sandbox.records import SentOtp
+
+SMALL, LARGE, ROUNDS = 50, 50_000, 100
+RUNS = (5_000, 50_000)
+CALLS_A_SECOND = 2
+STEP = 50  # Seconds by which the clock moves between two requests for the progress.
+
+
+class Client:
+    """A connection to a sandbox that has one campaign with contacts, other campaigns and sent OTPs."""
+
+    def __init__(self, sandbox: Sandbox, *, contacts: int, others: int) -> None:
+        world = sandbox.world
+        for _ in range(others):
+            world.add_campaign(world.owner, "Reminder", "PHONE", "")
+            world.add_otp(SentOtp(world.id(), world.owner.id, "9800000001", "1", "1", "generated", "text", 0.0))
+        self.sandbox = sandbox
+        self.campaign = world.add_campaign(world.owner, "Reminder", "PHONE", "")
+        self.campaign.user_phone = [1]
+        for index in range(contacts):
+            world.add_contact(self.campaign, str(9_800_000_000 + index), {})
+        self.connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"))
+
+    def request(self, method: str, path: str) -> float:
+        """Send a request, and return its CPU time."""
+        headers = {"Authorization": f"Bearer {self.sandbox.api_token}"}
+        start = time.process_time()
+        self.connection.request(method, path, headers=headers)
+        response = self.connection.getresponse()
+        content = response.read()
+        taken = time.process_time() - start
+        assert response.status == 200, content
+        return taken
+
+
+def pages() -> dict[str, dict[str, float]]:
+    """Return what a page costs if there is little and if there is much, by the list."""
+    taken: dict[str, list[tuple[float, float]]] = {}
+    with ExitStack() as stack:
+        small, large = (
+            Client(
+                stack.enter_context(Sandbox(campaigns=0, number_pagination=True, keep_requests=False).in_thread()),
+                contacts=number,
+                others=number,
+            )
+            for number in (SMALL, LARGE)
+        )
+        for number in range(ROUNDS + 1):
+            for name, path in (
+                ("v1 contacts", "/api/v1/campaign-detail/{}/"),
+                ("v1 contacts, the last page", "/api/v1/campaign-detail/{}/?offset={}"),
+                ("v1 campaigns", "/api/v1/campaign/"),
+                ("v1 sent OTPs", "/api/v1/auths/list/send-otps/"),
+                ("classic campaigns", "/api/system/campaigns"),
+                ("classic numbers", "/api/system/campaigns/number/{}"),
+            ):
+                both = [
+                    client.request("GET", path.format(client.campaign.id, size - 10))
+                    for client, size in ((small, SMALL), (large, LARGE))
+                ]
+                if number:  # The first request for a list may do what later ones need not.
+                    taken.setdefault(name, []).append((both[0], both[1]))
+    return {
+        name: {
+            "small": statistics.median(each for each, _ in pairs) * 1e6,
+            "large": statistics.median(each for _, each in pairs) * 1e6,
+            "ratio": statistics.median(large / small for small, large in pairs),
+        }
+        for name, pairs in taken.items()
+    }
+
+
+def run(calls: int) -> float:
+    """Run a campaign through as fast as it goes, watching its progress, and return the CPU time."""
+    with Sandbox(campaigns=0, keep_requests=False).in_thread() as sandbox:
+        client = Client(sandbox, contacts=calls, others=0)
+        start = time.process_time()
+        client.request("POST", f"/api/v1/run-campaign/{client.campaign.id}/")
+        for _ in range(calls // CALLS_A_SECOND // STEP + 2):
+            sandbox.clock.advance(STEP)
+            client.request("GET", f"/api/v1/campaign/{client.campaign.id}/")
+        taken = time.process_time() - start
+        assert client.campaign.status == "Completed"
+        assert sum(effect.kind == "call" for effect in sandbox.side_effects) == calls
+    return taken
+
+
+print(json.dumps({"pages": pages(), "runs": {calls: run(calls) for calls in RUNS}}))
