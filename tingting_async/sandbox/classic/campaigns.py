@@ -156,8 +156,9 @@ def _targets(campaign: Campaign, body: Body) -> list[Contact]:
     targets = campaign.contacts
     wanted, results = body.get("individual"), body.get("status")
     if wanted is not None:
-        targets = [contact for contact in targets if contact.id in wanted]
-        if len(targets) != len(set(wanted)):
+        ids = set(wanted)
+        targets = [contact for contact in targets if contact.id in ids]
+        if len(targets) != len(ids):
             raise ValidationError(individual="Invalid pk - object does not exist.")
     if results is not None:
         if not set(results) <= set(_RESULTS):
