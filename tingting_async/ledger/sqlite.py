@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from tingting_async.errors import LedgerError, UsageError
@@ -14,6 +14,8 @@ from tingting_async.ledger.ledger import Claim, Ledger, StoredClaim
 from tingting_async.ledger.owners import ProcessOwners
 from tingting_async.outcomes import Send, SendState, Verdict
 from tingting_async.persistence import make_private_dir, resolve_path, run_in_thread
+
+T = TypeVar("T")
 
 _BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process that is writing; each write takes some milliseconds."""
@@ -33,6 +35,12 @@ _SCHEMA = (
 )
 _INSERT = "INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SELECT = "SELECT id, service, operation, key, target, is_done, owner, started_at, digest FROM sends"
+_RECORD = {
+    Verdict.DONE: "UPDATE sends SET is_done = 1 WHERE id = ?",
+    Verdict.NOT_DONE: "DELETE FROM sends WHERE id = ?",
+    Verdict.UNKNOWN: "UPDATE sends SET owner = '' WHERE id = ?",
+}
+_PRUNE = "DELETE FROM sends WHERE is_done AND started_at < ?"
 _OLD_ROWS = "SELECT service, key, operation, is_done, owner, since, digest FROM old_sends ORDER BY id"
 
 
@@ -79,64 +87,49 @@ class SqliteStorage:
     async def claim(self, claim: Claim) -> StoredClaim:
         """Store a claim, or return the stored claim that it duplicates."""
 
-        def work() -> StoredClaim:
-            with self._transaction() as database:
-                if (found := self._find(database, claim)) is not None:
-                    return found
-                now = datetime.now(UTC)
-                owner = self._owners.current()
-                row = (claim.id, claim.service, claim.operation, claim.key, claim.target, "", 0, owner)
-                database.execute(_INSERT, (*row, now.timestamp(), claim.digest))
-                send = Send(
-                    claim.id, claim.service, claim.operation, claim.key, claim.target, SendState.IN_PROGRESS, now
-                )
-                return StoredClaim(send, claim.digest)
+        def work(database: sqlite3.Connection) -> StoredClaim:
+            if (found := self._find(database, claim)) is not None:
+                return found
+            now, owner = datetime.now(UTC), self._owners.current()
+            fields = (claim.id, claim.service, claim.operation, claim.key, claim.target)
+            database.execute(_INSERT, (*fields, "", 0, owner, now.timestamp(), claim.digest))
+            return StoredClaim(Send(*fields, state=SendState.IN_PROGRESS, started_at=now), claim.digest)
 
-        return await run_in_thread(work)
+        return await self._run(work)
 
     async def find(self, claim: Claim) -> StoredClaim | None:
         """Return the stored claim that this one would duplicate."""
-
-        def work() -> StoredClaim | None:
-            with self._transaction() as database:
-                return self._find(database, claim)
-
-        return await run_in_thread(work)
+        return await self._run(lambda database: self._find(database, claim))
 
     async def record(self, id: str, decide: Callable[[Send], Verdict | None]) -> None:
         """Record the verdict that `decide` returns."""
 
-        def work() -> None:
-            with self._transaction() as database:
-                row = database.execute(f"{_SELECT} WHERE id = ?", (id,)).fetchone()
-                verdict = None if row is None else decide(self._read(row).send)
-                if verdict is Verdict.DONE:
-                    database.execute("UPDATE sends SET is_done = 1 WHERE id = ?", (id,))
-                elif verdict is Verdict.NOT_DONE:
-                    database.execute("DELETE FROM sends WHERE id = ?", (id,))
-                elif verdict is Verdict.UNKNOWN:
-                    database.execute("UPDATE sends SET owner = '' WHERE id = ?", (id,))
+        def work(database: sqlite3.Connection) -> None:
+            row = database.execute(f"{_SELECT} WHERE id = ?", (id,)).fetchone()
+            verdict = None if row is None else decide(self._read(row).send)
+            if verdict is not None:
+                database.execute(_RECORD[verdict], (id,))
 
-        await run_in_thread(work)
+        await self._run(work)
 
     async def sends(self) -> list[Send]:
         """Return all sends, the oldest first."""
-
-        def work() -> list[Send]:
-            with self._transaction() as database:
-                return [self._read(row).send for row in database.execute(f"{_SELECT} ORDER BY rowid")]
-
-        return await run_in_thread(work)
+        return await self._run(
+            lambda database: [self._read(row).send for row in database.execute(f"{_SELECT} ORDER BY rowid")]
+        )
 
     async def prune(self, before: datetime) -> int:
         """Delete the claims that are done and started before a time."""
+        return await self._run(lambda database: database.execute(_PRUNE, (before.timestamp(),)).rowcount)
 
-        def work() -> int:
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a function in a thread, in a transaction of its own."""
+
+        def run() -> T:
             with self._transaction() as database:
-                where = (before.timestamp(),)
-                return database.execute("DELETE FROM sends WHERE is_done AND started_at < ?", where).rowcount
+                return work(database)
 
-        return await run_in_thread(work)
+        return await run_in_thread(run)
 
     # What follows runs in threads.
 

@@ -65,14 +65,14 @@ async def _find_created(campaigns: AsyncIterable[Campaign], name: str, asked_at:
     named = [campaign async for campaign in campaigns if (campaign.name or "").strip() == name.strip()]
     what = "A new campaign of this name"
     if any(each.updated_at is None for each in named):
-        reason = "There is a campaign of this name, but the service does not say since when."
-        return Reconciliation(Verdict.UNKNOWN, reason, named[0])
+        return Reconciliation(
+            Verdict.UNKNOWN, "There is a campaign of this name, but the service does not say since when.", named[0]
+        )
     recent = [each for each in named if not is_older(each.updated_at, asked_at)]
     newest = max(recent, key=lambda each: each.id, default=None)
     # A running campaign is updated by the service, so its update time is no evidence that it was created.
     if newest is not None and newest.status not in (None, CampaignStatus.NOT_STARTED):
-        reason = "There is a campaign of this name, but it was run already."
-        return Reconciliation(Verdict.UNKNOWN, reason, newest)
+        return Reconciliation(Verdict.UNKNOWN, "There is a campaign of this name, but it was run already.", newest)
     return from_timestamp(newest, None if newest is None else newest.updated_at, asked_at, what)
 
 
@@ -82,8 +82,7 @@ async def reconcile_contact(contacts: AsyncIterable[Contact], number: str, asked
     newest = max(found, key=lambda each: each.id, default=None)
     when = None if newest is None else newest.created_at or newest.updated_at
     if newest is not None and (when is None or is_older(when, asked_at)):
-        reason = "The contact is there, but it may have been there before."
-        return Reconciliation(Verdict.UNKNOWN, reason, newest)
+        return Reconciliation(Verdict.UNKNOWN, "The contact is there, but it may have been there before.", newest)
     return from_timestamp(newest, when, asked_at, "The contact")
 
 
@@ -92,16 +91,18 @@ async def reconcile_otp(
 ) -> Reconciliation:
     """Return whether a code that the caller chose was sent to this number since then."""
     if otp is None:
-        reason = "The service chose the code, so that it cannot be distinguished from other codes."
-        return Reconciliation(Verdict.UNKNOWN, reason)
+        return Reconciliation(
+            Verdict.UNKNOWN, "The service chose the code, so that it cannot be distinguished from other codes."
+        )
     what = "The code"
     last: datetime | None = None
     doubtful: Reconciliation | None = None
     async for each in sent:
         if each.otp == otp and is_same_number(each.number, number):
             if each.created_at is None:
-                reason = "The code is there, but the service does not say since when."
-                doubtful = Reconciliation(Verdict.UNKNOWN, reason, each)
+                doubtful = Reconciliation(
+                    Verdict.UNKNOWN, "The code is there, but the service does not say since when.", each
+                )
             elif not is_older(each.created_at, asked_at):
                 reconciliation = from_timestamp(each, each.created_at, asked_at, what)
                 if reconciliation.verdict is Verdict.DONE:
@@ -135,8 +136,9 @@ def from_timestamp(found: object, when: datetime | None, asked_at: datetime, wha
     """Return the verdict that the time of a row gives, if the row is not clearly older (`is_older`)."""
     if when is not None and when < (asked_at if when.microsecond else asked_at.replace(microsecond=0)):
         # It may be an earlier request for the same, or the service's clock is behind.
-        reason = f"{what} is there, but it may be from shortly before, as clocks differ."
-        return Reconciliation(Verdict.UNKNOWN, reason, found)
+        return Reconciliation(
+            Verdict.UNKNOWN, f"{what} is there, but it may be from shortly before, as clocks differ.", found
+        )
     return from_presence(found, what)
 
 
