@@ -120,9 +120,10 @@ async def test_cancelled_while_the_claim_is_stored(
         await send_otp(tingting)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")  # As another process that writes: the claim has to wait.
+            before = set(threading.enumerate())
             run = asyncio.create_task(tingting.campaigns.run(campaign))
-            while tingting._core.transport._slots._value == 32:
-                await asyncio.sleep(0)
+            while set(threading.enumerate()) <= before:
+                await asyncio.sleep(0)  # Until the thread that stores the claim has started.
             run.cancel()
             await asyncio.sleep(0)
             other.execute("ROLLBACK")
@@ -133,10 +134,13 @@ async def test_cancelled_while_the_claim_is_stored(
     assert sandbox.tally()["run", str(campaign)] == 1
 
 
-def test_end_of_the_loop_while_the_claim_is_stored(path: Path, send_otp: Any) -> None:
+def test_end_of_the_loop_while_the_claim_is_stored(path: Path) -> None:
     """If the event loop ends while a claim is being stored, no claim stays in a process that goes on."""
     ledger = SqliteLedger(path)
-    with Sandbox().in_thread() as sandbox:
+    with Sandbox(campaigns=1, numbers=2).in_thread() as sandbox:
+        [campaign] = sandbox.world.campaigns.values()
+        campaign.status, campaign.services, campaign.user_phone = "Not Started", "PHONE", [1]
+        campaign.scheduled_at = sandbox.clock.now() + 86_400
 
         def connect() -> Any:
             return TingTing(base_url=sandbox.url, api_token=sandbox.api_token, ledger=ledger)
@@ -155,11 +159,12 @@ def test_end_of_the_loop_while_the_claim_is_stored(path: Path, send_otp: Any) ->
             writes, tingting = asyncio.Event(), connect()
             others = asyncio.create_task(write(other, writes))  # As another process that writes.
             await writes.wait()
-            sending = asyncio.create_task(send_otp(tingting, idempotency_key="a"))
-            while tingting._core.transport._slots._value == 32:
-                await asyncio.sleep(0)
+            before = set(threading.enumerate())
+            sending = asyncio.create_task(tingting.campaigns.run(campaign.id))
+            while set(threading.enumerate()) <= before:
+                await asyncio.sleep(0)  # Until the thread that stores the claim has started.
             for _ in range(50):
-                await asyncio.to_thread(os.getpid)  # Other threads run meanwhile: the one that stores has begun.
+                await asyncio.to_thread(os.getpid)  # Other threads run meanwhile: the one that stores waits by now.
             assert [others.done(), sending.done()] == [False, False]
             await tingting._core.transport.aclose()
             tingting._core.is_closed = True
@@ -167,7 +172,7 @@ def test_end_of_the_loop_while_the_claim_is_stored(path: Path, send_otp: Any) ->
         async def come_back() -> None:
             async with connect() as tingting:
                 assert await ledger.unresolved() == []
-                await send_otp(tingting, idempotency_key="a")
+                await tingting.campaigns.run(campaign.id)
 
         asyncio.run(ledger.unresolved())
         before = set(threading.enumerate())
@@ -176,7 +181,7 @@ def test_end_of_the_loop_while_the_claim_is_stored(path: Path, send_otp: Any) ->
         for thread in set(threading.enumerate()) - before:
             thread.join()
         asyncio.run(come_back())
-        assert sandbox.tally()["otp", "9800000001"] == 1
+        assert sandbox.tally()["run", str(campaign.id)] == 1
 
 
 async def test_time_that_storing_takes(
