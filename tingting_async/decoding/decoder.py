@@ -116,13 +116,13 @@ class Decoder:
             raise error
         body = self.payload(request, response, ())
         path, envelope = request.payload, self._format.envelope
-        if envelope is not None and path and type(body) is dict and envelope.is_page(body, path):
+        if envelope is not None and envelope.is_page(body, path):
             path = envelope.path(path)
         rows = self.decode_value(request, response, self.payload(request, response, path), request.model, path)
         beside: dict[str, Any] = {}
-        for step in path:
-            beside = {**{name: value for name, value in body.items() if name != step}, **beside}
-            body = body[step]
+        for depth, step in enumerate(path):
+            level: dict[str, Any] = extract(body, path[:depth])
+            beside = {**{name: value for name, value in level.items() if name != step}, **beside}
         return rows, beside
 
     def decode_value(

@@ -31,9 +31,11 @@ class PageEnvelope:
         """Return the path of a list's rows in a page."""
         return (self.rows, *payload[1:]) if payload else ()
 
-    def is_page(self, body: Mapping[str, Any], payload: PayloadPath) -> bool:
+    def is_page(self, body: Any, payload: PayloadPath) -> bool:
         """Return whether a response is a page, although the documents print no pagination for the list."""
-        return payload[0] not in body and {self.rows, next(iter(self.outer))} <= body.keys()
+        if not isinstance(body, dict) or not payload or payload[0] in body:
+            return False
+        return {self.rows, next(iter(self.outer))} <= cast("dict[str, Any]", body).keys()
 
     def start(self, payload: PayloadPath) -> bytes:
         """Return the first bytes of a page; of a list without an envelope, those of an array."""
