@@ -4,7 +4,7 @@ import enum
 import inspect
 import re
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
@@ -36,27 +36,14 @@ def documented(kind: type) -> list[str]:
     return [name for entry in entries for name in entry.split(", ")]
 
 
-PENDING = {
-    *("Effect", "File", "Reconciliation", "RetryPolicy", "Send", "SendState", "Timeout", "Verdict"),
-    *("RequestEvent", "RequestFailed", "RequestRetried", "RequestStarted", "ResponseReceived"),
-}
-"""Classes whose modules are still being reworded; this set goes away with them."""
-
-
-def params(names: Iterable[str]) -> list[Any]:
-    """Return the names as parameters, those that are pending as expected failures."""
-    pending = pytest.mark.xfail(reason="its module is still being reworded", strict=False)
-    return [pytest.param(name, marks=[pending] if name.rpartition(".")[2] in PENDING else []) for name in names]
-
-
-@pytest.mark.parametrize("name", params(MODELS))
+@pytest.mark.parametrize("name", MODELS)
 def test_fields(name: str) -> None:
     """The docstring of a model describes exactly its public fields, in their order."""
     fields = [field.name for field in attrs.fields(MODELS[name]) if not field.name.startswith("_")]
     assert fields == documented(MODELS[name])
 
 
-@pytest.mark.parametrize("name", params(ENUMS))
+@pytest.mark.parametrize("name", ENUMS)
 def test_values(name: str) -> None:
     """The docstring of an enum describes exactly its values, in their order."""
     assert list(ENUMS[name].__members__) == documented(ENUMS[name])

@@ -12,14 +12,17 @@ from tingting_async.redaction import redact
 
 
 class Verdict(enum.Enum):
-    """Whether something happened."""
+    """Whether something happened.
+
+    Attributes:
+        DONE: It happened: do not do it again.
+        NOT_DONE: It did not happen: it is safe to do it again.
+        UNKNOWN: The service shows no evidence of either.
+    """
 
     DONE = "done"
-    """It happened: do not do it again."""
     NOT_DONE = "not done"
-    """It did not happen: it is safe to do it again."""
     UNKNOWN = "unknown"
-    """The service shows no evidence of either."""
 
 
 @attrs.frozen
@@ -45,14 +48,17 @@ def from_presence(found: Any, what: str) -> Reconciliation:
 
 
 class SendState(enum.Enum):
-    """What the ledger knows about a send."""
+    """What the ledger knows about a send.
+
+    Attributes:
+        IN_PROGRESS: A running process is waiting for the response.
+        DONE: The service confirmed it, or `reconcile()` or `mark_sent()` recorded it.
+        UNKNOWN: Its response was lost, or its process ended before the response arrived.
+    """
 
     IN_PROGRESS = "in progress"
-    """A running process is waiting for the response."""
     DONE = "done"
-    """The service confirmed it, or `reconcile()` or `mark_sent()` recorded it."""
     UNKNOWN = "unknown"
-    """Its response was lost, or its process ended before the response arrived."""
 
 
 @attrs.frozen

@@ -28,18 +28,21 @@ PayloadPath = tuple[str | int, ...]
 
 
 class Effect(enum.Enum):
-    """What a request does to the world. The effect decides whether the request may be retried."""
+    """What a request does to the world. The effect decides whether the request may be retried.
+
+    Attributes:
+        READ: It changes nothing.
+        UPDATE: Doing it twice has the same result as doing it once: update, delete.
+        CREATE: Doing it twice creates two things.
+        SEND: It calls or texts a person, or spends money.
+        REVOKE: It ends something that may still be in use, such as the previous API token.
+    """
 
     READ = "read"
-    """It changes nothing."""
     UPDATE = "update"
-    """Doing it twice has the same result as doing it once: update, delete."""
     CREATE = "create"
-    """Doing it twice creates two things."""
     SEND = "send"
-    """It calls or texts a person, or spends money."""
     REVOKE = "revoke"
-    """It ends something that may still be in use, such as the previous API token."""
 
 
 def _limit(value: Timeout | float | None) -> Timeout | None:
@@ -48,7 +51,13 @@ def _limit(value: Timeout | float | None) -> Timeout | None:
 
 @attrs.frozen
 class File:
-    """A file to upload."""
+    """A file to upload.
+
+    Attributes:
+        name: The file name; its suffix must be one that the operation accepts.
+        content: The bytes of the file.
+        content_type: The media type.
+    """
 
     name: str
     content: bytes = attrs.field(repr=False)

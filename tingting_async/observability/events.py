@@ -33,7 +33,11 @@ class RequestEvent:
 
 @attrs.frozen(kw_only=True)
 class RequestStarted(RequestEvent):
-    """An attempt starts; the wait for a slot and for the rate limit is part of it."""
+    """An attempt starts; the wait for a slot and for the rate limit is part of it.
+
+    Attributes:
+        call_id, attempt, operation, method, service, path, effect: As in `RequestEvent`.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +45,7 @@ class ResponseReceived(RequestEvent):
     """A response was received, whether it reports success or failure.
 
     Attributes:
+        call_id, attempt, operation, method, service, path, effect: As in `RequestEvent`.
         status: The HTTP status; a `success: false` under status 200 shows only in the error of the call.
         duration: Seconds since the attempt started.
         size: Bytes of the body; 0 for a body that was streamed to a file.
@@ -56,6 +61,7 @@ class RequestFailed(RequestEvent):
     """An attempt ended without a usable response, or was cancelled.
 
     Attributes:
+        call_id, attempt, operation, method, service, path, effect: As in `RequestEvent`.
         error: The class name of the exception, e.g. `"NotSentError"`; `"CancelledError"` for a cancellation.
         phase: Where it failed, as in `TransportError.phase`; empty if that is unknown.
         duration: Seconds since the attempt started.
@@ -71,6 +77,7 @@ class RequestRetried(RequestEvent):
     """An attempt failed, and another one is about to start; `attempt` is the number of the new one.
 
     Attributes:
+        call_id, attempt, operation, method, service, path, effect: As in `RequestEvent`.
         error: The class name of the exception that ended the last attempt.
         delay: Seconds of backoff between the two attempts.
     """
