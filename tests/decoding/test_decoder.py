@@ -52,7 +52,7 @@ async def test_sessions_do_not_influence_each_other(serve: Any, one: str, other:
     """A session decodes its service's responses equally, whatever another session's service responds, in any order."""
 
     async def respond(received: Any) -> None:
-        await received.answer(
+        await received.respond(
             json.dumps(SERVICES[received.headers["authorization"].removeprefix("Bearer ")][0]).encode()
         )
 
@@ -77,7 +77,7 @@ async def test_judged_once(serve: Any, body: Any) -> None:
             judged.append(frame.f_locals["response"])
 
     async def respond(received: Any) -> None:
-        await received.answer(json.dumps(body).encode())
+        await received.respond(json.dumps(body).encode())
 
     server = await serve(respond)
     before = sys.getprofile()
@@ -94,7 +94,7 @@ async def test_a_page_can_report_that_the_token_is_refused(serve: Any) -> None:
     """A failure under HTTP 200 is an error by the status that it contains, even if it starts as a page does."""
 
     async def respond(received: Any) -> None:
-        await received.answer(json.dumps({**PAGE, "success": False, "status": 401}).encode())
+        await received.respond(json.dumps({**PAGE, "success": False, "status": 401}).encode())
 
     server = await serve(respond)
     async with TingTing(base_url=server.url, api_token="key", retries=RetryPolicy(attempts=1)) as tingting:
@@ -116,7 +116,7 @@ async def test_no_error_shows_the_token(serve: Any, body: Any) -> None:
     """No error over a response shows the session's token, wherever the service quotes it."""
 
     async def respond(received: Any) -> None:
-        await received.answer(json.dumps(body).encode())
+        await received.respond(json.dumps(body).encode())
 
     server = await serve(respond)
     async with TingTing(base_url=server.url, api_token="the-token") as tingting:
