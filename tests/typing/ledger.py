@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import assert_type
 
-from tingting_async import DuplicateSendError, Reconciliation, Send, SendState, SqliteLedger, TingTing
+from tingting_async import DuplicateSendError, Ledger, Reconciliation, Send, SendState, SqliteLedger, TingTing
 
 
 async def ledger(path: Path) -> None:
-    sends = SqliteLedger(path)
+    sends: Ledger = SqliteLedger(path)
     unresolved = await sends.unresolved()
     assert_type(unresolved, list[Send])
     for send in unresolved:
