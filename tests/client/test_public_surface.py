@@ -93,16 +93,23 @@ async def test_closed_or_unused(anyio_backend: str, recwarn: pytest.WarningsReco
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_trio(generation: Any) -> None:
-    """Under trio, opening a session and iterating over a list say that they need asyncio or uvloop."""
+    """Under trio, opening a session, a request and a list say that they need asyncio or uvloop."""
 
     async def open_session() -> None:
         async with generation(api_token="t"):
             pass
 
+    async def iterate() -> None:
+        async for _ in generation(api_token="t").campaigns.list():
+            pass
+
+    async def collect() -> None:
+        await generation(api_token="t").campaigns.list().collect()
+
     async def request() -> None:
         await generation(api_token="t").accounts.user_details()
 
-    for program in (open_session, request):
+    for program in (open_session, iterate, collect, request):
         with pytest.raises(MisuseError, match="asyncio and uvloop, not on trio"):
             anyio.run(program, backend="trio")
 

@@ -234,3 +234,18 @@ def test_secrets_of_a_request() -> None:
     assert "hunter2" not in str(error)
     assert error is not None
     assert "hunter2" in error.message  # The data is the caller's.
+
+
+@pytest.mark.parametrize(
+    ("effect", "is_safe", "is_idempotent"),
+    [
+        (Effect.READ, True, True),
+        (Effect.UPDATE, False, True),
+        (Effect.CREATE, False, False),
+        (Effect.SEND, False, False),
+        (Effect.REVOKE, False, False),
+    ],
+)
+def test_effects(effect: Effect, is_safe: bool, is_idempotent: bool) -> None:
+    """An effect says whether it is safe and whether it is idempotent, in the words of HTTP."""
+    assert (is_safe, is_idempotent) == (effect.is_safe, effect.is_idempotent)

@@ -121,8 +121,8 @@ async def test_refused_limit() -> None:
 
 @pytest.mark.parametrize(("iterate", "exact"), [(aiter, False), (aiter, True), (Paginator.pages, False)])
 def test_no_event_loop(iterate: Callable[[Any], Any], exact: bool) -> None:
-    """Starting an iteration outside an event loop raises at once and leaves nothing behind."""
-    with pytest.raises(RuntimeError, match="no running event loop"):
+    """Starting an iteration outside an event loop says so at once and leaves nothing behind."""
+    with pytest.raises(MisuseError, match="No asyncio event loop is running here"):
         iterate(PagedService().list(exact=exact))
     gc.collect()
 

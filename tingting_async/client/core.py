@@ -12,9 +12,9 @@ from tingting_async.auth.tokens import Tokens
 from tingting_async.client.pipeline import RequestPipeline, raise_from
 from tingting_async.client.retries import RetryPolicy, final_error
 from tingting_async.decoding.decoder import Decoder, ResponseFormat
-from tingting_async.errors import DecodeError, MisuseError, SessionClosedError, UsageError
+from tingting_async.errors import DecodeError, SessionClosedError, UsageError
 from tingting_async.http.messages import Effect, Params, Request, Response
-from tingting_async.http.timeouts import Timeout
+from tingting_async.http.timeouts import Timeout, running_loop
 from tingting_async.http.transport import Transport
 from tingting_async.observability.emitter import EventEmitter
 from tingting_async.observability.opentelemetry import find_listener
@@ -238,13 +238,7 @@ class Core:
         """
         if self.is_closed:
             raise SessionClosedError("The session is closed. Open a new one.")
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise MisuseError(
-                "No asyncio event loop is running here. TingTing sessions work on asyncio and uvloop, not on trio: "
-                "start your program with `asyncio.run(main())` or `anyio.run(main)`."
-            ) from None
+        loop = running_loop()
         if self._loop is not loop:
             if self._loop is not None:
                 raise SessionClosedError(

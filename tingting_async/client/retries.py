@@ -24,8 +24,6 @@ from tingting_async.http.messages import Effect, Request
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying
 
-_IDEMPOTENT = frozenset({Effect.READ, Effect.UPDATE})
-
 
 @attrs.frozen
 class RetryPolicy:
@@ -92,10 +90,10 @@ def is_retryable(effect: Effect, failure: TingTingError) -> bool:
         return True
     if isinstance(failure, RateLimitedError):
         # Only `Retry-After` proves that the service did nothing.
-        return effect in _IDEMPOTENT or failure.retry_after is not None
+        return effect.is_idempotent or failure.retry_after is not None
     if isinstance(failure, TransportError):
-        return effect in _IDEMPOTENT and not isinstance(failure, OutcomeUnknownError)
-    return isinstance(failure, ServerError) and effect in _IDEMPOTENT
+        return effect.is_idempotent and not isinstance(failure, OutcomeUnknownError)
+    return isinstance(failure, ServerError) and effect.is_idempotent
 
 
 def leaves_outcome_unknown(failure: TingTingError) -> bool:
@@ -138,7 +136,7 @@ def may_follow_own_success(request: Request[Any], refusal: TingTingError) -> boo
 
 def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
     """Return the error to raise when the request is not retried any more."""
-    if isinstance(failure, OutcomeUnknownError) or request.effect is Effect.READ or not leaves_outcome_unknown(failure):
+    if isinstance(failure, OutcomeUnknownError) or request.effect.is_safe or not leaves_outcome_unknown(failure):
         return failure
     if request.effect is Effect.UPDATE and not isinstance(failure, TransportError):
         return failure

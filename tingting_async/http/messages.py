@@ -44,6 +44,16 @@ class Effect(enum.Enum):
     SEND = "send"
     REVOKE = "revoke"
 
+    @property
+    def is_safe(self) -> bool:
+        """Whether a request of this effect changes nothing (RFC 9110, section 9.2.1)."""
+        return self is Effect.READ
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether sending a request twice has the same effect as sending it once (RFC 9110, section 9.2.2)."""
+        return self in (Effect.READ, Effect.UPDATE)
+
 
 def _limit(value: Timeout | float | None) -> Timeout | None:
     return None if value is None else Timeout.of(value)

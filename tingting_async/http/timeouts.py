@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.errors import UsageError
+from tingting_async.errors import MisuseError, UsageError
 
 
 @attrs.frozen
@@ -53,3 +53,18 @@ def expire(timeouts: Iterable[asyncio.Timeout]) -> None:
     for timeout in timeouts:
         if not timeout.expired():
             timeout.reschedule(0.0)
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the running event loop.
+
+    Raises:
+        MisuseError: There is none: the caller runs under trio, or outside an event loop.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise MisuseError(
+            "No asyncio event loop is running here. TingTing sessions work on asyncio and uvloop, not on trio: "
+            "start your program with `asyncio.run(main())` or `anyio.run(main)`."
+        ) from None

@@ -235,7 +235,7 @@ class Transport:
         """
         if self._user_session is not None:
             return self._user_session
-        is_fresh = effect is not Effect.READ
+        is_fresh = not effect.is_safe
         session = self._sessions.get(is_fresh)
         if session is None:
             # `limit=0`: the throttle counts the slots, so that an error can say what the request waited for.
@@ -263,12 +263,12 @@ def map_error(
     """
     if isinstance(error, RuntimeError) and "Session is closed" in str(error):
         return _closed_error(request)  # aiohttp's text for a session that was closed before the request.
-    if is_closed and (not is_connected or request.effect is Effect.READ):
+    if is_closed and (not is_connected or request.effect.is_safe):
         return _closed_error(request)
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return UsageError(f"{request.operation}: `base_url` {base_url!r} is not a valid URL.")
     is_refused = isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError | OSError)
-    if is_refused and not (is_connected and request.effect is not Effect.READ):
+    if is_refused and not (is_connected and not request.effect.is_safe):
         # An invalid host name, a line break in a token, or a user's session with credentials of its own.
         return UsageError(f"{request.operation}: the request cannot be sent: {request.redact(str(error))}")
     if isinstance(

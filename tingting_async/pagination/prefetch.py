@@ -27,6 +27,7 @@ import attrs
 
 from tingting_async.errors import NotFoundError, PaginationError, SessionClosedError, UsageError
 from tingting_async.http.messages import Params
+from tingting_async.http.timeouts import running_loop
 from tingting_async.pagination.page import Page, PageRequest
 from tingting_async.pagination.styles import PaginationStyle
 
@@ -136,7 +137,7 @@ class Prefetcher(Generic[T]):
         on_length_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._pending: deque[_PendingPage] = deque()
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         self._fetch = fetch
         self._decode = decode
         self._start_task = start_task
