@@ -58,6 +58,8 @@ def make_scene(sandbox: Sandbox, seed: int, *, is_survey: bool) -> Scene:
     campaign = world.add_campaign(account, f"Campaign {seed}", "SURVEY" if is_survey else "PHONE", "")
     campaign.user_phone = [1]
     contact = world.add_contact(campaign, f"981{seed:07d}", {})
+    for row in range(40):  # So that a run is not over before a busy machine has looked at it.
+        world.add_contact(campaign, f"982{seed:05d}{row:02d}", {})
     sid, template = f"sid-{seed}", world.id()
     world.lines[sid] = Line(sid, f"1597{seed:04d}", 1.0)
     world.templates[template] = {"id": template, "content": [{"order": 0, "content_type": "say"}]}
