@@ -30,14 +30,16 @@ class Throttle:
     """
 
     def __init__(self, *, max_in_flight: int, rate: float | None) -> None:
-        self._slots = anyio.Semaphore(max_in_flight)
+        self.slots = anyio.Semaphore(max_in_flight)
+        """A request that finds a free slot may occupy it with `acquire_nowait()`, which is cheaper than waiting."""
+        self.has_rate = rate is not None
         self._limiter = None if rate is None else _limiter(rate)
         self._rate_lock = asyncio.Lock()
         self._waits: set[asyncio.Timeout] = set()
         self._is_closed = False
 
     async def acquire_slot(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
-        """Wait for a free slot, and occupy it.
+        """Wait for a free slot, and occupy it; `slots.release()` gives it back.
 
         Args:
             request: The request that waits; errors name it.
@@ -48,15 +50,8 @@ class Throttle:
             NotSentError: No slot became free in time.
             SessionClosedError: The session was closed.
         """
-        if self._slots.value:
-            self._slots.acquire_nowait()
-        else:
-            what = "a free slot (`max_in_flight`)"
-            await self._wait(self._slots.acquire, request, timeout, deadline, phase="pool", what=what)
-
-    def release_slot(self) -> None:
-        """Give the slot back."""
-        self._slots.release()
+        what = "a free slot (`max_in_flight`)"
+        await self._wait(self.slots.acquire, request, timeout, deadline, phase="pool", what=what)
 
     async def acquire_rate(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
         """Wait until the rate limit allows another request; arguments and errors are those of `acquire_slot`."""

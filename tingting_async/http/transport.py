@@ -140,9 +140,13 @@ class Transport:
             DecodeError: The response is too large.
         """
         throttle = self._throttle
-        await throttle.acquire_slot(request, timeout, deadline)
+        if throttle.slots.value:
+            throttle.slots.acquire_nowait()
+        else:
+            await throttle.acquire_slot(request, timeout, deadline)
         try:
-            await throttle.acquire_rate(request, timeout, deadline)
+            if throttle.has_rate:
+                await throttle.acquire_rate(request, timeout, deadline)
             url = self._url(request, request.params if params is None else params)
             if request.before_send is not None:
                 await request.before_send()
@@ -159,7 +163,7 @@ class Transport:
                 response = await self._exchange(request, url, headers, timeout, deadline)
             return response
         finally:
-            throttle.release_slot()
+            throttle.slots.release()
 
     async def aclose(self) -> None:
         """End the requests in flight and close the transport's own connections, even if this task is cancelled."""
