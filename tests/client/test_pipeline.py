@@ -1,4 +1,4 @@
-"""What is sent and what is taken: places in flight, redirects, bodies."""
+"""Requests through the whole pipeline: slots, redirects, bodies."""
 
 import asyncio
 import gzip
@@ -26,8 +26,8 @@ from tingting_async.http.transport import MAX_BODY_SIZE
 pytestmark = pytest.mark.anyio
 
 READ = Request("GET", "/things", Effect.READ, "things.list", Response)
-SET = Request("PUT", "/things/1", Effect.UPDATE, "things.update", Response, json={"a": 1})
-RING = Request("POST", "/ring", Effect.SEND, "things.ring", Response, json={"a": 1})
+UPDATE = Request("PUT", "/things/1", Effect.UPDATE, "things.update", Response, json={"a": 1})
+SEND = Request("POST", "/send", Effect.SEND, "things.send", Response, json={"a": 1})
 
 
 def connect(url: str, **options: Any) -> TingTing:
@@ -38,12 +38,12 @@ def connect(url: str, **options: Any) -> TingTing:
 
 
 async def fine(received: Any) -> None:
-    """Answer with success."""
+    """Respond with a success."""
     await received.respond(b'{"a": 1}')
 
 
-async def test_no_place(serve: Any) -> None:
-    """Waiting for a place among the requests in flight ends at its limit, and is never sent."""
+async def test_no_slot(serve: Any) -> None:
+    """A request that waits too long for a slot fails, and is never sent."""
 
     async def hold(received: Any) -> None:
         arrived.set()
@@ -55,21 +55,21 @@ async def test_no_place(serve: Any) -> None:
     async with connect(server.url, max_in_flight=1, retries=RetryPolicy(attempts=1)) as tingting:
         first = asyncio.create_task(tingting._core.execute(READ))
         await arrived.wait()
-        waiting = Request("POST", "/ring", Effect.SEND, "things.ring", Response, timeout=Timeout(pool=0.02))
+        waiting = Request("POST", "/send", Effect.SEND, "things.send", Response, timeout=Timeout(pool=0.02))
         with pytest.raises(NotSentError, match="waiting for a free slot") as caught:
             await tingting._core.execute(waiting)
         assert caught.value.phase == "pool"
-        short = Request("POST", "/ring", Effect.SEND, "things.ring", Response, timeout=Timeout(pool=None, total=0.02))
+        short = Request("POST", "/send", Effect.SEND, "things.send", Response, timeout=Timeout(pool=None, total=0.02))
         with pytest.raises(NotSentError, match="waiting for a free slot"):
             await tingting._core.execute(short)
         release.set()
         assert (await first).json() == {"a": 1}
-        await tingting._core.execute(RING)  # The place came back.
-    assert [received.target for received in server.requests] == ["/things", "/ring"]
+        await tingting._core.execute(SEND)  # The slot was released.
+    assert [received.target for received in server.requests] == ["/things", "/send"]
 
 
-async def test_place_comes_free(serve: Any) -> None:
-    """Who waits for a place gets it in turn, also after one that waited was cancelled."""
+async def test_slots_in_order(serve: Any) -> None:
+    """Waiting requests get slots in order, even if one of them is cancelled."""
 
     async def hold(received: Any) -> None:
         arrived.set()
@@ -90,7 +90,7 @@ async def test_place_comes_free(serve: Any) -> None:
 
 
 async def test_cancelled_request(serve: Any) -> None:
-    """A cancelled request gives its place back, and the session goes on."""
+    """A cancelled request releases its slot, and the session can be used further."""
 
     async def hold(received: Any) -> None:
         if received.number == 0:
@@ -110,7 +110,7 @@ async def test_cancelled_request(serve: Any) -> None:
 
 
 async def test_nothing_is_sent_after_closing(serve: Any) -> None:
-    """What waits for a place when the session is closed is not sent any more, a ring least of all."""
+    """A request that waits for a slot when the session is closed is never sent."""
 
     async def hold(received: Any) -> None:
         arrived.set()
@@ -121,7 +121,7 @@ async def test_nothing_is_sent_after_closing(serve: Any) -> None:
     async with connect(server.url, max_in_flight=1) as tingting:
         first = asyncio.create_task(tingting._core.execute(READ))
         await arrived.wait()
-        waiting = [asyncio.create_task(tingting._core.execute(request)) for request in (RING, READ)]
+        waiting = [asyncio.create_task(tingting._core.execute(request)) for request in (SEND, READ)]
         await asyncio.sleep(0)
     errors = await asyncio.gather(first, *waiting, return_exceptions=True)
     assert [type(error) for error in errors] == [SessionClosedError] * 3
@@ -181,16 +181,16 @@ async def test_redirect_elsewhere(serve: Any, location: str) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("request_", [RING, SET])
+@pytest.mark.parametrize("request_", [SEND, UPDATE])
 async def test_redirected_write(serve: Any, status: int, request_: Request[Any]) -> None:
-    """What changes something follows no redirect; a ring that is asked to look elsewhere may have rung."""
+    """Only reads follow redirects; the outcome of a send is unknown if the redirect may follow its success."""
 
     async def script(received: Any) -> None:
         await received.respond(b"", status, location="/elsewhere")
 
     server = await serve(script)
     async with connect(server.url) as tingting:
-        unknown = request_ is RING and status in (302, 303)
+        unknown = request_ is SEND and status in (302, 303)
         with pytest.raises(OutcomeUnknownError if unknown else ApiError) as caught:
             await tingting._core.execute(request_)
         assert caught.value.status == status
@@ -225,7 +225,7 @@ async def test_redirects_count_against_the_call(serve: Any) -> None:
 
 
 async def test_announced_giant(serve: Any) -> None:
-    """A body that is announced as too large is refused before it comes."""
+    """A body whose announced length is too large is refused before it is read."""
 
     async def script(received: Any) -> None:
         await received.raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_SIZE + 1))
@@ -239,7 +239,7 @@ async def test_announced_giant(serve: Any) -> None:
 
 
 async def test_endless_body(serve: Any) -> None:
-    """A body that does not say how large it is is read up to the limit, and not further."""
+    """A body of unknown length is read up to the limit, and not further."""
 
     async def script(received: Any) -> None:
         await received.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -253,7 +253,7 @@ async def test_endless_body(serve: Any) -> None:
 
 
 async def test_compressed_giant(serve: Any) -> None:
-    """A small body that unpacks to a giant is read up to the limit, and not further."""
+    """A small body that decompresses to a huge one is read up to the limit, and not further."""
     bomb = gzip.compress(bytes(MAX_BODY_SIZE + 2**20), 1)
 
     async def script(received: Any) -> None:
@@ -264,7 +264,7 @@ async def test_compressed_giant(serve: Any) -> None:
         with pytest.raises(DecodeError, match="larger than 64 MiB"):
             await tingting._core.execute(READ)
         with pytest.raises(OutcomeUnknownError):
-            await tingting._core.execute(RING)
+            await tingting._core.execute(SEND)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ async def test_compressed_giant(serve: Any) -> None:
     ],
 )
 async def test_read_whole(serve: Any, answer: dict[str, Any]) -> None:
-    """A body is read whole and as bytes, compressed, in chunks, or under whatever content type."""
+    """A body is read completely, as bytes: compressed, chunked, and whatever its content type."""
 
     async def script(received: Any) -> None:
         if "transfer_encoding" in answer:
@@ -303,7 +303,7 @@ async def test_body_until_the_end(serve: Any) -> None:
 
 
 async def test_not_utf8(serve: Any) -> None:
-    """A body that is not UTF-8 is a DecodeError of a read, and an ApiError under a refusal."""
+    """A body that is not UTF-8 is a DecodeError for a success, and an ApiError for a failure."""
 
     async def script(received: Any) -> None:
         await received.respond(b'{"a": "\xff\xfe"}', 200 if received.number == 0 else 404)
@@ -317,7 +317,7 @@ async def test_not_utf8(serve: Any) -> None:
 
 
 async def test_what_is_sent(serve: Any) -> None:
-    """A request is sent as it was written: method, path, query, headers, JSON as UTF-8, no cookies."""
+    """A request is sent unchanged: method, path, query, headers, JSON as UTF-8, no cookies."""
 
     async def script(received: Any) -> None:
         await received.respond(set_cookie="a=b; Path=/")
@@ -340,7 +340,7 @@ async def test_what_is_sent(serve: Any) -> None:
 
 
 async def test_form(serve: Any) -> None:
-    """A form is sent as multipart with its files, also without a file."""
+    """A form is sent as multipart, with or without files."""
     server = await serve(fine)
     async with connect(server.url) as tingting:
         form = Request("POST", "/things", Effect.CREATE, "x", Response)
@@ -359,11 +359,11 @@ async def test_form(serve: Any) -> None:
 
 @pytest.mark.parametrize("content", ["\ud800", 2**70, math.nan, object(), {1: 2}, {(1,): 2}, {"a": {"b": b"c"}}])
 async def test_unwritable(serve: Any, content: Any) -> None:
-    """What cannot be written as JSON or as a query is refused before anything is sent."""
+    """A value that JSON or a query cannot represent is refused before anything is sent."""
     server = await serve(fine)
     async with connect(server.url) as tingting:
-        with pytest.raises(UsageError, match=r"things\.ring"):
-            await tingting._core.execute(RING.with_json({"a": content}))
+        with pytest.raises(UsageError, match=r"things\.send"):
+            await tingting._core.execute(SEND.with_json({"a": content}))
         with pytest.raises(UsageError):
             await tingting._core.execute(Request("GET", "/", Effect.READ, "x", Response, params=(("q", "\ud800"),)))
     assert server.requests == []
@@ -371,7 +371,7 @@ async def test_unwritable(serve: Any, content: Any) -> None:
 
 @pytest.mark.parametrize("token", ["a\r\nX: y", "a\0b"])
 async def test_unwritable_token(serve: Any, token: str) -> None:
-    """A token that would become another header is refused, and not shown."""
+    """A token that would inject a header is refused, and not shown."""
 
     async def script(received: Any) -> None:
         escaped = token.encode("unicode_escape").replace(b"\\x00", b"\\u0000")
@@ -392,7 +392,7 @@ async def test_unwritable_token(serve: Any, token: str) -> None:
     "url", ["https://a..b.invalid", "https://exa mple.invalid", "https://" + "a" * 64 + ".invalid"]
 )
 async def test_unwritable_host(url: str) -> None:
-    """An address that is none is a UsageError, or never sent."""
+    """A request to an invalid base URL is a UsageError, or is never sent."""
     async with connect(url, retries=RetryPolicy(attempts=1)) as tingting:
         with pytest.raises((UsageError, NotSentError)):
             await tingting._core.execute(READ)

@@ -1,4 +1,4 @@
-"""What an answer means: errors in every shape, texts, paths, waiting times. No I/O."""
+"""The errors that failures become: their types, texts, paths and waiting times. No I/O."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -28,14 +28,14 @@ def request(**options: Any) -> Request[Any]:
 
 
 def response(body: Any, status: int = 200, **headers: str) -> Response:
-    """Return an answer; what is not bytes is sent as JSON."""
+    """Return a response; a body that is not bytes is written as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
     return Response(status, CIMultiDictProxy(named), content)
 
 
-def judged(answer: Response, **options: Any) -> errors.ApiError:
-    """Return the error that an answer amounts to."""
+def failure(answer: Response, **options: Any) -> errors.ApiError:
+    """Return the error for a failure."""
     error = Decoder().judge(request(**options), answer)
     assert error is not None
     return error
@@ -62,8 +62,8 @@ STATUSES = [
 
 @pytest.mark.parametrize(("status", "kind"), STATUSES)
 def test_kind_by_status(status: int, kind: type) -> None:
-    """Every status has its error, whatever the body, and the error carries what was asked and what came."""
-    error = judged(response({"message": "So it is"}, status, X_Request_ID="r-1"))
+    """Every status has its error, whatever the body; the error has the data of the request and of the response."""
+    error = failure(response({"message": "So it is"}, status, X_Request_ID="r-1"))
     assert kind is type(error)
     assert (status, "So it is", "r-1") == (error.status, error.message, error.request_id)
     assert (error.operation, error.method, error.path) == ("things.get", "GET", "/api/things/1/")
@@ -93,8 +93,8 @@ def test_kind_by_status(status: int, kind: type) -> None:
     ],
 )
 def test_failure_under_200(body: dict[str, Any], kind: type, status: int) -> None:
-    """An envelope that says no is an error under HTTP 200 too, by the status that it holds."""
-    error = judged(response(body))
+    """The envelope of a failure is an error under HTTP 200, too, by the status that it contains."""
+    error = failure(response(body))
     assert (kind, status) == (type(error), error.status)
 
 
@@ -117,7 +117,7 @@ def test_failure_under_200(body: dict[str, Any], kind: type, status: int) -> Non
     ],
 )
 def test_success(body: Any) -> None:
-    """What does not say no is a success under a 2xx status, whatever errors its rows have."""
+    """Any other response with a 2xx status is a success, whatever errors its rows have."""
     assert Decoder().judge(request(), response(body)) is None
     assert Decoder().judge(request(), response(b"\xff\xfb audio", 206)) is None
 
@@ -153,8 +153,8 @@ SHAPES = [
 
 @pytest.mark.parametrize(("body", "message", "field_errors"), SHAPES)
 def test_shapes(body: Any, message: str, field_errors: dict[str, tuple[str, ...]]) -> None:
-    """What a failure says is found in every shape that the service has, and is in the text."""
-    error = judged(response(body, 400))
+    """The explanation of a failure is found in every form that the service uses, and is in the text."""
+    error = failure(response(body, 400))
     assert (message, field_errors) == (error.message, error.field_errors)
     for said in [*filter(None, [message]), *field_errors]:
         assert said in str(error)
@@ -162,11 +162,13 @@ def test_shapes(body: Any, message: str, field_errors: dict[str, tuple[str, ...]
 
 
 def test_deep_failure() -> None:
-    """A failure nested deeply is read, and one deeper than the stack shown: neither is a RecursionError."""
+    """A deeply nested failure is decoded; one nested deeper than the stack is shown. Neither is a RecursionError."""
     deep = b"[" * 200 + b'"no"' + b"]" * 200
-    assert judged(response(b'{"errors": %s}' % deep, 400)).message == "no"
-    assert judged(response(b'{"number": %s}' % deep, 400)).field_errors == {"number": ("no",)}
-    assert judged(response(b'{"errors": %s}' % (b"[" * 100_000 + b"]" * 100_000), 400)).message.startswith('{"errors":')
+    assert failure(response(b'{"errors": %s}' % deep, 400)).message == "no"
+    assert failure(response(b'{"number": %s}' % deep, 400)).field_errors == {"number": ("no",)}
+    assert failure(response(b'{"errors": %s}' % (b"[" * 100_000 + b"]" * 100_000), 400)).message.startswith(
+        '{"errors":'
+    )
 
 
 JSON = st.recursive(
@@ -177,37 +179,37 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_any_json(body: Any) -> None:
-    """Whatever JSON a failure holds, it becomes an error with a text."""
-    assert "failed with 400" in str(judged(response(body, 400)))
+    """A failure with any JSON body becomes an error with a text."""
+    assert "failed with 400" in str(failure(response(body, 400)))
 
 
 def test_text_is_redacted() -> None:
-    """The text masks secrets, tokens, codes and phone numbers; the attributes keep what was sent."""
+    """The text masks secrets, tokens, codes and phone numbers; the attributes keep them."""
     said = f"no 9800000001 for {TOKEN} or hunter2"
-    error = judged(response({"message": said, "9800000001": ["+977 980-000-0001"]}, 400), secrets=("hunter2",))
+    error = failure(response({"message": said, "9800000001": ["+977 980-000-0001"]}, 400), secrets=("hunter2",))
     assert said == error.message
     assert "no …01 for [secure] or [secure]" in str(error)
     assert "980" not in str(error)
-    sent = judged(response({"message": "wrong: 1 2 3 4"}, 400), operation="otp.send")
+    sent = failure(response({"message": "wrong: 1 2 3 4"}, 400), operation="otp.send")
     assert "1 2 3" not in str(sent)
 
 
 @pytest.mark.parametrize("secret", ['pa"ss\\word', "पासवर्ड", "tab\tin"])
 @pytest.mark.parametrize("escaped", [True, False])
 def test_secret_in_unread_body(secret: str, escaped: bool) -> None:
-    """A secret is masked also where it is written as in JSON, in either way."""
+    """A secret is masked in an undecoded JSON body, too, escaped or not."""
     body = json.dumps({"password": secret}, ensure_ascii=escaped).encode()
     shown = excerpt(request(secrets=(secret,)), response(body))
     assert shown == '{"password": "[secure]"}'
 
 
 def test_empty_secret() -> None:
-    """A secret that is empty masks nothing."""
+    """An empty secret masks nothing."""
     assert request(secrets=("",)).redact("as it is") == "as it is"
 
 
 def test_excerpt() -> None:
-    """An excerpt is one short line without digits and tokens, and half a secret at its end is not shown."""
+    """An excerpt is one short line without digits and tokens, and without half a secret at its end."""
     assert excerpt(request(), response(b" a\r\n\tb\xc2\xa0c \xff")) == "a b c \ufffd"
     assert excerpt(request(), response(b"code 12345 " + TOKEN.encode())) == "code … [secure]"
     long = excerpt(request(), response(b"x" * 10**6))
@@ -217,7 +219,7 @@ def test_excerpt() -> None:
 
 
 def test_decode() -> None:
-    """The payload is what lies at its path."""
+    """The payload is the part of the body at its path."""
     body = {"data": {"details": [{"id": 1}, {"id": 2}]}}
     assert Decoder().payload(request(), response(body)) == body
     assert Decoder().payload(request(payload=("data", "details", 1)), response(body)) == {"id": 2}
@@ -238,7 +240,7 @@ def test_decode() -> None:
     ],
 )
 def test_missing_payload(body: Any, where: str) -> None:
-    """A payload that is not where it belongs is a DecodeError that names the first part that lacks."""
+    """A missing payload is a DecodeError that names the first missing part."""
     with pytest.raises(errors.DecodeError) as caught:
         Decoder().payload(request(payload=("data", "details", 0)), response(body, 201))
     assert (where, ((where, "missing"),), 201) == (caught.value.path, caught.value.problems, caught.value.status)
@@ -256,7 +258,7 @@ def test_no_json(body: bytes) -> None:
 
 
 def test_empty_answer_to_a_deletion() -> None:
-    """A deletion may be answered with nothing; nothing else may."""
+    """The response to a deletion may be empty; no other may."""
     deletion = attrs.evolve(request(), method="DELETE")
     assert Decoder().payload(deletion, response(b"", 204)) == {}
     with pytest.raises(errors.DecodeError):
@@ -264,7 +266,7 @@ def test_empty_answer_to_a_deletion() -> None:
 
 
 def test_mistyped_json() -> None:
-    """JSON is read as such whatever the content type claims."""
+    """A JSON body is decoded whatever its content type."""
     assert Decoder().payload(request(), response({"a": 1}, Content_Type="text/html")) == {"a": 1}
 
 
@@ -295,24 +297,24 @@ NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
     ],
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
-    """`Retry-After` is read as seconds or as a date, never below zero, and None where it is not readable."""
+    """`Retry-After` is seconds or a date; the result is never negative, and None for an invalid value."""
     headers = {} if value is None else {"Retry_After": value}
     assert seconds == api_errors.retry_after(response({}, 429, **headers), now=NOW)
 
 
 @given(st.text())
 def test_any_retry_after(value: str) -> None:
-    """Whatever `Retry-After` holds, it is a number from zero up or None."""
+    """Any `Retry-After` gives a number from zero up, or None."""
     seconds = api_errors.retry_after(response({}, 429, Retry_After=value))
     assert seconds is None or seconds >= 0
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_retry_after_in_the_error(status: int) -> None:
-    """Errors that may be waited for say how long."""
-    error: Any = judged(response({}, status, Retry_After="3"))
+    """The errors of 429 and 5xx contain the seconds to wait."""
+    error: Any = failure(response({}, status, Retry_After="3"))
     assert error.retry_after == 3
-    silent: Any = judged(response({}, status))
+    silent: Any = failure(response({}, status))
     assert silent.retry_after is None
 
 
@@ -332,18 +334,18 @@ def test_retry_after_in_the_error(status: int) -> None:
     ],
 )
 def test_find_url(body: Any, url: str | None) -> None:
-    """The URL in an answer is found in each of the shapes in which it comes."""
+    """The URL in a response is found in each form that the service uses."""
     assert url == extract_url(response(body))
 
 
 def test_spell() -> None:
-    """A path reads like the code that walks it."""
+    """A path is written like the Python code that follows it."""
     assert format_path(("result", "campaign-lists", 3, "id")) == "result.campaign-lists[3].id"
     assert format_path(()) == ""
 
 
 def test_request_as_a_value() -> None:
-    """A request shows neither body, query nor headers, and its query is encoded."""
+    """The repr of a request shows neither body, query nor headers; the query is encoded."""
     asked = request(params=(("q", "a b"), ("q", "ü")), headers={"Authorization": TOKEN}, timeout=3)
     assert asked.query == "q=a+b&q=%C3%BC"
     assert request().query == ""

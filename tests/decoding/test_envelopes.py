@@ -1,4 +1,4 @@
-"""Good statuses that do not mean that people are being called."""
+"""Runs whose response has a 2xx status, and does not prove that people are being called."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
 
-DOUBTFUL: list[dict[str, Any]] = [
+AMBIGUOUS: list[dict[str, Any]] = [
     {"error": "Insufficient balance", "required": 30},
     {"status": "error", "message": "Insufficient credits"},
     {"status": "400", "message": "Insufficient credits"},
@@ -27,7 +27,7 @@ DOUBTFUL: list[dict[str, Any]] = [
 
 
 async def run(generation: Any, body: dict[str, Any]) -> Any:
-    """Run a campaign, which is answered with this under HTTP 200."""
+    """Run a campaign; the response has status 200 and this body."""
     async with (
         Sandbox(campaigns=1) as sandbox,
         generation.TingTing(base_url=sandbox.url, api_token=sandbox.api_token) as tingting,
@@ -37,9 +37,9 @@ async def run(generation: Any, body: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("generation", [tingting_async, tingting_async.v1])
-@pytest.mark.parametrize("body", DOUBTFUL, ids=json.dumps)
-async def test_neither_yes_nor_no(generation: Any, body: dict[str, Any]) -> None:
-    """A run whose answer speaks against itself is of unknown outcome: neither running nor refused."""
+@pytest.mark.parametrize("body", AMBIGUOUS, ids=json.dumps)
+async def test_ambiguous(generation: Any, body: dict[str, Any]) -> None:
+    """The outcome of a run is unknown if its response contains a sign of failure, but is not clearly one."""
     with pytest.raises(OutcomeUnknownError):
         await run(generation, body)
 
@@ -55,8 +55,8 @@ async def test_neither_yes_nor_no(generation: Any, body: dict[str, Any]) -> None
     ],
     ids=json.dumps,
 )
-async def test_no(generation: Any, body: dict[str, Any]) -> None:
-    """A run whose answer says nothing but no is refused."""
+async def test_refused(generation: Any, body: dict[str, Any]) -> None:
+    """A run is refused if its response is clearly a failure."""
     with pytest.raises(tingting_async.ApiError) as caught:
         await run(generation, body)
     assert caught.value.status == body.get("status", 200)
@@ -74,5 +74,5 @@ async def test_no(generation: Any, body: dict[str, Any]) -> None:
     ids=json.dumps,
 )
 async def test_yes(body: dict[str, Any]) -> None:
-    """What speaks for a run, in whichever way, and has nothing against it, is a run."""
+    """A run is confirmed by any response with a sign of success, and none of failure."""
     assert (await run(tingting_async.v1, body)).extra.keys() == body.keys() - {"message"}

@@ -1,4 +1,4 @@
-"""JSON values to models, strictly."""
+"""The strict hooks decode JSON values into models."""
 
 import json
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Inner:
 
 @attrs.frozen(kw_only=True)
 class Model:
-    """A field of each kind."""
+    """A model with a field of each type."""
 
     integer: int = 0
     real: float = 0.0
@@ -56,7 +56,7 @@ DECODER = Decoder()
 
 
 def read(payload: Any, model: Any = Model, path: tuple[str | int, ...] = ("data",)) -> Any:
-    """Read a payload as an answer's."""
+    """Decode a value as the payload of a response."""
     request = Request("GET", "/p/", Effect.READ, "things.get", model)
     return DECODER.decode_value(request, Response(200, body=json.dumps(payload).encode()), payload, model, path)
 
@@ -103,7 +103,7 @@ GOOD = [
 
 @pytest.mark.parametrize(("name", "value", "expected"), GOOD)
 def test_good_values(name: str, value: Any, expected: Any) -> None:
-    """A value is read faithfully, and with its type."""
+    """A value is decoded without loss, into the type of its field."""
     found = getattr(read({name: value}), name)
     assert (found, type(found)) == (expected, type(expected))
 
@@ -141,7 +141,7 @@ BAD = [
 
 @pytest.mark.parametrize(("name", "value", "problem"), BAD)
 def test_bad_values(name: str, value: Any, problem: str) -> None:
-    """A value of another type is a DecodeError that says where and what, and never quotes it."""
+    """A value of another type is a DecodeError, which names the path and the types, and never quotes the value."""
     with pytest.raises(DecodeError) as caught:
         read({name: value})
     assert caught.value.problems == ((f"data.{name}", problem),)
@@ -149,7 +149,7 @@ def test_bad_values(name: str, value: Any, problem: str) -> None:
 
 
 def test_paths() -> None:
-    """Every problem is told by its path; the text names the first three."""
+    """`problems` has the path of every problem; the text has the first three."""
     payload = [{"inner": {"id": 1}}, {"inner": {}, "many": [1, "x"], "counts": {"a": None}, "flag": 2}]
     with pytest.raises(DecodeError) as caught:
         read(payload, list[Model], ("result", "rows"))
@@ -166,21 +166,21 @@ def test_paths() -> None:
 
 @pytest.mark.parametrize("payload", [None, [], "x", 3])
 def test_no_object(payload: Any) -> None:
-    """What is no object is no model."""
+    """A value that is not an object is not decoded into a model."""
     with pytest.raises(DecodeError) as caught:
         read(payload)
     assert caught.value.path == "data"
 
 
 def test_no_list() -> None:
-    """A payload's list is never null, nor the keys of an object."""
+    """The list of a payload is never null, and never the keys of an object or the letters of a string."""
     for payload in (None, {"a": {}}, "x"):
         with pytest.raises(DecodeError):
             read(payload, list[Model])
 
 
 def test_open_enum() -> None:
-    """An unknown value is kept, compares by its text, and is of the enum; known ones are the members."""
+    """An unknown value of an enum is kept, and compares as a string; known values are the members."""
     found = read({"colour": "mauve"}).colour
     assert (found, found.value, type(found)) == ("mauve", "mauve", Colour)
     assert found != Colour.RED
@@ -192,14 +192,14 @@ def test_open_enum() -> None:
 
 
 def test_unknown_fields_are_kept() -> None:
-    """What the service added since is kept, and does not show in the repr; a field's wire name is its own."""
+    """Unknown fields are kept, and are not in the repr; a field is recognised by its wire name only."""
     model = read({"naemd": 3, "named": 4, "new": {"a": 1}, "inner": {"id": 1, "newer": 2}})
     assert (model.named, model.extra, model.inner.extra) == (3, {"named": 4, "new": {"a": 1}}, {"newer": 2})
     assert "newer" not in repr(model)
 
 
 def test_missing_fields() -> None:
-    """A missing field has its default; one without is a problem."""
+    """A missing field has its default; without a default, it is a problem."""
     assert read({}) == Model()
     with pytest.raises(DecodeError) as caught:
         read({}, Inner)

@@ -1,4 +1,4 @@
-"""What an answer means, without a socket."""
+"""Requests and responses as values, without a socket."""
 
 import json
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ def request(**options: Any) -> Request[Any]:
 
 
 def response(body: Any, status: int = 200, **headers: str) -> Response:
-    """Return an answer; what is not bytes is JSON."""
+    """Return a response; a body that is not bytes is written as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
     named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
     return Response(status, CIMultiDictProxy(named), content)
@@ -46,7 +46,7 @@ def response(body: Any, status: int = 200, **headers: str) -> Response:
     ],
 )
 def test_status(status: int, kind: type[errors.ApiError]) -> None:
-    """Each status is an error of its kind, which carries what was asked and what came."""
+    """Each status has its error, which has the data of the request and of the response."""
     error = Decoder().judge(request(), response({"detail": "no"}, status, X_Request_Id="r1"))
     assert type(error) is kind
     assert (error.status, error.message, error.body) == (status, "no", b'{"detail":"no"}')
@@ -76,14 +76,14 @@ def test_status(status: int, kind: type[errors.ApiError]) -> None:
     ],
 )
 def test_shapes_of_errors(body: Any, message: str, fields: dict[str, tuple[str, ...]]) -> None:
-    """Whichever shape a failure comes in, its words and its fields are found."""
+    """The message and the errors by field are found in every form of a failure."""
     error = Decoder().judge(request(), response(body, 400))
     assert error is not None
     assert (error.message, error.field_errors) == (message, fields)
 
 
 def test_failure_under_200() -> None:
-    """`success: false` is a failure under HTTP 200 too, of the kind that the envelope's own status says."""
+    """`success: false` is a failure under HTTP 200, too; the status in the envelope decides which error it is."""
     plain = Decoder().judge(request(), response({"success": False, "message": "m"}))
     assert (type(plain), plain and plain.status) == (errors.BadRequestError, 200)
     inner = Decoder().judge(request(), response({"success": False, "status": 404}))
@@ -110,12 +110,12 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
-    """`Retry-After` is read as seconds or as a date, never below zero, and garbage is none."""
+    """`Retry-After` is seconds or a date; the result is never negative, and None for an invalid value."""
     assert api_errors.retry_after(response({}, 429, Retry_After=value), now=NOW) == seconds
 
 
 def test_retry_after_is_carried() -> None:
-    """A 429 and a 5xx carry how long to wait, and None where that is not said."""
+    """The errors of 429 and 5xx contain the seconds to wait, or None if the response does not."""
     for status in (429, 503):
         error = Decoder().judge(request(), response({}, status, Retry_After="7"))
         assert isinstance(error, errors.RateLimitedError | errors.ServerError)
@@ -124,7 +124,7 @@ def test_retry_after_is_carried() -> None:
 
 
 def test_decode() -> None:
-    """The payload is found where it lies; a missing key, index or object is a DecodeError that names the path."""
+    """The payload is found at its path; a missing key, index or object is a DecodeError that names the path."""
     asked = request(payload=("data", "details", 0))
     assert Decoder().payload(asked, response({"data": {"details": [1]}})) == 1
     for body, path in (
@@ -144,7 +144,7 @@ def test_decode() -> None:
 
 
 def test_empty_deletion() -> None:
-    """A deletion may answer with nothing; nothing else may."""
+    """The response to a deletion may be empty; no other may."""
     deletion = Request("DELETE", "/p/", Effect.UPDATE, "things.delete", dict)
     assert Decoder().payload(deletion, response(b"", 204)) == {}
     with pytest.raises(errors.DecodeError):
@@ -152,7 +152,7 @@ def test_empty_deletion() -> None:
 
 
 def test_multipart_fields() -> None:
-    """A list becomes a name that comes several times."""
+    """A list becomes several fields of the same name."""
     form = request().with_form({"name": "n", "status": ["a", "b"]}, {"file": File("f", b"c")}).form
     assert form == (("name", "n"), ("status", "a"), ("status", "b"), ("file", File("f", b"c")))
 
@@ -164,7 +164,7 @@ def test_query() -> None:
 
 
 def test_timeout() -> None:
-    """A number is the limit of the whole call."""
+    """A number as `timeout` limits the whole call."""
     assert request(timeout=3).timeout == Timeout(total=3.0)
     assert request(timeout=Timeout(connect=1)).timeout == Timeout(connect=1)
     assert request().timeout is None
@@ -173,13 +173,13 @@ def test_timeout() -> None:
 @pytest.mark.parametrize("name", ["pool", "connect", "attempt", "total"])
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), "3", True])
 def test_limits_that_are_none(name: str, seconds: Any) -> None:
-    """A limit that is no number of seconds is refused by its name."""
+    """A limit that is not a positive number of seconds is refused; the error names it."""
     with pytest.raises(errors.UsageError, match=f"`timeout`: {name}="):
         Timeout(**{name: seconds})
 
 
 def test_limit_of_the_whole_call() -> None:
-    """A call has a limit; what is before and within it need not."""
+    """The whole call must have a limit; its phases need none."""
     assert Timeout(pool=None, connect=None, attempt=None).total == 120
     with pytest.raises(errors.UsageError, match="`timeout`: total=None"):
         Timeout(total=None)  # type: ignore[arg-type]
@@ -196,7 +196,7 @@ def test_limit_of_the_whole_call() -> None:
     ],
 )
 def test_find_url(body: bytes, url: str | None) -> None:
-    """The URL is found bare, as JSON, and in an object."""
+    """A URL is found as the body itself, as a JSON string, and in an object."""
     assert extract_url(response(body)) == url
 
 
@@ -215,12 +215,12 @@ def test_find_url(body: bytes, url: str | None) -> None:
     ],
 )
 def test_redaction(text: str, shown: str) -> None:
-    """Numbers, tokens and codes are masked, in any script; short numbers that mean nothing are not."""
+    """Phone numbers, tokens and codes are masked, in any script; other short numbers are not."""
     assert redact(text) == shown
 
 
 def test_reprs() -> None:
-    """A masked field shows two digits at the most; a hidden one only whether it is there."""
+    """A masked field shows at most two digits; a hidden field shows only whether it has a value."""
     assert (mask("9800000001"), mask(9800000001), mask("12345")) == ("…01", "…01", "…")
     assert (mask_repr("9800000001"), mask_repr(None)) == ("'…01'", "None")
     assert (hide_repr("x"), hide_repr(None), hide_repr("")) == ("'[secure]'", "None", "''")
@@ -229,7 +229,7 @@ def test_reprs() -> None:
 
 
 def test_secrets_of_a_request() -> None:
-    """What a request holds as secret is masked in whatever the service says back."""
+    """The secrets of a request are masked if the service quotes them."""
     error = Decoder().judge(request(secrets=("hunter2",)), response({"detail": "bad password hunter2"}, 400))
     assert "hunter2" not in str(error)
     assert error is not None
