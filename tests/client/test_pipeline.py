@@ -214,13 +214,13 @@ async def test_redirects_count_against_the_call(serve: Any) -> None:
     """The limit of the whole call holds across redirects."""
 
     async def script(received: Any) -> None:
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(0.3)
         await received.respond(b"", 302, location="/things")
 
     server = await serve(script)
     async with connect(server.url) as tingting:
         with pytest.raises(TransportError, match="timed out"):
-            await tingting._core.execute(Request("GET", "/things", Effect.READ, "things.list", Response, timeout=0.1))
+            await tingting._core.execute(Request("GET", "/things", Effect.READ, "things.list", Response, timeout=0.5))
     assert len(server.requests) == 2
 
 
