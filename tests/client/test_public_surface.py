@@ -64,6 +64,22 @@ def test_words_of_the_other_generation(here: Any, there: type, module: str) -> N
             getattr(tingting, name)
 
 
+@pytest.mark.parametrize(
+    ("here", "there", "module"),
+    [(GENERATIONS[0], GENERATIONS[1], "tingting_async.v1"), (GENERATIONS[1], GENERATIONS[0], "tingting_async")],
+)
+def test_operations_of_the_other_generation(here: Any, there: Any, module: str) -> None:
+    """An operation that only the other generation has is an AttributeError that says which import has it."""
+    ours, theirs = here(api_token="t"), there(api_token="t")
+    pairs = [(getattr(ours, name), getattr(theirs, name)) for name in RESOURCES[here] & RESOURCES[there]]
+    counterparts = {"numbers": "contacts", "contacts": "numbers"}
+    pairs += [(getattr(ours, a), getattr(theirs, b)) for a, b in counterparts.items() if a in RESOURCES[here]]
+    for mine, other in pairs:
+        for name in public(type(other)) - public(type(mine)):
+            with pytest.raises(AttributeError, match=f"no attribute '{name}'.*from {module} import TingTing`"):
+                getattr(mine, name)
+
+
 def test_unknown_attribute() -> None:
     """A name that neither generation has is an AttributeError without a hint."""
     with pytest.raises(AttributeError) as caught:

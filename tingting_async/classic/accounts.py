@@ -2,11 +2,13 @@
 
 from tingting_async.classic.models import Login, User
 from tingting_async.http.messages import Request
-from tingting_async.resources.base import BaseAccounts, TimeoutLike
+from tingting_async.resources.base import IN_V1, BaseAccounts, TimeoutLike
 
 
 class Accounts(BaseAccounts):
     """The account (classic documents, Accounts)."""
+
+    _elsewhere = dict.fromkeys(("api_token", "generate_api_token"), IN_V1)
 
     async def user_details(self, *, timeout: TimeoutLike = None) -> User:
         """Return the user who is signed in (`GET /api/accounts/user_details/`)."""

@@ -14,7 +14,7 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import FileLike
-from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
+from tingting_async.resources.base import IN_V1, PageOptions, Resource, TimeoutLike
 from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.resources.phone_numbers import phone_numbers
 
@@ -24,6 +24,8 @@ _SERVICES = (Services.PHONE, Services.SMS, Services.SMS_AND_PHONE)
 
 class Campaigns(Resource):
     """Campaigns (classic documents, Campaigns)."""
+
+    _elsewhere = dict.fromkeys(("preflight", "progress", "set_message", "stop", "wait"), IN_V1)
 
     def __init__(self, core: Core) -> None:
         super().__init__(core)

@@ -12,12 +12,14 @@ from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
+from tingting_async.resources.base import IN_V1, PageOptions, Resource, TimeoutLike
 from tingting_async.resources.phone_numbers import is_same_number, phone_number
 
 
 class Numbers(Resource):
     """The numbers of a campaign (classic documents, Numbers)."""
+
+    _elsewhere = dict.fromkeys(("add_many", "demo_call", "set_variables", "upload", "variables"), IN_V1)
 
     def __init__(self, core: Core) -> None:
         super().__init__(core)

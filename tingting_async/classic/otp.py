@@ -3,12 +3,14 @@
 from tingting_async.classic.models import Otp
 from tingting_async.http.messages import Request
 from tingting_async.resources import arguments
-from tingting_async.resources.base import Resource, TimeoutLike
+from tingting_async.resources.base import IN_V1, Resource, TimeoutLike
 from tingting_async.resources.models import OtpChannel
 
 
 class Otps(Resource):
     """One-time passwords (classic documents, OTP)."""
+
+    _elsewhere = dict.fromkeys(("list",), IN_V1)
 
     async def send(
         self,

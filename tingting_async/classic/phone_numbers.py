@@ -10,11 +10,13 @@ from tingting_async.outcomes import Reconciliation, from_presence, target_id
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
+from tingting_async.resources.base import IN_V1, PageOptions, Resource, TimeoutLike
 
 
 class PhoneNumbers(Resource):
     """Lines (classic documents, Phone numbers)."""
+
+    _elsewhere = dict.fromkeys(("active", "list"), IN_V1)
 
     def __init__(self, core: Core) -> None:
         super().__init__(core)

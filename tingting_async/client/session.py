@@ -3,14 +3,15 @@
 import inspect
 import ssl as ssl_module
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tingting_async.auth.flow import Auth, AuthScheme
 from tingting_async.auth.tokens import Credentials, TokenStore
 from tingting_async.client.core import Core
 from tingting_async.client.environment import options_from_env
+from tingting_async.client.hints import Hinting
 from tingting_async.client.retries import RetryPolicy
 from tingting_async.decoding.decoder import ResponseFormat
 from tingting_async.errors import MisuseError, UsageError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 DEFAULT_BASE_URL = "https://app.tingting.io"
 
 
-class Session:
+class Session(Hinting):
     """What both generations' `TingTing` share: the auth state, the connections, the limits and the tasks.
 
     Use a session with `async with`, from as many tasks of one event loop as you like. You may open it in one task and
@@ -58,8 +59,6 @@ class Session:
 
     _auth_scheme: AuthScheme
     _response_format: ResponseFormat
-    _elsewhere: ClassVar[Mapping[str, str]] = {}
-    """What to say about the names of the other generation."""
     _core: Core
 
     def __init__(
@@ -168,13 +167,6 @@ class Session:
             raise MisuseError("A session is an async context manager: write `async with TingTing(…) as tingting:`.")
 
         def __exit__(self, *_: object) -> None: ...
-
-        def __getattr__(self, name: str) -> Any:
-            """Say which import has a name of the other generation."""
-            hint = self._elsewhere.get(name, "")
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}. {hint}".rstrip(), name=name, obj=self
-            )
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call a function for every `RequestEvent` of the session: started, received, failed, retried.

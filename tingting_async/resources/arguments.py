@@ -13,7 +13,7 @@ import anyio
 
 from tingting_async.decoding.fields import OpenEnum
 from tingting_async.decoding.scalars import KATHMANDU
-from tingting_async.errors import UsageError
+from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.messages import File
 from tingting_async.resources.models import OtpChannel, OtpSource
 from tingting_async.resources.phone_numbers import phone_number
@@ -36,7 +36,7 @@ def refuse_unknown(
         method: The operation's method; the other names in its signature are suggested as well.
 
     Raises:
-        TypeError: One of them is unknown; the message suggests the nearest valid name.
+        MisuseError: One of them is unknown; the message suggests the nearest valid name. It is a `TypeError`.
     """
     for name in given:
         if name not in known:
@@ -44,7 +44,7 @@ def refuse_unknown(
             names = sorted({*known, *(each.name for each in parameters if each.kind is not each.VAR_KEYWORD)})
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"It accepts {', '.join(names)}."
-            raise TypeError(f"{operation}() got an unexpected keyword argument {name!r}. {hint}")
+            raise MisuseError(f"{operation}() got an unexpected keyword argument {name!r}. {hint}")
 
 
 def non_empty_text(value: str, name: str) -> str:

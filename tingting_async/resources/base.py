@@ -5,6 +5,7 @@ from typing import Any, TypedDict, TypeVar
 import attrs
 
 from tingting_async.client.core import Core, PageMaker
+from tingting_async.client.hints import Hinting
 from tingting_async.decoding.audio import find_audio
 from tingting_async.decoding.decoder import Decoder
 from tingting_async.errors import UsageError
@@ -21,6 +22,10 @@ TimeoutLike = Timeout | float | None
 """The limits of one call: a `Timeout`, or seconds for the whole call; None for the session's."""
 
 
+IN_V1 = "The v1 API has it: `from tingting_async.v1 import TingTing`."
+IN_CLASSIC = "The classic API has it: `from tingting_async import TingTing`."
+
+
 class PageOptions(TypedDict, total=False):
     """The options of every list; `Resource` describes them."""
 
@@ -30,7 +35,7 @@ class PageOptions(TypedDict, total=False):
     timeout: TimeoutLike
 
 
-class Resource:
+class Resource(Hinting):
     """Operations of a session.
 
     Every operation accepts `timeout`, the limits of this one call: a `Timeout`, or seconds for the whole call; None for

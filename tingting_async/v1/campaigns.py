@@ -113,7 +113,7 @@ class Campaigns(Resource):
                 - `draft`: Whether the campaign is a draft.
 
         Raises:
-            TypeError: A keyword argument is unknown.
+            MisuseError: A keyword argument is unknown.
             UsageError: A field is not valid.
             OutcomeUnknownError: The campaign may have been created: look for its name before you create it again.
         """
@@ -144,7 +144,7 @@ class Campaigns(Resource):
                 or is None, stays as it is.
 
         Raises:
-            TypeError: A keyword argument is unknown.
+            MisuseError: A keyword argument is unknown.
             UsageError: No field is given, or a field is not valid.
             NotFoundError: The account has no campaign with this id.
         """
@@ -175,7 +175,7 @@ class Campaigns(Resource):
             **fields: `message`, `sms_message`, `length_factor` and `draft`, as in `create`.
 
         Raises:
-            TypeError: A keyword argument is unknown.
+            MisuseError: A keyword argument is unknown.
             UsageError: A field is not valid.
         """
         arguments.refuse_unknown("campaigns.set_message", fields, MessageFields.__optional_keys__, self.set_message)

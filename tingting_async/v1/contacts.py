@@ -11,7 +11,7 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import FileLike
-from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
+from tingting_async.resources.base import IN_CLASSIC, PageOptions, Resource, TimeoutLike
 from tingting_async.resources.phone_numbers import phone_number, phone_numbers
 from tingting_async.v1.method_fallback import MethodFallback
 from tingting_async.v1.models.common import Confirmation
@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 class Contacts(Resource):
     """The contacts of a campaign (v1 documents, Contacts)."""
+
+    _elsewhere = dict.fromkeys(("get",), IN_CLASSIC)
 
     def __init__(self, core: Core) -> None:
         super().__init__(core)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from tingting_async.client.core import Core
-from tingting_async.http.messages import Effect, Request, Response
+from tingting_async.http.messages import Request, Response
 from tingting_async.outcomes import Reconciliation, Send, Verdict, from_presence, target_id
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
@@ -20,8 +20,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 def details(id: int, timeout: TimeoutLike = None) -> Request[Campaign]:
     """Return the request for one campaign."""
-    path = f"/api/v1/campaign/{arguments.identifier(id)}/"
-    return Request("GET", path, Effect.READ, "campaigns.get", Campaign, timeout=timeout)
+    return Request.read(f"/api/v1/campaign/{arguments.identifier(id)}/", Campaign, "campaigns.get", timeout=timeout)
 
 
 def started_at(send: Send | None, asked_at: datetime) -> datetime:
@@ -118,8 +117,8 @@ async def reconcile_otp(
 
 async def is_server_clock_behind(core: Core) -> bool:
     """Return whether the service's clock is so far behind this machine's that new rows look old."""
-    path, first = "/api/v1/auths/list/send-otps/", (("limit", "1"),)
-    response = await core.execute(Request("GET", path, Effect.READ, "otp.list", Response, params=first))
+    request = Request.read("/api/v1/auths/list/send-otps/", Response, "otp.list", params=(("limit", "1"),))
+    response = await core.execute(request)
     try:
         server_time = parsedate_to_datetime(response.headers.get("Date", ""))
     except ValueError:
