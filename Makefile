@@ -29,6 +29,8 @@ lint: install
 types: install
 	$(RUN) -m mypy
 	$(RUN) -m basedpyright
+	cd $(VENV) && PATH="$(abspath $(VENV))/bin:$$PATH" VIRTUAL_ENV="$(abspath $(VENV))" \
+	  basedpyright --verifytypes tingting_async --ignoreexternal
 
 unit: install
 	@rm -f .coverage .coverage.*

@@ -78,8 +78,8 @@ class Auth:
         self.scheme = scheme
         self.credentials = credentials
         self.store: TokenStore = store or MemoryTokenStore()
-        self.tokens = Tokens(api_token) if api_token is not None else None
-        self.is_fixed = api_token is not None
+        self.tokens: Tokens | None = Tokens(api_token) if api_token is not None else None
+        self.is_fixed: bool = api_token is not None
 
     @property
     def access(self) -> str | None:

@@ -64,8 +64,8 @@ class Core:
     ) -> None:
         self.auth = auth
         self.transport = transport
-        self.emitter = EventEmitter(transport.base_url)
-        self.is_closed = False
+        self.emitter: EventEmitter = EventEmitter(transport.base_url)
+        self.is_closed: bool = False
         self._decoder = Decoder(response_format, auth.secrets)
         self._timeout = timeout
         self._window = window

@@ -68,7 +68,7 @@ class RequestPipeline:
         self._retries = retries
         self._budget = RetryBudget(retries.budget)
         self._emitter = emitter
-        self.sign_in = TokenRefresher(auth, self.execute, start_task)
+        self.sign_in: TokenRefresher = TokenRefresher(auth, self.execute, start_task)
 
     async def execute(self, request: Request[Any], params: Params | None = None) -> Response:
         """Execute a request, and return the response: a success, or a page to be judged (see `Request.page_start`).

@@ -180,7 +180,7 @@ class ModelHook:
         otherwise: Callable[[Any], Any] | None = None,
     ) -> None:
         self.kind = kind
-        self.aliases = aliases or {}
+        self.aliases: Mapping[str, str] = aliases or {}
         self._otherwise = otherwise
         self._converter = converter
 

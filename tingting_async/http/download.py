@@ -1,6 +1,7 @@
 """A downloaded file that is complete or absent."""
 
 import os
+import pathlib
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
@@ -26,10 +27,10 @@ class AtomicFileSink:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:
-            self.path = resolve_path(path)
+            self.path: pathlib.Path = resolve_path(path)
         except ValueError as error:
             raise UsageError(str(error)) from None
-        self.head = b""
+        self.head: bytes = b""
         """The first bytes of the body, enough to recognise its format."""
         self._writing: AbstractContextManager[IO[bytes]] = atomic_write(self.path)
         self._file: IO[bytes] | None = None

@@ -30,9 +30,9 @@ class Throttle:
     """
 
     def __init__(self, *, max_in_flight: int, rate: float | None) -> None:
-        self.slots = anyio.Semaphore(max_in_flight)
+        self.slots: anyio.Semaphore = anyio.Semaphore(max_in_flight)
         """A request that finds a free slot may occupy it with `acquire_nowait()`, which is cheaper than waiting."""
-        self.has_rate = rate is not None
+        self.has_rate: bool = rate is not None
         self._limiter = None if rate is None else _limiter(rate)
         self._rate_lock = asyncio.Lock()
         self._waits: set[asyncio.Timeout] = set()

@@ -113,7 +113,7 @@ class Transport:
         self._attempts: set[asyncio.Timeout] = set()
         self._connected: set[asyncio.Task[Any] | None] = set()
         self._is_closed = False
-        self.sent = 0
+        self.sent: int = 0
         """The number of requests that were sent, or that the transport tried to send."""
 
     async def send(

@@ -91,7 +91,7 @@ class CallObserver:
 
     def __init__(self, emitter: EventEmitter, service: str, request: Request[Any]) -> None:
         self._emitter = emitter
-        self.attempt = 0
+        self.attempt: int = 0
         self._common: dict[str, Any] = {
             "call_id": next(_numbers),
             "operation": request.operation,

@@ -93,7 +93,7 @@ class ExactIterator(ItemIterator[T]):
         self._last_failure: tuple[type[Exception], str] | None = None
         self._rewind_pages = 1
         self._is_closed = False
-        self.passes = 1
+        self.passes: int = 1
         """How many passes have been started."""
 
     @property

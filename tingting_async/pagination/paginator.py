@@ -53,7 +53,7 @@ class Paginator(Generic[T]):
         self._skip = 0
         if resume is not None:
             self._start, self._skip = decode_token(fingerprint, resume)
-        self.has_changed = False
+        self.has_changed: bool = False
         """Whether the length of the list has changed between two pages. `list(exact=True)` detects more changes."""
         self._fetch = fetch
         self._decode = decode

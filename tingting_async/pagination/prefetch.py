@@ -53,7 +53,7 @@ class FairShare:
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._waiting = 0
-        self.share = slots
+        self.share: int = slots
         """How many pages each waiting iterator may have in flight."""
 
     def join(self) -> None:

@@ -5,7 +5,7 @@ from aiohttp import web
 from tingting_async.sandbox.http import json_response, origin
 from tingting_async.sandbox.options import VoiceResponse
 
-routes = web.RouteTableDef()
+routes: web.RouteTableDef = web.RouteTableDef()
 
 _AUDIO = b"ID3\x04\x00\x00\x00\x00\x00\x00 no audio"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any
 
 _FIRST = "सीता राम गीता हरि अञ्जली विवेक सुनिता प्रकाश मञ्जु दीपक कविता सुरेश निर्मला रमेश आशा कृष्ण पार्वती गोपाल".split()
 _LAST = "श्रेष्ठ तामाङ गुरुङ शर्मा अधिकारी पौडेल महर्जन राई लामा थापा कार्की भण्डारी घिमिरे बस्नेत".split()
@@ -54,7 +55,7 @@ def mobile(random: Random) -> str:
     return random.choice(tuple(CARRIERS)) + f"{random.randrange(10**7):07d}"
 
 
-VOICES = (
+VOICES: tuple[dict[str, Any], ...] = (
     {"id": 1, "voice_display_name": "Rija", "voice_internal_name": "np_rija", "is_premium": False},
     {"id": 2, "voice_display_name": "Rija premium", "voice_internal_name": "np_rija", "is_premium": True},
     {"id": 3, "voice_display_name": "Prashanna", "voice_internal_name": "np_prashanna", "is_premium": False},

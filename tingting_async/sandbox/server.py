@@ -40,12 +40,12 @@ class Sandbox(Service):
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, **options: object) -> None:
         super().__init__(Options(**options))  # type: ignore[arg-type]
-        self.faults = Faults()
+        self.faults: Faults = Faults()
         self.requests: list[ReceivedRequest] = []
         """Every request in order of arrival; empty with `keep_requests=False`."""
-        self.in_flight = 0
+        self.in_flight: int = 0
         """The number of requests that are being served now."""
-        self.peak_in_flight = 0
+        self.peak_in_flight: int = 0
         """The highest number of requests that were served at the same time."""
         self._idle = Event()
         self._idle.set()

@@ -21,9 +21,9 @@ class Service:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.clock = Clock()
-        self.world = World(self.clock, campaigns=options.campaigns, numbers=options.numbers, seed=options.seed)
-        self.tokens = Tokens(
+        self.clock: Clock = Clock()
+        self.world: World = World(self.clock, campaigns=options.campaigns, numbers=options.numbers, seed=options.seed)
+        self.tokens: Tokens = Tokens(
             self.clock,
             access_lifetime=options.access_lifetime,
             refresh_lifetime=options.refresh_lifetime,

@@ -10,7 +10,7 @@ from tingting_async.sandbox.clock import Clock
 from tingting_async.sandbox.records import Account
 
 _KEY = "not a secret, but a key must be long enough"
-TOKEN_NOT_VALID = {
+TOKEN_NOT_VALID: dict[str, Any] = {
     "detail": "Given token not valid for any token type",
     "code": "token_not_valid",
     "messages": [{"token_class": "AccessToken", "token_type": "access", "message": "Token is invalid or expired"}],

@@ -1,11 +1,11 @@
 """The state of the service, and how it changes."""
 
+import itertools
+import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import count
 from random import Random
-from threading import RLock
 from typing import Any
 
 from tingting_async.sandbox.clock import Clock
@@ -19,12 +19,12 @@ class World:
     def __init__(self, clock: Clock, *, campaigns: int, numbers: int, seed: int) -> None:
         self.clock = clock
         self.seed = seed
-        self.random = Random(seed)
-        self.lock = RLock()
+        self.random: Random = Random(seed)
+        self.lock: threading.RLock = threading.RLock()
         """Held while timers run, because tests may read the state from another thread."""
         self.timers: list[tuple[float, int, Campaign, Contact | None]] = []
         """A heap of timers: when a campaign starts (contact None) or a contact reaches its next status."""
-        self.timer_order = count()
+        self.timer_order: itertools.count[int] = itertools.count()
         """A counter that keeps timers with the same time in the order of their creation."""
         self.side_effects: list[SideEffect] = []
         self.accounts: list[Account] = []
@@ -33,12 +33,15 @@ class World:
         self.lines: dict[str, Line] = {}
         self.otps: list[SentOtp] = []
         self.templates: dict[int, dict[str, Any]] = {}
-        self.voices = list(VOICES)
-        self.brokers = [{"id": 1, "phone_number": "+97715970425"}, {"id": 2, "phone_number": "+97715970426"}]
+        self.voices: list[dict[str, Any]] = list(VOICES)
+        self.brokers: list[dict[str, Any]] = [
+            {"id": 1, "phone_number": "+97715970425"},
+            {"id": 2, "phone_number": "+97715970426"},
+        ]
         self._ids = iter(range(1, 10**12))
         self._owned: defaultdict[int, OwnedCampaigns] = defaultdict(OwnedCampaigns)
         self._sent: defaultdict[int, list[SentOtp]] = defaultdict(list)
-        self.owner = self.add_account("sita@example.com", "sandbox-password")
+        self.owner: Account = self.add_account("sita@example.com", "sandbox-password")
         for _ in range(campaigns):
             campaign = self.add_campaign(
                 self.owner,

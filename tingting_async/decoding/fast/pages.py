@@ -26,7 +26,7 @@ class FastPath:
 
     def __init__(self, converter: Converter, envelope: PageEnvelope | None) -> None:
         self._planner = Planner(converter)
-        self.page_decoders = _PageDecoders(self._planner, envelope)
+        self.page_decoders: _PageDecoders = _PageDecoders(self._planner, envelope)
 
     def decode(self, value: Any, model: Any) -> Any:
         """Decode a JSON value.

@@ -7,7 +7,7 @@ from tingting_async.sandbox.http import NOT_ACTIVATED, json_response, read_body,
 from tingting_async.sandbox.records import Account
 from tingting_async.sandbox.service import Service
 
-routes = web.RouteTableDef()
+routes: web.RouteTableDef = web.RouteTableDef()
 
 
 @routes.post("/api/accounts/login/")

@@ -17,7 +17,7 @@ from tingting_async.sandbox.running import max_cost
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.sheets import read_sheet
 
-routes = web.RouteTableDef()
+routes: web.RouteTableDef = web.RouteTableDef()
 
 _SERVICES = ("PHONE", "SMS", "SMS & PHONE")
 _VOICES = ("np_rija", "np_prasanna", "np_binod")

@@ -10,7 +10,7 @@ from tingting_async.sandbox.http import Body, ValidationError, mobile, with_body
 from tingting_async.sandbox.records import Account, Campaign, Contact
 from tingting_async.sandbox.service import Service
 
-routes = web.RouteTableDef()
+routes: web.RouteTableDef = web.RouteTableDef()
 
 
 @routes.get("/api/system/campaigns/number/{id:\\d+}")

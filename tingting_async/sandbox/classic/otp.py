@@ -9,7 +9,7 @@ from tingting_async.sandbox.otp import check_otp, send_otp
 from tingting_async.sandbox.records import Account
 from tingting_async.sandbox.service import Service
 
-routes = web.RouteTableDef()
+routes: web.RouteTableDef = web.RouteTableDef()
 
 
 @routes.post("/api/system/send/otp/")

@@ -9,7 +9,7 @@ from tingting_async.sandbox.http import Body, ValidationError, require, with_bod
 from tingting_async.sandbox.records import Account, Line
 from tingting_async.sandbox.service import Service
 
-routes = web.RouteTableDef()
+routes: web.RouteTableDef = web.RouteTableDef()
 
 
 @routes.get("/api/system/owned/phone_numbers")

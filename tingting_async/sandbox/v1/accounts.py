@@ -9,7 +9,7 @@ from tingting_async.sandbox.records import Account
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import anonymous, signed_in
 
-routes = web.RouteTableDef()
+routes: web.RouteTableDef = web.RouteTableDef()
 
 
 @routes.post("/api/v1/auths/login/")

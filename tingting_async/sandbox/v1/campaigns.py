@@ -27,7 +27,7 @@ from tingting_async.sandbox.v1.common import (
     with_method,
 )
 
-routes = web.RouteTableDef()
+routes: web.RouteTableDef = web.RouteTableDef()
 
 _SERVICES = ("PHONE", "SMS", "SMS & PHONE", "SURVEY")
 _FIELDS: dict[str, Field] = {

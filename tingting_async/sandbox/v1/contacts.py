@@ -20,7 +20,7 @@ from tingting_async.sandbox.v1.common import (
     with_method,
 )
 
-routes = web.RouteTableDef()
+routes: web.RouteTableDef = web.RouteTableDef()
 
 
 @routes.get("/api/v1/campaign-detail/{id:\\d+}/")

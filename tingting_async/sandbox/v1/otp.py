@@ -12,7 +12,7 @@ from tingting_async.sandbox.records import Account, SentOtp
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import page, signed_in
 
-routes = web.RouteTableDef()
+routes: web.RouteTableDef = web.RouteTableDef()
 
 _TEXTS = ("message", "sms_send_options", "otp_options", "otp", "voice_input", "company_name")
 _FIELDS: dict[str, Field] = {**dict.fromkeys(_TEXTS, text), "otp_length": integer}

@@ -26,7 +26,7 @@ from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import find_voice, not_found, parse_step, query_integer, signed_in
 from tingting_async.sandbox.world import World
 
-routes = web.RouteTableDef()
+routes: web.RouteTableDef = web.RouteTableDef()
 
 P = ParamSpec("P")
 Template = dict[str, Any]
