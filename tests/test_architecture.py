@@ -43,10 +43,11 @@ def imported_names(path: Path) -> Iterator[str]:
 
 
 def imports(module: str) -> set[str]:
-    """Return the modules of the package that a module imports; the package itself is none of them."""
+    """Return the modules of the package that a module imports."""
     found = {name for name in imported_names(MODULES[module]) if name in MODULES}
     # `from a.b import c` names the folder `a.b` only to reach the module `a.b.c`.
-    return {name for name in found if not any(other.startswith(f"{name}.") for other in found)} - {PACKAGE, module}
+    reached = {name for name in found if any(other.startswith(f"{name}.") for other in found)}
+    return found - reached - {module}
 
 
 def folder(module: str) -> str:
@@ -56,15 +57,47 @@ def folder(module: str) -> str:
 
 INNER = sorted(MODULES.keys() - {PACKAGE})
 
+TREE = {
+    "auth": "flow refresh stores stores.codec stores.file stores.redis tokens",
+    "classic": "accounts auth campaigns decoding models numbers otp pages phone_numbers session",
+    "client": "core environment hints pipeline retries session",
+    "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
+    " scalars",
+    "http": "base_url download json messages throttle timeouts transport",
+    "ledger": "ledger owners sqlite",
+    "observability": "emitter events opentelemetry",
+    "pagination": "exact iterators links page paginator prefetch styles",
+    "resources": "arguments base models phone_numbers",
+    "v1": "accounts auth campaign_fields campaigns contacts dashboard decoding method_fallback models models.accounts"
+    " models.campaigns models.common models.contacts models.otp models.reports models.surveys otp pages phone_numbers"
+    " preflight progress reconcile reports session survey_templates surveys voices",
+}
+"""The modules of each folder of the client, as docs/architecture.md describes them."""
+
 
 def test_every_folder_has_its_place() -> None:
     """The folders and modules below the package are those of the ordered list."""
     assert set(RANK) == {folder(module) for module in INNER}
 
 
+def test_tree() -> None:
+    """Each folder of the client has the modules that are listed for it, and no others."""
+    for name, expected in TREE.items():
+        prefix = f"{PACKAGE}.{name}."
+        assert set(expected.split()) == {module.removeprefix(prefix) for module in MODULES if module.startswith(prefix)}
+
+
+def test_tests_mirror_the_folders() -> None:
+    """`tests/` has a folder for each folder of the package."""
+    tests = Path(__file__).parent
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and (path / "__init__.py").exists()}
+    assert set() == {name for name in folders if not any((tests / name).rglob("test_*.py"))}
+
+
 @pytest.mark.parametrize("module", INNER)
 def test_imports_point_one_way(module: str) -> None:
     """A module imports from its own folder, or from folders above its own in the list; the sandbox only the version."""
+    assert PACKAGE not in imports(module), "The package itself imports everything else."
     own = folder(module)
     others = {folder(name) for name in imports(module)} - {own}
     if own == "sandbox":
