@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sqlite3
+import threading
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,6 +86,57 @@ async def test_outcome_that_is_recorded_late(
             await other.campaigns.run(campaign)
         assert caught.value.send.state is (SendState.UNKNOWN if outcome == "lost" else SendState.DONE)
     assert sandbox.tally()["run", str(campaign)] == 1
+
+
+async def test_cancelled_while_another_outcome_is_recorded_late(
+    sandbox: Sandbox, connect: Any, path: Path, ledger: SqliteLedger, campaigns: list[int]
+) -> None:
+    """A finished send stays done if its task is cancelled while the outcomes that are late are recorded."""
+    late, cancelled = campaigns[:2]
+    async with connect(ledger=ledger) as tingting, connect() as other_session:
+        stalls = [sandbox.faults.add(Fault("stall_after", path=f"*/{each}/*", times=1)) for each in (late, cancelled)]
+        runs = [asyncio.create_task(tingting.campaigns.run(each)) for each in (late, cancelled)]
+        for stall in stalls:
+            await stall.triggered.wait()
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("CREATE TRIGGER fails BEFORE UPDATE ON sends BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
+            stalls[0].release()
+            await runs[0]
+            other.execute("DROP TRIGGER fails")
+            other.execute("BEGIN IMMEDIATE")  # As another process that writes: the outcome has to wait.
+            before = set(threading.enumerate())
+            stalls[1].release()
+            while set(threading.enumerate()) <= before:
+                await asyncio.sleep(0)  # Until the thread that records the outcome has started.
+            runs[1].cancel()
+            await asyncio.sleep(0)
+            other.execute("ROLLBACK")
+        with pytest.raises(asyncio.CancelledError):
+            await runs[1]
+        for sender, each in ((other_session, cancelled), (tingting, late)):
+            with pytest.raises(DuplicateSendError) as caught:
+                await sender.campaigns.run(each)
+            assert (f"campaign {each}", SendState.DONE) == (caught.value.send.target, caught.value.send.state)
+
+
+async def test_warning_names_the_send_that_is_not_recorded(
+    sandbox: Sandbox, connect: Any, path: Path, campaigns: list[int], send_otp: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A send whose outcome was recorded logs no warning if an earlier outcome still cannot be recorded."""
+    async with connect() as tingting:
+        await send_otp(tingting, idempotency_key="first")
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            fails = "BEFORE UPDATE ON sends WHEN OLD.key = 'late' BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
+            stall = sandbox.faults.add(Fault("stall_after", method="POST", path="*/run*", times=1))
+            run = asyncio.create_task(tingting.campaigns.run(campaigns[0]))
+            await stall.triggered.wait()
+            other.execute(f"CREATE TRIGGER fails {fails}")
+            await send_otp(tingting, idempotency_key="late")
+            stall.release()
+            await run
+            other.execute("DROP TRIGGER fails")
+    warnings = [record.getMessage() for record in caplog.records if record.name == "tingting_async"]
+    assert [True] == ["a send (otp.send)" in warning for warning in warnings]
 
 
 async def test_modes(connect: Any, campaigns: list[int], path: Path) -> None:

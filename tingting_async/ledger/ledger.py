@@ -101,7 +101,7 @@ class Ledger:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._unrecorded: dict[str, Callable[[Send], Verdict | None]] = {}
-        """Outcomes that the storage failed to record. They are recorded before it is used again."""
+        """Outcomes that the storage has still to record. They are recorded before it is used again."""
 
     async def unresolved(self) -> list[Send]:
         """Return the sends whose outcome is unknown, the oldest first.
@@ -220,8 +220,8 @@ class Ledger:
         return error
 
     async def _ready(self) -> Storage:
-        """Return the storage, after the outcomes that it failed to record have been recorded."""
-        for claim_id, decide in [*self._unrecorded.items()]:
+        """Return the storage, after all outcomes have been recorded, the newest first."""
+        for claim_id, decide in [*reversed(self._unrecorded.items())]:
             await self._storage.record(claim_id, decide)
             self._unrecorded.pop(claim_id, None)
         return self._storage
@@ -232,12 +232,15 @@ class Ledger:
 
     async def _record_own(self, claim: Claim, verdict: Verdict) -> None:
         """Record the outcome of a claim of this process. If that fails, the claim stays, and refuses the same send."""
+        decide = functools.partial(_decide, verdict=verdict, known=SendState.IN_PROGRESS, is_owner=True)
+        # Stored first: if this is cancelled, the outcome is either being recorded, or recorded by the next use. As the
+        # newest, it does not wait for outcomes that are late.
+        self._unrecorded[claim.id] = decide
         try:
-            await self._record(claim.id, verdict, known=SendState.IN_PROGRESS, is_owner=True)
+            await self._ready()
         except LedgerError:
-            self._unrecorded[claim.id] = functools.partial(
-                _decide, verdict=verdict, known=SendState.IN_PROGRESS, is_owner=True
-            )
+            if claim.id not in self._unrecorded:
+                return  # Only an older outcome is still unrecorded, which was logged then.
             text = "%r could not record that a send (%s) is %s. Until it can, it refuses the same send."
             _log.warning(text, self, claim.operation, verdict.value)
 
