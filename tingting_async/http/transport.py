@@ -192,9 +192,19 @@ class Transport:
     ) -> Response:
         if self._is_closed:  # While this request waited for a slot, or for another attempt.
             raise _closed_error(request)
+        now = asyncio.get_running_loop().time()
+        if now >= deadline:  # `before_send` took too long. An idle connection of a user's session would still send it.
+            raise NotSentError(
+                f"{request.operation}: {request.method} {request.path} on {self.base_url}: timed out before the "
+                "request was sent. Nothing was sent.",
+                operation=request.operation,
+                method=request.method,
+                path=request.path,
+                phase="connect",
+            )
         self.sent += 1
         if timeout.attempt is not None:
-            deadline = min(deadline, asyncio.get_running_loop().time() + timeout.attempt)
+            deadline = min(deadline, now + timeout.attempt)
         task = asyncio.current_task()
         if self._user_session is not None:
             # A user's session does not have our connector. It counts as connected, unless aiohttp itself says that it
