@@ -136,7 +136,7 @@ def contenders(fields: dict[str, Any], responses: ResponseFormat, ours: Any) -> 
         converter.register_structure_hook(Decimal, lambda value, _: Decimal(value))
         converter.register_structure_hook(Decimal | None, lambda value, _: None if value is None else Decimal(value))
     decoder = Decoder(responses)
-    request: Request[Any] = Request("GET", "/", Effect.READ, "decode", list[ours], page_start=b"[")
+    request: Request[Any] = Request("GET", "/", Effect.READ, "decode", list[ours])
 
     def decode(body: bytes) -> list[Any]:
         return decoder.decode_rows(request, Response(200, body=body))[0]

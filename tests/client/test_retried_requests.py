@@ -1,4 +1,4 @@
-"""Retries over real sockets: when a session stops retrying."""
+"""Retries over real sockets: what a session retries, and when it stops."""
 
 import asyncio
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from support.servers import http_response, replies
 
-from tingting_async import ApiError, RateLimitedError, RetryPolicy, ServerError, TingTing
+from tingting_async import ApiError, RateLimitedError, RetryPolicy, ServerError, TingTing, classic, v1
+from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -43,3 +44,53 @@ async def test_budget_of_many_tasks(serve: Any) -> None:
         errors = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(error, ApiError) for error in errors)
     assert 50 + 20 == len(server.requests)
+
+
+STARTS: list[tuple[Any, dict[str, Any]]] = [
+    (
+        classic,
+        {"pagination": {"current-page": 1, "total-page": 1, "has-next": False}, "result": {"campaign-lists": []}},
+    ),
+    (v1, {"count": 0, "total_pages": 1, "next": None, "previous": None, "results": []}),
+]
+"""The generations, and an empty page of each."""
+
+
+@pytest.mark.parametrize(("generation", "start"), STARTS, ids=["classic", "v1"])
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("end", [{}, {"errors": ["busy"]}], ids=["plain", "with errors"])
+async def test_page_that_reports_a_503(
+    generation: Any, start: dict[str, Any], number: int, end: dict[str, Any]
+) -> None:
+    """A page that reports a 503 under HTTP 200 is retried, whether it is the first page or a later one."""
+    async with (
+        Sandbox(campaigns=25) as sandbox,
+        generation.TingTing(
+            base_url=sandbox.url,
+            email=sandbox.email,
+            password=sandbox.password,
+            retries=RetryPolicy(initial_backoff=0),
+        ) as tingting,
+    ):
+        body = {**start, "success": False, "status": 503, **end}
+        fault = sandbox.faults.add(Fault("status", method="GET", nth=number, status=200, body=body))
+        campaigns = await tingting.campaigns.list(window=1).collect()
+    assert (len({campaign.id for campaign in campaigns}), fault.count) == (25, 1)
+
+
+@pytest.mark.parametrize(("generation", "start"), STARTS, ids=["classic", "v1"])
+@pytest.mark.parametrize("number", [1, 2])
+async def test_page_that_reports_a_401(generation: Any, start: dict[str, Any], number: int) -> None:
+    """A page that reports a 401 under HTTP 200 refreshes the token once, and is requested again."""
+    async with (
+        Sandbox(campaigns=25) as sandbox,
+        generation.TingTing(
+            base_url=sandbox.url, email=sandbox.email, password=sandbox.password, retries=1
+        ) as tingting,
+    ):
+        body = {**start, "success": False, "status": 401}
+        fault = sandbox.faults.add(Fault("status", method="GET", nth=number, status=200, body=body))
+        campaigns = await tingting.campaigns.list(window=1).collect()
+        posts = ["refresh" in request.path for request in sandbox.requests if request.method == "POST"]
+    assert (len({campaign.id for campaign in campaigns}), fault.count) == (25, 1)
+    assert posts == [False, True]  # The sign-in, and one refresh.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from tingting_async import errors
-from tingting_async.decoding import api_errors
+from tingting_async.decoding import api_errors, envelopes
 from tingting_async.decoding.decoder import Decoder
 from tingting_async.decoding.payload import extract_url
 from tingting_async.http.messages import Effect, File, Request, Response, excerpt, format_path
@@ -120,6 +120,21 @@ def test_success(body: Any) -> None:
     """Any other response with a 2xx status is a success, whatever errors its rows have."""
     assert Decoder().judge(request(), response(body)) is None
     assert Decoder().judge(request(), response(b"\xff\xfb audio", 206)) is None
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["success", "status", "error", "errors", "message", "data", "count", "results"]),
+        st.sampled_from([None, True, False, "false", 0, 200, 400, 503, "no", "", [], {}, ["no"], [{"status": 503}]]),
+    ),
+    st.booleans(),
+)
+def test_no_failure_is_missed(body: dict[str, Any], is_escaped: bool) -> None:
+    """A response is judged by its outer fields alone, wherever they are and however their names are written."""
+    content = json.dumps(body).encode()
+    if is_escaped:
+        content = content.replace(b'"s', b'"\\u0073').replace(b'"e', b'"\\u0065')
+    assert (Decoder().judge(request(), response(content)) is not None) == envelopes.is_failure(body)
 
 
 SHAPES = [

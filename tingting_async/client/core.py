@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import attrs
-
 from tingting_async.auth.flow import Auth
 from tingting_async.auth.refresh import SignInFailedError
 from tingting_async.auth.tokens import Tokens
@@ -184,7 +182,6 @@ class Core:
             exact: Whether to repeat the iteration until no row can be missing.
             resume: The resume token of an earlier iterator.
         """
-        request = attrs.evolve(request, page_start=self._decoder.page_start(request.payload))
 
         def fetch(params: Params) -> Coroutine[Any, Any, Response]:
             self.ensure_open()

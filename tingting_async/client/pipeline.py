@@ -71,7 +71,7 @@ class RequestPipeline:
         self.sign_in: TokenRefresher = TokenRefresher(auth, self.execute, start_task)
 
     async def execute(self, request: Request[Any], params: Params | None = None) -> Response:
-        """Execute a request, and return the response: a success, or a page to be judged (see `Request.page_start`).
+        """Execute a request, and return the response, which is a success.
 
         Args:
             request: The request.
@@ -144,8 +144,6 @@ class RequestPipeline:
                 )
             else:
                 response = await self._observed(request, headers, call, call.observer)
-            if response.status == 200 and response.body.startswith(request.page_start):
-                return response  # The decoder judges it, see `Request.page_start`.
             error = self._decoder.judge(request, response)
             if error is None:
                 return response

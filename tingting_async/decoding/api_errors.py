@@ -48,7 +48,7 @@ def error_status(response: Response) -> int | None:
     status = response.status
     if 200 <= status < 300:
         try:
-            body = response.json()
+            body = response.json() if envelopes.may_be_failure(response.body) else None
         except ValueError:
             return None  # The decoder decides: an audio file is a success, an HTML page is not.
         if type(body) is not dict or not envelopes.is_failure(cast("dict[str, Any]", body)):

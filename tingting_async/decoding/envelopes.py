@@ -1,6 +1,7 @@
 """The envelopes around payloads: how a page is written, and what counts as a failure under HTTP 200."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import attrs
@@ -16,8 +17,7 @@ _ENVELOPE_KEYS = {*_MESSAGE_KEYS, "status", "success", "errors", "data", "code"}
 class PageEnvelope:
     """How one generation of the API writes a page, as its documents print it.
 
-    A page that has these fields and no others is a success, and can be decoded in one step. So none of the outer fields
-    may be one by which `is_failure` recognises a failure.
+    A page that has these fields and no others can be decoded in one step.
     """
 
     rows: str
@@ -37,9 +37,26 @@ class PageEnvelope:
             return False
         return {self.rows, next(iter(self.outer))} <= cast("dict[str, Any]", body).keys()
 
-    def start(self, payload: PayloadPath) -> bytes:
-        """Return the first bytes of a page; of a list without an envelope, those of an array."""
-        return b'{"%s"' % next(iter(self.outer)).encode() if payload else b"["
+
+def may_be_failure(body: bytes) -> bool:
+    """Return whether a body is an object with a field by which `is_failure` recognises a failure.
+
+    The other fields are skipped, not parsed: it takes a tenth of the time of decoding a page.
+    """
+    try:
+        return _failure_finder()(body)
+    except (ValueError, RecursionError):
+        return False  # Not JSON, not an object, or nested too deeply.
+
+
+@functools.cache
+def _failure_finder() -> Callable[[bytes], bool]:
+    from msgspec import UNSET, defstruct  # noqa: PLC0415 - with the first response
+    from msgspec.json import Decoder  # noqa: PLC0415
+
+    fields = defstruct("FailureFields", [(name, Any, UNSET) for name in ("success", "status", "error", "errors")])
+    decode, nothing = Decoder(fields).decode, fields()
+    return lambda body: decode(body) != nothing
 
 
 def is_failure(body: Mapping[str, Any]) -> bool:

@@ -143,11 +143,6 @@ class Request(Generic[T_co]):
     """The caller's name for this send. A ledger allows one send for each key."""
     before_send: Callable[[], Awaitable[None]] | None = attrs.field(default=None, repr=False)
     """Awaited immediately before the first byte of an attempt is sent. If it raises, the call ends with that error."""
-    page_start: bytes | tuple[()] = ()
-    """The first bytes of a page in the documented envelope; `()` if the request does not fetch a page.
-
-    A response with status 200 that starts with them is judged when it is decoded, so that its JSON is parsed once.
-    """
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     """Values that no error text may show, in addition to those that `redact` recognises by their form."""
 
