@@ -246,7 +246,7 @@ class Core:
                 self.emitter.subscribe(listener)
 
     async def aclose(self) -> None:
-        """Close the session: cancel its requests, and wait for them to end. A second call does nothing."""
+        """Close the session: cancel its requests, and wait for them to end. A second call is harmless."""
         self.is_closed = True
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
