@@ -1,10 +1,10 @@
-"""One contender, once: walks a list in a process of its own, and prints what it cost as JSON.
+"""Run one contender once, in its own process: fetch a list, and print the cost as JSON.
 
     python contenders.py LIST NAME URL PAGES LATENCY
 
-Every contender does the same work: it asks for all pages, decodes each, and looks at every row. Before it is
-measured, it walks a short list, so that its connections are open and its code is warm; ours has then learnt how to ask
-for a page.
+Every contender does the same work: it requests all pages, decodes each, and reads every row. Before the measurement it
+fetches a short list, so that its connections are open and its code is warm. tingting_async has then also found out
+which parameter selects a page.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ WARM_UP = 100
 
 
 class List(NamedTuple):
-    """A list of the service, as each contender asks for it."""
+    """A list of the service: how each contender requests it, and where the rows are."""
 
     path: str
     query: Callable[[int], dict[str, int]]
     rows: Callable[[Any], list[dict[str, Any]]]
-    ours: Callable[[Any, int | None], Any]
+    paginator: Callable[[Any, int | None], Any]
     is_v1: bool = True
 
     def target(self, page: int) -> str:
@@ -45,43 +45,43 @@ LISTS = {
         "/api/v1/campaign/",
         by_offset,
         lambda body: body["results"],
-        lambda tingting, width: tingting.campaigns.list(window=width),
+        lambda tingting, window: tingting.campaigns.list(window=window),
     ),
     "v1-contacts": List(
         "/api/v1/campaign-detail/1/",
         by_offset,
         lambda body: body["results"],
-        lambda tingting, width: tingting.contacts.list(1, window=width),
+        lambda tingting, window: tingting.contacts.list(1, window=window),
     ),
     "classic-campaigns": List(
         "/api/system/campaigns",
         lambda page: {"page": page},
         lambda body: body["result"]["campaign-lists"],
-        lambda tingting, width: tingting.campaigns.list(window=width),
+        lambda tingting, window: tingting.campaigns.list(window=window),
         is_v1=False,
     ),
 }
 
 
-def look_at(rows: Rows) -> int:
+def count_rows(rows: Rows) -> int:
     return sum(1 for row in rows if row["id"] >= 0)
 
 
 def sequential_requests(url: str, what: List, get: Callable[..., Any]) -> Callable[[int], int]:
     headers = {"Authorization": "Bearer token"}
 
-    def walk(pages: int) -> int:
+    def fetch_all(pages: int) -> int:
         return sum(
-            look_at(what.rows(get(url + what.path, params=what.query(page), headers=headers).json()))
+            count_rows(what.rows(get(url + what.path, params=what.query(page), headers=headers).json()))
             for page in range(1, pages + 1)
         )
 
-    return walk
+    return fetch_all
 
 
 def vendor(url: str, what: List) -> Callable[[int], int]:
-    """Do as the vendor's client: `requests` without a session, page after page."""
-    import requests  # noqa: PLC0415 - a contender pays for its own imports only
+    """Do as the vendor's client does: `requests` without a session, one page after another."""
+    import requests  # noqa: PLC0415 - a contender pays only for its own imports
 
     return sequential_requests(url, what, requests.get)
 
@@ -92,55 +92,55 @@ def requests_session(url: str, what: List) -> Callable[[int], int]:
     return sequential_requests(url, what, requests.Session().get)
 
 
-async def slide(fetch: Callable[[int], Awaitable[int]], pages: int, width: int) -> int:
-    """Keep `width` pages in flight, and take them in order."""
-    rows, following = 0, 1
-    window: deque[asyncio.Task[int]] = deque()
-    while following <= pages or window:
-        while following <= pages and len(window) < width:
-            window.append(asyncio.ensure_future(fetch(following)))
-            following += 1
-        rows += await window.popleft()
+async def prefetch(fetch: Callable[[int], Awaitable[int]], pages: int, window: int) -> int:
+    """Keep `window` page requests in flight, and await them in order."""
+    rows, next_page = 0, 1
+    in_flight: deque[asyncio.Task[int]] = deque()
+    while next_page <= pages or in_flight:
+        while next_page <= pages and len(in_flight) < window:
+            in_flight.append(asyncio.ensure_future(fetch(next_page)))
+            next_page += 1
+        rows += await in_flight.popleft()
     return rows
 
 
 Measure = Callable[[Callable[[int], Awaitable[int]]], Awaitable[None]]
 
 
-async def httpx_client(url: str, what: List, measure: Measure, width: int) -> None:
+async def httpx_client(url: str, what: List, measure: Measure, window: int) -> None:
     import httpx  # noqa: PLC0415
 
-    limits = httpx.Limits(max_connections=width, max_keepalive_connections=width)
+    limits = httpx.Limits(max_connections=window, max_keepalive_connections=window)
     async with httpx.AsyncClient(base_url=url, limits=limits, headers={"Authorization": "Bearer token"}) as client:
 
         async def fetch(page: int) -> int:
-            answer = await client.get(what.path, params=what.query(page))
-            return look_at(what.rows(answer.json()))
+            response = await client.get(what.path, params=what.query(page))
+            return count_rows(what.rows(response.json()))
 
-        await measure(lambda pages: slide(fetch, pages, width))
+        await measure(lambda pages: prefetch(fetch, pages, window))
 
 
-async def aiohttp_client(url: str, what: List, measure: Measure, width: int) -> None:
-    """The floor: what one would write by hand for speed, without a model, a timeout or a repeat."""
+async def aiohttp_client(url: str, what: List, measure: Measure, window: int) -> None:
+    """The floor: hand-written for speed, without models, timeouts or retries."""
     import aiohttp  # noqa: PLC0415
     import orjson  # noqa: PLC0415
 
     async with aiohttp.ClientSession(
         base_url=url,
-        connector=aiohttp.TCPConnector(limit=width),
+        connector=aiohttp.TCPConnector(limit=window),
         timeout=aiohttp.ClientTimeout(),
         headers={"Authorization": "Bearer token"},
     ) as session:
 
         async def fetch(page: int) -> int:
-            async with session.get(what.target(page)) as answer:
-                answer.raise_for_status()
-                return look_at(what.rows(orjson.loads(await answer.read())))
+            async with session.get(what.target(page)) as response:
+                response.raise_for_status()
+                return count_rows(what.rows(orjson.loads(await response.read())))
 
-        await measure(lambda pages: slide(fetch, pages, width))
+        await measure(lambda pages: prefetch(fetch, pages, window))
 
 
-async def tingting_async(url: str, what: List, measure: Measure, width: int | None) -> None:
+async def tingting_async(url: str, what: List, measure: Measure, window: int | None) -> None:
     if what.is_v1:
         from tingting_async.v1 import TingTing  # noqa: PLC0415
     else:
@@ -148,23 +148,23 @@ async def tingting_async(url: str, what: List, measure: Measure, width: int | No
 
     async with TingTing(base_url=url, email=EMAIL, password=PASSWORD) as tingting:
 
-        async def walk(_: int) -> int:  # As many pages as the first says there are.
+        async def fetch_all(_: int) -> int:  # The first page says how many pages there are.
             rows = 0
-            async for row in what.ours(tingting, width):
+            async for row in what.paginator(tingting, window):
                 rows += row.id >= 0
             return rows
 
-        await measure(walk)
+        await measure(fetch_all)
 
 
 ASYNC: dict[str, tuple[Callable[..., Awaitable[None]], int | None]] = {
     "tingting_async, window 32": (tingting_async, 32),
-    "tingting_async, as it comes": (tingting_async, None),
+    "tingting_async, default window": (tingting_async, None),
     "aiohttp + orjson, window 32": (aiohttp_client, 32),
     "aiohttp + orjson, window 8": (aiohttp_client, 8),
-    "aiohttp + orjson, in turn": (aiohttp_client, 1),
+    "aiohttp + orjson, one page after another": (aiohttp_client, 1),
     "httpx.AsyncClient, window 8": (httpx_client, 8),
-    "httpx.AsyncClient, in turn": (httpx_client, 1),
+    "httpx.AsyncClient, one page after another": (httpx_client, 1),
 }
 SYNC: dict[str, Callable[[str, List], Callable[[int], int]]] = {
     "requests.Session": requests_session,
@@ -173,11 +173,11 @@ SYNC: dict[str, Callable[[str, List], Callable[[int], int]]] = {
 
 
 class Cost:
-    """What happens between its start and its end."""
+    """The cost of what runs between construction and `show`."""
 
     def __init__(self) -> None:
-        # What importing left behind is no page's: without this, one contender's thousand pages contain the collection
-        # of everything there is, which costs a tenth of them, and another's end just before it.
+        # Collect the garbage of the imports first. Otherwise a full collection, which costs a tenth of a thousand
+        # pages, falls into the measurement of one contender and not into that of another.
         gc.collect()
         self.before = self.now()
 
@@ -200,21 +200,21 @@ def main(what: List, name: str, url: str, pages: int, latency: float) -> None:
 
     set_server(WARM_UP, 0)
     if name in SYNC:
-        walk = SYNC[name](url, what)
-        walk(WARM_UP)
+        fetch_all = SYNC[name](url, what)
+        fetch_all(WARM_UP)
         set_server(pages, latency)
         cost = Cost()
-        cost.show(walk(pages), pages)
+        cost.show(fetch_all(pages), pages)
         return
 
-    async def measure(walk: Callable[[int], Awaitable[int]]) -> None:
-        await walk(WARM_UP)
+    async def measure(fetch_all: Callable[[int], Awaitable[int]]) -> None:
+        await fetch_all(WARM_UP)
         await asyncio.get_running_loop().run_in_executor(None, set_server, pages, latency)
         cost = Cost()
-        cost.show(await walk(pages), pages)
+        cost.show(await fetch_all(pages), pages)
 
-    contender, width = ASYNC[name]
-    asyncio.run(contender(url, what, measure, width))
+    contender, window = ASYNC[name]
+    asyncio.run(contender(url, what, measure, window))
 
 
 if __name__ == "__main__":

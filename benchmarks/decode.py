@@ -1,4 +1,4 @@
-"""Measure decoding alone: the bytes of ten rows to ten objects, by each contender. Prints microseconds as JSON."""
+"""Measure decoding alone: each contender decodes the bytes of ten rows. Print microseconds as JSON."""
 
 import enum
 import json
@@ -36,7 +36,7 @@ class Status(enum.StrEnum):
     UNANSWERED = "unanswered"
 
 
-# Every contender decodes the same fields. For the others durations stay strings: only ours decodes "10s".
+# Every contender decodes the same fields. Durations stay strings for the others: only tingting_async decodes "10s".
 CAMPAIGN: dict[str, Any] = {
     "id": int,
     "name": str,
@@ -97,19 +97,19 @@ V1_CONTACT: dict[str, Any] = {
     "status": Status,
     "updated_at": datetime,
     "call_duration": str,
-    "playback": str,  # A number or an empty string, which only ours decodes.
+    "playback": str,  # A number or an empty string, which only tingting_async decodes.
     "credit_consumed": Decimal,
     "credit_consumed_SMS": Decimal,
     "carrier": str,
 }
 
 
-def made_by(make: Callable[[str, dict[str, Any]], Any], name: str, fields: dict[str, Any]) -> Any:
-    """Make a class of these fields; a dictionary among them becomes a class, too."""
+def make_class(make: Callable[[str, dict[str, Any]], Any], name: str, fields: dict[str, Any]) -> Any:
+    """Make a class with these fields; a nested dictionary becomes a class, too."""
     return make(
         name,
         {
-            field: made_by(make, f"{name}_{field}", kind) if isinstance(kind, dict) else kind
+            field: make_class(make, f"{name}_{field}", kind) if isinstance(kind, dict) else kind
             for field, kind in fields.items()
         },
     )
@@ -119,16 +119,16 @@ def plain_class(name: str, fields: dict[str, Any]) -> Any:
     return attrs.make_class(name, {field: attrs.field(type=kind) for field, kind in fields.items()}, frozen=True)
 
 
-def contenders(fields: dict[str, Any], responses: ResponseFormat, ours: Any) -> dict[str, Callable[[bytes], Any]]:
-    plain = made_by(plain_class, "Plain", fields)
-    struct = made_by(lambda name, kinds: msgspec.defstruct(name, list(kinds.items())), "Struct", fields)
-    model = made_by(
+def contenders(fields: dict[str, Any], responses: ResponseFormat, model: Any) -> dict[str, Callable[[bytes], Any]]:
+    plain = make_class(plain_class, "Plain", fields)
+    struct = make_class(lambda name, kinds: msgspec.defstruct(name, list(kinds.items())), "Struct", fields)
+    pydantic_model = make_class(
         lambda name, kinds: pydantic.create_model(name, **{field: (kind, ...) for field, kind in kinds.items()}),
         "Model",
         fields,
     )
     detailed, stock = cattrs.Converter(), cattrs.Converter(detailed_validation=False)
-    for converter in (detailed, stock):  # Without these, cattrs decodes none of the pages.
+    for converter in (detailed, stock):  # Without these hooks, cattrs decodes none of the pages.
         converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
         converter.register_structure_hook(
             datetime | None, lambda value, _: None if value is None else datetime.fromisoformat(value)
@@ -136,18 +136,18 @@ def contenders(fields: dict[str, Any], responses: ResponseFormat, ours: Any) -> 
         converter.register_structure_hook(Decimal, lambda value, _: Decimal(value))
         converter.register_structure_hook(Decimal | None, lambda value, _: None if value is None else Decimal(value))
     decoder = Decoder(responses)
-    request: Request[Any] = Request("GET", "/", Effect.READ, "decode", list[ours])
+    request: Request[Any] = Request("GET", "/", Effect.READ, "decode", list[model])
 
     def decode(body: bytes) -> list[Any]:
         return decoder.decode_rows(request, Response(200, body=body))[0]
 
-    to_models = pydantic.TypeAdapter(list[model]).validate_json
+    to_models = pydantic.TypeAdapter(list[pydantic_model]).validate_json
     to_structs, to_attrs = msgspec.json.Decoder(list[struct]), msgspec.json.Decoder(list[plain])
     return {
         "orjson, dictionaries": orjson.loads,
         "json, dictionaries": json.loads,
         "tingting_async": decode,
-        "orjson + cattrs as it comes": lambda body: detailed.structure(orjson.loads(body), list[plain]),
+        "orjson + cattrs, default settings": lambda body: detailed.structure(orjson.loads(body), list[plain]),
         "orjson + cattrs, not detailed": lambda body: stock.structure(orjson.loads(body), list[plain]),
         "pydantic": to_models,
         "msgspec, Struct": to_structs.decode,
@@ -160,20 +160,22 @@ def rows(body: bytes) -> bytes:
     return orjson.dumps(next(value for value in page.get("result", page).values() if isinstance(value, list)))
 
 
-def measure(fields: dict[str, Any], responses: ResponseFormat, ours: Any, body: bytes, rounds: int) -> dict[str, float]:
-    decoders = contenders(fields, responses, ours)
+def measure(
+    fields: dict[str, Any], responses: ResponseFormat, model: Any, body: bytes, rounds: int
+) -> dict[str, float]:
+    decoders = contenders(fields, responses, model)
     times: dict[str, list[float]] = {name: [] for name in decoders}
     for number in range(rounds + 1):
         for name, decode in decoders.items():
             start = time.process_time()
             for _ in range(100):
                 decode(body)
-            if number:  # The first round includes what is compiled on first use.
+            if number:  # The first round also compiles the decoders.
                 times[name].append((time.process_time() - start) * 10_000)
-    return {name: statistics.median(taken) for name, taken in times.items()}
+    return {name: statistics.median(each) for name, each in times.items()}
 
 
-# By name: the page, the fields for the others, and the format and the model for ours.
+# By name: the page, the fields for the other contenders, and the response format and the model of tingting_async.
 PAGES: dict[str, tuple[Callable[[int], bytes], dict[str, Any], ResponseFormat, Any]] = {
     "v1 campaigns": (server.v1_campaign_page, V1_CAMPAIGN, V1, v1.Campaign),
     "v1 contacts": (server.v1_contact_page, V1_CONTACT, V1, v1.Contact),
@@ -183,8 +185,8 @@ PAGES: dict[str, tuple[Callable[[int], bytes], dict[str, Any], ResponseFormat, A
 
 if __name__ == "__main__":
     rounds = int(sys.argv[1])
-    found: dict[str, dict[str, Any]] = {}
-    for name, (page, fields, responses, ours) in PAGES.items():
+    results: dict[str, dict[str, Any]] = {}
+    for name, (page, fields, responses, model) in PAGES.items():
         body = rows(page(7))
-        found[name] = {"bytes": len(body), "us": measure(fields, responses, ours, body, rounds)}
-    print(json.dumps(found))
+        results[name] = {"bytes": len(body), "us": measure(fields, responses, model, body, rounds)}
+    print(json.dumps(results))

@@ -1,4 +1,4 @@
-"""Import one module in a fresh process, and print what it took as JSON."""
+"""Import one module in a fresh process, and print the time that takes as JSON."""
 
 import importlib
 import json

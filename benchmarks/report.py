@@ -1,4 +1,4 @@
-"""What was measured, as tables, and beside each figure the goal it has to reach."""
+"""Format the measurements as tables, and each figure with its goal."""
 
 import statistics
 from collections.abc import Callable, Iterable
@@ -12,43 +12,48 @@ VENDOR = "requests, no session (the vendor's way)"
 Runs = dict[str, list[dict[str, float]]]
 
 
-def median(runs: list[dict[str, float]], what: str) -> float:
+def median(runs: list[dict[str, float]], cost: str) -> float:
     """Return the median of a cost, per page."""
-    return statistics.median(run[what] / run["pages"] for run in runs)
+    return statistics.median(run[cost] / run["pages"] for run in runs)
 
 
-def ratio(runs: Runs, one: str, other: str, what: str) -> float:
-    """Return the median of the ratios of two contenders, each taken within one round: both met the same machine."""
+def ratio(runs: Runs, one: str, other: str, cost: str) -> float:
+    """Return the median over the rounds of the ratio of two contenders; within a round the machine was the same."""
     return statistics.median(
-        (a[what] / a["pages"]) / (b[what] / b["pages"]) for a, b in zip(runs[one], runs[other], strict=True)
+        (a[cost] / a["pages"]) / (b[cost] / b["pages"]) for a, b in zip(runs[one], runs[other], strict=True)
     )
 
 
 def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
     """Return each figure with its goal."""
     cpu, wall, decoded = found["cpu"], found["wall"], found["decode"]["v1 campaigns"]["us"]
-    grown = found["memory"]["grown_kib"] / 1024
+    growth = found["memory"]["growth_kib"] / 1024
     together, sandbox = found["together"], found["sandbox"]
     (few, few_cpu), (many, many_cpu) = ((int(calls), cpu) for calls, cpu in sandbox["runs"].items())
     rows: list[tuple[str, float, str, float]] = [
-        ("client CPU a page: ours / hand-written aiohttp, dictionaries", ratio(cpu, OURS, FLOOR, "cpu"), "<=", 1.45),
-        ("the same, one median by the other", median(cpu[OURS], "cpu") / median(cpu[FLOOR], "cpu"), "<=", 1.45),
-        ("client CPU a page: httpx.AsyncClient, window 8 / ours", ratio(cpu, HTTPX, OURS, "cpu"), ">=", 6),
-        ("decoding a page: models / orjson dictionaries", decoded["tingting_async"] / decoded[_DICTS], "<", 3.5),
-        ("decoding a page: models / pydantic", decoded["tingting_async"] / decoded["pydantic"], "<", 1),
-        ("wall / ideal: 50 ms, window 32", median(wall[OURS], "wall") / found["ideal_wall_a_page"], "<=", 1.06),
-        ("wall: the vendor's client's way / ours, 50 ms", ratio(wall, VENDOR, OURS, "wall"), ">=", 25),
-        ("leaving after 25 items, 10 ms: requests too many", found["leave"]["as it comes"], "<=", 2),
-        (f"{found['memory']['rows']:,} rows: memory grown, MiB", grown, "<=", 1),
+        (
+            "client CPU per page: tingting_async / hand-written aiohttp, dictionaries",
+            ratio(cpu, OURS, FLOOR, "cpu"),
+            "<=",
+            1.45,
+        ),
+        ("the same, as a ratio of medians", median(cpu[OURS], "cpu") / median(cpu[FLOOR], "cpu"), "<=", 1.45),
+        ("client CPU per page: httpx.AsyncClient, window 8 / tingting_async", ratio(cpu, HTTPX, OURS, "cpu"), ">=", 6),
+        ("decoding one page: models / orjson dictionaries", decoded["tingting_async"] / decoded[_DICTS], "<", 3.5),
+        ("decoding one page: models / pydantic", decoded["tingting_async"] / decoded["pydantic"], "<", 1),
+        ("wall time / ideal: 50 ms, window 32", median(wall[OURS], "wall") / found["ideal_wall_per_page"], "<=", 1.06),
+        ("wall time: the vendor's way / tingting_async, 50 ms", ratio(wall, VENDOR, OURS, "wall"), ">=", 25),
+        ("leaving after 25 items, 10 ms: surplus requests", found["leave"]["default window"], "<=", 2),
+        (f"{found['memory']['rows']:,} rows: memory growth, MiB", growth, "<=", 1),
         ("import tingting_async / import aiohttp", found["imports"]["tingting_async"]["ratio"], "<=", 1.2),
         ("start of an unrelated pytest run: with the plugin / without", found["pytest_start"], "<=", 1.05),
-        ("sandbox, a page of contacts: 50,000 / 50", sandbox["pages"]["v1 contacts"]["ratio"], "<=", 1.5),
-        ("the same, the costliest list", max(each["ratio"] for each in sandbox["pages"].values()), "<=", 1.5),
-        (f"sandbox, CPU a call: {many:,} calls / {few:,}", (many_cpu / many) / (few_cpu / few), "<=", 1.5),
+        ("sandbox, one page of contacts: 50,000 / 50", sandbox["pages"]["v1 contacts"]["ratio"], "<=", 1.5),
+        ("the same, the slowest list", max(each["ratio"] for each in sandbox["pages"].values()), "<=", 1.5),
+        (f"sandbox, CPU per call: {many:,} calls / {few:,}", (many_cpu / many) / (few_cpu / few), "<=", 1.5),
         (f"sandbox, a run of {many:,} calls: CPU seconds", many_cpu, "<=", 5),
-        ("50 listings: most requests in flight / the cap", together["most_in_flight"] / together["cap"], "<=", 1),
+        ("50 lists: peak of requests in flight / the limit", together["peak_in_flight"] / together["limit"], "<=", 1),
         (
-            "50 listings: the smallest's share of time / size",
+            "50 lists: smallest list: share of time / share of size",
             together["small_share"] / together["small_size"],
             "<=",
             2,
@@ -69,22 +74,22 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> str:
-    """Return a table in Markdown, aligned: the first column to the left, numbers to the right."""
+    """Return a table in Markdown, with the first column aligned left and numbers aligned right."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
 
-    def spell(cells: list[str]) -> str:
+    def format_row(cells: list[str]) -> str:
         first, *others = cells
         numbers = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
         return f"| {' | '.join([first.ljust(widths[0]), *numbers])} |"
 
     rule = "|" + "|".join(["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])]) + "|"
-    return "\n".join([spell(head), rule, *(spell(row) for row in lines[1:])])
+    return "\n".join([format_row(head), rule, *(format_row(row) for row in lines[1:])])
 
 
 def _cpu_table(cpu: Runs) -> str:
     return table(
-        ["contender", "µs a page", "/ floor", "minor faults a page", "peak MiB"],
+        ["contender", "µs per page", "/ floor", "minor faults per page", "peak MiB"],
         (
             [
                 name,
@@ -111,12 +116,12 @@ def show(found: dict[str, Any]) -> str:
         ),
         f"Wall time, the same at {settings['latency']} ms latency; medians of {settings['wall_rounds']} rounds",
         table(
-            ["contender", "seconds", "/ ideal", "ours is faster by", "of pages"],
+            ["contender", "seconds", "/ ideal", "tingting_async is faster by", "of pages"],
             (
                 [
                     name,
                     f"{median(runs, 'wall') * 1000:.2f}",
-                    f"{median(runs, 'wall') / found['ideal_wall_a_page']:.2f}",
+                    f"{median(runs, 'wall') / found['ideal_wall_per_page']:.2f}",
                     f"{ratio(wall, name, OURS, 'wall'):.1f}",
                     f"{runs[0]['pages']:,.0f}",
                 ]
@@ -138,7 +143,7 @@ def show(found: dict[str, Any]) -> str:
             ["module", "CPU ms", "/ aiohttp"],
             ([module, f"{each['ms']:.0f}", f"{each['ratio']:.2f}"] for module, each in found["imports"].items()),
         ),
-        "The sandbox: a page of a list",
+        "The sandbox: one page of a list",
         table(
             ["list", "µs, 50 rows", "µs, 50,000 rows", "ratio"],
             (

@@ -1,9 +1,9 @@
-"""Measure the library beside what users would pick instead, all in one run: `make bench`.
+"""Compare the library with its alternatives in one run: `make bench`.
 
-Each contender lists the same pages from the same server, in a process of its own, in turn and several times over. The
-server has one core and the client the other. glibc's malloc is pinned, as the layout of the heap alone decides whether
-asyncio's receive buffer costs page faults for every page; the faults are printed, so that one can see that no
-contender paid them. Ratios hold better than times: they are taken within each round.
+Each contender lists the same pages from the same server, in its own process. The contenders run one after another, for
+several rounds. The server has one core and the client the other. glibc's malloc is pinned, because the heap's layout
+alone decides whether asyncio's receive buffer costs page faults on every page. The page faults are printed to show
+that no contender paid for them. Ratios are more stable than times: they are taken within each round.
 """
 
 import argparse
@@ -34,18 +34,18 @@ PAGES, LATENCY, WINDOW = 1_000, 50, 32
 CPU = [
     report.FLOOR,
     "aiohttp + orjson, window 8",
-    "aiohttp + orjson, in turn",
+    "aiohttp + orjson, one page after another",
     report.OURS,
-    "tingting_async, as it comes",
+    "tingting_async, default window",
     report.HTTPX,
-    "httpx.AsyncClient, in turn",
+    "httpx.AsyncClient, one page after another",
     "requests.Session",
     report.VENDOR,
 ]
-# The pages that the goals are stated on, with everyone; the others with the floor and ours.
+# The goals refer to the pages of MAIN, which every contender lists. Only the floor and tingting_async list the others.
 MAIN, OTHERS = "v1-campaigns", ("v1-contacts", "classic-campaigns")
 
-# One page after the other takes as long for the hundredth page as for the first: a few pages tell.
+# Without prefetching, every page takes as long as the first one, so a few pages suffice.
 WALL = {
     report.FLOOR: PAGES,
     report.OURS: PAGES,
@@ -57,7 +57,7 @@ WALL = {
 
 
 def start(core: int, script: str, *arguments: object) -> "subprocess.Popen[bytes]":
-    """Start a script on a core of its own, where there is more than one; with byte code, as installed packages have."""
+    """Start a script, with byte code as installed packages have; on its own core if there are several."""
     environment = {**os.environ, **PINNED}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     process = subprocess.Popen(
@@ -89,56 +89,56 @@ def service() -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{int(process.stdout.readline())}"
         finally:
-            process.stdin.close()  # Its sign to end.
+            process.stdin.close()  # The server ends at end of file.
 
 
 def interleaved(what: str, contenders: dict[str, int], url: str, rounds: int, latency: int) -> report.Runs:
-    """Run all contenders in turn, round after round."""
+    """Run all contenders one after another, round after round."""
     runs: report.Runs = {name: [] for name in contenders}
     for number in range(rounds):
         for name, pages in contenders.items():
-            say(f"{what}, {latency} ms, round {number + 1} of {rounds}: {name}")
+            show_progress(f"{what}, {latency} ms, round {number + 1} of {rounds}: {name}")
             runs[name].append(client("contenders.py", what, name, url, pages, latency))
     return runs
 
 
 def imports(rounds: int) -> dict[str, dict[str, float]]:
-    """Return how long imports take in fresh processes, in milliseconds, and beside aiohttp's."""
+    """Return the CPU time of imports in fresh processes: in milliseconds, and as a ratio to aiohttp's."""
     modules = ("aiohttp", "tingting_async", "tingting_async.classic", "tingting_async.v1")
-    taken: dict[str, list[float]] = {module: [] for module in modules}
+    cpu_times: dict[str, list[float]] = {module: [] for module in modules}
     for number in range(rounds + 1):
-        say(f"imports, round {number} of {rounds}")
-        for module, times in taken.items():
+        show_progress(f"imports, round {number} of {rounds}")
+        for module, times in cpu_times.items():
             measured = client("imported.py", module)
-            if number:  # The first may have to compile.
+            if number:  # The first round may compile byte code.
                 times.append(measured["cpu"] * 1000)
     return {
         module: {
             "ms": statistics.median(times),
-            "ratio": statistics.median(ours / aiohttp for ours, aiohttp in zip(times, taken["aiohttp"], strict=True)),
+            "ratio": statistics.median(own / aiohttp for own, aiohttp in zip(times, cpu_times["aiohttp"], strict=True)),
         }
-        for module, times in taken.items()
+        for module, times in cpu_times.items()
     }
 
 
 def pytest_start(rounds: int) -> float:
-    """Return how long an unrelated pytest run takes with the plugin, beside one without: the median of the ratios."""
+    """Return the CPU time of an unrelated pytest run with the plugin, as a ratio to one without: the median."""
     ratios: list[float] = []
     for number in range(rounds + 1):
-        say(f"pytest, round {number} of {rounds}")
+        show_progress(f"pytest, round {number} of {rounds}")
         without, with_plugin = (client("pytest_start.py", which)["cpu"] for which in ("without", "with"))
-        if number:  # The first may have to compile.
+        if number:  # The first round may compile byte code.
             ratios.append(with_plugin / without)
     return statistics.median(ratios)
 
 
-def say(what: str) -> None:
+def show_progress(what: str) -> None:
     if sys.stderr.isatty():
         print(f"\r\033[K{what}", end="", file=sys.stderr, flush=True)
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
-    """Run everything."""
+    """Run all measurements."""
     rounds, wall_rounds, rows = (3, 1, 100_000) if quick else (9, 5, 1_000_000)
     ideal = LATENCY / 1000 * (1 + -(-(PAGES - 1) // WINDOW))
     found: dict[str, Any] = {
@@ -152,11 +152,11 @@ def measure(*, quick: bool) -> dict[str, Any]:
             "latency": LATENCY,
             "malloc": PINNED,
         },
-        "ideal_wall_a_page": ideal / PAGES,
+        "ideal_wall_per_page": ideal / PAGES,
         "imports": imports(rounds * 3),
         "pytest_start": pytest_start(rounds * 3),
     }
-    say("sandbox")
+    show_progress("sandbox")
     found["sandbox"] = client("sandbox.py")
     with service() as url:
         found["cpu"] = interleaved(MAIN, dict.fromkeys(CPU, PAGES), url, rounds, 0)
@@ -165,24 +165,24 @@ def measure(*, quick: bool) -> dict[str, Any]:
         found["wall"] = interleaved(MAIN, WALL, url, wall_rounds, LATENCY)
         urllib.request.urlopen(f"{url}/control/pages/{PAGES}").read()
         for scenario in ("leave", "memory"):
-            say(scenario)
+            show_progress(scenario)
             found[scenario] = client("scenarios.py", scenario, url, rows)
-        say("together")
+        show_progress("together")
         together = [client("scenarios.py", "together", url, rows) for _ in range(wall_rounds)]
         found["together"] = {name: statistics.median(run[name] for run in together) for name in together[0]}
-        found["together"]["most_in_flight"] = max(run["most_in_flight"] for run in together)
-    say("decoding")
+        found["together"]["peak_in_flight"] = max(run["peak_in_flight"] for run in together)
+    show_progress("decoding")
     found["decode"] = client("decode.py", rounds * 3)
     found["goals"] = report.goals(found)
-    say("")
+    show_progress("")
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and rows: a minute, and less exact")
-    parser.add_argument("--check", action="store_true", help="fail where a goal is not reached")
-    parser.add_argument("--json", type=Path, default=Path("bench-results.json"), help="where the figures are written")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and rows: takes a minute or two, less exact")
+    parser.add_argument("--check", action="store_true", help="fail if a goal is missed")
+    parser.add_argument("--json", type=Path, default=Path("bench-results.json"), help="the file for the figures")
     options = parser.parse_args()
     found = measure(quick=options.quick)
     options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

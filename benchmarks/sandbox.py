@@ -1,6 +1,6 @@
-"""What the sandbox costs with 50,000 of everything, beside 50: pages over a socket, and a whole run. Prints JSON.
+"""Measure the sandbox with 50,000 objects and with 50: pages over a socket, and whole runs. Print JSON.
 
-Client and sandbox share this process. Times are its CPU time: microseconds a page, seconds a run.
+Client and sandbox share this process. Times are its CPU time: in microseconds per page, and in seconds per run.
 """
 
 import http.client
@@ -14,12 +14,12 @@ from tingting_async.sandbox.records import SentOtp
 
 SMALL, LARGE, ROUNDS = 50, 50_000, 100
 RUNS = (5_000, 50_000)
-CALLS_A_SECOND = 2
-STEP = 50  # Seconds by which the clock moves between two requests for the progress.
+CALLS_PER_SECOND = 2
+STEP = 50  # The clock moves by this many seconds between two requests for the progress.
 
 
 class Client:
-    """A connection to a sandbox that has one campaign with contacts, other campaigns and sent OTPs."""
+    """A connection to a sandbox with one campaign that has contacts, with other campaigns, and with sent OTPs."""
 
     def __init__(self, sandbox: Sandbox, *, contacts: int, others: int) -> None:
         world = sandbox.world
@@ -40,14 +40,14 @@ class Client:
         self.connection.request(method, path, headers=headers)
         response = self.connection.getresponse()
         content = response.read()
-        taken = time.process_time() - start
+        cpu_time = time.process_time() - start
         assert response.status == 200, content
-        return taken
+        return cpu_time
 
 
 def pages() -> dict[str, dict[str, float]]:
-    """Return what a page costs if there is little and if there is much, by the list."""
-    taken: dict[str, list[tuple[float, float]]] = {}
+    """Return the CPU time of one page of each list, in a small and in a large sandbox."""
+    times: dict[str, list[tuple[float, float]]] = {}
     with ExitStack() as stack:
         small, large = (
             Client(
@@ -70,31 +70,31 @@ def pages() -> dict[str, dict[str, float]]:
                     client.request("GET", path.format(client.campaign.id, size - 10))
                     for client, size in ((small, SMALL), (large, LARGE))
                 ]
-                if number:  # The first request for a list may do what later ones need not.
-                    taken.setdefault(name, []).append((both[0], both[1]))
+                if number:  # The first request for a list may fill caches.
+                    times.setdefault(name, []).append((both[0], both[1]))
     return {
         name: {
             "small": statistics.median(each for each, _ in pairs) * 1e6,
             "large": statistics.median(each for _, each in pairs) * 1e6,
             "ratio": statistics.median(large / small for small, large in pairs),
         }
-        for name, pairs in taken.items()
+        for name, pairs in times.items()
     }
 
 
 def run(calls: int) -> float:
-    """Run a campaign through as fast as it goes, watching its progress, and return the CPU time."""
+    """Run a campaign to its end as fast as possible, polling its progress, and return the CPU time."""
     with Sandbox(campaigns=0, keep_requests=False).in_thread() as sandbox:
         client = Client(sandbox, contacts=calls, others=0)
         start = time.process_time()
         client.request("POST", f"/api/v1/run-campaign/{client.campaign.id}/")
-        for _ in range(calls // CALLS_A_SECOND // STEP + 2):
+        for _ in range(calls // CALLS_PER_SECOND // STEP + 2):
             sandbox.clock.advance(STEP)
             client.request("GET", f"/api/v1/campaign/{client.campaign.id}/")
-        taken = time.process_time() - start
+        cpu_time = time.process_time() - start
         assert client.campaign.status == "Completed"
         assert sum(effect.kind == "call" for effect in sandbox.side_effects) == calls
-    return taken
+    return cpu_time
 
 
 print(json.dumps({"pages": pages(), "runs": {calls: run(calls) for calls in RUNS}}))

@@ -1,4 +1,4 @@
-"""What only this library is asked: leaving early, a million rows, many listings at once. Prints JSON.
+"""Measure scenarios without contenders: leaving early, a million rows, many lists at once. Print JSON.
 
 python scenarios.py leave|memory|together URL [ROWS]
 """
@@ -20,22 +20,22 @@ PER_PAGE = 10
 
 
 async def control(url: str, what: str) -> dict[str, int]:
-    """Set something on the server, and return what was asked of it since the last time."""
+    """Change a setting of the server, and return its counts since the last such request."""
 
-    def ask() -> dict[str, int]:
-        with urllib.request.urlopen(f"{url}/control/{what}") as answer:
-            return json.loads(answer.read())
+    def send() -> dict[str, int]:
+        with urllib.request.urlopen(f"{url}/control/{what}") as response:
+            return json.loads(response.read())
 
-    return await asyncio.get_running_loop().run_in_executor(None, ask)
+    return await asyncio.get_running_loop().run_in_executor(None, send)
 
 
 async def leave(url: str, _: int) -> dict[str, Any]:
-    """Leave a loop after 25 items, of a list of a thousand pages: how many requests were too many."""
+    """Leave a loop over a thousand pages after 25 items, and return how many surplus requests there were."""
     needed = 3
     async with TingTing(base_url=url, email=EMAIL, password=PASSWORD) as tingting:
-        await tingting.campaigns.list().collect(limit=PER_PAGE * 2)  # Signs in, and learns how to ask for a page.
-        too_many: dict[str, int] = {}
-        for name, window in (("as it comes", None), ("window 8", 8), ("window 32", 32)):
+        await tingting.campaigns.list().collect(limit=PER_PAGE * 2)  # Signs in, and tries the page parameters.
+        surplus: dict[str, int] = {}
+        for name, window in (("default window", None), ("window 8", 8), ("window 32", 32)):
             await asyncio.sleep(0.05)
             await control(url, "latency/10")
             seen = 0
@@ -44,8 +44,8 @@ async def leave(url: str, _: int) -> dict[str, Any]:
                 if seen == 25:
                     break
             await asyncio.sleep(0.05)
-            too_many[name] = (await control(url, "latency/0"))["asked"] - needed
-    return too_many
+            surplus[name] = (await control(url, "latency/0"))["requests"] - needed
+    return surplus
 
 
 def resident() -> int:
@@ -54,7 +54,7 @@ def resident() -> int:
 
 
 async def memory(url: str, rows: int) -> dict[str, float]:
-    """Walk a million numbers: how much larger the process is at its largest than after the first twentieth."""
+    """List a million numbers, and return how much the process grows after the first twentieth of them."""
     start, seen, after_warm_up, largest = time.perf_counter(), 0, 0, 0
     async with TingTing(base_url=url, email=EMAIL, password=PASSWORD) as tingting:
         async for page in tingting.numbers.list(100_000, window=32).pages():
@@ -66,34 +66,34 @@ async def memory(url: str, rows: int) -> dict[str, float]:
             if seen == rows:
                 break
     wall = time.perf_counter() - start
-    return {"rows": seen, "grown_kib": (largest - after_warm_up) / 1024, "mib": largest / 2**20, "wall": wall}
+    return {"rows": seen, "growth_kib": (largest - after_warm_up) / 1024, "mib": largest / 2**20, "wall": wall}
 
 
 async def together(url: str, _: int) -> dict[str, float]:
-    """Fifty listings on one session, the smallest begun last: whether it waits for the others."""
-    large, small, width = 100, 5, 32
-    async with TingTing(base_url=url, email=EMAIL, password=PASSWORD, max_in_flight=width) as tingting:
+    """Fetch fifty lists on one session, and start the smallest last: it must not wait for the others."""
+    large, small, limit = 100, 5, 32
+    async with TingTing(base_url=url, email=EMAIL, password=PASSWORD, max_in_flight=limit) as tingting:
         await tingting.campaigns.list().collect(limit=PER_PAGE * 2)
         for pages in (large, small):
-            await tingting.numbers.list(pages).collect(limit=PER_PAGE * 2)  # Serialises the pages.
+            await tingting.numbers.list(pages).collect(limit=PER_PAGE * 2)  # Makes the server serialise the pages.
         await control(url, "latency/5")
         start = time.perf_counter()
         ended: dict[int, float] = {}
 
-        async def walk(pages: int) -> None:
+        async def fetch_all(pages: int) -> None:
             items = await tingting.numbers.list(pages).collect()
             assert len(items) == pages * PER_PAGE
             ended[pages] = time.perf_counter() - start
 
-        tasks = [asyncio.create_task(walk(large)) for _ in range(49)]
+        tasks = [asyncio.create_task(fetch_all(large)) for _ in range(49)]
         await asyncio.sleep(0.1)
-        late = time.perf_counter() - start
-        await asyncio.gather(walk(small), *tasks)
-        told = await control(url, "latency/0")
+        small_start = time.perf_counter() - start
+        await asyncio.gather(fetch_all(small), *tasks)
+        counts = await control(url, "latency/0")
     return {
-        "cap": width,
-        "most_in_flight": told["most_in_flight"],
-        "small_share": (ended[small] - late) / ended[large],
+        "limit": limit,
+        "peak_in_flight": counts["peak_in_flight"],
+        "small_share": (ended[small] - small_start) / ended[large],
         "small_size": small / large,
         "wall": ended[large],
     }

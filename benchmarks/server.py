@@ -1,7 +1,7 @@
-"""The other side of the benchmark: pages serialised beforehand, over a bare asyncio protocol.
+"""The server of the benchmark: it serves pages serialised beforehand over a bare asyncio protocol.
 
-It runs in a process of its own, on another core than the client, and costs a fraction of any client: what is measured
-is the client. `/control/…` sets the latency and tells what was asked.
+It runs in its own process, on another core than the client, and costs a fraction of any client, so the client alone is
+measured. `/control/…` changes settings and returns counts of requests.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ _MESSAGE = "नमस्ते {name} ज्यू, तिङ्तिङ् म
 
 
 def _v1_campaign(row: int) -> dict[str, object]:
-    """Return a campaign of twenty fields, one of them an object, as the v1 documents print it."""
+    """Return a campaign of twenty fields, one of them an object, as the v1 documentation shows it."""
     return {
         "id": row,
         "name": f"दशैं अभियान {row}",
@@ -104,14 +104,14 @@ def _envelope(number: int, pages: int) -> dict[str, object]:
     }
 
 
-def answer(body: bytes, *headers: str) -> bytes:
-    """Return a whole HTTP answer."""
+def http_response(body: bytes, *headers: str) -> bytes:
+    """Return the bytes of a whole HTTP response."""
     lines = ("HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers)
     return "\r\n".join((*lines, "", "")).encode() + body
 
 
 def page(rows: list[dict[str, object]], key: str, number: int, pages: int) -> bytes:
-    """Return the body of a page, as the service spells it."""
+    """Return the body of a page, in the service's form."""
     value = {"pagination": _envelope(number, pages), "result": {"messages": "Successfully Retrieved", key: rows}}
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -157,7 +157,7 @@ def number_page(number: int, pages: int = NUMBER_PAGES) -> bytes:
 
 
 def _number_template() -> bytes:
-    """Return a page of numbers in which only what makes it a page of its own is open: a million rows fit no memory."""
+    """Return a template of a page of numbers with slots for what differs: a million rows would need too much memory."""
     body = number_page(50_000).decode().replace("%", "%%")
     body = body.replace('"page_number":50000', '"page_number":%6d')
     body = body.replace('"has_next":true', '"has_next":%s')
@@ -175,16 +175,16 @@ _BY_OFFSET = b"limit=10&offset="
 
 
 class Service:
-    """What is served, and what was asked."""
+    """The pages that are served, and counts of the requests."""
 
     def __init__(self) -> None:
         self.latency = 0.0
-        self.asked = 0
+        self.requests = 0
         self.in_flight = 0
-        self.most_in_flight = 0
+        self.peak_in_flight = 0
         self.pages = CAMPAIGN_PAGES
-        self.made: dict[bytes, list[bytes]] = {}
-        self.short: dict[int, list[bytes]] = {}
+        self.long_lists: dict[bytes, list[bytes]] = {}
+        self.short_lists: dict[int, list[bytes]] = {}
         self.template = _number_template()
         expiry = {"exp": time.time() + 86_400, "iat": time.time()}
         token = {"access": jwt.encode(expiry, "x" * 32), "refresh": jwt.encode({**expiry, "r": 1}, "x" * 32)}
@@ -193,19 +193,21 @@ class Service:
         envelope = {"status": 200, "success": True, "message": None, "errors": [], "data": data}
         cookies = [f"Set-Cookie: {name}={value}; HttpOnly; Path=/" for name, value in token.items()]
         self.logins = {
-            b"/api/accounts/login/": answer(json.dumps(envelope).encode()),
-            b"/api/v1/auths/login/": answer(b'{"has_logged_in":true,"message":"Login Successful"}', *cookies),
+            b"/api/accounts/login/": http_response(json.dumps(envelope).encode()),
+            b"/api/v1/auths/login/": http_response(b'{"has_logged_in":true,"message":"Login Successful"}', *cookies),
         }
 
     def pages_of(self, path: bytes) -> list[bytes]:
-        """Return all pages of a list, made when the first is asked for."""
-        if path not in self.made:
-            make = LISTS[path]
-            self.made[path] = [answer(make(number, self.pages)) for number in range(1, self.pages + 1)]
-        return self.made[path]
+        """Return all pages of a list, which are made at the first request."""
+        if path not in self.long_lists:
+            make_page = LISTS[path]
+            self.long_lists[path] = [
+                http_response(make_page(number, self.pages)) for number in range(1, self.pages + 1)
+            ]
+        return self.long_lists[path]
 
     def respond(self, target: bytes) -> bytes:
-        """Return the answer to a target."""
+        """Return the response to a request target."""
         path, _, query = target.partition(b"?")
         number = int(query[5:]) if query.startswith(b"page=") else 1
         if query.startswith(_BY_OFFSET):
@@ -213,15 +215,15 @@ class Service:
         if path in LISTS:
             return self.pages_of(path)[number - 1]
         if path.startswith(b"/api/system/campaigns/number/"):
-            # Its id tells how long the list is; the longest one is a template.
+            # The id is the number of pages; the longest list is a template.
             pages = int(path.rpartition(b"/")[2])
             if pages != NUMBER_PAGES:
-                if pages not in self.short:
-                    self.short[pages] = [answer(number_page(each, pages)) for each in range(1, pages + 1)]
-                return self.short[pages][number - 1]
-            more = b"true" if number < pages else b"false"
+                if pages not in self.short_lists:
+                    self.short_lists[pages] = [http_response(number_page(each, pages)) for each in range(1, pages + 1)]
+                return self.short_lists[pages][number - 1]
+            has_next = b"true" if number < pages else b"false"
             ids = range((number - 1) * PER_PAGE, number * PER_PAGE)
-            return answer(self.template % (number, more, *ids))
+            return http_response(self.template % (number, has_next, *ids))
         if path in self.logins:
             return self.logins[path]
         return self.control(path)
@@ -229,20 +231,20 @@ class Service:
     def control(self, path: bytes) -> bytes:
         """Set the latency (`/control/latency/50`, in milliseconds) or the lists' pages (`/control/pages/100`).
 
-        Tells what was asked since the last time.
+        Return the number of requests, and their peak in flight, since the last such request.
         """
-        what, _, value = path.removeprefix(b"/control/").partition(b"/")
-        if what == b"latency":
+        setting, _, value = path.removeprefix(b"/control/").partition(b"/")
+        if setting == b"latency":
             self.latency = float(value) / 1000
-        if what == b"pages":
-            self.pages, self.made = int(value), {}
-        told = {"asked": self.asked, "most_in_flight": self.most_in_flight}
-        self.asked = self.most_in_flight = 0
-        return answer(json.dumps(told).encode())
+        if setting == b"pages":
+            self.pages, self.long_lists = int(value), {}
+        counts = {"requests": self.requests, "peak_in_flight": self.peak_in_flight}
+        self.requests = self.peak_in_flight = 0
+        return http_response(json.dumps(counts).encode())
 
 
 class Protocol(asyncio.Protocol):
-    """HTTP/1.1 with keep-alive, as little of it as the contenders need."""
+    """HTTP/1.1 with keep-alive: only what the contenders need."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -265,9 +267,9 @@ class Protocol(asyncio.Protocol):
         if target.startswith(b"/control/"):
             self.transport.write(service.respond(target))
             return
-        service.asked += 1
+        service.requests += 1
         service.in_flight += 1
-        service.most_in_flight = max(service.most_in_flight, service.in_flight)
+        service.peak_in_flight = max(service.peak_in_flight, service.in_flight)
         if service.latency:
             asyncio.get_running_loop().call_later(service.latency, self.write, target)
         else:
@@ -283,11 +285,11 @@ async def main() -> None:
     service = Service()
     server = await asyncio.get_running_loop().create_server(lambda: Protocol(service), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
-    # Ends with the process that started it.
+    # Standard input closes when the parent process ends.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    # epoll, the default, counts in whole milliseconds, and rounds up: every latency would be one longer than was set.
+    # The default, epoll, rounds timeouts up to whole milliseconds: every latency would be up to 1 ms too long.
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
         runner.run(main())
