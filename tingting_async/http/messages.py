@@ -79,11 +79,9 @@ class Sink(Protocol):
 
     async def start(self) -> None:
         """Start, or start again: all earlier pieces belong to an attempt that failed."""
-        ...
 
     async def write(self, piece: bytes) -> None:
         """Store a piece."""
-        ...
 
 
 class RequestOptions(TypedDict, total=False):

@@ -1,7 +1,7 @@
 """Pagination styles: pure functions that say which page request follows a page."""
 
 import functools
-from typing import Any, Protocol
+from typing import Any
 
 from tingting_async.errors import PaginationError
 from tingting_async.http.messages import Params
@@ -9,25 +9,25 @@ from tingting_async.pagination.links import next_query
 from tingting_async.pagination.page import FIRST_PAGE, Page, PageRequest
 
 
-class PaginationStyle(Protocol):
-    """How the pages of a list follow each other.
+class PaginationStyle:
+    """How the pages of a list follow each other; this class itself is for lists of one page.
 
     One object serves all lists of a session. It may remember which query parameter the service obeys.
     """
 
     def first(self) -> PageRequest:
         """Return the request for the first page."""
-        ...
+        return FIRST_PAGE
 
-    def next(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:
+    def next(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - nothing follows
         """Return the request that follows `request`, whose response is `page`; None after the last page.
 
         Raises:
             PaginationError: The page contradicts itself.
         """
-        ...
+        return None
 
-    def predict(self, request: PageRequest, like: Page[Any]) -> PageRequest | None:
+    def predict(self, request: PageRequest, like: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - nothing follows
         """Return the request that will probably follow `request`, whose response is still missing.
 
         Args:
@@ -37,18 +37,22 @@ class PaginationStyle(Protocol):
         Returns:
             The next request; None if it cannot be predicted.
         """
-        ...
+        return None
 
-    def fallback(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:
-        """Return another form of `request` if `page` is not the requested page; None if it is.
+    def fallback(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - there is one form
+        """Return another form of `request` if `page` is not the requested page; None if it is, or if nothing shows it.
 
         Raises:
             PaginationError: There is no other form to try.
         """
-        ...
+        return None
 
 
-class PageNumberPagination:
+class SinglePage(PaginationStyle):
+    """A list without pagination."""
+
+
+class PageNumberPagination(PaginationStyle):
     """Requests pages by number, although the name of the query parameter is not documented.
 
     If the response has a link to the next page, its query is used. Otherwise, `parameters` are tried in turn: the page
@@ -62,10 +66,6 @@ class PageNumberPagination:
         self._candidates = parameters
         # Remember nothing else of a link: one object serves the lists of all campaigns.
         self._parameter: str | None = None
-
-    def first(self) -> PageRequest:
-        """Return the request for the first page, which needs no parameter."""
-        return FIRST_PAGE
 
     def next(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:
         """Return the request for the next number, or for the link to the next page."""
@@ -139,8 +139,10 @@ class PageNumberPagination:
         return PageRequest((*(other for other in like.params if other[0] not in own), pair), number)
 
 
-class LimitOffsetPagination:
+class LimitOffsetPagination(PaginationStyle):
     """Requests pages by limit and offset. It advances by the items received, because a service may cap the limit.
+
+    Its envelope has no page number, so there is no `fallback`.
 
     Args:
         limit: How many items a page should have.
@@ -175,10 +177,6 @@ class LimitOffsetPagination:
         if not like.items or like.total_items is None or end >= like.total_items:
             return None
         return self._request(self._next_offset(end, like), request.number + 1)
-
-    def fallback(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - the envelope has no page number
-        """Return None: this envelope does not say which page it is."""
-        return None
 
     def _next_offset(self, end: int, page: Page[Any]) -> int:  # noqa: ARG002 - for pages that overlap
         return end
@@ -229,23 +227,3 @@ class OverlappingPagination(LimitOffsetPagination):
 @functools.lru_cache(maxsize=256)  # A page is predicted first, and then confirmed as the next one.
 def _limit_offset_request(limit: int, offset: int, number: int) -> PageRequest:
     return PageRequest((("limit", str(limit)), ("offset", str(offset))), number)
-
-
-class SinglePage:
-    """A list without pagination."""
-
-    def first(self) -> PageRequest:
-        """Return the request for the whole list."""
-        return FIRST_PAGE
-
-    def next(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - nothing follows
-        """Return None: no page follows."""
-        return None
-
-    def predict(self, request: PageRequest, like: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - nothing follows
-        """Return None: no page follows."""
-        return None
-
-    def fallback(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - there is only this one
-        """Return None: there is only this page."""
-        return None
