@@ -2,19 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Unpack
+from typing import Unpack
 
 from tingting_async.classic.models import Campaign, Confirmation, Outcome, Priority, RunStarted, Voice
-from tingting_async.classic.pages import read_page
-from tingting_async.client.core import Core
+from tingting_async.classic.pages import ListResource, read_page
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
 from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
-from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import FileLike
-from tingting_async.resources.base import IN_V1, PageOptions, Resource, TimeoutLike
+from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.resources.phone_numbers import phone_numbers
 
@@ -22,15 +20,10 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _SERVICES = (Services.PHONE, Services.SMS, Services.SMS_AND_PHONE)
 
 
-class Campaigns(Resource):
+class Campaigns(ListResource):
     """Campaigns (classic documents, Campaigns)."""
 
     _elsewhere = dict.fromkeys(("preflight", "progress", "set_message", "stop", "wait"), IN_V1)
-
-    def __init__(self, core: Core) -> None:
-        super().__init__(core)
-        # The documents do not name the parameter of a page: the session tries both and remembers the one that works.
-        self._style = PageNumberPagination("page", "page_number")
 
     def list(self, **options: Unpack[PageOptions]) -> Paginator[Campaign]:
         """List the account's campaigns, in the service's order (`GET /api/system/campaigns`).
@@ -77,9 +70,9 @@ class Campaigns(Resource):
         """
         if (numbers is None) == (file is None):
             raise UsageError("campaigns.create: give either `numbers` or `file`.")
-        fields: dict[str, Any] = {"name": arguments.non_empty_text(name, "name"), "services": _services(services)}
-        if description is not None:
-            fields["description"] = description
+        fields = arguments.given_fields(
+            name=arguments.non_empty_text(name, "name"), services=_services(services), description=description
+        )
         request = Request.create(
             "/api/system/campaigns/",
             Campaign,
@@ -119,13 +112,11 @@ class Campaigns(Resource):
             UsageError: No field is given.
             NotFoundError: The account has no campaign with this id.
         """
-        fields: dict[str, Any] = {}
-        if name is not None:
-            fields["name"] = arguments.non_empty_text(name, "name")
-        if services is not None:
-            fields["services"] = _services(services)
-        if description is not None:
-            fields["description"] = description
+        fields = arguments.given_fields(
+            name=None if name is None else arguments.non_empty_text(name, "name"),
+            services=None if services is None else _services(services),
+            description=description,
+        )
         if not fields:
             raise UsageError("campaigns.update: give `name`, `services` or `description`.")
         return await self._core.execute(
@@ -197,20 +188,15 @@ class Campaigns(Resource):
             raise UsageError("campaigns.run: give `message`, `audio_file`, or both with `priority`.")
         if (message is not None and audio_file is not None) != (priority is not None):
             raise UsageError("campaigns.run: give `priority` with both `message` and `audio_file`, and only then.")
-        fields: dict[str, Any] = {}
-        if message is not None:
-            arguments.non_empty_text(message, "message")
-            fields["message"] = message if voice is None else arguments.collapse_whitespace(message)
-        if voice is not None:
-            fields["voice_input"] = arguments.non_empty_text(voice, "voice")
-        if schedule is not None:
-            fields["schedule_date"] = arguments.schedule(schedule)
-        if numbers is not None:
-            fields["individual"] = arguments.identifiers(numbers, "numbers")
-        if rerun is not None:
-            fields["status"] = _rerun_statuses(rerun)
-        if priority is not None:
-            fields["priority"] = arguments.enum_member(Priority, priority, "priority").value
+        text = None if message is None else arguments.non_empty_text(message, "message")
+        fields = arguments.given_fields(
+            message=text if text is None or voice is None else arguments.collapse_whitespace(text),
+            voice_input=None if voice is None else arguments.non_empty_text(voice, "voice"),
+            schedule_date=None if schedule is None else arguments.schedule(schedule),
+            individual=None if numbers is None else arguments.identifiers(numbers, "numbers"),
+            status=None if rerun is None else _rerun_statuses(rerun),
+            priority=None if priority is None else arguments.enum_member(Priority, priority, "priority").value,
+        )
         request = Request.send(
             f"/api/system/campaigns/{arguments.identifier(id)}/begin/",
             RunStarted,
@@ -243,9 +229,10 @@ class Campaigns(Resource):
         Raises:
             DecodeError: The response contains neither audio nor its URL.
         """
-        fields = {"message": arguments.collapse_whitespace(arguments.non_empty_text(message, "message"))}
-        if voice is not None:
-            fields["voice_input"] = arguments.non_empty_text(voice, "voice")
+        fields = arguments.given_fields(
+            message=arguments.collapse_whitespace(arguments.non_empty_text(message, "message")),
+            voice_input=None if voice is None else arguments.non_empty_text(voice, "voice"),
+        )
         return await self._spoken_message(
             Request.read(
                 "/api/system/test/voice/",

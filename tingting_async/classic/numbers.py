@@ -5,26 +5,19 @@ from typing import Any, Unpack
 
 from tingting_async.classic.campaigns import details
 from tingting_async.classic.models import Confirmation, Number, NumberAdded
-from tingting_async.classic.pages import read_list
-from tingting_async.client.core import Core
+from tingting_async.classic.pages import ListResource, read_list
 from tingting_async.http.messages import Request
 from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
-from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import IN_V1, PageOptions, Resource, TimeoutLike
+from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.phone_numbers import is_same_number, phone_number
 
 
-class Numbers(Resource):
+class Numbers(ListResource):
     """The numbers of a campaign (classic documents, Numbers)."""
 
     _elsewhere = dict.fromkeys(("add_many", "demo_call", "set_variables", "upload", "variables"), IN_V1)
-
-    def __init__(self, core: Core) -> None:
-        super().__init__(core)
-        # The documents print no pagination here. If there is any, it is expected to be that of campaigns.
-        self._style = PageNumberPagination("page", "page_number")
 
     def list(self, campaign_id: int, **options: Unpack[PageOptions]) -> Paginator[Number]:
         """List a campaign's numbers (`GET /api/system/campaigns/number/<campaign_id>`).
@@ -153,7 +146,6 @@ class Numbers(Resource):
 
 def _fields(number: str | int, tags: Mapping[str, str] | None) -> dict[str, Any]:
     """Return a number and its tags as the service spells them."""
-    fields: dict[str, Any] = {"number": int(phone_number(number))}
-    if tags is not None:
-        fields["available_tags"] = arguments.mapping(tags, "tags")
-    return fields
+    return arguments.given_fields(
+        number=int(phone_number(number)), available_tags=None if tags is None else arguments.mapping(tags, "tags")
+    )

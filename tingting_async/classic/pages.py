@@ -3,10 +3,13 @@
 from typing import Any, TypeVar
 
 from tingting_async.classic.models import Pagination
+from tingting_async.client.core import Core
 from tingting_async.decoding.decoder import Decoder, ResponseFormat
 from tingting_async.decoding.envelopes import PageEnvelope
 from tingting_async.http.messages import Request, Response
 from tingting_async.pagination.page import Page, require_complete
+from tingting_async.pagination.styles import PageNumberPagination
+from tingting_async.resources.base import Resource
 
 T = TypeVar("T")
 
@@ -14,6 +17,16 @@ RESPONSES = ResponseFormat(
     "tingting_async.classic.decoding",
     PageEnvelope("result", outer={"pagination": Pagination}, inner={"messages": Any}),
 )
+
+
+class ListResource(Resource):
+    """Operations of a session, lists among them."""
+
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        # The documents do not name the parameter of a page: the resource tries both and remembers the one that works.
+        # They print no pagination at all for the lists that `read_list` decodes; any is expected to be the same.
+        self._style = PageNumberPagination("page", "page_number")
 
 
 def read_page(

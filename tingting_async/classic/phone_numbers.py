@@ -3,25 +3,18 @@
 from typing import Unpack
 
 from tingting_async.classic.models import Confirmation, PhoneNumber
-from tingting_async.classic.pages import read_list
-from tingting_async.client.core import Core
+from tingting_async.classic.pages import ListResource, read_list
 from tingting_async.http.messages import Request
 from tingting_async.outcomes import Reconciliation, from_presence, target_id
 from tingting_async.pagination.paginator import Paginator
-from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import IN_V1, PageOptions, Resource, TimeoutLike
+from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 
 
-class PhoneNumbers(Resource):
+class PhoneNumbers(ListResource):
     """Lines (classic documents, Phone numbers)."""
 
     _elsewhere = dict.fromkeys(("active", "list"), IN_V1)
-
-    def __init__(self, core: Core) -> None:
-        super().__init__(core)
-        # The documents print no pagination here. If there is any, it is expected to be that of campaigns.
-        self._style = PageNumberPagination("page", "page_number")
 
     def owned(self, **options: Unpack[PageOptions]) -> Paginator[PhoneNumber]:
         """List the lines that the account owns (`GET /api/system/owned/phone_numbers`).

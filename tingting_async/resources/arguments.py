@@ -47,6 +47,11 @@ def refuse_unknown(
             raise MisuseError(f"{operation}() got an unexpected keyword argument {name!r}. {hint}")
 
 
+def given_fields(**fields: Any) -> dict[str, Any]:
+    """Return the fields of a request's body or query that are not None, which stands for an argument not given."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def non_empty_text(value: str, name: str) -> str:
     """Return a string that is not blank.
 
@@ -172,16 +177,14 @@ def otp(
         raise UsageError("otp.send: `otp` must be a string of digits (a string, as it may begin with zeros).")
     if length is not None and (type(length) is not int or length < 1):
         raise UsageError(f"otp.send: `length` is {length!r}; it must be a number of digits.")
-    fields: dict[str, Any] = {
-        "number": phone_number(number),
-        "message": collapse_whitespace(message) if by is OtpChannel.VOICE else message,
-        "sms_send_options": by.value,
-    }
-    if otp is not None:
-        fields |= {"otp": otp, "otp_options": OtpSource.PERSONAL.value}
-    if length is not None:
-        fields["otp_length"] = length
-    return fields
+    return given_fields(
+        number=phone_number(number),
+        message=collapse_whitespace(message) if by is OtpChannel.VOICE else message,
+        sms_send_options=by.value,
+        otp=otp,
+        otp_options=None if otp is None else OtpSource.PERSONAL.value,
+        otp_length=length,
+    )
 
 
 def collapse_whitespace(message: str) -> str:

@@ -61,7 +61,7 @@ def voice_id(voice: Voice | int) -> int:
     return arguments.identifier(voice.id if isinstance(voice, Voice) else voice, "voice")
 
 
-def length_factor(value: Decimal | float) -> str:
+def encode_length_factor(value: Decimal | float) -> str:
     """Return how much slower than normal a voice speaks, as the service expects it.
 
     Raises:
@@ -106,6 +106,6 @@ _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "voice": voice_id,
     "schedule": lambda value: arguments.future(value, "schedule").isoformat(),
     "failover": _failover,
-    "length_factor": length_factor,
+    "length_factor": encode_length_factor,
 }
 """How a field is checked and encoded; any other is sent as it is given."""

@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Unpack
 
-from tingting_async.client.core import Core
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
+from tingting_async.resources.base import PageOptions, TimeoutLike
 from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.v1.campaign_fields import (
     CampaignFields,
@@ -38,12 +37,8 @@ from tingting_async.v1.progress import Progress
 from tingting_async.v1.reconcile import details, reconcile_created, reconcile_run, started_at, utc_now
 
 
-class Campaigns(Resource):
+class Campaigns(MethodFallback):
     """Campaigns (v1 documents, Campaigns)."""
-
-    def __init__(self, core: Core) -> None:
-        super().__init__(core)
-        self._methods = MethodFallback(core)
 
     def list(
         self,
@@ -67,17 +62,20 @@ class Campaigns(Resource):
             changed_to: Only campaigns changed on this day or earlier; an aware datetime. The whole day is included.
             **options: See `Resource`.
         """
-        filters = {
-            "status": None if status is None else arguments.enum_member(CampaignStatus, status, "status").value,
-            "search": None if search in (None, "") else arguments.non_empty_text(search, "search"),
-            "draft": "true" if drafts else None,
-            "sort_by": None if sort is None else arguments.enum_member(Sort, sort, "sort").value,
-            "from_date": None if changed_from is None else _timestamp(changed_from, "changed_from"),
-            "to_date": None if changed_to is None else _timestamp(changed_to, "changed_to"),
-        }
-        params = tuple((name, value) for name, value in filters.items() if value is not None)
+        filters = arguments.given_fields(
+            status=None if status is None else arguments.enum_member(CampaignStatus, status, "status").value,
+            search=None if search in (None, "") else arguments.non_empty_text(search, "search"),
+            draft="true" if drafts else None,
+            sort_by=None if sort is None else arguments.enum_member(Sort, sort, "sort").value,
+            from_date=None if changed_from is None else _timestamp(changed_from, "changed_from"),
+            to_date=None if changed_to is None else _timestamp(changed_to, "changed_to"),
+        )
         request = Request.read(
-            "/api/v1/campaign/", list[Campaign], "campaigns.list", payload=("results",), params=params
+            "/api/v1/campaign/",
+            list[Campaign],
+            "campaigns.list",
+            payload=("results",),
+            params=tuple(filters.items()),
         )
         return self._paginate(request, LimitOffsetPagination(10), read_page, options)
 
@@ -154,7 +152,7 @@ class Campaigns(Resource):
             raise UsageError("campaigns.update: give at least one field to change.")
         path = f"/api/v1/campaign/{arguments.identifier(id)}/"
         request = Request.update(path, Campaign, "campaigns.update", json=body, timeout=timeout)
-        return await self._methods.execute(request, "PUT")  # One public client found only PUT accepted.
+        return await self._execute(request, "PUT")  # One public client found only PUT accepted.
 
     async def set_message(
         self,
@@ -179,10 +177,14 @@ class Campaigns(Resource):
             UsageError: A field is not valid.
         """
         arguments.refuse_unknown("campaigns.set_message", fields, MessageFields.__optional_keys__, self.set_message)
-        body = encode_campaign({"voice": voice, "category": category, **fields})
-        path = f"/api/v1/campaign/create/{arguments.identifier(id)}/message/"
-        request = Request.update(path, CampaignMessage, "campaigns.set_message", json=body, timeout=timeout)
-        return await self._methods.execute(request, "PUT")  # One public client needed PUT first, for voice.
+        request = Request.update(
+            f"/api/v1/campaign/create/{arguments.identifier(id)}/message/",
+            CampaignMessage,
+            "campaigns.set_message",
+            json=encode_campaign({"voice": voice, "category": category, **fields}),
+            timeout=timeout,
+        )
+        return await self._execute(request, "PUT")  # One public client needed PUT first, for voice.
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a campaign (`DELETE campaign/<id>/`).
@@ -286,11 +288,17 @@ class Campaigns(Resource):
         Raises:
             DecodeError: The response holds neither audio nor its URL.
         """
-        path = f"/api/v1/test-speak/riri/{arguments.identifier(campaign_id, 'campaign_id')}/"
         text = arguments.collapse_whitespace(arguments.non_empty_text(message, "message"))
-        body = {"voice_input": voice_id(voice), "message": text}
-        request = Request.read(path, Response, "campaigns.test_voice", method="POST", json=body, timeout=timeout)
-        return await self._spoken_message(request)
+        return await self._spoken_message(
+            Request.read(
+                f"/api/v1/test-speak/riri/{arguments.identifier(campaign_id, 'campaign_id')}/",
+                Response,
+                "campaigns.test_voice",
+                method="POST",
+                json={"voice_input": voice_id(voice), "message": text},
+                timeout=timeout,
+            )
+        )
 
     def progress(
         self, id: int, *, poll_interval: float = 1.0, max_poll_interval: float = 30.0, timeout: TimeoutLike = None

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, Unpack
 
-from tingting_async.client.core import Core
 from tingting_async.errors import OutcomeUnknownError, PartialFailureError, TingTingError, UsageError
 from tingting_async.http.messages import Request
 from tingting_async.outcomes import Reconciler
@@ -11,7 +10,7 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import FileLike
-from tingting_async.resources.base import IN_CLASSIC, PageOptions, Resource, TimeoutLike
+from tingting_async.resources.base import IN_CLASSIC, PageOptions, TimeoutLike
 from tingting_async.resources.phone_numbers import phone_number, phone_numbers
 from tingting_async.v1.method_fallback import MethodFallback
 from tingting_async.v1.models.common import Confirmation
@@ -22,14 +21,10 @@ from tingting_async.v1.reconcile import reconcile_contact, started_at, utc_now
 T = TypeVar("T")
 
 
-class Contacts(Resource):
+class Contacts(MethodFallback):
     """The contacts of a campaign (v1 documents, Contacts)."""
 
     _elsewhere = dict.fromkeys(("get",), IN_CLASSIC)
-
-    def __init__(self, core: Core) -> None:
-        super().__init__(core)
-        self._methods = MethodFallback(core)
 
     def list(self, campaign_id: int, **options: Unpack[PageOptions]) -> Paginator[Contact]:
         """List a campaign's contacts (`GET campaign-detail/<campaign_id>/`).
@@ -64,15 +59,13 @@ class Contacts(Resource):
             UsageError: The number is not valid.
             OutcomeUnknownError: The contact may have been added: look for it in `list()` before you add it again.
         """
-        digits = phone_number(number)
-        now = utc_now()
-        body = {"number": digits, "other_variables": arguments.mapping(variables or {}, "variables")}
+        digits, now = phone_number(number), utc_now()
         return await self._core.execute(
             self._addition(
                 campaign_id,
                 ContactAdded,
                 "contacts.add",
-                body,
+                {"number": digits, "other_variables": arguments.mapping(variables or {}, "variables")},
                 timeout,
                 reconciler=lambda send: reconcile_contact(self.list(campaign_id), digits, started_at(send, now)),
             )
@@ -164,12 +157,19 @@ class Contacts(Resource):
             timeout=timeout,
             recovery_hint=f"look at contacts.list({campaign_id})",
         ).with_form({}, {"bulk_file": sheet})
-        return await self._methods.execute(request, "POST")  # The older documents say POST.
+        return await self._execute(request, "POST")  # The older documents say POST.
 
     async def edit(self, id: int, number: str | int, *, timeout: TimeoutLike = None) -> Contact:
         """Change a contact's number (`PATCH phone-number/update/<contact_id>/`)."""
-        path, body = f"/api/v1/phone-number/update/{arguments.identifier(id)}/", {"number": phone_number(number)}
-        return await self._core.execute(Request.update(path, Contact, "contacts.edit", json=body, timeout=timeout))
+        return await self._core.execute(
+            Request.update(
+                f"/api/v1/phone-number/update/{arguments.identifier(id)}/",
+                Contact,
+                "contacts.edit",
+                json={"number": phone_number(number)},
+                timeout=timeout,
+            )
+        )
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a contact (`DELETE phone-number/delete/<contact_id>/`).
@@ -177,9 +177,14 @@ class Contacts(Resource):
         Raises:
             NotFoundError: The account has no contact with this id.
         """
-        path = f"/api/v1/phone-number/delete/{arguments.identifier(id)}/"
         return await self._core.execute(
-            Request.delete(path, Confirmation, "contacts.delete", allows_empty_body=True, timeout=timeout)
+            Request.delete(
+                f"/api/v1/phone-number/delete/{arguments.identifier(id)}/",
+                Confirmation,
+                "contacts.delete",
+                allows_empty_body=True,
+                timeout=timeout,
+            )
         )
 
     async def variables(self, id: int, *, timeout: TimeoutLike = None) -> Mapping[str, Any]:
@@ -194,9 +199,14 @@ class Contacts(Resource):
         """Change a contact's variables, and return them (`PATCH campaign/<contact_id>/attributes/`)."""
         if not variables:
             raise UsageError("contacts.set_variables: give at least one variable to change.")
-        path, body = _variables_path(id), arguments.mapping(variables, "variables")
         return await self._core.execute(
-            Request.update(path, dict[str, Any], "contacts.set_variables", json=body, timeout=timeout)
+            Request.update(
+                _variables_path(id),
+                dict[str, Any],
+                "contacts.set_variables",
+                json=arguments.mapping(variables, "variables"),
+                timeout=timeout,
+            )
         )
 
     async def demo_call(

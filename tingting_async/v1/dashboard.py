@@ -21,7 +21,8 @@ class Dashboards(Resource):
         """
         if type(days) is not int or days < 1:
             raise UsageError(f"dashboard.get: `days` is {days!r}; it must be an integer of 1 or more.")
-        params = (("days", str(days)),)
         return await self._core.execute(
-            Request.read("/api/v1/dashboard/", Dashboard, "dashboard.get", params=params, timeout=timeout)
+            Request.read(
+                "/api/v1/dashboard/", Dashboard, "dashboard.get", params=(("days", str(days)),), timeout=timeout
+            )
         )

@@ -7,22 +7,23 @@ import attrs
 from tingting_async.client.core import Core
 from tingting_async.errors import ApiError
 from tingting_async.http.messages import Request
+from tingting_async.resources.base import Resource
 
 T = TypeVar("T")
 
 
-class MethodFallback:
-    """Executes requests by the HTTP method that works, which it remembers for each operation.
+class MethodFallback(Resource):
+    """A resource that remembers, for each of its operations, the HTTP method that works.
 
     One public client found that a campaign's fields and its message need different methods, so what works for one
     operation says nothing about another.
     """
 
     def __init__(self, core: Core) -> None:
-        self._core = core
+        super().__init__(core)
         self._found: dict[str, str] = {}
 
-    async def execute(self, request: Request[T], fallback: str) -> T:
+    async def _execute(self, request: Request[T], fallback: str) -> T:
         """Execute a request, by another HTTP method if the service rejects its own with 405: nothing was done then.
 
         Args:

@@ -1,7 +1,7 @@
 """One-time passwords, by call or by SMS."""
 
 from datetime import datetime
-from typing import Any, Unpack
+from typing import Unpack
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
@@ -56,13 +56,13 @@ class Otps(Resource):
         """
         fields = arguments.otp(number, message, channel, otp=otp, length=length)
         is_call = fields["sms_send_options"] == OtpChannel.VOICE
-        if company_name is not None:
-            fields["company_name"] = arguments.non_empty_text(company_name, "company_name")
         if (voice is not None) != is_call:
             raise UsageError("otp.send: `voice` is required for a call, and only for a call.")
-        if voice is not None:
-            name: Any = voice.internal_name if isinstance(voice, Voice) else voice
-            fields["voice_input"] = arguments.non_empty_text(name or "", "voice")
+        name = voice.internal_name if isinstance(voice, Voice) else voice
+        fields |= arguments.given_fields(
+            company_name=None if company_name is None else arguments.non_empty_text(company_name, "company_name"),
+            voice_input=None if voice is None else arguments.non_empty_text(name or "", "voice"),
+        )
         now = utc_now()
         return await self._core.execute(
             Request.send(
@@ -92,7 +92,10 @@ class Otps(Resource):
         Args:
             **options: See `Resource`.
         """
-        # The rows are in a classic envelope within the page (sample v1_sent_otps.json).
-        payload = ("results", "data")
-        request = Request.read("/api/v1/auths/list/send-otps/", list[SentOtp], "otp.list", payload=payload)
+        request = Request.read(
+            "/api/v1/auths/list/send-otps/",
+            list[SentOtp],
+            "otp.list",
+            payload=("results", "data"),  # The rows are in a classic envelope within the page (v1_sent_otps.json).
+        )
         return self._paginate(request, LimitOffsetPagination(10), read_page, options)

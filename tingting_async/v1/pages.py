@@ -55,10 +55,3 @@ def read_results(
         return read_page(decoder, request, response, number, rows, beside)
     require_complete(request, beside, len(rows))
     return Page(rows, 1, len(rows), 1, has_next=False)
-
-
-def read_array(
-    _: Decoder, __: Request[list[T]], ___: Response, number: int, rows: list[T], ____: dict[str, Any]
-) -> Page[T]:
-    """Make the only page of a bare array."""
-    return Page(rows, number, len(rows), 1, has_next=False)

@@ -5,7 +5,7 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import SinglePage
 from tingting_async.resources.base import IN_CLASSIC, Resource, TimeoutLike
 from tingting_async.v1.models.accounts import Line
-from tingting_async.v1.pages import read_array
+from tingting_async.v1.pages import read_results
 
 
 class PhoneNumbers(Resource):
@@ -16,9 +16,9 @@ class PhoneNumbers(Resource):
     def list(self, *, timeout: TimeoutLike = None) -> Paginator[Line]:
         """List the lines that campaigns can call from (`GET active-broker-phone/`)."""
         request = Request.read("/api/v1/active-broker-phone/", list[Line], "phone_numbers.list", timeout=timeout)
-        return self._core.paginate(request, SinglePage(), read_array)
+        return self._core.paginate(request, SinglePage(), read_results)
 
     def active(self, *, timeout: TimeoutLike = None) -> Paginator[Line]:
         """List the account's active lines (`GET phone-number/active/`)."""
         request = Request.read("/api/v1/phone-number/active/", list[Line], "phone_numbers.active", timeout=timeout)
-        return self._core.paginate(request, SinglePage(), read_array)
+        return self._core.paginate(request, SinglePage(), read_results)

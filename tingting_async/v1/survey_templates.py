@@ -11,8 +11,7 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
-from tingting_async.v1.campaign_fields import length_factor as encode_length_factor
-from tingting_async.v1.campaign_fields import voice_id
+from tingting_async.v1.campaign_fields import encode_length_factor, voice_id
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.surveys import NewStep, SurveyTemplate, TemplateApplied
@@ -35,11 +34,12 @@ class SurveyTemplates(Resource):
         """
         if type(page_size) is not int or page_size < 1:
             raise UsageError(f"`page_size` is {page_size!r}; it must be an integer of 1 or more.")
-        params: tuple[tuple[str, str], ...] = (("page_size", str(page_size)),)
-        if search is not None and search != "":
-            params += (("search", arguments.non_empty_text(search, "search")),)
+        params = arguments.given_fields(
+            page_size=str(page_size),
+            search=None if search in (None, "") else arguments.non_empty_text(search, "search"),
+        )
         request = Request.read(
-            _PATH, list[SurveyTemplate], "survey_templates.list", payload=("results",), params=params
+            _PATH, list[SurveyTemplate], "survey_templates.list", payload=("results",), params=tuple(params.items())
         )
         return self._paginate(request, PageNumberPagination("page"), read_page, options)
 
@@ -79,7 +79,7 @@ class SurveyTemplates(Resource):
             timeout=timeout,
             recovery_hint="look for its name with survey_templates.list(search=…)",
         )
-        fields = {"name": arguments.non_empty_text(name, "name")}
+        fields = arguments.given_fields(name=arguments.non_empty_text(name, "name"))
         return await self._core.execute(await _with_content(request, fields, content, voice, length_factor))
 
     async def update(
@@ -102,14 +102,13 @@ class SurveyTemplates(Resource):
         if name is None and content is None and voice is None and length_factor is None:
             raise UsageError("survey_templates.update: give at least one field to change.")
         request = Request.update(_path(id), SurveyTemplate, "survey_templates.update", timeout=timeout)
-        fields = {} if name is None else {"name": arguments.non_empty_text(name, "name")}
+        fields = arguments.given_fields(name=None if name is None else arguments.non_empty_text(name, "name"))
         return await self._core.execute(await _with_content(request, fields, content, voice, length_factor))
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a template (`DELETE survey-templates/<id>/`)."""
-        path = _path(id)
         return await self._core.execute(
-            Request.delete(path, Confirmation, "survey_templates.delete", allows_empty_body=True, timeout=timeout)
+            Request.delete(_path(id), Confirmation, "survey_templates.delete", allows_empty_body=True, timeout=timeout)
         )
 
     async def apply(self, id: int, campaign_id: int, *, timeout: TimeoutLike = None) -> TemplateApplied:
@@ -148,10 +147,10 @@ async def _with_content(
     length_factor: Decimal | float | None,
 ) -> Request[SurveyTemplate]:
     rows, files = await encode_steps(content or ())
-    if voice is not None:
-        fields["voice"] = voice_id(voice)
-    if length_factor is not None:
-        fields["length_factor"] = encode_length_factor(length_factor)
+    fields |= arguments.given_fields(
+        voice=None if voice is None else voice_id(voice),
+        length_factor=None if length_factor is None else encode_length_factor(length_factor),
+    )
     if not files:
         return request.with_json(fields if content is None else {**fields, "content": rows})
     named = {f"step_{order}_audio_file": file for order, file in files.items()}

@@ -1,7 +1,7 @@
 """Surveys: campaigns that ask questions, step by step."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -55,8 +55,9 @@ class Surveys(Resource):
 
     async def steps(self, campaign_id: int, *, timeout: TimeoutLike = None) -> list[SurveyStep]:
         """Return a survey's steps in their order (`GET campaign/create/<campaign_id>/survey/`)."""
-        path = _steps_path(campaign_id)
-        request = Request.read(path, list[SurveyStep], "surveys.steps", payload=("results",), timeout=timeout)
+        request = Request.read(
+            _steps_path(campaign_id), list[SurveyStep], "surveys.steps", payload=("results",), timeout=timeout
+        )
         # The documents print no pagination here. If the service paginates, it does so as everywhere: ten at most.
         return await self._core.paginate(request, LimitOffsetPagination(10), read_results).collect()
 
@@ -75,15 +76,7 @@ class Surveys(Resource):
             OutcomeUnknownError: The steps may have been set: look at `steps()`.
             PartialFailureError: The steps were set, but could not be read back.
         """
-        request = Request.create(
-            _steps_path(campaign_id),
-            Confirmation,
-            "surveys.set_steps",
-            allows_empty_body=True,
-            timeout=timeout,
-            recovery_hint=f"look at surveys.steps({campaign_id})",
-        )
-        return await self._write_steps(request, campaign_id, steps, timeout)
+        return await self._write_steps(Request.create, "surveys.set_steps", campaign_id, steps, timeout)
 
     async def update_steps(
         self, campaign_id: int, steps: Sequence[NewStep], *, timeout: TimeoutLike = None
@@ -101,21 +94,18 @@ class Surveys(Resource):
             UsageError: There are no steps, or one is not valid.
             PartialFailureError: The steps were set, but could not be read back.
         """
-        request = Request.update(
-            _steps_path(campaign_id),
-            Confirmation,
-            "surveys.update_steps",
-            allows_empty_body=True,
-            timeout=timeout,
-            recovery_hint=f"look at surveys.steps({campaign_id})",
-        )
-        return await self._write_steps(request, campaign_id, steps, timeout)
+        return await self._write_steps(Request.update, "surveys.update_steps", campaign_id, steps, timeout)
 
     async def delete_steps(self, campaign_id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a survey's steps (`DELETE campaign/create/<campaign_id>/survey/`)."""
-        path = _steps_path(campaign_id)
         return await self._core.execute(
-            Request.delete(path, Confirmation, "surveys.delete_steps", allows_empty_body=True, timeout=timeout)
+            Request.delete(
+                _steps_path(campaign_id),
+                Confirmation,
+                "surveys.delete_steps",
+                allows_empty_body=True,
+                timeout=timeout,
+            )
         )
 
     async def run(
@@ -177,9 +167,14 @@ class Surveys(Resource):
 
         The keys of the mappings are not documented.
         """
-        path, params = _report_path(campaign_id), (("format", "json"),)
         return await self._core.execute(
-            Request.read(path, list[Mapping[str, Any]], "surveys.answers", params=params, timeout=timeout)
+            Request.read(
+                _report_path(campaign_id),
+                list[Mapping[str, Any]],
+                "surveys.answers",
+                params=(("format", "json"),),
+                timeout=timeout,
+            )
         )
 
     async def download(self, campaign_id: int, path: str | PathLike[str], *, timeout: TimeoutLike = None) -> None:
@@ -197,11 +192,24 @@ class Surveys(Resource):
         await download(self._core, report_request(_report_path(campaign_id), "surveys.download", timeout), path)
 
     async def _write_steps(
-        self, request: Request[Confirmation], campaign_id: int, steps: Sequence[NewStep], timeout: TimeoutLike
+        self,
+        make_request: Callable[..., Request[Confirmation]],
+        operation: str,
+        campaign_id: int,
+        steps: Sequence[NewStep],
+        timeout: TimeoutLike,
     ) -> list[SurveyStep]:
+        request = make_request(
+            _steps_path(campaign_id),
+            Confirmation,
+            operation,
+            allows_empty_body=True,
+            timeout=timeout,
+            recovery_hint=f"look at surveys.steps({campaign_id})",
+        )
         rows, files = await encode_steps(steps)
         if not rows:
-            raise UsageError(f"{request.operation}: `steps` is empty; use delete_steps().")
+            raise UsageError(f"{operation}: `steps` is empty; use delete_steps().")
         if files:
             # The name of an audio file is the index of its step, as in the vendor's own client.
             named = {str(order): file for order, file in files.items()}
@@ -213,7 +221,7 @@ class Surveys(Resource):
             return await self.steps(campaign_id, timeout=timeout)
         except TingTingError as error:
             raise PartialFailureError(
-                f"{request.operation}: the steps were set, but could not be read back. Do not set them again; look at "
+                f"{operation}: the steps were set, but could not be read back. Do not set them again; look at "
                 f"surveys.steps({campaign_id}). {error}",
                 result=confirmation,
             ) from error

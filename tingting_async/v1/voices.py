@@ -5,7 +5,7 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import SinglePage
 from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.v1.models.accounts import Voice
-from tingting_async.v1.pages import read_array
+from tingting_async.v1.pages import read_results
 
 
 class Voices(Resource):
@@ -14,4 +14,4 @@ class Voices(Resource):
     def list(self, *, timeout: TimeoutLike = None) -> Paginator[Voice]:
         """List the voices (`GET voice-models/`)."""
         request = Request.read("/api/v1/voice-models/", list[Voice], "voices.list", timeout=timeout)
-        return self._core.paginate(request, SinglePage(), read_array)
+        return self._core.paginate(request, SinglePage(), read_results)
