@@ -22,6 +22,7 @@ from tingting_async import (
     UsageError,
     Verdict,
 )
+from tingting_async.http.messages import Request, Response
 from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.outcomes import SendState
 from tingting_async.sandbox import Fault, Sandbox
@@ -209,6 +210,24 @@ async def test_time_that_storing_takes(
         assert (0, []) == (posts() - before, await ledger.unresolved())
         await tingting.campaigns.run(campaign)
     assert sandbox.tally()["run", str(campaign)] == 1
+
+
+class UnreadableDict(dict[str, int]):
+    """An argument that raises an error of its own when it is encoded."""
+
+    def items(self) -> Any:
+        """Fail."""
+        raise LookupError("unreadable")
+
+
+async def test_body_that_cannot_be_built(connect: Any, ledger: SqliteLedger, posts: Any) -> None:
+    """A send whose body cannot be built, for whatever reason, leaves no claim."""
+    send = Request.send("/send", Response, "things.send", idempotency_key="a", json={"a": UnreadableDict(a=1)})
+    async with connect() as tingting:
+        for _ in range(2):  # The second attempt is not refused as a duplicate.
+            with pytest.raises(LookupError, match="unreadable"):
+                await tingting._core.execute(send)
+    assert (0, []) == (posts(), await ledger.unresolved())
 
 
 async def test_timeout_is_unknown(sandbox: Sandbox, connect: Any, campaigns: list[int]) -> None:

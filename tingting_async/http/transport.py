@@ -41,6 +41,8 @@ _USER_AGENT = f"tingting_async/{__version__}"
 ClientSession = aiohttp.ClientSession
 """The type of a user's own session, for modules that must not import aiohttp."""
 
+_Body = aiohttp.FormData | aiohttp.BytesPayload
+
 
 class _Connector(aiohttp.TCPConnector):
     """Records which tasks have a connection for their request.
@@ -148,9 +150,10 @@ class Transport:
             if throttle.has_rate:
                 await throttle.acquire_rate(request, timeout, deadline)
             url = self._url(request, request.params if params is None else params)
-            if request.before_send is not None:
+            body = _body(request)
+            if request.before_send is not None:  # After everything that can fail before the request leaves.
                 await request.before_send()
-            response = await self._exchange(request, url, headers, timeout, deadline)
+            response = await self._exchange(request, url, headers, body, timeout, deadline)
             followed = 0
             # Only GETs follow redirects, and only on the same origin: a POST would become a GET, and another origin
             # would receive the token.
@@ -160,7 +163,7 @@ class Transport:
                     break
                 url, followed = target, followed + 1
                 await throttle.acquire_rate(request, timeout, deadline)
-                response = await self._exchange(request, url, headers, timeout, deadline)
+                response = await self._exchange(request, url, headers, _body(request), timeout, deadline)
             return response
         finally:
             throttle.slots.release()
@@ -188,7 +191,13 @@ class Transport:
             raise UsageError(f"{request.operation}: an argument cannot be encoded as text: {error}.") from None
 
     async def _exchange(
-        self, request: Request[Any], url: URL, headers: Mapping[str, str], timeout: Timeout, deadline: float
+        self,
+        request: Request[Any],
+        url: URL,
+        headers: Mapping[str, str],
+        body: _Body | None,
+        timeout: Timeout,
+        deadline: float,
     ) -> Response:
         if self._is_closed:  # While this request waited for a slot, or for another attempt.
             raise _closed_error(request)
@@ -218,7 +227,7 @@ class Transport:
                     request.method,
                     url,
                     headers=headers,
-                    data=_body(request),
+                    data=body,
                     allow_redirects=False,
                     raise_for_status=False,  # Overrides a user's session: an error status is a response, too.
                     timeout=_client_timeout(timeout.connect),
@@ -350,7 +359,7 @@ def _redirect_target(url: URL, response: Response) -> URL | None:
         return None
 
 
-def _body(request: Request[Any]) -> bytes | aiohttp.FormData | aiohttp.BytesPayload | None:
+def _body(request: Request[Any]) -> _Body | None:
     if request.form:
         form = aiohttp.FormData(default_to_multipart=True)
         for name, value in request.form:
