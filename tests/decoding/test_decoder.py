@@ -166,3 +166,21 @@ def test_the_fast_path_can_be_removed(tmp_path: Path) -> None:
         *printed[is_fast], end = run.stdout.splitlines()
         assert end == f"True {is_fast and (package / 'decoding' / 'fast').exists()}"
     assert printed[True] == printed[False]
+
+
+def test_an_import_error_in_the_fast_path_is_raised(tmp_path: Path) -> None:
+    """Only a missing folder turns the fast path off: an error while it is imported is not hidden."""
+    package = Path(tingting_async.__file__).parent
+    copy = tmp_path / package.name
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "decoding" / "fast").mkdir(exist_ok=True)
+    (copy / "decoding" / "fast" / "__init__.py").write_text("import missing_module\n")
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", "from tingting_async.v1.pages import RESPONSES\nprint(RESPONSES.fast)"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(tmp_path)},
+    )
+    assert (run.stdout, run.returncode) == ("", 1)
+    assert "No module named 'missing_module'" in run.stderr

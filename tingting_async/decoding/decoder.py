@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
@@ -51,10 +52,10 @@ class ResponseFormat:
     @cached_property
     def fast(self) -> "FastPath | None":
         """The fast path; None if it is not installed."""
-        try:
-            from tingting_async.decoding.fast.pages import FastPath  # noqa: PLC0415 - it imports msgspec
-        except ImportError:
+        if find_spec("tingting_async.decoding.fast") is None:
             return None
+        from tingting_async.decoding.fast.pages import FastPath  # noqa: PLC0415 - it imports msgspec
+
         return FastPath(self.strict, self.envelope)
 
 
