@@ -50,7 +50,7 @@ from tingting_async.pagination.iterators import ItemIterator, PageIterator
 from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.resources.arguments import FileLike
-from tingting_async.resources.base import TimeoutLike
+from tingting_async.resources.base import Resource, TimeoutLike
 
 if TYPE_CHECKING:
     from tingting_async.auth.stores.file import FileTokenStore
@@ -127,6 +127,7 @@ __all__ = [
     "RequestFailed",
     "RequestRetried",
     "RequestStarted",
+    "Resource",
     "ResponseReceived",
     "RetryPolicy",
     "RunStarted",

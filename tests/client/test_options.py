@@ -1,11 +1,12 @@
 """The arguments of a session: what is refused, and what the error says."""
 
 import gc
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tingting_async import TingTing, UsageError
+from tingting_async import FileTokenStore, SqliteLedger, TingTing, UsageError
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,19 @@ def test_unknown_argument() -> None:
     with pytest.raises(TypeError, match="windows"):
         TingTing(api_token="t", windows=3)  # type: ignore[call-arg]
     gc.collect()  # An error in a finalizer would fail the test.
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ledger", "sends.sqlite"),
+        ("ledger", Path("sends.sqlite")),
+        ("ledger", SqliteLedger),
+        ("token_store", "tokens.json"),
+        ("token_store", FileTokenStore),
+    ],
+)
+def test_path_instead_of_an_object(name: str, value: Any) -> None:
+    """A path or a class in place of a ledger or a token store is refused when the session is made."""
+    with pytest.raises(UsageError, match=rf"`{name}` must be an object such as `\w+\(.*\)`, not"):
+        TingTing(email="e", password="p", **{name: value})

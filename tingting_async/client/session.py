@@ -93,6 +93,13 @@ class Session(Hinting):
                 raise UsageError(f"`{name}` must be an integer of 1 or more, not {number!r}.")
         if http is not None and (proxy or ssl or trust_env):
             raise UsageError("Set `proxy`, `ssl` and `trust_env` on your own `http` session, not here.")
+        for name, given, example in (
+            ("ledger", ledger, 'SqliteLedger("sends.sqlite")'),
+            ("token_store", token_store, 'FileTokenStore("tokens.json")'),
+        ):
+            needed = "execute" if name == "ledger" else "load"
+            if given is not None and (isinstance(given, type) or not hasattr(given, needed)):
+                raise UsageError(f"`{name}` must be an object such as `{example}`, not {given!r}.")
         transport = Transport(
             base_url=normalise_base_url(base_url, allow_plain_http=allow_plain_http),
             max_in_flight=max_in_flight,

@@ -26,11 +26,7 @@ class OpenEnum(enum.StrEnum):
         return member
 
 
-class _Loose:
-    pass
-
-
-StrOrInt = Annotated[str, _Loose()]
+StrOrInt = Annotated[str, "or an integer"]
 """A string that the service may send as an integer, such as a phone number."""
 
 

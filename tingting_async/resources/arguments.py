@@ -76,7 +76,7 @@ def identifier(value: int, name: str = "id") -> int:
         UsageError: The value is not an id.
     """
     if type(value) is not int or not 0 <= value < 2**63:
-        raise UsageError(f"`{name}` must be an id of the service, an integer of 0 or more.")
+        raise UsageError(f"`{name}` must be an id of the service, an integer of 0 or more, not {type(value).__name__}.")
     return value
 
 

@@ -26,7 +26,7 @@ def phone_number(value: str | int, name: str = "number") -> str:
     )
 
     if type(value) not in (str, int):
-        raise UsageError(f"`{name}` must be a string or an integer.")
+        raise UsageError(f"`{name}` must be a phone number as a string or an integer, not {type(value).__name__}.")
     if type(value) is int and abs(value) >= 10**18:  # Python converts no integer of more than 4,300 digits to a string.
         raise UsageError(f"`{name}` has too many digits for a number of Nepal.")
     try:

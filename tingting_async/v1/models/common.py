@@ -8,12 +8,7 @@ import attrs
 
 from tingting_async.decoding.fields import extra_fields
 
-
-class _Display:
-    pass
-
-
-DisplayDatetime = Annotated[datetime, _Display()]
+DisplayDatetime = Annotated[datetime, "ISO 8601, or as the service displays it"]
 """A datetime in either of the service's formats: ISO 8601, or "Jan. 27, 2026, 05:19 PM"."""
 
 
