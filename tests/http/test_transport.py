@@ -5,6 +5,7 @@ import gzip
 import ssl
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.anyio
 
 USER = b'{"data":{"user_details":{"first_name":"S","last_name":"E","email":"e"}}}'
 ONCE = RetryPolicy(attempts=1)
+SELF_SIGNED = Path(__file__).parents[1] / "support" / "self_signed.pem"
+"""A key and its certificate, for 127.0.0.1 and localhost, which nobody trusts."""
 
 
 def connect(url: str, **options: Any) -> TingTing:
@@ -236,6 +239,17 @@ async def test_cookies_are_not_kept(serve: Any) -> None:
         await tingting.accounts.user_details()
         await tingting.accounts.user_details()
     assert [False, False] == ["cookie" in received.headers for received in server.requests]
+
+
+async def test_self_signed_certificate(serve: Any) -> None:
+    """A request to a host whose certificate is not trusted is never sent, and the error says why."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(SELF_SIGNED)
+    server = await serve(stall, tls=context)
+    async with connect(server.url, retries=ONCE) as tingting:
+        with pytest.raises(NotSentError, match=rf"127\.0\.0\.1:{server.port}.*self.signed certificate") as caught:
+            await send(tingting)
+    assert ("connect", []) == (caught.value.phase, server.requests)
 
 
 async def test_tls_context() -> None:

@@ -325,7 +325,9 @@ def _closed_error(request: Request[Any]) -> SessionClosedError:
 
 def _reason(error: aiohttp.ClientConnectorError) -> str:
     """Return the host and port of a failed connection, and the operating system's text for the failure."""
-    cause = error.os_error
+    cause: OSError | None = getattr(error, "os_error", None)
+    if cause is None:  # A certificate that is not trusted, with aiohttp 3.12: the text names host and port itself.
+        return str(error)
     if cause.errno and "Connect call failed" in str(cause):  # The text of asyncio, which names the address only.
         return f"{error.host}:{error.port}: {os.strerror(cause.errno)}"
     return f"{error.host}:{error.port}: {cause.strerror or cause}"
