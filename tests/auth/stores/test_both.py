@@ -80,6 +80,7 @@ async def test_load_and_save(make: Make, tokens: Tokens) -> None:
         b'{"access": "canary-of-tokens", "refresh": 5}',
         b'{"access": "canary-of-tokens", "refresh_at": "5"}',
         b'{"access": "canary-of-tokens", "refresh_at": true}',
+        b'{"access": "canary-of-tokens", "renew_at": "5"}',
         b"[" * 100_000,
     ],
 )
@@ -92,6 +93,15 @@ async def test_invalid_content(place: Any, make: Make, caplog: pytest.LogCapture
     assert "canary" not in caplog.text
     await store.save(Tokens("new"))
     assert await store.load() == Tokens("new")
+
+
+async def test_content_of_the_old_form(place: Any, make: Make) -> None:
+    """Tokens that were stored when `refresh_at` was named `renew_at` keep the time of their refresh."""
+    await put(place, b'{"access": "access", "refresh": "refresh", "renew_at": 1700000000.5}')
+    store = make()
+    assert Tokens("access", "refresh", refresh_at=1_700_000_000.5) == await store.load()
+    await store.save(Tokens("access"))  # In the new form, None is no reason to look for the old name.
+    assert Tokens("access") == await store.load()
 
 
 @pytest.mark.parametrize("stores", [1, 2])

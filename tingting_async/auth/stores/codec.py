@@ -25,7 +25,8 @@ def decode(text: str | bytes) -> Tokens | None:
     if not isinstance(stored, dict):
         return None
     fields = cast("dict[str, Any]", stored)
-    access, refresh, refresh_at = fields.get("access"), fields.get("refresh"), fields.get("refresh_at")
+    access, refresh = fields.get("access"), fields.get("refresh")
+    refresh_at = fields.get("refresh_at", fields.get("renew_at"))  # The old name of the field.
     is_valid = isinstance(access, str) and access and isinstance(refresh, str | None)
     if not is_valid or isinstance(refresh_at, bool) or not isinstance(refresh_at, float | int | None):
         return None
