@@ -175,6 +175,37 @@ async def test_a_place_where_no_file_can_be(place: str, tmp_path: Path) -> None:
     assert ["folder"] == [each.name for each in tmp_path.iterdir()]
 
 
+async def test_a_symbolic_link(tmp_path: Path) -> None:
+    """A symbolic link in the file's place is replaced. Its target stays as it was."""
+    target, link = tmp_path / "target", tmp_path / "report.csv"
+    target.write_bytes(b"precious")
+    link.symlink_to(target)
+    async with serving(always(REPORT)) as tingting:
+        await tingting.reports.download(1, link)
+    assert (False, REPORT, b"precious") == (link.is_symlink(), link.read_bytes(), target.read_bytes())
+
+
+async def test_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The path of a download is used as it is given: `~` is not the user's home."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    for folder in (home, work / "~"):
+        folder.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(work)
+    async with serving(always(REPORT)) as tingting:
+        await tingting.reports.download(1, "~/report.csv")
+    assert ([], REPORT) == (list(home.iterdir()), (work / "~" / "report.csv").read_bytes())
+
+
+@pytest.mark.parametrize("path", [5, None, "a\0b", "\ud800"])
+async def test_an_invalid_path(path: Any) -> None:
+    """A value that is not a file path is refused before anything is sent."""
+    async with serving(always(REPORT)) as tingting:
+        with pytest.raises(UsageError, match="not a valid file path"):
+            await tingting.reports.download(1, path)
+        assert 0 == tingting.requests_sent
+
+
 async def test_a_full_disk(tmp_path: Path) -> None:
     """If there is no room for a report, the error says so after one request, and nothing is left."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -1,16 +1,16 @@
 """A downloaded file that is complete or absent."""
 
 import os
-import pathlib
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from anyio import to_thread
 
 from tingting_async.errors import UsageError
-from tingting_async.persistence import atomic_write, resolve_path
+from tingting_async.persistence import atomic_write
 
 _HEAD_SIZE = 4096
 
@@ -19,7 +19,7 @@ class AtomicFileSink:
     """Writes a response body to a temporary file, which replaces `path` once the body is complete.
 
     Args:
-        path: Where to save the file. An existing file is replaced.
+        path: Where to save the file. An existing file or symbolic link is replaced. `~` is not expanded.
 
     Raises:
         UsageError: The file cannot be written there.
@@ -27,9 +27,11 @@ class AtomicFileSink:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:
-            self.path: pathlib.Path = resolve_path(path)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+            self.path: Path = Path(os.fsdecode(path))  # As it is given: a symbolic link is replaced, not its target.
+            if b"\0" in os.fsencode(self.path):
+                raise ValueError("embedded null byte")  # noqa: TRY301 - caught right below, as those of `os` are
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"`path` is {path!r}, which is not a valid file path: {error}.") from None
         self.head: bytes = b""
         """The first bytes of the body, enough to recognise its format."""
         self._writing: AbstractContextManager[IO[bytes]] = atomic_write(self.path)
