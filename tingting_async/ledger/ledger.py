@@ -158,7 +158,10 @@ class Ledger:
             DuplicateSendError: It was sent before, or may have been. Nothing was sent now.
             LedgerError: The ledger cannot be written. Nothing was sent.
         """
-        claim = await _claim_for(service, request)
+        claim = _claim_for(service, request)
+        # A target is looked up by itself, and a send without a key is compared with nothing.
+        if claim.key is not None and claim.target is None:
+            claim = attrs.evolve(claim, digest=await _digest(request, os.urandom(16)))
         stored: Send | None = None
         has_claim = may_have_left = False
 
@@ -197,7 +200,7 @@ class Ledger:
             DuplicateSendError: It was sent before, or may have been.
             LedgerError: The ledger cannot be read.
         """
-        stored = await (await self._ready()).find(await _claim_for(service, request))
+        stored = await (await self._ready()).find(_claim_for(service, request))
         if stored is not None:
             raise await self._duplicate(stored, request)
 
@@ -273,11 +276,9 @@ def _decide(stored: Send, *, verdict: Verdict, known: SendState, is_owner: bool)
     return verdict
 
 
-async def _claim_for(service: str, request: Request[Any]) -> Claim:
+def _claim_for(service: str, request: Request[Any]) -> Claim:
     key, target = _given_key(request), request.send_target or None
-    # A target is looked up by itself, and a send without a key is compared with nothing.
-    digest = "" if key is None or target is not None else await _digest(request, os.urandom(16))
-    return Claim(uuid4().hex, service, request.operation, key, target, digest)
+    return Claim(uuid4().hex, service, request.operation, key, target, digest="")
 
 
 def _given_key(request: Request[Any]) -> str | None:
