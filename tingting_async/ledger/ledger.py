@@ -92,7 +92,8 @@ class Storage(Protocol):
 class Ledger:
     """Records every send, so that nothing is sent twice: by no task, no process and no later run.
 
-    `SqliteLedger` is the one to use.
+    This is the type of a session's argument `ledger`, for annotations. `SqliteLedger` is the one to use. How a ledger
+    is constructed, what sessions call, and the storage behind it are internal while there is only one backend.
 
     Args:
         storage: Keeps the claims.
