@@ -168,6 +168,7 @@ class ApiError(TingTingError):
         method: The HTTP method.
         path: The path on the service, without its query.
         request_id: The service's own id of the request; None if it gave none.
+        is_mixed: Whether an HTTP 2xx has a message and errors, but no clear refusal: part of it may have been done.
     """
 
     def __init__(
@@ -182,6 +183,7 @@ class ApiError(TingTingError):
         method: str = "",
         path: str = "",
         request_id: str | None = None,
+        is_mixed: bool = False,
     ) -> None:
         super().__init__(text)
         self.status = status
@@ -192,6 +194,7 @@ class ApiError(TingTingError):
         self.method = method
         self.path = path
         self.request_id = request_id
+        self.is_mixed = is_mixed
 
 
 class BadRequestError(ApiError):

@@ -53,6 +53,10 @@ TABLE = [
     pytest.param(limited(0.0), ALL_BUT_REVOKE, set(), id="429 with Retry-After: 0"),
     pytest.param(limited(5.0), ALL_BUT_REVOKE, set(), id="429 with Retry-After: 5"),
     pytest.param(errors.ApiError("odd", status=103), set(), {CREATE, SEND, REVOKE}, id="103"),
+    pytest.param(errors.BadRequestError("no", status=200), set(), set(), id="200"),
+    pytest.param(
+        errors.BadRequestError("half", status=200, is_mixed=True), set(), {CREATE, SEND, REVOKE}, id="200, mixed"
+    ),
     pytest.param(errors.ApiError("moved", status=301), set(), set(), id="301"),
     pytest.param(errors.ApiError("moved", status=302), set(), {CREATE, SEND, REVOKE}, id="302"),
     pytest.param(errors.ApiError("moved", status=303), set(), {CREATE, SEND, REVOKE}, id="303"),

@@ -99,6 +99,22 @@ def test_failure_under_200(body: dict[str, Any], kind: type, status: int) -> Non
 
 
 @pytest.mark.parametrize(
+    ("body", "status", "is_mixed"),
+    [
+        ({"message": "Campaign Began", "errors": ["No carrier"]}, 200, True),
+        ({"success": None, "message": "Campaign Began", "errors": ["No carrier"]}, 201, True),
+        ({"success": False, "message": "Refused", "errors": ["No credit"]}, 200, False),
+        ({"status": 200, "message": "Refused", "errors": ["No credit"]}, 200, False),
+        ({"errors": ["No credit"]}, 200, False),
+        ({"message": "Refused", "errors": ["No credit"]}, 400, False),
+    ],
+)
+def test_mixed_failure(body: dict[str, Any], status: int, is_mixed: bool) -> None:
+    """The error of an HTTP 2xx says whether it has a message and errors, but no clear refusal."""
+    assert failure(response(body, status)).is_mixed is is_mixed
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {},

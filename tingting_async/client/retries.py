@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tingting_async.decoding import envelopes
 from tingting_async.errors import (
     ApiError,
     AuthenticationError,
@@ -111,7 +110,7 @@ def leaves_outcome_unknown(failure: TingTingError) -> bool:
     if isinstance(failure, ApiError):
         status = failure.status
         if 200 <= status < 300:  # `{"message": "Campaign Began", "errors": [...]}` may be half a success.
-            return envelopes.is_mixed(failure.body)
+            return failure.is_mixed
         if 300 <= status < 400:
             return status not in (301, 307, 308)
         return status in (408, 499) or 0 < status < 200 or status >= 600

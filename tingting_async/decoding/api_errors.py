@@ -89,6 +89,7 @@ def error_from_response(request: Request[Any], response: Response, status: int) 
         method=request.method,
         path=request.path,
         request_id=response.headers.get("X-Request-ID"),
+        is_mixed=200 <= status < 300 and envelopes.is_mixed(response.json()),
     )
     if isinstance(error, RateLimitedError | ServerError):
         error.retry_after = retry_after(response)

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import attrs
 
-from tingting_async.http.json import loads
 from tingting_async.http.messages import PayloadPath
 
 _MESSAGE_KEYS = ("message", "detail", "error", "messages")
@@ -95,13 +94,8 @@ def is_ambiguous(body: Any) -> bool:
     return bool(envelope.get("error"))
 
 
-def is_mixed(body: bytes) -> bool:
-    """Return whether the body of a response with status 2xx contains a message and errors, but no clear refusal."""
-    try:
-        value = loads(body)
-    except ValueError:
-        return False
-    envelope = cast("dict[str, Any]", value if isinstance(value, dict) else {})
+def is_mixed(envelope: Mapping[str, Any]) -> bool:
+    """Return whether the envelope of a failure contains a message and errors, but no clear refusal."""
     if envelope.get("success") is not None or type(envelope.get("status")) is int:
         return False
     return bool(envelope.get("message") and envelope.get("errors"))
