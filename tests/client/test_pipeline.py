@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from support.servers import succeed
 
 from tingting_async import (
     ApiError,
@@ -37,18 +38,13 @@ def connect(url: str, **options: Any) -> TingTing:
     )
 
 
-async def fine(received: Any) -> None:
-    """Respond with a success."""
-    await received.respond(b'{"a": 1}')
-
-
-async def test_no_slot(serve: Any) -> None:
+async def test_no_free_slot(serve: Any) -> None:
     """A request that waits too long for a slot fails, and is never sent."""
 
     async def hold(received: Any) -> None:
         arrived.set()
         await release.wait()
-        await fine(received)
+        await succeed(received)
 
     arrived, release = asyncio.Event(), asyncio.Event()
     server = await serve(hold)
@@ -68,13 +64,13 @@ async def test_no_slot(serve: Any) -> None:
     assert [received.target for received in server.requests] == ["/things", "/send"]
 
 
-async def test_slots_in_order(serve: Any) -> None:
+async def test_slots_are_given_in_order(serve: Any) -> None:
     """Waiting requests get slots in order, even if one of them is cancelled."""
 
     async def hold(received: Any) -> None:
         arrived.set()
         await release.wait()
-        await fine(received)
+        await succeed(received)
 
     arrived, release = asyncio.Event(), asyncio.Event()
     server = await serve(hold)
@@ -90,13 +86,13 @@ async def test_slots_in_order(serve: Any) -> None:
 
 
 async def test_cancelled_request(serve: Any) -> None:
-    """A cancelled request releases its slot, and the session can be used further."""
+    """A cancelled request releases its slot, and the session remains usable."""
 
     async def hold(received: Any) -> None:
         if received.number == 0:
             arrived.set()
             await server.released.wait()
-        await fine(received)
+        await succeed(received)
 
     arrived = asyncio.Event()
     server = await serve(hold)
@@ -130,14 +126,14 @@ async def test_nothing_is_sent_after_closing(serve: Any) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("location", ["/elsewhere/?a=%26b", "elsewhere/?a=%26b", "{url}/elsewhere/?a=%26b#part"])
-async def test_redirect_home(serve: Any, status: int, location: str) -> None:
+async def test_redirect_on_the_same_origin(serve: Any, status: int, location: str) -> None:
     """A read follows a redirect on the same origin, with its credentials."""
 
     async def script(received: Any) -> None:
         if received.target == "/things":
             await received.respond(b"", status, location=location.format(url=server.url))
         else:
-            await fine(received)
+            await succeed(received)
 
     server = await serve(script)
     async with connect(server.url) as tingting:
@@ -151,27 +147,27 @@ async def test_redirect_home(serve: Any, status: int, location: str) -> None:
     [
         "{other}/things",
         "//127.0.0.1:{port}/things",
-        "http://localhost:{home}/things",
-        "https://127.0.0.1:{home}/things",
-        "http://user:secret@127.0.0.1:{home}/things",
-        "ftp://127.0.0.1:{home}/",
+        "http://localhost:{own_port}/things",
+        "https://127.0.0.1:{own_port}/things",
+        "http://user:secret@127.0.0.1:{own_port}/things",
+        "ftp://127.0.0.1:{own_port}/",
         "http://[/",
         "http://127.0.0.1:99999/",
         "javascript:0",
         "",
     ],
 )
-async def test_redirect_elsewhere(serve: Any, location: str) -> None:
-    """A redirect to another origin, or with a user in it, is not followed: no credential leaves."""
+async def test_redirect_to_another_origin(serve: Any, location: str) -> None:
+    """A redirect to another origin, or with a user in it, is not followed: no credential is sent."""
 
     async def script(received: Any) -> None:
         if received.number == 0:
-            target = location.format(other=other.url, port=other.port, home=server.port)
+            target = location.format(other=other.url, port=other.port, own_port=server.port)
             await received.respond(b"", 302, **({"location": target} if target else {}))
         else:
-            await fine(received)
+            await succeed(received)
 
-    other = await serve(fine)
+    other = await serve(succeed)
     server = await serve(script)
     async with connect(server.url) as tingting:
         with pytest.raises(ApiError, match="same origin") as caught:
@@ -197,7 +193,7 @@ async def test_redirected_write(serve: Any, status: int, request_: Request[Any])
     assert [received.method for received in server.requests] == [request_.method]
 
 
-async def test_redirect_in_circles(serve: Any) -> None:
+async def test_redirect_loop(serve: Any) -> None:
     """Redirects are followed five times at most."""
 
     async def script(received: Any) -> None:
@@ -211,7 +207,7 @@ async def test_redirect_in_circles(serve: Any) -> None:
 
 
 async def test_redirects_count_against_the_call(serve: Any) -> None:
-    """The limit of the whole call holds across redirects."""
+    """The limit of a call includes its redirects."""
 
     async def script(received: Any) -> None:
         await asyncio.sleep(0.3)
@@ -224,7 +220,7 @@ async def test_redirects_count_against_the_call(serve: Any) -> None:
     assert len(server.requests) == 2
 
 
-async def test_announced_giant(serve: Any) -> None:
+async def test_announced_body_that_is_too_large(serve: Any) -> None:
     """A body whose announced length is too large is refused before it is read."""
 
     async def script(received: Any) -> None:
@@ -252,7 +248,7 @@ async def test_endless_body(serve: Any) -> None:
             await tingting._core.execute(READ)
 
 
-async def test_compressed_giant(serve: Any) -> None:
+async def test_compressed_body_that_is_too_large(serve: Any) -> None:
     """A small body that decompresses to a huge one is read up to the limit, and not further."""
     bomb = gzip.compress(bytes(MAX_BODY_SIZE + 2**20), 1)
 
@@ -268,21 +264,21 @@ async def test_compressed_giant(serve: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "sent",
     [
         {"body": gzip.compress(b'{"a": 1}'), "content_encoding": "gzip"},
         {"body": b'{"a": 1}', "content_type": "text/html; charset=utf-7"},
         {"body": b"8\r\n" + b'{"a": 1}' + b"\r\n0\r\n\r\n", "transfer_encoding": "chunked"},
     ],
 )
-async def test_read_whole(serve: Any, answer: dict[str, Any]) -> None:
+async def test_body_is_read_completely(serve: Any, sent: dict[str, Any]) -> None:
     """A body is read completely, as bytes: compressed, chunked, and whatever its content type."""
 
     async def script(received: Any) -> None:
-        if "transfer_encoding" in answer:
-            await received.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + answer["body"])
+        if "transfer_encoding" in sent:
+            await received.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + sent["body"])
         else:
-            await received.respond(**answer)
+            await received.respond(**sent)
 
     server = await serve(script)
     async with connect(server.url) as tingting:
@@ -290,7 +286,7 @@ async def test_read_whole(serve: Any, answer: dict[str, Any]) -> None:
         assert (response.status, response.body, response.json()) == (200, b'{"a": 1}', {"a": 1})
 
 
-async def test_body_until_the_end(serve: Any) -> None:
+async def test_body_without_a_length(serve: Any) -> None:
     """A body without a length ends with its connection."""
 
     async def script(received: Any) -> None:
@@ -302,7 +298,7 @@ async def test_body_until_the_end(serve: Any) -> None:
         assert (await tingting._core.execute(READ)).json() == {"a": 1}
 
 
-async def test_not_utf8(serve: Any) -> None:
+async def test_body_that_is_not_utf8(serve: Any) -> None:
     """A body that is not UTF-8 is a DecodeError for a success, and an ApiError for a failure."""
 
     async def script(received: Any) -> None:
@@ -316,7 +312,7 @@ async def test_not_utf8(serve: Any) -> None:
             await tingting.campaigns.get(1)
 
 
-async def test_what_is_sent(serve: Any) -> None:
+async def test_request_is_sent_unchanged(serve: Any) -> None:
     """A request is sent unchanged: method, path, query, headers, JSON as UTF-8, no cookies."""
 
     async def script(received: Any) -> None:
@@ -341,7 +337,7 @@ async def test_what_is_sent(serve: Any) -> None:
 
 async def test_form(serve: Any) -> None:
     """A form is sent as multipart, with or without files."""
-    server = await serve(fine)
+    server = await serve(succeed)
     async with connect(server.url) as tingting:
         form = Request("POST", "/things", Effect.CREATE, "x", Response)
         await tingting._core.execute(
@@ -358,9 +354,9 @@ async def test_form(serve: Any) -> None:
 
 
 @pytest.mark.parametrize("content", ["\ud800", 2**70, math.nan, object(), {1: 2}, {(1,): 2}, {"a": {"b": b"c"}}])
-async def test_unwritable(serve: Any, content: Any) -> None:
+async def test_value_that_cannot_be_encoded(serve: Any, content: Any) -> None:
     """A value that JSON or a query cannot represent is refused before anything is sent."""
-    server = await serve(fine)
+    server = await serve(succeed)
     async with connect(server.url) as tingting:
         with pytest.raises(UsageError, match=r"things\.send"):
             await tingting._core.execute(SEND.with_json({"a": content}))
@@ -370,7 +366,7 @@ async def test_unwritable(serve: Any, content: Any) -> None:
 
 
 @pytest.mark.parametrize("token", ["a\r\nX: y", "a\0b"])
-async def test_unwritable_token(serve: Any, token: str) -> None:
+async def test_token_that_cannot_be_sent(serve: Any, token: str) -> None:
     """A token that would inject a header is refused, and not shown."""
 
     async def script(received: Any) -> None:
@@ -391,7 +387,7 @@ async def test_unwritable_token(serve: Any, token: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://a..b.invalid", "https://exa mple.invalid", "https://" + "a" * 64 + ".invalid"]
 )
-async def test_unwritable_host(url: str) -> None:
+async def test_invalid_host(url: str) -> None:
     """A request to an invalid base URL is a UsageError, or is never sent."""
     async with connect(url, retries=RetryPolicy(attempts=1)) as tingting:
         with pytest.raises((UsageError, NotSentError)):

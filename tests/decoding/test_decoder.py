@@ -34,11 +34,11 @@ SERVICES: dict[str, tuple[Any, Any]] = {
     "with a name of another type": ({**PAGE, "results": [{**ROW, "name": 5}]}, DecodeError),
     "with a failure that starts as a page": ({**PAGE, "success": False}, ApiError),
 }
-"""What a service responds with, and what the client makes of it: the name, and the unknown fields; or the error."""
+"""The response of a service, and its decoded name and unknown fields; or the error."""
 
 
 async def first_page(tingting: TingTing) -> Any:
-    """Return what the client makes of the first page."""
+    """Return the name and the unknown fields of the first page, or the type of the error."""
     try:
         page = await anext(tingting.campaigns.list().pages())
     except (DecodeError, ApiError) as error:
@@ -113,7 +113,7 @@ async def test_a_page_can_report_that_the_token_is_refused(serve: Any) -> None:
     ],
 )
 async def test_no_error_shows_the_token(serve: Any, body: Any) -> None:
-    """No error over a response shows the session's token, wherever the service quotes it."""
+    """No error about a response shows the session's token, wherever the service quotes it."""
 
     async def respond(received: Any) -> None:
         await received.respond(json.dumps(body).encode())

@@ -1,4 +1,4 @@
-"""Runs whose response has a 2xx status, and does not prove that people are being called."""
+"""Runs whose response has a 2xx status: refused, confirmed, or neither."""
 
 import json
 from typing import Any
@@ -73,6 +73,6 @@ async def test_refused(generation: Any, body: dict[str, Any]) -> None:
     ],
     ids=json.dumps,
 )
-async def test_yes(body: dict[str, Any]) -> None:
+async def test_confirmed(body: dict[str, Any]) -> None:
     """A run is confirmed by any response with a sign of success, and none of failure."""
     assert (await run(tingting_async.v1, body)).extra.keys() == body.keys() - {"message"}

@@ -102,7 +102,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize(("name", "value", "expected"), GOOD)
-def test_good_values(name: str, value: Any, expected: Any) -> None:
+def test_valid_values(name: str, value: Any, expected: Any) -> None:
     """A value is decoded without loss, into the type of its field."""
     found = getattr(read({name: value}), name)
     assert (found, type(found)) == (expected, type(expected))
@@ -140,7 +140,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "value", "problem"), BAD)
-def test_bad_values(name: str, value: Any, problem: str) -> None:
+def test_invalid_values(name: str, value: Any, problem: str) -> None:
     """A value of another type is a DecodeError, which names the path and the types, and never quotes the value."""
     with pytest.raises(DecodeError) as caught:
         read({name: value})
@@ -165,14 +165,14 @@ def test_paths() -> None:
 
 
 @pytest.mark.parametrize("payload", [None, [], "x", 3])
-def test_no_object(payload: Any) -> None:
+def test_value_that_is_not_an_object(payload: Any) -> None:
     """A value that is not an object is not decoded into a model."""
     with pytest.raises(DecodeError) as caught:
         read(payload)
     assert caught.value.path == "data"
 
 
-def test_no_list() -> None:
+def test_value_that_is_not_a_list() -> None:
     """The list of a payload is never null, and never the keys of an object or the letters of a string."""
     for payload in (None, {"a": {}}, "x"):
         with pytest.raises(DecodeError):

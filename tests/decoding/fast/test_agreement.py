@@ -153,7 +153,7 @@ VALUES: list[Any] = [
 
 
 def shape(value: Any) -> Any:
-    """Return a value with every type in it, as `1 == True` and a model's `repr` hides things."""
+    """Return a value with the type of every part, because `1 == True` and the `repr` of a model hides fields."""
     if attrs.has(type(value)):
         return (type(value), {field.name: shape(getattr(value, field.name)) for field in attrs.fields(type(value))})
     if isinstance(value, Mapping):
@@ -164,7 +164,7 @@ def shape(value: Any) -> Any:
 
 
 def outcome(responses: ResponseFormat, model: type, payload: Any) -> Any:
-    """Return what the strict hooks make of a payload; None if they refuse it."""
+    """Return a payload as the strict hooks decode it; None if they refuse it."""
     try:
         return shape(responses.strict.structure(copy.deepcopy(payload), model))
     except Exception:  # noqa: BLE001 - the texts of errors are not compared
@@ -319,7 +319,7 @@ class ByItself:
 
 
 @attrs.frozen
-class NotAskedFor:
+class NotInInit:
     id: int
     made: int = attrs.field(init=False, default=5)
 
@@ -342,7 +342,7 @@ class Validated:
     id: int = attrs.field(validator=attrs.validators.gt(0))
 
 
-@pytest.mark.parametrize("model", [WithDict, ByItself, NotAskedFor, OwnInit, Forward, Validated, Converted, Checked])
+@pytest.mark.parametrize("model", [WithDict, ByItself, NotInInit, OwnInit, Forward, Validated, Converted, Checked])
 def test_only_plain_models_are_filled(model: type) -> None:
     """If making an instance means more than to fill its slots, the fast path does not make it."""
     assert can_bypass_init(Narrow)
@@ -362,7 +362,7 @@ def test_a_field_of_two_names(payload: dict[str, Any]) -> None:
     assert (contact.duration, contact.extra) == (timedelta(seconds=1), {"call_duration": "2s"})
 
 
-def test_a_generations_own_hook_counts() -> None:
+def test_a_generations_own_hook_is_used() -> None:
     """A hook that a generation registers for a type decodes fields of that type on the fast path as well."""
     own = make_converter({Inner: lambda kind, converter: lambda value, _: Inner(id=value)})
     fast = FastPath(own, None)

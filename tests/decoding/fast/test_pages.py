@@ -28,7 +28,7 @@ class Row:
 
 
 @attrs.frozen(kw_only=True)
-class Place:
+class Position:
     number: int
     extra: Mapping[str, Any] = extra_fields()
 
@@ -36,7 +36,7 @@ class Place:
 @pytest.fixture
 def responses() -> ResponseFormat:
     """Return a format whose pages have a model and a plain field around the rows, and one beside them."""
-    return ResponseFormat(None, PageEnvelope("rows", outer={"place": Place, "count": Any}, inner={"note": Any}))
+    return ResponseFormat(None, PageEnvelope("rows", outer={"position": Position, "count": Any}, inner={"note": Any}))
 
 
 def decode(
@@ -46,7 +46,7 @@ def decode(
     assert responses.fast is not None
     try:
         responses.fast.page_decoders[list[model], path](body)  # type: ignore[valid-type]
-    except Exception:  # noqa: BLE001 - whatever it is
+    except Exception:  # noqa: BLE001 - any refusal
         is_fast = False
     else:
         is_fast = True
@@ -84,8 +84,8 @@ def test_documented_lists(name: str) -> None:
 
 
 @pytest.mark.parametrize("responses", [CLASSIC, V1], ids=["classic", "v1"])
-def test_an_envelope_never_hides_a_failure(responses: ResponseFormat) -> None:
-    """No declared field of a page is one by which a failure is recognised: so a page that fits is a success."""
+def test_no_declared_field_reports_a_failure(responses: ResponseFormat) -> None:
+    """No declared field of a page is one by which `is_failure` recognises a failure."""
     envelope = responses.envelope
     assert envelope is not None
     assert {*envelope.outer, envelope.rows} & {"success", "status", "error", "errors"} == set()
@@ -94,11 +94,11 @@ def test_an_envelope_never_hides_a_failure(responses: ResponseFormat) -> None:
 @pytest.mark.parametrize(
     ("body", "is_fast", "beside"),
     [
-        ({"place": {"number": 1}, "rows": {"all": []}}, True, {"place": Place(number=1)}),
+        ({"position": {"number": 1}, "rows": {"all": []}}, True, {"position": Position(number=1)}),
         ({"rows": {"all": [], "note": "n"}, "count": None}, True, {"note": "n", "count": None}),
         ({"rows": {"all": []}}, True, {}),
-        ({"place": {"number": 1, "new": 2}, "rows": {"all": []}}, False, {"place": {"number": 1, "new": 2}}),
-        ({"place": "odd", "rows": {"all": []}}, False, {"place": "odd"}),
+        ({"position": {"number": 1, "new": 2}, "rows": {"all": []}}, False, {"position": {"number": 1, "new": 2}}),
+        ({"position": "odd", "rows": {"all": []}}, False, {"position": "odd"}),
         ({"count": 1, "rows": {"all": [], "count": 2}}, False, {"count": 1}),
         ({"new": 1, "rows": {"all": []}}, False, {"new": 1}),
         ({"rows": {"all": [], "new": 1}}, False, {"new": 1}),
