@@ -1,6 +1,6 @@
-# `make demo` shows the main job; `make test` runs everything that CI runs; `make bench` measures; `make soak` asks a
+# `make demo` shows the main job; `make test` runs everything that CI runs; `make bench` measures; `make soak` calls a
 # failing service for minutes, and accounts for every call.
-# All make .venv themselves, ask for no root, and download nothing but packages from PyPI.
+# All create .venv if needed, run without root, and download only packages from PyPI.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -P
@@ -8,14 +8,14 @@ RUN := $(VENV)/bin/python -P
 .PHONY: demo test bench soak lint types unit install format clean
 .DEFAULT_GOAL := test
 
-# What is installed follows from pyproject.toml alone, so nothing is downloaded again until it changes.
+# pyproject.toml alone decides what is installed, so nothing is downloaded again until it changes.
 $(VENV)/.packages: pyproject.toml .ci/requirements
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV), once; this takes about half a minute."
 	@$(RUN) .ci/requirements | $(RUN) -m pip install --quiet --disable-pip-version-check -r /dev/stdin
 	@touch $@
 
-# The built wheel is what runs, not the source tree.
+# Tests and examples run the built wheel, not the source tree.
 install: $(VENV)/.packages
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --force-reinstall .
 
@@ -44,11 +44,11 @@ $(VENV)/.bench-packages: pyproject.toml .ci/requirements | $(VENV)/.packages
 	@$(RUN) .ci/requirements bench | $(RUN) -m pip install --quiet --disable-pip-version-check -r /dev/stdin
 	@touch $@
 
-# Not with -P: the scripts import each other. `make bench ARGS=--quick` takes a minute.
+# Without -P, because the scripts import each other. `make bench ARGS=--quick` takes a minute or two.
 bench: install $(VENV)/.bench-packages
 	@$(VENV)/bin/python benchmarks/run.py $(ARGS)
 
-# `make soak ARGS="--calls 20000"` takes some seconds.
+# `make soak ARGS="--calls 20000"` takes about ten seconds.
 soak: install
 	@$(RUN) benchmarks/soak.py $(ARGS)
 

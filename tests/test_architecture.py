@@ -26,7 +26,7 @@ ORDER = (
     ("classic", "v1"),
     ("sandbox",),
 )
-"""The folders and modules of the package. Each may import those of the rows above it, and nothing else of ours."""
+"""The folders and modules of the package. Each may import only those of the rows above it."""
 RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
 
 

@@ -51,7 +51,7 @@ PROGRAMS = {name: text for page in PAGES if page != "docs/sandbox.md" for name, 
 
 
 def run(text: str, folder: Path, sandbox: Sandbox) -> str:
-    """Run a program in a process of its own, and return what it prints."""
+    """Run a program in its own process, and return what it prints."""
     script = folder / "program.py"
     script.write_text(text, encoding="utf-8")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TINGTING_")}

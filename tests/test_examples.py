@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def run(name: str, sandbox: Sandbox | None) -> str:
-    """Run an example in a process of its own, and return what it prints."""
+    """Run an example in its own process, and return what it prints."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TINGTING_")}
     if sandbox is not None:
         environment |= {"TINGTING_BASE_URL": sandbox.url, "TINGTING_EMAIL": sandbox.email}
@@ -80,7 +80,7 @@ def test_first_example_by_its_commands(tmp_path: Path) -> None:
 
 
 def test_main_job() -> None:
-    """The main job without an account lists the thousand campaigns of its own sandbox, and says what it took."""
+    """The main job without an account lists the thousand campaigns of its own sandbox, and counts its requests."""
     lines = run("main_job.py", None).splitlines()
     assert any("Signed in" in line and "sita@example.com" in line for line in lines)
     assert lines[-1].startswith("1,000 campaigns on 100 pages, 102 requests, ")
@@ -94,7 +94,7 @@ def test_main_job_of_an_account() -> None:
 
 
 def test_main_job_without_credentials() -> None:
-    """Half an account in the environment is an error that says what is missing, not a sandbox."""
+    """With incomplete credentials in the environment, an error says what is missing, and no sandbox starts."""
     environment = {**os.environ, "TINGTING_EMAIL": "sita@example.com", "TINGTING_PASSWORD": ""}
     command = [sys.executable, "-P", str(EXAMPLES / "main_job.py")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
@@ -118,7 +118,7 @@ def test_run_campaign() -> None:
 
 
 def test_v1_campaign() -> None:
-    """A campaign of the v1 API goes from nothing to its report."""
+    """A campaign of the v1 API goes from its creation to its report."""
     printed = run("v1_campaign.py", None)
     assert "2 contacts added, 0 skipped" in printed
     assert "Completed: 100 %" in printed
@@ -127,7 +127,7 @@ def test_v1_campaign() -> None:
 
 
 def test_v1_sms_campaign() -> None:
-    """Twenty-five people get a text of their own, and the report lies in a file."""
+    """Twenty-five people each get their own text, and the report is saved as a file."""
     printed = run("v1_sms_campaign.py", None)
     assert "25 contacts added" in printed
     assert "Completed: 25 of 25 texted" in printed
@@ -153,7 +153,7 @@ def test_sandbox_docs(tmp_path: Path, snippet: int, passed: int) -> None:
     assert len(shown) == 3
     script = tmp_path / "test_shown.py"
     script.write_text(shown[snippet].partition("```")[0], encoding="utf-8")
-    # The plugin by its module, and not by its entry point, which a source tree that is not installed does not have.
+    # Name the plugin's module, because a source tree that is not installed has no entry point.
     plugins = ["-p", "no:tingting_async", "-p", "tingting_async_pytest", "-p", "no:cacheprovider"]
     command = [sys.executable, "-P", "-m", "pytest", "-q", *plugins, "--rootdir", str(tmp_path), str(script)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TINGTING_")}
@@ -168,7 +168,7 @@ def test_v1_sign_up() -> None:
 
 
 def test_v1_survey() -> None:
-    """A survey is asked and answered."""
+    """A survey is run, and its answers are printed."""
     assert run("v1_survey.py", None).startswith("Completed; answers:\n")
 
 
@@ -190,31 +190,31 @@ def test_worker_pool() -> None:
 
 @pytest.mark.anyio
 async def test_web_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The web service lists campaigns, runs one, and tells an unknown outcome as such."""
+    """The web service lists campaigns, runs one, and reports an unknown outcome as such."""
     make_app: Any = runpy.run_path(str(EXAMPLES / "web_service.py"))["make_app"]
     async with Sandbox(campaigns=57) as sandbox:
         monkeypatch.setenv("TINGTING_BASE_URL", sandbox.url)
         monkeypatch.setenv("TINGTING_API_TOKEN", sandbox.api_token)
         async with TestServer(make_app()) as server, aiohttp.ClientSession(server.make_url("/")) as http:
-            async with http.get("/campaigns?limit=30") as answer:
-                campaigns = await answer.json()
+            async with http.get("/campaigns?limit=30") as response:
+                campaigns = await response.json()
             assert len(campaigns) == 30
-            async with http.post(f"/campaigns/{campaigns[0]['id']}/run", json={"message": "hi"}) as answer:
-                assert await answer.json() == {"started": True, "credits_on_hold": 3}
+            async with http.post(f"/campaigns/{campaigns[0]['id']}/run", json={"message": "hi"}) as response:
+                assert await response.json() == {"started": True, "credits_on_hold": 3}
             for limit in ("many", "9" * 5000):
-                async with http.get(f"/campaigns?limit={limit}") as answer:
-                    assert answer.status == 400
-            async with http.post(f"/campaigns/{'9' * 5000}/run", json={"message": "hi"}) as answer:
-                assert answer.status == 404
-            async with http.post("/campaigns/999999/run", json={"message": "hi"}) as answer:
-                assert answer.status == 404
+                async with http.get(f"/campaigns?limit={limit}") as response:
+                    assert response.status == 400
+            async with http.post(f"/campaigns/{'9' * 5000}/run", json={"message": "hi"}) as response:
+                assert response.status == 404
+            async with http.post("/campaigns/999999/run", json={"message": "hi"}) as response:
+                assert response.status == 404
             for body in (b"", b"[]", b'"hi"', b"{}", b"[" * 100_000):
-                async with http.post("/campaigns/1/run", data=body) as answer:
-                    assert answer.status == 400
+                async with http.post("/campaigns/1/run", data=body) as response:
+                    assert response.status == 400
 
 
 def test_sandbox_command() -> None:
-    """The sandbox's command prints how to connect, serves, and ends cleanly when it is told to."""
+    """The sandbox's command prints how to connect, serves, and ends cleanly on request."""
     command = [sys.executable, "-P", "-m", "tingting_async.sandbox", "--campaigns", "12"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

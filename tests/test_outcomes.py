@@ -134,7 +134,9 @@ async def test_created_as_a_draft() -> None:
     """A draft is found if only the list of drafts contains it."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         empty = {"count": 0, "next": None, "previous": None, "results": []}
-        hidden = Fault("status", status=200, body=empty, method="GET", where=lambda asked: "draft" not in asked.query)
+        hidden = Fault(
+            "status", status=200, body=empty, method="GET", where=lambda request: "draft" not in request.query
+        )
         sandbox.faults.add(hidden)
         reconciliation = await lose(sandbox, after(), lambda: tingting.campaigns.create("Sketch", "PHONE", draft=True))
         assert reconciliation.verdict is Verdict.DONE
@@ -144,22 +146,22 @@ async def test_created_as_a_draft() -> None:
 @pytest.mark.parametrize("newest_first", [True, False])
 async def test_order_of_sent_codes(newest_first: bool) -> None:
     """A code is found in a list of any order; in a list with the newest first, the older part is not read."""
-    asked_at = utc_now()
+    sent_at = utc_now()
     old = [
-        SentOtp(id=number, number=MOBILE, otp="1111", created_at=asked_at - CLOCK_SKEW - timedelta(hours=24 - number))
+        SentOtp(id=number, number=MOBILE, otp="1111", created_at=sent_at - CLOCK_SKEW - timedelta(hours=24 - number))
         for number in range(20)
     ]
-    rows = [*old, SentOtp(id=99, number=MOBILE, otp="482917", created_at=asked_at)]
+    rows = [*old, SentOtp(id=99, number=MOBILE, otp="482917", created_at=sent_at)]
     read: list[int] = []
 
-    async def listed(rows: list[SentOtp]) -> AsyncIterator[SentOtp]:
+    async def iterate(rows: list[SentOtp]) -> AsyncIterator[SentOtp]:
         for row in reversed(rows) if newest_first else rows:
             read.append(row.id)
             yield row
 
-    assert (await reconcile_otp(listed(rows), MOBILE, "482917", asked_at)).verdict is Verdict.DONE
+    assert (await reconcile_otp(iterate(rows), MOBILE, "482917", sent_at)).verdict is Verdict.DONE
     read.clear()
-    assert (await reconcile_otp(listed(old), MOBILE, "482917", asked_at)).verdict is Verdict.NOT_DONE
+    assert (await reconcile_otp(iterate(old), MOBILE, "482917", sent_at)).verdict is Verdict.NOT_DONE
     assert len(read) == (2 if newest_first else len(old))
 
 
@@ -180,7 +182,7 @@ async def test_error_in_another_process() -> None:
 
 
 @pytest.mark.parametrize(
-    ("listed", "is_same"),
+    ("text", "is_same"),
     [
         ("9814412345", True),
         ("+977-9814412345", True),
@@ -192,9 +194,9 @@ async def test_error_in_another_process() -> None:
         (None, False),
     ],
 )
-def test_same_number(listed: str | None, is_same: bool) -> None:
+def test_same_number(text: str | None, is_same: bool) -> None:
     """A number is recognised in every usual spelling, and another number is not."""
-    assert is_same_number(listed, MOBILE) is is_same
+    assert is_same_number(text, MOBILE) is is_same
 
 
 async def test_clock_that_is_ahead() -> None:

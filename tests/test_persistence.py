@@ -28,7 +28,7 @@ def test_invalid_path(path: Any) -> None:
 
 
 def test_private_directories(tmp_path: Path) -> None:
-    """Missing directories are made for the owner alone, whatever the umask, and existing ones are left alone."""
+    """Missing directories are created for the owner alone, whatever the umask, and existing ones are left alone."""
     before = os.umask(0)
     try:
         (tmp_path / "theirs").mkdir(mode=0o755)
@@ -41,7 +41,7 @@ def test_private_directories(tmp_path: Path) -> None:
 
 
 def test_atomic_write(tmp_path: Path) -> None:
-    """The new content appears as a whole, in a file for its owner alone, and no other file stays."""
+    """The new content appears as a whole, in a file that only its owner can access, and no other file stays."""
     path = tmp_path / "file"
     path.write_bytes(b"before")
     with atomic_write(path) as file:

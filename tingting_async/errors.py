@@ -221,7 +221,7 @@ class RateLimitedError(ApiError):
     """The service received too many requests. Wait, then retry.
 
     Attributes:
-        retry_after: How many seconds the service asks to wait; None if it does not say, or not readably.
+        retry_after: How many seconds to wait, according to the service; None without a valid value.
     """
 
     retry_after: float | None = None
@@ -231,7 +231,7 @@ class ServerError(ApiError):
     """The service itself failed. Retry later.
 
     Attributes:
-        retry_after: How many seconds the service asks to wait; None if it does not say, or not readably.
+        retry_after: How many seconds to wait, according to the service; None without a valid value.
     """
 
     retry_after: float | None = None

@@ -80,7 +80,7 @@ async def run_to_completion(work: Awaitable[T]) -> T:
 
 async def run_in_thread(work: Callable[[], T]) -> T:
     """Run a function in a thread, and wait for its end even if the caller is cancelled or the event loop ends."""
-    # `anyio.to_thread` starts a task, which `asyncio.run` cancels at its end, and nobody would wait for the thread.
+    # `anyio.to_thread` starts a task, which `asyncio.run` cancels at its end, and nothing would wait for the thread.
     # The loop's own threads also look up host names: a thread that waits for another process would delay them.
     executor = ThreadPoolExecutor(1)
     try:

@@ -170,7 +170,7 @@ async def test_paginator_arguments() -> None:
     ],
 )
 def test_invalid_numbers(text: Any) -> None:
-    """Text that is not exactly one phone number is refused, so that nobody is left out and no one else is called."""
+    """Text that is not exactly one phone number is refused, so that the right person is called."""
     with pytest.raises(UsageError):
         phone_number(text)
 

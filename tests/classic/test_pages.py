@@ -117,7 +117,7 @@ async def test_invalid_item() -> None:
         assert caught.value.problems == (("result.campaign-lists[1].id", "expected an integer, got null"),)
 
 
-async def settled(tingting: TingTing, sandbox: Sandbox) -> None:
+async def wait_idle(tingting: TingTing, sandbox: Sandbox) -> None:
     """Wait until the cancelled requests have ended, on both sides."""
     gc.collect()
     for _ in range(100):
@@ -137,7 +137,7 @@ async def test_break() -> None:
             if seen == 33:  # Pages 5 and on are in flight, and one of them hangs.
                 break
         assert stalled.triggered.is_set()
-        await settled(tingting, sandbox)
+        await wait_idle(tingting, sandbox)
         assert set() == tingting._core._tasks
         assert sandbox.in_flight == 0
 
@@ -150,7 +150,7 @@ async def test_break_at_the_start() -> None:
             seen += 1
             if seen == 3:
                 break
-        await settled(tingting, sandbox)
+        await wait_idle(tingting, sandbox)
         assert set() == tingting._core._tasks
         assert len(queries(sandbox)) == 1
 

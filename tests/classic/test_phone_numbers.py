@@ -44,7 +44,7 @@ async def test_release() -> None:
 )
 @pytest.mark.parametrize("inside", [False, True])
 async def test_incomplete_list(beside: dict[str, Any], inside: bool) -> None:
-    """A list without documented pages is refused if a field beside it shows that there are more items."""
+    """A list without documented pages is refused if another field shows that there are more items."""
     async with Sandbox() as sandbox, connect(sandbox) as tingting:
         data = {"owned_numbers": [], **(beside if inside else {})}
         body = {"success": True, "data": data, **({} if inside else beside)}

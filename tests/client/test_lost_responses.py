@@ -64,7 +64,7 @@ def lost_then(status: int, body: bytes = b"{}") -> Script:
 
 @pytest.mark.parametrize("status", [401, 429, 500, 503])
 async def test_lost_then_inconclusive(serve: Any, status: int) -> None:
-    """An update whose response was lost has an unknown outcome if the response to the retry does not settle it."""
+    """An update whose response was lost has an unknown outcome if the response to the retry is inconclusive."""
     server = await serve(lost_then(status))
     async with connect(server.url) as tingting:
         with pytest.raises(OutcomeUnknownError):
@@ -252,7 +252,7 @@ async def test_quoted_token(serve: Any) -> None:
 
 
 async def test_undecodable_secrets(serve: Any) -> None:
-    """The error of a response that cannot be decoded does not show the secrets that the response holds."""
+    """The error of a response that cannot be decoded does not show the secrets that the response contains."""
     given = {
         "login": {"data": {"token": {"access": "no-form-1", "refresh": "no-form-2"}, "user_data": None}},
         "keys": {"token": "no-form-3", "created_at": "soon"},

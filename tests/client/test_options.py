@@ -64,7 +64,7 @@ def test_texts(options: dict[str, Any], said: str) -> None:
 
 
 def test_unknown_argument() -> None:
-    """An unknown argument is a TypeError; the session that was never made does not complain when it is collected."""
+    """An unknown argument is a TypeError; no warning follows when the half-made session is collected."""
     with pytest.raises(TypeError, match="windows"):
         TingTing(api_token="t", windows=3)  # type: ignore[call-arg]
     gc.collect()  # An error in a finalizer would fail the test.

@@ -18,7 +18,7 @@ def connect(url: str) -> TingTing:
 
 
 async def test_retry_after_that_is_too_long(serve: Any) -> None:
-    """A service that asks to wait for an hour is not waited for."""
+    """A response whose `Retry-After` is an hour ends the retries."""
     server = await serve(replies(http_response(status=429, retry_after="3600")))
     async with connect(server.url) as tingting:
         with pytest.raises(RateLimitedError) as caught:

@@ -191,7 +191,7 @@ async def test_budget_is_spent_on_retries() -> None:
 
 
 @pytest.mark.anyio
-async def test_asked_to_wait_too_long() -> None:
+async def test_retry_after_that_is_too_long() -> None:
     """A `Retry-After` that is longer than allowed, or than the time that the call has left, is not waited for."""
     for failure in (limited(61.0), limited(1e9), failed(503, 61.0)):
         assert await attempts(failure) == (1, failure)
@@ -233,6 +233,6 @@ def test_full_jitter(attempt: int, limit: float) -> None:
 
 
 @pytest.mark.parametrize("failure", [limited(7.0), failed(503, 7.0)])
-def test_asked_to_wait(failure: errors.TingTingError) -> None:
+def test_retry_after(failure: errors.TingTingError) -> None:
     """A retry waits at least as long as `Retry-After` says."""
     assert backoffs(failure, 1, 3) == [7.0, 7.0, 7.0]

@@ -38,7 +38,7 @@ async def send(tingting: TingTing) -> Any:
 
 
 async def test_cancelling_leaves_the_session_usable(serve: Any) -> None:
-    """After a call was cancelled at any moment, the session is usable and has its slot back."""
+    """After a call was cancelled at any moment, the session is usable and its slot is free again."""
     server = await serve(REPLIES)
     async with connect(server.url, max_in_flight=1) as tingting:
         for turns in range(30):
@@ -144,7 +144,7 @@ async def test_session_that_is_never_closed(serve: Any) -> None:
         holder.clear()
         gc.collect()
         texts = [str(warning.message) for warning in caught if warning.category is RuntimeWarning]
-        caught.clear()  # A warning holds the session, whose connections warn in their turn.
+        caught.clear()  # A warning refers to the session, whose connections would warn as well.
         gc.collect()
     assert [True] == ["was never closed: use `async with`" in text for text in texts]
 

@@ -1,4 +1,4 @@
-"""Responses with random mutations: each gives a result or one of our errors, and leaves nothing open."""
+"""Responses with random mutations: each call ends with a result or a `TingTingError`, and leaves nothing open."""
 
 import asyncio
 import json
@@ -92,7 +92,7 @@ def mutate_json(random: Random, body: bytes) -> bytes:
     for _ in range(random.randint(1, 3)):
         value = mutate_value(random, value)
     text = json.dumps(value, ensure_ascii=random.random() < 0.5)
-    if random.random() < 0.1:  # The same key twice.
+    if random.random() < 0.1:  # A duplicate key.
         text = text.replace("{", '{"status": 500, "results": 7, "data": null, "id": "x", ', 1)
     return text.encode("utf-8", "surrogatepass")
 
@@ -210,7 +210,7 @@ def test_every_operation_is_covered(generation: Any) -> None:
 
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_mutated_responses(generation: Any, world: Any, serve: Any, part: int) -> None:
-    """Whatever a response holds, the call gives a result or one of our errors, and leaves no task or socket open."""
+    """Whatever a response contains, the call ends with a result or a `TingTingError`, and leaves no task or socket open."""
     sandbox, targets = world
     recorded = await record(generation, serve, sandbox, targets)
     pending: dict[str, list[bytes]] = {}

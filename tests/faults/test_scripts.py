@@ -188,7 +188,7 @@ def may_be(error: Exception | None) -> set[int]:
         case NotSentError() | ApiError():
             return {0}
         case DecodeError(operation="accounts.login" | "accounts.refresh"):
-            return {0}  # The operation of the error is the sign-in, which comes first.
+            return {0}  # The error is about the sign-in, which precedes the operation.
         case OutcomeUnknownError():
             return {0, 1}
         case PartialFailureError():  # For the only row; or it happened, and could not be read back.
@@ -203,12 +203,12 @@ async def play(name: str, scripts: list[list[Fault]]) -> list[Exception | None]:
     async with Sandbox(campaigns=0, keep_requests=False) as sandbox:
         scenes = [make_scene(sandbox, seed, is_survey="survey" in name) for seed in range(len(scripts))]
         errors: list[Exception | None] = [None] * len(scripts)
-        places = asyncio.Semaphore(AT_ONCE)
+        slots = asyncio.Semaphore(AT_ONCE)
 
         async def attempt(scene: Scene, script: list[Fault]) -> None:
             for fault in script:
                 fault.where = functools.partial(sent_by, scene)
-            async with places:
+            async with slots:
                 tingting = await sessions.enter_async_context(connect(sandbox, operation, scene))
                 with sandbox.faults.during(script):
                     try:
@@ -225,9 +225,10 @@ async def play(name: str, scripts: list[list[Fault]]) -> list[Exception | None]:
         tally = sandbox.tally()
         happened = [tally[operation.effect, str(operation.target(scene))] for scene in scenes]
     times = {Verdict.DONE: {1}, Verdict.NOT_DONE: {0}, Verdict.UNKNOWN: {0, 1}}
-    for count, finding in zip(happened, found, strict=True):
-        assert finding is None or count in times[finding.verdict], (count, finding)
-        assert finding is None or finding.verdict is not Verdict.UNKNOWN or name not in RECONCILED
+    for count, reconciliation in zip(happened, found, strict=True):
+        assert reconciliation is None or count in times[reconciliation.verdict], (count, reconciliation)
+        is_unknown = reconciliation is not None and reconciliation.verdict is Verdict.UNKNOWN
+        assert not is_unknown or name not in RECONCILED
     wrong = [
         f"seed {seed}: {[*map(show, scripts[seed])]}: happened {happened[seed]} times, error {error!r}"
         for seed, error in enumerate(errors)
@@ -246,7 +247,7 @@ RECONCILED = {
     "v1 otp.send",
     "v1 surveys.run",
 }
-"""The operations that `reconcile()` always settles; for the others, the service does not show enough."""
+"""The operations that `reconcile()` always resolves; for the others, the service does not show enough."""
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -25,8 +25,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl"
 SECRET = re.compile(
     r"canary-(पासवर्ड|\\u092a|token)"  # The password, as it is and as JSON writes it, and the token.
     r"|eyJ[\w-]{10,}\.|(?<!\w)[0-9a-f]{64}(?!\w)"  # JWTs and API tokens of any account.
-    r"|(?<!\w)482917(?!\w)|4 8 2 9 1 7"  # The one-time code, and as it is spelt for a voice.
-    r"|(?<!\w)(\+?977)?9[678]\d{8}"  # Anybody's phone number.
+    r"|(?<!\w)482917(?!\w)|4 8 2 9 1 7"  # The one-time code, and as a voice spells it.
+    r"|(?<!\w)(\+?977)?9[678]\d{8}"  # Any phone number.
 )
 LIMITS = Timeout(attempt=0.25, total=4)
 PARTS = 4
@@ -63,7 +63,7 @@ def behind(error: BaseException) -> Iterator[object]:
             seen.add(id(each))
             rest += [each.__cause__, each.__context__]
             yield each
-            if not isinstance(each, TingTingError):  # The attributes of our errors hold what the service sent.
+            if not isinstance(each, TingTingError):  # The attributes of a TingTingError contain what the service sent.
                 yield vars(each)
 
 
@@ -113,7 +113,7 @@ async def test_faults_show_no_secret(
         assert fault.count > 0
         logged += len(caplog.records)
         found |= leaks(texts, caplog)
-    assert logged > 300 / PARTS  # The log was on.
+    assert logged > 300 / PARTS  # Logging was enabled.
     assert found == set()
 
 

@@ -46,7 +46,7 @@ def test_normalised(given: str, used: str) -> None:
     ],
 )
 def test_invalid(url: str) -> None:
-    """An invalid base URL is refused, and the error does not show it: it may hold a password."""
+    """An invalid base URL is refused, and the error does not show it: it may contain a password."""
     with pytest.raises(UsageError, match="base_url") as caught:
         TingTing(base_url=url, api_token="t")
     assert "secret" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Every error of aiohttp and of the operating system becomes one of ours, of the right kind."""
+"""Every error of aiohttp and of the operating system is mapped to the right error of the package."""
 
 import asyncio
 import inspect
@@ -75,8 +75,8 @@ def mapped(error: Exception, *, request: Request[Any], is_connected: bool, is_cl
     return map_error(request, error, "http://a.example", is_connected=is_connected, is_closed=is_closed)
 
 
-def test_the_tree_is_there() -> None:
-    """The list of errors holds those of aiohttp's tree."""
+def test_list_of_errors_is_complete() -> None:
+    """The list of errors contains those of aiohttp's tree."""
     assert {aiohttp.ClientConnectorDNSError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError} <= set(KINDS)
 
 

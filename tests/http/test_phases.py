@@ -95,7 +95,7 @@ async def test_borrowed_attempt_ends_while_connecting(deaf_port: int) -> None:
 
 async def test_handshake_stalls(connect: Connect) -> None:
     """Nothing was sent if the server does not respond to the TLS handshake."""
-    with socket.socket() as listener:  # The system accepts the connection; nobody responds.
+    with socket.socket() as listener:  # The system accepts the connection; nothing responds.
         listener.bind(("127.0.0.1", 0))
         listener.listen(16)
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"

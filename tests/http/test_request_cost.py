@@ -22,7 +22,7 @@ def request(**options: object) -> Request[Response]:
 
 @given(st.lists(st.tuples(st.text(), st.text())))
 def test_query_is_quoted(params: list[tuple[str, str]]) -> None:
-    """A query is quoted as the standard library quotes it, whatever it holds."""
+    """A query is quoted as the standard library quotes it, whatever it contains."""
     pairs = [(name, value) for name, value in params if not any(0xD800 <= ord(c) < 0xE000 for c in name + value)]
     assert urlencode(pairs) == request(params=tuple(pairs)).query
 

@@ -137,9 +137,7 @@ async def test_closed_before_waiting(serve: Any) -> None:
     closing: list[asyncio.Task[None]] = []
 
     async def fail(received: Any) -> None:
-        await received.respond(
-            b"{}", status=503, retry_after="1"
-        )  # Its length is known, unlike that of our own backoff.
+        await received.respond(b"{}", status=503, retry_after="1")  # Its length is known, unlike that of a backoff.
 
     def close(event: RequestEvent) -> None:
         if isinstance(event, ResponseReceived):

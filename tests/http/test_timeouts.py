@@ -21,7 +21,7 @@ def read(limit: float) -> Request[Response]:
 
 @pytest.mark.parametrize("limits", [(0.15, 0.1, 0.05), (0.05, 0.1, 0.15), (0.1, 0.15, 0.05), (0.05, 0.05, 0.1)])
 async def test_each_attempt_ends_at_its_own_time(serve: Any, limits: tuple[float, ...]) -> None:
-    """Attempts with different limits end in the order of their limits, in whichever order they began."""
+    """Attempts with different limits end in the order of their limits, whatever order they started in."""
     server = await serve(stall)
     ended: list[float] = []
 
@@ -56,7 +56,7 @@ async def test_closing_ends_every_attempt(serve: Any) -> None:
 
 
 async def test_expire() -> None:
-    """Every timeout expires at once, one that has expired already is left alone, and twice is the same as once."""
+    """All timeouts expire at once; a second call, or an expired timeout, changes nothing."""
     loop = asyncio.get_running_loop()
     timeouts = [asyncio.timeout_at(loop.time() + seconds) for seconds in (100, 0, 50)]
     ready = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What a session makes of what a server sends, and of connections that fail."""
+"""How a session handles responses of every kind, and connections that fail."""
 
 import asyncio
 import gzip
@@ -190,7 +190,9 @@ async def test_timeout_while_connecting(limits: Timeout, call: Callable[[TingTin
         await reader.read()
         writer.close()
 
-    listener = await asyncio.start_server(silent, "127.0.0.1", 0)  # It accepts, and never shakes hands.
+    listener = await asyncio.start_server(
+        silent, "127.0.0.1", 0
+    )  # It accepts connections, and never responds to the handshake.
     url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     async with listener, connect(url, retries=ONCE, timeout=limits) as tingting:
         with pytest.raises(NotSentError, match="timed out") as caught:

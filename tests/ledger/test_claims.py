@@ -82,7 +82,7 @@ async def test_in_progress(
 async def test_deleted_lock_files(
     sandbox: Sandbox, connect: Any, path: Path, campaigns: list[int], send_otp: Any
 ) -> None:
-    """A process whose lock file was deleted makes another for its next send, which is then seen in progress."""
+    """A process whose lock file was deleted creates another for its next send, which is then seen in progress."""
     campaign = campaigns[0]
     async with connect() as one, connect() as other:
         await send_otp(one)
@@ -121,7 +121,7 @@ async def test_cancelled_while_the_claim_is_stored(
     async with connect() as tingting:
         await send_otp(tingting)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")  # As another process that writes: the claim has to wait.
+            other.execute("BEGIN IMMEDIATE")  # As another process that writes: the claim must wait.
             before = set(threading.enumerate())
             run = asyncio.create_task(tingting.campaigns.run(campaign))
             while set(threading.enumerate()) <= before:
@@ -137,7 +137,7 @@ async def test_cancelled_while_the_claim_is_stored(
 
 
 def test_end_of_the_loop_while_the_claim_is_stored(path: Path) -> None:
-    """If the event loop ends while a claim is being stored, no claim stays in a process that goes on."""
+    """If the event loop ends while a claim is being stored, no claim remains in a process that continues."""
     ledger = SqliteLedger(path)
     with Sandbox(campaigns=1, numbers=2).in_thread() as sandbox:
         [campaign] = sandbox.world.campaigns.values()
@@ -166,7 +166,9 @@ def test_end_of_the_loop_while_the_claim_is_stored(path: Path) -> None:
             while set(threading.enumerate()) <= before:
                 await asyncio.sleep(0)  # Until the thread that stores the claim has started.
             for _ in range(50):
-                await asyncio.to_thread(os.getpid)  # Other threads run meanwhile: the one that stores waits by now.
+                await asyncio.to_thread(
+                    os.getpid
+                )  # Other threads run meanwhile, so the thread that stores is waiting now.
             assert [others.done(), sending.done()] == [False, False]
             await tingting._core.transport.aclose()
             tingting._core.is_closed = True

@@ -177,7 +177,7 @@ async def test_failed_migration_changes_nothing(path: Path, ledger: SqliteLedger
 
 
 async def test_newer_form(connect: Any, path: Path, ledger: SqliteLedger, campaigns: list[int], posts: Any) -> None:
-    """A file of a newer form is refused with what to do, and nothing is sent."""
+    """A file of a newer form is refused with an error that says what to do, and nothing is sent."""
     await ledger.unresolved()
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         (version,) = database.execute("PRAGMA user_version").fetchone()

@@ -44,7 +44,7 @@ if action == "die with a child":
     claim("thing")
     if os.fork() == 0:
         os.close(here)
-        os.read(until, 1)  # It inherited all that was open, and lives until the states have been shown.
+        os.read(until, 1)  # It inherited all open files, and lives until the states have been shown.
         os._exit(0)
     os.kill(os.getpid(), signal.SIGKILL)
 if action != "die before":
@@ -54,7 +54,7 @@ if action.startswith("die"):
 if os.fork() == 0:
     if action == "fork and send":
         claim("another thing")
-    sys.exit(0)  # It inherited all that was open, and ends in order.
+    sys.exit(0)  # It inherited all open files, and exits normally.
 os.wait()
 show()
 """

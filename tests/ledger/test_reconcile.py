@@ -43,7 +43,7 @@ async def test_lost_response(
                     await tingting.campaigns.run(campaign)
             else:
                 await tingting.campaigns.run(campaign)
-            # What is found out late is about the first attempt, and changes no newer one.
+            # A late verdict is about the first attempt, and changes no newer one.
             await error.reconcile(wait=0)
             await ledger.mark_not_sent(refused.value.send)
             with pytest.raises(DuplicateSendError):
@@ -128,7 +128,7 @@ async def test_code_of_the_first_attempt(sandbox: Sandbox, connect: Any, send_ot
 
 
 async def test_another_code(sandbox: Sandbox, connect: Any, send_otp: Any) -> None:
-    """A second attempt with another code cannot look for the first code: unknown, and nothing is sent."""
+    """A second attempt with another code cannot look for the first code: it is unknown, and nothing is sent."""
     async with connect() as tingting:
         with lost(sandbox, "reset_after"), pytest.raises(OutcomeUnknownError):
             await send_otp(tingting, idempotency_key="sign-up", otp="123456")

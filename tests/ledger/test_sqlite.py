@@ -140,7 +140,7 @@ async def test_warning_names_the_send_that_is_not_recorded(
 
 
 async def test_modes(connect: Any, campaigns: list[int], path: Path) -> None:
-    """The file and the directories are for their owner alone, whatever the umask."""
+    """The file and the directories are accessible only to their owner, whatever the umask."""
     before = os.umask(0)
     try:
         async with connect() as tingting:

@@ -175,7 +175,7 @@ async def test_never_sent(serve: Any) -> None:
 
 
 async def test_end_of_a_subscription(serve: Any) -> None:
-    """Each subscription ends by itself, even if a listener has two; ending one twice is harmless."""
+    """Each subscription ends separately, even if a listener has two; ending one twice is harmless."""
     server = await serve(responses(200, 200, 200))
     tingting, events = connect(server.url)
     async with tingting:

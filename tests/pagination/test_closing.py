@@ -36,7 +36,7 @@ async def test_break() -> None:
         if item == 13:
             break
     assert service.in_flight == 4
-    await service.settle()
+    await service.run_pending()
     assert service.tasks == set()
     assert service.in_flight == 0
 
@@ -52,7 +52,7 @@ async def test_exception_in_the_loop() -> None:
 
     with pytest.raises(LookupError):
         await job()
-    await service.settle()
+    await service.run_pending()
     assert service.tasks == set()
 
 
@@ -65,7 +65,7 @@ async def test_cancelled_consumer() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await service.settle()
+    await service.run_pending()
     assert service.tasks == set()
 
 
@@ -77,12 +77,12 @@ async def test_garbage_collector_in_another_thread() -> None:
     thread = threading.Thread(target=iterators.clear)
     thread.start()
     thread.join()
-    await service.settle()
+    await service.run_pending()
     assert service.tasks == set()
 
 
 async def test_waiting_consumer_is_kept_alive() -> None:
-    """A task that waits for a page, and that nobody refers to, is not collected before the page arrives."""
+    """A task that waits for a page is not garbage-collected before the page arrives, even if nothing refers to it."""
     service = PagedService()
     service.held = {2: asyncio.Event()}
     collected: list[int] = []
@@ -94,7 +94,7 @@ async def test_waiting_consumer_is_kept_alive() -> None:
     await service.arrived[2].wait()
     gc.collect()
     service.held[2].set()
-    await service.settle()
+    await service.run_pending()
     assert service.tasks == set()
     assert collected == EVERYTHING
 
@@ -110,7 +110,7 @@ async def test_aclose() -> None:
         await iterator.aclose()
         await iterator.aclose()
         assert [item async for item in iterator] == []
-    await service.settle()
+    await service.run_pending()
     assert service.tasks == set()
 
 
@@ -153,7 +153,7 @@ async def test_aclose_at_any_moment() -> None:
         (result,) = await asyncio.gather(waiting, return_exceptions=True)
         seen.add(type(result))
         assert [page async for page in iterator] == []
-        await service.settle()
+        await service.run_pending()
         assert service.tasks == set()
     assert seen == {Page, SessionClosedError, StopAsyncIteration}
 

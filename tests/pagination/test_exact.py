@@ -109,7 +109,7 @@ async def test_collect_and_count() -> None:
     assert await service.list(exact=True).count() == 57
 
 
-async def test_list_that_never_holds_still() -> None:
+async def test_list_that_keeps_changing() -> None:
     """A list that changes in every pass ends in a PaginationError that says so, not in an endless loop."""
     service = ChangingService(2, changes=10**9, likelihood=0.9)
     service.items = [Row(number) for number in range(57)]

@@ -140,7 +140,7 @@ async def test_resuming_after_a_failure() -> None:
     style = PageNumberPagination("page")
     iterator = aiter(service.paginate(service.fetch, style))
     assert [await anext(iterator) for _ in range(15)] == EVERYTHING[:15]
-    await service.settle()
+    await service.run_pending()
     service.failures = {2: [ServerError("failed", status=500)]}
     resumed = aiter(service.paginate(service.fetch, PageNumberPagination("page"), resume=iterator.resume_token))
     with pytest.raises(ServerError):

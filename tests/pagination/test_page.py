@@ -39,7 +39,7 @@ def test_merge(params: Params, others: Params, merged: Params) -> None:
     ],
 )
 def test_incomplete_list(sibling: dict[str, Any]) -> None:
-    """A list without pagination is refused if a field beside it says that there are more items."""
+    """A list without pagination is refused if another field says that there are more items."""
     (name,) = sibling
     with pytest.raises(PaginationError, match=f"voices.list: the response contains 3 items, and `{name}` says"):
         require_complete(REQUEST, sibling, 3)
@@ -63,5 +63,5 @@ def test_incomplete_list(sibling: dict[str, Any]) -> None:
     ],
 )
 def test_complete_list(sibling: dict[str, Any]) -> None:
-    """A list is accepted if no field beside it says that there are more items."""
+    """A list is accepted if no other field says that there are more items."""
     require_complete(REQUEST, sibling, 3)

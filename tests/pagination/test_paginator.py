@@ -51,7 +51,7 @@ async def test_collect(limit: int | None, pages: int) -> None:
     """`collect` returns as many items as wanted, and requests no page too many."""
     service = PagedService()
     assert await service.list().collect(limit) == EVERYTHING[:limit]
-    await service.settle()
+    await service.run_pending()
     assert len(service.requested) == pages
     assert service.tasks == set()
 
@@ -108,7 +108,7 @@ async def test_has_changed() -> None:
 
 @pytest.mark.parametrize("window", [0, -1])
 def test_refused_window(window: int) -> None:
-    """A window without a page is a UsageError."""
+    """A window below 1 is a UsageError."""
     with pytest.raises(UsageError, match=f"`window` is {window}; it must be an integer from 1 up"):
         PagedService().list(window=window)
 

@@ -32,7 +32,7 @@ async def test_slow_start() -> None:
     requested = []
     for _ in range(8):
         await anext(iterator)
-        await service.settle()
+        await service.run_pending()
         requested.append(max(service.requested))
     await iterator.aclose()
     assert requested == [1, 3, 4, 7, 8, 9, 10, 11]
@@ -43,7 +43,7 @@ async def test_given_window() -> None:
     service = PagedService(600, knows_parameter=True)
     iterator = service.list(8).pages()
     await anext(iterator)
-    await service.settle()
+    await service.run_pending()
     assert max(service.requested) == 8
     await iterator.aclose()
 
@@ -55,7 +55,7 @@ async def test_late_page() -> None:
     iterator = service.list(4).pages()
     await anext(iterator)
     waiting = asyncio.ensure_future(anext(iterator))
-    await service.settle()
+    await service.run_pending()
     assert (max(service.requested), service.in_flight, service.peak_in_flight) == (8, 1, 4)
     service.held[2].set()
     assert (await waiting).number == 2
@@ -67,7 +67,7 @@ async def test_busy_loop() -> None:
     """While the loop's body runs, no more than the window is prefetched."""
     service = PagedService(600, knows_parameter=True)
     async for page in service.list(4).pages():
-        await service.settle()
+        await service.run_pending()
         assert max(service.requested) == min(60, page.number + 3)
 
 
@@ -79,7 +79,7 @@ async def test_collect_everything() -> None:
 
 
 async def test_collect_some() -> None:
-    """Collecting a limited number of items requests few pages in vain."""
+    """Collecting a limited number of items requests few surplus pages."""
     service = PagedService(600, knows_parameter=True)
     assert await service.list().collect(limit=25) == service.items[:25]
     assert max(service.requested) <= 4
@@ -98,7 +98,7 @@ async def test_order_of_responses() -> None:
 
 
 async def test_wrong_predictions() -> None:
-    """If pages do not have the predicted size, the pages that were prefetched in vain are dropped."""
+    """If pages do not have the predicted size, the surplus prefetched pages are dropped."""
     service = PagedService()
     sizes = {0: 10, 10: 3, 13: 10, 23: 1, 24: 33}
     requested: list[int] = []
@@ -110,7 +110,7 @@ async def test_wrong_predictions() -> None:
         return Page(EVERYTHING[offset : offset + sizes.get(offset, 5)], 1, 57, None, False)
 
     assert await service.paginate(fetch, LimitOffsetPagination(10), window=4).collect() == EVERYTHING
-    await service.settle()
+    await service.run_pending()
     assert service.tasks == set()
     assert set(sizes) <= set(requested)
 
@@ -155,7 +155,7 @@ async def test_fifty_lists() -> None:
 
 
 async def test_failure_is_held() -> None:
-    """A page that fails early raises at its own place, and the same iterator requests it again."""
+    """A page that fails early raises only when it is due, and the same iterator requests it again."""
     service = PagedService(knows_parameter=True)
     service.failures = {3: [failed(), failed()]}
     iterator = aiter(service.list(6))
@@ -185,7 +185,7 @@ async def test_failure_drops_the_pages_after_it() -> None:
     await anext(iterator)
     with pytest.raises(ServerError):
         await anext(iterator)
-    await service.settle()
+    await service.run_pending()
     assert service.tasks == set()
 
 
@@ -195,7 +195,7 @@ async def test_failure_does_not_cancel_the_consumer() -> None:
     service.failures = {number: [failed()] for number in (2, 3, 4)}
     iterator = aiter(service.list(window=8))
     await anext(iterator)
-    await service.settle()
+    await service.run_pending()
     async with anyio.create_task_group() as group:
         group.start_soon(asyncio.sleep, 0)
     assert [await anext(iterator) for _ in range(9)] == list(range(1, 10))
@@ -230,7 +230,7 @@ async def test_list_that_loses_its_next_page() -> None:
 
 @pytest.mark.parametrize("number", [4, 6])
 async def test_missing_page(number: int) -> None:
-    """A 404 is an error if the first page says that the list still has that page, be it the last."""
+    """A 404 is an error if the first page says that the list still has that page, even as the last one."""
     service = PagedService(knows_parameter=True)
     service.failures = {number: [NotFoundError("gone", status=404), NotFoundError("gone", status=404)]}
     iterator = aiter(service.list(1))
@@ -287,7 +287,7 @@ async def test_unknown_parameter() -> None:
     service = PagedService()
     iterator = service.list(6).pages()
     await anext(iterator)
-    await service.settle()
+    await service.run_pending()
     assert service.requested == [1, 2]
     assert [page.number async for page in iterator] == [2, 3, 4, 5, 6]
 
@@ -302,7 +302,7 @@ async def test_ignored_parameter() -> None:
     assert service.requested.count(1) == 3
 
 
-async def test_concurrent_iterators_learn() -> None:
+async def test_concurrent_iterators_find_the_parameter() -> None:
     """Iterators that find out the parameter at the same time do not disturb each other."""
     service = PagedService()
     service.parameter = "page_number"
@@ -310,7 +310,7 @@ async def test_concurrent_iterators_learn() -> None:
     assert await asyncio.gather(*(paginator.collect() for _ in range(10))) == [EVERYTHING] * 10
 
 
-async def test_slow_iterator_learns_from_another() -> None:
+async def test_slow_iterator_uses_the_parameter_of_another() -> None:
     """An iterator whose ignored request returns late uses the parameter that another has found out meanwhile."""
     service = PagedService()
     service.parameter = "page_number"

@@ -156,8 +156,8 @@ def test_parameter_no_longer_works(parameter: str, received: int) -> None:
         style.fallback(request(3, (parameter, "3")), page(received, 9))
 
 
-def test_two_iterators_learn() -> None:
-    """A request that was sent before another iterator found out the parameter is repeated with that parameter."""
+def test_two_iterators_find_the_parameter() -> None:
+    """A request that was sent before another iterator found out the parameter is sent again with that parameter."""
     style = by_number()
     sent = style.next(FIRST_PAGE, page(1, 3))
     assert sent is not None

@@ -1,4 +1,4 @@
-"""`python -m tingting_async.sandbox`, in a process of its own."""
+"""`python -m tingting_async.sandbox`, in its own process."""
 
 import signal
 import subprocess

@@ -106,7 +106,7 @@ async def test_order_of_updates(connect: Callable[..., Any], query: str, newest_
     async with connect(campaigns=25, numbers=0) as (sandbox, http):
         world = sandbox.world
 
-        async def listed() -> list[int]:
+        async def list_ids() -> list[int]:
             pages = [await get(http, f"/api/v1/campaign/?offset={offset}&{query}") for offset in (0, 10, 20)]
             return [row["id"] for page in pages for row in page["results"]]
 
@@ -115,15 +115,15 @@ async def test_order_of_updates(connect: Callable[..., Any], query: str, newest_
             return [campaign.id for campaign in campaigns]
 
         first, second, *_ = world.campaigns.values()
-        assert await listed() == expected()
+        assert await list_ids() == expected()
         async with http.patch(f"/api/v1/campaign/{first.id}/", json={"name": "Reminder"}) as response:
             assert response.status == 200
-        assert await listed() == expected()
+        assert await list_ids() == expected()
         second.updated_at = sandbox.clock.now() + 60
-        assert await listed() == expected()
+        assert await list_ids() == expected()
         world.remove_campaign(first)
         world.add_campaign(world.owner, "Reminder", "SMS", "")
-        assert await listed() == expected()
+        assert await list_ids() == expected()
 
 
 async def test_totals(connect: Callable[..., Any]) -> None:

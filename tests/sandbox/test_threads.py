@@ -1,4 +1,4 @@
-"""The sandbox in a thread of its own."""
+"""The sandbox in its own thread."""
 
 import sys
 import threading

@@ -118,7 +118,7 @@ class PagedService:
         given: dict[str, Any] = {"default_window": 4, "fingerprint": "rows.list", **options}
         return Paginator(fetch, self.start_task, style, **given)
 
-    async def settle(self) -> None:
+    async def run_pending(self) -> None:
         """Let everything happen that can happen without the consumer."""
         gc.collect()
         for _ in range(100):

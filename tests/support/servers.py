@@ -32,7 +32,7 @@ class Received:
         await self.writer.drain()
 
     async def respond(self, body: bytes = b"{}", status: int = 200, **headers: str) -> None:
-        """Write a whole response; an underscore in the name of a header stands for a hyphen."""
+        """Write a whole response; an underscore in a header's name becomes a hyphen."""
         await self.raw(http_response(body, status, **headers))
 
     def close(self) -> None:
@@ -124,7 +124,7 @@ async def _receive(reader: asyncio.StreamReader) -> tuple[str, str, dict[str, st
 
 
 def http_response(body: bytes = b"{}", status: int = 200, **headers: str) -> bytes:
-    """Return the bytes of a response; an underscore in the name of a header stands for a hyphen."""
+    """Return the bytes of a response; an underscore in a header's name becomes a hyphen."""
     lines = {"content-length": str(len(body)), "content-type": "application/json"}
     lines |= {name.replace("_", "-"): value for name, value in headers.items()}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
@@ -153,7 +153,7 @@ async def stall(_: Received) -> None:
 
 
 def closed_port() -> int:
-    """Return a port on which nobody listens."""
+    """Return a port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

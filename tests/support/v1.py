@@ -1,4 +1,4 @@
-"""Sessions of the v1 API against the sandbox, and against small servers of a test's own."""
+"""Sessions of the v1 API against the sandbox, and against small servers that a test defines."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager

@@ -32,8 +32,8 @@ async def test_list() -> None:
     async with Sandbox() as sandbox, connect(sandbox) as tingting:
         for number, code in (("9800000001", "0042"), ("9800000002", "1234")):
             await tingting.otp.send(number, "{otp}", channel="text", otp=code)
-        listed = [(each.number, each.otp) async for each in tingting.otp.list()]
-        assert [("9800000002", "1234"), ("9800000001", "0042")] == listed
+        codes = [(each.number, each.otp) async for each in tingting.otp.list()]
+        assert [("9800000002", "1234"), ("9800000001", "0042")] == codes
 
 
 @pytest.mark.parametrize("arguments", [{"channel": "voice"}, {"channel": "text", "voice": "np_rija"}])

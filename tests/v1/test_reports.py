@@ -74,7 +74,7 @@ async def test_limits() -> None:
 
 
 async def test_no_time_at_all() -> None:
-    """A timeout of 0 is refused, and does not stand for the ten minutes of the default."""
+    """A timeout of 0 is refused, and does not mean the ten minutes of the default."""
     async with serving(always(REPORT)) as tingting:
         with pytest.raises(UsageError):
             await tingting.reports.rows(1, timeout=0)
@@ -165,8 +165,8 @@ async def test_a_report_with_the_type_of_a_web_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["folder", "nowhere/report.csv"])
-async def test_a_place_where_no_file_can_be(place: str, tmp_path: Path) -> None:
-    """A folder in the file's place, and a folder that does not exist, are refused before anything is sent."""
+async def test_a_path_where_no_file_can_be(place: str, tmp_path: Path) -> None:
+    """A path that is a folder, or whose folder does not exist, is refused before anything is sent."""
     (tmp_path / "folder").mkdir()
     async with serving(always(REPORT)) as tingting:
         with pytest.raises(UsageError, match="cannot be written"):

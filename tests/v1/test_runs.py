@@ -42,7 +42,7 @@ async def test_run_sets_texts_first() -> None:
 
 
 async def test_a_schedule_keeps_its_instant() -> None:
-    """A schedule is the same instant in the run, and in the campaign; nobody is called before it."""
+    """A schedule is the same instant in the run, and in the campaign; no one is called before it."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         when = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=5)
         campaign = await make_campaign(tingting)
@@ -91,7 +91,7 @@ async def test_run_with_a_text_that_is_not_used(services: str, wrong: str, right
 
 
 async def test_stop() -> None:
-    """A campaign that is stopped calls nobody else."""
+    """A campaign that is stopped calls no one else."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         campaign = await make_campaign(tingting)
         await tingting.campaigns.run(campaign.id)
@@ -181,7 +181,7 @@ async def test_wait_until_a_status() -> None:
 
 
 async def test_wait_ends_at_an_unknown_status() -> None:
-    """`wait()` returns a campaign whose status is unknown: nobody knows whether it will change."""
+    """`wait()` returns a campaign whose status is unknown: it may never change."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         campaign_id = await running(tingting)
         sandbox.world.campaigns[campaign_id].status = "Paused by Carrier"

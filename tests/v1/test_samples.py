@@ -306,14 +306,14 @@ def test_wrong_values(data: st.DataObject) -> None:
     for step in path:
         payload = payload[step]
     place, odd, missing = data.draw(st.sampled_from(places(payload))), data.draw(ODD), data.draw(st.booleans())
-    told = format_path(("here", *place))
+    expected_path = format_path(("here", *place))
     spoilt = spoil(payload, place, odd, missing=missing)
     request = Request("GET", "/p/", Effect.READ, "things.get", model)
     try:
         read = DECODER.decode_value(request, Response(200, body=json.dumps(payload).encode()), spoilt, model, ("here",))
     except DecodeError as error:
-        assert error.path.startswith(told)
-        assert all(where.startswith(told) for where, _ in error.problems)
+        assert error.path.startswith(expected_path)
+        assert all(where.startswith(expected_path) for where, _ in error.problems)
     else:
         found = {str(leaf) for leaf in texts(spoilt) if isinstance(leaf, str)}
         truths = {leaf for leaf in texts(spoilt) if isinstance(leaf, bool)}

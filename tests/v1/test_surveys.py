@@ -59,7 +59,7 @@ async def test_steps_that_cannot_be_read_back() -> None:
 
 
 async def test_delete_steps() -> None:
-    """A survey whose steps are deleted has none."""
+    """A survey whose steps were deleted has no steps."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         survey = await make_campaign(tingting, Services.SURVEY)
         await tingting.surveys.set_steps(survey.id, STEPS)
@@ -120,7 +120,7 @@ async def test_steps_beside_a_sign_of_more(beside: dict[str, Any]) -> None:
 
 
 async def test_steps_beside_their_number() -> None:
-    """If the response counts as many steps as it contains, they are all."""
+    """If the response states as many steps as it contains, the list is complete."""
     async with serving(always({"results": [{"id": 1}], "count": 1, "total_pages": 1})) as tingting:
         assert 1 == len(await tingting.surveys.steps(1))
 

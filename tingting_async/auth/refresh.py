@@ -56,19 +56,19 @@ class TokenRefresher:
 
     Args:
         auth: The state whose tokens are refreshed.
-        exchange: Executes a request that needs no tokens, with retries.
-        spawn: Starts a task that ends with the session.
+        execute: Executes a request that needs no tokens, with retries.
+        start_task: Starts a task that ends with the session.
     """
 
     def __init__(
         self,
         auth: Auth,
-        exchange: Callable[[Request[Any]], Awaitable[Response]],
-        spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
+        execute: Callable[[Request[Any]], Awaitable[Response]],
+        start_task: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
     ) -> None:
         self._auth = auth
-        self._exchange = exchange
-        self._spawn = spawn
+        self._execute = execute
+        self._start_task = start_task
         self._task: asyncio.Task[None] | None = None
         self._refusal: AuthenticationError | None = None
         self._refused_until = 0.0
@@ -101,13 +101,13 @@ class TokenRefresher:
             return
         task = self._task
         if task is None or task.done():
-            task = self._task = self._spawn(self._refresh_stored(rejected))
+            task = self._task = self._start_task(self._refresh_stored(rejected))
         try:
             async with asyncio.timeout_at(deadline):
                 await asyncio.shield(task)  # A call that stops waiting does not stop the refresh for the others.
         except TimeoutError:
-            late = f"{operation}: timed out while signing in. Nothing was sent."
-            raise SignInFailedError(NotSentError(late, operation=operation, phase="sign-in")) from None
+            message = f"{operation}: timed out while signing in. Nothing was sent."
+            raise SignInFailedError(NotSentError(message, operation=operation, phase="sign-in")) from None
         except asyncio.CancelledError:
             # Only a session that closes cancels the refresh. The waiting call may have been cancelled at the same time.
             if task.cancelled() and not _is_cancelled():
@@ -116,8 +116,8 @@ class TokenRefresher:
                 ) from None
             raise
         except (TransportError, DecodeError) as error:
-            lost = f"{operation}: nothing was sent, because signing in failed. {error}"
-            raise SignInFailedError(NotSentError(lost, operation=operation, phase="sign-in")) from error
+            message = f"{operation}: nothing was sent, because signing in failed. {error}"
+            raise SignInFailedError(NotSentError(message, operation=operation, phase="sign-in")) from error
         except TingTingError as error:
             # Each call that waits gets its own copy of the error, because a traceback belongs to one task.
             raise SignInFailedError(copy.copy(error)) from error.__cause__
@@ -137,18 +137,18 @@ class TokenRefresher:
         if self._refusal is not None and loop.time() < self._refused_until:
             raise copy.copy(self._refusal)
         try:
-            return await self._exchange_all(tokens)
+            return await self._execute_flow(tokens)
         except AuthenticationError as error:
             self._refusal, self._refused_until = copy.copy(error), loop.time() + LOGIN_COOLDOWN
             raise
 
-    async def _exchange_all(self, tokens: Tokens | None) -> Tokens:
+    async def _execute_flow(self, tokens: Tokens | None) -> Tokens:
         flow = self._auth.auth_flow(tokens)
         try:
             request = next(flow)
             while True:
                 try:
-                    response = await self._exchange(request)
+                    response = await self._execute(request)
                 except TingTingError as error:
                     request = flow.throw(error)
                 else:

@@ -54,7 +54,7 @@ class Campaigns(ListResource):
         description: str | None = None,
         timeout: TimeoutLike = None,
     ) -> Campaign:
-        """Create a campaign (`POST /api/system/campaigns/`). Nobody is called or texted before `run()`.
+        """Create a campaign (`POST /api/system/campaigns/`). No one is called or texted before `run()`.
 
         Args:
             name: The name.
@@ -262,7 +262,7 @@ def _services(services: Services | str) -> str:
 
 
 def _rerun_statuses(rerun: Iterable[Outcome | str]) -> list[str]:
-    """Return outcomes as the service spells them; a single string is one outcome."""
+    """Return outcomes in the service's form; a single string is one outcome."""
     if not isinstance(rerun, Iterable):
         raise UsageError(f"`rerun` must be a list of outcomes, not one {type(rerun).__name__}.")
     outcomes = [rerun] if isinstance(rerun, str) else rerun

@@ -145,7 +145,7 @@ class Numbers(ListResource):
 
 
 def _fields(number: str | int, tags: Mapping[str, str] | None) -> dict[str, Any]:
-    """Return a number and its tags as the service spells them."""
+    """Return a number and its tags in the service's form."""
     return arguments.given_fields(
         number=int(phone_number(number)), available_tags=None if tags is None else arguments.mapping(tags, "tags")
     )

@@ -219,7 +219,7 @@ class Core:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # Marks it as retrieved, even if nobody awaits the task any more.
+            task.exception()  # Marks it as retrieved, even if no one awaits the task any more.
 
     @property
     def is_open(self) -> bool:

@@ -105,8 +105,8 @@ def leaves_outcome_unknown(failure: TingTingError) -> bool:
     if isinstance(failure, TransportError):
         return not isinstance(failure, NotSentError)
     if isinstance(failure, ServerError):
-        is_plain = failure.retry_after is not None or failure.body.lstrip().startswith(b"{")
-        return failure.status != 503 or not is_plain
+        is_from_api = failure.retry_after is not None or failure.body.lstrip().startswith(b"{")
+        return failure.status != 503 or not is_from_api
     if isinstance(failure, ApiError):
         status = failure.status
         if 200 <= status < 300:  # `{"message": "Campaign Began", "errors": [...]}` may be half a success.
@@ -139,15 +139,15 @@ def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
         return failure
     if request.effect is Effect.UPDATE and not isinstance(failure, TransportError):
         return failure
-    find_out = f" To find out, {request.recovery_hint}." if request.recovery_hint else ""
+    hint = f" To find out, {request.recovery_hint}." if request.recovery_hint else ""
     if request.reconciler is not None:
-        find_out += " This error's `reconcile()` does that."
-    once = "" if request.effect is Effect.UPDATE else ", so it was not retried"
+        hint += " This error's `reconcile()` does that."
+    not_retried = "" if request.effect is Effect.UPDATE else ", so it was not retried"
     what = str(failure).removeprefix(f"{request.operation}: ")
     if isinstance(failure, ApiError):  # The advice in its text is for requests that may be sent again.
         what = f"The response to {request.method} {request.path} had status {failure.status}."
     return OutcomeUnknownError(
-        f"{request.operation}: it is unknown whether this happened{once}. {what}{find_out}",
+        f"{request.operation}: it is unknown whether this happened{not_retried}. {what}{hint}",
         operation=request.operation,
         method=request.method,
         path=request.path,

@@ -49,11 +49,11 @@ class EventEmitter:
             A function that removes it.
 
         Raises:
-            UsageError: The listener is a coroutine function, which nobody would await.
+            UsageError: The listener is a coroutine function, which would not be awaited.
         """
         if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(getattr(listener, "__call__", None)):  # noqa: B004 - looks at the kind of callable
             raise UsageError("subscribe: `listener` is called and not awaited. Pass a function that is not `async`.")
-        entry = functools.partial(listener)  # A listener may be added twice; each subscription ends by itself.
+        entry = functools.partial(listener)  # A listener may be added twice; each subscription ends separately.
         self.listeners.append(entry)
 
         def unsubscribe() -> None:

@@ -68,7 +68,7 @@ class ExactIterator(ItemIterator[T]):
 
     If the pages cannot overlap, two passes agree if they have seen the same items in the same order. If they can (see
     `OverlappingPagination`), a pass goes back wherever a page does not join the pages before. Then two passes agree if
-    no item has changed its place among the others: items may be added and deleted all the while.
+    no item has moved relative to the others; items may be added and deleted meanwhile.
 
     Args:
         start: Starts a pass at a page request; at the first page for None.

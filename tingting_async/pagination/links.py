@@ -38,8 +38,8 @@ def _query(url: str) -> Params:
 
 def _links(links: Any) -> Iterator[tuple[str, set[str]]]:
     """Yield the URL and the labels of each link."""
-    listed = cast("list[Any]", links if isinstance(links, list) and not _is_page_link(links) else [links])
-    for link in listed:
+    entries = cast("list[Any]", links if isinstance(links, list) and not _is_page_link(links) else [links])
+    for link in entries:
         if isinstance(link, str):
             yield link, set()
         elif _is_page_link(link):

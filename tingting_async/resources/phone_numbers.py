@@ -53,12 +53,12 @@ def phone_number(value: str | int, name: str = "number") -> str:
 _PREFIXES = frozenset({"", "0", "977", "9770", "00977"})
 
 
-def is_same_number(listed: str | None, digits: str) -> bool:
+def is_same_number(text: str | None, digits: str) -> bool:
     """Return whether a number that the service lists, in any spelling, has these digits.
 
     The last digits alone do not decide: a mobile number may end in the digits of a landline.
     """
-    found = "".join(character for character in listed or "" if character.isdigit())
+    found = "".join(character for character in text or "" if character.isdigit())
     return found.endswith(digits) and found.removesuffix(digits) in _PREFIXES
 
 

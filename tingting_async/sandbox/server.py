@@ -147,7 +147,7 @@ class Sandbox(Service):
 
     @contextmanager
     def in_thread(self) -> Generator[Self]:
-        """Serve in a thread of its own within the block, for code that does not use asyncio."""
+        """Serve in its own thread within the block, for code that does not use asyncio."""
         started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
         async def serve() -> None:

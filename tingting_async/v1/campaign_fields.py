@@ -91,8 +91,8 @@ def _line_ids(lines: Any) -> list[int]:
 def _failover(statuses: Any) -> list[str]:
     if not isinstance(statuses, Iterable):
         raise UsageError(f"`failover` must be a list of statuses, not {type(statuses).__name__}.")
-    listed = cast("Iterable[Any]", [statuses] if isinstance(statuses, str) else statuses)
-    return [arguments.enum_member(ContactStatus, status, "failover").value for status in listed]
+    given = cast("Iterable[Any]", [statuses] if isinstance(statuses, str) else statuses)
+    return [arguments.enum_member(ContactStatus, status, "failover").value for status in given]
 
 
 _WIRE_NAMES = {"lines": "user_phone", "failover": "failover_target"}

@@ -90,7 +90,7 @@ class Campaigns(MethodFallback):
     async def create(
         self, name: str, services: Services | str, *, timeout: TimeoutLike = None, **fields: Unpack[OptionalFields]
     ) -> Campaign:
-        """Create a campaign; nobody is reached before it is run (`POST campaign/create/`).
+        """Create a campaign; no one is called or texted before it is run (`POST campaign/create/`).
 
         Args:
             name: The campaign's name.

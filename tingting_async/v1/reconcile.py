@@ -23,9 +23,9 @@ def details(id: int, timeout: TimeoutLike = None) -> Request[Campaign]:
     return Request.read(f"/api/v1/campaign/{arguments.identifier(id)}/", Campaign, "campaigns.get", timeout=timeout)
 
 
-def started_at(send: Send | None, asked_at: datetime) -> datetime:
-    """Return when a request was about to leave: by the ledger's record of it, or `asked_at` if there is none."""
-    return asked_at if send is None else send.started_at
+def started_at(send: Send | None, sent_at: datetime) -> datetime:
+    """Return when a request was about to leave: by the ledger's record of it, or `sent_at` if there is none."""
+    return sent_at if send is None else send.started_at
 
 
 async def reconcile_run(core: Core, id: int, send: Send | None) -> Reconciliation:
@@ -49,17 +49,17 @@ async def reconcile_run(core: Core, id: int, send: Send | None) -> Reconciliatio
 
 
 async def reconcile_created(
-    campaigns: Callable[..., AsyncIterable[Campaign]], name: str, asked_at: datetime
+    campaigns: Callable[..., AsyncIterable[Campaign]], name: str, sent_at: datetime
 ) -> Reconciliation:
     """Return whether a campaign of this name was created since then; `campaigns` lists those that a search finds."""
-    reconciliation = await _find_created(campaigns(search=name.strip()), name, asked_at)
+    reconciliation = await _find_created(campaigns(search=name.strip()), name, sent_at)
     # The documents do not say whether a list without this filter includes drafts.
     if reconciliation.verdict is Verdict.NOT_DONE:
-        reconciliation = await _find_created(campaigns(search=name.strip(), drafts=True), name, asked_at)
+        reconciliation = await _find_created(campaigns(search=name.strip(), drafts=True), name, sent_at)
     return reconciliation
 
 
-async def _find_created(campaigns: AsyncIterable[Campaign], name: str, asked_at: datetime) -> Reconciliation:
+async def _find_created(campaigns: AsyncIterable[Campaign], name: str, sent_at: datetime) -> Reconciliation:
     # Services strip spaces from names.
     named = [campaign async for campaign in campaigns if (campaign.name or "").strip() == name.strip()]
     what = "A new campaign of this name"
@@ -67,26 +67,26 @@ async def _find_created(campaigns: AsyncIterable[Campaign], name: str, asked_at:
         return Reconciliation(
             Verdict.UNKNOWN, "There is a campaign of this name, but the service does not say since when.", named[0]
         )
-    recent = [each for each in named if not is_older(each.updated_at, asked_at)]
+    recent = [each for each in named if not is_older(each.updated_at, sent_at)]
     newest = max(recent, key=lambda each: each.id, default=None)
     # A running campaign is updated by the service, so its update time is no evidence that it was created.
     if newest is not None and newest.status not in (None, CampaignStatus.NOT_STARTED):
         return Reconciliation(Verdict.UNKNOWN, "There is a campaign of this name, but it was run already.", newest)
-    return from_timestamp(newest, None if newest is None else newest.updated_at, asked_at, what)
+    return from_timestamp(newest, None if newest is None else newest.updated_at, sent_at, what)
 
 
-async def reconcile_contact(contacts: AsyncIterable[Contact], number: str, asked_at: datetime) -> Reconciliation:
+async def reconcile_contact(contacts: AsyncIterable[Contact], number: str, sent_at: datetime) -> Reconciliation:
     """Return whether a number was added to a campaign's contacts since then."""
     found = [each async for each in contacts if is_same_number(each.number, number)]
     newest = max(found, key=lambda each: each.id, default=None)
     when = None if newest is None else newest.created_at or newest.updated_at
-    if newest is not None and (when is None or is_older(when, asked_at)):
+    if newest is not None and (when is None or is_older(when, sent_at)):
         return Reconciliation(Verdict.UNKNOWN, "The contact is there, but it may have been there before.", newest)
-    return from_timestamp(newest, when, asked_at, "The contact")
+    return from_timestamp(newest, when, sent_at, "The contact")
 
 
 async def reconcile_otp(
-    sent: AsyncIterable[SentOtp], number: str, otp: str | None, asked_at: datetime
+    sent: AsyncIterable[SentOtp], number: str, otp: str | None, sent_at: datetime
 ) -> Reconciliation:
     """Return whether a code that the caller chose was sent to this number since then."""
     if otp is None:
@@ -102,14 +102,14 @@ async def reconcile_otp(
                 doubtful = Reconciliation(
                     Verdict.UNKNOWN, "The code is there, but the service does not say since when.", each
                 )
-            elif not is_older(each.created_at, asked_at):
-                reconciliation = from_timestamp(each, each.created_at, asked_at, what)
+            elif not is_older(each.created_at, sent_at):
+                reconciliation = from_timestamp(each, each.created_at, sent_at, what)
                 if reconciliation.verdict is Verdict.DONE:
                     return reconciliation
                 doubtful = reconciliation
         if each.created_at is not None:
             # The order of this list is not documented. Only if its rows become older can no newer ones follow.
-            if is_older(each.created_at, asked_at) and last is not None and each.created_at < last:
+            if is_older(each.created_at, sent_at) and last is not None and each.created_at < last:
                 break
             last = each.created_at
     return doubtful or from_presence(None, what)
@@ -126,14 +126,14 @@ async def is_server_clock_behind(core: Core) -> bool:
     return server_time.tzinfo is not None and utc_now() - server_time > CLOCK_SKEW
 
 
-def is_older(when: datetime | None, asked_at: datetime) -> bool:
+def is_older(when: datetime | None, sent_at: datetime) -> bool:
     """Return whether something was there before, even if the clocks differ."""
-    return when is not None and when < asked_at - CLOCK_SKEW
+    return when is not None and when < sent_at - CLOCK_SKEW
 
 
-def from_timestamp(found: object, when: datetime | None, asked_at: datetime, what: str) -> Reconciliation:
+def from_timestamp(found: object, when: datetime | None, sent_at: datetime, what: str) -> Reconciliation:
     """Return the verdict that the time of a row gives, if the row is not clearly older (`is_older`)."""
-    if when is not None and when < (asked_at if when.microsecond else asked_at.replace(microsecond=0)):
+    if when is not None and when < (sent_at if when.microsecond else sent_at.replace(microsecond=0)):
         # It may be an earlier request for the same, or the service's clock is behind.
         return Reconciliation(
             Verdict.UNKNOWN, f"{what} is there, but it may be from shortly before, as clocks differ.", found

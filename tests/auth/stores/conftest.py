@@ -1,4 +1,4 @@
-"""Places for tokens, a Redis server, and processes that share a place."""
+"""Locations for tokens, a Redis server, and processes that share a location."""
 
 import contextlib
 import shutil

@@ -55,7 +55,7 @@ async def expired(sandbox: Sandbox, store: Any) -> None:
     ],
 )
 async def test_load_and_save(make: Make, tokens: Tokens) -> None:
-    """A store loads exactly the tokens that any store of the place saved last, until they are deleted."""
+    """A store loads exactly the tokens that any store of the same location saved last, until they are deleted."""
     store, other = make(), make()
     assert await other.load() is None
     await store.save(Tokens("before"))
@@ -106,7 +106,7 @@ async def test_content_of_the_old_form(place: Any, make: Make) -> None:
 
 @pytest.mark.parametrize("stores", [1, 2])
 async def test_one_at_a_time(make: Make, stores: int) -> None:
-    """One task at a time holds the lock, across all stores of the place, and each task gets it."""
+    """One task at a time holds the lock, across all stores of the same location, and each task gets it."""
     shared = [make() for _ in range(stores)]
     inside = entered = 0
 
@@ -157,7 +157,7 @@ async def test_cancelled(make: Make) -> None:
 
 @pytest.mark.parametrize("turns", range(1, 6))
 async def test_cancelled_while_saving(make: Make, turns: int) -> None:
-    """A save completes although its caller is cancelled: a refresh token may be usable only once."""
+    """A save completes even if its caller is cancelled: a refresh token may be usable only once."""
     store = make()
     saving = asyncio.create_task(store.save(Tokens("new", "refresh")))
     for _ in range(turns):

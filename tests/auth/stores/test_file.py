@@ -21,7 +21,7 @@ def modes(directory: Path) -> dict[str, int]:
 
 
 async def test_modes(tmp_path: Path) -> None:
-    """The file, its lock and new directories are for their owner alone, whatever the umask."""
+    """The file, its lock and new directories are accessible only to their owner, whatever the umask."""
     (tmp_path / "theirs").mkdir(mode=0o755)
     store = FileTokenStore(tmp_path / "theirs" / "a" / "b" / "tokens")
     umask = os.umask(0)
@@ -36,7 +36,7 @@ async def test_modes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
 async def test_open_to_others(tmp_path: Path, mode: int) -> None:
-    """A file that others can read or write is refused with what to do, and an explicit login replaces it."""
+    """A file that others can read or write is refused with an error that says what to do, and an explicit login replaces it."""
     path = tmp_path / "tokens"
     store = FileTokenStore(path)
     await store.save(Tokens("canary", "canary"))

@@ -110,9 +110,9 @@ async def test_wrong_password(redis_place: Any) -> None:
 async def test_no_server(caplog: pytest.LogCaptureFixture) -> None:
     """If no server listens, every access is a TokenStoreError with the reason and without the password."""
     caplog.set_level(logging.DEBUG)
-    with socket.socket() as taken:  # Bound, and not listening.
-        taken.bind(("127.0.0.1", 0))
-        url = f"redis://:canary-of-url@127.0.0.1:{taken.getsockname()[1]}/0"
+    with socket.socket() as unused:  # Bound, but not listening.
+        unused.bind(("127.0.0.1", 0))
+        url = f"redis://:canary-of-url@127.0.0.1:{unused.getsockname()[1]}/0"
         async with RedisTokenStore(url, key="tokens") as store:
             for access in (store.load, lambda: store.save(TOKENS), lambda: store.save(None), store.lock().__aenter__):
                 with pytest.raises(TokenStoreError, match=r"ConnectionError: .* Is the server") as caught:

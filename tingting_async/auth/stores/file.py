@@ -94,7 +94,7 @@ class FileTokenStore:
     async def _locked(self) -> AsyncGenerator[None]:
         from filelock import FileLock, Timeout  # noqa: PLC0415 - only this store needs it
 
-        # A new object each time: a `FileLock` that is held can be acquired again by whoever has the object.
+        # A new object each time: a `FileLock` that is held can be acquired again by any code that has the object.
         lock = FileLock(f"{self._path}.lock", mode=0o600, thread_local=False)
         with self._errors("locked"):
             make_private_dir(self._path.parent)
@@ -117,7 +117,7 @@ class FileTokenStore:
                 if os.name == "posix" and mode & 0o077:
                     raise TokenStoreError(
                         f"The token store {self._path} was not read: others can read or write it (mode {mode:04o}). "
-                        "Delete it, or run `chmod 600` on it if nobody else can have used it."
+                        "Delete it, or run `chmod 600` on it if no one else can have used it."
                     )
                 return file.read()
         except FileNotFoundError:

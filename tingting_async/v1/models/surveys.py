@@ -32,7 +32,7 @@ class ResponseType(OpenEnum):
 
     Attributes:
         KEYPAD: Keys pressed on the phone. The service spells the value "dtmf".
-        RECORDING: A spoken answer, which is recorded. The service spells the value "raw_record".
+        RECORDING: A spoken answer, which is recorded. Its value in the service is "raw_record".
         NONE: Nothing.
     """
 
