@@ -46,8 +46,12 @@ def programs(page: str) -> dict[str, str]:
 
 
 PAGES = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
-PROGRAMS = {name: text for page in PAGES if page != "docs/sandbox.md" for name, text in programs(page).items()}
-"""All programs, but for the pytest modules of docs/sandbox.md, which `test_examples.py` runs."""
+PROGRAMS = {name: text for page in PAGES for name, text in programs(page).items()}
+
+
+def is_script(text: str) -> bool:
+    """Return whether a program runs as it is: Redis is absent, and `test_examples.py` runs the pytest modules."""
+    return "redis://" not in text and "import pytest" not in text
 
 
 def run(text: str, folder: Path, sandbox: Sandbox) -> str:
@@ -63,7 +67,7 @@ def run(text: str, folder: Path, sandbox: Sandbox) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if "redis://" not in PROGRAMS[name]])
+@pytest.mark.parametrize("name", [name for name, text in PROGRAMS.items() if is_script(text)])
 def test_runs(name: str, tmp_path: Path) -> None:
     """Each block runs against a sandbox without an error or a warning."""
     with Sandbox(campaigns=57).in_thread() as sandbox:

@@ -70,6 +70,7 @@ async def test_key_of_another_campaign(
         assert reconciliation.result.id == one
         # A run with a key may follow an earlier run, so that a status of "Running" proves nothing.
         assert reconciliation.verdict is (Verdict.UNKNOWN if is_done else Verdict.NOT_DONE)
+        assert ("call the ledger's `mark_sent()`" in reconciliation.reason) == is_done
 
 
 async def test_job_that_creates_its_campaign_again(sandbox: Sandbox, connect: Any, campaigns: list[int]) -> None:

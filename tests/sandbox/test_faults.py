@@ -198,6 +198,15 @@ async def test_during() -> None:
         assert list(sandbox.faults) == [other]
 
 
+async def test_during_one_fault() -> None:
+    """`during` accepts a single fault."""
+    async with served() as (sandbox, http, _):
+        with sandbox.faults.during(Fault("status", path=PROFILE, status=418)):
+            async with http.get(PROFILE) as response:
+                assert response.status == 418
+        assert list(sandbox.faults) == []
+
+
 async def test_offline() -> None:
     """`offline()` refuses connections; afterwards the sandbox serves on the same port again."""
     async with served() as (sandbox, http, run):

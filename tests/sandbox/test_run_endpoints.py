@@ -121,6 +121,18 @@ async def test_v1_failover(connect: Connect, post: Post) -> None:
         assert (kinds.count("call"), kinds.count("sms")) == (5, 5)
 
 
+async def test_v1_finished_campaign_cannot_be_run(connect: Connect, post: Post) -> None:
+    """A v1 campaign that has finished is refused as already run, and not as one without contacts."""
+    async with connect(campaigns=0) as (sandbox, http):
+        campaign = await run_v1(http, post)
+        sandbox.clock.advance(600)
+        status, body = await post(http, f"/api/v1/run-campaign/{campaign}/", {})
+        assert (status, "Campaign has already been run." in str(body)) == (400, True)
+        sandbox.world.campaigns[campaign].contacts.clear()
+        status, body = await post(http, f"/api/v1/run-campaign/{campaign}/", {})
+        assert (status, "Campaign has no contacts." in str(body)) == (400, True)
+
+
 async def test_v1_emergency_stop(connect: Connect, post: Post) -> None:
     """A stopped campaign calls no further number; a call that has been placed already stays."""
     async with connect(campaigns=0) as (sandbox, http):

@@ -225,9 +225,9 @@ class Faults:
         self._faults.clear()
 
     @contextmanager
-    def during(self, faults: Iterable[Fault]) -> Generator[None]:
-        """Inject these faults within the block. At its end they are removed, and stalled requests continue."""
-        added = [self.add(fault) for fault in faults]
+    def during(self, faults: Fault | Iterable[Fault]) -> Generator[None]:
+        """Inject a fault, or several, within the block. At its end they are removed, and stalled requests continue."""
+        added = [self.add(fault) for fault in ([faults] if isinstance(faults, Fault) else faults)]
         try:
             yield
         finally:

@@ -45,7 +45,11 @@ async def reconcile_run(core: Core, id: int, send: Send | None) -> Reconciliatio
     if is_first and campaign.status in (CampaignStatus.RUNNING, CampaignStatus.SCHEDULED):
         return Reconciliation(Verdict.DONE, reason, campaign)
     # It may have completed an earlier run. The contacts can show that, the status cannot.
-    return Reconciliation(Verdict.UNKNOWN, f"{reason} It does not show which run that is about.", campaign)
+    reason += " It does not show which run that is about."
+    if not is_first:
+        reason += " A run with a key may be one of several runs of this campaign."
+        reason += " If it is the only one, call the ledger's `mark_sent()`."
+    return Reconciliation(Verdict.UNKNOWN, reason, campaign)
 
 
 async def reconcile_created(

@@ -138,7 +138,8 @@ async def run(request: web.Request, service: Service, account: Account, campaign
         raise ValidationError(message="Campaign is a draft.")
     targets = [contact for contact in campaign.contacts if contact.status == "not started"]
     if not targets:
-        raise ValidationError(message="Campaign has no contacts.")
+        what = "has already been run" if campaign.contacts else "has no contacts"
+        raise ValidationError(message=f"Campaign {what}.")
     if campaign.services != "SMS" and not campaign.user_phone:
         raise ValidationError(message="Campaign has no phone number to call from.")
     if account.available_credits < max_cost(campaign, targets):
