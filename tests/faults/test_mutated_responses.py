@@ -210,7 +210,7 @@ def test_every_operation_is_covered(generation: Any) -> None:
 
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_mutated_responses(generation: Any, world: Any, serve: Any, part: int) -> None:
-    """Whatever a response contains, the call ends with a result or a `TingTingError`, and leaves no task or socket open."""
+    """Whatever a response contains, a call ends with a result or a `TingTingError`, and leaves nothing open."""
     sandbox, targets = world
     recorded = await record(generation, serve, sandbox, targets)
     pending: dict[str, list[bytes]] = {}

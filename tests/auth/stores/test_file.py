@@ -36,7 +36,7 @@ async def test_modes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
 async def test_open_to_others(tmp_path: Path, mode: int) -> None:
-    """A file that others can read or write is refused with an error that says what to do, and an explicit login replaces it."""
+    """A file that others can read or write is refused with what to do, and an explicit login replaces it."""
     path = tmp_path / "tokens"
     store = FileTokenStore(path)
     await store.save(Tokens("canary", "canary"))
