@@ -25,7 +25,8 @@
     ├── PartialFailureError        an operation of several requests failed half-way
     └── WaitTimeoutError           the awaited state was not reached in time (also a TimeoutError)
 
-Apart from `asyncio.CancelledError`, the library raises nothing else. Error messages never contain passwords, tokens,
+Apart from `asyncio.CancelledError`, and Python's own `TypeError` for a wrong argument list, the library raises nothing
+else. Error messages never contain passwords, tokens,
 one-time codes or full phone numbers. Attributes hold what the service sent, unmasked.
 
 Errors are data: they can be copied and pickled. Only `reconcile()`, from `tingting_async.outcomes`, sends requests.
