@@ -186,8 +186,8 @@ def retrying(request: Request[Any], retries: RetryPolicy, budget: RetryBudget, *
         return max(jitter(state), retry_after(state.outcome.exception()))
 
     def stop(state: RetryCallState) -> bool:
-        is_late = asyncio.get_running_loop().time() + state.upcoming_sleep >= deadline
+        is_past_deadline = asyncio.get_running_loop().time() + state.upcoming_sleep >= deadline
         # The budget comes last, so that only a retry that takes place uses it up.
-        return is_late or state.attempt_number >= retries.attempts or not budget.spend()
+        return is_past_deadline or state.attempt_number >= retries.attempts or not budget.spend()
 
     return AsyncRetrying(retry=retry_if_exception(may_retry), wait=wait, stop=stop, sleep=asyncio.sleep, reraise=True)
