@@ -166,9 +166,7 @@ def test_end_of_the_loop_while_the_claim_is_stored(path: Path) -> None:
             while set(threading.enumerate()) <= before:
                 await asyncio.sleep(0)  # Until the thread that stores the claim has started.
             for _ in range(50):
-                await asyncio.to_thread(
-                    os.getpid
-                )  # Other threads run meanwhile, so the thread that stores is waiting now.
+                await asyncio.to_thread(os.getpid)  # Other threads run meanwhile, so the one that stores waits now.
             assert [others.done(), sending.done()] == [False, False]
             await tingting._core.transport.aclose()
             tingting._core.is_closed = True
