@@ -104,10 +104,8 @@ class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickled error may reach another process. Its reconciler belongs to a session, and stays here.
-        state = {**vars(self)}
-        for name in ("_reconciler", "_recorded", "_on_reconciled"):
-            state.pop(name, None)
-        return (type(self), self.args, state)
+        local = ("_reconciler", "_recorded", "_on_reconciled")
+        return (type(self), self.args, {name: value for name, value in vars(self).items() if name not in local})
 
     def __copy__(self) -> Self:
         copied = type(self)(*self.args)

@@ -42,7 +42,7 @@ class AuthScheme(Protocol):
 
     def is_permanent(self, error: AuthenticationError) -> bool:
         """Return whether a 401 is about the account and not the token, so that new tokens would not help."""
-        ...
+        return "not activated" in error.message.lower()
 
 
 AuthFlow = Generator[Request[Any], Response, Tokens]

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, cast
 
+import attrs
+
 from tingting_async.auth.flow import Auth
 from tingting_async.auth.tokens import Tokens
 from tingting_async.errors import (
@@ -23,15 +25,14 @@ LOGIN_COOLDOWN = 30.0
 """Seconds for which a refused sign-in is not retried: a job with many requests could get the account locked."""
 
 
+@attrs.define
 class SignInFailedError(Exception):
     """Carries the error of a refresh past the retries of the request that waits for it.
 
     The refresh had its own retries, and the request itself was never sent.
     """
 
-    def __init__(self, error: TingTingError) -> None:
-        super().__init__(str(error))
-        self.error = error
+    error: TingTingError
 
 
 @contextmanager
@@ -44,11 +45,6 @@ def _store_errors() -> Generator[None]:
         raise TokenStoreError(
             f"The token store failed with {type(error).__name__}, so nothing was sent. Its own error is the cause."
         ) from error
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 class TokenRefresher:
@@ -110,7 +106,8 @@ class TokenRefresher:
             raise SignInFailedError(NotSentError(message, operation=operation, phase="sign-in")) from None
         except asyncio.CancelledError:
             # Only a session that closes cancels the refresh. The waiting call may have been cancelled at the same time.
-            if task.cancelled() and not _is_cancelled():
+            current = asyncio.current_task()
+            if task.cancelled() and (current is None or not current.cancelling()):
                 raise SessionClosedError(
                     f"{operation}: the session was closed while signing in. Nothing was sent."
                 ) from None

@@ -31,5 +31,4 @@ class Accounts(BaseAccounts):
             UsageError: The session has no e-mail address and password.
             AuthenticationError: The service does not accept them.
         """
-        login: Login = await self._login(timeout)
-        return login
+        return await self._login(Login, timeout)

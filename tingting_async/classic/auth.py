@@ -2,15 +2,15 @@
 
 from typing import Any
 
+from tingting_async.auth.flow import AuthScheme
 from tingting_async.auth.tokens import Credentials, Tokens
 from tingting_async.classic.models import Login, TokenPair
 from tingting_async.classic.pages import RESPONSES
 from tingting_async.decoding.decoder import Decoder
-from tingting_async.errors import AuthenticationError
 from tingting_async.http.messages import Request, Response
 
 
-class ClassicAuthScheme:
+class ClassicAuthScheme(AuthScheme):
     """The requests and responses of the classic API that sign in."""
 
     # Both requests are reads, so that they are retried. A retried login returns a second pair of tokens; one pair
@@ -51,7 +51,3 @@ class ClassicAuthScheme:
         """Return the new access token with the new refresh token, or with the old one if the service kept it."""
         new = Decoder(RESPONSES).decode(request, response)
         return Tokens.of(new.access, new.refresh or token)
-
-    def is_permanent(self, error: AuthenticationError) -> bool:
-        """Return whether the account is not activated: signing in again does not help."""
-        return "not activated" in error.message.lower()

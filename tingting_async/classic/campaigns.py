@@ -11,13 +11,13 @@ from tingting_async.http.messages import Request, Response
 from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.resources import arguments
-from tingting_async.resources.arguments import FileLike
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.resources.phone_numbers import phone_numbers
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _SERVICES = (Services.PHONE, Services.SMS, Services.SMS_AND_PHONE)
+_OUTCOMES = (Outcome.HUNG_UP, Outcome.UNANSWERED, Outcome.FAILED, Outcome.TERMINATED, Outcome.COMPLETED)
 
 
 class Campaigns(ListResource):
@@ -31,10 +31,14 @@ class Campaigns(ListResource):
         Args:
             **options: `window`, `exact`, `resume` and `timeout`; see `Resource`.
         """
-        request = Request.read(
-            "/api/system/campaigns", list[Campaign], "campaigns.list", payload=("result", "campaign-lists")
+        return self._paginate(
+            Request.read(
+                "/api/system/campaigns", list[Campaign], "campaigns.list", payload=("result", "campaign-lists")
+            ),
+            self._style,
+            read_page,
+            options,
         )
-        return self._paginate(request, self._style, read_page, options)
 
     async def get(self, id: int, *, timeout: TimeoutLike = None) -> Campaign:
         """Return a campaign (`GET /api/system/campaigns/<id>/details`).
@@ -50,7 +54,7 @@ class Campaigns(ListResource):
         services: Services | str,
         *,
         numbers: Iterable[str | int] | None = None,
-        file: FileLike | None = None,
+        file: arguments.FileLike | None = None,
         description: str | None = None,
         timeout: TimeoutLike = None,
     ) -> Campaign:
@@ -152,7 +156,7 @@ class Campaigns(ListResource):
         id: int,
         *,
         message: str | None = None,
-        audio_file: FileLike | None = None,
+        audio_file: arguments.FileLike | None = None,
         priority: Priority | str | None = None,
         voice: Voice | str | None = None,
         schedule: datetime | None = None,
@@ -266,7 +270,7 @@ def _rerun_statuses(rerun: Iterable[Outcome | str]) -> list[str]:
     if not isinstance(rerun, Iterable):
         raise UsageError(f"`rerun` must be a list of outcomes, not one {type(rerun).__name__}.")
     outcomes = [rerun] if isinstance(rerun, str) else rerun
-    statuses = [arguments.enum_member(Outcome, outcome, "rerun").value for outcome in outcomes]
+    statuses = [arguments.enum_member(Outcome, outcome, "rerun", among=_OUTCOMES).value for outcome in outcomes]
     if not statuses:
         raise UsageError("`rerun` is empty: omit it for a first run.")
     return statuses

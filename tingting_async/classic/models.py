@@ -10,26 +10,10 @@ import attrs
 
 from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
 from tingting_async.redaction import hide_repr, mask_repr
-from tingting_async.resources.models import CallStatus as NumberStatus
-from tingting_async.resources.models import OtpChannel, OtpSource, Services
+from tingting_async.resources.models import CallStatus, OtpChannel, OtpSource, Services
 
-
-class Outcome(OpenEnum):
-    """The statuses of numbers for which a campaign can be run again.
-
-    Attributes:
-        HUNG_UP: The call was hung up.
-        UNANSWERED: The call was not answered.
-        FAILED: The call failed.
-        TERMINATED: The call was terminated.
-        COMPLETED: The call was completed.
-    """
-
-    HUNG_UP = "hungup"
-    UNANSWERED = "unanswered"
-    FAILED = "failed"
-    TERMINATED = "terminated"
-    COMPLETED = "completed"
+Outcome = CallStatus
+"""The results for which numbers can be called again: `HUNG_UP`, `UNANSWERED`, `FAILED`, `TERMINATED`, `COMPLETED`."""
 
 
 class Voice(OpenEnum):
@@ -130,7 +114,7 @@ class Number:
     number: StrOrInt = attrs.field(repr=mask_repr)
     campaign: str | None = wire_field("campaing", default=None)
     available_tags: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
-    status: NumberStatus | None = None
+    status: CallStatus | None = None
     duration: timedelta | None = None
     playback: Decimal | None = None
     credit_consumed: Decimal | None = None
@@ -170,8 +154,7 @@ class PhoneNumber:
     @property
     def capabilities(self) -> tuple[str, ...]:
         """The capabilities one by one, such as `("Voice", "SMS")`."""
-        parts = (self.available_capabilities or "").split(",")
-        return tuple(part.strip() for part in parts if part.strip())
+        return tuple(part.strip() for part in (self.available_capabilities or "").split(",") if part.strip())
 
 
 @attrs.frozen(kw_only=True)

@@ -26,13 +26,17 @@ class Numbers(ListResource):
             campaign_id: The campaign's id.
             **options: `window`, `exact`, `resume` and `timeout`; see `Resource`.
         """
-        request = Request.read(
-            f"/api/system/campaigns/number/{arguments.identifier(campaign_id, 'campaign_id')}",
-            list[Number],
-            "numbers.list",
-            payload=("data", "number-lists"),
+        return self._paginate(
+            Request.read(
+                f"/api/system/campaigns/number/{arguments.identifier(campaign_id, 'campaign_id')}",
+                list[Number],
+                "numbers.list",
+                payload=("data", "number-lists"),
+            ),
+            self._style,
+            read_list,
+            options,
         )
-        return self._paginate(request, self._style, read_list, options)
 
     async def get(self, id: int, *, timeout: TimeoutLike = None) -> Number:
         """Return a number (`GET /api/system/number/<number_id>/`).

@@ -22,13 +22,17 @@ class PhoneNumbers(ListResource):
         Args:
             **options: `window`, `exact`, `resume` and `timeout`; see `Resource`.
         """
-        request = Request.read(
-            "/api/system/owned/phone_numbers",
-            list[PhoneNumber],
-            "phone_numbers.owned",
-            payload=("data", "owned_numbers"),
+        return self._paginate(
+            Request.read(
+                "/api/system/owned/phone_numbers",
+                list[PhoneNumber],
+                "phone_numbers.owned",
+                payload=("data", "owned_numbers"),
+            ),
+            self._style,
+            read_list,
+            options,
         )
-        return self._paginate(request, self._style, read_list, options)
 
     def for_sale(self, **options: Unpack[PageOptions]) -> Paginator[PhoneNumber]:
         """List the lines that can be bought (`GET /api/system/phone_numbers`).
@@ -36,13 +40,17 @@ class PhoneNumbers(ListResource):
         Args:
             **options: `window`, `exact`, `resume` and `timeout`; see `Resource`.
         """
-        request = Request.read(
-            "/api/system/phone_numbers",
-            list[PhoneNumber],
-            "phone_numbers.for_sale",
-            payload=("data", "number_lists"),
+        return self._paginate(
+            Request.read(
+                "/api/system/phone_numbers",
+                list[PhoneNumber],
+                "phone_numbers.for_sale",
+                payload=("data", "number_lists"),
+            ),
+            self._style,
+            read_list,
+            options,
         )
-        return self._paginate(request, self._style, read_list, options)
 
     async def buy(self, sid: str, *, idempotency_key: str | None = None, timeout: TimeoutLike = None) -> PhoneNumber:
         """Buy a line, which costs credits (`POST /api/system/phone_numbers/`).

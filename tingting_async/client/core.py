@@ -62,9 +62,10 @@ class Core:
     ) -> None:
         self.auth = auth
         self.transport = transport
+        self.base_url: str = transport.base_url
         self.emitter: EventEmitter = EventEmitter(transport.base_url)
+        self.decoder: Decoder = Decoder(response_format, auth.secrets)
         self.is_closed: bool = False
-        self._decoder = Decoder(response_format, auth.secrets)
         self._timeout = timeout
         self._window = window
         self._share = FairShare(slots=max_in_flight)
@@ -75,17 +76,12 @@ class Core:
         self._pipeline = RequestPipeline(
             transport,
             auth,
-            self._decoder,
+            self.decoder,
             timeout=timeout,
             retries=retries,
             emitter=self.emitter,
             start_task=self.start_task,
         )
-
-    @property
-    def base_url(self) -> str:
-        """The address of the service."""
-        return self.transport.base_url
 
     async def execute(self, request: Request[T]) -> T:
         """Execute an operation, and return its result.
@@ -121,15 +117,9 @@ class Core:
         if request.model is Response:
             return cast("T", response)
         try:
-            return self._decoder.decode(request, response)
+            return self.decoder.decode(request, response)
         except DecodeError as error:
             raise_from(final_error(request, error), error)
-
-    def decode(
-        self, request: Request[Any], response: Response, decode: Callable[[Decoder, Request[Any], Response], T]
-    ) -> T:
-        """Decode a response in a way of the operation's own: `decode` receives the session's decoder."""
-        return decode(self._decoder, request, response)
 
     async def set_tokens(self, tokens: Tokens) -> None:
         """Use these tokens from now on, and save them."""
@@ -146,21 +136,19 @@ class Core:
             raise UsageError("accounts.refresh: a fixed API token cannot be refreshed.")
         self.ensure_open()
         self._pipeline.sign_in.forget_refusal()  # The caller asks for it explicitly.
-        deadline = asyncio.get_running_loop().time() + self._timeout.total
         try:
-            await self._pipeline.sign_in.refresh("accounts.refresh", rejected=self.auth.access, deadline=deadline)
+            await self._pipeline.sign_in.refresh(
+                "accounts.refresh",
+                rejected=self.auth.access,
+                deadline=asyncio.get_running_loop().time() + self._timeout.total,
+            )
         except SignInFailedError as failed:
             raise failed.error from failed.__cause__
 
-    def fetch(self, request: Request[Any], params: Params | None = None) -> Coroutine[Any, Any, Response]:
-        """Execute a request, and return the response.
-
-        Args:
-            request: The request.
-            params: Replace the parameters of the request.
-        """
+    def fetch(self, request: Request[Any]) -> Coroutine[Any, Any, Response]:
+        """Execute a request, and return the response."""
         self.ensure_open()
-        return self._pipeline.execute(request, params)
+        return self._pipeline.execute(request)
 
     def paginate(
         self,
@@ -188,8 +176,8 @@ class Core:
             return self._pipeline.execute(request, merge(request.params, params) if request.params else params)
 
         def decode_page(response: Response, number: int) -> Page[T]:
-            rows, beside = self._decoder.decode_rows(request, response)
-            return make_page(self._decoder, request, response, number, rows, beside)
+            rows, beside = self.decoder.decode_rows(request, response)
+            return make_page(self.decoder, request, response, number, rows, beside)
 
         return Paginator(
             fetch,

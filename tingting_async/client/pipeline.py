@@ -81,8 +81,12 @@ class RequestPipeline:
             TingTingError: The request failed, and is not retried any more.
         """
         timeout = request.timeout or self._timeout
-        deadline = asyncio.get_running_loop().time() + timeout.total
-        call = _CallState(timeout, deadline, self._emitter.observe(request), params)
+        call = _CallState(
+            timeout,
+            deadline=asyncio.get_running_loop().time() + timeout.total,
+            observer=self._emitter.observe(request),
+            params=params,
+        )
         try:
             try:
                 # The retry machinery is entered only after a failure.

@@ -86,8 +86,7 @@ class Decoder:
         Raises:
             DecodeError: The payload does not fit, or the response to a change does not confirm the change.
         """
-        value = self.payload(request, response)
-        result = self.decode_value(request, response, value, request.model, request.payload)
+        result = self.decode_value(request, response, self.payload(request, response), request.model, request.payload)
         if request.effect in _MUST_CONFIRM and response.body and not _is_confirmed(response, result):
             raise self.error(request, response, "does not confirm that it was done")
         return result

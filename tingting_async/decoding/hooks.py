@@ -12,8 +12,7 @@ from typing import Any, Union, cast, get_args, get_origin
 
 import attrs
 from cattrs import ClassValidationError, Converter
-from cattrs.cols import is_mapping, list_structure_factory
-from cattrs.cols import mapping_structure_factory as _mapping_factory  # pyright: ignore[reportUnknownVariableType]
+from cattrs.cols import is_mapping, list_structure_factory, mapping_structure_factory  # pyright: ignore[reportUnknownVariableType]
 from cattrs.errors import AttributeValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
@@ -147,7 +146,7 @@ def _tuple_hook(kind: Any, converter: Converter) -> HookFunction:
 
 def _mapping_hook(kind: Any, converter: Converter) -> HookFunction:
     (_, item) = get_args(kind)
-    hook = _mapping_factory(cast("Any", GenericAlias(dict, (str, item))), converter)
+    hook = mapping_structure_factory(cast("Any", GenericAlias(dict, (str, item))), converter)
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:

@@ -5,7 +5,7 @@ import functools
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, Protocol, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import quote_plus
 
 import attrs
@@ -16,6 +16,9 @@ from tingting_async.http.json import loads
 from tingting_async.http.timeouts import Timeout
 from tingting_async.outcomes import Reconciler
 from tingting_async.redaction import SECURE, redact
+
+if TYPE_CHECKING:
+    from tingting_async.http.download import AtomicFileSink
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -74,33 +77,6 @@ class File:
     content_type: str = "application/octet-stream"
 
 
-class Sink(Protocol):
-    """Receives a response body piece by piece."""
-
-    async def start(self) -> None:
-        """Start, or start again: all earlier pieces belong to an attempt that failed."""
-
-    async def write(self, piece: bytes) -> None:
-        """Store a piece."""
-
-
-class RequestOptions(TypedDict, total=False):
-    """The optional fields of `Request` that its constructors accept."""
-
-    payload: PayloadPath
-    params: Params
-    json: object
-    headers: Mapping[str, str]
-    authenticate: bool
-    allows_empty_body: bool
-    timeout: Timeout | float | None
-    recovery_hint: str
-    reconciler: Reconciler | None
-    send_target: str
-    idempotency_key: str | None
-    secrets: tuple[str, ...]
-
-
 @attrs.frozen
 class Request(Generic[T_co]):
     """An operation of the service as a value: what to send, its effect, and where the result is in the response.
@@ -127,7 +103,7 @@ class Request(Generic[T_co]):
     authenticate: bool = True
     allows_empty_body: bool = False
     """Whether plain text or an empty body is accepted, because the documents do not print the response."""
-    sink: Sink | None = attrs.field(default=None, repr=False)
+    sink: "AtomicFileSink | None" = attrs.field(default=None, repr=False)
     """Receives the body of a response with status 200 piece by piece, so that it is not held in memory."""
     timeout: Timeout | None = attrs.field(default=None, converter=_limit)
     """The limits of this call; None for the session's."""
@@ -144,38 +120,43 @@ class Request(Generic[T_co]):
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     """Values that no error text may show, in addition to those that `redact` recognises by their form."""
 
-    # One constructor for each effect, so that an endpoint stands on one line and its effect is the verb.
+    # One constructor for each effect, whose `options` are other fields: an endpoint stands on one line, and its effect
+    # is the verb.
 
     @staticmethod
-    def read(
-        path: str, model: type[T], operation: str, *, method: str = "GET", **options: Unpack[RequestOptions]
-    ) -> "Request[T]":
+    def read(path: str, model: type[T], operation: str, *, method: str = "GET", **options: Any) -> "Request[T]":
         """Return a request that changes nothing (`Effect.READ`)."""
         return Request(method, path, Effect.READ, operation, model, **options)
 
     @staticmethod
-    def update(
-        path: str, model: type[T], operation: str, *, method: str = "PATCH", **options: Unpack[RequestOptions]
-    ) -> "Request[T]":
+    def update(path: str, model: type[T], operation: str, *, method: str = "PATCH", **options: Any) -> "Request[T]":
         """Return a request that may be sent twice with the same result (`Effect.UPDATE`)."""
         return Request(method, path, Effect.UPDATE, operation, model, **options)
 
     @staticmethod
-    def delete(path: str, model: type[T], operation: str, **options: Unpack[RequestOptions]) -> "Request[T]":
+    def delete(path: str, model: type[T], operation: str, **options: Any) -> "Request[T]":
         """Return a request that deletes something (`DELETE`, `Effect.UPDATE`)."""
         return Request("DELETE", path, Effect.UPDATE, operation, model, **options)
 
     @staticmethod
     def create(
-        path: str, model: type[T], operation: str, *, method: str = "POST", **options: Unpack[RequestOptions]
+        path: str,
+        model: type[T],
+        operation: str,
+        *,
+        method: str = "POST",
+        reconciler: Reconciler | None = None,
+        **options: Any,
     ) -> "Request[T]":
         """Return a request that creates something (`Effect.CREATE`)."""
-        return Request(method, path, Effect.CREATE, operation, model, **options)
+        return Request(method, path, Effect.CREATE, operation, model, reconciler=reconciler, **options)
 
     @staticmethod
-    def send(path: str, model: type[T], operation: str, **options: Unpack[RequestOptions]) -> "Request[T]":
+    def send(
+        path: str, model: type[T], operation: str, *, reconciler: Reconciler | None = None, **options: Any
+    ) -> "Request[T]":
         """Return a request that calls or texts someone, or spends money (`POST`, `Effect.SEND`)."""
-        return Request("POST", path, Effect.SEND, operation, model, **options)
+        return Request("POST", path, Effect.SEND, operation, model, reconciler=reconciler, **options)
 
     @property
     def query(self) -> str:
@@ -227,16 +208,12 @@ def encode_query(params: Params) -> str:
 _quoted = functools.lru_cache(maxsize=256)(quote_plus)  # Every request repeats the names of parameters.
 
 
-def _no_headers() -> CIMultiDictProxy[str]:
-    return CIMultiDictProxy(CIMultiDict())
-
-
 @attrs.define
 class Response:
     """The status, the headers and the body of a response. `json()` parses the body once, on first use."""
 
     status: int
-    headers: CIMultiDictProxy[str] = attrs.field(factory=_no_headers, repr=False)
+    headers: CIMultiDictProxy[str] = attrs.field(factory=lambda: CIMultiDictProxy(CIMultiDict()), repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
     _json: Any = attrs.field(default=..., init=False, repr=False, eq=False)
 

@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
-from aiohttp import hdrs
-from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
@@ -55,7 +53,9 @@ class _Connector(aiohttp.TCPConnector):
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - aiohttp's deprecated options
         self._connected = connected
 
-    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
         task = asyncio.current_task()
         if task in self._connected:
             # aiohttp wants a second connection only to resend a GET, PUT or DELETE that the service may have received.
@@ -262,8 +262,9 @@ class Transport:
         session = self._sessions.get(is_fresh)
         if session is None:
             # `limit=0`: the throttle counts the slots, so that an error can say what the request waited for.
-            tls = True if self._ssl is None else self._ssl
-            connector = _Connector(self._connected, limit=0, force_close=is_fresh, ssl=tls)
+            connector = _Connector(
+                self._connected, limit=0, force_close=is_fresh, ssl=True if self._ssl is None else self._ssl
+            )
             session = self._sessions[is_fresh] = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -385,7 +386,7 @@ async def _read(request: Request[Any], received: aiohttp.ClientResponse) -> byte
             await request.sink.write(chunk)
         return b""
     length = received.content_length
-    if length is None or hdrs.CONTENT_ENCODING in received.headers:  # The size is known only after reading.
+    if length is None or aiohttp.hdrs.CONTENT_ENCODING in received.headers:  # The size is known only after reading.
         body = bytearray()
         async for chunk in received.content.iter_any():
             body += chunk

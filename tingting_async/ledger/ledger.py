@@ -18,7 +18,7 @@ import attrs
 
 from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.messages import Request
-from tingting_async.outcomes import Reconciler, Reconciliation, Send, SendState, Verdict, attach_reconciler
+from tingting_async.outcomes import Reconciliation, Send, SendState, Verdict, attach_reconciler
 from tingting_async.persistence import run_in_thread
 from tingting_async.redaction import redact
 
@@ -182,7 +182,7 @@ class Ledger:
         except OutcomeUnknownError as error:
             if stored is not None:
                 await self._record_own(claim, Verdict.UNKNOWN)
-                on_reconciled = self._recorder(stored, is_owner=True)
+                on_reconciled = functools.partial(self._record_reconciliation, stored, is_owner=True)
                 attach_reconciler(error, request.reconciler, stored, on_reconciled)
             raise
         except BaseException as error:
@@ -215,12 +215,13 @@ class Ledger:
         send, reconciler = stored.send, request.reconciler
         if send.state is not SendState.UNKNOWN:
             verdict = Verdict.DONE if send.state is SendState.DONE else Verdict.UNKNOWN
-            reconciler = _fixed_reconciler(verdict, f"The ledger records it as {send.state.value}.")
+            reason = f"The ledger records it as {send.state.value}."
+            reconciler = functools.partial(_known_outcome, Reconciliation(verdict, reason))
         elif stored.digest and stored.digest != await _digest(request, bytes.fromhex(stored.digest[:32])):
             reason = "The first send with this key had another content, which the ledger does not keep to look for."
-            reconciler = _fixed_reconciler(Verdict.UNKNOWN, reason)
+            reconciler = functools.partial(_known_outcome, Reconciliation(Verdict.UNKNOWN, reason))
         error = _duplicate_error(send, request)
-        attach_reconciler(error, reconciler, send, self._recorder(send, is_owner=False))
+        attach_reconciler(error, reconciler, send, functools.partial(self._record_reconciliation, send, is_owner=False))
         return error
 
     async def _ready(self) -> Storage:
@@ -248,12 +249,9 @@ class Ledger:
             text = "%r could not record that a send (%s) is %s. Until it can, it refuses the same send."
             _log.warning(text, self, claim.operation, verdict.value)
 
-    def _recorder(self, send: Send, *, is_owner: bool) -> Callable[[Reconciliation], Awaitable[None]]:
-        async def record(reconciliation: Reconciliation) -> None:
-            if reconciliation.verdict is not Verdict.UNKNOWN:
-                await self._record(send.id, reconciliation.verdict, known=send.state, is_owner=is_owner)
-
-        return record
+    async def _record_reconciliation(self, send: Send, found: Reconciliation, *, is_owner: bool) -> None:
+        if found.verdict is not Verdict.UNKNOWN:
+            await self._record(send.id, found.verdict, known=send.state, is_owner=is_owner)
 
 
 def _decide(stored: Send, *, verdict: Verdict, known: SendState, is_owner: bool) -> Verdict | None:
@@ -306,11 +304,9 @@ async def _digest(request: Request[Any], salt: bytes) -> str:
     return salt.hex() + hashed.hex()
 
 
-def _fixed_reconciler(verdict: Verdict, reason: str) -> Reconciler:
-    async def reconcile(_: Send | None) -> Reconciliation:
-        return Reconciliation(verdict, reason)
-
-    return reconcile
+async def _known_outcome(outcome: Reconciliation, _: Send | None) -> Reconciliation:
+    """Be the reconciler of a send whose outcome the ledger knows."""
+    return outcome
 
 
 def _duplicate_error(send: Send, request: Request[Any]) -> DuplicateSendError:

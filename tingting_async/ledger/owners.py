@@ -3,13 +3,11 @@
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from tingting_async.persistence import make_private_dir
+from filelock import FileLock, Timeout
 
-if TYPE_CHECKING:
-    from filelock import FileLock
+from tingting_async.persistence import make_private_dir
 
 
 class ProcessOwners:
@@ -28,12 +26,12 @@ class ProcessOwners:
 
     def current(self) -> str:
         """Return the name of this owner."""
-        from filelock import FileLock  # noqa: PLC0415 - only sessions with a ledger need it
-
         # A forked child is another owner. And if the lock file was deleted, no other process could see the lock.
         if self._own is None or self._own[0] != os.getpid() or not (self._directory / self._own[1]).exists():
             make_private_dir(self._directory)
-            self._remove_dead()
+            with suppress(OSError):
+                for path in self._directory.iterdir():
+                    self.is_alive(path.name)  # Removes the lock file of an owner that is dead.
             name = uuid4().hex
             lock = FileLock(self._directory / name, mode=0o600, thread_local=False)
             lock.acquire(blocking=False)
@@ -42,8 +40,6 @@ class ProcessOwners:
 
     def is_alive(self, owner: str) -> bool:
         """Return whether an owner holds its lock. If it does not, its lock file is removed."""
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - only sessions with a ledger need it
-
         path = self._directory / owner
         if not owner or not path.exists():
             return False
@@ -55,9 +51,3 @@ class ProcessOwners:
         path.unlink(missing_ok=True)
         lock.release()
         return False
-
-    def _remove_dead(self) -> None:
-        """Remove the lock files of owners that are dead."""
-        with suppress(OSError):
-            for path in self._directory.iterdir():
-                self.is_alive(path.name)

@@ -157,8 +157,10 @@ class SqliteStorage:
             state = SendState.DONE
         else:
             state = SendState.IN_PROGRESS if self._owners.is_alive(owner) else SendState.UNKNOWN
-        when = datetime.fromtimestamp(started_at, UTC)
-        return StoredClaim(Send(id_, service, operation, key, target, state, when), digest)
+        return StoredClaim(
+            Send(id_, service, operation, key, target, state, started_at=datetime.fromtimestamp(started_at, UTC)),
+            digest,
+        )
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:

@@ -70,9 +70,7 @@ class EventEmitter:
 
     def observe_retry(self, request: Request[Any]) -> "CallObserver":
         """Return an observer for a call whose first attempt failed unobserved, to log its retries."""
-        observer = CallObserver(self, self._service, request)
-        observer.attempt = 1
-        return observer
+        return CallObserver(self, self._service, request, attempt=1)
 
     def emit(self, event: RequestEvent) -> None:
         """Log an event and call the listeners; if one of them or the log fails, the request goes on."""
@@ -89,9 +87,9 @@ class EventEmitter:
 class CallObserver:
     """Emits the events of one call."""
 
-    def __init__(self, emitter: EventEmitter, service: str, request: Request[Any]) -> None:
+    def __init__(self, emitter: EventEmitter, service: str, request: Request[Any], *, attempt: int = 0) -> None:
         self._emitter = emitter
-        self.attempt: int = 0
+        self.attempt: int = attempt
         self._common: dict[str, Any] = {
             "call_id": next(_numbers),
             "operation": request.operation,
@@ -115,13 +113,18 @@ class CallObserver:
 
     def failed(self, error: BaseException, seconds: float) -> None:
         """Emit that the attempt failed without a response."""
-        phase = getattr(error, "phase", "")
-        self._emit(RequestFailed, error=type(error).__name__, phase=phase, duration=round(seconds, 6))
+        self._emit(
+            RequestFailed,
+            error=type(error).__name__,
+            phase=getattr(error, "phase", ""),
+            duration=round(seconds, 6),
+        )
 
     def retried(self, error: BaseException, delay: float) -> None:
         """Emit that another attempt is about to start."""
-        name = type(error).__name__
-        self._emitter.emit(RequestRetried(attempt=self.attempt + 1, error=name, delay=round(delay, 6), **self._common))
+        self._emitter.emit(
+            RequestRetried(attempt=self.attempt + 1, error=type(error).__name__, delay=round(delay, 6), **self._common)
+        )
 
 
 def _write(event: RequestEvent) -> None:

@@ -70,8 +70,9 @@ class OpenTelemetryListener:
         }
         if event.attempt > 1:
             attributes["http.request.resend_count"] = event.attempt - 1
-        kind = self._trace.SpanKind.CLIENT
-        span = self._tracer.start_span(f"{event.method} {route}", kind=kind, attributes=attributes)
+        span = self._tracer.start_span(
+            f"{event.method} {route}", kind=self._trace.SpanKind.CLIENT, attributes=attributes
+        )
         self._open[event.call_id] = span  # A call makes one attempt at a time.
 
     def _end(self, span: "Span", event: ResponseReceived | RequestFailed) -> None:

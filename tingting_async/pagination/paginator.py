@@ -1,6 +1,6 @@
 """The paginator: what a `list` method returns."""
 
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.pagination.exact import ExactIterator, id_of
@@ -10,10 +10,6 @@ from tingting_async.pagination.prefetch import DecodePage, FairShare, Fetch, Pre
 from tingting_async.pagination.styles import LimitOffsetPagination, OverlappingPagination, PaginationStyle
 
 T = TypeVar("T")
-
-
-def _unchanged(page: Any, _: int) -> Any:
-    return page
 
 
 class Paginator(Generic[T]):
@@ -37,7 +33,7 @@ class Paginator(Generic[T]):
         share: FairShare | None = None,
         *,
         default_window: int,
-        decode: DecodePage[T] = _unchanged,
+        decode: DecodePage[T] = lambda page, _: page,
         window: int | None = None,
         fingerprint: str = "",
         exact: bool = False,
@@ -49,10 +45,8 @@ class Paginator(Generic[T]):
             raise UsageError("An exact iteration cannot be resumed: give either `exact` or `resume`.")
         self._fingerprint = fingerprint
         self._is_exact = exact
-        self._start: PageRequest | None = None
-        self._skip = 0
-        if resume is not None:
-            self._start, self._skip = decode_token(fingerprint, resume)
+        start: tuple[PageRequest | None, int] = (None, 0) if resume is None else decode_token(fingerprint, resume)
+        self._start, self._skip = start
         self.has_changed: bool = False
         """Whether the length of the list has changed between two pages. `list(exact=True)` detects more changes."""
         self._fetch = fetch

@@ -247,5 +247,6 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str], content_
 
 async def audio(source: FileLike, name: str) -> File:
     """Return the content of an audio file; see `file`."""
-    suffixes = (".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac")
-    return await file(source, name, suffixes=suffixes, content_type="audio/mpeg")
+    return await file(
+        source, name, suffixes=(".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac"), content_type="audio/mpeg"
+    )

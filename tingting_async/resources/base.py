@@ -1,13 +1,12 @@
 """What the resources of both generations are built on."""
 
-from typing import Any, TypedDict, TypeVar
+from typing import TypedDict, TypeVar
 
 import attrs
 
 from tingting_async.client.core import Core, PageMaker
 from tingting_async.client.hints import Hinting
 from tingting_async.decoding.audio import find_audio
-from tingting_async.decoding.decoder import Decoder
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
 from tingting_async.http.timeouts import Timeout
@@ -64,8 +63,12 @@ class Resource(Hinting):
         options: PageOptions,
     ) -> Paginator[T]:
         """Return the paginator of a list. The method of this resource that the operation is named after calls it."""
-        method = getattr(self, request.operation.rpartition(".")[2])
-        refuse_unknown(request.operation, options, PageOptions.__optional_keys__, method)
+        refuse_unknown(
+            request.operation,
+            options,
+            PageOptions.__optional_keys__,
+            method=getattr(self, request.operation.rpartition(".")[2]),
+        )
         return self._core.paginate(
             attrs.evolve(request, timeout=options.get("timeout")),
             style,
@@ -77,8 +80,7 @@ class Resource(Hinting):
 
     async def _spoken_message(self, request: Request[Response]) -> SpokenMessage:
         """Have a message read aloud, and return the audio or its URL."""
-        response = await self._core.execute(request)
-        url, audio, content_type = self._core.decode(request, response, find_audio)
+        url, audio, content_type = find_audio(self._core.decoder, request, await self._core.execute(request))
         if url is not None and url.startswith("/"):
             url = f"{self._core.base_url}{url}"
         return SpokenMessage(url=url, audio=audio, content_type=content_type)
@@ -98,12 +100,12 @@ class BaseAccounts(Resource):
         """
         await self._core.refresh()
 
-    async def _login(self, timeout: TimeoutLike) -> Any:
+    async def _login(self, model: type[T], timeout: TimeoutLike) -> T:
         """Sign in, set the session's tokens, and return the decoded response."""
         auth = self._core.auth
         if auth.credentials is None:
             raise UsageError("accounts.login: the session has no `email` and `password` to sign in with.")
-        request = attrs.evolve(auth.scheme.login(auth.credentials), timeout=timeout)
+        request: Request[T] = attrs.evolve(auth.scheme.login(auth.credentials), model=model, timeout=timeout)
         response = await self._core.fetch(request)
         await self._core.set_tokens(auth.scheme.read_login(request, response))
-        return self._core.decode(request, response, Decoder.decode)
+        return self._core.decoder.decode(request, response)

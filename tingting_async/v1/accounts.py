@@ -1,9 +1,6 @@
 """The user who is signed in, and the API token."""
 
-from typing import Any
-
 from tingting_async.auth.tokens import Tokens
-from tingting_async.decoding.decoder import Decoder
 from tingting_async.errors import ApiError
 from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.resources.base import BaseAccounts, TimeoutLike
@@ -29,8 +26,7 @@ class Accounts(BaseAccounts):
             UsageError: The session has no `email` and `password`.
             AuthenticationError: The service rejects them.
         """
-        confirmation: Confirmation = await self._login(timeout)
-        return confirmation
+        return await self._login(Confirmation, timeout)
 
     async def api_token(self, *, timeout: TimeoutLike = None) -> ApiToken | None:
         """Return the account's API token, or None if it has none (`GET auths/get-api-keys/`)."""
@@ -42,7 +38,11 @@ class Accounts(BaseAccounts):
             if "no api token" in error.message.lower():
                 return None
             raise
-        return self._core.decode(request, response, _decode_api_token)
+        decoder = self._core.decoder
+        payload = decoder.payload(request, response)
+        if isinstance(payload, dict) and "token" not in payload and "message" in payload:
+            return None
+        return decoder.decode_value(request, response, payload, ApiToken, ())
 
     async def generate_api_token(self, *, timeout: TimeoutLike = None) -> ApiToken:
         """Generate a new API token, which revokes the previous one everywhere (`POST auths/generate-api-keys/`).
@@ -66,10 +66,3 @@ class Accounts(BaseAccounts):
         if self._core.auth.is_fixed:
             await self._core.set_tokens(Tokens(generated.token))
         return generated
-
-
-def _decode_api_token(decoder: Decoder, request: Request[Any], response: Response) -> ApiToken | None:
-    payload = decoder.payload(request, response)
-    if isinstance(payload, dict) and "token" not in payload and "message" in payload:
-        return None
-    return decoder.decode_value(request, response, payload, ApiToken, ())

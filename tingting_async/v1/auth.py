@@ -5,13 +5,13 @@ from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
+from tingting_async.auth.flow import AuthScheme
 from tingting_async.auth.tokens import Credentials, Tokens
-from tingting_async.errors import AuthenticationError
 from tingting_async.http.messages import Request, Response, decode_error
 from tingting_async.v1.models.common import Confirmation
 
 
-class V1AuthScheme:
+class V1AuthScheme(AuthScheme):
     """How the v1 API signs in and renews tokens."""
 
     def login(self, credentials: Credentials) -> Request[Confirmation]:
@@ -28,8 +28,7 @@ class V1AuthScheme:
 
     def read_login(self, request: Request[Any], response: Response) -> Tokens:
         """Return the tokens of a sign-in: both cookies."""
-        cookies = read_cookies(response)
-        return Tokens.of(_required(cookies, request, response), cookies.get("refresh"))
+        return _tokens(request, response, None)
 
     def refresh(self, token: str) -> Request[Confirmation]:
         """Return the request that renews the access token by the refresh cookie (`POST auths/login/refresh/`)."""
@@ -45,12 +44,7 @@ class V1AuthScheme:
 
     def read_refresh(self, request: Request[Any], response: Response, token: str) -> Tokens:
         """Return the new access token, and the new refresh token if the service sends one."""
-        cookies = read_cookies(response)
-        return Tokens.of(_required(cookies, request, response), cookies.get("refresh", token))
-
-    def is_permanent(self, error: AuthenticationError) -> bool:
-        """Return whether signing in again is useless, because the account is not activated."""
-        return "not activated" in error.message.lower()
+        return _tokens(request, response, token)
 
 
 _COOKIE = re.compile(r'\s*[^\s=;,"]+\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
@@ -69,8 +63,9 @@ def read_cookies(response: Response) -> dict[str, str]:
     return {name: value for name, value in found.items() if value and value.isprintable()}
 
 
-def _required(cookies: dict[str, str], request: Request[Any], response: Response) -> str:
-    try:
-        return cookies["access"]
-    except KeyError:
-        raise decode_error(request, response, "sets no cookie `access`", ("Set-Cookie", "access")) from None
+def _tokens(request: Request[Any], response: Response, refresh: str | None) -> Tokens:
+    """Return the tokens in a response's cookies, with `refresh` if no cookie has a new refresh token."""
+    cookies = read_cookies(response)
+    if "access" not in cookies:
+        raise decode_error(request, response, "sets no cookie `access`", ("Set-Cookie", "access"))
+    return Tokens.of(cookies["access"], cookies.get("refresh", refresh))

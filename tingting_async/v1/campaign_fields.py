@@ -8,8 +8,7 @@ from typing import Any, TypedDict, cast
 
 from tingting_async.errors import UsageError
 from tingting_async.resources import arguments
-from tingting_async.resources.models import CallStatus as ContactStatus
-from tingting_async.resources.models import Services
+from tingting_async.resources.models import CallStatus, Services
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.campaigns import Category
 
@@ -31,7 +30,7 @@ class OptionalFields(MessageFields, total=False):
     voice: Voice | int | None
     category: Category | str | None
     schedule: datetime | None
-    failover: Iterable[ContactStatus | str] | None
+    failover: Iterable[CallStatus | str] | None
     credit_limit: int | None
 
 
@@ -84,15 +83,11 @@ def refuse_other_text(services: str | None, message: str | None, sms_message: st
         raise UsageError("A campaign with services `PHONE` reads out `message`, not `sms_message`: give `message`.")
 
 
-def _line_ids(lines: Any) -> list[int]:
-    return [] if lines in ((), []) else arguments.identifiers(lines, "lines")
-
-
 def _failover(statuses: Any) -> list[str]:
     if not isinstance(statuses, Iterable):
         raise UsageError(f"`failover` must be a list of statuses, not {type(statuses).__name__}.")
     given = cast("Iterable[Any]", [statuses] if isinstance(statuses, str) else statuses)
-    return [arguments.enum_member(ContactStatus, status, "failover").value for status in given]
+    return [arguments.enum_member(CallStatus, status, "failover").value for status in given]
 
 
 _WIRE_NAMES = {"lines": "user_phone", "failover": "failover_target"}
@@ -102,7 +97,7 @@ _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "name": lambda value: arguments.non_empty_text(value, "name"),
     "services": lambda value: arguments.enum_member(Services, value, "services").value,
     "category": lambda value: arguments.enum_member(Category, value, "category").value,
-    "lines": _line_ids,
+    "lines": lambda value: [] if value in ((), []) else arguments.identifiers(value, "lines"),
     "voice": voice_id,
     "schedule": lambda value: arguments.future(value, "schedule").isoformat(),
     "failover": _failover,

@@ -70,14 +70,18 @@ class Campaigns(MethodFallback):
             from_date=None if changed_from is None else _timestamp(changed_from, "changed_from"),
             to_date=None if changed_to is None else _timestamp(changed_to, "changed_to"),
         )
-        request = Request.read(
-            "/api/v1/campaign/",
-            list[Campaign],
-            "campaigns.list",
-            payload=("results",),
-            params=tuple(filters.items()),
+        return self._paginate(
+            Request.read(
+                "/api/v1/campaign/",
+                list[Campaign],
+                "campaigns.list",
+                payload=("results",),
+                params=tuple(filters.items()),
+            ),
+            LimitOffsetPagination(10),
+            read_page,
+            options,
         )
-        return self._paginate(request, LimitOffsetPagination(10), read_page, options)
 
     async def get(self, id: int, *, timeout: TimeoutLike = None) -> Campaign:
         """Return a campaign (`GET campaign/<id>/`). Its voice has only an id.
@@ -116,16 +120,15 @@ class Campaigns(MethodFallback):
             OutcomeUnknownError: The campaign may have been created: look for its name before you create it again.
         """
         arguments.refuse_unknown("campaigns.create", fields, OptionalFields.__optional_keys__, self.create)
-        body = encode_campaign(
-            {"lines": (), **fields, "name": arguments.non_empty_text(name, "name"), "services": services}
-        )
         now = utc_now()
         return await self._core.execute(
             Request.create(
                 "/api/v1/campaign/create/",
                 Campaign,
                 "campaigns.create",
-                json=body,
+                json=encode_campaign(
+                    {"lines": (), **fields, "name": arguments.non_empty_text(name, "name"), "services": services}
+                ),
                 timeout=timeout,
                 recovery_hint="look for its name with campaigns.list(search=…)",
                 reconciler=lambda send: reconcile_created(self.list, name, started_at(send, now)),
@@ -150,9 +153,16 @@ class Campaigns(MethodFallback):
         body = encode_campaign(fields)
         if not body:
             raise UsageError("campaigns.update: give at least one field to change.")
-        path = f"/api/v1/campaign/{arguments.identifier(id)}/"
-        request = Request.update(path, Campaign, "campaigns.update", json=body, timeout=timeout)
-        return await self._execute(request, "PUT")  # One public client found only PUT accepted.
+        return await self._execute(
+            Request.update(
+                f"/api/v1/campaign/{arguments.identifier(id)}/",
+                Campaign,
+                "campaigns.update",
+                json=body,
+                timeout=timeout,
+            ),
+            "PUT",  # One public client found only PUT accepted.
+        )
 
     async def set_message(
         self,
@@ -177,14 +187,16 @@ class Campaigns(MethodFallback):
             UsageError: A field is not valid.
         """
         arguments.refuse_unknown("campaigns.set_message", fields, MessageFields.__optional_keys__, self.set_message)
-        request = Request.update(
-            f"/api/v1/campaign/create/{arguments.identifier(id)}/message/",
-            CampaignMessage,
-            "campaigns.set_message",
-            json=encode_campaign({"voice": voice, "category": category, **fields}),
-            timeout=timeout,
+        return await self._execute(
+            Request.update(
+                f"/api/v1/campaign/create/{arguments.identifier(id)}/message/",
+                CampaignMessage,
+                "campaigns.set_message",
+                json=encode_campaign({"voice": voice, "category": category, **fields}),
+                timeout=timeout,
+            ),
+            "PUT",  # One public client needed PUT first, for voice.
         )
-        return await self._execute(request, "PUT")  # One public client needed PUT first, for voice.
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a campaign (`DELETE campaign/<id>/`).

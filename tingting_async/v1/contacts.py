@@ -1,15 +1,13 @@
 """The contacts of a campaign."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, Unpack
+from typing import Any, Unpack
 
 from tingting_async.errors import OutcomeUnknownError, PartialFailureError, TingTingError, UsageError
 from tingting_async.http.messages import Request
-from tingting_async.outcomes import Reconciler
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.arguments import FileLike
 from tingting_async.resources.base import IN_CLASSIC, PageOptions, TimeoutLike
 from tingting_async.resources.phone_numbers import phone_number, phone_numbers
 from tingting_async.v1.method_fallback import MethodFallback
@@ -17,8 +15,6 @@ from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, NewContact, Upload
 from tingting_async.v1.pages import read_page
 from tingting_async.v1.reconcile import reconcile_contact, started_at, utc_now
-
-T = TypeVar("T")
 
 
 class Contacts(MethodFallback):
@@ -35,9 +31,17 @@ class Contacts(MethodFallback):
             campaign_id: The campaign's id.
             **options: See `Resource`.
         """
-        path = f"/api/v1/campaign-detail/{arguments.identifier(campaign_id, 'campaign_id')}/"
-        request = Request.read(path, list[Contact], "contacts.list", payload=("results",))
-        return self._paginate(request, LimitOffsetPagination(10), read_page, options)
+        return self._paginate(
+            Request.read(
+                f"/api/v1/campaign-detail/{arguments.identifier(campaign_id, 'campaign_id')}/",
+                list[Contact],
+                "contacts.list",
+                payload=("results",),
+            ),
+            LimitOffsetPagination(10),
+            read_page,
+            options,
+        )
 
     async def add(
         self,
@@ -61,12 +65,13 @@ class Contacts(MethodFallback):
         """
         digits, now = phone_number(number), utc_now()
         return await self._core.execute(
-            self._addition(
-                campaign_id,
+            Request.create(
+                _addition_path(campaign_id),
                 ContactAdded,
                 "contacts.add",
-                {"number": digits, "other_variables": arguments.mapping(variables or {}, "variables")},
-                timeout,
+                json={"number": digits, "other_variables": arguments.mapping(variables or {}, "variables")},
+                timeout=timeout,
+                recovery_hint=f"look for it in contacts.list({campaign_id})",
                 reconciler=lambda send: reconcile_contact(self.list(campaign_id), digits, started_at(send, now)),
             )
         )
@@ -109,8 +114,14 @@ class Contacts(MethodFallback):
         ]
         done = ContactsAdded(created=0)
         for start in range(0, len(rows), chunk):
-            body = {"contacts": rows[start : start + chunk]}
-            request = self._addition(campaign_id, ContactsAdded, "contacts.add_many", body, timeout)
+            request = Request.create(
+                _addition_path(campaign_id),
+                ContactsAdded,
+                "contacts.add_many",
+                json={"contacts": rows[start : start + chunk]},
+                timeout=timeout,
+                recovery_hint=f"look for them in contacts.list({campaign_id})",
+            )
             try:
                 added = await self._core.execute(request)
             except TingTingError as error:
@@ -136,7 +147,7 @@ class Contacts(MethodFallback):
             )
         return done
 
-    async def upload(self, campaign_id: int, file: FileLike, *, timeout: TimeoutLike = None) -> Upload:
+    async def upload(self, campaign_id: int, file: arguments.FileLike, *, timeout: TimeoutLike = None) -> Upload:
         """Add the contacts of a file (`PATCH campaign/create/<campaign_id>/detail/`).
 
         Args:
@@ -236,24 +247,9 @@ class Contacts(MethodFallback):
             )
         )
 
-    def _addition(
-        self,
-        campaign_id: int,
-        model: type[T],
-        operation: str,
-        body: Mapping[str, Any],
-        timeout: TimeoutLike,
-        reconciler: Reconciler | None = None,
-    ) -> Request[T]:
-        return Request.create(
-            f"/api/v1/campaign/{arguments.identifier(campaign_id, 'campaign_id')}/add-contact/",
-            model,
-            operation,
-            json=body,
-            timeout=timeout,
-            recovery_hint=f"look for them in contacts.list({campaign_id})",
-            reconciler=reconciler,
-        )
+
+def _addition_path(campaign_id: int) -> str:
+    return f"/api/v1/campaign/{arguments.identifier(campaign_id, 'campaign_id')}/add-contact/"
 
 
 def _variables_path(id: int) -> str:

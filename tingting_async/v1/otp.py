@@ -55,8 +55,7 @@ class Otps(Resource):
                 been.
         """
         fields = arguments.otp(number, message, channel, otp=otp, length=length)
-        is_call = fields["sms_send_options"] == OtpChannel.VOICE
-        if (voice is not None) != is_call:
+        if (voice is not None) != (fields["sms_send_options"] == OtpChannel.VOICE):
             raise UsageError("otp.send: `voice` is required for a call, and only for a call.")
         name = voice.internal_name if isinstance(voice, Voice) else voice
         fields |= arguments.given_fields(
@@ -92,10 +91,14 @@ class Otps(Resource):
         Args:
             **options: See `Resource`.
         """
-        request = Request.read(
-            "/api/v1/auths/list/send-otps/",
-            list[SentOtp],
-            "otp.list",
-            payload=("results", "data"),  # The rows are in a classic envelope within the page (v1_sent_otps.json).
+        return self._paginate(
+            Request.read(
+                "/api/v1/auths/list/send-otps/",
+                list[SentOtp],
+                "otp.list",
+                payload=("results", "data"),  # The rows are in a classic envelope within the page (v1_sent_otps.json).
+            ),
+            LimitOffsetPagination(10),
+            read_page,
+            options,
         )
-        return self._paginate(request, LimitOffsetPagination(10), read_page, options)

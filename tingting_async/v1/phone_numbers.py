@@ -15,10 +15,16 @@ class PhoneNumbers(Resource):
 
     def list(self, *, timeout: TimeoutLike = None) -> Paginator[Line]:
         """List the lines that campaigns can call from (`GET active-broker-phone/`)."""
-        request = Request.read("/api/v1/active-broker-phone/", list[Line], "phone_numbers.list", timeout=timeout)
-        return self._core.paginate(request, SinglePage(), read_results)
+        return self._core.paginate(
+            Request.read("/api/v1/active-broker-phone/", list[Line], "phone_numbers.list", timeout=timeout),
+            SinglePage(),
+            read_results,
+        )
 
     def active(self, *, timeout: TimeoutLike = None) -> Paginator[Line]:
         """List the account's active lines (`GET phone-number/active/`)."""
-        request = Request.read("/api/v1/phone-number/active/", list[Line], "phone_numbers.active", timeout=timeout)
-        return self._core.paginate(request, SinglePage(), read_results)
+        return self._core.paginate(
+            Request.read("/api/v1/phone-number/active/", list[Line], "phone_numbers.active", timeout=timeout),
+            SinglePage(),
+            read_results,
+        )

@@ -18,8 +18,7 @@ async def preflight(core: Core, campaign: Campaign, timeout: TimeoutLike) -> Pre
     """Find the problems that a run of a campaign would have."""
     contacts = Contacts(core)
     page = await anext(contacts.list(campaign.id, window=1, timeout=timeout).pages())
-    texts = " ".join(filter(None, (campaign.message, campaign.sms_message)))
-    placeholders = frozenset(arguments.placeholders(texts))
+    placeholders = frozenset(arguments.placeholders(f"{campaign.message or ''} {campaign.sms_message or ''}"))
     problems: list[str] = []
     if not page.total_items:
         problems.append("It has no contacts.")

@@ -66,7 +66,6 @@ async def reconcile_created(
 async def _find_created(campaigns: AsyncIterable[Campaign], name: str, sent_at: datetime) -> Reconciliation:
     # Services strip spaces from names.
     named = [campaign async for campaign in campaigns if (campaign.name or "").strip() == name.strip()]
-    what = "A new campaign of this name"
     if any(each.updated_at is None for each in named):
         return Reconciliation(
             Verdict.UNKNOWN, "There is a campaign of this name, but the service does not say since when.", named[0]
@@ -76,7 +75,8 @@ async def _find_created(campaigns: AsyncIterable[Campaign], name: str, sent_at: 
     # A running campaign is updated by the service, so its update time is no evidence that it was created.
     if newest is not None and newest.status not in (None, CampaignStatus.NOT_STARTED):
         return Reconciliation(Verdict.UNKNOWN, "There is a campaign of this name, but it was run already.", newest)
-    return from_timestamp(newest, None if newest is None else newest.updated_at, sent_at, what)
+    updated_at = None if newest is None else newest.updated_at
+    return from_timestamp(newest, updated_at, sent_at, "A new campaign of this name")
 
 
 async def reconcile_contact(contacts: AsyncIterable[Contact], number: str, sent_at: datetime) -> Reconciliation:

@@ -48,7 +48,7 @@ class Reports(Resource):
             DecodeError: The response is not CSV.
         """
         request = report_request(_path(campaign_id), "reports.rows", timeout)
-        return self._core.decode(request, await self._core.execute(request), _decode_rows)
+        return _decode_rows(self._core.decoder, request, await self._core.execute(request))
 
 
 def _path(campaign_id: int) -> str:
@@ -59,16 +59,20 @@ def report_request(path: str, operation: str, timeout: TimeoutLike) -> Request[R
     """Return the request for a report."""
     # If a compressed response of unknown length is cut short, it decompresses like a complete one, and no row of a
     # report is marked as the last.
-    headers = {"Accept-Encoding": "identity"}
-    limits = REPORT_TIMEOUT if timeout is None else timeout
-    return Request.read(path, Response, operation, timeout=limits, headers=headers)
+    return Request.read(
+        path,
+        Response,
+        operation,
+        timeout=REPORT_TIMEOUT if timeout is None else timeout,
+        headers={"Accept-Encoding": "identity"},
+    )
 
 
 async def download(core: Core, request: Request[Response], path: str | PathLike[str]) -> None:
     """Save a report as a file."""
     async with AtomicFileSink(path) as sink:
         response = await core.execute(attrs.evolve(request, sink=sink))
-        core.decode(request, Response(response.status, response.headers, sink.head), _require_csv)
+        _require_csv(core.decoder, request, Response(response.status, response.headers, sink.head))
 
 
 def _decode_rows(decoder: Decoder, request: Request[Response], response: Response) -> list[ReportRow]:

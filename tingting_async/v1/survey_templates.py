@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Unpack
+from typing import Unpack
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
@@ -38,10 +38,14 @@ class SurveyTemplates(Resource):
             page_size=str(page_size),
             search=None if search in (None, "") else arguments.non_empty_text(search, "search"),
         )
-        request = Request.read(
-            _PATH, list[SurveyTemplate], "survey_templates.list", payload=("results",), params=tuple(params.items())
+        return self._paginate(
+            Request.read(
+                _PATH, list[SurveyTemplate], "survey_templates.list", payload=("results",), params=tuple(params.items())
+            ),
+            PageNumberPagination("page"),
+            read_page,
+            options,
         )
-        return self._paginate(request, PageNumberPagination("page"), read_page, options)
 
     async def get(self, id: int, *, timeout: TimeoutLike = None) -> SurveyTemplate:
         """Return a template (`GET survey-templates/<id>/`)."""
@@ -79,8 +83,8 @@ class SurveyTemplates(Resource):
             timeout=timeout,
             recovery_hint="look for its name with survey_templates.list(search=…)",
         )
-        fields = arguments.given_fields(name=arguments.non_empty_text(name, "name"))
-        return await self._core.execute(await _with_content(request, fields, content, voice, length_factor))
+        name = arguments.non_empty_text(name, "name")
+        return await self._core.execute(await _with_content(request, name, content, voice, length_factor))
 
     async def update(
         self,
@@ -102,8 +106,7 @@ class SurveyTemplates(Resource):
         if name is None and content is None and voice is None and length_factor is None:
             raise UsageError("survey_templates.update: give at least one field to change.")
         request = Request.update(_path(id), SurveyTemplate, "survey_templates.update", timeout=timeout)
-        fields = arguments.given_fields(name=None if name is None else arguments.non_empty_text(name, "name"))
-        return await self._core.execute(await _with_content(request, fields, content, voice, length_factor))
+        return await self._core.execute(await _with_content(request, name, content, voice, length_factor))
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a template (`DELETE survey-templates/<id>/`)."""
@@ -141,13 +144,15 @@ def _path(id: int) -> str:
 
 async def _with_content(
     request: Request[SurveyTemplate],
-    fields: dict[str, Any],
+    name: str | None,
     content: Sequence[NewStep] | None,
     voice: Voice | int | None,
     length_factor: Decimal | float | None,
 ) -> Request[SurveyTemplate]:
+    name = None if name is None else arguments.non_empty_text(name, "name")
     rows, files = await encode_steps(content or ())
-    fields |= arguments.given_fields(
+    fields = arguments.given_fields(
+        name=name,
         voice=None if voice is None else voice_id(voice),
         length_factor=None if length_factor is None else encode_length_factor(length_factor),
     )

@@ -33,17 +33,18 @@ async def encode_steps(steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], 
             raise UsageError(f"`steps[{order}].input_name` has more than 128 characters.")
         content = arguments.enum_member(ContentType, step.content_type, f"steps[{order}].content_type")
         response = arguments.enum_member(ResponseType, step.response_type, f"steps[{order}].response_type")
-        row: dict[str, Any] = {
-            "order": order,
-            "content_type": content.value,
-            "text_or_url": step.text_or_url,
-            "response_type": response.value,
-            "input_name": step.input_name,
-        }
-        rows.append(row if step.id is None else {"id": arguments.identifier(step.id, f"steps[{order}].id"), **row})
+        rows.append(
+            arguments.given_fields(
+                id=None if step.id is None else arguments.identifier(step.id, f"steps[{order}].id"),
+                order=order,
+                content_type=content.value,
+                text_or_url=step.text_or_url,
+                response_type=response.value,
+                input_name=step.input_name,
+            )
+        )
         if step.audio_file is not None:
-            name = f"steps[{order}].audio_file"
-            files[order] = await arguments.audio(step.audio_file, name)
+            files[order] = await arguments.audio(step.audio_file, f"steps[{order}].audio_file")
     return rows, files
 
 

@@ -13,5 +13,8 @@ class Voices(Resource):
 
     def list(self, *, timeout: TimeoutLike = None) -> Paginator[Voice]:
         """List the voices (`GET voice-models/`)."""
-        request = Request.read("/api/v1/voice-models/", list[Voice], "voices.list", timeout=timeout)
-        return self._core.paginate(request, SinglePage(), read_results)
+        return self._core.paginate(
+            Request.read("/api/v1/voice-models/", list[Voice], "voices.list", timeout=timeout),
+            SinglePage(),
+            read_results,
+        )

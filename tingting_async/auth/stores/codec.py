@@ -1,11 +1,14 @@
 """The text that stores keep: tokens as JSON."""
 
 import json
+import logging
 from typing import Any, cast
 
 import attrs
 
 from tingting_async.auth.tokens import Tokens
+
+_log = logging.getLogger(__name__)
 
 LOCK_POLL_INTERVAL = 0.05
 """Seconds between two attempts to acquire a lock."""
@@ -16,8 +19,20 @@ def encode(tokens: Tokens) -> str:
     return json.dumps(attrs.asdict(tokens))
 
 
-def decode(text: str | bytes) -> Tokens | None:
-    """Return the tokens that `encode` wrote; None if the text is something else."""
+def decode(text: str | bytes | None, place: str) -> Tokens | None:
+    """Return the tokens that `encode` wrote; None if there is no text, or it is something else, which is logged.
+
+    Args:
+        text: The text that was stored; None if there is none.
+        place: Where it was stored, for the log.
+    """
+    tokens = None if text is None else _parse(text)
+    if text is not None and tokens is None:
+        _log.warning("%s does not contain valid tokens: signing in again.", place)
+    return tokens
+
+
+def _parse(text: str | bytes) -> Tokens | None:
     try:
         stored: Any = json.loads(text)
     except (ValueError, RecursionError):  # Their messages quote the text, which must not be shown.

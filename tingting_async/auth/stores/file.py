@@ -1,22 +1,17 @@
 """Tokens in a file, for the processes of one machine."""
 
-import logging
 import os
 import stat
 from collections.abc import AsyncGenerator, Generator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-import anyio
-import anyio.to_thread
+from anyio import sleep, to_thread
 
 from tingting_async.auth.stores.codec import LOCK_POLL_INTERVAL, decode, encode
 from tingting_async.auth.tokens import Tokens
 from tingting_async.errors import TokenStoreError, UsageError
 from tingting_async.persistence import atomic_write, make_private_dir, resolve_path, run_in_thread
-
-_log = logging.getLogger(__name__)
 
 
 class FileTokenStore:
@@ -64,11 +59,8 @@ class FileTokenStore:
             TokenStoreError: The file cannot be read, or others can read it.
         """
         with self._errors("read"):
-            content = await anyio.to_thread.run_sync(self._read)
-        tokens = None if content is None else decode(content)
-        if tokens is None and content is not None:
-            _log.warning("The token store %s does not contain valid tokens: signing in again.", self._path)
-        return tokens
+            content = await to_thread.run_sync(self._read)
+        return decode(content, f"The token store {self._path}")
 
     async def save(self, tokens: Tokens | None) -> None:
         """Save the tokens; None deletes them. The save completes even if the caller is cancelled.
@@ -82,16 +74,13 @@ class FileTokenStore:
             else:
                 await run_in_thread(lambda: self._write(encode(tokens).encode()))
 
-    def lock(self) -> AbstractAsyncContextManager[Any]:
-        """Return the lock to hold while tokens are loaded, refreshed and saved.
+    @asynccontextmanager
+    async def lock(self) -> AsyncGenerator[None]:
+        """Hold the lock while tokens are loaded, refreshed and saved.
 
         Raises:
-            TokenStoreError: The lock file cannot be opened (on entering).
+            TokenStoreError: The lock file cannot be opened.
         """
-        return self._locked()
-
-    @asynccontextmanager
-    async def _locked(self) -> AsyncGenerator[None]:
         from filelock import FileLock, Timeout  # noqa: PLC0415 - only this store needs it
 
         # A new object each time: a `FileLock` that is held can be acquired again by any code that has the object.
@@ -103,7 +92,7 @@ class FileTokenStore:
                 with suppress(Timeout):
                     lock.acquire(blocking=False)
                     break
-                await anyio.sleep(LOCK_POLL_INTERVAL)
+                await sleep(LOCK_POLL_INTERVAL)
         try:
             yield
         finally:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -84,10 +84,7 @@ class RedisTokenStore:
             TokenStoreError: Redis does not respond, or refuses.
         """
         content = await self._run("read", lambda: self._client.get(self._key))
-        tokens = None if content is None else decode(content)
-        if tokens is None and content is not None:
-            _log.warning("The Redis key %r does not contain valid tokens: signing in again.", self._key)
-        return tokens
+        return decode(content, f"The Redis key {self._key!r}")
 
     async def save(self, tokens: Tokens | None) -> None:
         """Save the tokens; None deletes them. The save completes even if the caller is cancelled.
@@ -101,16 +98,13 @@ class RedisTokenStore:
         content, milliseconds = encode(tokens), None if self._ttl is None else int(self._ttl * 1000)
         await self._run("written", lambda: self._client.set(self._key, content, px=milliseconds))
 
-    def lock(self) -> AbstractAsyncContextManager[Any]:
-        """Return the lock to hold while tokens are loaded, refreshed and saved.
+    @asynccontextmanager
+    async def lock(self) -> AsyncGenerator[None]:
+        """Hold the lock while tokens are loaded, refreshed and saved.
 
         Raises:
-            TokenStoreError: Redis does not respond, or refuses (on entering).
+            TokenStoreError: Redis does not respond, or refuses.
         """
-        return self._locked()
-
-    @asynccontextmanager
-    async def _locked(self) -> AsyncGenerator[None]:
         # A new object each time: it has the random token that identifies its holder.
         lock = self._client.lock(f"{self._key}:lock", timeout=self._lease, thread_local=False)
         is_ours = False
@@ -164,9 +158,7 @@ class RedisTokenStore:
 
     async def _run(self, action: str, command: Callable[[], Awaitable[T]]) -> T:
         """Run a command to its end, even if the caller is cancelled."""
-        from redis.exceptions import ConnectionError as NoConnectionError  # noqa: PLC0415 - only this store needs it
-        from redis.exceptions import LockError, RedisError  # noqa: PLC0415
-        from redis.exceptions import TimeoutError as TooLateError  # noqa: PLC0415
+        from redis import exceptions  # noqa: PLC0415 - only this store needs it
 
         async def work() -> T:
             async with asyncio.timeout(self._lease):
@@ -175,12 +167,12 @@ class RedisTokenStore:
         text = f"The token store at the Redis key {self._key!r} could not be {action}"
         try:
             return await run_to_completion(work())
-        except (NoConnectionError, TooLateError, LockError, OSError) as error:
+        except (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.LockError, OSError) as error:
             reason = str(error).rstrip(".") or f"no response within {self._lease:g} s"
             raise TokenStoreError(
                 f"{text}: {type(error).__name__}: {reason}. Is the server up and reachable?"
             ) from error
-        except RedisError as error:
+        except exceptions.RedisError as error:
             refused = f"{text}: the server refused with {type(error).__name__}. Look in its log, or try `redis-cli`."
         # Raised outside the handler: a server quotes an unknown command, and no traceback may show the tokens.
         raise TokenStoreError(refused)
@@ -191,12 +183,9 @@ def _connect(url: str) -> "Redis":
         from redis.asyncio import Redis  # noqa: PLC0415 - an extra, and slow to import
     except ImportError:
         raise UsageError("RedisTokenStore needs `redis`. Install it, or this package with the extra `redis`.") from None
-    try:
-        client: Redis | None = cast("Any", Redis).from_url(url)
-    except ValueError:
-        client = None
-    if client is None:  # Raised outside the handler, whose error may quote the password.
-        raise UsageError(
-            "The URL of Redis is not valid. Write redis://user:password@host:6379/0, with %40 for @ and so on."
-        )
-    return client
+    with suppress(ValueError):  # It may quote the password, and must not become the context of another error.
+        client: Redis = cast("Any", Redis).from_url(url)
+        return client
+    raise UsageError(
+        "The URL of Redis is not valid. Write redis://user:password@host:6379/0, with %40 for @ and so on."
+    )

@@ -105,13 +105,13 @@ def can_bypass_init(model: Any) -> bool:
     fields = attrs.fields(cast("Any", model))
     slots = {name for base in model.__mro__ for name in base.__dict__.get("__slots__", ())}
     return slots - {"__weakref__"} == {field.name for field in fields} and not any(
-        field.converter or field.validator or not field.init or isinstance(field.type, str) or _needs_self(field)
+        field.converter
+        or field.validator
+        or not field.init
+        or isinstance(field.type, str)
+        or getattr(field.default, "takes_self", False)
         for field in fields
     )
-
-
-def _needs_self(field: "attrs.Attribute[Any]") -> bool:
-    return bool(getattr(field.default, "takes_self", False))
 
 
 def compile_model(model: type, parts: list[FieldPlan], *, extra: str | None) -> FastDecoder:
@@ -189,8 +189,9 @@ def _shape(model: type, parts: list[FieldPlan], *, is_open: bool) -> Any:
             keys[f"{part.name}_alias"] = part.alias
             fields.append((f"{part.name}_alias", shape | UnsetType, UNSET))
     # A shape lives only until its model is filled: the garbage collector does not need to track it.
-    name = f"{model.__name__}Shape"
-    return defstruct(name, fields, rename=keys, forbid_unknown_fields=not is_open, kw_only=True, gc=False)
+    return defstruct(
+        f"{model.__name__}Shape", fields, rename=keys, forbid_unknown_fields=not is_open, kw_only=True, gc=False
+    )
 
 
 def _unknown_keeper(parts: list[FieldPlan], extra: str | None) -> Callable[[Any, Any], None]:

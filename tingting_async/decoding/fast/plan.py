@@ -50,8 +50,11 @@ class Planner:
             return None
         keys = wire_names(kind)
         extra = next((name for name, key in keys.items() if key == EXTRA), None)
-        fields = [field for field in attrs.fields(kind) if field.name != extra]
-        return compile_model(kind, [self._plan(field, keys[field.name], hook) for field in fields], extra=extra)
+        return compile_model(
+            kind,
+            [self._plan(field, keys[field.name], hook) for field in attrs.fields(kind) if field.name != extra],
+            extra=extra,
+        )
 
     def _plan(self, field: "attrs.Attribute[Any]", key: str, model: ModelHook) -> FieldPlan:
         kind, default = field.type, field.default
@@ -88,8 +91,19 @@ class Planner:
                 shape, made, reads_null = shape | None, "value or ()", default in ((), attrs.Factory(kind))
         if is_optional and shape not in (Any, Scalar):
             shape |= None
-        alias = model.aliases.get(key, "")
-        return FieldPlan(field.name, key, shape, made, default, kind, hook, parse, alias, reads_null, nested)
+        return FieldPlan(
+            field.name,
+            key,
+            shape,
+            made,
+            default,
+            kind,
+            hook,
+            parse,
+            alias=model.aliases.get(key, ""),
+            reads_null=reads_null,
+            nested=nested,
+        )
 
 
 def _item_shape(kind: Any) -> Any:

@@ -8,8 +8,7 @@ from typing import Any
 import attrs
 
 from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
-from tingting_async.resources.models import CallStatus as ContactStatus
-from tingting_async.resources.models import Services
+from tingting_async.resources.models import CallStatus, Services
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
 
@@ -111,7 +110,7 @@ class Campaign:
     credit_limit: Decimal | None = None
     voice: Voice | None = None
     draft: bool | None = None
-    failover_target: tuple[ContactStatus, ...] = ()
+    failover_target: tuple[CallStatus, ...] = ()
     length_factor: Decimal | None = None
     main_audit: StrOrInt | None = None
     extra: Mapping[str, Any] = extra_fields()
