@@ -160,15 +160,17 @@ class Contacts(MethodFallback):
             OutcomeUnknownError: The contacts may have been added: look at `list()` before you add them again.
         """
         sheet = await arguments.file(file, "file", suffixes=(".xlsx", ".csv"), content_type="application/octet-stream")
-        request = Request.create(
-            f"/api/v1/campaign/create/{arguments.identifier(campaign_id, 'campaign_id')}/detail/",
-            Upload,
-            "contacts.upload",
-            method="PATCH",
-            timeout=timeout,
-            recovery_hint=f"look at contacts.list({campaign_id})",
-        ).with_form({}, {"bulk_file": sheet})
-        return await self._execute(request, "POST")  # The older documents say POST.
+        return await self._execute(
+            Request.create(
+                f"/api/v1/campaign/create/{arguments.identifier(campaign_id, 'campaign_id')}/detail/",
+                Upload,
+                "contacts.upload",
+                method="PATCH",
+                timeout=timeout,
+                recovery_hint=f"look at contacts.list({campaign_id})",
+            ).with_form({}, {"bulk_file": sheet}),
+            "POST",  # The older documents say POST.
+        )
 
     async def edit(self, id: int, number: str | int, *, timeout: TimeoutLike = None) -> Contact:
         """Change a contact's number (`PATCH phone-number/update/<contact_id>/`)."""

@@ -105,8 +105,15 @@ class SurveyTemplates(Resource):
         """
         if name is None and content is None and voice is None and length_factor is None:
             raise UsageError("survey_templates.update: give at least one field to change.")
-        request = Request.update(_path(id), SurveyTemplate, "survey_templates.update", timeout=timeout)
-        return await self._core.execute(await _with_content(request, name, content, voice, length_factor))
+        return await self._core.execute(
+            await _with_content(
+                Request.update(_path(id), SurveyTemplate, "survey_templates.update", timeout=timeout),
+                name,
+                content,
+                voice,
+                length_factor,
+            )
+        )
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a template (`DELETE survey-templates/<id>/`)."""
@@ -149,10 +156,9 @@ async def _with_content(
     voice: Voice | int | None,
     length_factor: Decimal | float | None,
 ) -> Request[SurveyTemplate]:
-    name = None if name is None else arguments.non_empty_text(name, "name")
     rows, files = await encode_steps(content or ())
     fields = arguments.given_fields(
-        name=name,
+        name=None if name is None else arguments.non_empty_text(name, "name"),
         voice=None if voice is None else voice_id(voice),
         length_factor=None if length_factor is None else encode_length_factor(length_factor),
     )
