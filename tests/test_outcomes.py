@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from tingting_async import OutcomeUnknownError, Verdict
-from tingting_async import TingTing as Classic
+from tingting_async import OutcomeUnknownError, TingTing as Classic, Verdict
 from tingting_async.outcomes import Reconciliation
 from tingting_async.resources.phone_numbers import is_same_number
 from tingting_async.sandbox import Fault, Sandbox

@@ -1,8 +1,7 @@
 """Secrets and phone numbers are masked in texts and reprs."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tingting_async.redaction import hide_repr, mask, mask_repr, redact
 

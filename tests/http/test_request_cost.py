@@ -5,8 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.servers import Received, http_response, replies, stall, succeed
 
 from tingting_async import AuthenticationError, RetryPolicy, Timeout, TingTing, TransportError

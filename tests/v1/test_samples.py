@@ -11,8 +11,7 @@ import attrs
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tingting_async import DecodeError, Page
 from tingting_async.decoding.decoder import Decoder

@@ -16,8 +16,7 @@ from tingting_async.classic.models import (
     Voice,
 )
 from tingting_async.classic.session import TingTing
-from tingting_async.resources.models import CallStatus as NumberStatus
-from tingting_async.resources.models import OtpChannel, OtpSource, Services, SpokenMessage
+from tingting_async.resources.models import CallStatus as NumberStatus, OtpChannel, OtpSource, Services, SpokenMessage
 
 __all__ = [
     "Campaign",

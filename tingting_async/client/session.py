@@ -93,11 +93,10 @@ class Session(Hinting):
                 raise UsageError(f"`{name}` must be an integer of 1 or more, not {number!r}.")
         if http is not None and (proxy or ssl or trust_env):
             raise UsageError("Set `proxy`, `ssl` and `trust_env` on your own `http` session, not here.")
-        for name, given, example in (
-            ("ledger", ledger, 'SqliteLedger("sends.sqlite")'),
-            ("token_store", token_store, 'FileTokenStore("tokens.json")'),
+        for name, given, needed, example in (
+            ("ledger", ledger, "execute", 'SqliteLedger("sends.sqlite")'),
+            ("token_store", token_store, "load", 'FileTokenStore("tokens.json")'),
         ):
-            needed = "execute" if name == "ledger" else "load"
             if given is not None and (isinstance(given, type) or not hasattr(given, needed)):
                 raise UsageError(f"`{name}` must be an object such as `{example}`, not {given!r}.")
         transport = Transport(

@@ -74,8 +74,8 @@ def make_converter(factories: Mapping[Any, HookFactory]) -> Converter:
     # By class: these enums are strings, and cattrs would prefer the hook of `str` to a predicate.
     converter.register_structure_hook(OpenEnum, read_enum)
     converter.register_structure_hook_factory(_is_optional, _optional_hook)
-    converter.register_structure_hook_factory(_is_list, _list_hook)
-    converter.register_structure_hook_factory(is_tuple, _tuple_hook)
+    converter.register_structure_hook_factory(_is_generic(list), _list_hook)
+    converter.register_structure_hook_factory(_is_generic(tuple), _tuple_hook)
     converter.register_structure_hook_factory(is_mapping, _mapping_hook)
     converter.register_structure_hook_factory(attrs.has, ModelHook)
     for kind, factory in factories.items():
@@ -87,13 +87,8 @@ def _is_exactly(kind: Any) -> Callable[[Any], bool]:
     return lambda other: other == kind  # Two `Annotated` types can be equal without being the same object.
 
 
-def _is_list(kind: Any) -> bool:
-    return get_origin(kind) is list
-
-
-def is_tuple(kind: Any) -> bool:
-    """Return whether a type is a tuple of items."""
-    return get_origin(kind) is tuple
+def _is_generic(origin: type) -> Callable[[Any], bool]:
+    return lambda kind: get_origin(kind) is origin
 
 
 def read_enum(value: Any, kind: type[OpenEnum]) -> OpenEnum:

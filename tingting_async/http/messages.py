@@ -5,20 +5,18 @@ import functools
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote_plus
 
 import attrs
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from tingting_async.errors import DecodeError
+from tingting_async.http.download import AtomicFileSink
 from tingting_async.http.json import loads
 from tingting_async.http.timeouts import Timeout
 from tingting_async.outcomes import Reconciler
 from tingting_async.redaction import SECURE, redact
-
-if TYPE_CHECKING:
-    from tingting_async.http.download import AtomicFileSink
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -103,7 +101,7 @@ class Request(Generic[T_co]):
     authenticate: bool = True
     allows_empty_body: bool = False
     """Whether plain text or an empty body is accepted, because the documents do not print the response."""
-    sink: "AtomicFileSink | None" = attrs.field(default=None, repr=False)
+    sink: AtomicFileSink | None = attrs.field(default=None, repr=False)
     """Receives the body of a response with status 200 piece by piece, so that it is not held in memory."""
     timeout: Timeout | None = attrs.field(default=None, converter=_limit)
     """The limits of this call; None for the session's."""

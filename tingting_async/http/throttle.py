@@ -50,8 +50,9 @@ class Throttle:
             NotSentError: No slot became free in time.
             SessionClosedError: The session was closed.
         """
-        what = "a free slot (`max_in_flight`)"
-        await self._wait(self.slots.acquire, request, timeout, deadline, phase="pool", what=what)
+        await self._wait(
+            self.slots.acquire, request, timeout, deadline, phase="pool", what="a free slot (`max_in_flight`)"
+        )
 
     async def acquire_rate(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
         """Wait until the rate limit allows another request; arguments and errors are those of `acquire_slot`."""

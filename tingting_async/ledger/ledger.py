@@ -215,8 +215,9 @@ class Ledger:
         send, reconciler = stored.send, request.reconciler
         if send.state is not SendState.UNKNOWN:
             verdict = Verdict.DONE if send.state is SendState.DONE else Verdict.UNKNOWN
-            reason = f"The ledger records it as {send.state.value}."
-            reconciler = functools.partial(_known_outcome, Reconciliation(verdict, reason))
+            reconciler = functools.partial(
+                _known_outcome, Reconciliation(verdict, f"The ledger records it as {send.state.value}.")
+            )
         elif stored.digest and stored.digest != await _digest(request, bytes.fromhex(stored.digest[:32])):
             reason = "The first send with this key had another content, which the ledger does not keep to look for."
             reconciler = functools.partial(_known_outcome, Reconciliation(Verdict.UNKNOWN, reason))
@@ -299,8 +300,9 @@ def _given_key(request: Request[Any]) -> str | None:
 async def _digest(request: Request[Any], salt: bytes) -> str:
     """Return the salt and a hash of the content, both in hexadecimal."""
     # Salted and slow, so that a code of six digits cannot be guessed from it at once.
-    content = repr(request.json).encode()
-    hashed = await run_in_thread(lambda: hashlib.scrypt(content, salt=salt, n=2**10, r=8, p=1, dklen=16))
+    hashed = await run_in_thread(
+        lambda: hashlib.scrypt(repr(request.json).encode(), salt=salt, n=2**10, r=8, p=1, dklen=16)
+    )
     return salt.hex() + hashed.hex()
 
 

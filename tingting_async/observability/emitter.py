@@ -139,5 +139,12 @@ def _write(event: RequestEvent) -> None:
     else:
         return
     if _log.isEnabledFor(level):
-        fields = {"tingting": attrs.asdict(event)}
-        _log.log(level, "%s: %s %s: %s", event.operation, event.method, event.path, what, extra=fields)
+        _log.log(
+            level,
+            "%s: %s %s: %s",
+            event.operation,
+            event.method,
+            event.path,
+            what,
+            extra={"tingting": attrs.asdict(event)},
+        )

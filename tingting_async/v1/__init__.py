@@ -1,7 +1,6 @@
 """The v1 API (`/api/v1`)."""
 
-from tingting_async.resources.models import CallStatus as ContactStatus
-from tingting_async.resources.models import OtpChannel, OtpSource, Services, SpokenMessage
+from tingting_async.resources.models import CallStatus as ContactStatus, OtpChannel, OtpSource, Services, SpokenMessage
 from tingting_async.v1.models.accounts import ApiToken, Dashboard, Line, User, Voice
 from tingting_async.v1.models.campaigns import (
     Campaign,

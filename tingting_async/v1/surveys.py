@@ -213,8 +213,9 @@ class Surveys(Resource):
             raise UsageError(f"{operation}: `steps` is empty; use delete_steps().")
         if files:
             # The name of an audio file is the index of its step, as in the vendor's own client.
-            named = {str(order): file for order, file in files.items()}
-            request = request.with_form({"steps": json.dumps(rows, ensure_ascii=False)}, named)
+            request = request.with_form(
+                {"steps": json.dumps(rows, ensure_ascii=False)}, {str(order): file for order, file in files.items()}
+            )
         else:
             request = request.with_json({"steps": rows})
         confirmation = await self._core.execute(request)

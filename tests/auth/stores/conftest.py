@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import pytest
 
-from tingting_async.auth.stores import FileTokenStore, RedisTokenStore
+from tingting_async import FileTokenStore, RedisTokenStore
 
 PASSWORD = "pass-of-redis"
 WORKER = Path(__file__).parent / "worker.py"

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from tingting_async import TingTing, TokenStoreError, UsageError
-from tingting_async.auth.stores import FileTokenStore
+from tingting_async import FileTokenStore, TingTing, TokenStoreError, UsageError
 from tingting_async.auth.tokens import Tokens
 from tingting_async.sandbox import Sandbox
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from tingting_async import TingTing, Tokens, TokenStoreError, UsageError
-from tingting_async.auth.stores import RedisTokenStore
+from tingting_async import RedisTokenStore, TingTing, Tokens, TokenStoreError, UsageError
 from tingting_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,7 @@ import sys
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from tingting_async import TingTing, Tokens, TokenStoreError
-from tingting_async.auth.stores import FileTokenStore, RedisTokenStore
+from tingting_async import FileTokenStore, RedisTokenStore, TingTing, Tokens, TokenStoreError
 
 KIND, WHERE, ACTION = sys.argv[1:4]
 

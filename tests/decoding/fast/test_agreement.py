@@ -14,8 +14,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from tingting_async import classic, v1
 from tingting_async.decoding.decoder import Decoder, ResponseFormat

@@ -3,8 +3,3 @@
 A store holds the tokens of one account on one generation of the API. The default store of a session is
 `tingting_async.MemoryTokenStore`.
 """
-
-from tingting_async.auth.stores.file import FileTokenStore
-from tingting_async.auth.stores.redis import RedisTokenStore
-
-__all__ = ["FileTokenStore", "RedisTokenStore"]

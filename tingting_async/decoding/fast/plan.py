@@ -17,7 +17,7 @@ from tingting_async.decoding.fast.codegen import (
     compile_model,
 )
 from tingting_async.decoding.fields import EXTRA, OpenEnum
-from tingting_async.decoding.hooks import Hook, ModelHook, OptionalHook, is_tuple, read_enum, wire_names
+from tingting_async.decoding.hooks import Hook, ModelHook, OptionalHook, read_enum, wire_names
 from tingting_async.decoding.scalars import as_local, read_bool, read_datetime, read_int, read_number_text, read_str
 
 _PLAIN: dict[Any, Any] = {int: Int64, str: str, bool: bool, Any: Any}
@@ -85,7 +85,7 @@ class Planner:
             shape, made = Scalar, f"value if type(value) is str else {by_hook}"
         elif is_mapping(kind) and get_args(kind)[1] is Any:
             made = f"value if type(value) is dict else {by_hook}"
-        elif is_tuple(kind) and (item := _item_shape(get_args(kind)[0])) is not None:
+        elif get_origin(kind) is tuple and (item := _item_shape(get_args(kind)[0])) is not None:
             shape, made = GenericAlias(tuple, (item, ...)), "value"
             if not is_optional:
                 shape, made, reads_null = shape | None, "value or ()", default in ((), attrs.Factory(kind))

@@ -12,8 +12,7 @@ from tingting_async.sandbox.fields import integer, many, text
 from tingting_async.sandbox.http import Body, ValidationError, check_choice, mobile, require, with_body
 from tingting_async.sandbox.media import voice_response
 from tingting_async.sandbox.records import Account, Campaign, Contact
-from tingting_async.sandbox.running import begin as begin_campaign
-from tingting_async.sandbox.running import max_cost
+from tingting_async.sandbox.running import begin as begin_campaign, max_cost
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.sheets import read_sheet
 
