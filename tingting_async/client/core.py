@@ -1,6 +1,7 @@
 """What the resources of a session share: how requests are executed, and how lists are paginated."""
 
 import asyncio
+import functools
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -171,9 +172,10 @@ class Core:
             resume: The resume token of an earlier iterator.
         """
 
-        def fetch(params: Params) -> Coroutine[Any, Any, Response]:
+        def fetch(params: Params, *, defers_judgement: bool = False) -> Coroutine[Any, Any, Response]:
             self.ensure_open()
-            return self._pipeline.execute(request, merge(request.params, params) if request.params else params)
+            merged = merge(request.params, params) if request.params else params
+            return self._pipeline.execute(request, merged, defers_judgement=defers_judgement)
 
         def decode_page(response: Response, number: int) -> Page[T]:
             rows, beside = self.decoder.decode_rows(request, response)
@@ -185,6 +187,7 @@ class Core:
             style,
             self._share,
             default_window=self._window,
+            prefetch=functools.partial(fetch, defers_judgement=True),
             decode=decode_page,
             window=window,
             fingerprint=f"{request.operation} {request.path}?{request.query}",

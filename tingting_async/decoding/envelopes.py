@@ -37,6 +37,10 @@ class PageEnvelope:
         return {self.rows, next(iter(self.outer))} <= cast("dict[str, Any]", body).keys()
 
 
+FAILURE_FIELDS = ("success", "status", "error", "errors")
+"""The fields by which `is_failure` recognises a failure. An object without them is a success."""
+
+
 def may_be_failure(body: bytes) -> bool:
     """Return whether a body is an object with a field by which `is_failure` recognises a failure.
 
@@ -53,7 +57,7 @@ def _failure_finder() -> Callable[[bytes], bool]:
     from msgspec import UNSET, defstruct  # noqa: PLC0415 - with the first response
     from msgspec.json import Decoder  # noqa: PLC0415
 
-    fields = defstruct("FailureFields", [(name, Any, UNSET) for name in ("success", "status", "error", "errors")])
+    fields = defstruct("FailureFields", [(name, Any, UNSET) for name in FAILURE_FIELDS])
     decode, nothing = Decoder(fields).decode, fields()
     return lambda body: decode(body) != nothing
 

@@ -33,6 +33,7 @@ class Paginator(Generic[T]):
         share: FairShare | None = None,
         *,
         default_window: int,
+        prefetch: Fetch | None = None,
         decode: DecodePage[T] = lambda page, _: page,
         window: int | None = None,
         fingerprint: str = "",
@@ -50,6 +51,7 @@ class Paginator(Generic[T]):
         self.has_changed: bool = False
         """Whether the length of the list has changed between two pages. `list(exact=True)` detects more changes."""
         self._fetch = fetch
+        self._prefetch = prefetch or fetch
         self._decode = decode
         self._start_task = start_task
         self._style = style
@@ -124,6 +126,7 @@ class Paginator(Generic[T]):
     ) -> Prefetcher[T]:
         return Prefetcher(
             self._fetch,
+            self._prefetch,
             self._decode,
             self._start_task,
             style or self._style,

@@ -25,7 +25,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from tingting_async.errors import NotFoundError, PaginationError, SessionClosedError, UsageError
+from tingting_async.errors import ApiError, NotFoundError, PaginationError, SessionClosedError, UsageError
 from tingting_async.http.messages import Params
 from tingting_async.http.timeouts import running_loop
 from tingting_async.pagination.page import Page, PageRequest
@@ -112,7 +112,8 @@ class Prefetcher(Generic[T]):
     """Fetches pages ahead, at most `width` at the same time, and delivers them in order.
 
     Args:
-        fetch: Sends the request for a page.
+        fetch: Sends the request for a page, and returns a successful response.
+        prefetch: The same, but the response may report a failure, which is found when it is decoded.
         decode: Decodes a response.
         start_task: Starts a task that ends with the session.
         style: The pagination style of the list.
@@ -126,6 +127,7 @@ class Prefetcher(Generic[T]):
     def __init__(
         self,
         fetch: Fetch,
+        prefetch: Fetch,
         decode: DecodePage[T],
         start_task: StartTask,
         style: PaginationStyle,
@@ -139,6 +141,7 @@ class Prefetcher(Generic[T]):
         self._pending: deque[_PendingPage] = deque()
         self._loop = running_loop()
         self._fetch = fetch
+        self._prefetch = prefetch
         self._decode = decode
         self._start_task = start_task
         self._style = style
@@ -188,7 +191,13 @@ class Prefetcher(Generic[T]):
         request = pending.page_request
         try:
             # Decode here, not in the worker: a waiting page should be bytes, not hundreds of objects.
-            page = self._decode(pending.result(), request.number)
+            response, page = pending.result(), None
+            try:  # noqa: SIM105 - as below
+                page = self._decode(response, request.number)
+            except ApiError:  # The page reports a failure under HTTP 200.
+                pass
+            if page is None:  # This request is retried if that helps, or fails as the page did.
+                page = self._decode(await self._fetch(request.params), request.number)
             while (other := self._style.fallback(request, page)) is not None:
                 request, page = other, self._decode(await self._fetch(other.params), other.number)
             following = self._check_page(request, page)
@@ -270,7 +279,7 @@ class Prefetcher(Generic[T]):
     def _fill(self, width: int) -> None:
         while self._next is not None and len(self._pending) < width:
             pending = _PendingPage(self._next)
-            pending.task = self._start_task(_fetch_pages(self._fetch, weakref.ref(self), pending))
+            pending.task = self._start_task(_fetch_pages(self._prefetch, weakref.ref(self), pending))
             self._append(pending)
 
     def _append(self, pending: _PendingPage) -> None:
