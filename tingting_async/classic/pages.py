@@ -1,17 +1,15 @@
 """How the classic API writes its responses, and its pages in particular."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 from tingting_async.classic.models import Pagination
 from tingting_async.client.core import Core
 from tingting_async.decoding.decoder import Decoder, ResponseFormat
 from tingting_async.decoding.envelopes import PageEnvelope
-from tingting_async.http.messages import Request, Response
+from tingting_async.http.messages import Request, Response, T
 from tingting_async.pagination.page import Page, require_complete
 from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources.base import Resource
-
-T = TypeVar("T")
 
 RESPONSES = ResponseFormat(
     "tingting_async.classic.decoding",

@@ -1,9 +1,8 @@
 """What the resources of a session share: how requests are executed, and how lists are paginated."""
 
 import asyncio
-import functools
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tingting_async.auth.flow import Auth
 from tingting_async.auth.refresh import SignInFailedError
@@ -12,7 +11,7 @@ from tingting_async.client.pipeline import RequestPipeline, raise_from
 from tingting_async.client.retries import RetryPolicy, final_error
 from tingting_async.decoding.decoder import Decoder, ResponseFormat
 from tingting_async.errors import DecodeError, SessionClosedError, UsageError
-from tingting_async.http.messages import Effect, Params, Request, Response
+from tingting_async.http.messages import Effect, Params, Request, Response, T
 from tingting_async.http.timeouts import Timeout, running_loop
 from tingting_async.http.transport import Transport
 from tingting_async.observability.emitter import EventEmitter
@@ -24,8 +23,6 @@ from tingting_async.pagination.styles import PaginationStyle
 
 if TYPE_CHECKING:
     from tingting_async.ledger.ledger import Ledger
-
-T = TypeVar("T")
 
 PageMaker = Callable[[Decoder, Request[list[T]], Response, int, list[T], dict[str, Any]], Page[T]]
 """Makes a page of its number, its rows and the fields beside them; the decoder and the response are for errors."""
@@ -187,7 +184,7 @@ class Core:
             style,
             self._share,
             default_window=self._window,
-            prefetch=functools.partial(fetch, defers_judgement=True),
+            prefetch=lambda params: fetch(params, defers_judgement=True),
             decode=decode_page,
             window=window,
             fingerprint=f"{request.operation} {request.path}?{request.query}",

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
@@ -18,14 +18,12 @@ from tingting_async.decoding.envelopes import FAILURE_FIELDS, PageEnvelope, is_a
 from tingting_async.decoding.payload import PayloadError, extract, parse
 from tingting_async.decoding.scalars import InvalidValueError
 from tingting_async.errors import ApiError, DecodeError
-from tingting_async.http.messages import Effect, PayloadPath, Request, Response, decode_error, format_path
+from tingting_async.http.messages import Effect, PayloadPath, Request, Response, T, decode_error, format_path
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
     from tingting_async.decoding.fast.pages import FastPath
-
-T = TypeVar("T")
 
 _MUST_CONFIRM = frozenset({Effect.CREATE, Effect.SEND, Effect.REVOKE})
 
@@ -107,10 +105,9 @@ class Decoder:
             except Exception:  # noqa: BLE001, S110 - the strict hooks decide, and find the error
                 pass
         # A page of the declared form has no other fields, so it is a success unless one of these is declared.
-        if page is None or not page[1].keys().isdisjoint(FAILURE_FIELDS):
-            error = self.judge(request, response)
-            if error is not None:
-                raise error
+        may_be_failure = page is None or not page[1].keys().isdisjoint(FAILURE_FIELDS)
+        if may_be_failure and (error := self.judge(request, response)) is not None:
+            raise error
         if page is not None:
             return page
         body = self.payload(request, response, ())

@@ -11,18 +11,16 @@ import os
 import unicodedata
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from uuid import uuid4
 
 import attrs
 
 from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
-from tingting_async.http.messages import Request
+from tingting_async.http.messages import Request, T
 from tingting_async.outcomes import Reconciliation, Send, SendState, Verdict, attach_reconciler
 from tingting_async.persistence import run_in_thread
 from tingting_async.redaction import redact
-
-T = TypeVar("T")
 
 MAX_KEY_LENGTH = 200
 

@@ -1,14 +1,12 @@
 """Exact iteration: no item is missed or repeated, even if items are added, deleted or moved between pages."""
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from tingting_async.errors import NotFoundError, PaginationError, UsageError
 from tingting_async.pagination.iterators import ItemIterator
-from tingting_async.pagination.page import Page, PageRequest
+from tingting_async.pagination.page import Page, PageRequest, T
 from tingting_async.pagination.prefetch import Prefetcher
-
-T = TypeVar("T")
 
 MAX_PASSES = 30
 

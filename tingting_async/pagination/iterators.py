@@ -8,15 +8,13 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from operator import length_hint
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 
 from tingting_async.errors import UsageError
-from tingting_async.pagination.page import Page, PageRequest
+from tingting_async.pagination.page import Page, PageRequest, T
 from tingting_async.pagination.prefetch import Prefetcher
-
-T = TypeVar("T")
 
 
 class _Iterator(AsyncIterator[T]):

@@ -1,15 +1,13 @@
 """The paginator: what a `list` method returns."""
 
-from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn
 
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.pagination.exact import ExactIterator, id_of
 from tingting_async.pagination.iterators import ItemIterator, PageIterator, decode_token
-from tingting_async.pagination.page import PageRequest
+from tingting_async.pagination.page import PageRequest, T
 from tingting_async.pagination.prefetch import DecodePage, FairShare, Fetch, Prefetcher, StartTask
 from tingting_async.pagination.styles import LimitOffsetPagination, OverlappingPagination, PaginationStyle
-
-T = TypeVar("T")
 
 
 class Paginator(Generic[T]):

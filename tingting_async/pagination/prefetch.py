@@ -21,17 +21,15 @@ import asyncio
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import attrs
 
 from tingting_async.errors import ApiError, NotFoundError, PaginationError, SessionClosedError, UsageError
-from tingting_async.http.messages import Params
+from tingting_async.http.messages import Params, T
 from tingting_async.http.timeouts import running_loop
 from tingting_async.pagination.page import Page, PageRequest
 from tingting_async.pagination.styles import PaginationStyle
-
-T = TypeVar("T")
 
 _CLOSED = "The iterator or its session was closed while a page was being fetched."
 

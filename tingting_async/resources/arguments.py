@@ -219,8 +219,9 @@ def require_known_tags(names: Iterable[str], usable: Sequence[str] | None, name:
     """
     unknown = sorted(set(names) - set(usable or ()))
     if unknown:
-        has = ", ".join(usable) if usable else "none"
-        raise UsageError(f"`{name}` uses {', '.join(unknown)}; the campaign's usable tags are: {has}.")
+        raise UsageError(
+            f"`{name}` uses {', '.join(unknown)}; the campaign's usable tags are: {', '.join(usable or ()) or 'none'}."
+        )
 
 
 async def file(source: FileLike, name: str, *, suffixes: Sequence[str], content_type: str) -> File:

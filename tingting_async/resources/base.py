@@ -1,6 +1,6 @@
 """What the resources of both generations are built on."""
 
-from typing import TypedDict, TypeVar
+from typing import TypedDict
 
 import attrs
 
@@ -8,14 +8,12 @@ from tingting_async.client.core import Core, PageMaker
 from tingting_async.client.hints import Hinting
 from tingting_async.decoding.audio import find_audio
 from tingting_async.errors import UsageError
-from tingting_async.http.messages import Request, Response
+from tingting_async.http.messages import Request, Response, T
 from tingting_async.http.timeouts import Timeout
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PaginationStyle
 from tingting_async.resources.arguments import refuse_unknown
 from tingting_async.resources.models import SpokenMessage
-
-T = TypeVar("T")
 
 TimeoutLike = Timeout | float | None
 """The limits of one call: a `Timeout`, or seconds for the whole call; None for the session's."""

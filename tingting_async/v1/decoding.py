@@ -32,8 +32,7 @@ def read_display_datetime(value: Any, _: Any = None) -> datetime:
 
 def _find_display_datetime(value: Any) -> datetime | None:
     # The displayed form is exact to the minute, so the contacts of a list share few values. Only those are cached.
-    is_iso = type(value) is not str or value[:1].isdigit()
-    return find_datetime(value) if is_iso else _find_displayed(value)
+    return _find_displayed(value) if type(value) is str and not value[:1].isdigit() else find_datetime(value)
 
 
 @functools.lru_cache(maxsize=1024)

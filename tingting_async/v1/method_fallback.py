@@ -1,15 +1,11 @@
 """Operations for which the service's documents name different HTTP methods."""
 
-from typing import TypeVar
-
 import attrs
 
 from tingting_async.client.core import Core
 from tingting_async.errors import ApiError
-from tingting_async.http.messages import Request
+from tingting_async.http.messages import Request, T
 from tingting_async.resources.base import Resource
-
-T = TypeVar("T")
 
 
 class MethodFallback(Resource):

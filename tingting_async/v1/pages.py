@@ -1,13 +1,11 @@
 """How the v1 API writes its responses, and its pages in particular."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 from tingting_async.decoding.decoder import Decoder, ResponseFormat
 from tingting_async.decoding.envelopes import PageEnvelope
-from tingting_async.http.messages import Request, Response
+from tingting_async.http.messages import Request, Response, T
 from tingting_async.pagination.page import Page, require_complete
-
-T = TypeVar("T")
 
 RESPONSES = ResponseFormat(
     "tingting_async.v1.decoding",

@@ -83,8 +83,9 @@ class SurveyTemplates(Resource):
             timeout=timeout,
             recovery_hint="look for its name with survey_templates.list(search=…)",
         )
-        name = arguments.non_empty_text(name, "name")
-        return await self._core.execute(await _with_content(request, name, content, voice, length_factor))
+        return await self._core.execute(
+            await _with_content(request, arguments.non_empty_text(name, "name"), content, voice, length_factor)
+        )
 
     async def update(
         self,
