@@ -49,8 +49,6 @@ from tingting_async.pagination.exact import ExactIterator
 from tingting_async.pagination.iterators import ItemIterator, PageIterator
 from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
-from tingting_async.resources.arguments import FileLike
-from tingting_async.resources.base import Resource, TimeoutLike
 
 if TYPE_CHECKING:
     from tingting_async.auth.stores.file import FileTokenStore
@@ -79,6 +77,8 @@ if TYPE_CHECKING:
     from tingting_async.ledger.ledger import Ledger
     from tingting_async.ledger.sqlite import SqliteLedger
     from tingting_async.observability.opentelemetry import OpenTelemetryListener
+    from tingting_async.resources.arguments import FileLike
+    from tingting_async.resources.base import Resource, TimeoutLike
 
 __all__ = [
     "ApiError",
@@ -159,11 +159,14 @@ __all__ = [
 if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every misspelt name.
     # Imported on first use: few programs need all of them, and some need an extra.
     _LATE = {
+        "FileLike": "resources.arguments",
         "FileTokenStore": "auth.stores.file",
         "Ledger": "ledger.ledger",
         "OpenTelemetryListener": "observability.opentelemetry",
         "RedisTokenStore": "auth.stores.redis",
+        "Resource": "resources.base",
         "SqliteLedger": "ledger.sqlite",
+        "TimeoutLike": "resources.base",
     }
 
     def __getattr__(name: str) -> Any:
