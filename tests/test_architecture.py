@@ -63,7 +63,7 @@ TREE = {
     "client": "core environment hints pipeline retries session",
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
     " scalars",
-    "http": "base_url download json messages throttle timeouts transport",
+    "http": "base_url deadlines download json messages throttle timeouts transport",
     "ledger": "ledger owners sqlite",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator prefetch styles",

@@ -73,6 +73,7 @@ def classes_in(annotation: Any) -> Iterator[type]:
 def reachable() -> tuple[dict[str, type], dict[str, FunctionType]]:
     """Return the classes that are public, or that a public function returns, and their public functions."""
     functions = {name: value for name, value in exports().items() if isinstance(value, FunctionType)}
+    names = {name: getattr(tingting_async, name) for name in tingting_async.__all__}  # Some are imported late.
     classes: dict[str, type] = {}
     pending = list(CLASSES.values())
     while pending:
@@ -83,7 +84,7 @@ def reachable() -> tuple[dict[str, type], dict[str, FunctionType]]:
         classes[name] = kind
         for member, function in own_members(kind):
             functions[member] = function
-            pending += classes_in(typing.get_type_hints(function).get("return"))
+            pending += classes_in(typing.get_type_hints(function, localns=names).get("return"))
     return classes, functions
 
 

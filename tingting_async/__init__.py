@@ -36,14 +36,6 @@ from tingting_async.errors import (
 )
 from tingting_async.http.messages import Effect, File
 from tingting_async.http.timeouts import Timeout
-from tingting_async.observability.events import (
-    Listener,
-    RequestEvent,
-    RequestFailed,
-    RequestRetried,
-    RequestStarted,
-    ResponseReceived,
-)
 from tingting_async.outcomes import Reconciliation, Send, SendState, Verdict
 from tingting_async.pagination.exact import ExactIterator
 from tingting_async.pagination.iterators import ItemIterator, PageIterator
@@ -76,6 +68,14 @@ if TYPE_CHECKING:
     )
     from tingting_async.ledger.ledger import Ledger
     from tingting_async.ledger.sqlite import SqliteLedger
+    from tingting_async.observability.events import (
+        Listener,
+        RequestEvent,
+        RequestFailed,
+        RequestRetried,
+        RequestStarted,
+        ResponseReceived,
+    )
     from tingting_async.observability.opentelemetry import OpenTelemetryListener
     from tingting_async.resources.arguments import FileLike
     from tingting_async.resources.base import Resource, TimeoutLike
@@ -162,9 +162,15 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "FileLike": "resources.arguments",
         "FileTokenStore": "auth.stores.file",
         "Ledger": "ledger.ledger",
+        "Listener": "observability.events",
         "OpenTelemetryListener": "observability.opentelemetry",
         "RedisTokenStore": "auth.stores.redis",
+        "RequestEvent": "observability.events",
+        "RequestFailed": "observability.events",
+        "RequestRetried": "observability.events",
+        "RequestStarted": "observability.events",
         "Resource": "resources.base",
+        "ResponseReceived": "observability.events",
         "SqliteLedger": "ledger.sqlite",
         "TimeoutLike": "resources.base",
     }

@@ -8,7 +8,6 @@ import errno
 import os
 import tempfile
 from collections.abc import Awaitable, Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
@@ -82,6 +81,8 @@ async def run_in_thread(work: Callable[[], T]) -> T:
     """Run a function in a thread, and wait for its end even if the caller is cancelled or the event loop ends."""
     # `anyio.to_thread` starts a task, which `asyncio.run` cancels at its end, and nothing would wait for the thread.
     # The loop's own threads also look up host names: a thread that waits for another process would delay them.
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only stores and ledgers need it
+
     executor = ThreadPoolExecutor(1)
     try:
         return await run_to_completion(asyncio.get_running_loop().run_in_executor(executor, work))

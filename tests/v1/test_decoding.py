@@ -7,7 +7,8 @@ import pytest
 
 from tingting_async import DecodeError
 from tingting_async.decoding.decoder import Decoder
-from tingting_async.decoding.scalars import KATHMANDU, InvalidValueError
+from tingting_async.decoding.payload import InvalidValueError
+from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.v1 import Campaign, Contact, ContactsAdded, RunStarted, TemplateApplied, User
 from tingting_async.v1.decoding import read_display_datetime

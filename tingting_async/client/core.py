@@ -1,6 +1,7 @@
 """What the resources of a session share: how requests are executed, and how lists are paginated."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,6 @@ from tingting_async.http.messages import Effect, Params, Request, Response, T
 from tingting_async.http.timeouts import Timeout, running_loop
 from tingting_async.http.transport import Transport
 from tingting_async.observability.emitter import EventEmitter
-from tingting_async.observability.opentelemetry import find_listener
 from tingting_async.pagination.page import Page, merge
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.prefetch import FairShare
@@ -230,8 +230,12 @@ class Core:
                     "The session was first used in another event loop. Open one session for each event loop."
                 )
             self._loop = loop
-            if self._has_telemetry and (listener := find_listener()) is not None:
-                self.emitter.subscribe(listener)
+            # A process that has a tracer provider has imported this module; no other process pays for the import.
+            if self._has_telemetry and "opentelemetry.trace" in sys.modules:
+                from tingting_async.observability.opentelemetry import find_listener  # noqa: PLC0415
+
+                if (listener := find_listener()) is not None:
+                    self.emitter.subscribe(listener)
 
     async def aclose(self) -> None:
         """Close the session: cancel its requests, and wait for them to end. A second call is harmless."""

@@ -18,10 +18,10 @@ from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.base_url import normalise_base_url
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import ClientSession, Transport
-from tingting_async.observability.events import Listener
 
 if TYPE_CHECKING:
     from tingting_async.ledger.ledger import Ledger
+    from tingting_async.observability.events import Listener
 
 DEFAULT_BASE_URL = "https://app.tingting.io"
 
@@ -174,7 +174,7 @@ class Session(Hinting):
 
         def __exit__(self, *_: object) -> None: ...
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: "Listener") -> Callable[[], None]:
         """Call a function for every `RequestEvent` of the session: started, received, failed, retried.
 
         Args:

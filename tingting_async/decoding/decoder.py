@@ -15,8 +15,7 @@ import attrs
 
 from tingting_async.decoding import api_errors
 from tingting_async.decoding.envelopes import FAILURE_FIELDS, PageEnvelope, is_ambiguous
-from tingting_async.decoding.payload import PayloadError, extract, parse
-from tingting_async.decoding.scalars import InvalidValueError
+from tingting_async.decoding.payload import InvalidValueError, PayloadError, extract, parse
 from tingting_async.errors import ApiError, DecodeError
 from tingting_async.http.messages import Effect, PayloadPath, Request, Response, T, decode_error, format_path
 

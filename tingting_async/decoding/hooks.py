@@ -17,8 +17,8 @@ from cattrs.errors import AttributeValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
 from tingting_async.decoding.fields import EXTRA, WIRE_NAME, OpenEnum, StrOrInt
+from tingting_async.decoding.payload import InvalidValueError
 from tingting_async.decoding.scalars import (
-    InvalidValueError,
     find_decimal,
     find_duration,
     read_bool,

@@ -17,6 +17,17 @@ class PayloadError(Exception):
     path: PayloadPath = ()
 
 
+class InvalidValueError(ValueError):
+    """A hook refused a value. The text names the type of the value, never the value, which may be personal."""
+
+    def __init__(self, value: object, wanted: str) -> None:
+        kind = cast("type", type(value))
+        super().__init__(f"expected {wanted}, got {_KINDS.get(kind, kind.__name__)}")
+
+
+_KINDS: dict[type, str] = {type(None): "null", bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
+
+
 def parse(request: Request[Any], response: Response) -> Any:
     """Return the body as a JSON value.
 

@@ -6,21 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
+
+from tingting_async.decoding.payload import InvalidValueError
 
 KATHMANDU = timezone(timedelta(hours=5, minutes=45), "Asia/Kathmandu")
 """The service's time zone, without daylight saving since 1986."""
-
-
-class InvalidValueError(ValueError):
-    """A hook refused a value. The text names the type of the value, never the value, which may be personal."""
-
-    def __init__(self, value: object, wanted: str) -> None:
-        kind = cast("type", type(value))
-        super().__init__(f"expected {wanted}, got {_KINDS.get(kind, kind.__name__)}")
-
-
-_KINDS: dict[type, str] = {type(None): "null", bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
 
 
 MAX_TEXT = 100

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from anyio import to_thread
+import anyio
 
 from tingting_async.errors import UsageError
 from tingting_async.persistence import atomic_write
@@ -39,7 +39,7 @@ class AtomicFileSink:
 
     async def __aenter__(self) -> Self:
         with self._usage_errors():
-            self._file = await to_thread.run_sync(self._writing.__enter__)
+            self._file = await anyio.to_thread.run_sync(self._writing.__enter__)
         return self
 
     async def start(self) -> None:
@@ -55,7 +55,7 @@ class AtomicFileSink:
         assert self._file is not None
         self.head = (self.head + piece)[:_HEAD_SIZE] if len(self.head) < _HEAD_SIZE else self.head
         with self._usage_errors():
-            await to_thread.run_sync(self._file.write, piece)
+            await anyio.to_thread.run_sync(self._file.write, piece)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from tingting_async.errors import NotSentError, SessionClosedError, UsageError
+from tingting_async.http.deadlines import Deadlines
 from tingting_async.http.messages import Request
-from tingting_async.http.timeouts import Timeout, expire
+from tingting_async.http.timeouts import Timeout
 
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
@@ -35,7 +36,7 @@ class Throttle:
         self.has_rate: bool = rate is not None
         self._limiter = None if rate is None else _limiter(rate)
         self._rate_lock = asyncio.Lock()
-        self._waits: set[asyncio.Timeout] = set()
+        self._waits = Deadlines()
         self._is_closed = False
 
     async def acquire_slot(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
@@ -70,7 +71,7 @@ class Throttle:
     def close(self) -> None:
         """End all waits, and refuse new ones."""
         self._is_closed = True
-        expire(self._waits)
+        self._waits.close()
 
     async def _wait(
         self,
@@ -87,10 +88,8 @@ class Throttle:
             raise closed
         now = asyncio.get_running_loop().time()
         limit = deadline - now if timeout.pool is None else min(timeout.pool, deadline - now)
-        wait = asyncio.timeout_at(now + limit)
-        self._waits.add(wait)
         try:
-            async with wait:
+            with self._waits.limit(now + limit):
                 await acquire()
         except TimeoutError:
             if self._is_closed:
@@ -102,8 +101,6 @@ class Throttle:
                 path=request.path,
                 phase=phase,
             ) from None
-        finally:
-            self._waits.discard(wait)
 
 
 def _limiter(rate: float) -> "AsyncLimiter":

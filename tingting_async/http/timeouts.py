@@ -1,7 +1,6 @@
 """The time limits of a call."""
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -46,13 +45,6 @@ class Timeout:
                 continue
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
                 raise UsageError(f"`timeout`: {name}={seconds!r} is invalid: it must be more than 0 seconds.")
-
-
-def expire(timeouts: Iterable[asyncio.Timeout]) -> None:
-    """Make these timeouts expire now, because the session is being closed."""
-    for timeout in timeouts:
-        if not timeout.expired():
-            timeout.reschedule(0.0)
 
 
 def running_loop() -> asyncio.AbstractEventLoop:

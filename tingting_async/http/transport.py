@@ -26,10 +26,11 @@ from tingting_async.errors import (
     UsageError,
 )
 from tingting_async.http.base_url import proxy_of_environment
+from tingting_async.http.deadlines import Deadlines
 from tingting_async.http.json import dumps
 from tingting_async.http.messages import Effect, File, Params, Request, Response, decode_error, encode_query
 from tingting_async.http.throttle import Throttle
-from tingting_async.http.timeouts import Timeout, expire
+from tingting_async.http.timeouts import Timeout
 
 MAX_BODY_SIZE = 64 * 2**20
 """The largest response body that is read into memory, in bytes; a larger one is a `DecodeError`."""
@@ -46,22 +47,22 @@ class _Connector(aiohttp.TCPConnector):
     """Records which tasks have a connection for their request.
 
     aiohttp does not say whether a request had been sent when its time ran out. Tracing would, but costs a fifth of the
-    request. aiohttp calls `connect` in the task of the request, which is how the transport finds the record.
+    request. aiohttp calls `connect` in the task of the request, which is how the record is found.
     """
 
-    def __init__(self, connected: "set[asyncio.Task[Any] | None]", **options: Any) -> None:
+    def __init__(self, attempts: Deadlines, **options: Any) -> None:
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - aiohttp's deprecated options
-        self._connected = connected
+        self._attempts = attempts
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
-        task = asyncio.current_task()
-        if task in self._connected:
+        attempt = self._attempts.limits[asyncio.current_task()]
+        if attempt.is_connected:
             # aiohttp wants a second connection only to resend a GET, PUT or DELETE that the service may have received.
             raise _ConnectionLostError("the connection was lost")
         connection = await super().connect(req, traces, timeout)
-        self._connected.add(task)
+        attempt.is_connected = True
         return connection
 
 
@@ -112,8 +113,7 @@ class Transport:
         self._proxy = proxy or (proxy_of_environment(base_url) if trust_env else None)
         self._ssl = ssl
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
-        self._attempts: set[asyncio.Timeout] = set()
-        self._connected: set[asyncio.Task[Any] | None] = set()
+        self._attempts = Deadlines()
         self._is_closed = False
         self.sent: int = 0
         """The number of requests that were sent, or that the transport tried to send."""
@@ -172,7 +172,7 @@ class Transport:
         """End the requests in flight and close the transport's own connections, even if this task is cancelled."""
         self._is_closed = True
         self._throttle.close()
-        expire(self._attempts)
+        self._attempts.close()
         closing = [asyncio.ensure_future(session.close()) for session in self._sessions.values()]
         await asyncio.shield(asyncio.gather(*closing, return_exceptions=True))
 
@@ -214,15 +214,12 @@ class Transport:
         self.sent += 1
         if timeout.attempt is not None:
             deadline = min(deadline, now + timeout.attempt)
-        task = asyncio.current_task()
-        if self._user_session is not None:
-            # A user's session does not have our connector. It counts as connected, unless aiohttp itself says that it
-            # could not connect: to give it the benefit of any other doubt could call somebody twice.
-            self._connected.add(task)
-        attempt = asyncio.timeout_at(deadline)  # aiohttp's own `total` costs more: it enters its timer three times.
-        self._attempts.add(attempt)
+        attempt = self._attempts.limit(deadline)  # aiohttp's own `total` costs more: it enters its timer three times.
+        # A user's session does not have our connector. It counts as connected, unless aiohttp itself says that it could
+        # not connect: to give it the benefit of any other doubt could call somebody twice.
+        attempt.is_connected = self._user_session is not None
         try:
-            async with attempt:
+            with attempt:
                 received = await self._session(request.effect).request(
                     request.method,
                     url,
@@ -242,12 +239,9 @@ class Transport:
             raise
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
             known = request.with_secrets(headers)  # aiohttp quotes what it cannot parse.
-            is_connected = task in self._connected
+            is_connected = attempt.is_connected
             failure = map_error(known, error, self.base_url, is_connected=is_connected, is_closed=self._is_closed)
             cause = _short_cause(error)
-        finally:
-            self._attempts.discard(attempt)
-            self._connected.discard(task)
         raise failure from cause  # Outside of the `except` block, where the error of aiohttp would become its context.
 
     def _session(self, effect: Effect) -> aiohttp.ClientSession:
@@ -263,7 +257,7 @@ class Transport:
         if session is None:
             # `limit=0`: the throttle counts the slots, so that an error can say what the request waited for.
             connector = _Connector(
-                self._connected, limit=0, force_close=is_fresh, ssl=True if self._ssl is None else self._ssl
+                self._attempts, limit=0, force_close=is_fresh, ssl=True if self._ssl is None else self._ssl
             )
             session = self._sessions[is_fresh] = aiohttp.ClientSession(
                 connector=connector,

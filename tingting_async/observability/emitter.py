@@ -10,21 +10,16 @@ import itertools
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
-from tingting_async.observability.events import (
-    Listener,
-    RequestEvent,
-    RequestFailed,
-    RequestRetried,
-    RequestStarted,
-    ResponseReceived,
-)
 from tingting_async.redaction import redact
+
+if TYPE_CHECKING:
+    from tingting_async.observability.events import Listener, RequestEvent
 
 _log = logging.getLogger("tingting_async")
 _log.addHandler(logging.NullHandler())
@@ -42,7 +37,7 @@ class EventEmitter:
         self.listeners: list[Listener] = []
         self._service = service
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: "Listener") -> Callable[[], None]:
         """Add a listener.
 
         Returns:
@@ -72,10 +67,18 @@ class EventEmitter:
         """Return an observer for a call whose first attempt failed unobserved, to log its retries."""
         return CallObserver(self, self._service, request, attempt=1)
 
-    def emit(self, event: RequestEvent) -> None:
-        """Log an event and call the listeners; if one of them or the log fails, the request goes on."""
+    def emit(self, event: "RequestEvent", level: int, what: str) -> None:
+        """Log an event and call the listeners; if one of them or the log fails, the request goes on.
+
+        Args:
+            event: The event. The record of the log has its fields as the attribute `tingting`.
+            level: The level at which it is logged.
+            what: What happened, for the log; empty for an event that is not logged.
+        """
         with suppress(Exception):  # Log filters and handlers may raise; the request may have been carried out.
-            _write(event)
+            if what and _log.isEnabledFor(level):
+                fields = {"tingting": attrs.asdict(event)}
+                _log.log(level, "%s: %s %s: %s", event.operation, event.method, event.path, what, extra=fields)
         for listener in (*self.listeners,):
             try:
                 listener(event)
@@ -88,7 +91,10 @@ class CallObserver:
     """Emits the events of one call."""
 
     def __init__(self, emitter: EventEmitter, service: str, request: Request[Any], *, attempt: int = 0) -> None:
+        from tingting_async.observability import events  # noqa: PLC0415 - few sessions are observed
+
         self._emitter = emitter
+        self._events = events
         self.attempt: int = attempt
         self._common: dict[str, Any] = {
             "call_id": next(_numbers),
@@ -99,52 +105,28 @@ class CallObserver:
             "effect": request.effect,
         }
 
-    def _emit(self, kind: type[RequestEvent], **details: Any) -> None:
-        self._emitter.emit(kind(attempt=self.attempt, **self._common, **details))
+    def _emit(self, kind: "type[RequestEvent]", what: str = "", level: int = logging.DEBUG, **details: Any) -> None:
+        self._emitter.emit(kind(attempt=self.attempt, **self._common, **details), level, what)
 
     def started(self) -> None:
         """Emit that an attempt starts."""
         self.attempt += 1
-        self._emit(RequestStarted)
+        self._emit(self._events.RequestStarted)
 
     def received(self, response: Response, seconds: float) -> None:
         """Emit that a response was received."""
-        self._emit(ResponseReceived, status=response.status, duration=round(seconds, 6), size=len(response.body))
+        what = f"{response.status} in {seconds:.3f} s"
+        kind, size = self._events.ResponseReceived, len(response.body)
+        self._emit(kind, what, status=response.status, duration=round(seconds, 6), size=size)
 
     def failed(self, error: BaseException, seconds: float) -> None:
         """Emit that the attempt failed without a response."""
-        self._emit(
-            RequestFailed,
-            error=type(error).__name__,
-            phase=getattr(error, "phase", ""),
-            duration=round(seconds, 6),
-        )
+        name, phase = type(error).__name__, getattr(error, "phase", "")
+        what = f"{name} in {seconds:.3f} s {phase}".rstrip()
+        self._emit(self._events.RequestFailed, what, error=name, phase=phase, duration=round(seconds, 6))
 
     def retried(self, error: BaseException, delay: float) -> None:
         """Emit that another attempt is about to start."""
-        self._emitter.emit(
-            RequestRetried(attempt=self.attempt + 1, error=type(error).__name__, delay=round(delay, 6), **self._common)
-        )
-
-
-def _write(event: RequestEvent) -> None:
-    """Write an event to the log, with its fields as the `tingting` attribute of the record."""
-    level = logging.DEBUG
-    if isinstance(event, RequestRetried):
-        level, what = logging.INFO, f"attempt {event.attempt}, {event.delay:.3g} s after {event.error}"
-    elif isinstance(event, ResponseReceived):
-        what = f"{event.status} in {event.duration:.3f} s"
-    elif isinstance(event, RequestFailed):
-        what = f"{event.error} in {event.duration:.3f} s {event.phase}".rstrip()
-    else:
-        return
-    if _log.isEnabledFor(level):
-        _log.log(
-            level,
-            "%s: %s %s: %s",
-            event.operation,
-            event.method,
-            event.path,
-            what,
-            extra={"tingting": attrs.asdict(event)},
-        )
+        name, attempt = type(error).__name__, self.attempt + 1
+        event = self._events.RequestRetried(attempt=attempt, error=name, delay=round(delay, 6), **self._common)
+        self._emitter.emit(event, logging.INFO, f"attempt {attempt}, {delay:.3g} s after {name}")

@@ -4,7 +4,6 @@ The spans are made from events, so they hold no query, no header, no body and no
 """
 
 import logging
-import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,9 +18,6 @@ _log = logging.getLogger("tingting_async")
 
 def find_listener() -> "OpenTelemetryListener | None":
     """Return a listener that makes spans if the process has a tracer provider, else None."""
-    # A process that has set up a provider has imported this module; no other process pays for the import.
-    if "opentelemetry.trace" not in sys.modules:
-        return None
     try:
         from opentelemetry import trace  # noqa: PLC0415 - an extra
 

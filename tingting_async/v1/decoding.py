@@ -10,7 +10,8 @@ from cattrs import Converter
 
 from tingting_async.decoding.envelopes import collect_strings
 from tingting_async.decoding.hooks import Hook, HookFactory, HookFunction, ModelHook, with_wire_names
-from tingting_async.decoding.scalars import KATHMANDU, MAX_TEXT, InvalidValueError, find_datetime, read_int
+from tingting_async.decoding.payload import InvalidValueError
+from tingting_async.decoding.scalars import KATHMANDU, MAX_TEXT, find_datetime, read_int
 from tingting_async.v1.models.accounts import User, Voice
 from tingting_async.v1.models.campaigns import RunStarted
 from tingting_async.v1.models.common import Confirmation, DisplayDatetime

@@ -23,7 +23,8 @@ from tingting_async.decoding.fast.pages import FastPath
 from tingting_async.decoding.fast.plan import Planner
 from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
 from tingting_async.decoding.hooks import make_converter
-from tingting_async.decoding.scalars import InvalidValueError, find_decimal, find_duration
+from tingting_async.decoding.payload import InvalidValueError
+from tingting_async.decoding.scalars import find_decimal, find_duration
 from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.v1.decoding import _find_displayed
 from tingting_async.v1.pages import RESPONSES

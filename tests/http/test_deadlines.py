@@ -1,15 +1,14 @@
 """Time limits: each attempt and each wait ends at its own time, and all of them when the session is closed."""
 
 import asyncio
-import contextlib
 from typing import Any
 
 import pytest
 from support.servers import stall
 
 from tingting_async import SessionClosedError, Timeout, TingTing, TransportError
+from tingting_async.http.deadlines import Deadlines
 from tingting_async.http.messages import Effect, Request, Response
-from tingting_async.http.timeouts import expire
 
 pytestmark = pytest.mark.anyio
 
@@ -55,22 +54,48 @@ async def test_closing_ends_every_attempt(serve: Any) -> None:
     assert [0, 0] == cancelling
 
 
-async def test_expire() -> None:
-    """All timeouts expire at once; a second call, or an expired timeout, changes nothing."""
-    loop = asyncio.get_running_loop()
-    timeouts = [asyncio.timeout_at(loop.time() + seconds) for seconds in (100, 0, 50)]
+async def test_close() -> None:
+    """All limits expire at once; a second call, or a limit that has expired, changes nothing."""
+    deadlines = Deadlines()
     ready = asyncio.Event()
 
-    async def wait(timeout: asyncio.Timeout) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with timeout:
-                ready.set()
-                await asyncio.Event().wait()
+    async def wait(seconds: float) -> None:
+        limit = deadlines.limit(asyncio.get_running_loop().time() + seconds)
+        ready.set()
+        with pytest.raises(TimeoutError), limit:
+            await asyncio.Event().wait()
 
-    tasks = [asyncio.create_task(wait(timeout)) for timeout in timeouts]
+    tasks = [asyncio.create_task(wait(seconds)) for seconds in (100, 0, 50)]
     await ready.wait()
     await tasks[1]
-    expire(timeouts)
-    expire(timeouts)
+    deadlines.close()
+    deadlines.close()
     await asyncio.wait_for(asyncio.gather(*tasks), 10)
-    assert [True] * 3 == [timeout.expired() for timeout in timeouts]
+    assert {} == deadlines.limits
+
+
+async def test_a_cancellation_stays_one() -> None:
+    """A task that is cancelled by someone else at the moment when its limit expires ends as cancelled."""
+    deadlines = Deadlines()
+
+    async def wait() -> None:
+        with deadlines.limit(asyncio.get_running_loop().time() + 100):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    deadlines.close()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_limit_that_was_left_has_no_effect() -> None:
+    """A limit that the task has left in time does not interrupt the task, and the next limit still expires."""
+    deadlines = Deadlines()
+    loop = asyncio.get_running_loop()
+    with deadlines.limit(loop.time() + 0.01):
+        pass
+    with pytest.raises(TimeoutError), deadlines.limit(loop.time() + 0.05) as limit:
+        await asyncio.Event().wait()
+    assert limit.when <= loop.time()
