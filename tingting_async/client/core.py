@@ -1,6 +1,7 @@
 """What the resources of a session share: how requests are executed, and how lists are paginated."""
 
 import asyncio
+import functools
 import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
@@ -184,7 +185,7 @@ class Core:
             style,
             self._share,
             default_window=self._window,
-            prefetch=lambda params: fetch(params, defers_judgement=True),
+            prefetch=functools.partial(fetch, defers_judgement=True),
             decode=decode_page,
             window=window,
             fingerprint=f"{request.operation} {request.path}?{request.query}",

@@ -1,6 +1,7 @@
 """Fast decoding of a page: the rows and the documented envelope are parsed from the bytes in one step."""
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, cast
 
 from cattrs import Converter
@@ -72,16 +73,16 @@ def _refuse(_: bytes) -> tuple[list[Any], dict[str, Any]]:
 def _compile_page(rows: FastDecoder, path: PayloadPath, levels: list[dict[str, FastDecoder | None]]) -> PageDecoder:
     """Return the function that decodes a page. It raises ValueError for any other response, or what the hooks raise."""
     shape: Any = rows.shape
-    found: list[list[tuple[str, str, Callable[[Any], Any] | None]]] = []
+    found: list[tuple[Callable[[Any], tuple[Any, ...]], list[tuple[str, Callable[[Any], Any] | None]]]] = []
     for step, beside in reversed([*zip(path, levels, strict=True)]):
         keys, types = {"inner": str(step)}, [cast("tuple[Any, ...]", ("inner", shape))]
-        fields: list[tuple[str, str, Callable[[Any], Any] | None]] = []
+        fields: list[tuple[str, Callable[[Any], Any] | None]] = []
         for index, (name, decoder) in enumerate(beside.items()):
             attribute = f"field{index}"
             keys[attribute] = name
             types.append((attribute, Any if decoder is None else decoder.shape | UnsetType, UNSET))
-            fields.append((attribute, name, None if decoder is None else decoder.fill))
-        found.insert(0, fields)
+            fields.append((name, None if decoder is None else decoder.fill))
+        found.insert(0, (attrgetter("inner", *keys), fields))  # With two names or more, it returns a tuple.
         shape = defstruct("PageShape", types, rename=keys, forbid_unknown_fields=True, kw_only=True, gc=False)
     parse: Callable[[bytes], Any] = Decoder(shape).decode
     fill = rows.fill
@@ -89,12 +90,11 @@ def _compile_page(rows: FastDecoder, path: PayloadPath, levels: list[dict[str, F
     def decode(body: bytes) -> tuple[list[Any], dict[str, Any]]:
         level = parse(body)
         beside: dict[str, Any] = {}
-        for fields in found:
-            for attribute, name, fill_field in fields:
-                value = getattr(level, attribute)
+        for values_of, fields in found:
+            level, _, *values = values_of(level)
+            for value, (name, fill_field) in zip(values, fields, strict=True):
                 if value is not UNSET and name not in beside:
                     beside[name] = value if fill_field is None else fill_field(value)
-            level = level.inner
         return fill(level), beside
 
     return decode
