@@ -18,9 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import report
+import trustme
 
 HERE = Path(__file__).parent
 PINNED = {
@@ -30,6 +32,8 @@ PINNED = {
     "PYTHONHASHSEED": "0",
 }
 PAGES, LATENCY, WINDOW = 1_000, 50, 32
+ROUND_TRIP = 40
+"""The round-trip time of the link to the service that sends one-time passwords, in milliseconds."""
 
 CPU = [
     report.FLOOR,
@@ -81,13 +85,13 @@ def client(script: str, *arguments: object) -> Any:
 
 
 @contextmanager
-def service() -> Iterator[str]:
+def service(script: str = "server.py", *arguments: object, scheme: str = "http") -> Iterator[str]:
     """Start the server on the other core, and yield its address."""
-    with start(1, "server.py") as process:
+    with start(1, script, *arguments) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+            yield f"{scheme}://127.0.0.1:{int(process.stdout.readline())}"
         finally:
             process.stdin.close()  # The server ends at end of file.
 
@@ -121,6 +125,24 @@ def imports(rounds: int) -> dict[str, dict[str, float]]:
     }
 
 
+def sends(rounds: int, count: int) -> dict[str, report.Sends]:
+    """Send one-time passwords one at a time and sixteen at a time, over TLS; all contenders, round after round."""
+    found: dict[str, report.Sends] = {}
+    authority = trustme.CA()
+    with TemporaryDirectory() as folder:
+        own, trusted = Path(folder, "own.pem"), Path(folder, "authority.pem")
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(own))
+        authority.cert_pem.write_to_path(str(trusted))
+        with service("link.py", own, ROUND_TRIP, scheme="https") as url:
+            for number in range(rounds):
+                for tasks in (1, 16):
+                    for name in report.SENDERS:
+                        show_progress(f"sends, {tasks} at a time, round {number + 1} of {rounds}: {name}")
+                        run = client("sends.py", name, url, trusted, count * (1 if tasks == 1 else 4), tasks)
+                        found.setdefault(f"{tasks} at a time", {}).setdefault(name, []).append(run)
+    return found
+
+
 def pytest_start(rounds: int) -> float:
     """Return the CPU time of an unrelated pytest run with the plugin, as a ratio to one without: the median."""
     ratios: list[float] = []
@@ -150,6 +172,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
             "rounds": rounds,
             "wall_rounds": wall_rounds,
             "latency": LATENCY,
+            "round_trip": ROUND_TRIP,
             "malloc": PINNED,
         },
         "ideal_wall_per_page": ideal / PAGES,
@@ -158,6 +181,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
     }
     show_progress("sandbox")
     found["sandbox"] = client("sandbox.py")
+    found["sends"] = sends(wall_rounds, 50 if quick else 200)
     with service() as url:
         found["cpu"] = interleaved(MAIN, dict.fromkeys(CPU, PAGES), url, rounds, 0)
         two = dict.fromkeys((report.FLOOR, report.OURS), PAGES)

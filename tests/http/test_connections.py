@@ -18,6 +18,7 @@ from tingting_async import (
     TransportError,
 )
 from tingting_async.http.messages import Effect, Request, Response
+from tingting_async.http.transport import MAX_IDLE
 
 pytestmark = pytest.mark.anyio
 
@@ -36,14 +37,52 @@ def connect(url: str, **options: Any) -> TingTing:
 # Connections
 
 
-async def test_reads_share_a_connection(serve: Any) -> None:
-    """Reads reuse a connection; each request that changes something gets a fresh one."""
+async def test_requests_share_a_connection(serve: Any) -> None:
+    """Reads reuse a connection, and requests that change something reuse another one that was just in use."""
     server = await serve(succeed)
     async with connect(server.url) as tingting:
         for request in (READ, READ, SEND, SEND, UPDATE, READ):
             await tingting._core.execute(request)
-    assert [received.connection for received in server.requests] == [0, 0, 1, 2, 3, 0]
-    assert [received.headers.get("connection") for received in server.requests[2:5]] == ["close"] * 3
+    assert [0, 0, 1, 1, 1, 0] == [received.connection for received in server.requests]
+
+
+async def test_fresh_connections(serve: Any) -> None:
+    """With `fresh_connections`, each request that changes something has a connection of its own."""
+    server = await serve(succeed)
+    async with connect(server.url, fresh_connections=True) as tingting:
+        for request in (READ, READ, SEND, SEND, UPDATE, READ):
+            await tingting._core.execute(request)
+    assert [0, 0, 1, 2, 3, 0] == [received.connection for received in server.requests]
+    assert ["close"] * 3 == [received.headers.get("connection") for received in server.requests[2:5]]
+
+
+async def test_idle_connection_is_not_used_for_a_send(serve: Any) -> None:
+    """A send uses no connection that was idle for a second; a read does."""
+    server = await serve(succeed)
+    async with connect(server.url) as tingting:
+        for request in (READ, SEND):
+            await tingting._core.execute(request)
+        await asyncio.sleep(MAX_IDLE)  # The idle time itself is what is tested.
+        for request in (READ, SEND):
+            await tingting._core.execute(request)
+    assert [0, 1, 0, 2] == [received.connection for received in server.requests]
+
+
+async def test_reused_connection_is_lost(serve: Any) -> None:
+    """A send on a reused connection that the server then drops is sent once, and its outcome is unknown."""
+
+    async def script(received: Any) -> None:
+        if received.number == 0:
+            await succeed(received)
+        else:
+            received.close()
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        await tingting._core.execute(SEND)
+        with pytest.raises(OutcomeUnknownError):
+            await tingting._core.execute(SEND)
+    assert [0, 0] == [received.connection for received in server.requests]
 
 
 async def test_idle_connection_is_closed(serve: Any) -> None:

@@ -35,6 +35,8 @@ from tingting_async.http.timeouts import Timeout
 MAX_BODY_SIZE = 64 * 2**20
 """The largest response body that is read into memory, in bytes; a larger one is a `DecodeError`."""
 MAX_REDIRECTS = 5
+MAX_IDLE = 1.0
+"""How long a connection may have been idle when a request that changes something is sent on it, in seconds."""
 _USER_AGENT = f"tingting_async/{__version__}"
 
 ClientSession = aiohttp.ClientSession
@@ -81,6 +83,7 @@ class Transport:
         proxy: The URL of an HTTP proxy.
         ssl: A TLS context; None for aiohttp's default.
         trust_env: Whether to use the proxy that the environment names (`HTTPS_PROXY`, `NO_PROXY`, …).
+        fresh_connections: Whether each request that changes something opens a connection of its own.
 
     Raises:
         UsageError: An argument has the wrong type or value.
@@ -96,6 +99,7 @@ class Transport:
         proxy: str | None,
         ssl: ssl_module.SSLContext | None,
         trust_env: bool,
+        fresh_connections: bool,
     ) -> None:
         for name, value, kind in (
             ("http", http, aiohttp.ClientSession),
@@ -112,6 +116,7 @@ class Transport:
         # aiohttp's own `trust_env` would also add credentials from ~/.netrc, next to ours.
         self._proxy = proxy or (proxy_of_environment(base_url) if trust_env else None)
         self._ssl = ssl
+        self._fresh_connections = fresh_connections
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._attempts = Deadlines()
         self._is_closed = False
@@ -247,19 +252,19 @@ class Transport:
     def _session(self, effect: Effect) -> aiohttp.ClientSession:
         """Return the session whose connections suit the effect.
 
-        A server may close an idle keep-alive connection at the moment when the next request is written to it; nobody
-        knows then whether the server read the request. So a request that changes something gets a fresh connection.
+        A server may close an idle connection at the moment when the next request is written to it; nobody knows then
+        whether it read the request. So a request that changes something gets one that was in use just now, or a new one.
         """
         if self._user_session is not None:
             return self._user_session
-        is_fresh = not effect.is_safe
-        session = self._sessions.get(is_fresh)
+        session = self._sessions.get(effect.is_safe)
         if session is None:
             # `limit=0`: the throttle counts the slots, so that an error can say what the request waited for.
-            connector = _Connector(
-                self._attempts, limit=0, force_close=is_fresh, ssl=True if self._ssl is None else self._ssl
-            )
-            session = self._sessions[is_fresh] = aiohttp.ClientSession(
+            options: dict[str, Any] = {"limit": 0, "ssl": True if self._ssl is None else self._ssl}
+            if not effect.is_safe:
+                options |= {"force_close": True} if self._fresh_connections else {"keepalive_timeout": MAX_IDLE}
+            connector = _Connector(self._attempts, **options)
+            session = self._sessions[effect.is_safe] = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": _USER_AGENT, "Accept": "application/json, */*;q=0.5"},
