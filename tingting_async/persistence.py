@@ -7,12 +7,15 @@ import asyncio
 import errno
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 T = TypeVar("T")
+
+CLOSE_TIMEOUT = 5.0
+"""Seconds for which closing a session waits for work that must finish."""
 
 
 def resolve_path(path: str | bytes | os.PathLike[str]) -> Path:
@@ -88,3 +91,73 @@ async def run_in_thread(work: Callable[[], T]) -> T:
         return await run_to_completion(asyncio.get_running_loop().run_in_executor(executor, work))
     finally:
         executor.shutdown(wait=False)
+
+
+class Job:
+    """Work that runs in a task of its own. Any number of calls may wait for `ended`, and stop waiting.
+
+    When the session is closed or the event loop ends, the calls that wait end at once. The work is cancelled at once,
+    too, unless it has called `must_finish()`. Then it gets `CLOSE_TIMEOUT` seconds to finish.
+
+    Args:
+        work: Returns the coroutine to run, for this job.
+    """
+
+    def __init__(self, work: "Callable[[Job], Coroutine[Any, Any, None]]") -> None:
+        loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[None] = loop.create_future()
+        """Done when the work is, with its result; cancelled when the session is closed."""
+        self.is_ending: bool = False
+        """Whether the session is being closed, or the event loop ends: the work gets no second chance."""
+        self._has_to_finish = False
+        self._task = loop.create_task(work(self))
+        # `asyncio.run` cancels every task that it knows before it closes the loop, and waits for them to end. It knows
+        # the guard instead of the work, which would end in the middle of an exchange.
+        asyncio._unregister_task(self._task)  # noqa: SLF001 - documented for code that has tasks of its own
+        self._task.add_done_callback(self._report)
+        self.guard: asyncio.Task[None] = loop.create_task(self._wait())
+        """Ends when the work has ended."""
+        self.guard.add_done_callback(lambda _: self._task.cancel())  # If it was cancelled before its first step.
+
+    def must_finish(self) -> None:
+        """Declare that the work must not be cut short from here on."""
+        self._has_to_finish = True
+
+    def stop(self) -> "asyncio.Task[None]":
+        """End the work as described above; return the guard."""
+        self.is_ending = True
+        # Not at once: a task that is cancelled before its first step does nothing.
+        self.guard.get_loop().call_soon(self.guard.cancel)
+        return self.guard
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.wait([self._task])
+        except asyncio.CancelledError:
+            self.is_ending = True
+            self.ended.cancel()
+            await self._end(CLOSE_TIMEOUT if self._has_to_finish else 0.0)
+            self._task.cancel()
+            await self._end(CLOSE_TIMEOUT)
+
+    async def _end(self, seconds: float) -> None:
+        """Wait for so many seconds until the work has ended, even if this task is cancelled again."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while not self._task.done() and (left := deadline - loop.time()) > 0:
+            try:
+                await asyncio.wait([self._task], timeout=left)
+            except asyncio.CancelledError:
+                continue
+
+    def _report(self, task: "asyncio.Task[None]") -> None:
+        error = None if task.cancelled() else task.exception()  # Asking marks the error as retrieved.
+        if self.ended.done():
+            return
+        if task.cancelled():
+            self.ended.cancel()
+        elif error is None:
+            self.ended.set_result(None)
+        else:
+            self.ended.set_exception(error)
+            self.ended.exception()

@@ -4,8 +4,11 @@ This module knows no URL: each generation of the API has its own `AuthScheme`. I
 that yields requests and receives responses, so that it can be tested without a socket.
 """
 
+from collections import deque
 from collections.abc import Generator, Mapping
 from typing import Any, Protocol
+
+import attrs
 
 from tingting_async.auth.tokens import Credentials, MemoryTokenStore, Tokens, TokenStore
 from tingting_async.errors import (
@@ -13,12 +16,11 @@ from tingting_async.errors import (
     AuthenticationError,
     DecodeError,
     NotSentError,
-    RateLimitedError,
-    ServerError,
     TransportError,
     UsageError,
 )
 from tingting_async.http.messages import Request, Response
+from tingting_async.http.timeouts import Timeout
 
 
 class AuthScheme(Protocol):
@@ -80,6 +82,52 @@ class Auth:
         self.store: TokenStore = store or MemoryTokenStore()
         self.tokens: Tokens | None = Tokens(api_token) if api_token is not None else None
         self.is_fixed: bool = api_token is not None
+        self.refresh_timeout: Timeout | None = None
+        """The limits of a refresh; None for those of the session."""
+        self.is_unsaved: bool = False
+        """Whether the store does not have the tokens yet."""
+        self._outranks_store = False
+        # Enough to recognise what a store returns that has lost its last writes.
+        self._replaced: deque[tuple[str, str | None]] = deque(maxlen=16)
+
+    def keep(self, tokens: Tokens, *, outranks_store: bool = False) -> None:
+        """Use new tokens, which are not saved yet.
+
+        Args:
+            tokens: The tokens.
+            outranks_store: Whether they are newer than what the store has, whatever that is.
+        """
+        self.supersede(self.tokens)
+        self.tokens, self.is_unsaved, self._outranks_store = tokens, True, outranks_store
+
+    def adopt(self, tokens: Tokens) -> None:
+        """Use tokens that the store has."""
+        self.supersede(self.tokens)
+        self.tokens = tokens
+        self.saved()
+
+    def saved(self) -> None:
+        """Record that the store has the tokens."""
+        self.is_unsaved = self._outranks_store = False
+
+    def supersede(self, tokens: Tokens | None) -> None:
+        """Record that the session has newer tokens than these."""
+        self._outranks_store = False
+        if tokens is not None:
+            self._replaced.append((tokens.access, tokens.refresh))
+
+    def newest(self, stored: Tokens | None) -> Tokens | None:
+        """Return the session's own tokens or the stored ones, whichever are newer.
+
+        Those of the store are newer, because another session saved them, unless this session has replaced them: its
+        save failed, or the store went back to an older state.
+        """
+        own = self.tokens
+        if own is None or stored is None:
+            return own or stored
+        if (stored.access, stored.refresh) == (own.access, own.refresh):
+            return stored
+        return own if self._outranks_store or (stored.access, stored.refresh) in self._replaced else stored
 
     @property
     def access(self) -> str | None:
@@ -108,21 +156,27 @@ class Auth:
     def auth_flow(self, tokens: Tokens | None) -> AuthFlow:
         """Return new tokens: by the refresh token of `tokens`, else by the credentials.
 
+        The session's own refresh token is tried, too, if it is not saved yet.
+
         The generator yields requests. Send it their responses, or throw in their errors.
 
         Raises:
             AuthenticationError: Neither is available, or the service accepted neither.
         """
         refused: Exception | None = None
-        if tokens is not None and tokens.refresh is not None:
-            request = self.scheme.refresh(tokens.refresh)
+        own = self.tokens if self.is_unsaved else None
+        for refresh_token in dict.fromkeys(each.refresh for each in (tokens, own) if each is not None):
+            if refresh_token is None:
+                continue
+            request = attrs.evolve(self.scheme.refresh(refresh_token), timeout=self.refresh_timeout)
             try:
-                return self.scheme.read_refresh(request, (yield request), tokens.refresh)
+                return self.scheme.read_refresh(request, (yield request), refresh_token)
             except (ApiError, TransportError, DecodeError) as error:
                 if isinstance(error, AuthenticationError) and self.scheme.is_permanent(error):
                     raise
                 # The service did not refuse the refresh token, so it may be accepted later.
-                if self.credentials is None and isinstance(error, NotSentError | RateLimitedError | ServerError):
+                is_open = not _is_refusal(error) if isinstance(error, ApiError) else isinstance(error, NotSentError)
+                if self.credentials is None and is_open:
                     raise
                 refused = error
         if self.credentials is None:
@@ -136,8 +190,25 @@ class Auth:
         try:
             return self.scheme.read_login(request, (yield request))
         except ApiError as error:
-            # For a wrong password, one document shows a 401, and another a 400 with a field error.
-            is_refusal = error.status in (400, 401, 403, 404, 422) or 200 <= error.status < 300
-            if is_refusal and not isinstance(error, AuthenticationError):
-                raise AuthenticationError(str(error), **vars(error)) from None
-            raise
+            converted = self.sign_in_error(error)
+            if converted is error:
+                raise
+            raise converted from None
+
+    def sign_in_error(self, error: ApiError) -> ApiError:
+        """Return the error of a sign-in: an `AuthenticationError` if the service refuses the credentials."""
+        if isinstance(error, AuthenticationError) or not _is_refusal(error):
+            return error
+        return AuthenticationError(str(error), **vars(error))
+
+
+def _is_refusal(error: ApiError) -> bool:
+    """Return whether the service itself refuses what it was given, and not a gateway, a firewall or a wrong address.
+
+    For a wrong password, one document shows a 401, and another a 400 with a field error.
+    """
+    if error.status == 401 or 200 <= error.status < 300:
+        return True
+    is_from_api = bool(error.field_errors) or (error.body.lstrip().startswith(b"{") and error.message != "")
+    is_wrong_path = error.status == 404 and error.message.strip(" .").lower() == "not found"
+    return error.status in (400, 403, 404, 422) and is_from_api and not is_wrong_path

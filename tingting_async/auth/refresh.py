@@ -2,27 +2,43 @@
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager
+import logging
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
 
 import attrs
 
 from tingting_async.auth.flow import Auth
-from tingting_async.auth.tokens import Tokens
+from tingting_async.auth.tokens import Tokens, prepare
 from tingting_async.errors import (
+    ApiError,
     AuthenticationError,
-    DecodeError,
     NotSentError,
+    RateLimitedError,
+    ServerError,
     SessionClosedError,
     TingTingError,
     TokenStoreError,
-    TransportError,
 )
 from tingting_async.http.messages import Request, Response
+from tingting_async.http.timeouts import Timeout
+from tingting_async.persistence import Job, run_to_completion
+
+_log = logging.getLogger(__name__)
 
 LOGIN_COOLDOWN = 30.0
 """Seconds for which a refused sign-in is not retried: a job with many requests could get the account locked."""
+
+SAVE_PATIENCE = 1.0
+"""Seconds for which a request waits until tokens are saved whose first save failed. It does not depend on that."""
+
+MAX_SAVE_INTERVAL = 60.0
+"""The longest time between two attempts to save the same tokens, in seconds; it begins at one and doubles."""
+
+CLOSING_PAUSES = (0.1, 0.4)
+"""Seconds between the attempts to save tokens while the session is being closed."""
 
 
 @attrs.define
@@ -41,41 +57,73 @@ def _store_errors() -> Generator[None]:
         yield
     except TingTingError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        current = asyncio.current_task()
+        # The end of the event loop cancels the tasks of a store, but not the one in which the store is used.
+        is_from_store = isinstance(error, asyncio.CancelledError) and (current is None or not current.cancelling())
+        if not is_from_store and not isinstance(error, Exception):
+            raise
         raise TokenStoreError(
             f"The token store failed with {type(error).__name__}, so nothing was sent. Its own error is the cause."
         ) from error
 
 
 class TokenRefresher:
-    """Refreshes a session's tokens, at most one refresh at a time, in a task of the session.
+    """Refreshes and saves a session's tokens, at most one refresh at a time.
+
+    A refresh token may be usable only once. So a refresh that has left is completed even if no call waits for it any
+    more, and new tokens are saved again and again until the store has them.
 
     Args:
         auth: The state whose tokens are refreshed.
         execute: Executes a request that needs no tokens, with retries.
-        start_task: Starts a task that ends with the session.
     """
 
-    def __init__(
-        self,
-        auth: Auth,
-        execute: Callable[[Request[Any]], Awaitable[Response]],
-        start_task: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
-    ) -> None:
+    def __init__(self, auth: Auth, execute: Callable[[Request[Any]], Awaitable[Response]]) -> None:
         self._auth = auth
         self._execute = execute
-        self._start_task = start_task
-        self._task: asyncio.Task[None] | None = None
+        self._jobs: set[Job] = set()
+        self._refreshing: Job | None = None
+        self._saving: Job | None = None
+        self._next_save: asyncio.TimerHandle | None = None
+        self._save_interval = 1.0
         self._refusal: AuthenticationError | None = None
-        self._refused_until = 0.0
+        self._refused_tokens: str | None = None
+        self._refused_at = 0.0
+        self._is_closed = False
 
-    async def set_tokens(self, tokens: Tokens) -> None:
-        """Use these tokens from now on, and save them."""
+    async def login(self, request: Request[Any], timeout: Timeout) -> Response:
+        """Sign in by this request, use its tokens from now on, save them, and return the response.
+
+        Raises:
+            AuthenticationError: The service does not accept the credentials.
+            TokenStoreError: The session uses the new tokens, but they are not saved yet.
+        """
         self.forget_refusal()
-        self._auth.tokens = tokens
-        with _store_errors():
-            async with self._auth.store.lock():
-                await self._auth.store.save(tokens)
+        responses: list[Response] = []
+
+        async def sign_in(job: Job) -> None:
+            job.must_finish()
+            try:
+                response = await self._execute(request)
+            except ApiError as error:
+                raise self._auth.sign_in_error(error) from None
+            responses.append(response)
+            self._auth.keep(self._auth.scheme.read_login(request, response), outranks_store=True)
+            async with self._locked():
+                with suppress(TokenStoreError):  # An explicit sign-in replaces even what cannot be loaded.
+                    self._auth.supersede(await self._load())
+                await self._save(job)
+
+        job = self._start(sign_in, request.operation)
+        try:
+            async with asyncio.timeout(timeout.total + 0.2):  # The request has its own limit, which comes first.
+                await self._wait(job, request.operation)
+        except TimeoutError:
+            raise TokenStoreError(
+                f"{request.operation}: the token store did not save the new tokens in time. They are saved later."
+            ) from None
+        return responses[0]
 
     def forget_refusal(self) -> None:
         """End the cooldown after a refused sign-in."""
@@ -95,54 +143,148 @@ class TokenRefresher:
         """
         if self._auth.access != rejected and not self._auth.needs_refresh():
             return
-        task = self._task
-        if task is None or task.done():
-            task = self._task = self._start_task(self._refresh_stored(rejected))
+        job = self._refreshing
+        if job is None or job.ended.done():
+            job = self._refreshing = self._start(lambda job: self._refresh_stored(job, rejected), operation)
         try:
             async with asyncio.timeout_at(deadline):
-                await asyncio.shield(task)  # A call that stops waiting does not stop the refresh for the others.
+                await self._wait(job, operation)
         except TimeoutError:
             message = f"{operation}: timed out while signing in. Nothing was sent."
             raise SignInFailedError(NotSentError(message, operation=operation, phase="sign-in")) from None
+        except SessionClosedError:
+            raise
+        except (AuthenticationError, RateLimitedError, ServerError, TokenStoreError) as error:
+            # Each call that waits gets its own copy of the error, because a traceback belongs to one task.
+            raise SignInFailedError(copy.copy(error)) from error.__cause__
+        except TingTingError as error:
+            # As it is, a `NotFoundError` would look as if the object of the operation did not exist.
+            message = f"{operation}: nothing was sent, because signing in failed. {error}"
+            raise SignInFailedError(NotSentError(message, operation=operation, phase="sign-in")) from error
+
+    async def save_again(self) -> None:
+        """Save tokens whose save failed. Wait for that for a moment only: the caller does not depend on it."""
+        is_busy = any(not job.ended.done() for job in self._jobs)  # Each job saves the tokens, or waits to do so.
+        if not is_busy and not self._is_closed:
+            await asyncio.wait([self._start_saving().ended], timeout=SAVE_PATIENCE)
+
+    async def aclose(self) -> None:
+        """Complete the refreshes that have left, save tokens that are not saved yet, and end all other work.
+
+        This takes some seconds at most, even if this task is cancelled.
+        """
+        self._is_closed = True
+        if self._next_save is not None:
+            self._next_save.cancel()
+        if self._auth.is_unsaved and (self._saving is None or self._saving.ended.done()):
+            self._start_saving()
+        if self._jobs:
+            await run_to_completion(asyncio.gather(*[job.stop() for job in self._jobs], return_exceptions=True))
+
+    def _start(self, work: Callable[[Job], Coroutine[Any, Any, None]], operation: str) -> Job:
+        if self._is_closed:
+            raise SessionClosedError(f"{operation}: the session was closed during the call. Nothing was sent.")
+        return self._start_job(work)
+
+    def _start_job(self, work: Callable[[Job], Coroutine[Any, Any, None]]) -> Job:
+        job = Job(work)
+        self._jobs.add(job)
+        job.guard.add_done_callback(lambda _: self._end(job))
+        return job
+
+    def _start_saving(self) -> Job:
+        self._saving = self._start_job(self._save_stored)
+        return self._saving
+
+    def _end(self, job: Job) -> None:
+        self._jobs.discard(job)
+        if not self._auth.is_unsaved:
+            self._save_interval = 1.0
+        elif job.is_ending:
+            if not self._jobs:
+                _log.warning("The token store did not save the session's last tokens, and the session has ended.")
+        elif self._next_save is None:
+            loop = asyncio.get_running_loop()
+            self._next_save = loop.call_later(self._save_interval, self._save_later)
+            self._save_interval = min(2 * self._save_interval, MAX_SAVE_INTERVAL)
+
+    def _save_later(self) -> None:
+        self._next_save = None
+        if self._auth.is_unsaved and not self._jobs:  # Otherwise the end of a job sets the timer again.
+            self._start_saving()
+
+    async def _wait(self, job: Job, operation: str) -> None:
+        """Wait for the end of a job, and raise its error. A call that stops waiting does not stop the job."""
+        try:
+            await asyncio.shield(job.ended)
         except asyncio.CancelledError:
-            # Only a session that closes cancels the refresh. The waiting call may have been cancelled at the same time.
+            # Only a session that closes cancels the job. The waiting call may have been cancelled at the same time.
             current = asyncio.current_task()
-            if task.cancelled() and (current is None or not current.cancelling()):
+            if job.ended.cancelled() and (current is None or not current.cancelling()):
                 raise SessionClosedError(
                     f"{operation}: the session was closed while signing in. Nothing was sent."
                 ) from None
             raise
-        except (TransportError, DecodeError) as error:
-            message = f"{operation}: nothing was sent, because signing in failed. {error}"
+        except TingTingError:
+            raise
+        except Exception as error:  # For example, a module that cannot be imported any more.
+            message = f"{operation}: nothing was sent, because signing in failed with {type(error).__name__}."
             raise SignInFailedError(NotSentError(message, operation=operation, phase="sign-in")) from error
-        except TingTingError as error:
-            # Each call that waits gets its own copy of the error, because a traceback belongs to one task.
-            raise SignInFailedError(copy.copy(error)) from error.__cause__
 
-    async def _refresh_stored(self, rejected: str | None) -> None:
-        with _store_errors():
-            async with self._auth.store.lock():
-                stored = await self._auth.store.load()
-                if stored is None or stored.access == rejected or stored.needs_refresh():
-                    # Kept here first: if the store fails, a refresh token that can be used only once must not be lost.
-                    stored = self._auth.tokens = await self._run_flow(stored or self._auth.tokens)
-                    await self._auth.store.save(stored)
-                self._auth.tokens = stored
+    async def _refresh_stored(self, job: Job, rejected: str | None) -> None:
+        if self._saving is not None and not self._saving.ended.done():
+            await asyncio.wait([self._saving.ended])  # Older tokens must not be saved after newer ones.
+        async with self._locked():
+            stored = await self._load()
+            newest = self._auth.newest(stored)
+            if newest is None or newest.access == rejected or newest.needs_refresh():
+                new = await self._run_flow(job, newest)
+                # Kept here first: if the store fails, a refresh token that can be used only once must not be lost.
+                self._auth.keep(new)
+                self._auth.supersede(stored)
+            elif newest is stored:
+                self._auth.adopt(newest)
+            if self._auth.tokens is not stored:
+                await self._save(job)
 
-    async def _run_flow(self, tokens: Tokens | None) -> Tokens:
-        loop = asyncio.get_running_loop()
-        if self._refusal is not None and loop.time() < self._refused_until:
-            raise copy.copy(self._refusal)
+    async def _save_stored(self, job: Job) -> None:
+        job.must_finish()
         try:
-            return await self._execute_flow(tokens)
+            async with self._locked():
+                stored = await self._load() if self._auth.is_unsaved else None
+                if stored is not None and self._auth.newest(stored) is stored:
+                    self._auth.adopt(stored)  # Another session has saved newer tokens meanwhile.
+                if self._auth.is_unsaved:
+                    await self._save(job)
+        except TokenStoreError as error:
+            _log.warning("The session's tokens are not saved yet. %s", error)
+
+    async def _run_flow(self, job: Job, tokens: Tokens | None) -> Tokens:
+        """Return new tokens, by a refresh or a sign-in."""
+        loop = asyncio.get_running_loop()
+        since = loop.time() - self._refused_at
+        refresh_token = None if tokens is None else tokens.refresh
+        if self._refusal is not None and since < LOGIN_COOLDOWN and refresh_token == self._refused_tokens:
+            error = copy.copy(self._refusal)
+            hint = (
+                f"This was refused {since:.0f} s ago. The session signs in again {LOGIN_COOLDOWN - since:.0f} s from "
+                "now at the earliest. If the cause is repaired, call accounts.login() or accounts.refresh()."
+            )
+            error.args = (f"{error} {hint}",)
+            raise error
+        try:
+            return await self._execute_flow(job, tokens)
         except AuthenticationError as error:
-            self._refusal, self._refused_until = copy.copy(error), loop.time() + LOGIN_COOLDOWN
+            if error.status:  # The service has refused, so that another attempt might lock the account.
+                self._refusal, self._refused_tokens, self._refused_at = copy.copy(error), refresh_token, loop.time()
             raise
 
-    async def _execute_flow(self, tokens: Tokens | None) -> Tokens:
+    async def _execute_flow(self, job: Job, tokens: Tokens | None) -> Tokens:
+        prepare()
         flow = self._auth.auth_flow(tokens)
         try:
             request = next(flow)
+            job.must_finish()
             while True:
                 try:
                     response = await self._execute(request)
@@ -152,3 +294,37 @@ class TokenRefresher:
                     request = flow.send(response)
         except StopIteration as end:
             return cast("Tokens", end.value)
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncGenerator[None]:
+        with _store_errors():
+            lock = self._auth.store.lock()
+            await lock.__aenter__()
+        try:
+            yield
+        finally:
+            with _store_errors():
+                await lock.__aexit__(*sys.exc_info())
+
+    async def _load(self) -> Tokens | None:
+        with _store_errors():
+            tokens = await self._auth.store.load()
+            if tokens is not None and not isinstance(tokens, Tokens):
+                raise TypeError(f"`load()` returned {type(tokens).__name__} instead of Tokens or None")
+        return tokens
+
+    async def _save(self, job: Job) -> None:
+        """Save the session's tokens. While the session is being closed, try a few times."""
+        tokens = self._auth.tokens
+        self._auth.is_unsaved = True
+        for pause in (*CLOSING_PAUSES, None):
+            try:
+                with _store_errors():
+                    await self._auth.store.save(tokens)
+            except TokenStoreError:
+                if not job.is_ending or pause is None:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                self._auth.saved()
+                return

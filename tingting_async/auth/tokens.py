@@ -15,6 +15,12 @@ LEEWAY = 30.0
 """An access token is refreshed this many seconds before it expires, or a tenth of its lifetime, whichever is less."""
 
 
+def prepare() -> None:
+    """Import what reading tokens needs, before a request is sent whose response must not be lost."""
+    # Imported for the first token: with its own imports it takes a twentieth of the time of importing aiohttp.
+    import jwt  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport]
+
+
 @attrs.frozen
 class Tokens:
     """The tokens of a login. Their `repr` shows neither.
@@ -33,8 +39,7 @@ class Tokens:
     @classmethod
     def of(cls, access: str, refresh: str | None, *, now: float | None = None) -> "Tokens":
         """Return the tokens, with `refresh_at` from the access token if it is a JWT with an expiry time."""
-        # Imported for the first token: with its own imports it takes a twentieth of the time of importing aiohttp.
-        import jwt  # noqa: PLC0415
+        import jwt  # noqa: PLC0415 - see `prepare`
 
         now = time.time() if now is None else now
         try:

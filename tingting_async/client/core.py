@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tingting_async.auth.flow import Auth
 from tingting_async.auth.refresh import SignInFailedError
-from tingting_async.auth.tokens import Tokens
 from tingting_async.client.pipeline import RequestPipeline, raise_from
 from tingting_async.client.retries import RetryPolicy, final_error
 from tingting_async.decoding.decoder import Decoder, ResponseFormat
@@ -79,7 +78,6 @@ class Core:
             timeout=timeout,
             retries=retries,
             emitter=self.emitter,
-            start_task=self.start_task,
         )
 
     async def execute(self, request: Request[T]) -> T:
@@ -120,9 +118,13 @@ class Core:
         except DecodeError as error:
             raise_from(final_error(request, error), error)
 
-    async def set_tokens(self, tokens: Tokens) -> None:
-        """Use these tokens from now on, and save them."""
-        await self._pipeline.sign_in.set_tokens(tokens)
+    async def login(self, request: Request[Any]) -> Response:
+        """Sign in by this request, use its tokens from now on, save them, and return the response."""
+        self.ensure_open()
+        try:
+            return await self._pipeline.sign_in.login(request, request.timeout or self._timeout)
+        except SignInFailedError as failed:
+            raise failed.error from failed.__cause__
 
     async def refresh(self) -> None:
         """Get new tokens now, even if the present ones are valid.
@@ -239,7 +241,10 @@ class Core:
                     self.emitter.subscribe(listener)
 
     async def aclose(self) -> None:
-        """Close the session: cancel its requests, and wait for them to end. A second call is harmless."""
+        """Close the session: cancel its requests, and wait for them to end. A second call is harmless.
+
+        A token refresh that has left is completed before, because its refresh token may be usable only once.
+        """
         self.is_closed = True
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
@@ -248,4 +253,8 @@ class Core:
         try:
             await asyncio.gather(*tasks, return_exceptions=True)
         finally:
-            await self.transport.aclose()
+            self.transport.stop()
+            try:
+                await self._pipeline.sign_in.aclose()
+            finally:
+                await self.transport.aclose()

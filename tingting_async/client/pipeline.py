@@ -1,7 +1,7 @@
 """From a request to its response: authenticated, sent, judged, and retried if that is allowed."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any, Never
 
 import attrs
@@ -26,6 +26,9 @@ from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import Transport
 from tingting_async.observability.emitter import CallObserver, EventEmitter
 
+REFRESH_TIMEOUT = 10.0
+"""Seconds that a token refresh gets at least, even if calls have less: its refresh token may be usable only once."""
+
 
 @attrs.define
 class _CallState:
@@ -49,7 +52,6 @@ class RequestPipeline:
         timeout: The limits of a call without limits of its own.
         retries: How failures are retried.
         emitter: Reports every attempt.
-        start_task: Starts a task that is cancelled when the session is closed.
     """
 
     def __init__(
@@ -61,7 +63,6 @@ class RequestPipeline:
         timeout: Timeout,
         retries: RetryPolicy,
         emitter: EventEmitter,
-        start_task: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
     ) -> None:
         self._transport = transport
         self._auth = auth
@@ -70,7 +71,8 @@ class RequestPipeline:
         self._retries = retries
         self._budget = RetryBudget(retries.budget)
         self._emitter = emitter
-        self.sign_in: TokenRefresher = TokenRefresher(auth, self.execute, start_task)
+        self.sign_in: TokenRefresher = TokenRefresher(auth, self.execute)
+        auth.refresh_timeout = timeout.at_least(REFRESH_TIMEOUT)
 
     async def execute(
         self, request: Request[Any], params: Params | None = None, *, defers_judgement: bool = False
@@ -145,6 +147,8 @@ class RequestPipeline:
         tokens = auth.tokens
         if request.authenticate and (tokens is None or tokens.needs_refresh()):
             await self.sign_in.refresh(request.operation, rejected=auth.access, deadline=call.deadline)
+        elif auth.is_unsaved and request.authenticate:
+            await self.sign_in.save_again()
         may_refresh = request.authenticate
         while True:
             tokens = auth.tokens

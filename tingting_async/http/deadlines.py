@@ -22,6 +22,8 @@ class Limit:
     cancelling: int
     is_connected: bool = False
     """Whether the request of the task has a connection."""
+    is_sign_in: bool = False
+    """Whether the request of the task gets new tokens."""
     has_expired: bool = False
 
     def expire(self) -> None:
@@ -55,12 +57,13 @@ class Deadlines:
             self._set_timer(when, task.get_loop())
         return limit
 
-    def close(self) -> None:
-        """Make all limits expire now."""
-        if self._timer is not None:
-            self._timer.cancel()
+    def close(self, *, sign_ins: bool = True) -> None:
+        """Make all limits expire now, or all but those of sign-ins."""
         for limit in self.limits.values():
-            limit.expire()
+            if sign_ins or not limit.is_sign_in:
+                limit.expire()
+        if self._timer is not None and sign_ins:
+            self._timer.cancel()
 
     def _set_timer(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:

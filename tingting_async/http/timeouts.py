@@ -37,6 +37,11 @@ class Timeout:
             raise UsageError(f"`timeout` must be a Timeout or a number of seconds, not {type(value).__name__}.")
         return cls(total=float(value))
 
+    def at_least(self, seconds: float) -> "Timeout":
+        """Return the same limits, with so many seconds at least for an attempt and in total."""
+        attempt = None if self.attempt is None else max(self.attempt, seconds)
+        return attrs.evolve(self, attempt=attempt, total=max(self.total, seconds))
+
     def __attrs_post_init__(self) -> None:
         """Refuse limits that no call can keep."""
         for name in ("pool", "connect", "attempt", "total"):

@@ -18,13 +18,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from tingting_async._version import __version__
-from tingting_async.errors import (
-    NotSentError,
-    SessionClosedError,
-    TingTingError,
-    TransportError,
-    UsageError,
-)
+from tingting_async.errors import NotSentError, SessionClosedError, TingTingError, TransportError, UsageError
 from tingting_async.http.base_url import proxy_of_environment
 from tingting_async.http.deadlines import Deadlines
 from tingting_async.http.json import dumps
@@ -173,10 +167,14 @@ class Transport:
         finally:
             throttle.slots.release()
 
-    async def aclose(self) -> None:
-        """End the requests in flight and close the transport's own connections, even if this task is cancelled."""
+    def stop(self) -> None:
+        """Refuse new requests, and end those in flight, except sign-ins and token refreshes."""
         self._is_closed = True
         self._throttle.close()
+        self._attempts.close(sign_ins=False)
+
+    async def aclose(self) -> None:
+        """Close the transport's own connections, even if this task is cancelled. Call `stop()` before."""
         self._attempts.close()
         closing = [asyncio.ensure_future(session.close()) for session in self._sessions.values()]
         await asyncio.shield(asyncio.gather(*closing, return_exceptions=True))
@@ -223,6 +221,7 @@ class Transport:
         # A user's session does not have our connector. It counts as connected, unless aiohttp itself says that it could
         # not connect: to give it the benefit of any other doubt could call somebody twice.
         attempt.is_connected = self._user_session is not None
+        attempt.is_sign_in = not request.authenticate
         try:
             with attempt:
                 received = await self._session(request.effect).request(

@@ -104,6 +104,4 @@ class BaseAccounts(Resource):
         if auth.credentials is None:
             raise UsageError("accounts.login: the session has no `email` and `password` to sign in with.")
         request: Request[T] = attrs.evolve(auth.scheme.login(auth.credentials), model=model, timeout=timeout)
-        response = await self._core.fetch(request)
-        await self._core.set_tokens(auth.scheme.read_login(request, response))
-        return self._core.decoder.decode(request, response)
+        return self._core.decoder.decode(request, await self._core.login(request))

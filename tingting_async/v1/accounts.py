@@ -64,5 +64,5 @@ class Accounts(BaseAccounts):
             )
         )
         if self._core.auth.is_fixed:
-            await self._core.set_tokens(Tokens(generated.token))
+            self._core.auth.tokens = Tokens(generated.token)
         return generated
