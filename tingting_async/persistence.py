@@ -110,14 +110,9 @@ class Job:
         self.is_ending: bool = False
         """Whether the session is being closed, or the event loop ends: the work gets no second chance."""
         self._has_to_finish = False
-        self._task = loop.create_task(work(self))
-        # `asyncio.run` cancels every task that it knows before it closes the loop, and waits for them to end. It knows
-        # the guard instead of the work, which would end in the middle of an exchange.
-        asyncio._unregister_task(self._task)  # noqa: SLF001 - documented for code that has tasks of its own
-        self._task.add_done_callback(self._report)
-        self.guard: asyncio.Task[None] = loop.create_task(self._wait())
+        self.guard: asyncio.Task[None] = loop.create_task(self._run(work))
         """Ends when the work has ended."""
-        self.guard.add_done_callback(lambda _: self._task.cancel())  # If it was cancelled before its first step.
+        self.guard.add_done_callback(lambda _: self.ended.cancel())  # If it was cancelled before its first step.
 
     def must_finish(self) -> None:
         """Declare that the work must not be cut short from here on."""
@@ -130,23 +125,29 @@ class Job:
         self.guard.get_loop().call_soon(self.guard.cancel)
         return self.guard
 
-    async def _wait(self) -> None:
+    async def _run(self, work: "Callable[[Job], Coroutine[Any, Any, None]]") -> None:
+        task = asyncio.create_task(work(self))
+        task.add_done_callback(self._report)
+        # `asyncio.run` cancels every task that it knows before it closes the loop, and waits for them to end. It knows
+        # the guard instead of the work, which would end in the middle of an exchange.
+        asyncio._unregister_task(task)  # noqa: SLF001 - documented for code that has tasks of its own
         try:
-            await asyncio.wait([self._task])
+            await asyncio.wait([task])
         except asyncio.CancelledError:
             self.is_ending = True
             self.ended.cancel()
-            await self._end(CLOSE_TIMEOUT if self._has_to_finish else 0.0)
-            self._task.cancel()
-            await self._end(CLOSE_TIMEOUT)
+            await self._end(task, CLOSE_TIMEOUT if self._has_to_finish else 0.0)
+            task.cancel()
+            await self._end(task, CLOSE_TIMEOUT)
 
-    async def _end(self, seconds: float) -> None:
+    @staticmethod
+    async def _end(task: "asyncio.Task[None]", seconds: float) -> None:
         """Wait for so many seconds until the work has ended, even if this task is cancelled again."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while not self._task.done() and (left := deadline - loop.time()) > 0:
+        while not task.done() and (left := deadline - loop.time()) > 0:
             try:
-                await asyncio.wait([self._task], timeout=left)
+                await asyncio.wait([task], timeout=left)
             except asyncio.CancelledError:
                 continue
 

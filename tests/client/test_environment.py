@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.servers import Received, Server
 
-from tingting_async import AuthenticationError, TingTing, UsageError
+from tingting_async import AuthenticationError, MemoryTokenStore, TingTing, Tokens, UsageError
 
 pytestmark = pytest.mark.anyio
 
@@ -76,6 +76,36 @@ async def test_argument_before_token(environment: pytest.MonkeyPatch, server: Se
     sent = await sent_by(server, email="given@example.com", password="p")
     assert "/api/accounts/login/" == sent.target
     assert b"given@example.com" in sent.body
+
+
+@pytest.mark.parametrize("has_password", [False, True])
+async def test_token_and_store(environment: pytest.MonkeyPatch, server: Server, *, has_password: bool) -> None:
+    """The API token of the environment is used although a token store is given, which is then not used."""
+    environment.setenv("TINGTING_BASE_URL", server.url)
+    environment.setenv("TINGTING_API_TOKEN", "token")
+    if has_password:
+        environment.setenv("TINGTING_EMAIL", "e")
+        environment.setenv("TINGTING_PASSWORD", "p")
+    store = MemoryTokenStore()
+    await store.save(Tokens("stored"))
+    assert "Bearer token" == (await sent_by(server, token_store=store)).headers["authorization"]
+    assert Tokens("stored") == await store.load()
+
+
+async def test_password_and_store(environment: pytest.MonkeyPatch, server: Server) -> None:
+    """An e-mail address and a password given by keyword keep their store, whatever token the environment has."""
+    environment.setenv("TINGTING_BASE_URL", server.url)
+    environment.setenv("TINGTING_API_TOKEN", "token")
+    store = MemoryTokenStore()
+    await store.save(Tokens("stored"))
+    sent = await sent_by(server, token_store=store, email="e", password="p")
+    assert "Bearer stored" == sent.headers["authorization"]
+
+
+def test_token_and_store_by_keyword() -> None:
+    """An API token and a token store that are both given by keyword contradict each other."""
+    with pytest.raises(UsageError, match="Give either `api_token`"):
+        TingTing.from_env(api_token="t", token_store=MemoryTokenStore())
 
 
 def test_password_of_another_account(environment: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ class Auth:
             raise UsageError("`api_token` is empty, or contains characters that a token cannot contain.")
         self.scheme = scheme
         self.credentials = credentials
-        self.store: TokenStore = store or MemoryTokenStore()
+        self.store: TokenStore = MemoryTokenStore() if store is None else store
         self.tokens: Tokens | None = Tokens(api_token) if api_token is not None else None
         self.is_fixed: bool = api_token is not None
         self.refresh_timeout: Timeout | None = None

@@ -1,8 +1,11 @@
 """Tokens, credentials, and the stores that keep tokens."""
 
 import math
+import os
+import threading
 import time
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, cast
 
 import anyio
@@ -13,6 +16,9 @@ from tingting_async.redaction import hide_repr
 
 LEEWAY = 30.0
 """An access token is refreshed this many seconds before it expires, or a tenth of its lifetime, whichever is less."""
+
+LOCK_POLL_INTERVAL = 0.05
+"""Seconds between two attempts to acquire the lock of a store."""
 
 
 def prepare() -> None:
@@ -104,11 +110,12 @@ class TokenStore(Protocol):
 
 
 class MemoryTokenStore:
-    """Keeps tokens in memory; several sessions of one event loop may share it."""
+    """Keeps tokens in memory. The sessions of a process may share it, in several event loops and threads, too."""
 
     def __init__(self) -> None:
         self._tokens: Tokens | None = None
-        self._lock = anyio.Lock()
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
 
     async def load(self) -> Tokens | None:
         """Return the tokens that were saved last, or None."""
@@ -118,6 +125,15 @@ class MemoryTokenStore:
         """Save the tokens; None deletes them."""
         self._tokens = tokens
 
-    def lock(self) -> AbstractAsyncContextManager[Any]:
-        """Return the lock to hold while tokens are loaded, refreshed and saved."""
-        return self._lock
+    @asynccontextmanager
+    async def lock(self) -> AsyncGenerator[None]:
+        """Hold the lock while tokens are loaded, refreshed and saved."""
+        if self._pid != os.getpid():  # A lock that was held during a fork is never released in the child.
+            self._lock, self._pid = threading.Lock(), os.getpid()
+        lock = self._lock
+        while not lock.acquire(blocking=False):  # noqa: ASYNC110 - an event belongs to one event loop
+            await anyio.sleep(LOCK_POLL_INTERVAL)
+        try:
+            yield
+        finally:
+            lock.release()

@@ -10,6 +10,8 @@ from tingting_async.errors import UsageError
 def options_from_env(options: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
     """Add `TINGTING_BASE_URL`, `…_API_TOKEN`, `…_EMAIL` and `…_PASSWORD` to the options of a session.
 
+    With the API token of the environment, a `token_store` is left out: a fixed token needs none.
+
     Args:
         options: The options given by keyword, which take precedence.
         known: The names of all options.
@@ -27,7 +29,7 @@ def options_from_env(options: Mapping[str, Any], known: Collection[str]) -> dict
         for name in ("base_url", "api_token", "email", "password")
         if (value := os.environ.get(f"TINGTING_{name.upper()}"))
     }
-    if options.keys() & {"email", "password", "token_store"}:
+    if options.keys() & {"email", "password"}:
         found.pop("api_token", None)
     if "api_token" in {*found, *options}:
         found.pop("email", None)
@@ -35,6 +37,8 @@ def options_from_env(options: Mapping[str, Any], known: Collection[str]) -> dict
     if options.get("email") not in (None, found.get("email", options.get("email"))):
         found.pop("password", None)  # The password belongs to another account.
     given = {**found, **options}
+    if "api_token" in found and "api_token" not in options:
+        given.pop("token_store", None)
     if ("email" in given) != ("password" in given) or not given.keys() & {"api_token", "email", "token_store"}:
         raise UsageError(
             "from_env: the credentials are missing. Set TINGTING_API_TOKEN, or both TINGTING_EMAIL and "

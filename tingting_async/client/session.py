@@ -132,7 +132,8 @@ class Session(Hinting):
         """Make a session from environment variables.
 
         Reads `TINGTING_BASE_URL`, `TINGTING_API_TOKEN`, `TINGTING_EMAIL` and `TINGTING_PASSWORD`. An API token takes
-        precedence over the e-mail address and password, and keyword arguments over all of them.
+        precedence over the e-mail address and password, and keyword arguments over all of them. With
+        `TINGTING_API_TOKEN`, a `token_store` is not used, because a fixed token needs none.
 
         Args:
             **options: The arguments of the class.

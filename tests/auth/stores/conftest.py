@@ -1,47 +1,33 @@
 """Locations for tokens, a Redis server, and processes that share a location."""
 
 import contextlib
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from support.redis_servers import PASSWORD, RedisServer, redis_server
 
 from tingting_async import FileTokenStore, RedisTokenStore
 
-PASSWORD = "pass-of-redis"
 WORKER = Path(__file__).parent / "worker.py"
 
 
 @pytest.fixture(scope="session")
 def redis_port() -> Iterator[int]:
     """Start a Redis server for the tests, and return its port."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        pytest.skip("redis-server is not installed (on Debian: apt-get install redis-server)")
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in range(5):  # Another process may take the port in between.
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = probe.getsockname()[1]
-            command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
-            # The server does not know ECHO: for an unknown command, Redis quotes its arguments.
-            command += ["--requirepass", PASSWORD, "--rename-command", "ECHO", ""]
-            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-                try:
-                    assert server.stdout is not None
-                    if any("eady to accept connections" in line for line in server.stdout):
-                        yield port
-                        return
-                finally:
-                    server.terminate()
-    raise AssertionError("redis-server did not start")
+    with redis_server() as server:
+        yield server.port
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """Return a Redis server of this test alone."""
+    with redis_server() as server:
+        yield server
 
 
 @attrs.frozen
@@ -74,6 +60,12 @@ class Place:
 def file_place(tmp_path: Path) -> Place:
     """Return a file in a directory that does not exist yet."""
     return Place("file", str(tmp_path / "state" / "tokens.json"))
+
+
+@pytest.fixture
+def place_of() -> Callable[[str], Place]:
+    """Return a function that returns the place for a path."""
+    return lambda path: Place("file", path)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from tingting_async import TingTing, Tokens
+from tingting_async import MemoryTokenStore, TingTing, Tokens
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -208,6 +209,49 @@ async def test_killed(place: Any, make: Make) -> None:
         with anyio.fail_after(30):
             async with make().lock():
                 pass
+
+
+def test_fork(place: Any) -> None:
+    """A store that is used before a fork, and whose lock is held meanwhile, works afterwards in both processes."""
+    with place.worker("fork") as worker:
+        assert ("child 0: of the child\n", "") == worker.communicate(timeout=50)
+
+
+def test_threads(place: Any) -> None:
+    """A store may be shared by threads, each with an event loop of its own: one at a time holds the lock."""
+    assert_excludes(place.open())
+
+
+def test_memory_store_in_threads() -> None:
+    """The store in memory may be shared by threads as well."""
+    assert_excludes(MemoryTokenStore())
+
+
+def assert_excludes(store: Any) -> None:
+    """Check that a counter under the lock misses no step of many threads."""
+
+    async def count() -> None:
+        for _ in range(5):
+            async with store.lock():
+                stored = await store.load()
+                await asyncio.sleep(0.001)
+                await store.save(Tokens(str(int(stored.access if stored else 0) + 1)))
+        if hasattr(store, "aclose"):
+            await store.aclose()
+
+    threads = [threading.Thread(target=lambda: asyncio.run(count())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    async def result() -> Tokens | None:
+        loaded: Tokens | None = await store.load()
+        if hasattr(store, "aclose"):
+            await store.aclose()
+        return loaded
+
+    assert Tokens("20") == asyncio.run(result())
 
 
 async def test_held_by_another_process(place: Any, make: Make) -> None:

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +69,48 @@ async def test_crash(file_place: Any, action: str, status: int) -> None:
     if status == 0:
         assert list(modes(store.path.parent)) == ["tokens.json"]
         assert output.startswith(f"The token store {store.path} could not be written: File too large.")
+
+
+async def test_no_permission(place_of: Any) -> None:
+    """Without permission for the directory, every access says so, names the file, and leaves it as it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = FileTokenStore(Path(folder) / "tokens")
+        await store.save(Tokens("old", "refresh"))
+        Path(folder).chmod(0o555)
+        with place_of(str(store.path)).worker("save without permission") as worker:
+            output, errors = worker.communicate()
+        Path(folder).chmod(0o755)
+        assert "" == errors
+        *lines, done = [line for line in output.splitlines() if line != "at the lock"]
+        what = ("read", "written", "locked") if os.getuid() == 0 else ("written", "locked")
+        assert [f"The token store {store.path} could not be {action}: Permission denied." for action in what] == [
+            line.partition(" Make")[0] for line in lines
+        ]
+        assert "done" == done
+        assert await store.load() == Tokens("old", "refresh")
+
+
+def test_after_the_main_thread(tmp_path: Path) -> None:
+    """Tokens are saved even if the main thread has ended, when no thread can be started any more."""
+    script = """
+import asyncio, sys, threading
+from tingting_async import FileTokenStore, Tokens
+
+async def save():
+    store = FileTokenStore(sys.argv[1])
+    async with store.lock():
+        await store.save(Tokens("new", "refresh"))
+        print(await store.load() == Tokens("new", "refresh"))
+
+def work():
+    threading.main_thread().join()
+    asyncio.run(save())
+
+threading.Thread(target=work).start()
+"""
+    command = [sys.executable, "-P", "-c", script, str(tmp_path / "tokens")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert ("True\n", "") == (done.stdout, done.stderr)
 
 
 async def test_one_file_one_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

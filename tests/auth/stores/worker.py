@@ -1,6 +1,7 @@
 """A process that shares a token store: `worker.py KIND WHERE ACTION [BASE_URL]`."""
 
 import asyncio
+import multiprocessing
 import os
 import resource
 import signal
@@ -62,9 +63,51 @@ async def main() -> None:
                 await store.save(Tokens("new"))
             except TokenStoreError as error:
                 show(str(error))
+        case "save without permission":
+            if os.getuid() == 0:
+                async with store.lock():  # Imports what this process may not read any more afterwards.
+                    await store.load()
+                os.setuid(65534)
+            for access in (store.load, lambda: store.save(Tokens("new")), store.lock().__aenter__):
+                try:
+                    await access()
+                except TokenStoreError as error:
+                    show(str(error))
     if KIND == "redis":
         await store.aclose()
     show("done")
 
 
-asyncio.run(main())
+async def save(store: Any, access: str) -> None:
+    """Save tokens under the lock, and leave the connections open."""
+    async with store.lock():
+        await store.save(Tokens(access))
+
+
+def fork() -> None:
+    """Use a store before a fork, and afterwards in the child and in the parent, each in an event loop of its own."""
+    store: Any = FileTokenStore(WHERE) if KIND == "file" else RedisTokenStore(WHERE, key="tokens", lease=3600)
+    parent = asyncio.Runner()
+    holding = store.lock()
+    parent.run(save(store, "of the parent"))
+    parent.run(holding.__aenter__())
+    if (child := os.fork()) == 0:
+        asyncio.run(asyncio.wait_for(store.load(), 20))
+        parent_is_done.wait()
+        asyncio.run(asyncio.wait_for(save(store, "of the child"), 20))
+        os._exit(0)
+    parent.run(holding.__aexit__(None, None, None))
+    parent.run(save(store, "of the parent again"))
+    parent_is_done.set()
+    _, status = os.waitpid(child, 0)
+    show(f"child {status}: {parent.run(store.load()).access}")
+    if KIND == "redis":
+        parent.run(store.aclose())
+    parent.close()
+
+
+if ACTION == "fork":
+    parent_is_done = multiprocessing.get_context("fork").Event()
+    fork()
+else:
+    asyncio.run(main())

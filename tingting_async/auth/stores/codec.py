@@ -10,9 +10,6 @@ from tingting_async.auth.tokens import Tokens
 
 _log = logging.getLogger(__name__)
 
-LOCK_POLL_INTERVAL = 0.05
-"""Seconds between two attempts to acquire a lock."""
-
 
 def encode(tokens: Tokens) -> str:
     """Return the tokens as JSON."""

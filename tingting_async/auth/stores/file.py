@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
-from anyio import sleep, to_thread
+from anyio import sleep
 
-from tingting_async.auth.stores.codec import LOCK_POLL_INTERVAL, decode, encode
-from tingting_async.auth.tokens import Tokens
+from tingting_async.auth.stores.codec import decode, encode
+from tingting_async.auth.tokens import LOCK_POLL_INTERVAL, Tokens
 from tingting_async.errors import TokenStoreError, UsageError
 from tingting_async.persistence import atomic_write, make_private_dir, resolve_path, run_in_thread
 
@@ -59,7 +59,7 @@ class FileTokenStore:
             TokenStoreError: The file cannot be read, or others can read it.
         """
         with self._errors("read"):
-            content = await to_thread.run_sync(self._read)
+            content = await run_in_thread(self._read)
         return decode(content, f"The token store {self._path}")
 
     async def save(self, tokens: Tokens | None) -> None:
@@ -127,8 +127,9 @@ class FileTokenStore:
     def _errors(self, action: str) -> Generator[None]:
         try:
             yield
-        except OSError as error:
+        except (OSError, RuntimeError, ImportError) as error:  # E.g. a file system without locks.
+            reason = getattr(error, "strerror", None) or type(error).__name__
             raise TokenStoreError(
-                f"The token store {self._path} could not be {action}: {error.strerror or type(error).__name__}. "
+                f"The token store {self._path} could not be {action}: {reason}. "
                 "Make sure that this process can write in its directory."
             ) from error
