@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import random
+import threading
 import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 import anyio
 import pytest
 from support.rotation import LOGIN, REFRESH, FailingStore, RotatingService, serving_in_thread
+from support.servers import Received
 
 from tingting_async import (
+    ApiError,
     AuthenticationError,
     FileTokenStore,
     MemoryTokenStore,
@@ -227,6 +230,100 @@ async def test_explicit_sign_in_that_is_not_saved(url: str, service: RotatingSer
             await tingting.accounts.user_details()
             assert signed_in == service.count(LOGIN)
             assert service.tokens == await MemoryTokenStore.load(store)
+
+
+class Odd(MemoryTokenStore):
+    """A store of a user's own, which does not keep to the protocol."""
+
+    def __init__(self, **methods: Any) -> None:
+        super().__init__()
+        for name, method in methods.items():
+            setattr(self, name, method)
+
+    def __bool__(self) -> bool:
+        return False
+
+
+async def give(value: Any) -> Any:
+    """Return a value."""
+    return value
+
+
+async def fail(error: BaseException) -> Any:
+    """Raise an error."""
+    raise error
+
+
+@pytest.mark.parametrize(
+    "methods",
+    [
+        {"load": lambda: give({"access": "a"})},
+        {"load": lambda: give("access")},
+        {"load": lambda: Tokens("not awaitable")},
+        {"load": lambda: fail(asyncio.CancelledError())},
+        {"load": lambda: fail(StopAsyncIteration())},
+        {"load": None},
+        {"lock": threading.Lock},
+        {"lock": None},
+        {"save": lambda: give(None)},
+        {"save": lambda tokens: None},
+        {"save": lambda tokens: fail(ExceptionGroup("several", [OSError()]))},
+        {"save": lambda tokens: fail(asyncio.CancelledError())},
+    ],
+)
+async def test_odd_store(url: str, service: RotatingService, methods: dict[str, Any]) -> None:
+    """Whatever a store of the user's own does, the call ends with a TokenStoreError, and the session stays usable."""
+    store = Odd(**methods)
+    await MemoryTokenStore.save(store, EXPIRED)
+    async with connect(url, store) as tingting:
+        with pytest.raises(TokenStoreError):
+            await tingting.accounts.user_details()
+        for name in methods:
+            delattr(store, name)
+        await tingting.accounts.user_details()
+    assert 1 == service.count(REFRESH)
+    await assert_signed_in(url, store)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "content_type"),
+    [(404, b"<h1>Not Found</h1>", "text/html"), (404, b'{"detail": "Not found."}', "application/json")]
+    + [(status, b"<h1>Blocked</h1>", "text/html") for status in (400, 403, 405, 409, 422)],
+)
+async def test_sign_in_that_is_not_refused(serve: Any, status: int, body: bytes, content_type: str) -> None:
+    """A wrong `base_url` or a firewall is taken neither for wrong credentials nor for a missing object."""
+
+    async def script(received: Received) -> None:
+        await received.respond(body, status, content_type=content_type)
+
+    server = await serve(script)
+    async with connect(server.url, MemoryTokenStore(), **ACCOUNT) as tingting:
+        for _ in range(2):  # There is no cooldown: the password was not refused.
+            with pytest.raises(
+                NotSentError, match=rf"signing in failed. accounts.login: POST .* failed with {status}"
+            ) as caught:
+                await tingting.campaigns.get(1)
+            assert isinstance(caught.value.__cause__, ApiError)
+            assert not isinstance(caught.value.__cause__, AuthenticationError)
+        with pytest.raises(ApiError) as refused:
+            await tingting.accounts.login()
+    assert 3 == len(server.requests)
+    assert not isinstance(refused.value, AuthenticationError)
+    assert (status == 404) is ("Check `base_url`" in str(refused.value))
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+async def test_refused_explicit_sign_in(serve: Any, status: int) -> None:
+    """A refusal of the service itself is an AuthenticationError of `login()`, whatever its status."""
+
+    async def script(received: Received) -> None:
+        await received.respond(b'{"message": "No such user."}', status)
+
+    server = await serve(script)
+    async with connect(server.url, MemoryTokenStore(), **ACCOUNT) as tingting:
+        with pytest.raises(AuthenticationError, match="No such user") as caught:
+            await tingting.accounts.login()
+    assert status == caught.value.status
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-import os
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -81,9 +80,9 @@ class RedisTokenStore:
         self._ttl = ttl
         self._lease = lease
         self._user_client: Redis | None = None if isinstance(client, str) else client
-        # Connecting takes place with the first command. A connection serves one process and one event loop.
+        # Connecting takes place with the first command. A connection serves one event loop.
         self._connect: Callable[[], Redis] = _connector(client) if isinstance(client, str) else lambda: client
-        self._clients: dict[tuple[int, asyncio.AbstractEventLoop], Redis] = {}
+        self._clients: dict[asyncio.AbstractEventLoop, Redis] = {}
         self._unreleased: list[str] = []
 
     def __repr__(self) -> str:
@@ -99,7 +98,7 @@ class RedisTokenStore:
 
     async def aclose(self) -> None:
         """Close the connections of this event loop, unless the client is your own. Close the sessions first."""
-        client = self._clients.pop((os.getpid(), asyncio.get_running_loop()), None)
+        client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             with suppress(OSError):  # A connection that is broken is closed.
                 await client.aclose()
@@ -233,16 +232,15 @@ class RedisTokenStore:
         raise TokenStoreError(refused)
 
     def _client(self) -> "Redis":
-        """Return the client for this process and event loop."""
+        """Return the client for this event loop. A forked process has an event loop of its own, too."""
         if self._user_client is not None:
             return self._user_client
-        key = (os.getpid(), asyncio.get_running_loop())
-        client = self._clients.get(key)
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
         if client is None:
-            ended = [each for each in self._clients if each[0] == key[0] and each[1].is_closed()]
-            for each in ended:
-                del self._clients[each]
-            client = self._clients[key] = self._connect()
+            for ended in [each for each in self._clients if each.is_closed()]:
+                del self._clients[ended]
+            client = self._clients[loop] = self._connect()
         return client
 
 
