@@ -70,6 +70,8 @@ def error_from_response(request: Request[Any], response: Response, status: int) 
     kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
     if 200 <= status < 300:
         kind = BadRequestError
+    if status == 403 and is_dead_token(response):
+        kind = AuthenticationError
     message, field_errors = _explain(request, response)
     fields = (f"{name}: {'; '.join(texts)}." for name, texts in field_errors.items())
     shown = request.redact(" ".join([message, *fields])).strip().rstrip(".")
@@ -94,6 +96,31 @@ def error_from_response(request: Request[Any], response: Response, status: int) 
     if isinstance(error, RateLimitedError | ServerError):
         error.retry_after = retry_after(response)
     return error
+
+
+def is_dead_token(response: Response) -> bool:
+    """Return whether a 403 is about the access token, so that a new one may help.
+
+    Django REST framework responds with 403 instead of 401 if an authenticator names no `WWW-Authenticate` challenge.
+    """
+    try:
+        body = response.json()
+    except ValueError:
+        return False
+    if not isinstance(body, dict):
+        return False
+    texts = cast("dict[str, Any]", body)
+    words = (str(texts.get(name, "")).strip(" .").lower() for name in ("code", "detail", "message"))
+    return any(text in _DEAD_TOKEN for text in words)
+
+
+_DEAD_TOKEN = {
+    "token_not_valid",
+    "given token not valid for any token type",
+    "token is invalid or expired",
+    "signature has expired",
+    "authentication credentials were not provided",
+}
 
 
 def _reason(status: int) -> str:
