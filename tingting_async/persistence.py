@@ -12,6 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from anyio import CancelScope
+from anyio.lowlevel import checkpoint_if_cancelled
+
 T = TypeVar("T")
 
 CLOSE_TIMEOUT = 5.0
@@ -68,27 +71,38 @@ async def run_to_completion(work: Awaitable[T]) -> T:
     """Wait until work has ended. If the caller is cancelled, the cancellation is raised only then."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
+    # A cancelled scope of anyio cancels its tasks in each iteration of the event loop. Without the shield, waiting for
+    # the work would occupy a whole core.
+    with CancelScope(shield=True):
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancelled = error
+    if not task.cancelled():
+        task.exception()  # Marks it as retrieved, even if the caller ends with the cancellation.
     if cancelled is not None:
-        if not task.cancelled():
-            task.exception()  # Marks it as retrieved: the caller ends with the cancellation.
         raise cancelled
+    await checkpoint_if_cancelled()  # Raises what the shield has kept off.
     return task.result()
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:
-    """Run a function in a thread, and wait for its end even if the caller is cancelled or the event loop ends."""
+    """Run a function in a thread, and wait for its end even if the caller is cancelled or the event loop ends.
+
+    If no thread can be started, because the main thread has ended or the system allows no more, run it here.
+    """
     # `anyio.to_thread` starts a task, which `asyncio.run` cancels at its end, and nothing would wait for the thread.
     # The loop's own threads also look up host names: a thread that waits for another process would delay them.
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only stores and ledgers need it
-
-    executor = ThreadPoolExecutor(1)
     try:
-        return await run_to_completion(asyncio.get_running_loop().run_in_executor(executor, work))
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only stores and ledgers need it
+
+        executor = ThreadPoolExecutor(1)
+        running = asyncio.get_running_loop().run_in_executor(executor, work)
+    except RuntimeError:
+        return work()  # It blocks the event loop, but not doing it could lose what became of a send.
+    try:
+        return await run_to_completion(running)
     finally:
         executor.shutdown(wait=False)
 
