@@ -123,14 +123,14 @@ class Job:
         """Done when the work is, with its result; cancelled when the session is closed."""
         self.is_ending: bool = False
         """Whether the session is being closed, or the event loop ends: the work gets no second chance."""
-        self._has_to_finish = False
+        self._has_to_finish: Callable[[], bool] = lambda: False
         self.guard: asyncio.Task[None] = loop.create_task(self._run(work))
         """Ends when the work has ended."""
         self.guard.add_done_callback(lambda _: self.ended.cancel())  # If it was cancelled before its first step.
 
-    def must_finish(self) -> None:
-        """Declare that the work must not be cut short from here on."""
-        self._has_to_finish = True
+    def must_finish(self, condition: Callable[[], bool] = lambda: True) -> None:
+        """Declare that the work must not be cut short from here on, or only if the condition is true at that moment."""
+        self._has_to_finish = condition
 
     def stop(self) -> "asyncio.Task[None]":
         """End the work as described above; return the guard."""
@@ -150,7 +150,7 @@ class Job:
         except asyncio.CancelledError:
             self.is_ending = True
             self.ended.cancel()
-            await self._end(task, CLOSE_TIMEOUT if self._has_to_finish else 0.0)
+            await self._end(task, CLOSE_TIMEOUT if self._has_to_finish() else 0.0)
             task.cancel()
             await self._end(task, CLOSE_TIMEOUT)
 

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import pytest
 from support.rotation import LOGIN, REFRESH, FailingStore, RotatingService, serving_in_thread
-from support.servers import Received
+from support.servers import Received, closed_port
 
 from tingting_async import (
     ApiError,
@@ -28,6 +28,7 @@ from tingting_async import (
     Tokens,
     TokenStoreError,
 )
+from tingting_async.persistence import CLOSE_TIMEOUT
 
 pytestmark = pytest.mark.anyio
 
@@ -199,6 +200,21 @@ async def test_closing_does_not_wait_for_ever(url: str, service: RotatingService
         await tingting.aclose()
     with pytest.raises(SessionClosedError):
         await call
+
+
+async def test_closing_does_not_wait_for_what_has_not_left(deaf_port: int) -> None:
+    """Closing ends a sign-in at once that cannot connect, or that waits for its next attempt."""
+    for port, attempts in ((deaf_port, 1), (closed_port(), 4)):
+        retries = RetryPolicy(attempts=attempts, initial_backoff=1e6, max_backoff=1e6)
+        tingting = TingTing(base_url=f"http://127.0.0.1:{port}", retries=retries, timeout=1e7, **ACCOUNT)
+        call = asyncio.create_task(tingting.accounts.user_details())
+        while not tingting.requests_sent:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.05)  # So that it connects, or waits.
+        with anyio.fail_after(CLOSE_TIMEOUT / 2):
+            await tingting.aclose()
+        with pytest.raises(SessionClosedError):
+            await call
 
 
 async def test_deadline_during_a_refresh(url: str, service: RotatingService) -> None:

@@ -77,11 +77,18 @@ class TokenRefresher:
     Args:
         auth: The state whose tokens are refreshed.
         execute: Executes a request that needs no tokens, with retries.
+        is_in_flight: Returns whether such a request may have reached the service, and has no response yet.
     """
 
-    def __init__(self, auth: Auth, execute: Callable[[Request[Any]], Awaitable[Response]]) -> None:
+    def __init__(
+        self,
+        auth: Auth,
+        execute: Callable[[Request[Any]], Awaitable[Response]],
+        is_in_flight: Callable[[], bool],
+    ) -> None:
         self._auth = auth
         self._execute = execute
+        self._is_in_flight = is_in_flight
         self._jobs: set[Job] = set()
         self._refreshing: Job | None = None
         self._saving: Job | None = None
@@ -103,11 +110,12 @@ class TokenRefresher:
         responses: list[Response] = []
 
         async def sign_in(job: Job) -> None:
-            job.must_finish()
+            job.must_finish(self._is_in_flight)
             try:
                 response = await self._execute(request)
             except ApiError as error:
                 raise self._auth.sign_in_error(error) from None
+            job.must_finish()
             responses.append(response)
             self._auth.keep(self._auth.scheme.read_login(request, response), outranks_store=True)
             async with self._locked():
@@ -284,13 +292,14 @@ class TokenRefresher:
         flow = self._auth.auth_flow(tokens)
         try:
             request = next(flow)
-            job.must_finish()
             while True:
+                job.must_finish(self._is_in_flight)
                 try:
                     response = await self._execute(request)
                 except TingTingError as error:
                     request = flow.throw(error)
                 else:
+                    job.must_finish()
                     request = flow.send(response)
         except StopIteration as end:
             return cast("Tokens", end.value)

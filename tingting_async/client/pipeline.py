@@ -71,7 +71,7 @@ class RequestPipeline:
         self._retries = retries
         self._budget = RetryBudget(retries.budget)
         self._emitter = emitter
-        self.sign_in: TokenRefresher = TokenRefresher(auth, self.execute)
+        self.sign_in: TokenRefresher = TokenRefresher(auth, self.execute, transport.is_signing_in)
         auth.refresh_timeout = timeout.at_least(REFRESH_TIMEOUT)
 
     async def execute(

@@ -57,10 +57,14 @@ class Deadlines:
             self._set_timer(when, task.get_loop())
         return limit
 
+    def has_sign_in(self) -> bool:
+        """Return whether a sign-in or a token refresh may have reached the service, and has no response yet."""
+        return any(limit.is_sign_in and limit.is_connected for limit in self.limits.values())
+
     def close(self, *, sign_ins: bool = True) -> None:
-        """Make all limits expire now, or all but those of sign-ins."""
+        """Make all limits expire now, or all but those of sign-ins that have a connection."""
         for limit in self.limits.values():
-            if sign_ins or not limit.is_sign_in:
+            if sign_ins or not (limit.is_sign_in and limit.is_connected):
                 limit.expire()
         if self._timer is not None and sign_ins:
             self._timer.cancel()

@@ -9,7 +9,7 @@ import functools
 import math
 import os
 import ssl as ssl_module
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -113,6 +113,7 @@ class Transport:
         self._fresh_connections = fresh_connections
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._attempts = Deadlines()
+        self.is_signing_in: Callable[[], bool] = self._attempts.has_sign_in
         self._is_closed = False
         self.sent: int = 0
         """The number of requests that were sent, or that the transport tried to send."""
@@ -168,7 +169,7 @@ class Transport:
             throttle.slots.release()
 
     def stop(self) -> None:
-        """Refuse new requests, and end those in flight, except sign-ins and token refreshes."""
+        """Refuse new requests, and end those in flight, except sign-ins and token refreshes that may have arrived."""
         self._is_closed = True
         self._throttle.close()
         self._attempts.close(sign_ins=False)
