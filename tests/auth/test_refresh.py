@@ -433,6 +433,24 @@ async def test_refused_password(url: str, service: RotatingService) -> None:
         await tingting.accounts.user_details()
 
 
+async def test_lost_refresh_is_tried_again(service: RotatingService, serve: Any) -> None:
+    """A refresh whose response is lost is tried again by the next call: there is no cooldown without a refusal."""
+
+    async def script(received: Received) -> None:
+        if not received.number:
+            received.reset()
+        else:
+            await service.script(received)
+
+    server = await serve(script)
+    store = MemoryTokenStore()
+    await store.save(EXPIRED)
+    async with TingTing(base_url=server.url, token_store=store, retries=1) as tingting:
+        with pytest.raises(AuthenticationError, match="not refreshed"):
+            await tingting.accounts.user_details()
+        await tingting.accounts.user_details()
+
+
 async def test_refused_password_and_tokens_of_another_session(url: str, service: RotatingService) -> None:
     """After a refused sign-in, a refresh token that another session has saved since is used at once."""
     service.saved_password = "another"
