@@ -125,9 +125,12 @@ class MemoryTokenStore:
         """Save the tokens; None deletes them."""
         self._tokens = tokens
 
+    def lock(self) -> AbstractAsyncContextManager[Any]:
+        """Return the lock to hold while tokens are loaded, refreshed and saved."""
+        return self._hold()
+
     @asynccontextmanager
-    async def lock(self) -> AsyncGenerator[None]:
-        """Hold the lock while tokens are loaded, refreshed and saved."""
+    async def _hold(self) -> AsyncGenerator[None]:
         if self._pid != os.getpid():  # A lock that was held during a fork is never released in the child.
             self._lock, self._pid = threading.Lock(), os.getpid()
         lock = self._lock

@@ -166,7 +166,10 @@ class Session(Hinting):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the session: cancel the requests in flight and wait for them to end. Closing twice is harmless."""
+        """Close the session: cancel the requests in flight and wait for them to end. Closing twice is harmless.
+
+        A sign-in or token refresh that has left is completed first, within five seconds, and its tokens are saved.
+        """
         await self._core.aclose()
 
     def __del__(self) -> None:
