@@ -165,12 +165,13 @@ class Auth:
         """
         refused: Exception | None = None
         own = self.tokens if self.is_unsaved else None
-        for refresh_token in dict.fromkeys(each.refresh for each in (tokens, own) if each is not None):
-            if refresh_token is None:
+        # No local variable holds a plain token, because error trackers collect them.
+        for candidate in (tokens, own if tokens is None or own is None or own.refresh != tokens.refresh else None):
+            if candidate is None or candidate.refresh is None:
                 continue
-            request = attrs.evolve(self.scheme.refresh(refresh_token), timeout=self.refresh_timeout)
+            request = attrs.evolve(self.scheme.refresh(candidate.refresh), timeout=self.refresh_timeout)
             try:
-                return self.scheme.read_refresh(request, (yield request), refresh_token)
+                return self.scheme.read_refresh(request, (yield request), candidate.refresh)
             except (ApiError, TransportError, DecodeError) as error:
                 if isinstance(error, AuthenticationError) and self.scheme.is_permanent(error):
                     raise

@@ -68,6 +68,10 @@ def _store_errors() -> Generator[None]:
         ) from error
 
 
+def _refresh_token(tokens: Tokens | None) -> str | None:
+    return None if tokens is None else tokens.refresh
+
+
 class TokenRefresher:
     """Refreshes and saves a session's tokens, at most one refresh at a time.
 
@@ -95,7 +99,7 @@ class TokenRefresher:
         self._next_save: asyncio.TimerHandle | None = None
         self._save_interval = 1.0
         self._refusal: AuthenticationError | None = None
-        self._refused_tokens: str | None = None
+        self._refused_tokens: Tokens | None = None
         self._refused_at = 0.0
         self._is_closed = False
 
@@ -271,8 +275,8 @@ class TokenRefresher:
         """Return new tokens, by a refresh or a sign-in."""
         loop = asyncio.get_running_loop()
         since = loop.time() - self._refused_at
-        refresh_token = None if tokens is None else tokens.refresh
-        if self._refusal is not None and since < LOGIN_COOLDOWN and refresh_token == self._refused_tokens:
+        is_same = _refresh_token(tokens) == _refresh_token(self._refused_tokens)
+        if self._refusal is not None and since < LOGIN_COOLDOWN and is_same:
             error = copy.copy(self._refusal)
             hint = (
                 f"This was refused {since:.0f} s ago. The session signs in again {LOGIN_COOLDOWN - since:.0f} s from "
@@ -284,7 +288,7 @@ class TokenRefresher:
             return await self._execute_flow(job, tokens)
         except AuthenticationError as error:
             if error.status:  # The service has refused, so that another attempt might lock the account.
-                self._refusal, self._refused_tokens, self._refused_at = copy.copy(error), refresh_token, loop.time()
+                self._refusal, self._refused_tokens, self._refused_at = copy.copy(error), tokens, loop.time()
             raise
 
     async def _execute_flow(self, job: Job, tokens: Tokens | None) -> Tokens:

@@ -5,6 +5,7 @@ import logging
 import math
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import anyio
 import pytest
 
-from tingting_async import MemoryTokenStore, TingTing, Tokens
+from tingting_async import FileTokenStore, MemoryTokenStore, RedisTokenStore, TingTing, Tokens, TokenStoreError
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -264,6 +265,18 @@ async def test_held_by_another_process(place: Any, make: Make) -> None:
                 await tingting.accounts.user_details()
             assert caught.value.phase == "sign-in"  # type: ignore[attr-defined]
             assert sandbox.requests == []
+
+
+async def test_secrets_of_frames(place: Any, make: Make, tmp_path: Path) -> None:
+    """No local variable of a frame that the error of a failed save passes through holds a token."""
+    store: Any = FileTokenStore(tmp_path) if place.kind == "file" else RedisTokenStore("redis://127.0.0.1:1", key="k")
+    with pytest.raises(TokenStoreError) as caught:
+        await store.save(Tokens(CANARY, CANARY))
+    seen: BaseException | None = caught.value
+    while seen is not None:
+        frames = [frame for frame, _ in traceback.walk_tb(seen.__traceback__) if frame.f_code.co_filename != __file__]
+        assert [] == [frame.f_code.co_name for frame in frames if CANARY in repr(frame.f_locals)]
+        seen = seen.__cause__ or seen.__context__
 
 
 async def test_secrets(make: Make, caplog: pytest.LogCaptureFixture) -> None:

@@ -72,7 +72,7 @@ class FileTokenStore:
             if tokens is None:
                 await run_in_thread(lambda: self._path.unlink(missing_ok=True))
             else:
-                await run_in_thread(lambda: self._write(encode(tokens).encode()))
+                await run_in_thread(lambda: self._write(tokens))
 
     @asynccontextmanager
     async def lock(self) -> AsyncGenerator[None]:
@@ -112,10 +112,10 @@ class FileTokenStore:
         except FileNotFoundError:
             return None
 
-    def _write(self, content: bytes) -> None:
+    def _write(self, tokens: Tokens) -> None:
         make_private_dir(self._path.parent)
         with atomic_write(self._path) as file:
-            file.write(content)
+            file.write(encode(tokens).encode())  # In no local variable, which error trackers collect.
         if os.name == "posix":  # The new file must survive a power cut: the old refresh token may be used up.
             directory = os.open(self._path.parent, os.O_RDONLY)
             try:

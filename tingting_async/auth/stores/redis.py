@@ -121,8 +121,8 @@ class RedisTokenStore:
         if tokens is None:
             await self._run("deleted", lambda client: client.delete(self._key))
             return
-        content, milliseconds = encode(tokens), None if self._ttl is None else int(self._ttl * 1000)
-        await self._run("written", lambda client: client.set(self._key, content, px=milliseconds))
+        milliseconds = None if self._ttl is None else int(self._ttl * 1000)
+        await self._run("written", lambda client: client.set(self._key, encode(tokens), px=milliseconds))
 
     @asynccontextmanager
     async def lock(self) -> AsyncGenerator[None]:
@@ -218,6 +218,8 @@ class RedisTokenStore:
             return await run_to_completion(work())
         except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
             reason = str(error).rstrip(".") or f"no response within {self._lease:g} s"
+            # Frames of the client hold the tokens, and error trackers collect local variables.
+            error.with_traceback(None).__cause__ = error.__context__ = None
             raise TokenStoreError(
                 f"{text}: {type(error).__name__}: {reason}. Is the server up and reachable?"
             ) from error
