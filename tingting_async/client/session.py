@@ -96,8 +96,8 @@ class Session(Hinting):
                 raise UsageError(f"`{name}` must be an integer of 1 or more, not {number!r}.")
         if http is not None and (proxy or ssl or trust_env or fresh_connections):
             raise UsageError(
-                "Set `proxy`, `ssl` and `trust_env` on your own `http` session, not here; for `fresh_connections`, give "
-                "it a connector with `force_close=True`."
+                "Set `proxy`, `ssl` and `trust_env` on your own `http` session, not here. For `fresh_connections`, "
+                "give it a connector with `force_close=True`."
             )
         for name, given, needed, example in (
             ("ledger", ledger, "execute", 'SqliteLedger("sends.sqlite")'),

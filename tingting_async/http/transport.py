@@ -253,7 +253,7 @@ class Transport:
         """Return the session whose connections suit the effect.
 
         A server may close an idle connection at the moment when the next request is written to it; nobody knows then
-        whether it read the request. So a request that changes something gets one that was in use just now, or a new one.
+        whether it read the request. So a request that changes something gets one that was just in use, or a new one.
         """
         if self._user_session is not None:
             return self._user_session
