@@ -62,7 +62,7 @@ TREE = {
     "classic": "accounts auth campaigns decoding models numbers otp pages phone_numbers session",
     "client": "core environment hints pipeline retries session",
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
-    " scalars",
+    " refusals scalars",
     "http": "base_url deadlines download json messages throttle timeouts transport",
     "ledger": "ledger owners sqlite",
     "observability": "emitter events opentelemetry",

@@ -14,8 +14,8 @@
     │   └── OutcomeUnknownError    the request may have been carried out; reconcile before you retry
     ├── ApiError                   the service responded with a failure
     │   ├── BadRequestError        400, 422 or `success: false`
-    │   ├── AuthenticationError    401, or no credentials to sign in with
-    │   ├── PermissionDeniedError  403
+    │   ├── AuthenticationError    401, or a 403 about the token, or no credentials to sign in with
+    │   ├── PermissionDeniedError  any other 403
     │   ├── NotFoundError          404
     │   ├── ConflictError          409
     │   ├── RateLimitedError       429
@@ -36,7 +36,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from tingting_async.outcomes import Reconcilable, Reconciler, Send, attach_reconciler
-
 
 class TingTingError(Exception):
     """The base class of every exception that this library raises."""
@@ -169,7 +168,9 @@ class ApiError(TingTingError):
         method: The HTTP method.
         path: The path on the service, without its query.
         request_id: The service's own id of the request; None if it gave none.
-        is_mixed: Whether an HTTP 2xx has a message and errors, but no clear refusal: part of it may have been done.
+        is_refusal: Whether the service itself refused the request, so that it did nothing. For a request that creates,
+            sends or revokes, any other failure is an `OutcomeUnknownError`: a gateway may have written it, after the
+            service acted.
     """
 
     def __init__(
@@ -184,7 +185,7 @@ class ApiError(TingTingError):
         method: str = "",
         path: str = "",
         request_id: str | None = None,
-        is_mixed: bool = False,
+        is_refusal: bool = False,
     ) -> None:
         super().__init__(text)
         self.status = status
@@ -195,7 +196,7 @@ class ApiError(TingTingError):
         self.method = method
         self.path = path
         self.request_id = request_id
-        self.is_mixed = is_mixed
+        self.is_refusal = is_refusal
 
 
 class BadRequestError(ApiError):

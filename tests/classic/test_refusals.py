@@ -5,18 +5,28 @@ from typing import Any
 import pytest
 from support.classic import connect, count_effects, count_requests, first_campaign
 
-from tingting_async import BadRequestError, RateLimitedError, ServerError, TingTingError
+from tingting_async import BadRequestError, OutcomeUnknownError, RateLimitedError, TingTingError
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize(("status", "error"), [(503, ServerError), (429, RateLimitedError)])
-async def test_refused_run(status: int, error: type[TingTingError]) -> None:
-    """A run that the service refuses with 503 or 429 is not retried."""
+THROTTLED = {"detail": "Request was throttled. Expected available in 1 second."}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (503, {"detail": "Closed."}, OutcomeUnknownError),
+        (429, {"detail": "Closed."}, OutcomeUnknownError),
+        (429, THROTTLED, RateLimitedError),
+    ],
+)
+async def test_refused_run(status: int, body: dict[str, str], error: type[TingTingError]) -> None:
+    """A run that fails with 503 or 429 is not retried. Only DRF's own 429 is a refusal."""
     async with Sandbox(campaigns=1, numbers=1) as sandbox, connect(sandbox) as tingting:
         campaign = await first_campaign(tingting)
-        sandbox.faults.add(Fault(method="POST", kind="status", status=status, body={"detail": "Closed."}))
+        sandbox.faults.add(Fault(method="POST", kind="status", status=status, body=body))
         with pytest.raises(error):
             await tingting.campaigns.run(campaign.id, message="hi")
         assert count_requests(sandbox, f"/api/system/campaigns/{campaign.id}/begin/") == 1
@@ -26,7 +36,8 @@ async def test_run_that_is_refused_for_now() -> None:
     """A run that the service refuses with 429 and a `Retry-After` is retried until it is accepted, and happens once."""
     async with Sandbox(campaigns=1, numbers=1) as sandbox, connect(sandbox) as tingting:
         campaign = await first_campaign(tingting)
-        sandbox.faults.add(Fault(method="POST", kind="status", status=429, headers={"Retry-After": "0"}, times=2))
+        wait = {"Retry-After": "0"}
+        sandbox.faults.add(Fault("status", method="POST", status=429, headers=wait, body=THROTTLED, times=2))
         await tingting.campaigns.run(campaign.id, message="hi")
         assert count_requests(sandbox, f"/api/system/campaigns/{campaign.id}/begin/") == 3
         assert count_effects(sandbox, "run") == 1

@@ -16,9 +16,9 @@ ALL_BUT_REVOKE = {READ, UPDATE, CREATE, SEND}
 IDEMPOTENT = {READ, UPDATE}
 
 
-def limited(retry_after: float | None) -> errors.RateLimitedError:
+def limited(retry_after: float | None, *, is_refusal: bool = True) -> errors.RateLimitedError:
     """Return the error of a 429."""
-    error = errors.RateLimitedError("slow down", status=429)
+    error = errors.RateLimitedError("slow down", status=429, is_refusal=is_refusal)
     error.retry_after = retry_after
     return error
 
@@ -46,29 +46,20 @@ TABLE = [
     pytest.param(failed(502), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="502"),
     pytest.param(failed(504), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="504"),
     pytest.param(failed(503), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="503"),
-    pytest.param(failed(503, 1.0), IDEMPOTENT, set(), id="503 with Retry-After"),
-    pytest.param(failed(503, body=b"<html>"), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="503 in HTML"),
-    pytest.param(failed(503, body=b'{"detail": "closed"}'), IDEMPOTENT, set(), id="503 in JSON"),
+    pytest.param(failed(503, 1.0), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="503 with Retry-After"),
+    pytest.param(failed(503, body=b'{"detail": "closed"}'), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="503 in JSON"),
     pytest.param(limited(None), IDEMPOTENT, set(), id="429"),
     pytest.param(limited(0.0), ALL_BUT_REVOKE, set(), id="429 with Retry-After: 0"),
     pytest.param(limited(5.0), ALL_BUT_REVOKE, set(), id="429 with Retry-After: 5"),
+    pytest.param(limited(0.0, is_refusal=False), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="429 of a gateway"),
+    pytest.param(errors.ApiError("late", status=408), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="408"),
+    pytest.param(errors.ApiError("early", status=425), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="425"),
+    pytest.param(errors.ApiError("early", status=425, is_refusal=True), IDEMPOTENT, set(), id="425, refused"),
     pytest.param(errors.ApiError("odd", status=103), set(), {CREATE, SEND, REVOKE}, id="103"),
-    pytest.param(errors.BadRequestError("no", status=200), set(), set(), id="200"),
-    pytest.param(
-        errors.BadRequestError("half", status=200, is_mixed=True), set(), {CREATE, SEND, REVOKE}, id="200, mixed"
-    ),
-    pytest.param(errors.ApiError("moved", status=301), set(), set(), id="301"),
-    pytest.param(errors.ApiError("moved", status=302), set(), {CREATE, SEND, REVOKE}, id="302"),
-    pytest.param(errors.ApiError("moved", status=303), set(), {CREATE, SEND, REVOKE}, id="303"),
-    pytest.param(errors.ApiError("moved", status=304), set(), {CREATE, SEND, REVOKE}, id="304"),
-    pytest.param(errors.ApiError("moved", status=307), set(), set(), id="307"),
-    pytest.param(errors.BadRequestError("no", status=400), set(), set(), id="400"),
-    pytest.param(errors.AuthenticationError("no", status=401), set(), set(), id="401"),
-    pytest.param(errors.PermissionDeniedError("no", status=403), set(), set(), id="403"),
-    pytest.param(errors.NotFoundError("no", status=404), set(), set(), id="404"),
-    pytest.param(errors.ConflictError("no", status=409), set(), set(), id="409"),
-    pytest.param(errors.ApiError("late", status=408), set(), {CREATE, SEND, REVOKE}, id="408"),
-    pytest.param(errors.ApiError("late", status=499), set(), {CREATE, SEND, REVOKE}, id="499"),
+    pytest.param(errors.BadRequestError("no", status=400, is_refusal=True), set(), set(), id="refused"),
+    pytest.param(errors.BadRequestError("no", status=400), set(), {CREATE, SEND, REVOKE}, id="400 of a gateway"),
+    pytest.param(errors.AuthenticationError("no", status=401, is_refusal=True), set(), set(), id="401, refused"),
+    pytest.param(errors.AuthenticationError("no", status=401), set(), {CREATE, SEND, REVOKE}, id="401 of a gateway"),
     pytest.param(errors.ApiError("odd", status=600), set(), {CREATE, SEND, REVOKE}, id="600"),
     pytest.param(errors.UsageError("no"), set(), set(), id="refused here"),
     pytest.param(errors.SessionClosedError("no"), set(), set(), id="closed"),

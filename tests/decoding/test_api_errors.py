@@ -85,19 +85,30 @@ def test_failure_under_200(body: dict[str, Any], kind: type, status: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "is_mixed"),
+    ("body", "status", "is_refusal"),
     [
-        ({"message": "Campaign Began", "errors": ["No carrier"]}, 200, True),
-        ({"success": None, "message": "Campaign Began", "errors": ["No carrier"]}, 201, True),
-        ({"success": False, "message": "Refused", "errors": ["No credit"]}, 200, False),
-        ({"status": 200, "message": "Refused", "errors": ["No credit"]}, 200, False),
-        ({"errors": ["No credit"]}, 200, False),
-        ({"message": "Refused", "errors": ["No credit"]}, 400, False),
+        ({"message": "Campaign Began", "errors": ["No carrier"]}, 200, False),
+        ({"success": None, "message": "Campaign Began", "errors": ["No carrier"]}, 201, False),
+        ({"success": False, "message": "Refused", "errors": ["No credit"]}, 200, True),
+        ({"status": 200, "message": "Refused", "errors": ["No credit"]}, 200, True),
+        ({"errors": ["No credit"]}, 200, True),
+        ({"message": "Refused", "errors": ["No credit"]}, 400, True),
+        ({"message": "Service Unavailable"}, 503, True),
+        (b"<html>", 503, False),
     ],
 )
-def test_mixed_failure(body: dict[str, Any], status: int, is_mixed: bool) -> None:
-    """The error of an HTTP 2xx says whether it has a message and errors, but no clear refusal."""
-    assert failure(response(body, status)).is_mixed is is_mixed
+def test_refusal(body: Any, status: int, is_refusal: bool) -> None:
+    """The error says whether the service itself refused the request."""
+    assert is_refusal is failure(response(body, status)).is_refusal
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_dead_token(status: int) -> None:
+    """A 403 that says that the token is dead is an AuthenticationError; "permission denied" is not."""
+    dead = failure(response({"detail": "Signature has expired."}, status))
+    assert (errors.AuthenticationError, status) == (type(dead), dead.status)
+    denied = failure(response({"detail": "You do not have permission to perform this action."}, 403))
+    assert errors.PermissionDeniedError is type(denied)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +263,17 @@ NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
         ("9" * 5000, None),
         ("", None),
         ("soon", None),
-        ("1.5", None),
+        ("1.5", 1.5),
+        ("0.25", 0.25),
+        ("-0.5", 0),
+        ("+5", 5),
+        ("5.", 5),
+        ("1e3", None),
+        ("1_000", None),
+        ("inf", None),
+        ("1,5", None),
+        ("7, 7", None),
+        ("1." + "9" * 5000, None),
         ("nan", None),
         (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90),
         (format_datetime(NOW - timedelta(days=1), usegmt=True), 0),
@@ -266,6 +287,15 @@ def test_retry_after(value: str | None, seconds: float | None) -> None:
     """`Retry-After` is seconds or a date; the result is never negative, and None for an invalid value."""
     headers = {} if value is None else {"Retry_After": value}
     assert seconds == api_errors.retry_after(response({}, 429, **headers), now=NOW)
+
+
+@pytest.mark.parametrize("days", [-400, -2, 0, 2])
+def test_retry_after_by_the_clock_of_the_service(days: int) -> None:
+    """A date counts from the time that the service says it is, not from this machine's."""
+    now = datetime.now(UTC) + timedelta(days=days)
+    until = format_datetime(now + timedelta(seconds=40), usegmt=True)
+    received = response({}, 429, Retry_After=until, Date=format_datetime(now, usegmt=True))
+    assert 40 == api_errors.retry_after(received)
 
 
 @given(st.text())

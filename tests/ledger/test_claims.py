@@ -40,7 +40,10 @@ async def test_not_sent_and_refused_sends_are_free(
         async with sandbox.offline():
             with pytest.raises(NotSentError):
                 await tingting.campaigns.run(campaign)
-        with sandbox.faults.during([Fault("status", status=400, times=1)]), pytest.raises(BadRequestError):
+        with (
+            sandbox.faults.during([Fault("status", status=400, body={"detail": "No."}, times=1)]),
+            pytest.raises(BadRequestError),
+        ):
             await tingting.campaigns.run(campaign)
         with pytest.raises(UsageError):
             await send_otp(tingting, idempotency_key="x", otp="12 34")
@@ -50,7 +53,8 @@ async def test_not_sent_and_refused_sends_are_free(
 
 async def test_retries_of_one_call(sandbox: Sandbox, connect: Any, campaigns: list[int]) -> None:
     """The retries of one call share its claim, and do not refuse each other."""
-    busy = Fault("status", status=429, headers={"Retry-After": "0"}, times=2)
+    throttled = {"detail": "Request was throttled. Expected available in 1 second."}
+    busy = Fault("status", status=429, body=throttled, headers={"Retry-After": "0"}, times=2)
     async with connect(retries=RetryPolicy(initial_backoff=0)) as tingting:
         with sandbox.faults.during([busy]):
             await tingting.campaigns.run(campaigns[0])

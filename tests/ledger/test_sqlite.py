@@ -66,9 +66,11 @@ async def test_outcome_that_is_recorded_late(
 ) -> None:
     """An outcome that could not be recorded is recorded as soon as the file can be used again."""
     campaign = campaigns[0]
-    faults = {"done": [], "refused": [Fault("status", status=400, times=1)], "lost": [Fault("reset_after", times=1)]}[
-        outcome
-    ]
+    faults = {
+        "done": [],
+        "refused": [Fault("status", status=400, body={"detail": "No."}, times=1)],
+        "lost": [Fault("reset_after", times=1)],
+    }[outcome]
     async with connect(ledger=ledger) as tingting, connect() as other:
         await send_otp(tingting)
         with closing(sqlite3.connect(path, isolation_level=None)) as database:

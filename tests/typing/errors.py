@@ -50,7 +50,7 @@ async def responses(tingting: TingTing) -> None:
         assert_type(error.message, str)
         assert_type(error.body, bytes)
         assert_type(error.request_id, str | None)
-        assert_type(error.is_mixed, bool)
+        assert_type(error.is_refusal, bool)
     except NotSentError as error:
         assert_type(error.phase, str)
     except TransportError as error:

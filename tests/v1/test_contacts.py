@@ -118,7 +118,7 @@ async def test_add_many_that_fails_half_way(kind: Any, unknown: tuple[int, int],
     """If a later request fails, the error says which contacts were added, may have been added, and were not."""
     async with Sandbox(campaigns=1, numbers=0) as sandbox, connect(sandbox) as tingting:
         (campaign,) = sandbox.world.campaigns
-        sandbox.faults.add(Fault(kind, path="*/add-contact/", nth=2, status=400))
+        sandbox.faults.add(Fault(kind, path="*/add-contact/", nth=2, status=400, body={"detail": "No."}))
         with pytest.raises(PartialFailureError, match="10 contacts were added") as caught:
             await tingting.contacts.add_many(campaign, [9800000000 + index for index in range(25)], chunk=10)
         assert (range(*unknown), range(*not_done)) == (caught.value.unknown, caught.value.not_done)

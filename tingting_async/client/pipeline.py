@@ -164,7 +164,11 @@ class RequestPipeline:
             error = self._decoder.judge(request, response)
             if error is None:
                 return response
-            if not may_refresh or not isinstance(error, AuthenticationError) or not auth.can_refresh(error):
+            # A gateway's 401 may follow a send that was carried out.
+            is_repeatable = request.effect.is_idempotent or error.is_refusal
+            if not (may_refresh and is_repeatable and isinstance(error, AuthenticationError)):
+                raise error
+            if not auth.can_refresh(error):
                 raise error
             may_refresh = False
             rejected = None if tokens is None else tokens.access

@@ -87,33 +87,21 @@ def is_retryable(effect: Effect, failure: TingTingError) -> bool:
         return False
     if isinstance(failure, NotSentError):
         return True
-    if isinstance(failure, RateLimitedError):
-        # Only `Retry-After` proves that the service did nothing.
-        return effect.is_idempotent or failure.retry_after is not None
-    if isinstance(failure, TransportError):
-        return effect.is_idempotent and not isinstance(failure, OutcomeUnknownError)
-    return isinstance(failure, ServerError) and effect.is_idempotent
+    if effect.is_idempotent:
+        is_temporary = isinstance(failure, ServerError | RateLimitedError | TransportError) or (
+            isinstance(failure, ApiError) and failure.status in (408, 425)
+        )
+        return is_temporary and not isinstance(failure, OutcomeUnknownError)
+    # The service did nothing, and says when to try again.
+    return isinstance(failure, RateLimitedError) and failure.is_refusal and failure.retry_after is not None
 
 
 def leaves_outcome_unknown(failure: TingTingError) -> bool:
-    """Return whether the service may have carried out the request despite this failure.
-
-    A 503 is a plain refusal if the service itself sent it: with `Retry-After`, or in JSON. These may follow a request
-    that was carried out: a 503 of a gateway and any other 5xx; the time-outs 408 and 499; a redirect to the result
-    (all but 301, 307 and 308); and a status that HTTP does not define for a response.
-    """
+    """Return whether the service may have carried out the request despite this failure."""
+    if isinstance(failure, ApiError):
+        return not failure.is_refusal
     if isinstance(failure, TransportError):
         return not isinstance(failure, NotSentError)
-    if isinstance(failure, ServerError):
-        is_from_api = failure.retry_after is not None or failure.body.lstrip().startswith(b"{")
-        return failure.status != 503 or not is_from_api
-    if isinstance(failure, ApiError):
-        status = failure.status
-        if 200 <= status < 300:  # `{"message": "Campaign Began", "errors": [...]}` may be half a success.
-            return failure.is_mixed
-        if 300 <= status < 400:
-            return status not in (301, 307, 308)
-        return status in (408, 499) or 0 < status < 200 or status >= 600
     return isinstance(failure, DecodeError)
 
 
@@ -145,7 +133,8 @@ def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
     not_retried = "" if request.effect is Effect.UPDATE else ", so it was not retried"
     what = str(failure).removeprefix(f"{request.operation}: ")
     if isinstance(failure, ApiError):  # The advice in its text is for requests that may be sent again.
-        what = f"The response to {request.method} {request.path} had status {failure.status}."
+        what = f"The response to {request.method} {request.path} had status {failure.status}"
+        what += ", and a gateway may have written it." if 400 <= failure.status < 500 else "."
     return OutcomeUnknownError(
         f"{request.operation}: it is unknown whether this happened{not_retried}. {what}{hint}",
         operation=request.operation,

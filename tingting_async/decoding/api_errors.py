@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, cast
 
-from tingting_async.decoding import envelopes
+from tingting_async.decoding import envelopes, refusals
 from tingting_async.errors import (
     ApiError,
     AuthenticationError,
@@ -70,7 +70,7 @@ def error_from_response(request: Request[Any], response: Response, status: int) 
     kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
     if 200 <= status < 300:
         kind = BadRequestError
-    if status == 403 and is_dead_token(response):
+    if refusals.is_dead_token(response, status):
         kind = AuthenticationError
     message, field_errors = _explain(request, response)
     fields = (f"{name}: {'; '.join(texts)}." for name, texts in field_errors.items())
@@ -78,6 +78,8 @@ def error_from_response(request: Request[Any], response: Response, status: int) 
     advice = _ADVICE.get(kind, "This operation should not have that response.")
     if kind is NotFoundError and not any(part.isdigit() for part in request.path.split("/")):
         advice = "Check `base_url` and the arguments."  # The path contains no id that could be wrong.
+    if status in (408, 425):
+        advice = "Try again later."
     if 300 <= status < 400:
         advice = "Redirects are followed only for reads on the same origin: check `base_url`."
     error = kind(
@@ -91,36 +93,11 @@ def error_from_response(request: Request[Any], response: Response, status: int) 
         method=request.method,
         path=request.path,
         request_id=response.headers.get("X-Request-ID"),
-        is_mixed=200 <= status < 300 and envelopes.is_mixed(response.json()),
+        is_refusal=refusals.is_refusal(request.effect, response, status),
     )
     if isinstance(error, RateLimitedError | ServerError):
         error.retry_after = retry_after(response)
     return error
-
-
-def is_dead_token(response: Response) -> bool:
-    """Return whether a 403 is about the access token, so that a new one may help.
-
-    Django REST framework responds with 403 instead of 401 if an authenticator names no `WWW-Authenticate` challenge.
-    """
-    try:
-        body = response.json()
-    except ValueError:
-        return False
-    if not isinstance(body, dict):
-        return False
-    texts = cast("dict[str, Any]", body)
-    words = (str(texts.get(name, "")).strip(" .").lower() for name in ("code", "detail", "message"))
-    return any(text in _DEAD_TOKEN for text in words)
-
-
-_DEAD_TOKEN = {
-    "token_not_valid",
-    "given token not valid for any token type",
-    "token is invalid or expired",
-    "signature has expired",
-    "authentication credentials were not provided",
-}
 
 
 def _reason(status: int) -> str:
@@ -132,20 +109,29 @@ def _reason(status: int) -> str:
 
 def retry_after(response: Response, *, now: datetime | None = None) -> float | None:
     """Return the seconds to wait that a response asks for, from `Retry-After`; None without a valid one."""
-    value = response.headers.get("Retry-After")
-    if value is None:
+    value = response.headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(value):
+        seconds = float(value)
+    elif (when := _date(value)) is not None:
+        # The service's clock, not this machine's, decides how far away its date is.
+        now = now or _date(response.headers.get("Date", "")) or datetime.now(UTC)
+        seconds = (when - now).total_seconds()
+    else:
         return None
+    return max(0.0, min(seconds, 1e9))  # About thirty years.
+
+
+_SECONDS = re.compile(r"[+-]?[0-9]{1,1000}(\.[0-9]{0,1000})?")  # The RFC allows whole seconds; some services write 1.5.
+
+
+def _date(value: str) -> datetime | None:
+    """Return the time of an HTTP date; None if it is not valid."""
     try:
-        seconds = float(max(0, min(int(value), 10**9)))  # About thirty years, which a float can represent.
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        if when.tzinfo is None:  # "-0000" means that the zone is unknown; HTTP dates are in GMT.
-            when = when.replace(tzinfo=UTC)
-        seconds = (when - (now or datetime.now(UTC))).total_seconds()
-    return max(0.0, seconds)
+        when = parsedate_to_datetime(value[:100])
+    except (ValueError, OverflowError):
+        return None
+    # "-0000" means that the zone is unknown; HTTP dates are in GMT.
+    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
 
 
 def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, tuple[str, ...]]]:
@@ -153,7 +139,7 @@ def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, 
     try:
         body = response.json()
     except ValueError:
-        title = re.search(rb"<title>(.*?)</title>", response.body[:4096], re.IGNORECASE | re.DOTALL)
+        title = re.search(rb"<title>([^<]*)</title>", response.body[:4096], re.IGNORECASE)
         shown = response if title is None else Response(response.status, body=title[1])
         return (excerpt(request, shown), {})
     return envelopes.extract_errors(body)

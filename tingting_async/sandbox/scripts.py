@@ -1,6 +1,7 @@
 """Collections of faults: all variants of every kind, and reproducible random sequences."""
 
 from collections.abc import Collection
+from http import HTTPStatus
 from random import Random
 from typing import Any, get_args
 
@@ -71,6 +72,10 @@ _VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
     "status": (*_NOT_EXECUTED, *_AMBIGUOUS),
     "status_after": (
         *_AMBIGUOUS,
+        # What a gateway or a firewall writes.
+        *({"status": status, "body": _page(f"{status} Blocked"), "headers": _HTML} for status in (401, 403, 404, 429)),
+        *({"status": status, "body": {"message": HTTPStatus(status).phrase}} for status in (401, 403, 404, 429, 503)),
+        *({"status": status, "body": b"", "headers": {"Retry-After": "0"}} for status in (403, 429, 503)),
         # A redirect to a result page, as after a form.
         {"status": 302, "headers": {"Location": "/done/"}},
         {"status": 303, "headers": {"Location": "/done/"}},
