@@ -1,11 +1,11 @@
-# `make demo` shows the main job; `make test` runs everything that CI runs; `make bench` measures; `make soak` calls a
-# failing service for minutes, and accounts for every call.
+# `make demo` shows the main job; `make test` runs everything that CI runs; `make bench` measures; `make linear` shows
+# how the cost of long texts grows; `make soak` calls a failing service for minutes, and accounts for every call.
 # All create .venv if needed, run without root, and download only packages from PyPI.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -P
 
-.PHONY: demo test bench soak lint types unit install format clean
+.PHONY: demo test bench linear soak lint types unit install format clean
 .DEFAULT_GOAL := test
 
 # pyproject.toml alone decides what is installed, so nothing is downloaded again until it changes.
@@ -47,6 +47,10 @@ $(VENV)/.bench-packages: pyproject.toml .ci/requirements | $(VENV)/.packages
 # Without -P, because the scripts import each other. `make bench ARGS=--quick` takes a minute or two.
 bench: install $(VENV)/.bench-packages
 	@$(VENV)/bin/python benchmarks/run.py $(ARGS)
+
+# `make linear ARGS=page` measures only the cases with "page" in their name. All take about four minutes.
+linear: install
+	@$(RUN) benchmarks/linear.py $(ARGS)
 
 # `make soak ARGS="--calls 20000"` takes about ten seconds.
 soak: install

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from tingting_async.redaction import hide_repr, mask, mask_repr, redact
+from tingting_async.redaction import hide_repr, mask, mask_repr, redact, shorten
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2ln-bmF0_dXJl"
 
@@ -23,6 +23,10 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2ln-bmF0_dXJl"
         ("id 1234567", "id …67"),
         (f"token {JWT}!", "token [secure]!"),
         (f"token {JWT.rpartition('.')[0]}", "token [secure]"),
+        ("eyJ" * 50, "eyJ" * 50),
+        (f"x{JWT} eyJx-{JWT}", "x[secure] [secure]"),
+        ("eyJx-7acbdcd5619e4b9eaaad8e41dabb", "eyJx-[secure]"),
+        ("eyJ. eyJa..b", "[secure] [secure]"),
         ("Authorization: Bearer abc def", "Authorization: [secure] def"),
         ("bearer\tabc", "[secure]"),
         ("key 7acbdcd5619e4b9eaaad8e41dabb7032298e1acdf8fbc99bfae70561b51cdee7.", "key [secure]."),
@@ -64,6 +68,18 @@ def test_no_number_survives(before: str, number: str, after: str) -> None:
 def test_mask(number: object, shown: str) -> None:
     """Only the last two digits of a number are shown, and none of a short one."""
     assert mask(number) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "shown"),
+    [("", 8, ""), ("abcdefgh", 8, "abcdefgh"), ("abcdefghi", 8, "abcde…hi"), ("a" * 1000 + "end", 40, "a" * 29 + "…")],
+)
+def test_shorten(text: str, length: int, shown: str) -> None:
+    """A text that is too long loses its middle."""
+    found = shorten(text, length)
+    assert found.startswith(shown)
+    assert min(len(text), length) == len(found)
+    assert text[-2:] == found[-2:]
 
 
 def test_reprs() -> None:

@@ -36,9 +36,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from tingting_async.outcomes import Reconcilable, Reconciler, Send, attach_reconciler
+from tingting_async.redaction import shorten
+
+MAX_LENGTH = 2000
+"""The length of the longest text of an error. It may quote what a server or a caller made arbitrarily long."""
+
 
 class TingTingError(Exception):
-    """The base class of every exception that this library raises."""
+    """The base class of every exception that this library raises. Its text has at most 2,000 characters."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(shorten(each, MAX_LENGTH) if isinstance(each, str) else each for each in args))
 
 
 class UsageError(TingTingError, ValueError):

@@ -4,7 +4,10 @@ import re
 
 SECURE = "[secure]"
 
-_TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]*(\.[\w-]*)?|\b[0-9a-fA-F]{20,}\b|(?i:\bbearer\s+)\S+")
+# Every text of a server is searched, so the time must be linear: no pattern may scan the same characters from many
+# starting points. Without its dots, this one is no token, but it still skips what it has scanned.
+_JWT = re.compile(r"eyJ[\w-]*+(?:\.[\w-]*+(?:\.[\w-]*+)?)?")
+_TOKEN = re.compile(r"\b[0-9a-fA-F]{20,}\b|(?i:\bbearer\s+)\S+")
 _USER = re.compile(r"(?<=//)[^\s/@]+(?=@)")
 # `\d` matches Devanagari digits as well. One-time codes are written with spaces for speech synthesis: "1 2 3 4 5".
 _PHONE_NUMBER = re.compile(r"\d(?:[\s()./_-]{0,3}\d){6,}")
@@ -25,9 +28,16 @@ def redact(text: str, *, codes: bool = False) -> str:
         codes: Whether to mask every run of four digits or more, too. A text that mentions codes is always masked so.
     """
     text = _NAMED.sub(rf'\1"{SECURE}"', text)
+    text = _JWT.sub(lambda match: SECURE if "." in match[0] else match[0], text)
     text = _USER.sub(SECURE, _TOKEN.sub(SECURE, text))
     codes = codes or _ABOUT_CODES.search(text) is not None
     return (_CODE if codes else _PHONE_NUMBER).sub(lambda match: mask(match[0]), text)
+
+
+def shorten(text: str, length: int) -> str:
+    """Return a text of at most `length` characters: a longer one without its middle, as its end may say what to do."""
+    end = length // 4
+    return text if len(text) <= length else f"{text[: length - end - 1]}…{text[-end:]}"
 
 
 def mask(number: object) -> str:

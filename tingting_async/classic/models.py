@@ -228,7 +228,7 @@ class RunStarted(Confirmation):
     @property
     def credits_on_hold(self) -> int | None:
         """The number of credits in `hold_amount`; None if it has no number."""
-        match = re.match(r"\s*(\d+)\s+credit", self.hold_amount or "")
+        match = re.match(r"\s*(\d{1,18})\s+credit", self.hold_amount or "")
         return int(match[1]) if match else None
 
 

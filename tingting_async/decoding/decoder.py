@@ -18,6 +18,7 @@ from tingting_async.decoding.envelopes import FAILURE_FIELDS, PageEnvelope, is_a
 from tingting_async.decoding.payload import InvalidValueError, PayloadError, extract, parse
 from tingting_async.errors import ApiError, DecodeError
 from tingting_async.http.messages import Effect, PayloadPath, Request, Response, T, decode_error, format_path
+from tingting_async.redaction import shorten
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -142,7 +143,7 @@ class Decoder:
             return self._format.strict.structure(value, model)
         except Exception as error:  # noqa: BLE001 - a response must not raise anything but our own errors
             found = _problems(error, format_path(path))
-        shown = "; ".join(f"`{where}`: {what}" for where, what in found[:3])
+        shown = "; ".join(f"`{shorten(where, 200)}`: {what}" for where, what in found[:3])
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         raise self.error(request, response, f"does not fit its model ({shown}{more})", problems=found)
 

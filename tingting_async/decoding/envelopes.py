@@ -111,7 +111,7 @@ def extract_errors(body: Any) -> tuple[str, dict[str, tuple[str, ...]]]:
         return ("; ".join(collect_strings(body)), {})
     envelope = cast("dict[str, Any]", body)
     messages = [text for key in _MESSAGE_KEYS for text in collect_strings(envelope.get(key))]
-    fields: dict[str, tuple[str, ...]] = {}
+    fields: dict[str, list[str]] = {}
     errors = envelope.get("errors")
     for error in errors if isinstance(errors, list) else [errors]:  # pyright: ignore[reportUnknownVariableType]
         if isinstance(error, dict):
@@ -120,14 +120,14 @@ def extract_errors(body: Any) -> tuple[str, dict[str, tuple[str, ...]]]:
             messages += collect_strings(error)
     # Django REST framework also writes the errors by field without an envelope.
     _collect({key: value for key, value in envelope.items() if key not in _ENVELOPE_KEYS}, fields)
-    return ("; ".join(dict.fromkeys(messages)), fields)
+    return ("; ".join(dict.fromkeys(messages)), {name: tuple(texts) for name, texts in fields.items()})
 
 
-def _collect(by_field: Mapping[str, Any], fields: dict[str, tuple[str, ...]]) -> None:
+def _collect(by_field: Mapping[str, Any], fields: dict[str, list[str]]) -> None:
     for name, value in by_field.items():
         # A boolean such as `has_logged_in: false` explains nothing.
-        if not isinstance(value, bool) and (found := tuple(collect_strings(value))):
-            fields[str(name)] = fields.get(str(name), ()) + found
+        if not isinstance(value, bool) and (found := collect_strings(value)):
+            fields.setdefault(name, []).extend(found)
 
 
 def collect_strings(value: Any) -> list[str]:

@@ -177,18 +177,25 @@ class Request(Generic[T_co]):
         """Return the request with the token of these headers among its secrets."""
         return attrs.evolve(self, secrets=(*self.secrets, headers.get("Authorization", "").partition(" ")[2]))
 
-    def redact(self, text: str, *, codes: bool = False) -> str:
-        """Mask secrets in a text of the service.
+    def redact(self, text: str, *, codes: bool = False, length: int = 500) -> str:
+        """Return the start of a text of the service, with secrets masked.
 
         Args:
             text: The text.
             codes: Whether to mask every run of four or more digits.
+            length: The length of the longest result.
         """
+        # Masking takes time, and a server decides how long its text is. But mask before cutting: half a token would not
+        # be recognised.
+        if len(text) > 16 * length:
+            text = text[: 16 * length]
+            text = text[: text.rfind(" ")] if " " in text else text
         for secret in filter(None, self.secrets):
             # An undecoded JSON body may hold the secret as it is, or escaped in one of two ways.
             for form in {secret, *(json.dumps(secret, ensure_ascii=escaped)[1:-1] for escaped in (True, False))}:
                 text = text.replace(form, SECURE)
-        return redact(text, codes=codes or self.operation.startswith("otp"))
+        text = redact(text, codes=codes or self.operation.startswith("otp"))
+        return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def encode_query(params: Params) -> str:
@@ -275,5 +282,4 @@ def excerpt(request: Request[Any], response: Response, *, length: int = 200) -> 
     text = " ".join(words)
     if request.operation.startswith("otp"):
         text = _MESSAGE.sub(rf'\1"{SECURE}"', text)
-    text = request.redact(text, codes=True)
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return request.redact(text, codes=True, length=length)

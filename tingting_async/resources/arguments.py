@@ -4,6 +4,7 @@ import difflib
 import inspect
 import re
 import string
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
@@ -89,9 +90,9 @@ def identifiers(values: Iterable[int], name: str) -> list[int]:
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` must be a list of ids, not {type(values).__name__}.")
     found = [identifier(value, f"{name}[{index}]") for index, value in enumerate(values)]
-    if len(set(found)) < len(found):
-        twice = next(value for value in found if found.count(value) > 1)
-        raise UsageError(f"`{name}` contains {twice} more than once: give each id once.")
+    for value, count in Counter(found).items():
+        if count > 1:
+            raise UsageError(f"`{name}` contains {value} more than once: give each id once.")
     if not found:
         raise UsageError(f"`{name}` is empty.")
     return found

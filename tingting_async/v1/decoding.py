@@ -120,7 +120,7 @@ def _contacts_added_hook(kind: Any, converter: Converter) -> HookFunction:
 
 def _by_row(errors: Any) -> tuple[dict[int, str], tuple[Any, ...]]:
     """Return the errors by row, and the errors that name no row."""
-    by_row: dict[int, str] = {}
+    by_row: dict[int, list[str]] = {}
     other: list[Any] = []
     for each in cast("list[Any]", errors if isinstance(errors, list) else [] if errors is None else [errors]):
         place = cast("dict[str, Any]", each) if isinstance(each, dict) else {}
@@ -129,8 +129,8 @@ def _by_row(errors: Any) -> tuple[dict[int, str], tuple[Any, ...]]:
             other.append(each)
         else:
             text = str(place.get("error") or place.get("errors") or place.get("message") or "refused")
-            by_row[row] = f"{by_row[row]}; {text}" if row in by_row else text
-    return by_row, tuple(other)
+            by_row.setdefault(row, []).append(text)
+    return {row: "; ".join(texts) for row, texts in by_row.items()}, tuple(other)
 
 
 _SCHEDULED = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2}) at (\d{1,2}):(\d{2})(?::(\d{2}))?")
