@@ -41,7 +41,7 @@ from tingting_async.v1.reports import _decode_rows
 
 SIZES = (100_000, 1_000_000)
 MAX_RATIO = 15
-NEGLIGIBLE = 0.005
+NEGLIGIBLE = 0.02
 """Seconds of the large text that pass, whatever the ratio: clocks and caches decide it, not the code."""
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 """Without it, glibc asks the system for every text above 128 kB anew, and the large size pays for page faults."""
@@ -159,7 +159,7 @@ def awaited(function: Callable[..., Any], *args: Any, **options: Any) -> Callabl
         for session in (tingting_async.v1.TingTing, TingTing):
             try:
                 asyncio.run(call(session))
-            except (TingTingError, AttributeError) as error:
+            except (TingTingError, AttributeError, TypeError) as error:  # One generation lacks it.
                 str(error)
 
     return case
@@ -215,7 +215,7 @@ def lists_of_servers(size: int) -> dict[str, Callable[[], Any]]:
     rows = [{"row": 0, "error": "no"}] * (many // 3)
     cases: dict[str, Callable[[], Any]] = {
         "400, the same field again and again": judged({"errors": [{"a": "b"}] * many}),
-        "400, many fields": judged({f"f{number}": ["no"] for number in range(many)}),
+        "400, many fields": judged({f"field-{number}": ["no"] for number in range(many // 2)}),
         "400, many errors of a field": judged({"number": ["no"] * many}),
         "400, many rows": judged([{"number": ["no"]}] * (many // 2)),
         "400, many messages": judged({"message": ["no", *map(str, range(many))]}),
@@ -224,13 +224,19 @@ def lists_of_servers(size: int) -> dict[str, Callable[[], Any]]:
         "400, deep in part": judged({"errors": [[[[["no"]]]]] * many}),
         "401, many messages": judged({"detail": "no", "messages": [{"message": "no"}] * (many // 2)}, 401),
         "200, failure with many errors": judged({"success": False, "errors": ["no"] * many}, 200),
-        "200, failure of many fields": judged({"errors": {f"f{number}": ["no"] for number in range(many)}}, 200),
+        "200, failure of many fields": judged(
+            {"errors": {f"field-{number}": ["no"] for number in range(many // 2)}}, 200
+        ),
         "200, deep": decoded(b'{"a":' * many, dict),
         "page, rows of the wrong type": decoded(page([1] * many), list[Contact]),
         "page, empty rows": decoded(page([{}] * many), list[Contact]),
         "page, wrong fields": decoded(page([{"id": "x", "number": []}] * (many // 3)), list[Contact]),
-        "page, many unknown fields": decoded(page([{f"f{number}": 1 for number in range(many)}]), list[Contact]),
-        "page, many fields beside": decoded({**page([]), **{f"f{number}": 1 for number in range(many)}}, list[Contact]),
+        "page, many unknown fields": decoded(
+            page([{f"a-field-that-is-unknown-{number}": 1 for number in range(many // 3)}]), list[Contact]
+        ),
+        "page, many fields beside": decoded(
+            {**page([]), **{f"a-field-that-is-unknown-{number}": 1 for number in range(many // 3)}}, list[Contact]
+        ),
         "contacts added, errors of one row": decoded(
             {"created": 1, "contacts": [], "errors": rows}, ContactsAdded, SEND
         ),
@@ -283,7 +289,7 @@ def inputs_of_callers(size: int) -> dict[str, Callable[[], Any]]:
             f"placeholders: {name}": called(arguments.placeholders, text),
             f"enum: {name}": called(arguments.enum_member, OtpChannel, text, "channel"),
             f"code: {name}": called(arguments.otp, "9800000001", "{otp}", "text", otp=text, length=None),
-            f"campaign: {name}": awaited(lambda to, text: to.campaigns.create(text, text, text=text), text),
+            f"campaign: {name}": awaited(lambda to, text: to.campaigns.create(text, text), text),
             f"base_url: {name}": called(lambda text: TingTing(base_url=f"http://{text}"), text),
             f"api_token: {name}": called(lambda text: TingTing(api_token=text), text),
         }
@@ -293,6 +299,7 @@ def inputs_of_callers(size: int) -> dict[str, Callable[[], Any]]:
 def seconds(case: Callable[[], Any], limit: float = 0.2) -> float:
     """Return the shortest time of a case, out of several if they are quick."""
     best, until = float("inf"), time.perf_counter() + limit
+    gc.collect()
     for _ in range(10):
         started = time.process_time()
         case()
@@ -309,7 +316,7 @@ def main() -> int:
     small, large = SIZES
     wrong = 0
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
-    gc.freeze()
+    gc.disable()  # How often it runs, and how long it takes, depends on all objects of the process.
     for make in (texts_of_servers, lists_of_servers, inputs_of_callers):
         before, after = make(small), make(large)
         for name in before:

@@ -90,6 +90,19 @@ def test_decode_errors(piece: str) -> None:
         assert len(str(caught.value)) < 1500
 
 
+@pytest.mark.parametrize(
+    ("model", "wrong"),
+    [(list[int], ["x"] * 10_000), (dict[str, int], {str(row): "x" for row in range(10_000)})],
+    ids=["list", "object"],
+)
+def test_many_problems(model: Any, wrong: Any) -> None:
+    """Of a list or an object with many wrong items, the error names the first hundred."""
+    with pytest.raises(errors.DecodeError, match="and 97 more") as caught:
+        Decoder(RESPONSES).decode(request(model=model), response(wrong))
+    assert 100 == len(caught.value.problems)
+    assert caught.value.problems[99][0] == ("[99]" if isinstance(wrong, list) else "['99']")
+
+
 def test_any_error() -> None:
     """No error has more than 2,000 characters. A longer text loses its middle, and survives copying and pickling."""
     chance = random.Random("any error")

@@ -253,7 +253,7 @@ class DecodeError(TingTingError):
     Args:
         message: The text of the error, safe to show.
         path: The place in the response, e.g. `"result.campaign-lists[3].id"`; empty for the whole response.
-        problems: Every path that could not be decoded, and what is wrong there.
+        problems: The paths that could not be decoded, and what is wrong there: of each list, the first 100 items.
         excerpt: The start of the response, with digits and tokens masked.
         body: The raw response body; may contain personal data and tokens. Empty if it was not read to its end.
         status: The HTTP status.

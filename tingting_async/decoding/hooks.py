@@ -3,7 +3,7 @@
 cattrs by itself decodes `None` as `"None"` and `"no"` as `True`; the hooks here refuse both.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -12,8 +12,8 @@ from typing import Any, Union, cast, get_args, get_origin
 
 import attrs
 from cattrs import ClassValidationError, Converter
-from cattrs.cols import is_mapping, list_structure_factory, mapping_structure_factory  # pyright: ignore[reportUnknownVariableType]
-from cattrs.errors import AttributeValidationNote
+from cattrs.cols import is_mapping
+from cattrs.errors import AttributeValidationNote, IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
 from tingting_async.decoding.fields import EXTRA, WIRE_NAME, OpenEnum, StrOrInt
@@ -121,14 +121,36 @@ def _optional_hook(kind: Any, converter: Converter) -> HookFunction:
     return OptionalHook(inner, converter.get_structure_hook(inner), is_text=inner is str or inner == StrOrInt)
 
 
+MAX_PROBLEMS = 100
+"""How many wrong items of a list or an object an error names. To find more, all with a traceback, may take seconds."""
+
+
+def _each(items: Iterable[tuple[Any, Any]], hook: HookFunction, item: Any, kind: Any) -> list[Any]:
+    """Decode the items of a list or an object, which come with their indexes or keys."""
+    decoded: list[Any] = []
+    errors: list[Exception] = []
+    for index, value in items:
+        try:
+            decoded.append(hook(value, item))
+        except Exception as error:  # noqa: BLE001 - they are raised together
+            error.add_note(IterableValidationNote(f"item {index!r}", index, item))
+            errors.append(error)
+            if len(errors) == MAX_PROBLEMS:
+                break
+    if errors:
+        raise cast("Any", IterableValidationError)(f"While structuring {kind}", errors, kind)
+    return decoded
+
+
 def _list_hook(kind: Any, converter: Converter) -> HookFunction:
-    hook = list_structure_factory(kind, converter)
+    (item,) = get_args(kind)
+    hook = converter.get_structure_hook(item)
 
     def read(value: Any, _: Any) -> Any:
         # cattrs accepts any iterable: the letters of a string, the keys of an object.
         if type(value) is not list:
             raise InvalidValueError(value, "a list")
-        return hook(cast("list[Any]", value), kind)
+        return _each(enumerate(cast("list[Any]", value)), hook, item, kind)
 
     return read
 
@@ -141,7 +163,7 @@ def _tuple_hook(kind: Any, converter: Converter) -> HookFunction:
 
 def _mapping_hook(kind: Any, converter: Converter) -> HookFunction:
     (_, item) = get_args(kind)
-    hook = mapping_structure_factory(cast("Any", GenericAlias(dict, (str, item))), converter)
+    hook = converter.get_structure_hook(item)
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
@@ -150,7 +172,7 @@ def _mapping_hook(kind: Any, converter: Converter) -> HookFunction:
                 return {}
             raise InvalidValueError(value, "an object")
         given = cast("dict[str, Any]", value)
-        return given if item is Any else hook(given, kind)
+        return given if item is Any else dict(zip(given, _each(given.items(), hook, item, kind), strict=True))
 
     return read
 
