@@ -45,12 +45,16 @@ def is_refusal(effect: Effect, response: Response, status: int) -> bool:
 def is_dead_token(response: Response, status: int) -> bool:
     """Return whether a failure is about the access token, so that a new one may help.
 
-    A 401 always is. DRF writes 403 if the service names no `WWW-Authenticate` challenge; then the words decide.
+    A 401 always is. DRF writes 403 if the service names no `WWW-Authenticate` challenge; then the words decide, whoever
+    wrote them: a new token does no harm. Whether the request may be sent again is another question, see `is_refusal`.
     """
     if status != 403:
         return status == 401
-    body = response.json() if 200 <= response.status < 300 else _own_error(response)
-    return body is not None and _refuses_token(body)
+    try:
+        body = response.json()
+    except ValueError:
+        return False
+    return isinstance(body, dict) and _refuses_token(cast("dict[str, Any]", body))
 
 
 # The words of djangorestframework 3.18, simplejwt 5.5 and drf-jwt 1.19, and of the service; without the last period.
