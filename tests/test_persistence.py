@@ -2,10 +2,14 @@
 
 import asyncio
 import os
+import selectors
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from tingting_async.persistence import atomic_write, make_private_dir, resolve_path, run_in_thread, run_to_completion
@@ -118,3 +122,62 @@ async def test_cancelled_thread_is_completed() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiter
     assert ended
+
+
+class CountingSelector(selectors.DefaultSelector):
+    """Counts the iterations of its event loop: each waits once for events."""
+
+    iterations = 0
+
+    def select(self, timeout: float | None = None) -> Any:
+        """Wait for events."""
+        self.iterations += 1
+        return super().select(timeout)
+
+
+@pytest.mark.parametrize("in_group", [False, True], ids=["scope", "task group"])
+@pytest.mark.parametrize("work", ["thread", "future"])
+def test_waiting_in_a_cancelled_scope(work: str, in_group: bool) -> None:
+    """Work that must be completed costs no iterations of the event loop while a cancelled scope waits for it."""
+    selector, may_end = CountingSelector(), threading.Event()
+
+    async def wait() -> None:
+        if work == "thread":
+            await run_in_thread(may_end.wait)
+        else:
+            await run_to_completion(asyncio.sleep(0.2))
+
+    async def main() -> tuple[int, bool]:
+        asyncio.get_running_loop().call_later(0.2, may_end.set)
+        before = selector.iterations
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            if in_group:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(wait)
+            else:
+                await wait()
+        return selector.iterations - before, scope.cancelled_caught
+
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+        iterations, is_caught = runner.run(main())
+    assert is_caught
+    assert iterations < 50, f"{iterations} iterations"  # Tens of thousands if each iteration cancels the task again.
+
+
+LATE = """
+import asyncio, threading
+from tingting_async.persistence import run_in_thread
+
+def work():
+    threading.main_thread().join()
+    print(asyncio.run(run_in_thread(lambda: "done")))
+
+threading.Thread(target=work).start()
+"""
+
+
+def test_no_thread_after_the_main_thread() -> None:
+    """Work is done after the main thread has ended, when Python starts no more threads."""
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=False, timeout=60)
+    assert ("done\n", "") == (done.stdout, done.stderr)
