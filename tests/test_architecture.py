@@ -63,8 +63,8 @@ TREE = {
     "client": "core environment hints pipeline retries session",
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
     " refusals scalars",
-    "http": "base_url deadlines download json messages throttle timeouts transport",
-    "ledger": "ledger owners sqlite",
+    "http": "base_url causes clocks deadlines download json messages throttle timeouts transport",
+    "ledger": "ledger owners schema sqlite",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator prefetch styles",
     "resources": "arguments base models phone_numbers",

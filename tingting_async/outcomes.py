@@ -62,6 +62,22 @@ class SendState(enum.Enum):
 
 
 @attrs.frozen
+class Clocks:
+    """What the clocks showed at one moment. Any of them may be wrong, or set later; together they show that.
+
+    Attributes:
+        local: This machine's clock; an aware datetime in UTC.
+        service: The service's clock, by the `Date` of its latest response; None if none had told it. It is the latest
+            that the clock may have shown, as `Date` has whole seconds, or `local` if the two clocks agree.
+        monotonic: The clock of this machine that nobody can set, in seconds.
+    """
+
+    local: datetime
+    service: datetime | None
+    monotonic: float
+
+
+@attrs.frozen
 class Send:
     """A send that the ledger has recorded.
 
@@ -73,7 +89,8 @@ class Send:
         target: What is sent as a whole, e.g. `"campaign 7"`; None for e.g. a one-time password. Without a `key`, each
             target is sent once.
         state: Whether it is done, in progress, or unknown.
-        started_at: When the request was about to leave; an aware datetime in UTC.
+        started_at: When the request was about to leave, by this machine's clock; an aware datetime in UTC.
+        clocks: What all clocks showed then; None if the ledger's file was written by an older version.
     """
 
     id: str
@@ -83,6 +100,7 @@ class Send:
     target: str | None
     state: SendState
     started_at: datetime
+    clocks: Clocks | None = attrs.field(default=None, repr=False)
 
 
 def target_id(send: Send | None, default: str) -> str:

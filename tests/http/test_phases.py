@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
+import attrs
 import pytest
 from support.servers import closed_port
 
@@ -82,15 +83,43 @@ async def test_attempt_ends_while_connecting(deaf_port: int) -> None:
 
 
 async def test_borrowed_attempt_ends_while_connecting(deaf_port: int) -> None:
-    """A user's session does not show whether it is connected, so a send that times out is not retried."""
-    timeout = Timeout(connect=None, attempt=0.02)
+    """Nothing was sent if the attempt times out before a user's session is connected, whatever the request has."""
+    timeout, retries = Timeout(connect=None, attempt=0.02), RetryPolicy(initial_backoff=0, attempts=3)
+    url = f"http://127.0.0.1:{deaf_port}"
     async with (
         aiohttp.ClientSession() as http,
+        TingTing(base_url=url, api_token="k", timeout=timeout, http=http, retries=retries) as tingting,
+    ):
+        for request in (SEND, attrs.evolve(SEND, json=None)):
+            before = tingting.requests_sent
+            with pytest.raises(NotSentError):
+                await tingting._core.execute(request)
+            assert 3 == tingting.requests_sent - before
+
+
+async def middleware(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+    """Send a request, as a middleware may do in its own way."""
+    response: aiohttp.ClientResponse = await handler(request)
+    return response
+
+
+def session_of_a_subclass() -> aiohttp.ClientSession:
+    """Return a session that may write requests in its own way."""
+    with pytest.warns(DeprecationWarning, match="Inheritance"):
+        return type("UserSession", (aiohttp.ClientSession,), {})()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("has_middleware", [True, False])
+async def test_session_that_does_not_show_whether_it_is_connected(deaf_port: int, *, has_middleware: bool) -> None:
+    """A send over a user's session that may write another body is not retried if it times out while connecting."""
+    timeout = Timeout(connect=None, attempt=0.02)
+    async with (
+        aiohttp.ClientSession(middlewares=[middleware]) if has_middleware else session_of_a_subclass() as http,
         TingTing(base_url=f"http://127.0.0.1:{deaf_port}", api_token="k", timeout=timeout, http=http) as tingting,
     ):
         with pytest.raises(OutcomeUnknownError):
             await tingting._core.execute(SEND)
-        assert tingting.requests_sent == 1
+        assert 1 == tingting.requests_sent
 
 
 async def test_handshake_stalls(connect: Connect) -> None:

@@ -15,6 +15,7 @@ import pytest
 from tingting_async import (
     BadRequestError,
     DuplicateSendError,
+    LedgerError,
     NotSentError,
     OutcomeUnknownError,
     RetryPolicy,
@@ -22,8 +23,10 @@ from tingting_async import (
     UsageError,
     Verdict,
 )
+from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request, Response
-from tingting_async.ledger.sqlite import SqliteLedger
+from tingting_async.ledger.ledger import Claim, Ledger, StoredClaim
+from tingting_async.ledger.sqlite import SqliteLedger, SqliteStorage
 from tingting_async.outcomes import SendState
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import TingTing
@@ -244,3 +247,55 @@ async def test_timeout_is_unknown(sandbox: Sandbox, connect: Any, campaigns: lis
         with pytest.raises(DuplicateSendError) as caught:
             await tingting.campaigns.run(campaigns[0])
         assert caught.value.send.state is SendState.UNKNOWN
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+async def test_event_loop_that_is_closed(ledger: SqliteLedger, *, has_left: bool) -> None:
+    """A call whose event loop is closed cannot wait for the file; the next use records whether it may have left."""
+    send = Request.send("/send", Response, "things.send", idempotency_key="a")
+
+    async def call(request: Request[Any]) -> Response:
+        assert request.before_send is not None
+        assert request.without_effect is not None
+        await request.before_send()
+        if not has_left:
+            request.without_effect()
+        raise GeneratorExit  # Python does that to a coroutine that is never resumed.
+
+    execution: Any = ledger.execute("http://a", send, call, lambda: read_clocks(None)).__await__()
+    while True:
+        try:
+            waits_for = execution.send(None)
+        except GeneratorExit:
+            break
+        await asyncio.wait([waits_for]) if waits_for else await asyncio.sleep(0)
+        assert len(await SqliteLedger(ledger._path).unresolved()) == 0
+    assert has_left == len(await ledger.unresolved())
+
+
+class LateStorage(SqliteStorage):
+    """A storage that fails once a claim is stored, as a disk does that confirms a write too late."""
+
+    fails = True
+
+    async def claim(self, claim: Claim) -> StoredClaim:
+        """Store a claim."""
+        stored = await super().claim(claim)
+        if self.fails:
+            raise LedgerError("too late")
+        return stored
+
+
+async def test_claim_that_was_stored_before_the_storage_failed(
+    connect: Any, path: Path, send_otp: Any, posts: Any
+) -> None:
+    """A send that the ledger refused because it failed is free as soon as the ledger works."""
+    storage = LateStorage(path)
+    async with connect(ledger=Ledger(storage)) as tingting:
+        with pytest.raises(LedgerError, match="too late"):
+            await send_otp(tingting, idempotency_key="a")
+        storage.fails = False
+        await send_otp(tingting, idempotency_key="a")
+        with pytest.raises(DuplicateSendError, match="as done"):
+            await send_otp(tingting, idempotency_key="a")
+    assert 1 == posts()

@@ -56,6 +56,7 @@ class Server:
 
     url: str
     port: int
+    listener: asyncio.Server | None = None
     requests: list[Received] = attrs.field(factory=list)
     connections: int = 0
     at_rest: asyncio.Event = attrs.field(factory=asyncio.Event)
@@ -100,7 +101,7 @@ async def serving(script: Script, *, tls: ssl.SSLContext | None = None) -> Async
 
     listener = await asyncio.start_server(converse, "127.0.0.1", 0, ssl=tls)
     port = listener.sockets[0].getsockname()[1]
-    server = Server(f"http{'s' * (tls is not None)}://127.0.0.1:{port}", port)
+    server = Server(f"http{'s' * (tls is not None)}://127.0.0.1:{port}", port, listener)
     try:
         yield server
     finally:

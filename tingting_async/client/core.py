@@ -12,10 +12,12 @@ from tingting_async.client.pipeline import RequestPipeline, raise_from
 from tingting_async.client.retries import RetryPolicy, final_error
 from tingting_async.decoding.decoder import Decoder, ResponseFormat
 from tingting_async.errors import DecodeError, SessionClosedError, UsageError
+from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Effect, Params, Request, Response, T
 from tingting_async.http.timeouts import Timeout, running_loop
 from tingting_async.http.transport import Transport
 from tingting_async.observability.emitter import EventEmitter
+from tingting_async.outcomes import Clocks
 from tingting_async.pagination.page import Page, merge
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.prefetch import FairShare
@@ -89,7 +91,11 @@ class Core:
         ledger = self._ledger_for(request)
         if ledger is None:
             return await self._send(request)
-        return await ledger.execute(self.base_url, request, self._send)
+        return await ledger.execute(self.base_url, request, self._send, self.read_clocks)
+
+    def read_clocks(self) -> Clocks:
+        """Return what the clocks show now: this machine's, and the service's."""
+        return read_clocks(self.transport.latest)
 
     async def refuse_duplicate(self, request: Request[Any]) -> None:
         """Refuse a send that the ledger has, before other requests change anything in preparation for it.

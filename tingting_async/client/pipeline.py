@@ -164,6 +164,8 @@ class RequestPipeline:
             error = self._decoder.judge(request, response)
             if error is None:
                 return response
+            if request.without_effect is not None and not leaves_outcome_unknown(error):
+                request.without_effect()
             # A gateway's 401 may follow a send that was carried out.
             is_repeatable = request.effect.is_idempotent or error.is_refusal
             if not (may_refresh and is_repeatable and isinstance(error, AuthenticationError)):

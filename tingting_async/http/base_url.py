@@ -1,10 +1,13 @@
-"""Base URLs: validation, normalisation, and the proxy that the environment names for them."""
+"""Base URLs: validation, normalisation, the proxy that the environment names for them, and redirects within them."""
 
 import urllib.request
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from yarl import URL
+
 from tingting_async.errors import UsageError
+from tingting_async.http.messages import Response
 
 
 def proxy_of_environment(base_url: str) -> str | None:
@@ -58,3 +61,13 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def redirect_target(url: URL, response: Response) -> URL | None:
+    """Return the target of a redirect if it is on the same origin, else None."""
+    try:
+        target = url.join(URL(response.headers["Location"]))
+        # aiohttp would turn a user name in the URL into credentials, next to ours.
+        return target if target.origin() == url.origin() and target.user is None else None
+    except (LookupError, ValueError):
+        return None

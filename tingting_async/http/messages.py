@@ -115,6 +115,8 @@ class Request(Generic[T_co]):
     """The caller's name for this send. A ledger allows one send for each key."""
     before_send: Callable[[], Awaitable[None]] | None = attrs.field(default=None, repr=False)
     """Awaited immediately before the first byte of an attempt is sent. If it raises, the call ends with that error."""
+    without_effect: Callable[[], None] | None = attrs.field(default=None, repr=False)
+    """Called after `before_send`, if the attempt turns out not to have left, or to have been refused."""
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     """Values that no error text may show, in addition to those that `redact` recognises by their form."""
 

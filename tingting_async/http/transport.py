@@ -7,20 +7,23 @@ itself: cookies, redirects, and resending a GET, PUT or DELETE after a dropped k
 import asyncio
 import functools
 import math
-import os
 import ssl as ssl_module
 from collections.abc import Callable, Mapping
+from time import monotonic, time
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
 from tingting_async._version import __version__
 from tingting_async.errors import NotSentError, SessionClosedError, TingTingError, TransportError, UsageError
-from tingting_async.http.base_url import proxy_of_environment
-from tingting_async.http.deadlines import Deadlines
+from tingting_async.http.base_url import proxy_of_environment, redirect_target
+from tingting_async.http.causes import connect_failure, short_cause
+from tingting_async.http.clocks import Dated
+from tingting_async.http.deadlines import Deadlines, Limit
 from tingting_async.http.json import dumps
 from tingting_async.http.messages import Effect, File, Params, Request, Response, decode_error, encode_query
 from tingting_async.http.throttle import Throttle
@@ -36,7 +39,21 @@ _USER_AGENT = f"tingting_async/{__version__}"
 ClientSession = aiohttp.ClientSession
 """The type of a user's own session, for modules that must not import aiohttp."""
 
-_Body = aiohttp.FormData | aiohttp.BytesPayload
+
+class _Bytes(aiohttp.BytesPayload):
+    """A body that notes when aiohttp begins to write the request, which is with its first byte."""
+
+    attempt: Limit | None = None
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        if self.attempt is not None:
+            if self.attempt.is_connected:  # aiohttp resends a PUT or DELETE that the service may have received.
+                raise _ConnectionLostError("the connection was lost")
+            self.attempt.is_connected = True
+        await super().write_with_length(writer, content_length)
+
+
+_Body = aiohttp.FormData | _Bytes
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -107,6 +124,8 @@ class Transport:
         self._base = (base.scheme, base.raw_authority, base.raw_path.rstrip("/"))
         self._throttle = Throttle(max_in_flight=max_in_flight, rate=rate)
         self._user_session = http
+        # Middlewares and subclasses may write another body than ours.
+        self._writes_our_bodies = type(http) is aiohttp.ClientSession and not getattr(http, "_middlewares", True)
         # aiohttp's own `trust_env` would also add credentials from ~/.netrc, next to ours.
         self._proxy = proxy or (proxy_of_environment(base_url) if trust_env else None)
         self._ssl = ssl
@@ -117,6 +136,8 @@ class Transport:
         self._is_closed = False
         self.sent: int = 0
         """The number of requests that were sent, or that the transport tried to send."""
+        self.latest: Dated | None = None
+        """The latest response, which shows what the service's clock says."""
 
     async def send(
         self,
@@ -158,7 +179,7 @@ class Transport:
             # Only GETs follow redirects, and only on the same origin: a POST would become a GET, and another origin
             # would receive the token.
             while 300 <= response.status < 400 and request.method == "GET" and followed < MAX_REDIRECTS:
-                target = _redirect_target(url, response)
+                target = redirect_target(url, response)
                 if target is None:
                     break
                 url, followed = target, followed + 1
@@ -219,10 +240,13 @@ class Transport:
         if timeout.attempt is not None:
             deadline = min(deadline, now + timeout.attempt)
         attempt = self._attempts.limit(deadline)  # aiohttp's own `total` costs more: it enters its timer three times.
-        # A user's session does not have our connector. It counts as connected, unless aiohttp itself says that it could
-        # not connect: to give it the benefit of any other doubt could call somebody twice.
-        attempt.is_connected = self._user_session is not None
         attempt.is_sign_in = not request.authenticate
+        if self._user_session is not None:  # It does not have our connector.
+            if request.effect.is_safe or request.form or not self._writes_our_bodies:
+                attempt.is_connected = True  # It counts as connected, unless aiohttp says that it could not connect.
+            else:
+                body = body if isinstance(body, _Bytes) else _Bytes(b"")
+                body.attempt = attempt
         try:
             with attempt:
                 received = await self._session(request.effect).request(
@@ -235,6 +259,7 @@ class Transport:
                     timeout=_client_timeout(timeout.connect),
                     proxy=self._proxy,
                 )
+                self.latest = (received.headers, now, monotonic(), time())
                 try:
                     return Response(received.status, received.headers, await _read(request, received))
                 except BaseException:
@@ -243,10 +268,18 @@ class Transport:
         except TingTingError:
             raise
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
+            is_resent = self._user_session is not None and attempt.is_connected and request.method in ("PUT", "DELETE")
+            if is_resent and isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientHttpProxyError):
+                error = _ConnectionLostError("the connection was lost")  # The error may be that of aiohttp's resending.
             known = request.with_secrets(headers)  # aiohttp quotes what it cannot parse.
             is_connected = attempt.is_connected
             failure = map_error(known, error, self.base_url, is_connected=is_connected, is_closed=self._is_closed)
-            cause = _short_cause(error)
+            if isinstance(failure, NotSentError):
+                attempt.is_connected = False
+            cause = short_cause(error)
+        finally:
+            if request.without_effect is not None and not attempt.is_connected:
+                request.without_effect()
         raise failure from cause  # Outside of the `except` block, where the error of aiohttp would become its context.
 
     def _session(self, effect: Effect) -> aiohttp.ClientSession:
@@ -305,7 +338,7 @@ def map_error(
     if isinstance(error, TimeoutError):
         what = "the session was closed" if is_closed else "timed out"
     else:
-        text = _reason(error) if isinstance(error, aiohttp.ClientConnectorError) else str(error)
+        text = connect_failure(error) if isinstance(error, aiohttp.ClientConnectorError) else str(error)
         what = request.redact(text) or type(error).__name__
     kind, phase = (TransportError, "response") if is_connected else (NotSentError, "connect")
     said = "no complete response was received" if is_connected else "could not connect"
@@ -323,42 +356,10 @@ def _closed_error(request: Request[Any]) -> SessionClosedError:
     return SessionClosedError(f"{request.operation}: the session was closed during the call.")
 
 
-def _reason(error: aiohttp.ClientConnectorError) -> str:
-    """Return the host and port of a failed connection, and the operating system's text for the failure."""
-    cause: OSError | None = getattr(error, "os_error", None)
-    if cause is None:  # A certificate that is not trusted, with aiohttp 3.12: the text names host and port itself.
-        return str(error)
-    if cause.errno and "Connect call failed" in str(cause):  # The text of asyncio, which names the address only.
-        return f"{error.host}:{error.port}: {os.strerror(cause.errno)}"
-    return f"{error.host}:{error.port}: {cause.strerror or cause}"
-
-
-def _short_cause(error: Exception) -> OSError | None:
-    """Return the operating system's part of an error, without the internals of aiohttp behind it.
-
-    Other errors of aiohttp hold the headers of the request, or quote the response.
-    """
-    cause = getattr(error, "os_error", error)
-    if not isinstance(cause, OSError) or isinstance(cause, TimeoutError):
-        return None
-    cause.__cause__ = cause.__context__ = None
-    return cause.with_traceback(None)
-
-
 @functools.lru_cache(maxsize=64)
 def _client_timeout(connect: float | None) -> aiohttp.ClientTimeout:
     # `ceil_threshold`: by default, aiohttp rounds limits above 5 s up to whole seconds.
     return aiohttp.ClientTimeout(connect=None if connect is None else max(connect, 0.001), ceil_threshold=math.inf)
-
-
-def _redirect_target(url: URL, response: Response) -> URL | None:
-    """Return the target of a redirect if it is on the same origin, else None."""
-    try:
-        target = url.join(URL(response.headers["Location"]))
-        # aiohttp would turn a user name in the URL into credentials, next to ours.
-        return target if target.origin() == url.origin() and target.user is None else None
-    except (LookupError, ValueError):
-        return None
 
 
 def _body(request: Request[Any]) -> _Body | None:
@@ -373,7 +374,7 @@ def _body(request: Request[Any]) -> _Body | None:
     if request.json is None:
         return None
     try:
-        return aiohttp.BytesPayload(dumps(request.json), content_type="application/json")
+        return _Bytes(dumps(request.json), content_type="application/json")
     except (TypeError, ValueError, RecursionError) as error:  # Their texts name types, never values.
         raise UsageError(f"{request.operation}: an argument cannot be encoded as JSON: {error}.") from None
 

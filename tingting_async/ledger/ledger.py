@@ -10,6 +10,7 @@ import logging
 import os
 import unicodedata
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import uuid4
@@ -17,8 +18,9 @@ from uuid import uuid4
 import attrs
 
 from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
+from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request, T
-from tingting_async.outcomes import Reconciliation, Send, SendState, Verdict, attach_reconciler
+from tingting_async.outcomes import Clocks, Reconciliation, Send, SendState, Verdict, attach_reconciler
 from tingting_async.persistence import run_in_thread
 from tingting_async.redaction import redact
 
@@ -39,6 +41,7 @@ class Claim:
             for each service and target.
         target: What is sent as a whole, e.g. `"campaign 7"`. Without a key, a target is used once for each service.
         digest: Shows whether a later send with the same key has the same content; empty if nothing compares it.
+        read_clocks: Returns what the clocks show.
     """
 
     id: str
@@ -47,6 +50,7 @@ class Claim:
     key: str | None
     target: str | None
     digest: str
+    read_clocks: Callable[[], Clocks] = attrs.field(default=lambda: read_clocks(None), repr=False, eq=False)
 
 
 @attrs.frozen
@@ -145,38 +149,49 @@ class Ledger:
             raise UsageError("`before` must be an aware datetime.")
         return await (await self._ready()).prune(before)
 
-    async def execute(self, service: str, request: Request[T], call: Callable[[Request[T]], Awaitable[T]]) -> T:
+    async def execute(
+        self,
+        service: str,
+        request: Request[T],
+        call: Callable[[Request[T]], Awaitable[T]],
+        read_clocks: Callable[[], Clocks],
+    ) -> T:
         """Execute a send, unless it was sent before. Sessions call this.
 
         Args:
             service: The session's `base_url`.
             request: The request to send.
             call: Sends it.
+            read_clocks: Returns what the clocks show.
 
         Raises:
             DuplicateSendError: It was sent before, or may have been. Nothing was sent now.
             LedgerError: The ledger cannot be written. Nothing was sent.
         """
-        claim = _claim_for(service, request)
+        claim = attrs.evolve(_claim_for(service, request), read_clocks=read_clocks)
         # A target is looked up by itself, and a send without a key is compared with nothing.
         if claim.key is not None and claim.target is None:
             claim = attrs.evolve(claim, digest=await _digest(request, os.urandom(16)))
         stored: Send | None = None
-        has_claim = may_have_left = False
+        has_claim = may_have_effect = False
 
         async def before_send() -> None:
-            nonlocal stored, has_claim, may_have_left
-            if stored is None:  # A retry, of what is known not to have left, keeps its claim.
+            nonlocal stored, has_claim, may_have_effect
+            if stored is None:  # A retry, of what is known to have had no effect, keeps its claim.
                 has_claim = True  # From here on: if this is cancelled while the storage works, the claim is deleted.
                 try:
                     stored = await self._claim(claim, request)
                 except TingTingError:
                     has_claim = False
                     raise
-            may_have_left = True
+            may_have_effect = True
+
+        def without_effect() -> None:
+            nonlocal may_have_effect
+            may_have_effect = False
 
         try:
-            result = await call(attrs.evolve(request, before_send=before_send))
+            result = await call(attrs.evolve(request, before_send=before_send, without_effect=without_effect))
         except OutcomeUnknownError as error:
             if stored is not None:
                 await self._record_own(claim, Verdict.UNKNOWN)
@@ -185,8 +200,10 @@ class Ledger:
             raise
         except BaseException as error:
             if has_claim:  # All other errors of ours say that nothing was sent, or that the service refused.
-                is_clear = isinstance(error, TingTingError) or not may_have_left
-                await self._record_own(claim, Verdict.NOT_DONE if is_clear else Verdict.UNKNOWN)
+                is_clear = isinstance(error, TingTingError) or not may_have_effect
+                self._note_own(claim, Verdict.NOT_DONE if is_clear else Verdict.UNKNOWN)
+                if not isinstance(error, GeneratorExit):  # Its event loop has ended: the next use records the outcome.
+                    await self._record_noted(claim)
             raise
         if has_claim:
             await self._record_own(claim, Verdict.DONE)
@@ -204,7 +221,12 @@ class Ledger:
             raise await self._duplicate(stored, request)
 
     async def _claim(self, claim: Claim, request: Request[Any]) -> Send:
-        stored = await (await self._ready()).claim(claim)
+        storage = await self._ready()
+        try:
+            stored = await storage.claim(claim)
+        except LedgerError:
+            self._note_own(claim, Verdict.NOT_DONE)  # The storage may have stored it before it failed.
+            raise
         if stored.send.id != claim.id:
             raise await self._duplicate(stored, request)
         return stored.send
@@ -236,17 +258,25 @@ class Ledger:
 
     async def _record_own(self, claim: Claim, verdict: Verdict) -> None:
         """Record the outcome of a claim of this process. If that fails, the claim stays, and refuses the same send."""
-        decide = functools.partial(_decide, verdict=verdict, known=SendState.IN_PROGRESS, is_owner=True)
-        # Stored first: if this is cancelled, the outcome is either being recorded, or recorded by the next use. As the
-        # newest, it does not wait for outcomes that are late.
-        self._unrecorded[claim.id] = decide
+        self._note_own(claim, verdict)
+        await self._record_noted(claim)
+
+    def _note_own(self, claim: Claim, verdict: Verdict) -> None:
+        """Note the outcome of a claim of this process, so that the next use of the storage records it."""
+        # As the newest, it does not wait for outcomes that are late.
+        self._unrecorded[claim.id] = functools.partial(
+            _decide, verdict=verdict, known=SendState.IN_PROGRESS, is_owner=True
+        )
+
+    async def _record_noted(self, claim: Claim) -> None:
         try:
             await self._ready()
         except LedgerError:
             if claim.id not in self._unrecorded:
                 return  # Only an older outcome is still unrecorded, which was logged then.
-            text = "%r could not record that a send (%s) is %s. Until it can, it refuses the same send."
-            _log.warning(text, self, claim.operation, verdict.value)
+            text = "%r could not record the outcome of a send (%s). Until it can, it refuses the same send."
+            with suppress(Exception):  # Log filters and handlers may raise; the caller must get the outcome.
+                _log.warning(text, self, claim.operation)
 
     async def _record_reconciliation(self, send: Send, found: Reconciliation, *, is_owner: bool) -> None:
         if found.verdict is not Verdict.UNKNOWN:
@@ -298,9 +328,11 @@ def _given_key(request: Request[Any]) -> str | None:
 async def _digest(request: Request[Any], salt: bytes) -> str:
     """Return the salt and a hash of the content, both in hexadecimal."""
     # Salted and slow, so that a code of six digits cannot be guessed from it at once.
-    hashed = await run_in_thread(
-        lambda: hashlib.scrypt(repr(request.json).encode(), salt=salt, n=2**10, r=8, p=1, dklen=16)
-    )
+    try:
+        content = repr(request.json).encode(errors="surrogatepass")
+        hashed = await run_in_thread(lambda: hashlib.scrypt(content, salt=salt, n=2**10, r=8, p=1, dklen=16))
+    except (RecursionError, MemoryError, ValueError, AttributeError) as error:  # Some builds of Python lack scrypt.
+        raise LedgerError(f"{request.operation}: nothing was sent, because its content cannot be hashed.") from error
     return salt.hex() + hashed.hex()
 
 

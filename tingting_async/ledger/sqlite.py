@@ -7,41 +7,28 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import uuid4
 
-from tingting_async.errors import LedgerError, UsageError
+from tingting_async.errors import LedgerError, TingTingError, UsageError
 from tingting_async.ledger.ledger import Claim, Ledger, StoredClaim
 from tingting_async.ledger.owners import ProcessOwners
-from tingting_async.outcomes import Send, SendState, Verdict
-from tingting_async.persistence import make_private_dir, resolve_path, run_in_thread
+from tingting_async.ledger.schema import ensure_schema, is_empty
+from tingting_async.outcomes import Clocks, Send, SendState, Verdict
+from tingting_async.persistence import atomic_write, make_private_dir, resolve_path, run_in_thread
 
 T = TypeVar("T")
 
 _BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process that is writing; each write takes some milliseconds."""
-_VERSION = 1
-"""The form of the file, as `PRAGMA user_version`. A file of version 0 is new, or has the old form."""
-# The table keeps its name and changed its columns, so that a process that still runs the old code fails, and sends
-# nothing, instead of starting a table of its own.
-_SCHEMA = (
-    """CREATE TABLE sends (
-        id TEXT PRIMARY KEY,
-        service TEXT NOT NULL, operation TEXT NOT NULL, key TEXT, target TEXT, old_key TEXT NOT NULL,
-        is_done INTEGER NOT NULL, owner TEXT NOT NULL, started_at REAL NOT NULL, digest TEXT NOT NULL,
-        UNIQUE (service, operation, key, old_key)
-    )""",
-    "CREATE UNIQUE INDEX targets ON sends (service, target, coalesce(key, ''), old_key)",
-    "CREATE INDEX old_keys ON sends (service, old_key) WHERE old_key != ''",
+_INSERT = "INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SELECT = (
+    "SELECT id, service, operation, key, target, is_done, owner, started_at, digest, service_time, monotonic FROM sends"
 )
-_INSERT = "INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_SELECT = "SELECT id, service, operation, key, target, is_done, owner, started_at, digest FROM sends"
 _RECORD = {
     Verdict.DONE: "UPDATE sends SET is_done = 1 WHERE id = ?",
     Verdict.NOT_DONE: "DELETE FROM sends WHERE id = ?",
     Verdict.UNKNOWN: "UPDATE sends SET owner = '' WHERE id = ?",
 }
 _PRUNE = "DELETE FROM sends WHERE is_done AND started_at < ?"
-_OLD_ROWS = "SELECT service, key, operation, is_done, owner, since, digest FROM old_sends ORDER BY id"
 
 
 class SqliteLedger(Ledger):
@@ -54,6 +41,7 @@ class SqliteLedger(Ledger):
     The file is an SQLite database on a local disk, for its owner alone (mode 0600). All processes of the machine that
     send for an account share one. It holds keys, operations, times and salted digests, but no messages, codes, phone
     numbers or tokens. The directory `<path>.owners` beside it holds lock files, which show which processes are alive.
+    The file `<path>.id` shows that there was a ledger, so that none is begun anew in silence if it is lost.
 
     Args:
         path: The file; `~` is the user's home. Missing directories are made, for the owner alone.
@@ -83,6 +71,9 @@ class SqliteStorage:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._owners = ProcessOwners(Path(f"{path}.owners"))
+        self._id_path = Path(f"{path}.id")
+        self._seen: tuple[str, int] | None = None
+        """The id of the ledger, and the number of changes that it had when this object last used it."""
 
     async def claim(self, claim: Claim) -> StoredClaim:
         """Store a claim, or return the stored claim that it duplicates."""
@@ -90,10 +81,14 @@ class SqliteStorage:
         def work(database: sqlite3.Connection) -> StoredClaim:
             if (found := self._find(database, claim)) is not None:
                 return found
-            now, owner = datetime.now(UTC), self._owners.current()
+            owner = self._owners.current()
+            clocks = claim.read_clocks()  # Now, as the file may have been locked for a while.
             fields = (claim.id, claim.service, claim.operation, claim.key, claim.target)
-            database.execute(_INSERT, (*fields, "", 0, owner, now.timestamp(), claim.digest))
-            return StoredClaim(Send(*fields, state=SendState.IN_PROGRESS, started_at=now), claim.digest)
+            service_time = None if clocks.service is None else clocks.service.timestamp()
+            times = (clocks.local.timestamp(), claim.digest, service_time, clocks.monotonic)
+            database.execute(_INSERT, (*fields, "", 0, owner, *times))
+            send = Send(*fields, state=SendState.IN_PROGRESS, started_at=clocks.local, clocks=clocks)
+            return StoredClaim(send, claim.digest)
 
         return await self._run(work)
 
@@ -152,76 +147,89 @@ class SqliteStorage:
         return None if row is None else self._read(row)
 
     def _read(self, row: tuple[Any, ...]) -> StoredClaim:
-        id_, service, operation, key, target, is_done, owner, started_at, digest = row
+        id_, url, operation, key, target, is_done, owner, started, digest, service_time, monotonic = row
         if is_done:
             state = SendState.DONE
         else:
             state = SendState.IN_PROGRESS if self._owners.is_alive(owner) else SendState.UNKNOWN
-        return StoredClaim(
-            Send(id_, service, operation, key, target, state, started_at=datetime.fromtimestamp(started_at, UTC)),
-            digest,
-        )
+        started_at = datetime.fromtimestamp(started, UTC)
+        service = None if service_time is None else datetime.fromtimestamp(service_time, UTC)
+        clocks = None if monotonic is None else Clocks(started_at, service, monotonic)
+        return StoredClaim(Send(id_, url, operation, key, target, state, started_at, clocks), digest)
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
         """Open the file for one transaction. Each has its own connection, as no connection survives a fork."""
         try:
-            make_private_dir(self._path.parent)
+            self._prepare()
+            with self._connected() as database:
+                seen = self._check(database)
+                yield database
+                if database.total_changes:
+                    database.execute("UPDATE ledger SET changes = changes + 1")
+                    seen = (seen[0], seen[1] + 1)
+                database.execute("COMMIT")
+                self._seen = seen
+        except TingTingError:
+            raise
+        except Exception as error:  # SQLite's, the operating system's, and those of values that cannot be read.
+            what = str(error) or type(error).__name__
+            raise LedgerError(f"The ledger {str(self._path)!r} cannot be used: {what}.") from error
+
+    @contextmanager
+    def _connected(self) -> Generator[sqlite3.Connection]:
+        """Open the file, which must exist, and lock it."""
+        address = f"{self._path.as_uri()}?mode=rw"
+        with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT, isolation_level=None)) as database:
+            # On the disk before the request leaves, so that a claim survives even a power cut.
+            database.execute("PRAGMA synchronous = EXTRA")
+            database.execute("BEGIN IMMEDIATE")
+            yield database
+
+    def _prepare(self) -> None:
+        """Create the file, or migrate it, if this object has not used it yet. If it has, the file must exist."""
+        if self._seen is not None:
+            if not self._path.exists():
+                raise self._lost("is missing")
+            return
+        make_private_dir(self._path.parent)
+        known = self._id_path.read_text().strip() if self._id_path.exists() else None
+        if known is None:
             # Never opens an existing file: closing it would release the locks that SQLite holds in other threads.
             with suppress(FileExistsError):
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-            with closing(sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT, isolation_level=None)) as database:
-                # On the disk before the request leaves, so that a claim survives even a power cut.
-                database.execute("PRAGMA synchronous = EXTRA")
-                database.execute("BEGIN IMMEDIATE")
-                _ensure_schema(database)
-                yield database
-                database.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
-            raise LedgerError(f"The ledger {str(self._path)!r} cannot be used: {error}.") from error
+        elif not self._path.exists():
+            raise self._lost("is missing")
+        with self._connected() as database:
+            if known is not None and is_empty(database):
+                raise self._lost("is empty")
+            ensure_schema(database)
+            (id_,) = database.execute("SELECT id FROM ledger").fetchone()
+            if known not in (None, id_):
+                raise self._lost("is another ledger")
+            database.execute("COMMIT")
+        if known is None:
+            with atomic_write(self._id_path) as file:
+                file.write(f"{id_}\n".encode())
+        self._seen = (id_, 0)
 
+    def _check(self, database: sqlite3.Connection) -> tuple[str, int]:
+        """Return the ledger's id and its number of changes, which show that it is the file that was used before."""
+        if is_empty(database):
+            raise self._lost("is empty")
+        ensure_schema(database)
+        found: tuple[str, int] = database.execute("SELECT id, changes FROM ledger").fetchone()
+        assert self._seen is not None
+        if found[0] != self._seen[0]:
+            raise self._lost("is another ledger")
+        if found[1] < self._seen[1]:
+            raise self._lost("is an older copy of itself")
+        return found
 
-def _ensure_schema(database: sqlite3.Connection) -> None:
-    """Create the schema in a new file, and migrate an old one, as part of the transaction.
-
-    Raises:
-        sqlite3.NotSupportedError: The file was written by a newer version of the package.
-    """
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version == _VERSION:
-        return
-    if version > _VERSION:
-        raise sqlite3.NotSupportedError("it was written by a newer version of tingting_async; install that version")
-    is_old = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'sends'").fetchone() is not None
-    if is_old:
-        database.execute("ALTER TABLE sends RENAME TO old_sends")
-    for statement in _SCHEMA:
-        database.execute(statement)
-    if is_old:
-        database.executemany(_INSERT, [_migrated(row) for row in database.execute(_OLD_ROWS).fetchall()])
-        database.execute("DROP TABLE old_sends")
-    database.execute(f"PRAGMA user_version = {_VERSION}")
-
-
-def _migrated(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the new form of a row of an old file.
-
-    There, one column held the target (`campaign 7`), or a given key after its target or operation (`campaign 7: word`,
-    `otp.send: word`).
-    """
-    service, old_key, operation, is_done, owner, since, digest = row
-    target, _, key = (old_key or "").partition(": ")
-    is_target = old_key is not None and target != operation
-    # The digest of a target was a salt alone, which says nothing about the content.
-    return (
-        uuid4().hex,
-        service,
-        operation,
-        key or None,
-        target if is_target else None,
-        old_key or "",
-        is_done,
-        owner,
-        since,
-        "" if is_target else digest,
-    )
+    def _lost(self, what: str) -> LedgerError:
+        """Return the error for a file that does not hold what it held before."""
+        return LedgerError(
+            f"The ledger {str(self._path)!r} {what}, so it does not hold what was sent before. Restore it. To start a "
+            f"new ledger, which allows every send again, delete the file and {str(self._id_path)!r}, and make a new "
+            f"{SqliteLedger.__name__}."
+        )

@@ -34,7 +34,7 @@ from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.pages import read_page
 from tingting_async.v1.preflight import preflight
 from tingting_async.v1.progress import Progress
-from tingting_async.v1.reconcile import details, reconcile_created, reconcile_run, started_at, utc_now
+from tingting_async.v1.reconcile import clocks_at, details, reconcile_created, reconcile_run
 
 
 class Campaigns(MethodFallback):
@@ -120,7 +120,7 @@ class Campaigns(MethodFallback):
             OutcomeUnknownError: The campaign may have been created: look for its name before you create it again.
         """
         arguments.refuse_unknown("campaigns.create", fields, OptionalFields.__optional_keys__, self.create)
-        now = utc_now()
+        called = self._core.read_clocks()
         return await self._core.execute(
             Request.create(
                 "/api/v1/campaign/create/",
@@ -131,7 +131,9 @@ class Campaigns(MethodFallback):
                 ),
                 timeout=timeout,
                 recovery_hint="look for its name with campaigns.list(search=…)",
-                reconciler=lambda send: reconcile_created(self.list, name, started_at(send, now)),
+                reconciler=lambda send: reconcile_created(
+                    self._core.read_clocks, self.list, name, clocks_at(send, called)
+                ),
             )
         )
 
@@ -251,7 +253,7 @@ class Campaigns(MethodFallback):
             "campaigns.run",
             timeout=timeout,
             recovery_hint=f"look at the status of campaigns.get({id}), and at contacts.list({id})",
-            reconciler=lambda send: reconcile_run(self._core, id, send),
+            reconciler=lambda send: reconcile_run(self._core, id, send, called),
             send_target=f"campaign {id}",
             idempotency_key=idempotency_key,
         )
@@ -262,6 +264,7 @@ class Campaigns(MethodFallback):
             await self.update(id, message=message, sms_message=sms_message, schedule=schedule, timeout=timeout)
         if preflight and (problems := (await self.preflight(id, timeout=timeout)).problems):
             raise UsageError(f"campaigns.run: campaign {id} was not run. {' '.join(problems)}")
+        called = self._core.read_clocks()  # After the update, which is no evidence of the run.
         return await self._core.execute(request)
 
     async def preflight(self, id: int, *, timeout: TimeoutLike = None) -> PreflightReport:

@@ -14,7 +14,7 @@ from tingting_async.v1.method_fallback import MethodFallback
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, NewContact, Upload
 from tingting_async.v1.pages import read_page
-from tingting_async.v1.reconcile import reconcile_contact, started_at, utc_now
+from tingting_async.v1.reconcile import clocks_at, reconcile_contact
 
 
 class Contacts(MethodFallback):
@@ -63,7 +63,7 @@ class Contacts(MethodFallback):
             UsageError: The number is not valid.
             OutcomeUnknownError: The contact may have been added: look for it in `list()` before you add it again.
         """
-        digits, now = phone_number(number), utc_now()
+        digits, called = phone_number(number), self._core.read_clocks()
         return await self._core.execute(
             Request.create(
                 _addition_path(campaign_id),
@@ -72,7 +72,9 @@ class Contacts(MethodFallback):
                 json={"number": digits, "other_variables": arguments.mapping(variables or {}, "variables")},
                 timeout=timeout,
                 recovery_hint=f"look for it in contacts.list({campaign_id})",
-                reconciler=lambda send: reconcile_contact(self.list(campaign_id), digits, started_at(send, now)),
+                reconciler=lambda send: reconcile_contact(
+                    self._core.read_clocks, self.list(campaign_id), digits, clocks_at(send, called)
+                ),
             )
         )
 

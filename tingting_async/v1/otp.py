@@ -1,11 +1,9 @@
 """One-time passwords, by call or by SMS."""
 
-from datetime import datetime
 from typing import Unpack
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
-from tingting_async.outcomes import Reconciliation, Verdict
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
@@ -14,7 +12,7 @@ from tingting_async.resources.models import OtpChannel
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.otp import Otp, SentOtp
 from tingting_async.v1.pages import read_page
-from tingting_async.v1.reconcile import is_server_clock_behind, reconcile_otp, started_at, utc_now
+from tingting_async.v1.reconcile import clocks_at, reconcile_otp
 
 
 class Otps(Resource):
@@ -62,7 +60,7 @@ class Otps(Resource):
             company_name=None if company_name is None else arguments.non_empty_text(company_name, "company_name"),
             voice_input=None if voice is None else arguments.non_empty_text(name or "", "voice"),
         )
-        now = utc_now()
+        called = self._core.read_clocks()
         return await self._core.execute(
             Request.send(
                 "/api/v1/auths/send/otp/",
@@ -72,18 +70,13 @@ class Otps(Resource):
                 json=fields,
                 timeout=timeout,
                 recovery_hint="look for it in otp.list()",
-                reconciler=lambda send: self._reconcile(fields["number"], otp, started_at(send, now)),
+                reconciler=lambda send: reconcile_otp(
+                    self._core.read_clocks, self.list(), fields["number"], otp, clocks_at(send, called)
+                ),
                 idempotency_key=idempotency_key,
                 secrets=() if otp is None else (otp,),
             )
         )
-
-    async def _reconcile(self, number: str, otp: str | None, started_at: datetime) -> Reconciliation:
-        found = await reconcile_otp(self.list(), number, otp, started_at)
-        if found.verdict is Verdict.NOT_DONE and await is_server_clock_behind(self._core):
-            reason = "The code is missing, or looks too old because this machine's clock is ahead of the service's."
-            return Reconciliation(Verdict.UNKNOWN, reason)
-        return found
 
     def list(self, **options: Unpack[PageOptions]) -> Paginator[SentOtp]:
         """List the one-time passwords that were sent, newest first (`GET auths/list/send-otps/`).

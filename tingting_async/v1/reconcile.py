@@ -1,21 +1,29 @@
 """How `reconcile()` finds out what became of a request of the v1 API whose response was lost."""
 
+import enum
 from collections.abc import AsyncIterable, Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
+from math import nan
+
+import attrs
 
 from tingting_async.client.core import Core
-from tingting_async.http.messages import Request, Response
-from tingting_async.outcomes import Reconciliation, Send, Verdict, from_presence, target_id
+from tingting_async.http.messages import Request
+from tingting_async.outcomes import Clocks, Reconciliation, Send, Verdict, from_presence, target_id
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
+from tingting_async.resources.models import CallStatus
 from tingting_async.resources.phone_numbers import is_same_number
 from tingting_async.v1.models.campaigns import Campaign, CampaignStatus
 from tingting_async.v1.models.contacts import Contact
 from tingting_async.v1.models.otp import SentOtp
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""By how much the service's clock and this machine's clock may differ."""
+"""How far a clock may drift between a request and the look for it, without counting as set."""
+WINDOW = timedelta(minutes=10)
+"""How long after a request its effect may appear. What appears later may be the effect of another request."""
+_SET_BY = timedelta(days=3)
+"""By how much the service's clock may have been set. It bounds how far back a list is read if that cannot be told."""
 
 
 def details(id: int, timeout: TimeoutLike = None) -> Request[Campaign]:
@@ -23,128 +31,190 @@ def details(id: int, timeout: TimeoutLike = None) -> Request[Campaign]:
     return Request.read(f"/api/v1/campaign/{arguments.identifier(id)}/", Campaign, "campaigns.get", timeout=timeout)
 
 
-def started_at(send: Send | None, sent_at: datetime) -> datetime:
-    """Return when a request was about to leave: by the ledger's record of it, or `sent_at` if there is none."""
-    return sent_at if send is None else send.started_at
+ReadClocks = Callable[[], Clocks]
+"""Returns what the clocks show now."""
 
 
-async def reconcile_run(core: Core, id: int, send: Send | None) -> Reconciliation:
-    """Return the verdict that a campaign's status gives about a run.
+class Age(enum.Enum):
+    """What the service's time of a row says about a request."""
+
+    BEFORE = enum.auto()
+    """The row was there before the request."""
+    AFTER = enum.auto()
+    """The row appeared shortly after the request."""
+    DOUBTFUL = enum.auto()
+    """Either, as clocks differ, were set, or do not tell."""
+
+
+@attrs.frozen
+class Since:
+    """When a request was about to leave, by the service's clock. Ages are told from this clock alone.
+
+    Attributes:
+        at: The latest time that the service's clock may have shown; None if it is unknown.
+        proves_before: Whether an older row was there before. It was not proven if the clock may have been set since.
+        proves_after: Whether a newer row appeared after the request.
+    """
+
+    at: datetime | None
+    proves_before: bool
+    proves_after: bool
+
+    @classmethod
+    def compare(cls, sent: Clocks, now: Clocks) -> "Since":
+        """Compare what the clocks showed when the request was about to leave with what they show now."""
+        if now.service is None:
+            return cls(None, proves_before=False, proves_after=False)
+        passed, by_service = now.local - sent.local, None if sent.service is None else now.service - sent.service
+        if by_service is not None:
+            # If the two clocks do not agree on how much time has passed, one of them was set.
+            is_steady = abs(passed - by_service) <= CLOCK_SKEW
+            return cls(sent.service, proves_before=is_steady, proves_after=is_steady)
+        # No response had told the service's time. It is known now, and this machine may know how much time has passed.
+        if not abs(passed.total_seconds() - (now.monotonic - sent.monotonic)) < 1:  # Also for another start of it.
+            return cls(None, proves_before=False, proves_after=False)
+        return cls(now.service - passed, proves_before=False, proves_after=True)
+
+    def age(self, when: datetime | None) -> Age:
+        """Return the age of a row."""
+        if when is None or self.at is None:
+            return Age.DOUBTFUL
+        if when < self.at - CLOCK_SKEW:
+            return Age.BEFORE if self.proves_before else Age.DOUBTFUL
+        is_after = (self.at if when.microsecond else self.at.replace(microsecond=0)) <= when <= self.at + WINDOW
+        return Age.AFTER if is_after and self.proves_after else Age.DOUBTFUL
+
+    def ends_search(self, when: datetime) -> bool:
+        """Return whether a row is so old that older ones cannot be the effect of the request."""
+        return self.at is not None and when < self.at - (CLOCK_SKEW if self.proves_before else _SET_BY)
+
+
+def clocks_at(send: Send | None, called: Clocks) -> Clocks:
+    """Return what the clocks showed when a request was about to leave.
+
+    Args:
+        send: The ledger's record of it, if there is one.
+        called: What they showed when the operation was called.
+    """
+    if send is None:
+        return called
+    return send.clocks or Clocks(send.started_at, None, nan)
+
+
+async def reconcile_run(core: Core, id: int, send: Send | None, called: Clocks) -> Reconciliation:
+    """Return the verdict that a campaign gives about a run.
 
     Args:
         core: The session's.
         id: The campaign's id, if the ledger has no record of the run.
         send: The ledger's record of the run: its target is the campaign that may be running.
+        called: What the clocks showed when the operation was called.
     """
     campaign = await core.execute(details(int(target_id(send, str(id)))))
-    reason = f"The campaign's status is {campaign.status!s}."
+    reason = f"The campaign's status is {campaign.status!s}"
     if campaign.status == CampaignStatus.NOT_STARTED:
-        return Reconciliation(Verdict.NOT_DONE, reason, campaign)
-    # With a key of its own, it may be another run of the same campaign, of which an earlier run still lasts.
-    is_first = send is None or send.key is None
-    if is_first and campaign.status in (CampaignStatus.RUNNING, CampaignStatus.SCHEDULED):
-        return Reconciliation(Verdict.DONE, reason, campaign)
-    # It may have completed an earlier run. The contacts can show that, the status cannot.
-    reason += " It does not show which run that is about."
-    if not is_first:
-        reason += " A run with a key may be one of several runs of this campaign."
-        reason += " If it is the only one, call the ledger's `mark_sent()`."
+        return Reconciliation(Verdict.NOT_DONE, f"{reason}.", campaign)
+    # It may be the status of an earlier run, which also leaves times of its own.
+    since = Since.compare(clocks_at(send, called), core.read_clocks())
+    is_after = since.age(campaign.updated_at) is Age.AFTER
+    if campaign.status == CampaignStatus.RUNNING and is_after:
+        is_after = not await _was_reached_before(core, campaign.id, since)
+    if is_after and campaign.status in (CampaignStatus.RUNNING, CampaignStatus.SCHEDULED):
+        return Reconciliation(Verdict.DONE, f"{reason}, and began when this run was sent.", campaign)
+    reason += ". That may be the work of another run."
+    if send is not None:
+        reason += " If there was no other, call the ledger's `mark_sent()`."
     return Reconciliation(Verdict.UNKNOWN, reason, campaign)
 
 
+async def _was_reached_before(core: Core, campaign_id: int, since: Since) -> bool:
+    """Return whether a run has reached contacts before this one was sent, as far as the first page shows."""
+    contacts = await core.execute(
+        Request.read(f"/api/v1/campaign-detail/{campaign_id}/", list[Contact], "contacts.list", payload=("results",))
+    )
+    reached = [each for each in contacts if each.status not in (None, CallStatus.NOT_STARTED)]
+    return any(since.age(each.updated_at) is not Age.AFTER for each in reached)
+
+
 async def reconcile_created(
-    campaigns: Callable[..., AsyncIterable[Campaign]], name: str, sent_at: datetime
+    read_clocks: ReadClocks, campaigns: Callable[..., AsyncIterable[Campaign]], name: str, sent: Clocks
 ) -> Reconciliation:
-    """Return whether a campaign of this name was created since then; `campaigns` lists those that a search finds."""
-    reconciliation = await _find_created(campaigns(search=name.strip()), name, sent_at)
+    """Return whether a campaign of this name was created then; `campaigns` lists those that a search finds."""
+    reconciliation = await _find_created(read_clocks, campaigns(search=name.strip()), name, sent)
     # The documents do not say whether a list without this filter includes drafts.
     if reconciliation.verdict is Verdict.NOT_DONE:
-        reconciliation = await _find_created(campaigns(search=name.strip(), drafts=True), name, sent_at)
+        reconciliation = await _find_created(read_clocks, campaigns(search=name.strip(), drafts=True), name, sent)
     return reconciliation
 
 
-async def _find_created(campaigns: AsyncIterable[Campaign], name: str, sent_at: datetime) -> Reconciliation:
+async def _find_created(
+    read_clocks: ReadClocks, campaigns: AsyncIterable[Campaign], name: str, sent: Clocks
+) -> Reconciliation:
     # Services strip spaces from names.
     named = [campaign async for campaign in campaigns if (campaign.name or "").strip() == name.strip()]
-    if any(each.updated_at is None for each in named):
-        return Reconciliation(
-            Verdict.UNKNOWN, "There is a campaign of this name, but the service does not say since when.", named[0]
-        )
-    recent = [each for each in named if not is_older(each.updated_at, sent_at)]
+    since = Since.compare(sent, read_clocks())
+    recent = [each for each in named if since.age(each.updated_at) is not Age.BEFORE]
     newest = max(recent, key=lambda each: each.id, default=None)
     # A running campaign is updated by the service, so its update time is no evidence that it was created.
     if newest is not None and newest.status not in (None, CampaignStatus.NOT_STARTED):
         return Reconciliation(Verdict.UNKNOWN, "There is a campaign of this name, but it was run already.", newest)
-    updated_at = None if newest is None else newest.updated_at
-    return from_timestamp(newest, updated_at, sent_at, "A new campaign of this name")
+    return from_age(newest, None if newest is None else newest.updated_at, since, "A new campaign of this name")
 
 
-async def reconcile_contact(contacts: AsyncIterable[Contact], number: str, sent_at: datetime) -> Reconciliation:
-    """Return whether a number was added to a campaign's contacts since then."""
+async def reconcile_contact(
+    read_clocks: ReadClocks, contacts: AsyncIterable[Contact], number: str, sent: Clocks
+) -> Reconciliation:
+    """Return whether a number was added to a campaign's contacts then."""
     found = [each async for each in contacts if is_same_number(each.number, number)]
     newest = max(found, key=lambda each: each.id, default=None)
-    when = None if newest is None else newest.created_at or newest.updated_at
-    if newest is not None and (when is None or is_older(when, sent_at)):
-        return Reconciliation(Verdict.UNKNOWN, "The contact is there, but it may have been there before.", newest)
-    return from_timestamp(newest, when, sent_at, "The contact")
+    if newest is None:
+        return from_presence(None, "The contact")
+    # A contact that was called since has another update time than when it was added.
+    is_untouched = newest.status in (None, CallStatus.NOT_STARTED)
+    when = newest.created_at or (newest.updated_at if is_untouched else None)
+    since = Since.compare(sent, read_clocks())
+    if since.age(when) is Age.AFTER:
+        return from_presence(newest, "The contact")
+    return Reconciliation(Verdict.UNKNOWN, "The contact is there, but it may have been there before.", newest)
 
 
 async def reconcile_otp(
-    sent: AsyncIterable[SentOtp], number: str, otp: str | None, sent_at: datetime
+    read_clocks: ReadClocks, codes: AsyncIterable[SentOtp], number: str, otp: str | None, sent: Clocks
 ) -> Reconciliation:
-    """Return whether a code that the caller chose was sent to this number since then."""
+    """Return whether a code that the caller chose was sent to this number then."""
     if otp is None:
         return Reconciliation(
             Verdict.UNKNOWN, "The service chose the code, so that it cannot be distinguished from other codes."
         )
-    what = "The code"
     last: datetime | None = None
-    doubtful: Reconciliation | None = None
-    async for each in sent:
+    doubtful: SentOtp | None = None
+    since: Since | None = None
+    async for each in codes:
+        since = since or Since.compare(sent, read_clocks())  # Now that a response has told the service's time.
         if each.otp == otp and is_same_number(each.number, number):
-            if each.created_at is None:
-                doubtful = Reconciliation(
-                    Verdict.UNKNOWN, "The code is there, but the service does not say since when.", each
-                )
-            elif not is_older(each.created_at, sent_at):
-                reconciliation = from_timestamp(each, each.created_at, sent_at, what)
-                if reconciliation.verdict is Verdict.DONE:
-                    return reconciliation
-                doubtful = reconciliation
+            age = since.age(each.created_at)
+            if age is Age.AFTER:
+                return from_presence(each, "The code")
+            doubtful = each if age is Age.DOUBTFUL else doubtful
         if each.created_at is not None:
             # The order of this list is not documented. Only if its rows become older can no newer ones follow.
-            if is_older(each.created_at, sent_at) and last is not None and each.created_at < last:
+            if last is not None and each.created_at < last and since.ends_search(each.created_at):
                 break
             last = each.created_at
-    return doubtful or from_presence(None, what)
+    if doubtful is None:
+        return from_presence(None, "The code")
+    return _doubtful(doubtful, "The code")
 
 
-async def is_server_clock_behind(core: Core) -> bool:
-    """Return whether the service's clock is so far behind this machine's that new rows look old."""
-    request = Request.read("/api/v1/auths/list/send-otps/", Response, "otp.list", params=(("limit", "1"),))
-    response = await core.execute(request)
-    try:
-        server_time = parsedate_to_datetime(response.headers.get("Date", ""))
-    except ValueError:
-        return False
-    return server_time.tzinfo is not None and utc_now() - server_time > CLOCK_SKEW
+def from_age(found: object, when: datetime | None, since: Since, what: str) -> Reconciliation:
+    """Return the verdict for a row that is not clearly older than the request, or None."""
+    if found is None or since.age(when) is Age.AFTER:
+        return from_presence(found, what)
+    return _doubtful(found, what)
 
 
-def is_older(when: datetime | None, sent_at: datetime) -> bool:
-    """Return whether something was there before, even if the clocks differ."""
-    return when is not None and when < sent_at - CLOCK_SKEW
-
-
-def from_timestamp(found: object, when: datetime | None, sent_at: datetime, what: str) -> Reconciliation:
-    """Return the verdict that the time of a row gives, if the row is not clearly older (`is_older`)."""
-    if when is not None and when < (sent_at if when.microsecond else sent_at.replace(microsecond=0)):
-        # It may be an earlier request for the same, or the service's clock is behind.
-        return Reconciliation(
-            Verdict.UNKNOWN, f"{what} is there, but it may be from shortly before, as clocks differ.", found
-        )
-    return from_presence(found, what)
-
-
-def utc_now() -> datetime:
-    """Return the current time."""
-    return datetime.now(UTC)
+def _doubtful(found: object, what: str) -> Reconciliation:
+    reason = (
+        f"{what} is there, but the service's and this machine's clocks do not show that it appeared after the send."
+    )
+    return Reconciliation(Verdict.UNKNOWN, reason, found)

@@ -123,6 +123,7 @@ class Surveys(Resource):
             OutcomeUnknownError: The survey may be running: look at its status before you run it again.
             DuplicateSendError: The ledger says that it was run before, or may have been.
         """
+        called = self._core.read_clocks()
         return await self._core.execute(
             Request.send(
                 f"/api/v1/run-survey/{arguments.identifier(campaign_id, 'campaign_id')}/",
@@ -130,7 +131,7 @@ class Surveys(Resource):
                 "surveys.run",
                 timeout=timeout,
                 recovery_hint=f"look at the status of campaigns.get({campaign_id})",
-                reconciler=lambda send: reconcile_run(self._core, campaign_id, send),
+                reconciler=lambda send: reconcile_run(self._core, campaign_id, send, called),
                 send_target=f"campaign {campaign_id}",
                 idempotency_key=idempotency_key,
             )

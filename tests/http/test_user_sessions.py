@@ -1,0 +1,94 @@
+"""Requests over a user's own session: what aiohttp resends by itself, and what never left."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from support.servers import Received, Server, stall
+
+from tingting_async import NotSentError, OutcomeUnknownError, RetryPolicy, TingTing
+from tingting_async.http.messages import Effect, Request, Response
+
+pytestmark = pytest.mark.anyio
+
+READ = Request("GET", "/things", Effect.READ, "things.list", Response)
+CHANGES = [
+    Request("DELETE", "/things/1", Effect.UPDATE, "things.delete", Response, allows_empty_body=True),
+    Request("DELETE", "/things", Effect.UPDATE, "things.release", Response, allows_empty_body=True, json={"id": 1}),
+    Request("PUT", "/things/1", Effect.UPDATE, "things.update", Response, json={"a": 1}),
+    Request("PUT", "/things/1", Effect.UPDATE, "things.touch", Response),
+]
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """Return a user's session."""
+    async with aiohttp.ClientSession() as made:
+        yield made
+
+
+def connect(server: Server, http: aiohttp.ClientSession, **options: Any) -> TingTing:
+    """Return a session that uses the user's session."""
+    options = {"retries": RetryPolicy(initial_backoff=0), **options}
+    return TingTing(base_url=server.url, api_token="k", http=http, **options)
+
+
+@pytest.mark.parametrize("request_", CHANGES, ids=lambda request: request.operation)
+@pytest.mark.parametrize("retries", [1, 3])
+async def test_change_that_was_made_before_the_service_ended(
+    serve: Any, http: aiohttp.ClientSession, request_: Request[Any], retries: int
+) -> None:
+    """A change whose response was lost may have been made, although aiohttp could not connect to resend it."""
+    stop: list[Any] = []
+
+    async def script(received: Received) -> None:
+        if received.method == "GET":
+            await received.respond()
+        else:
+            server.listener.close()
+            received.reset()
+            stop.append(received)
+
+    server = await serve(script)
+    async with connect(server, http, retries=RetryPolicy(initial_backoff=0, attempts=retries)) as tingting:
+        await tingting._core.execute(READ)  # Leaves an idle connection, on which aiohttp resends.
+        with pytest.raises(OutcomeUnknownError):
+            await tingting._core.execute(request_)
+    assert 1 == len(stop)
+
+
+@pytest.mark.parametrize("request_", CHANGES[:2], ids=lambda request: request.operation)
+async def test_deletion_that_was_done(serve: Any, http: aiohttp.ClientSession, request_: Request[Any]) -> None:
+    """A deletion whose response was lost has succeeded if the retry finds that it is done; aiohttp resends nothing."""
+
+    async def script(received: Received) -> None:
+        if received.number == 1:
+            received.reset()
+        else:
+            await received.respond(b'{"detail": "Not found."}', 404 if received.method == "DELETE" else 200)
+
+    server = await serve(script)
+    async with connect(server, http) as tingting:
+        await tingting._core.execute(READ)
+        await tingting._core.execute(request_)
+    assert ["GET", "DELETE", "DELETE"] == [received.method for received in server.requests]
+
+
+async def test_deletion_that_never_left(http: aiohttp.ClientSession, deaf_port: int) -> None:
+    """A deletion over a user's session that cannot connect was not sent."""
+    server = Server(f"http://127.0.0.1:{deaf_port}", deaf_port)
+    async with connect(server, http, retries=1, timeout=0.05) as tingting:
+        for request in CHANGES:
+            with pytest.raises(NotSentError):
+                await tingting._core.execute(request)
+
+
+async def test_empty_body_of_a_change(serve: Any, http: aiohttp.ClientSession) -> None:
+    """A change without a body is sent without one."""
+    server = await serve(stall)
+    async with connect(server, http, timeout=0.2, retries=1) as tingting:
+        with pytest.raises(OutcomeUnknownError):
+            await tingting._core.execute(CHANGES[0])
+    [received] = server.requests
+    assert (b"", "0") == (received.body, received.headers["content-length"])
