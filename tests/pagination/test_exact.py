@@ -222,7 +222,7 @@ async def test_passes_that_fail_differently() -> None:
 async def test_passes_that_fail_in_the_same_way() -> None:
     """Two passes that fail in the same way raise that error."""
     service = steady(25)
-    failures = [NotFoundError("the same", status=404) for _ in range(2)]
+    failures = [NotFoundError("the same", status=404) for _ in range(6)]
     failing(service, failures)
     with pytest.raises(NotFoundError, match="the same"):
         await service.list(exact=True).collect()

@@ -2,6 +2,9 @@
 
 import asyncio
 import base64
+import hashlib
+import json
+import random
 from typing import Any
 
 import anyio
@@ -193,3 +196,83 @@ async def test_refused_tokens() -> None:
         token = aiter(tingting.numbers.list(campaign)).resume_token
         with pytest.raises(UsageError, match="not a token"):
             tingting.numbers.list(campaign + 1, resume=token)
+
+
+FORGED_OFFSETS: list[Any] = [
+    [[["limit", "10"], ["offset", "-10"]], 2, 0],
+    [[["limit", "10"], ["offset", "x"]], 2, 0],
+    [[["limit", "10"], ["offset", "\u0661"]], 2, 0],
+    [[["limit", "10"], ["offset", "9" * 5000]], 2, 0],
+    [[["limit", "10"]], 2, 0],
+    [[["offset", "10"], ["limit", "10"]], 2, 0],
+    [[["limit", "1000000"], ["offset", "10"]], 2, 0],
+    [[["limit", "10"], ["offset", "10"], ["status", "x"]], 2, 0],
+    [[["limit", "10"], ["offset", "9" * 17]], 2, 0],
+    [[["limit", "10"], ["offset", "010"]], 2, 0],
+]
+"""The states of tokens that no iterator by limit and offset makes."""
+
+FORGED: list[Any] = [
+    [[["limit", 10], ["offset", 10]], 2, 0],
+    [[["limit", "10", "x"], ["offset", "10"]], 2, 0],
+    [[["limit", "10"], ["offset", "10"]], "2", 0],
+    [[["limit", "10"], ["offset", "10"]], 0, 0],
+    [[["limit", "10"], ["offset", "10"]], 2.0, 0],
+    [[["limit", "10"], ["offset", "10"]], 2, -1],
+    [[["limit", "10"], ["offset", "10"]], 2, 10**15],
+    [[["limit", "10"], ["offset", "10"]], 2, True],
+    [[["limit", "10"], ["offset", "10"]], 2, None],
+    [[["limit", "10"], ["offset", "10"]], 2],
+    [None, 2, 0],
+    [7, 2, 0],
+    [{"limit": "10"}, 2, 0],
+    ["limit", 2, 0],
+    [[["page", "\ud800"]], 2, 0],
+    [[["page", None]], 2, 0],
+    [[["page", "2"]], -2, 0],
+    [[["page", "2"]], 10**4200, 0],
+    [[["page", "2"] * 1000] * 1000, 2, 0],
+]
+"""The states of tokens that no iterator of either kind makes."""
+
+
+def forge(fingerprint: str, state: Any) -> str:
+    """Return a token with a right checksum, which anyone can compute."""
+    checksum = hashlib.sha256(json.dumps([fingerprint, state]).encode()).hexdigest()[:32]
+    return base64.urlsafe_b64encode(json.dumps([*state, checksum]).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("state", "by_offset"),
+    [*((state, True) for state in FORGED_OFFSETS + FORGED), *((state, False) for state in FORGED)],
+)
+def test_forged_tokens(state: Any, by_offset: bool) -> None:
+    """A token that no iterator can have made is a UsageError, even if its checksum is right."""
+    with pytest.raises(UsageError, match="`resume` is not a token of this list"):
+        PagedService(by_offset=by_offset).list(resume=forge("rows.list", state))
+
+
+async def test_forged_token_that_is_right() -> None:
+    """The forged tokens of these tests differ from a real one in their state only."""
+    state = [[["limit", "10"], ["offset", "10"]], 2, 3]
+    service = PagedService(by_offset=True)
+    assert await service.list(resume=forge("rows.list", state)).collect() == EVERYTHING[13:]
+
+
+async def test_seeded_changes_to_a_token() -> None:
+    """A token with any changed, removed or inserted characters is a UsageError."""
+    service = PagedService(by_offset=True)
+    iterator = aiter(service.list())
+    for _ in range(25):
+        await anext(iterator)
+    token = iterator.resume_token
+    await iterator.aclose()
+    assert token is not None
+    script = random.Random(14)
+    for _ in range(2000):
+        start = script.randrange(len(token))
+        inserted = "".join(script.choices("Aa0_-=/+ \n\0é\ud800", k=script.randint(0, 3)))
+        changed = token[:start] + inserted + token[start + script.randint(0, 3) :]
+        if changed != token:
+            with pytest.raises(UsageError, match="`resume` is not a token of this list"):
+                service.list(resume=changed)

@@ -230,15 +230,16 @@ async def test_list_that_loses_its_next_page() -> None:
 
 @pytest.mark.parametrize("number", [4, 6])
 async def test_missing_page(number: int) -> None:
-    """A 404 is an error if the first page says that the list still has that page, even as the last one."""
+    """A 404, three times, is an error if the first page says that the list still has that page, even as the last."""
     service = PagedService(knows_parameter=True)
-    service.failures = {number: [NotFoundError("gone", status=404), NotFoundError("gone", status=404)]}
+    service.failures = {number: [NotFoundError("gone", status=404) for _ in range(6)]}
     iterator = aiter(service.list(1))
     for _ in range(10 * (number - 1)):
         await anext(iterator)
     for _ in range(2):
         with pytest.raises(NotFoundError):
             await anext(iterator)
+    assert [item async for item in iterator] == EVERYTHING[10 * (number - 1) :]
 
 
 async def test_missing_list() -> None:

@@ -15,6 +15,10 @@ import attrs
 from tingting_async.errors import UsageError
 from tingting_async.pagination.page import Page, PageRequest, T
 from tingting_async.pagination.prefetch import Prefetcher
+from tingting_async.pagination.styles import PaginationStyle
+
+MAX_POSITION = 10**15
+"""No list is as long."""
 
 
 class _Iterator(AsyncIterator[T]):
@@ -106,7 +110,7 @@ def encode_token(fingerprint: str, request: PageRequest, delivered: int) -> str:
     return base64.urlsafe_b64encode(json.dumps([*state, _checksum(fingerprint, state)]).encode()).decode()
 
 
-def decode_token(fingerprint: str, token: str) -> tuple[PageRequest, int]:
+def decode_token(fingerprint: str, style: PaginationStyle, token: str) -> tuple[PageRequest, int]:
     """Return the page request in a resume token, and how many items of that page have been delivered.
 
     Raises:
@@ -114,16 +118,29 @@ def decode_token(fingerprint: str, token: str) -> tuple[PageRequest, int]:
     """
     try:
         *state, checksum = json.loads(base64.urlsafe_b64decode(token))
-        is_valid = checksum == _checksum(fingerprint, state)
+        if checksum == _checksum(fingerprint, state):
+            params, number, delivered = state
+            request = PageRequest(tuple((_text(name), _text(value)) for name, value in params), number)
+            # Whoever knows the list can compute a checksum, so nothing else is trusted either.
+            if (
+                all(type(value) is int and 0 <= value < MAX_POSITION for value in (number, delivered))
+                and style.is_own(request)
+                and encode_token(fingerprint, request, delivered) == token
+            ):
+                return request, delivered
     except (ValueError, TypeError, RecursionError):
-        is_valid, state = False, []
-    if not is_valid:
-        raise UsageError(
-            f"`resume` is not a token of this list ({fingerprint.partition(' ')[0]}): use the `resume_token` of an "
-            "iterator over the same list with the same filters."
-        )
-    params, number, delivered = state
-    return PageRequest(tuple((name, value) for name, value in params), number), delivered
+        pass
+    raise UsageError(
+        f"`resume` is not a token of this list ({fingerprint.partition(' ')[0]}): use the `resume_token` of an "
+        "iterator over the same list with the same filters."
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a string")
+    value.encode()  # Raises UnicodeEncodeError, a ValueError, for half of a surrogate pair.
+    return value
 
 
 def _checksum(fingerprint: str, state: list[Any]) -> str:

@@ -6,6 +6,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tingting_async.http.messages import Params
 
+MAX_DIGITS = 16
+"""No position in a list has so many digits."""
+
 
 def next_query(links: Any, number: int) -> Params | None:
     """Return the query of the link to page `number`; None if there is no such link.
@@ -27,6 +30,22 @@ def next_query(links: Any, number: int) -> Params | None:
     ):
         return found[0][0] or None  # A single link can only lead forward; the next page's number will confirm it.
     return None
+
+
+def next_offset(links: Any, expected: int) -> int | None:
+    """Return the offset in the link to the next page; None if there is no such link, or none with an offset.
+
+    Args:
+        links: The links of a page, as received.
+        expected: The offset that the link probably has. Then the link need not be parsed.
+    """
+    link = cast("dict[str, Any]", links).get("next") if isinstance(links, dict) else None
+    if not isinstance(link, str):
+        return None
+    if link.endswith((f"?offset={expected}", f"&offset={expected}")):
+        return expected
+    offset = next((value for name, value in _query(link) if name == "offset"), "")
+    return int(offset) if offset.isascii() and offset.isdigit() and len(offset) < MAX_DIGITS else None
 
 
 def _query(url: str) -> Params:

@@ -44,7 +44,9 @@ class Paginator(Generic[T]):
             raise UsageError("An exact iteration cannot be resumed: give either `exact` or `resume`.")
         self._fingerprint = fingerprint
         self._is_exact = exact
-        start: tuple[PageRequest | None, int] = (None, 0) if resume is None else decode_token(fingerprint, resume)
+        start: tuple[PageRequest | None, int] = (
+            (None, 0) if resume is None else decode_token(fingerprint, style, resume)
+        )
         self._start, self._skip = start
         self.has_changed: bool = False
         """Whether the length of the list has changed between two pages. `list(exact=True)` detects more changes."""

@@ -31,6 +31,9 @@ from tingting_async.http.timeouts import running_loop
 from tingting_async.pagination.page import Page, PageRequest
 from tingting_async.pagination.styles import PaginationStyle
 
+MAX_MISSING = 2
+"""How many times a page that is missing, although the list has it, is requested again."""
+
 _CLOSED = "The iterator or its session was closed while a page was being fetched."
 
 Fetch = Callable[[Params], Coroutine[Any, Any, Any]]
@@ -154,6 +157,8 @@ class Prefetcher(Generic[T]):
         """The request for the page delivered last, or for the first page; None after the end of the list."""
         self._last: Page[T] | None = None
         self._delivered = 0
+        self._missing = 0
+        """How many times the current page was missing although the list has it."""
 
     async def next(self) -> Page[T] | None:
         """Return the next page, or None after the last one. After an error, request the same page again.
@@ -208,11 +213,13 @@ class Prefetcher(Generic[T]):
             self._next = request
             if not isinstance(error, NotFoundError):
                 raise
-            await self._confirm_end(request, error)
+            is_after_end = await self._is_after_end(request, error)
             if self._is_closed:
                 raise SessionClosedError(_CLOSED) from None
-            self._next = self.page_request = None
             self._on_length_change()
+            if not is_after_end:
+                return await self._next_page()  # Requests the page again.
+            self._next = self.page_request = None
             return None
         if not self._pending:  # Closed while this page was decoded.
             raise SessionClosedError(_CLOSED)
@@ -225,6 +232,7 @@ class Prefetcher(Generic[T]):
             self._on_length_change()
         self._last, self.page_request = page, request
         self._delivered += 1
+        self._missing = 0
         try:  # noqa: SIM105 - `suppress` would cost more than the rest of this method, for every page
             self._fill(width - 1)
         except SessionClosedError:
@@ -286,20 +294,42 @@ class Prefetcher(Generic[T]):
 
     def _check_page(self, request: PageRequest, page: Page[T]) -> PageRequest | None:
         last = self._last
-        if last is not None and page.items == last.items and page.total_items == last.total_items:
+        if (
+            last is not None
+            and page.items == last.items
+            and page.total_items == last.total_items
+            # Empty pages may follow each other, but not more of them than the list has items.
+            and (page.items or request.number > (page.total_items or 0))
+        ):
             raise PaginationError(
                 f"Page {request.number} has the same items as the page before it.", number=request.number
             )
         return self._style.next(request, page)
 
-    async def _confirm_end(self, request: PageRequest, error: NotFoundError) -> None:
-        """Raise `error`, a 404, unless the list has become shorter than the number of this page."""
+    async def _is_after_end(self, request: PageRequest, error: NotFoundError) -> bool:
+        """Return whether a page whose response was a 404 lies behind the end of the list.
+
+        A list may shrink and grow again between two requests. So a page that the first page still counts may be
+        requested again, but not endlessly.
+
+        Raises:
+            NotFoundError: It is `error`: the list itself is missing, or a page of it is missing again and again.
+        """
         start = self._style.first()
         if request == start:
             raise error
+        if self._last is not None and not self._last.has_next:
+            return True  # Only a total counted this page, and totals may be cached.
         first = self._decode(await self._fetch(start.params), start.number)
-        if first.total_pages is None or first.total_pages >= request.number:
+        if self._style.is_after_end(request, first):
+            return True
+        self._missing += 1
+        if self._missing <= MAX_MISSING:
+            return False
+        self._missing = 0
+        if self._last is None or len(self._last.items) >= len(first.items):
             raise error
+        return True  # The last page was a short one, so only a total counted this page here, too.
 
 
 def _cancel(pending: deque[_PendingPage]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tingting_async.errors import PaginationError
 from tingting_async.http.messages import Params
-from tingting_async.pagination.links import next_query
+from tingting_async.pagination.links import MAX_DIGITS, next_offset, next_query
 from tingting_async.pagination.page import FIRST_PAGE, Page, PageRequest
 
 
@@ -18,6 +18,10 @@ class PaginationStyle:
     def first(self) -> PageRequest:
         """Return the request for the first page."""
         return FIRST_PAGE
+
+    def is_own(self, request: PageRequest) -> bool:
+        """Return whether this style can have made a request, which comes from a resume token."""
+        return request == FIRST_PAGE
 
     def next(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:  # noqa: ARG002 - nothing follows
         """Return the request that follows `request`, whose response is `page`; None after the last page.
@@ -47,6 +51,10 @@ class PaginationStyle:
         """
         return None
 
+    def is_after_end(self, request: PageRequest, first: Page[Any]) -> bool:  # noqa: ARG002 - a single page is the first
+        """Return whether a requested page lies behind the end of the list, as the first page describes it now."""
+        return False
+
 
 class SinglePage(PaginationStyle):
     """A list without pagination."""
@@ -66,6 +74,10 @@ class PageNumberPagination(PaginationStyle):
         self._candidates = parameters
         # Remember nothing else of a link: one object serves the lists of all campaigns.
         self._parameter: str | None = None
+
+    def is_own(self, request: PageRequest) -> bool:
+        """Any parameters may come from a link."""
+        return request.number > 1 or request == FIRST_PAGE
 
     def next(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:
         """Return the request for the next number, or for the link to the next page."""
@@ -117,6 +129,12 @@ class PageNumberPagination(PaginationStyle):
             )
         return self._request(FIRST_PAGE, untried[0], request.number)
 
+    def is_after_end(self, request: PageRequest, first: Page[Any]) -> bool:
+        """Compare the page numbers, or count the items if the number of pages is unknown."""
+        if first.total_pages is not None:
+            return request.number > first.total_pages
+        return first.total_items is not None and (request.number - 1) * len(first.items) >= first.total_items
+
     def _parameter_of(self, request: PageRequest) -> str | None:
         """Return the known parameter or candidate that holds the page number in a request; None if there is none."""
         names = {name for name, value in request.params if value == str(request.number)}
@@ -140,9 +158,11 @@ class PageNumberPagination(PaginationStyle):
 
 
 class LimitOffsetPagination(PaginationStyle):
-    """Requests pages by limit and offset. It advances by the items received, because a service may cap the limit.
+    """Requests pages by limit and offset. It continues at the offset of the link to the next page.
 
-    Its envelope has no page number, so there is no `fallback`.
+    That link counts the rows that the service left out of a page after paging. Without an offset in the link, it
+    advances by the items received, because a service may cap the limit. Its envelope has no page number, so there is no
+    `fallback`.
 
     Args:
         limit: How many items a page should have.
@@ -150,35 +170,73 @@ class LimitOffsetPagination(PaginationStyle):
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self._step: int | None = None
+        """How far the last link led; None before the first link with an offset."""
 
     def first(self) -> PageRequest:
         """Return the request for the start of the list."""
         return self._request(0, 1)
 
+    def is_own(self, request: PageRequest) -> bool:
+        """Only `limit` and `offset` are parameters, and the limit is always the same."""
+        digits = request.params[1][1] if len(request.params) == 2 else ""
+        is_offset = digits.isascii() and digits.isdigit() and len(digits) < MAX_DIGITS
+        return is_offset and request == self._request(int(digits), max(1, request.number))
+
     def next(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:
-        """Return the request that continues after the last item received."""
-        end, total = self._offset(request) + len(page.items), page.total_items
+        """Return the request at the offset of the next link, or after the last item received."""
+        offset, total = self._offset(request), page.total_items
+        end = offset + len(page.items)
         if page.has_next:
+            linked = next_offset(page.links, end)
+            if linked is not None:
+                self._step = linked - offset
+                self._check_link(request, page, linked)
+                return self._request(self._overlap(max(linked, end), page), request.number + 1)
             if total is not None and end > total:  # A service that ignores `offset` has a next page forever.
                 raise PaginationError(
                     f"Page {request.number} ends at item {end} of {total}, but has a next page.", number=request.number
                 )
-        elif total is None or end >= total:
-            return None
-        if not page.items:
-            raise PaginationError(
-                f"Page {request.number} is empty, but the list has more items.", number=request.number
-            )
-        return self._request(self._next_offset(end, page), request.number + 1)
+            if not page.items:
+                raise PaginationError(
+                    f"Page {request.number} is empty, but the list has more items.", number=request.number
+                )
+        elif total is None or end >= total or not page.items or self._step is not None:
+            return None  # The total may be cached, or count rows that no page has. The missing link decides.
+        elif page.links is not None and len(page.items) < self.limit:
+            return None  # The same, on the first page.
+        return self._request(self._overlap(end, page), request.number + 1)
 
     def predict(self, request: PageRequest, like: Page[Any]) -> PageRequest | None:
-        """Return the next request if all pages have the size of the last one."""
-        end = self._offset(request) + len(like.items)
-        if not like.items or like.total_items is None or end >= like.total_items:
+        """Return the next request if its page is as far away as the last link led, or has the size of the last page."""
+        step = self._step or len(like.items)
+        end = self._offset(request) + step
+        if step <= 0 or like.total_items is None or end >= like.total_items:
             return None
-        return self._request(self._next_offset(end, like), request.number + 1)
+        return self._request(self._overlap(end, like), request.number + 1)
 
-    def _next_offset(self, end: int, page: Page[Any]) -> int:  # noqa: ARG002 - for pages that overlap
+    def is_after_end(self, request: PageRequest, first: Page[Any]) -> bool:
+        """Compare the offset with the number of items."""
+        return first.total_items is not None and self._offset(request) >= first.total_items
+
+    def _check_link(self, request: PageRequest, page: Page[Any], linked: int) -> None:
+        """Refuse a link with which the iteration could go on forever."""
+        offset, total = self._offset(request), page.total_items
+        if linked <= offset:
+            raise PaginationError(
+                f"Page {request.number} begins at offset {offset}, but its next page at offset {linked}.",
+                number=request.number,
+            )
+        # A total may be cached and too low, but not endlessly.
+        limit = 2 * (total or 0) + 1000 if page.items else (total or 0) - 1
+        if offset > limit and (total is not None or not page.items):
+            raise PaginationError(
+                f"Page {request.number} at offset {offset} has {len(page.items)} items and a next page, but the list "
+                f"has {'no total' if total is None else f'only {total} items'}.",
+                number=request.number,
+            )
+
+    def _overlap(self, end: int, page: Page[Any]) -> int:  # noqa: ARG002 - for pages that overlap
         return end
 
     def _request(self, offset: int, number: int) -> PageRequest:
@@ -220,7 +278,7 @@ class OverlappingPagination(LimitOffsetPagination):
         offset = self._offset(request)
         return self._request(max(0, offset - items), max(1, request.number - 1)) if offset else None
 
-    def _next_offset(self, end: int, page: Page[Any]) -> int:
+    def _overlap(self, end: int, page: Page[Any]) -> int:
         return end - 1 if len(page.items) > 1 else end  # After a page of one item, an overlap would not advance.
 
 
