@@ -32,7 +32,7 @@ service sent, unmasked.
 Errors are data: they can be copied and pickled. Only `reconcile()`, from `tingting_async.outcomes`, sends requests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tingting_async.outcomes import Reconcilable, Reconciler, Send, attach_reconciler
@@ -283,14 +283,18 @@ class DecodeError(TingTingError):
 class PaginationError(TingTingError):
     """The pages of a list contradict each other, so that continuing would loop, repeat items or miss some.
 
+    An exact iteration raises it if it is not proven that no item is missing.
+
     Args:
         message: The text of the error, safe to show.
         number: The number of the page that shows the contradiction, from 1.
+        items: The items that were read before, if `collect()` raises the error; `async for` has delivered them.
     """
 
-    def __init__(self, message: str = "", *, number: int = 0) -> None:
+    def __init__(self, message: str = "", *, number: int = 0, items: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.number = number
+        self.items = items
 
 
 class PartialFailureError(TingTingError):

@@ -1,11 +1,13 @@
 """Exact iteration: nothing is missed or repeated while the list changes, or the error says so."""
 
+import asyncio
 import random
+from typing import Any
 
 import pytest
 from support.pages import PagedService, Row
 
-from tingting_async import NotFoundError, Page, PaginationError, ServerError, TingTing, UsageError
+from tingting_async import NotFoundError, Page, PaginationError, ServerError, SessionClosedError, TingTing, UsageError
 from tingting_async.http.messages import Params
 from tingting_async.sandbox import Fault, Sandbox
 
@@ -77,11 +79,11 @@ def steady(total: int, *, page_size: int = 100) -> PagedService:
 
 @pytest.mark.parametrize("by_offset", [False, True])
 async def test_seeded_scripts(by_offset: bool) -> None:
-    """In 500 scripts of changes, exact iteration misses no row that stayed and repeats none; a plain one does."""
+    """In 500 scripts of changes, exact iteration with a high `max_cost` misses no row that stayed. A plain one does."""
     missed_by_plain = 0
     for seed in range(250):
         service = ChangingService(seed, by_offset=by_offset)
-        seen = [row async for row in service.list(exact=True)]
+        seen = [row async for row in service.list(exact=True, max_cost=50)]
         assert len(seen) == len(set(seen))
         assert service.stayed <= set(seen)
         plain = ChangingService(seed, by_offset=by_offset)
@@ -92,14 +94,65 @@ async def test_seeded_scripts(by_offset: bool) -> None:
     assert missed_by_plain > 25
 
 
-async def test_cost_of_exactness() -> None:
-    """A steady list costs twice the requests, and a little more if the service caps the limit."""
-    service = steady(57)
+@pytest.mark.parametrize(
+    ("total", "page_size", "requests"),
+    [
+        (7, 100, 1),  # One page.
+        (57, 100, 2 * 6),  # Two passes.
+        (57, 10, 2 * 7),  # The same, with pages of nine new rows because the service caps the limit.
+        (1000, 100, 100 + 10),  # One pass, and ten samples.
+        (1000, 10, 111 + 10),
+    ],
+)
+async def test_cost_of_exactness(total: int, page_size: int, requests: int) -> None:
+    """A steady list costs one page, or two passes if it is short, or little more than one pass."""
+    service = steady(total, page_size=page_size)
     assert [row async for row in service.list(exact=True)] == service.items
-    assert len(service.requested) == 2 * 6
-    service = steady(57, page_size=10)
+    assert len(service.requested) == requests
+
+
+@pytest.mark.parametrize(("total", "requests"), [(7, 1), (57, 2 * 6), (1000, 2 * 100)])
+async def test_cost_of_exactness_by_number(total: int, requests: int) -> None:
+    """By page number, a steady list of several pages costs two passes."""
+    service = PagedService()
+    service.items = [Row(number) for number in range(total)]
     assert [row async for row in service.list(exact=True)] == service.items
-    assert len(service.requested) == 2 * 7
+    assert len(service.requested) == requests
+
+
+async def test_timeout_while_pages_are_read_again() -> None:
+    """A consumer that is cancelled after the first pass, and returns, still gets no pass confirmed by itself."""
+    service = steady(300)
+    iterator = aiter(service.list(exact=True, window=1))
+    seen = [await anext(iterator) for _ in range(300)]
+    requested = len(service.requested)
+    service.held[1] = asyncio.Event()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await anext(iterator)
+    assert len(service.requested) == requested + 1
+    service.held[1].set()
+    service.items.insert(0, Row(1000))
+    assert [row async for row in iterator] == [Row(1000)]
+    assert len(set(seen)) == 300
+    assert len(service.requested) > requested + 30
+
+
+async def test_aclose_while_pages_are_read_again() -> None:
+    """Closing the iterator after the first pass, while another task waits for it, raises SessionClosedError there."""
+    service = steady(300)
+    iterator = aiter(service.list(exact=True, window=1))
+    for _ in range(300):
+        await anext(iterator)
+    service.held[1] = asyncio.Event()
+    waiting = asyncio.ensure_future(anext(iterator))
+    while service.requested[-1] != 1:
+        await asyncio.sleep(0)
+    await iterator.aclose()
+    with pytest.raises(SessionClosedError):
+        await waiting
+    await service.run_pending()
+    assert service.tasks == set()
 
 
 async def test_collect_and_count() -> None:
@@ -110,13 +163,14 @@ async def test_collect_and_count() -> None:
 
 
 async def test_list_that_keeps_changing() -> None:
-    """A list that changes in every pass ends in a PaginationError that says so, not in an endless loop."""
+    """A list that changes in every pass ends in a PaginationError that says so, after few requests."""
     service = ChangingService(2, changes=10**9, likelihood=0.9)
     service.items = [Row(number) for number in range(57)]
     iterator = aiter(service.list(exact=True))
     for _ in range(2):
-        with pytest.raises(PaginationError, match="The list changed during each of 30 passes"):
+        with pytest.raises(PaginationError, match=r"It is not proven that no row is missing\. .* rows were read"):
             _ = [row async for row in iterator]
+    assert len(service.requested) < 50
 
 
 @pytest.mark.parametrize("page_size", [5, 10, 100])
@@ -126,7 +180,7 @@ async def test_rows_added_and_deleted_all_the_time(kinds: tuple[str, ...], page_
     for seed in range(60):
         service = ChangingService(seed, kinds=kinds, changes=10**9, likelihood=0.4)
         service.page_size = page_size
-        seen = [row async for row in service.list(exact=True)]
+        seen = [row async for row in service.list(exact=True, max_cost=50)]
         assert len(seen) == len(set(seen))
         assert service.stayed <= set(seen)
 
@@ -172,13 +226,14 @@ async def test_list_that_is_replaced() -> None:
     service.items = [Row(number) for number in range(100, 157)]
     requested = len(service.requested)
     assert {row.id async for row in iterator} - set(range(57)) == set(range(100, 157))
-    assert len(service.requested) - requested < 20
+    assert len(service.requested) - requested < 25
 
 
 async def test_pages_of_one_row() -> None:
-    """If no page has more than one row, pages cannot overlap and nothing can be proven: a PaginationError."""
-    with pytest.raises(PaginationError, match="The list changed during each of 30 passes"):
-        await steady(3, page_size=1).list(exact=True).collect()
+    """If no page has more than one row, pages cannot overlap, so two passes have to see all rows."""
+    service = steady(3, page_size=1)
+    assert await service.list(exact=True).collect() == service.items
+    assert len(service.requested) == 2 * 3
 
 
 async def test_row_on_two_pages() -> None:
@@ -188,7 +243,7 @@ async def test_row_on_two_pages() -> None:
     iterator = aiter(service.list(exact=True))
     assert [await anext(iterator) for _ in range(24)] == [row for row in map(Row, range(25)) if row.id != 12]
     for _ in range(2):
-        with pytest.raises(PaginationError, match="1 of 25 items appeared twice in each of two passes"):
+        with pytest.raises(PaginationError, match="Each page of two equal passes states 25 rows, but 24 came"):
             await anext(iterator)
 
 
@@ -220,11 +275,11 @@ async def test_passes_that_fail_differently() -> None:
 
 
 async def test_passes_that_fail_in_the_same_way() -> None:
-    """Two passes that fail in the same way raise that error."""
+    """Two passes that fail in the same way end in a PaginationError that quotes the failure, never in a 404."""
     service = steady(25)
     failures = [NotFoundError("the same", status=404) for _ in range(6)]
     failing(service, failures)
-    with pytest.raises(NotFoundError, match="the same"):
+    with pytest.raises(PaginationError, match="Two passes failed in the same way: the same"):
         await service.list(exact=True).collect()
     assert failures == []
 
@@ -247,6 +302,40 @@ async def test_failing_list() -> None:
 
 
 # Arguments
+
+
+@pytest.mark.parametrize("max_cost", [0, 0.9, -1, float("inf"), float("nan"), True, "5"])
+def test_refused_max_cost(max_cost: Any) -> None:
+    """A `max_cost` that is no number from 1 up is a UsageError."""
+    with pytest.raises(UsageError, match=f"`max_cost` is {max_cost!r}; it must be a number from 1 up"):
+        PagedService().list(exact=True, max_cost=max_cost)
+
+
+def test_max_cost_of_a_plain_iteration() -> None:
+    """A `max_cost` without `exact` is a UsageError."""
+    with pytest.raises(UsageError, match="`max_cost` limits an exact iteration"):
+        PagedService().list(max_cost=2)
+
+
+@pytest.mark.parametrize("max_cost", [1, 3, 10])
+async def test_max_cost(max_cost: int) -> None:
+    """An exact iteration over a list that never rests sends up to `max_cost` times the requests of a plain one."""
+    service = ChangingService(2, changes=10**9, likelihood=0.8)
+    service.items = [Row(number) for number in range(300)]
+    service.page_size = 10
+    with pytest.raises(PaginationError, match="with a higher `max_cost`") as caught:
+        await service.list(exact=True, max_cost=max_cost).collect()
+    assert len(service.requested) <= max_cost * 31 + 4  # The window.
+    assert len(caught.value.items) == len(set(caught.value.items)) > 0
+
+
+async def test_items_of_the_error() -> None:
+    """If `collect` cannot prove that it has all rows, its error has the rows that were read."""
+    service = steady(25)
+    service.items[12] = service.items[3]
+    with pytest.raises(PaginationError) as caught:
+        await service.list(exact=True).collect()
+    assert caught.value.items == [row for row in map(Row, range(25)) if row.id != 12]
 
 
 def test_no_pages() -> None:

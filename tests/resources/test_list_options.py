@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.v1 import connect
 
-from tingting_async import TingTing, TransportError, UsageError
+from tingting_async import PaginationError, TingTing, TransportError, UsageError
 from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import TingTing as TingTingV1
 
@@ -66,6 +66,15 @@ async def test_exact() -> None:
     async with Sandbox(campaigns=25) as sandbox, connect(sandbox) as tingting:
         assert 25 == len(await tingting.campaigns.list(exact=True).collect())
         assert len(sandbox.requests) >= 6
+
+
+async def test_max_cost() -> None:
+    """`max_cost` limits the requests of an exact iteration."""
+    async with Sandbox(campaigns=25) as sandbox, connect(sandbox) as tingting:
+        with pytest.raises(PaginationError, match=r"`max_cost` \(1\) is used up"):
+            await tingting.campaigns.list(exact=True, max_cost=1).collect()
+        with pytest.raises(UsageError, match="`max_cost` limits an exact iteration"):
+            tingting.campaigns.list(max_cost=2)
 
 
 async def test_resume() -> None:

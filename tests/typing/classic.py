@@ -45,6 +45,7 @@ async def accounts(tingting: TingTing) -> None:
 async def campaigns(tingting: TingTing, when: datetime) -> None:
     assert_type(tingting.campaigns.list(), Paginator[Campaign])
     assert_type(tingting.campaigns.list(window=2, exact=True, resume="…", timeout=3), Paginator[Campaign])
+    assert_type(tingting.campaigns.list(exact=True, max_cost=2.5), Paginator[Campaign])
     campaign = await tingting.campaigns.get(1)
     assert_type(campaign, Campaign)
     assert_type(campaign.services, Services)

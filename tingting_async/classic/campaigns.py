@@ -29,7 +29,7 @@ class Campaigns(ListResource):
         """List the account's campaigns, in the service's order (`GET /api/system/campaigns`).
 
         Args:
-            **options: `window`, `exact`, `resume` and `timeout`; see `Resource`.
+            **options: `window`, `exact`, `max_cost`, `resume` and `timeout`; see `Resource`.
         """
         return self._paginate(
             Request.read(

@@ -24,7 +24,7 @@ class Numbers(ListResource):
 
         Args:
             campaign_id: The campaign's id.
-            **options: `window`, `exact`, `resume` and `timeout`; see `Resource`.
+            **options: `window`, `exact`, `max_cost`, `resume` and `timeout`; see `Resource`.
         """
         return self._paginate(
             Request.read(

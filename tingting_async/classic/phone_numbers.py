@@ -20,7 +20,7 @@ class PhoneNumbers(ListResource):
         """List the lines that the account owns (`GET /api/system/owned/phone_numbers`).
 
         Args:
-            **options: `window`, `exact`, `resume` and `timeout`; see `Resource`.
+            **options: `window`, `exact`, `max_cost`, `resume` and `timeout`; see `Resource`.
         """
         return self._paginate(
             Request.read(
@@ -38,7 +38,7 @@ class PhoneNumbers(ListResource):
         """List the lines that can be bought (`GET /api/system/phone_numbers`).
 
         Args:
-            **options: `window`, `exact`, `resume` and `timeout`; see `Resource`.
+            **options: `window`, `exact`, `max_cost`, `resume` and `timeout`; see `Resource`.
         """
         return self._paginate(
             Request.read(

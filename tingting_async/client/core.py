@@ -165,6 +165,7 @@ class Core:
         *,
         window: int | None = None,
         exact: bool = False,
+        max_cost: float | None = None,
         resume: str | None = None,
     ) -> Paginator[T]:
         """Return the paginator of a list.
@@ -175,6 +176,7 @@ class Core:
             make_page: Makes a page of a decoded response.
             window: How many pages are prefetched, at most; None for the session's `window`, with a slow start.
             exact: Whether to repeat the iteration until no row can be missing.
+            max_cost: How many times the requests of a plain iteration an exact one may send; None for the default.
             resume: The resume token of an earlier iterator.
         """
 
@@ -198,6 +200,7 @@ class Core:
             window=window,
             fingerprint=f"{request.operation} {request.path}?{request.query}",
             exact=exact,
+            max_cost=max_cost,
             resume=resume,
         )
 

@@ -1,95 +1,93 @@
-"""Exact iteration: no item is missed or repeated, even if items are added, deleted or moved between pages."""
+"""Exact iteration: it yields every row that is in the list throughout, once, or raises an error."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
 
 from tingting_async.errors import NotFoundError, PaginationError, UsageError
+from tingting_async.http.messages import Params
 from tingting_async.pagination.iterators import ItemIterator
 from tingting_async.pagination.page import Page, PageRequest, T
-from tingting_async.pagination.prefetch import Prefetcher
+from tingting_async.pagination.passes import Pass
+from tingting_async.pagination.prefetch import Fetch, Prefetcher
+from tingting_async.pagination.styles import OverlappingPagination
 
-MAX_PASSES = 30
+MAX_COST = 5.0
+"""How many times the requests of a plain iteration an exact one may send, unless the caller says otherwise."""
 
 
-class _Pass:
-    """The items that one pass over the list has seen, by their keys.
+SMALL = 20
+"""How many pages are read twice although nothing changed during the first pass."""
 
-    If pages overlap, each must have an item that was seen before. What follows that item comes next, with nothing in
-    between. Only the first page of the list needs no such item.
-    """
+SAMPLES = 10
+"""How many pages of a longer list are read twice then."""
+
+
+class RequestCounter:
+    """Counts the requests of an iteration, the ones sent in vain included."""
 
     def __init__(self) -> None:
-        self.sequence: list[Hashable] = []
-        """The keys of all pages, in the order received."""
-        self.positions: dict[Hashable, int] = {}
-        """The position of each item, without duplicates."""
-        self.repeats = 0
-        """How many items appeared again after items that had followed them."""
-        self.stalled = 0
-        """How many pages in a row had no new item."""
+        self.sent: int = 0
 
-    def add_page(self, keys: Sequence[Hashable], *, is_first: bool, overlaps: bool) -> bool:
-        """Add a page; return whether nothing can lie between it and the pages before."""
-        self.sequence += keys
-        known = [index for index, key in enumerate(keys) if key in self.positions] if overlaps else []
-        if overlaps and self.positions and not known and not is_first:
-            self.stalled += 1
-            return False
-        start = max(known, key=lambda index: self.positions[keys[index]]) + 1 if known else 0
-        before = len(self.positions)
-        for key in keys[start:]:
-            if key in self.positions:
-                self.repeats += 1
-            else:
-                self.positions[key] = len(self.positions)
-        self.stalled = 0 if len(self.positions) > before else self.stalled + 1
-        return True
+    def counting(self, fetch: Fetch) -> Fetch:
+        """Return `fetch` as a function that is counted."""
 
-    def has_order_of(self, other: "_Pass") -> bool:
-        """Return whether the items that both passes have seen are in the same order."""
-        return [key for key in self.positions if key in other.positions] == [
-            key for key in other.positions if key in self.positions
-        ]
+        def count(params: Params) -> Coroutine[Any, Any, Any]:
+            self.sent += 1
+            return fetch(params)
+
+        return count
 
 
 class ExactIterator(ItemIterator[T]):
-    """Iterates over the whole list repeatedly, until two passes agree.
+    """Iterates over the whole list, repeatedly if necessary, until it is proven that no row is missing.
 
-    One pass cannot prove that it saw every item: an item may move from a later page to one that was read before::
+    A row is delivered in the pass that sees it first, and only once. One of these proves that none is missing (see
+    `Pass` for the terms):
 
-        page 1 is read     a b c | d e f
-        f moves            f a b | c d e
-        page 2 is read             c d e        the pass has seen a b c d e, but not f
-
-    The next pass sees f, and the pass after that confirms it. An item is delivered in the pass that sees it first, and
-    only once.
-
-    If the pages cannot overlap, two passes agree if they have seen the same items in the same order. If they can (see
-    `OverlappingPagination`), a pass goes back wherever a page does not join the pages before. Then two passes agree if
-    no item has moved relative to the others; items may be added and deleted meanwhile.
+    - The whole list is one page.
+    - A pass of many pages, which overlap, saw no change at all, and as many rows came as each page states. Some pages
+      from all parts of the list are unchanged after it. Only changes of three kinds between two pages could deceive
+      this: if rows are added, deleted and moved so that the length stays, and the places on all those pages.
+    - All pages of two passes, or of more, state one length. The first of them together saw that many rows, and so did
+      the last of them, the same ones. The order does not matter, so rows may move and ties may be ordered anew. Only a
+      row that is deleted and added again with its id could deceive this.
+    - Two passes whose pages overlap are regular and have the same order, so rows were added and deleted but not moved.
 
     Args:
         start: Starts a pass at a page request; at the first page for None.
-        key: Returns what identifies an item, such as its id.
-        rewind: Returns the request for the page that begins so many items before another request's, or None for the
-            first page. None if pages do not overlap.
+        key: Returns what identifies a row, such as its id.
+        counter: Counts the requests.
+        max_cost: How many times the requests of a plain iteration it may send.
+        overlapping: The pagination style if pages overlap; None if they do not.
     """
 
     def __init__(
         self,
         start: Callable[[PageRequest | None], Prefetcher[T]],
         key: Callable[[T], Hashable],
-        rewind: Callable[[PageRequest, int], PageRequest | None] | None = None,
+        counter: RequestCounter,
+        max_cost: float = MAX_COST,
+        overlapping: OverlappingPagination | None = None,
     ) -> None:
         super().__init__(start(None))
         self._start = start
         self._key = key
-        self._rewind = rewind
+        self._counter = counter
+        self._max_cost = max_cost
+        self._overlapping = overlapping
         self._seen: set[Hashable] = set()
-        self._pass = _Pass()
-        self._last_pass: _Pass | None = None
+        self._pass = Pass(overlaps=overlapping is not None)
+        self._last_pass: Pass | None = None
         self._last_failure: tuple[type[Exception], str] | None = None
-        self._rewind_pages = 1
+        self._evidence = _Evidence()
+        self._rewind_halves = 1
+        self._overlaps = True
+        """Whether the next page begins with a row of the page before it. A page of one row is not followed so."""
+        self._page_size = 1
+        self._sampler: Prefetcher[T] | None = None
+        """Reads pages again after a pass. If the consumer is cancelled meanwhile, the pass is still at its end."""
+        self._failure: str | None = None
+        """Why the iteration cannot succeed; raised after the rows that were read."""
         self._is_closed = False
         self.passes: int = 1
         """How many passes have been started."""
@@ -106,88 +104,167 @@ class ExactIterator(ItemIterator[T]):
     async def aclose(self) -> None:
         """Stop the iteration and cancel its requests in flight, as `ItemIterator.aclose` does."""
         self._is_closed = True
+        if self._sampler is not None:
+            self._sampler.close()
         await super().aclose()
 
     async def __anext__(self) -> T:
         while not self._is_closed:
             for item in self._items:
                 return item
+            if self._failure is not None:
+                raise PaginationError(self._failure, number=1)
             page = await self._next_page()
             if page is not None:
-                self._add_page(page.items)
-            elif self._is_confirmed():
+                self._add_page(page)
+            elif await self._is_confirmed():
                 break
-            else:
+            elif self._failure is None:
                 self._start_pass()
         raise StopAsyncIteration
-
-    def _start_pass(self) -> None:
-        if self.passes == MAX_PASSES:
-            raise PaginationError(
-                f"The list changed during each of {MAX_PASSES} passes, so no two passes agreed and items may have been "
-                "missed. Iterate without `exact`, or when the list changes less.",
-                number=1,
-            )
-        self.passes += 1
-        self._rewind_pages = 1
-        self._last_pass, self._pass = self._pass, _Pass()
-        self._prefetcher = self._start(None)
-
-    def _is_confirmed(self) -> bool:
-        this, last = self._pass, self._last_pass
-        if last is None:
-            return False
-        if this.sequence == last.sequence:
-            # If the service sorts on a non-unique column, ties may be ordered differently on every page.
-            if this.repeats:
-                raise PaginationError(
-                    f"{this.repeats} of {len(this.positions) + this.repeats} items appeared twice in each of two "
-                    "passes that agree. The pages overlap although the list does not change, so other items may be on "
-                    "no page.",
-                    number=1,
-                )
-            return True
-        return self._rewind is not None and not (this.repeats or last.repeats) and this.has_order_of(last)
 
     async def _next_page(self) -> Page[T] | None:
         try:
             return await self._prefetcher.next()
         except (PaginationError, NotFoundError) as error:
-            if self._is_closed:
-                raise
             failure = (type(error), str(error))
-            # Pages may contradict each other while the list changes, but not twice in the same way.
-            if failure == self._last_failure or (self.passes == 1 and not self._pass.sequence):
+            if self._is_closed or (self.passes == 1 and not self._pass.pages):
                 raise
+            # Pages may contradict each other while the list changes, but not twice in the same way.
+            if failure == self._last_failure:
+                self._give_up(f"Two passes failed in the same way: {error}")
             self._last_failure = failure
-            self._end_pass(error)
+            self._prefetcher.close()
+            self._pass.has_failed = True
             return None
 
-    def _end_pass(self, reason: object) -> None:
-        """End this pass early, so that it agrees with no other."""
-        self._prefetcher.close()
-        self._pass.sequence.append(reason)
-        self._pass.repeats += 1
-
-    def _add_page(self, items: Sequence[T]) -> None:
-        keys = [self._key(item) for item in items]
+    def _add_page(self, page: Page[T]) -> None:
+        keys = [self._key(item) for item in page.items]
         new: list[T] = []
-        for item, key in zip(items, keys, strict=True):
+        for item, key in zip(page.items, keys, strict=True):
             if key not in self._seen:
                 self._seen.add(key)
                 new.append(item)
         self._items = iter(new)
         request = self._prefetcher.page_request
         assert request is not None
-        earlier = self._rewind(request, self._rewind_pages * max(1, len(items))) if self._rewind is not None else None
-        if self._pass.add_page(keys, is_first=earlier is None, overlaps=self._rewind is not None):
-            self._rewind_pages = 1
+        style = self._overlapping
+        if style is None:
+            self._page_size = max(self._page_size, len(keys))
+            self._pass.add_page(keys, page.total_items)
+        else:
+            self._page_size = max(self._page_size, min(len(keys), style.limit - 1))
+            self._add_overlapping_page(style, request, keys, page.total_items)
+        if self._pass.disorder > self._max_cost:
+            self._give_up("The service orders rows differently from one request to the next.")
+        if self._counter.sent > self._allowed():
+            self._give_up(f"`max_cost` ({self._max_cost:g}) is used up.")
+
+    def _add_overlapping_page(
+        self, style: OverlappingPagination, request: PageRequest, keys: list[Hashable], total: int | None
+    ) -> None:
+        offset = style.offset(request)
+        if not keys and total is not None and offset < total:
+            self._overlaps = False  # The list has not become shorter, so there is nothing to go back for.
+        if not self._overlaps:
+            self._pass.is_joined = False
+        if self._pass.add_page_at(offset, keys, total, needs_anchor=offset > 0 and self._overlaps):
+            self._rewind_halves = 1
+            self._overlaps = len(keys) > 1
         else:
             self._prefetcher.close()
-            self._rewind_pages *= 2
+            earlier = style.rewind(request, max(1, self._rewind_halves * len(keys) // 2))
+            self._rewind_halves *= 2
             self._prefetcher = self._start(earlier)
-        if self._pass.stalled > len(self._pass.positions) + 100:
-            self._end_pass(object())
+
+    def _start_pass(self) -> None:
+        if self._counter.sent + self._plain_cost() > self._allowed():
+            self._give_up(f"`max_cost` ({self._max_cost:g}) is used up.")
+            return
+        self.passes += 1
+        self._rewind_halves, self._overlaps = 1, True
+        self._last_pass, self._pass = self._pass, Pass(overlaps=self._overlapping is not None)
+        self._prefetcher = self._start(None)
+
+    async def _is_confirmed(self) -> bool:
+        this, last = self._pass, self._last_pass
+        if (this.is_whole and this.pages == 1) or self._evidence.add(this):
+            return True
+        if this.is_whole and this.is_quiet and this.is_joined and this.pages > SMALL and await self._is_unchanged():
+            return True
+        if last is None:
+            return False
+        if this.stated is not None and not this.is_whole and this.sequence == last.sequence:
+            self._give_up(f"Each page of two equal passes states {this.stated} rows, but {len(this.seen)} came.")
+        return this.is_regular and last.is_regular and not this.may_have_moved and this.has_order_of(last)
+
+    async def _is_unchanged(self) -> bool:
+        """Return whether pages from all parts of the list still are as this pass has read them."""
+        style, rows = self._overlapping, list(self._pass.ranks)
+        assert style is not None
+        for offset in range(0, len(rows), -(-len(rows) // SAMPLES)):
+            self._sampler = self._start(style.at(offset))
+            try:
+                page = await self._sampler.next()
+            except (PaginationError, NotFoundError):
+                return False
+            finally:
+                self._sampler.close()
+            keys = [] if page is None else [self._key(item) for item in page.items]
+            if page is None or keys != rows[offset : offset + len(keys)] or page.total_items != len(rows):
+                return False
+        return True
+
+    def _plain_cost(self) -> int:
+        """Return how many requests a plain iteration sends."""
+        passes = [self._pass] if self._last_pass is None else [self._pass, self._last_pass]
+        length = max(max(each.longest, len(each.seen)) for each in passes)
+        return -(-length // self._page_size)
+
+    def _allowed(self) -> float:
+        return self._max_cost * (self._plain_cost() + 1)
+
+    def _give_up(self, reason: str) -> None:
+        self._prefetcher.close()
+        stated = "" if self._pass.longest == 0 else f" The service states {self._pass.longest} rows."
+        self._failure = (
+            f"It is not proven that no row is missing. {reason} {len(self._seen)} rows were read, with "
+            f"{self._counter.sent} requests in {self.passes} passes.{stated} Iterate without `exact`, when the list "
+            "changes less, or with a higher `max_cost`."
+        )
+
+
+class _Evidence:
+    """What all passes show together while every page states one length of the list.
+
+    If a row is missing from a set of as many rows as the list has, then at each moment a row of the set is not in the
+    list. If all of the set is seen, and then all of it is seen again, that row was deleted and added again.
+    """
+
+    def __init__(self) -> None:
+        self._last: Pass | None = None
+        self._total: int | None = None
+        self._complete: set[Hashable] | None = None
+        """As many rows as the list has, all seen before those of `_current`."""
+        self._current: set[Hashable] = set()
+
+    def add(self, this: Pass) -> bool:
+        """Add a pass; return whether all rows were seen twice."""
+        if this is self._last:
+            return False  # The consumer was cancelled since it was added.
+        self._last = this
+        total, seen = this.stated, this.seen
+        if total is None or total != self._total or (self._complete is not None and not seen <= self._complete):
+            self._complete, self._current = None, set()
+        self._total = total
+        if total is None:
+            return False
+        self._current = self._current | seen if len(self._current | seen) <= total else set(seen)
+        if len(self._current) == total:
+            if self._current == self._complete:
+                return True
+            self._complete, self._current = self._current, set()
+        return False
 
 
 def id_of(item: Any) -> Hashable:

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Generic, NoReturn
 
-from tingting_async.errors import MisuseError, UsageError
-from tingting_async.pagination.exact import ExactIterator, id_of
+from tingting_async.errors import MisuseError, PaginationError, UsageError
+from tingting_async.pagination.exact import MAX_COST, ExactIterator, RequestCounter, id_of
 from tingting_async.pagination.iterators import ItemIterator, PageIterator, decode_token
 from tingting_async.pagination.page import PageRequest, T
 from tingting_async.pagination.prefetch import DecodePage, FairShare, Fetch, Prefetcher, StartTask
@@ -36,13 +36,22 @@ class Paginator(Generic[T]):
         window: int | None = None,
         fingerprint: str = "",
         exact: bool = False,
+        max_cost: float | None = None,
         resume: str | None = None,
     ) -> None:
         if window is not None and (type(window) is not int or window < 1):
             raise UsageError(f"`window` is {window!r}; it must be an integer from 1 up, the number of pages in flight.")
         if exact and resume is not None:
             raise UsageError("An exact iteration cannot be resumed: give either `exact` or `resume`.")
+        if max_cost is not None and not exact:
+            raise UsageError("`max_cost` limits an exact iteration: give it with `exact=True`.")
+        if max_cost is not None and (type(max_cost) not in (int, float) or not 1 <= max_cost < float("inf")):
+            raise UsageError(
+                f"`max_cost` is {max_cost!r}; it must be a number from 1 up: how many times the requests of a plain "
+                "iteration an exact one may send."
+            )
         self._fingerprint = fingerprint
+        self._max_cost = max_cost or MAX_COST
         self._is_exact = exact
         start: tuple[PageRequest | None, int] = (
             (None, 0) if resume is None else decode_token(fingerprint, style, resume)
@@ -62,11 +71,16 @@ class Paginator(Generic[T]):
     def __aiter__(self) -> ItemIterator[T]:
         if not self._is_exact:
             return ItemIterator(self._prefetcher(slow_start=self._slow_start), self._fingerprint, self._skip)
-        style, rewind = self._style, None
-        if isinstance(style, LimitOffsetPagination):
-            style = OverlappingPagination(style.limit)
-            rewind = style.rewind
-        return ExactIterator(lambda start: self._prefetcher(style, start=start, slow_start=False), id_of, rewind)
+        overlapping = None
+        if isinstance(self._style, LimitOffsetPagination):
+            overlapping = OverlappingPagination(self._style.limit)
+        counter = RequestCounter()
+
+        def start(request: PageRequest | None) -> Prefetcher[T]:
+            # A pass that had to go back will probably do so again, and lose what was prefetched.
+            return self._prefetcher(overlapping, start=request, slow_start=request is not None, counter=counter)
+
+        return ExactIterator(start, id_of, counter, self._max_cost, overlapping)
 
     def pages(self) -> PageIterator[T]:
         """Return an iterator over the pages; a resumed one begins with the remaining items of its page.
@@ -83,18 +97,30 @@ class Paginator(Generic[T]):
 
         Args:
             limit: How many items to return at most, from the start; None for all.
+
+        Raises:
+            PaginationError: Pages contradict each other, or an exact iteration is not proven to be complete. The
+                error's `items` are those that were read.
         """
         if limit is not None and (type(limit) is not int or limit < 0):
             raise UsageError(f"`limit` is {limit!r}; it must be the number of items wanted, or None for all.")
         items: list[T] = []
         if limit == 0:
             return items
+        try:
+            await self._collect(items, limit)
+        except PaginationError as error:
+            error.items = items
+            raise
+        return items[:limit]
+
+    async def _collect(self, items: list[T], limit: int | None) -> None:
         if self._is_exact or self._start is not None:
             async for item in self:
                 items.append(item)
                 if len(items) == limit:
                     break
-            return items
+            return
         prefetcher = self._prefetcher(slow_start=limit is not None)
         try:
             while (page := await prefetcher.next()) is not None:
@@ -103,7 +129,6 @@ class Paginator(Generic[T]):
                     break
         finally:
             prefetcher.close()
-        return items[:limit]
 
     async def first(self) -> T | None:
         """Return the first item, or None if the list is empty. It requests one page."""
@@ -122,11 +147,16 @@ class Paginator(Generic[T]):
         return total
 
     def _prefetcher(
-        self, style: PaginationStyle | None = None, *, start: PageRequest | None = None, slow_start: bool
+        self,
+        style: PaginationStyle | None = None,
+        *,
+        start: PageRequest | None = None,
+        slow_start: bool,
+        counter: RequestCounter | None = None,
     ) -> Prefetcher[T]:
         return Prefetcher(
-            self._fetch,
-            self._prefetch,
+            self._fetch if counter is None else counter.counting(self._fetch),
+            self._prefetch if counter is None else counter.counting(self._prefetch),
             self._decode,
             self._start_task,
             style or self._style,

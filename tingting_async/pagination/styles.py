@@ -185,13 +185,14 @@ class LimitOffsetPagination(PaginationStyle):
 
     def next(self, request: PageRequest, page: Page[Any]) -> PageRequest | None:
         """Return the request at the offset of the next link, or after the last item received."""
-        offset, total = self._offset(request), page.total_items
+        offset, total = self.offset(request), page.total_items
         end = offset + len(page.items)
         if page.has_next:
             linked = next_offset(page.links, end)
             if linked is not None:
                 self._step = linked - offset
-                self._check_link(request, page, linked)
+                if linked != end or not page.items or (total is not None and end > total):
+                    self._check_link(request, page, linked)
                 return self._request(self._overlap(max(linked, end), page), request.number + 1)
             if total is not None and end > total:  # A service that ignores `offset` has a next page forever.
                 raise PaginationError(
@@ -210,18 +211,18 @@ class LimitOffsetPagination(PaginationStyle):
     def predict(self, request: PageRequest, like: Page[Any]) -> PageRequest | None:
         """Return the next request if its page is as far away as the last link led, or has the size of the last page."""
         step = self._step or len(like.items)
-        end = self._offset(request) + step
+        end = self.offset(request) + step
         if step <= 0 or like.total_items is None or end >= like.total_items:
             return None
         return self._request(self._overlap(end, like), request.number + 1)
 
     def is_after_end(self, request: PageRequest, first: Page[Any]) -> bool:
         """Compare the offset with the number of items."""
-        return first.total_items is not None and self._offset(request) >= first.total_items
+        return first.total_items is not None and self.offset(request) >= first.total_items
 
     def _check_link(self, request: PageRequest, page: Page[Any], linked: int) -> None:
         """Refuse a link with which the iteration could go on forever."""
-        offset, total = self._offset(request), page.total_items
+        offset, total = self.offset(request), page.total_items
         if linked <= offset:
             raise PaginationError(
                 f"Page {request.number} begins at offset {offset}, but its next page at offset {linked}.",
@@ -243,7 +244,8 @@ class LimitOffsetPagination(PaginationStyle):
         return _limit_offset_request(self.limit, offset, number)
 
     @staticmethod
-    def _offset(request: PageRequest) -> int:
+    def offset(request: PageRequest) -> int:
+        """Return the offset in a request of this style."""
         return int(request.params[1][1])  # In the order of `_limit_offset_request`.
 
 
@@ -273,9 +275,13 @@ class OverlappingPagination(LimitOffsetPagination):
     def __init__(self, limit: int) -> None:
         super().__init__(limit + 1)
 
+    def at(self, offset: int) -> PageRequest:
+        """Return the request for the page that begins at an offset."""
+        return self._request(offset, 1)
+
     def rewind(self, request: PageRequest, items: int) -> PageRequest | None:
         """Return the request for the page that begins `items` earlier; None if `request` is for the first page."""
-        offset = self._offset(request)
+        offset = self.offset(request)
         return self._request(max(0, offset - items), max(1, request.number - 1)) if offset else None
 
     def _overlap(self, end: int, page: Page[Any]) -> int:

@@ -28,6 +28,7 @@ class PageOptions(TypedDict, total=False):
 
     window: int | None
     exact: bool
+    max_cost: float | None
     resume: str | None
     timeout: TimeoutLike
 
@@ -45,7 +46,8 @@ class Resource(Hinting):
     Every list accepts these options (`PageOptions`):
 
     - `window`: How many pages are prefetched, from the start. None for the session's `window` with a slow start.
-    - `exact`: Whether to miss no row and repeat none while the list changes. Costs at least twice the requests.
+    - `exact`: Whether to miss no row and repeat none, or else raise `PaginationError`. See docs/pagination.md.
+    - `max_cost`: How many times the requests of a plain iteration an exact one may send; 5 by default.
     - `resume`: The `resume_token` of an earlier iterator; iteration continues after it.
     - `timeout`: The limits of each page request.
     """
@@ -73,6 +75,7 @@ class Resource(Hinting):
             make_page,
             window=options.get("window"),
             exact=options.get("exact", False),
+            max_cost=options.get("max_cost"),
             resume=options.get("resume"),
         )
 
