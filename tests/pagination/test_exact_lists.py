@@ -105,17 +105,33 @@ class Evading(ServedList):
 
     moves = 2
     before = 4
+    hides = 0
+    """Which of the moves is hidden by a row that is added at the end."""
 
     def page(self, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Return a page, after the row has moved."""
-        if self.requests == self.before and self.moves:
-            self.ids.remove(56)
-            self.ids.insert(10, 56)
         first_pass = 7 if self.by_offset else 6
+        if self.requests == self.before and self.moves:
+            self.move(10, 1)
         if self.requests == first_pass + 1 and self.moves == 2:
-            self.ids.remove(56)
-            self.ids.insert(0, 56)
+            self.move(0, 2)
         return super().page(query)
+
+    def move(self, to: int, number: int) -> None:
+        """Move the row, and hide the move if it is to be hidden."""
+        self.ids.remove(56)
+        self.ids.insert(to, 56)
+        if self.hides == number:
+            self.ids.append(1000)
+
+
+@pytest.mark.parametrize("hides", [1, 2])
+async def test_hidden_move(hides: int) -> None:
+    """If a row moves ahead of the iterator in two passes, and another change hides one of the moves, it is not lost."""
+    for before in range(2, 6):
+        served = Evading(list(range(57)))
+        served.before, served.hides = before, hides
+        assert await iterate(served, window=1)
 
 
 async def test_changes_that_cancel_out() -> None:

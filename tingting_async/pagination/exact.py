@@ -14,7 +14,6 @@ from tingting_async.pagination.styles import OverlappingPagination
 MAX_COST = 5.0
 """How many times the requests of a plain iteration an exact one may send, unless the caller says otherwise."""
 
-
 SMALL = 20
 """How many pages are read twice although nothing changed during the first pass."""
 
