@@ -21,6 +21,10 @@ SCRIPTS: dict[str, tuple[int, Pages]] = {
     "count too high on the only page": (30, {0: ([0, 1, 2], None)}),
     "count too high on a full page": (30, {0: ([*range(10)], None), 10: ([], None)}),
     "no links": (25, {0: ([*range(10)], None), 10: ([*range(10, 20)], None), 20: ([*range(20, 25)], None)}),
+    "uneven links": (
+        60,
+        {0: ([*range(10)], 12), 12: ([12, 13], 21), 21: ([21], 31), 31: ([*range(31, 41)], 55), 55: ([55], None)},
+    ),
     "count too low": (12, {0: ([*range(10)], 10), 10: ([*range(10, 20)], 20), 20: ([20], None)}),
 }
 """The count, and for each offset the ids and the offset of the next page."""
