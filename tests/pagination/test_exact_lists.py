@@ -90,70 +90,59 @@ async def test_moves(changes: int, kinds: tuple[str, ...], by_offset: bool) -> N
     assert await completed(make, 10) > 4
 
 
-@pytest.mark.parametrize("moves", [1, 2])
 @pytest.mark.parametrize("by_offset", [False, True])
-async def test_moves_of_one_row(by_offset: bool, moves: int) -> None:
+@pytest.mark.parametrize("before", range(2, 6))
+async def test_moves_of_one_row(before: int, by_offset: bool) -> None:
     """A row that moves ahead of the iterator in one pass, and in the next one as well, is found in a later pass."""
-    for before in range(2, 13):
-        served = Evading(list(range(57)), by_offset=by_offset)
-        served.moves, served.before = moves, before
-        assert await iterate(served, window=1)
+    first_pass = 7 if by_offset else 6
+    served = Scripted(list(range(57)), by_offset=by_offset)
+    served.script = {before: [(56, 10)], first_pass + 1: [(56, 0)]}
+    assert await iterate(served, window=1)
 
 
-class Evading(ServedList):
-    """A list whose last row moves to the middle before a page, and to the front in the next pass."""
-
-    moves = 2
-    before = 4
-    hides = 0
-    """Which of the moves is hidden by a row that is added at the end."""
-
-    def page(self, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        """Return a page, after the row has moved."""
-        first_pass = 7 if self.by_offset else 6
-        if self.requests == self.before and self.moves:
-            self.move(10, 1)
-        if self.requests == first_pass + 1 and self.moves == 2:
-            self.move(0, 2)
-        return super().page(query)
-
-    def move(self, to: int, number: int) -> None:
-        """Move the row, and hide the move if it is to be hidden."""
-        self.ids.remove(56)
-        self.ids.insert(to, 56)
-        if self.hides == number:
-            self.ids.append(1000)
+HIDDEN: dict[str, dict[int, list[tuple[int, int]]]] = {
+    "the first move": {3: [(56, 10), (1000, 57)], 8: [(56, 0)]},
+    "the second move": {3: [(56, 10)], 8: [(56, 0), (1000, 57)]},
+    "the first move, and the lengths of the second pass differ": {
+        3: [(56, 10), (1000, 57)],
+        8: [(56, 0)],
+        10: [(1, 58)],
+    },
+    "the first move, and another row moves the other way": {3: [(56, 10), (1000, 57)], 8: [(56, 0), (2, 30)]},
+}
+"""Where rows move, or are added, before a request; -1 deletes one. Row 56 is never on a page of two passes."""
 
 
-@pytest.mark.parametrize("hides", [1, 2])
-async def test_hidden_move(hides: int) -> None:
-    """If a row moves ahead of the iterator in two passes, and another change hides one of the moves, it is not lost."""
-    for before in range(2, 6):
-        served = Evading(list(range(57)))
-        served.before, served.hides = before, hides
-        assert await iterate(served, window=1)
+@pytest.mark.parametrize("script", HIDDEN.values(), ids=HIDDEN)
+async def test_hidden_moves(script: dict[int, list[tuple[int, int]]]) -> None:
+    """If a row moves ahead of the iterator in two passes, and other changes hide one of the moves, it is not lost."""
+    served = Scripted(list(range(57)))
+    served.script = script
+    assert await iterate(served, window=1)
 
 
-async def test_changes_that_cancel_out() -> None:
+@pytest.mark.parametrize("before", range(1, 7))
+async def test_changes_that_cancel_out(before: int) -> None:
     """A row that moves, one that is deleted and one that is added leave no trace between two pages. None is lost."""
-    for before in range(1, 7):
-        served = Cancelling(list(range(57)))
-        served.before = before
-        assert await iterate(served, window=1)
+    served = Scripted(list(range(57)))
+    served.script = {before: [(9 * before + 2, 0), (2, -1), (1000, 56)]}
+    assert await iterate(served, window=1)
 
 
-class Cancelling(ServedList):
-    """A list that changes between two pages so that neither its length nor the place of the last row shows it."""
+class Scripted(ServedList):
+    """A list that changes as a script says."""
 
-    before = 1
+    script: dict[int, list[tuple[int, int]]]
 
     def page(self, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Return a page, after the list has changed."""
-        if self.requests == self.before:
-            row = self.ids.pop(9 * self.before + 1)
-            self.ids.insert(0, row)
-            self.stayed.discard(self.ids.pop(2))
-            self.ids.append(1000)
+        for row, to in self.script.get(self.requests, []):
+            if row in self.ids:
+                self.ids.remove(row)
+            if to < 0:
+                self.stayed.discard(row)
+            else:
+                self.ids.insert(to, row)
         return super().page(query)
 
 
