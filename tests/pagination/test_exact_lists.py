@@ -106,7 +106,7 @@ HIDDEN: dict[str, dict[int, list[tuple[int, int]]]] = {
     "the first move, and the lengths of the second pass differ": {
         3: [(56, 10), (1000, 57)],
         8: [(56, 0)],
-        10: [(1, 58)],
+        10: [(1001, 58)],
     },
     "the first move, and another row moves the other way": {3: [(56, 10), (1000, 57)], 8: [(56, 0), (2, 30)]},
 }

@@ -242,6 +242,20 @@ async def test_missing_page(number: int) -> None:
     assert [item async for item in iterator] == EVERYTHING[10 * (number - 1) :]
 
 
+async def test_missing_page_that_only_a_total_counts() -> None:
+    """A 404 after a page without a next page is the end, even if a number of pages, which may be cached, is higher."""
+    requested: list[Params] = []
+
+    async def fetch(params: Params) -> Page[int]:
+        requested.append(params)
+        if params:
+            raise NotFoundError("Invalid page.", status=404)
+        return Page(EVERYTHING[:10], 1, 57, 6, has_next=False)
+
+    assert await PagedService().paginate(fetch, PageNumberPagination("page")).collect() == EVERYTHING[:10]
+    assert requested == [(), (("page", "2"),)]
+
+
 async def test_missing_list() -> None:
     """A 404 of the first page is an error."""
     service = PagedService(knows_parameter=True)
