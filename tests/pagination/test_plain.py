@@ -26,6 +26,7 @@ SCRIPTS: dict[str, tuple[int, Pages]] = {
         {0: ([*range(10)], 12), 12: ([12, 13], 21), 21: ([21], 31), 31: ([*range(31, 41)], 55), 55: ([55], None)},
     ),
     "more rows than the link counts": (21, {0: ([*range(20)], 10), 20: ([20], None)}),
+    "count too high after links": (30, {0: ([*range(10)], 10), 10: ([*range(10, 20)], None)}),
     "count too low": (12, {0: ([*range(10)], 10), 10: ([*range(10, 20)], 20), 20: ([20], None)}),
 }
 """The count, and for each offset the ids and the offset of the next page."""

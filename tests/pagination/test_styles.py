@@ -364,6 +364,27 @@ def test_rewind_at_the_start() -> None:
     assert style.rewind(style.first(), 10) is None
 
 
+@pytest.mark.parametrize(
+    ("number", "first", "is_after_end"),
+    [
+        (6, page(1, 6), False),
+        (7, page(1, 6), True),
+        (6, page(1, None, total=51), False),
+        (6, page(1, None, total=50), True),
+        (6, page(1, None), False),
+    ],
+)
+def test_after_the_end_by_number(number: int, first: Page[int], is_after_end: bool) -> None:
+    """A page lies behind the end if its number is too high for the pages or the items that the first page counts."""
+    assert is_after_end == by_number().is_after_end(request(number, ("page", str(number))), first)
+
+
+@pytest.mark.parametrize(("total", "is_after_end"), [(51, False), (50, True), (None, False)])
+def test_after_the_end_by_offset(total: int | None, is_after_end: bool) -> None:
+    """A page lies behind the end if its offset is not below the number of items."""
+    assert is_after_end == LimitOffsetPagination(10).is_after_end(at(50, 6, limit=10), page(1, None, total=total))
+
+
 # Without pagination
 
 
