@@ -6,7 +6,6 @@ Nothing in here knows the library: functions raise `ValueError` and `OSError`, a
 import asyncio
 import errno
 import os
-import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,27 +43,37 @@ def make_private_dir(directory: Path) -> None:
 
 
 @contextmanager
-def atomic_write(path: Path) -> Generator[IO[bytes]]:
+def atomic_write(path: Path, *, is_private: bool = True) -> Generator[IO[bytes]]:
     """Open a temporary file that replaces `path` if the block succeeds, and is removed if it does not.
 
-    The file is for its owner alone (mode 0600).
+    Args:
+        path: The file. A symbolic link is replaced; the file that it names stays as it is.
+        is_private: Whether the file is for its owner alone (mode 0600). If not, it has the permissions of the file
+            that it replaces, or those that the umask gives to a new file.
 
     Raises:
         OSError: The file cannot be written. `path` is as it was before.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    file = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False)  # noqa: SIM115 - closed below
+    if path.exists() and not path.is_file():  # To replace a device such as /dev/null would destroy it.
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    # The name is cut, because it may be as long as a name can be.
+    temporary = path.with_name(f".{path.name[:40]}.{os.urandom(8).hex()}.tmp")
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+    file = os.fdopen(os.open(temporary, flags, 0o600 if is_private else 0o666), "wb")
     try:
         yield file
         file.flush()
+        if not is_private and path.is_file() and not path.is_symlink():
+            temporary.chmod(path.stat().st_mode & 0o777)
         os.fsync(file.fileno())
         file.close()
-        Path(file.name).replace(path)
+        temporary.replace(path)
     finally:
         with suppress(OSError):
             file.close()  # Writes what is buffered, which fails again on a full disk.
-        Path(file.name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 async def run_to_completion(work: Awaitable[T]) -> T:

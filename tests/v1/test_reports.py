@@ -1,5 +1,6 @@
 """Reports, as files and as rows."""
 
+import contextlib
 import csv
 import resource
 from pathlib import Path
@@ -132,6 +133,49 @@ async def test_a_response_that_is_not_a_report(
         with pytest.raises(error):
             await call(tingting, path)
     assert ("before", [path]) == (path.read_text(), list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 205, 206, 207, 226])
+@pytest.mark.parametrize("body", [b"", b"\xef\xbb\xbf", b" \r\n", b'{"message": "being made"}', REPORT])
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_success_without_a_report(status: int, body: bytes, is_there: bool, tmp_path: Path) -> None:
+    """An empty response, and any other success than 200, is an error; an earlier file stays as it was."""
+    path = tmp_path / "report.csv"
+    if is_there:
+        path.write_text("before")
+    has_report = (status, body) == (200, REPORT)
+    async with serving(always(body, status, content_type="text/csv")) as tingting:
+        for download in (tingting.reports.download, tingting.surveys.download):
+            with contextlib.nullcontext() if has_report else pytest.raises(DecodeError):
+                await download(1, path)
+        with contextlib.nullcontext() if has_report else pytest.raises(DecodeError):
+            await tingting.reports.rows(1)
+        assert 3 == tingting.requests_sent
+    expected = [REPORT] if has_report else [b"before"] * is_there
+    assert expected == [each.read_bytes() for each in tmp_path.iterdir()]
+
+
+async def test_a_success_without_a_report_after_a_lost_response(tmp_path: Path) -> None:
+    """What an attempt wrote before its response was lost is not saved by the empty success of the next."""
+    path, responses = tmp_path / "report.csv", 0
+    path.write_text("before")
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        nonlocal responses
+        responses += 1
+        if responses > 1:
+            return web.Response(status=204)
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(REPORT)
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    async with serving(handler) as tingting:
+        with pytest.raises(DecodeError, match="status 204 and holds no report"):
+            await tingting.reports.download(1, path)
+    assert (2, "before", [path]) == (responses, path.read_text(), list(tmp_path.iterdir()))
 
 
 async def test_no_file_is_created_for_a_web_page(tmp_path: Path) -> None:

@@ -1,18 +1,22 @@
-"""A downloaded file that is complete or absent."""
+"""Downloaded files that are complete or absent."""
 
+import asyncio
+import functools
 import os
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-import anyio
-
 from tingting_async.errors import UsageError
-from tingting_async.persistence import atomic_write
+from tingting_async.persistence import atomic_write, run_to_completion
 
 _HEAD_SIZE = 4096
+_PIECE_SIZE = 2**18
+_ENCODINGS = ("gzip", "x-gzip", "deflate")
+_ANY_HEADER = zlib.MAX_WBITS + 32  # Decompress what has a header of gzip or of zlib.
 
 
 class AtomicFileSink:
@@ -26,6 +30,8 @@ class AtomicFileSink:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - few programs download anything
+
         try:
             self.path: Path = Path(os.fsdecode(path))  # As it is given: a symbolic link is replaced, not its target.
             if b"\0" in os.fsencode(self.path):
@@ -34,40 +40,101 @@ class AtomicFileSink:
             raise UsageError(f"`path` is {path!r}, which is not a valid file path: {error}.") from None
         self.head: bytes = b""
         """The first bytes of the body, enough to recognise its format."""
-        self._writing: AbstractContextManager[IO[bytes]] = atomic_write(self.path)
         self._file: IO[bytes] | None = None
+        self._closing = ExitStack()
+        # One thread does everything with the file, in the order in which it was requested. A write whose attempt timed
+        # out meanwhile cannot land in the file of the next attempt.
+        self._thread = ThreadPoolExecutor(1)
 
     async def __aenter__(self) -> Self:
-        with self._usage_errors():
-            self._file = await anyio.to_thread.run_sync(self._writing.__enter__)
+        try:
+            await self._run(self._open)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, None)
+            raise
         return self
 
     async def start(self) -> None:
         """Start the file, or start it again for another attempt."""
-        assert self._file is not None
         self.head = b""
-        with self._usage_errors():
-            self._file.seek(0)
-            self._file.truncate()
+        await self._run(self._truncate)
 
     async def write(self, piece: bytes) -> None:
         """Write the next piece of the body."""
-        assert self._file is not None
         self.head = (self.head + piece)[:_HEAD_SIZE] if len(self.head) < _HEAD_SIZE else self.head
-        with self._usage_errors():
-            await anyio.to_thread.run_sync(self._file.write, piece)
+        await self._run(functools.partial(self._append, piece))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Not in a thread: this must also happen while the task is being cancelled.
-        with self._usage_errors():
-            self._writing.__exit__(kind, error, trace)
-
-    @contextmanager
-    def _usage_errors(self) -> Generator[None]:
+        # To its end: this must also happen while the task is being cancelled.
         try:
-            yield
-        except OSError as error:
+            await self._run(functools.partial(self._closing.__exit__, kind, error, trace), to_completion=True)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    def _open(self) -> None:
+        self._file = self._closing.enter_context(atomic_write(self.path, is_private=False))
+
+    def _truncate(self) -> None:
+        assert self._file is not None
+        self._file.seek(0)
+        self._file.truncate()
+
+    def _append(self, piece: bytes) -> None:
+        assert self._file is not None
+        self._file.write(piece)
+
+    async def _run(self, work: Callable[[], object], *, to_completion: bool = False) -> None:
+        """Do something with the file in its thread; errors of the file become ours."""
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._thread, work)
+            await (run_to_completion(future) if to_completion else future)
+        except (OSError, RuntimeError) as error:  # RuntimeError: there is no thread to be had.
             # Not an OSError: the transport would take a full disk for a broken connection, and retry.
-            raise UsageError(f"{str(self.path)!r} cannot be written: {error.strerror}.") from error
+            reason = getattr(error, "strerror", None) or error
+            raise UsageError(f"{str(self.path)!r} cannot be written: {reason}.") from error
+
+
+class Inflater:
+    """Decompresses a body, and knows whether it is complete.
+
+    aiohttp does not notice that a compressed body was cut short, if the framing of the response is complete or is
+    missing.
+
+    Args:
+        headers: The headers of the response.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        encoding = headers.get("Content-Encoding", "identity").strip().lower()
+        self.doubt: str = ""
+        """Why nobody can tell whether the body is complete; empty if that can be told."""
+        if encoding not in ("identity", "", *_ENCODINGS):
+            self.doubt = "is compressed in a way that was not requested, so nobody can tell whether it is complete"
+        elif "Content-Length" not in headers and "Transfer-Encoding" not in headers:
+            self.doubt = "does not say where it ends, so nobody can tell whether it is complete"
+        self._stream = zlib.decompressobj(_ANY_HEADER) if encoding in _ENCODINGS else None
+        self._is_broken = False
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Yield the content of the next piece of the body, in pieces of limited size."""
+        if self._stream is None:
+            yield piece
+            return
+        while piece and not self._is_broken:
+            if self._stream.eof:  # Several gzip files in a row are one (RFC 1952, section 2.2).
+                self._stream = zlib.decompressobj(_ANY_HEADER)
+            try:
+                content = self._stream.decompress(piece, _PIECE_SIZE)
+            except zlib.error:
+                self._is_broken = True
+                return
+            if content:
+                yield content
+            piece = self._stream.unconsumed_tail or self._stream.unused_data
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the body ends where its compression says; true for a body without compression."""
+        return self._stream is None or (self._stream.eof and not self._is_broken)

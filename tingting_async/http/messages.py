@@ -103,6 +103,8 @@ class Request(Generic[T_co]):
     """Whether plain text or an empty body is accepted, because the documents do not print the response."""
     sink: AtomicFileSink | None = attrs.field(default=None, repr=False)
     """Receives the body of a response with status 200 piece by piece, so that it is not held in memory."""
+    must_prove_end: bool = False
+    """Whether a body that may be cut short is an error, because nothing in the content would show it (`Inflater`)."""
     timeout: Timeout | None = attrs.field(default=None, converter=_limit)
     """The limits of this call; None for the session's."""
     recovery_hint: str = ""

@@ -24,6 +24,7 @@ from tingting_async.http.base_url import proxy_of_environment, redirect_target
 from tingting_async.http.causes import connect_failure, short_cause
 from tingting_async.http.clocks import Dated
 from tingting_async.http.deadlines import Deadlines, Limit
+from tingting_async.http.download import Inflater
 from tingting_async.http.json import dumps
 from tingting_async.http.messages import Effect, File, Params, Request, Response, decode_error, encode_query
 from tingting_async.http.throttle import Throttle
@@ -258,6 +259,7 @@ class Transport:
                     raise_for_status=False,  # Overrides a user's session: an error status is a response, too.
                     timeout=_client_timeout(timeout.connect),
                     proxy=self._proxy,
+                    auto_decompress=not request.must_prove_end,
                 )
                 self.latest = (received.headers, now, monotonic(), time())
                 try:
@@ -380,21 +382,24 @@ def _body(request: Request[Any]) -> _Body | None:
 
 
 async def _read(request: Request[Any], received: aiohttp.ClientResponse) -> bytes:
-    if request.sink is not None and received.status == 200:
-        await request.sink.start()
-        async for chunk in received.content.iter_any():
-            await request.sink.write(chunk)
-        return b""
-    length = received.content_length
-    if length is None or aiohttp.hdrs.CONTENT_ENCODING in received.headers:  # The size is known only after reading.
-        body = bytearray()
-        async for chunk in received.content.iter_any():
-            body += chunk
-            if len(body) > MAX_BODY_SIZE:
-                break
-        else:
-            return bytes(body)
-    elif length <= MAX_BODY_SIZE:
+    length, sink = received.content_length, request.sink if received.status == 200 else None
+    inflater = Inflater(received.headers) if request.must_prove_end else None
+    if inflater is not None and received.status == 200 and inflater.doubt:
+        raise decode_error(request, Response(received.status), inflater.doubt)
+    if sink is not None:
+        await sink.start()
+    elif length is not None and length <= MAX_BODY_SIZE and aiohttp.hdrs.CONTENT_ENCODING not in received.headers:
         return await received.read()
-    what = f"is larger than {MAX_BODY_SIZE // 2**20} MiB; the rest was not read"
-    raise decode_error(request, Response(received.status), what)
+    body = bytearray()  # The size of a compressed body is known only after reading.
+    async for chunk in received.content.iter_any():
+        for piece in (chunk,) if inflater is None else inflater.feed(chunk):
+            if sink is not None:
+                await sink.write(piece)
+                continue
+            body += piece
+            if max(len(body), length or 0) > MAX_BODY_SIZE:
+                what = f"is larger than {MAX_BODY_SIZE // 2**20} MiB; the rest was not read"
+                raise decode_error(request, Response(received.status), what)
+    if inflater is not None and not inflater.is_complete:
+        raise aiohttp.ClientPayloadError("the compressed body was cut short")
+    return bytes(body)

@@ -28,12 +28,13 @@ class Reports(Resource):
 
         Args:
             campaign_id: The campaign's id.
-            path: The file. An existing file is replaced once the download is complete.
+            path: The file. Once the download is complete, it replaces an existing file and keeps its permissions; the
+                umask decides about those of a new one. A symbolic link is replaced, not the file that it names.
             timeout: See `Resource`; None for ten minutes, whatever the session's limits.
 
         Raises:
             UsageError: The file cannot be written.
-            DecodeError: The response is not CSV; nothing was saved.
+            DecodeError: The response is empty, is not CSV, or may be incomplete; nothing was saved.
         """
         await download(self._core, report_request(_path(campaign_id), "reports.download", timeout), path)
 
@@ -45,7 +46,7 @@ class Reports(Resource):
             timeout: See `Resource`; None for ten minutes, whatever the session's limits.
 
         Raises:
-            DecodeError: The response is not CSV.
+            DecodeError: The response is empty, is not CSV, or may be incomplete.
         """
         request = report_request(_path(campaign_id), "reports.rows", timeout)
         return _decode_rows(self._core.decoder, request, await self._core.execute(request))
@@ -57,14 +58,13 @@ def _path(campaign_id: int) -> str:
 
 def report_request(path: str, operation: str, timeout: TimeoutLike) -> Request[Response]:
     """Return the request for a report."""
-    # If a compressed response of unknown length is cut short, it decompresses like a complete one, and no row of a
-    # report is marked as the last.
     return Request.read(
         path,
         Response,
         operation,
         timeout=REPORT_TIMEOUT if timeout is None else timeout,
         headers={"Accept-Encoding": "identity"},
+        must_prove_end=True,  # No row of a report is marked as the last.
     )
 
 
@@ -72,7 +72,9 @@ async def download(core: Core, request: Request[Response], path: str | PathLike[
     """Save a report as a file."""
     async with AtomicFileSink(path) as sink:
         response = await core.execute(attrs.evolve(request, sink=sink))
-        _require_csv(core.decoder, request, Response(response.status, response.headers, sink.head))
+        if response.status == 200:  # Other bodies do not go to the sink, which may hold those of earlier attempts.
+            response = Response(response.status, response.headers, sink.head)
+        _require_csv(core.decoder, request, response)
 
 
 def _decode_rows(decoder: Decoder, request: Request[Response], response: Response) -> list[ReportRow]:
@@ -85,8 +87,11 @@ def _decode_rows(decoder: Decoder, request: Request[Response], response: Respons
 
 
 def _require_csv(decoder: Decoder, request: Request[Response], response: Response) -> None:
-    """Refuse a web page, or a failure under HTTP 200, instead of a report. The bytes decide, not the content type."""
+    """Refuse a web page, a failure under HTTP 200, or nothing. The bytes decide, not the content type."""
     if (failure := decoder.judge(request, response)) is not None:
         raise failure
-    if response.body.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"<", b"{", b"[")):
+    start = response.body.removeprefix(codecs.BOM_UTF8).lstrip()
+    if response.status != 200 or not start:
+        raise decoder.error(request, response, f"has HTTP status {response.status} and holds no report")
+    if start.startswith((b"<", b"{", b"[")):
         raise decoder.error(request, response, "is not CSV")

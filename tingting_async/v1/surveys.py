@@ -184,12 +184,12 @@ class Surveys(Resource):
 
         Args:
             campaign_id: The survey's campaign.
-            path: The file. An existing file is replaced once the download is complete.
+            path: The file, as of `reports.download`.
             timeout: See `Resource`; None for ten minutes, whatever the session's limits.
 
         Raises:
             UsageError: The file cannot be written.
-            DecodeError: The response is not CSV; nothing was saved.
+            DecodeError: The response is empty, is not CSV, or may be incomplete; nothing was saved.
         """
         await download(self._core, report_request(_report_path(campaign_id), "surveys.download", timeout), path)
 
