@@ -317,6 +317,20 @@ class PartialFailureError(TingTingError):
         self.unknown = unknown
         self.not_done = not_done
 
+    @classmethod
+    def behind(cls, error: BaseException) -> "PartialFailureError | None":
+        """Return the error of this class that is a cause of another one, or is that one; None if there is none.
+
+        A cancelled operation ends with a `CancelledError`, or with the `TimeoutError` of `asyncio.timeout`. What the
+        operation had done by then is behind that.
+        """
+        seen: list[BaseException | None] = [None]
+        found: BaseException | None = error
+        while not isinstance(found, cls) and found not in seen:
+            seen.append(found)
+            found = None if found is None else found.__cause__ or found.__context__
+        return found if isinstance(found, cls) else None
+
 
 class WaitTimeoutError(TingTingError, TimeoutError):
     """The awaited state was not reached in time. The work may still go on; waiting again is safe.

@@ -15,9 +15,10 @@ import anyio
 from tingting_async.decoding.fields import OpenEnum
 from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.errors import MisuseError, UsageError
+from tingting_async.http.json import dumps
 from tingting_async.http.messages import File
 from tingting_async.resources.models import OtpChannel, OtpSource
-from tingting_async.resources.phone_numbers import phone_number
+from tingting_async.resources.phone_numbers import RowChecker, phone_number
 
 FileLike = str | PathLike[str] | File
 """A path, or a `File` with the content in memory."""
@@ -205,11 +206,33 @@ def mapping(value: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return a mapping of names to values as a dictionary.
 
     Raises:
-        UsageError: It is not a mapping, or a key is not a string.
+        UsageError: It is not a mapping, a name is not a string, or a value cannot be encoded as JSON. `problems` lists
+            every such name.
     """
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+    if not isinstance(value, Mapping):
         raise UsageError(f"`{name}` must be a mapping of names to values.")
-    return dict(value)
+    given = dict(value)
+    try:
+        dumps(given)
+    except (TypeError, ValueError, RecursionError):
+        pass
+    else:
+        return given
+    checker = RowChecker(name)
+    for key, part in given.items():
+        where = f"{name}[{repr(key)[:60]}]"
+        if not isinstance(key, str):
+            checker.refuse(
+                (where, f"`{name}` must be a mapping of names to values, and {repr(key)[:60]} is not a string.")
+            )
+            continue
+        try:
+            dumps({key: part})
+        except (TypeError, ValueError, RecursionError) as error:  # Their texts name types, never values.
+            said = f"`{where}` cannot be encoded as JSON: {error}. Convert it to a string or a number."
+            checker.refuse((where, said))
+    checker.finish()
+    raise UsageError(f"`{name}` cannot be encoded as JSON: it is too large, or nested too deeply.")
 
 
 def require_known_tags(names: Iterable[str], usable: Sequence[str] | None, name: str) -> None:

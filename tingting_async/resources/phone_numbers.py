@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+import attrs
+
 from tingting_async.errors import UsageError
 from tingting_async.redaction import mask
 
@@ -65,31 +67,68 @@ def is_same_number(text: str | None, digits: str) -> bool:
     return found.endswith(digits) and found.removesuffix(digits) in _PREFIXES
 
 
+MAX_PROBLEMS = 1000
+"""How many refused rows an error lists at most."""
+
+
+@attrs.define
+class RowChecker:
+    """Checks the rows of a call, and collects what is wrong with them, so that one error can name all of it.
+
+    Args:
+        name: The name of the argument.
+    """
+
+    name: str
+    numbers: dict[str, int] = attrs.field(factory=dict[str, int])
+    """The numbers that are valid, each with the first row that has it."""
+    _problems: list[tuple[str, str]] = attrs.field(factory=list[tuple[str, str]], init=False)
+    _count: int = attrs.field(default=0, init=False)
+
+    def check_number(self, value: str | int, row: int) -> str | None:
+        """Return a phone number; None if it is not valid, or is the number of an earlier row."""
+        where = f"{self.name}[{row}]"
+        try:
+            number = phone_number(value, where)
+        except UsageError as error:
+            self.refuse((where, str(error)))
+            return None
+        if (first := self.numbers.setdefault(number, row)) == row:
+            return number
+        same = f"the same as `{self.name}[{first}]` ({mask(number)}): that person would be reached twice."
+        self.refuse((where, f"`{where}` is {same}"))
+        return None
+
+    def refuse(self, *problems: tuple[str, str]) -> None:
+        """Note problems: the place of each, and what is wrong there."""
+        self._count += len(problems)
+        self._problems += problems[: MAX_PROBLEMS - len(self._problems)]
+
+    def finish(self) -> None:
+        """Raise an error if there is a problem.
+
+        Raises:
+            UsageError: Its text has the first three problems, its `problems` the first thousand.
+        """
+        if self._count:
+            more = f" And {self._count - 3} more, see `problems` of this error." if self._count > 3 else ""
+            text = " ".join(said for _, said in self._problems[:3]) + more
+            raise UsageError(text, problems=tuple(self._problems))
+
+
 def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[str]:
     """Return several phone numbers.
 
     Raises:
         UsageError: There are none, one is not valid, or one is given twice, which would mean two calls. `problems`
-            lists every number that was refused.
+            lists the numbers that were refused.
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` must be a list of numbers, not {type(values).__name__}.")
-    found: dict[str, int] = {}
-    problems: list[tuple[str, str]] = []
-    for index, value in enumerate(values):
-        where = f"{name}[{index}]"
-        try:
-            number = phone_number(value, where)
-        except UsageError as error:
-            problems.append((where, str(error)))
-            continue
-        if number in found:
-            same = f"the same as `{name}[{found[number]}]` ({mask(number)}): that person would be reached twice."
-            problems.append((where, f"`{where}` is {same}"))
-        found.setdefault(number, index)
-    if problems:
-        more = f" And {len(problems) - 3} more, see `problems` of this error." if len(problems) > 3 else ""
-        raise UsageError(" ".join(said for _, said in problems[:3]) + more, problems=tuple(problems))
-    if not found:
+    checker = RowChecker(name)
+    for row, value in enumerate(values):
+        checker.check_number(value, row)
+    checker.finish()
+    if not checker.numbers:
         raise UsageError(f"`{name}` is empty.")
-    return list(found)
+    return list(checker.numbers)

@@ -1,6 +1,7 @@
 """The v1 API (`/api/v1`)."""
 
 from tingting_async.resources.models import CallStatus as ContactStatus, OtpChannel, OtpSource, Services, SpokenMessage
+from tingting_async.v1.additions import AddProgress
 from tingting_async.v1.models.accounts import ApiToken, Dashboard, Line, User, Voice
 from tingting_async.v1.models.campaigns import (
     Campaign,
@@ -34,6 +35,7 @@ from tingting_async.v1.progress import Progress
 from tingting_async.v1.session import TingTing
 
 __all__ = [
+    "AddProgress",
     "ApiToken",
     "Campaign",
     "CampaignMessage",

@@ -1,15 +1,17 @@
 """The contacts of a campaign."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Unpack
 
-from tingting_async.errors import OutcomeUnknownError, PartialFailureError, TingTingError, UsageError
+from tingting_async.errors import OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.messages import Request
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.base import IN_CLASSIC, PageOptions, TimeoutLike
-from tingting_async.resources.phone_numbers import phone_number, phone_numbers
+from tingting_async.resources.phone_numbers import phone_number
+from tingting_async.v1.additions import AddProgress, batches, refuse_no_list
 from tingting_async.v1.method_fallback import MethodFallback
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, NewContact, Upload
@@ -84,70 +86,60 @@ class Contacts(MethodFallback):
         contacts: Iterable[NewContact | str | int],
         *,
         chunk: int = 100,
+        progress: AddProgress | None = None,
         timeout: TimeoutLike = None,
     ) -> ContactsAdded:
         """Add many contacts in chunks, one request after the other (`POST campaign/<campaign_id>/add-contact/`).
 
         Args:
             campaign_id: The campaign's id.
-            contacts: Contacts or phone numbers.
+            contacts: Contacts or phone numbers. All contacts of a list are checked before the first request. An
+                iterator is read and checked chunk by chunk.
             chunk: The number of contacts in one request. The service's maximum is not documented.
+            progress: A new `AddProgress`, which says at any time what was added.
             timeout: The limits of each call.
 
         Returns:
             The combined result of all requests. The service skips numbers that the campaign already has.
 
         Raises:
-            UsageError: A number is not valid or is given twice, each in `problems`, or there are no contacts. Nothing
-                was sent.
-            PartialFailureError: A request failed after others succeeded, or its outcome is unknown; the requests after
-                it were not sent. The error says which contacts were added, may have been added, and were not. If the
-                first request is refused, its own error is raised instead, because nothing was added.
+            UsageError: There are no contacts, or a number or a variable is not valid, or a number is given twice. Each
+                is in `problems`, with its row. Nothing was sent.
+            PartialFailureError: A request failed after others succeeded, or its outcome is unknown, or an iterator
+                failed or produced a contact that is not valid; the requests after it were not sent. The error says
+                which contacts were added, may have been added, and were not. If the first request is refused, its own
+                error is raised instead, because nothing was added.
+            asyncio.CancelledError: The call was cancelled. A `PartialFailureError` is its cause, and also behind the
+                `TimeoutError` of `asyncio.timeout`: see `PartialFailureError.behind`.
         """
         if type(chunk) is not int or chunk < 1:
             raise UsageError(f"contacts.add_many: `chunk` is {chunk!r}; it must be an integer of 1 or more.")
-        if isinstance(contacts, str | bytes) or not isinstance(contacts, Iterable):
-            raise UsageError(f"`contacts` must be a list of contacts, not {type(contacts).__name__}.")
-        given = [each if isinstance(each, NewContact) else NewContact(each) for each in contacts]
-        numbers = phone_numbers([each.number for each in given], "contacts")
-        rows = [
-            {"number": number, "other_variables": arguments.mapping(each.variables, f"contacts[{row}].variables")}
-            for row, (number, each) in enumerate(zip(numbers, given, strict=True))
-        ]
-        done = ContactsAdded(created=0)
-        for start in range(0, len(rows), chunk):
-            request = Request.create(
-                _addition_path(campaign_id),
-                ContactsAdded,
-                "contacts.add_many",
-                json={"contacts": rows[start : start + chunk]},
-                timeout=timeout,
-                recovery_hint=f"look for them in contacts.list({campaign_id})",
-            )
-            try:
-                added = await self._core.execute(request)
-            except TingTingError as error:
-                is_unknown = isinstance(error, OutcomeUnknownError)
-                if start == 0 and not is_unknown:
-                    raise  # Nothing was added: the error itself says why.
-                stop = min(start + chunk, len(rows)) if is_unknown else start
-                unknown, not_done = range(start, stop), range(stop, len(rows))
-                raise PartialFailureError(
-                    f"contacts.add_many: {done.created} contacts were added, {len(unknown)} may have been, and "
-                    f"{len(not_done)} were not. {error}",
-                    result=done,
-                    unknown=unknown,
-                    not_done=not_done,
-                ) from error
-            done = ContactsAdded(
-                created=done.created + added.created,
-                skipped=done.skipped + added.skipped,
-                contacts=done.contacts + added.contacts,
-                errors={**done.errors, **{start + row: said for row, said in added.errors.items()}},
-                other_errors=done.other_errors + added.other_errors,
-                extra={**done.extra, **added.extra},
-            )
-        return done
+        if not isinstance(progress, AddProgress | None) or progress not in (None, AddProgress()):
+            raise UsageError("contacts.add_many: `progress` must be an `AddProgress()` that no other call has used.")
+        refuse_no_list(contacts)
+        path, progress = _addition_path(campaign_id), progress or AddProgress()
+        try:
+            for rows in batches(contacts, chunk, progress):
+                request = Request.create(
+                    path,
+                    ContactsAdded,
+                    "contacts.add_many",
+                    json={"contacts": rows},
+                    timeout=timeout,
+                    recovery_hint=f"look for them in contacts.list({campaign_id})",
+                    before_send=partial(progress.leaves, len(rows)),
+                )
+                progress.confirmed(len(rows), await self._core.execute(request))
+        except BaseException as error:
+            if isinstance(error, TingTingError) and not isinstance(error, OutcomeUnknownError):
+                progress.stayed()
+            if not isinstance(error, Exception):
+                raise error from progress.failure("The call was cancelled.")  # A cancellation has to stay one.
+            if not progress.has_begun:
+                raise  # Nothing was added: the error itself says why.
+            said = error if isinstance(error, TingTingError) else f"The iterator raised {type(error).__name__}."
+            raise progress.failure(said) from error
+        return progress.result
 
     async def upload(self, campaign_id: int, file: arguments.FileLike, *, timeout: TimeoutLike = None) -> Upload:
         """Add the contacts of a file (`PATCH campaign/create/<campaign_id>/detail/`).

@@ -91,12 +91,22 @@ def _confirmation_hook(kind: Any, converter: Converter) -> HookFunction:
 
 
 def _contact_added_hook(kind: Any, converter: Converter) -> HookFunction:
-    """Return the hook of an added contact: a message in the documents, the contact in the vendor's own client."""
+    """Return the hook of an added contact: a message in the documents, the contact in the vendor's own client.
+
+    The same path adds many contacts, so that the response may also be of that form.
+    """
     hook, read_contact = _confirmation_hook(kind, converter), converter.get_structure_hook(Contact)
 
     def read(value: Any, _: Any) -> Any:
-        if type(value) is dict and "id" in value:
-            return ContactAdded(contact=read_contact(value, Contact))
+        if type(value) is dict:
+            given = cast("dict[str, Any]", value)
+            if "id" in given:
+                return ContactAdded(contact=read_contact(given, Contact))
+            for name in ("contacts", "contact", "data"):
+                found = cast("list[Any]", part) if isinstance(part := given.get(name), list) else [part]
+                if len(found) == 1 and type(contact := found[0]) is dict and "id" in contact:
+                    added: ContactAdded = hook({key: each for key, each in given.items() if key != name}, kind)
+                    return attrs.evolve(added, contact=read_contact(contact, Contact))
         return hook(value, kind)
 
     return read
