@@ -314,3 +314,41 @@ async def test_cancelled_while_the_session_closes() -> None:
         task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+# A task that somebody else cancels
+
+
+@pytest.mark.parametrize("by_offset", [True, False])
+async def test_page_tasks_that_others_cancel(by_offset: bool) -> None:
+    """If somebody else cancels the task of a page, before its first step or later, the consumer gets an error."""
+    for steps in range(40):
+        service = PagedService(by_offset=by_offset, knows_parameter=True)
+        consumer = asyncio.create_task(service.list(3).collect())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        cancelled = [task for task in service.tasks if task.cancel()]
+        done, _ = await asyncio.wait([consumer], timeout=5)
+        assert {consumer} == done, steps
+        if isinstance(consumer.exception(), SessionClosedError):
+            assert cancelled
+        else:
+            assert 57 == len(consumer.result())
+        await service.run_pending()
+        assert service.tasks == set()
+
+
+async def test_a_consumer_that_is_cancelled_with_its_page() -> None:
+    """A consumer that is cancelled together with the task of its page ends with the cancellation."""
+    for steps in range(1, 20):
+        service = PagedService(knows_parameter=True)
+        consumer = asyncio.create_task(service.list(3).collect())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if consumer.done():
+            break
+        for task in [consumer, *service.tasks] if steps % 2 else [*service.tasks, consumer]:
+            task.cancel()
+        await asyncio.wait([consumer])
+        assert consumer.cancelled()
+        await service.run_pending()

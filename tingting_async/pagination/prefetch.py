@@ -74,6 +74,8 @@ class _PendingPage:
 
     page_request: PageRequest
     task: "asyncio.Task[Any] | None" = None
+    has_begun: bool = False
+    """Whether the task has reached this page. A task that is cancelled before its first step never does."""
     is_done: bool = False
     response: Any = None
     error: BaseException | None = None
@@ -95,6 +97,7 @@ class _PendingPage:
 async def _fetch_pages(fetch: Fetch, owner: "weakref.ref[Prefetcher[Any]]", pending: _PendingPage | None) -> None:
     """Fetch a page, then the next one that the prefetcher wants: one task per page would cost more and start later."""
     while pending is not None:
+        pending.has_begun = True
         try:
             pending.response = await fetch(pending.page_request.params)
         except Exception as error:  # noqa: BLE001 - raised when the consumer reaches this page
@@ -240,11 +243,16 @@ class Prefetcher(Generic[T]):
         return page
 
     async def _wait(self, pending: _PendingPage) -> None:
-        """Wait until a page is done or dropped."""
+        """Wait until a page is done or dropped, or its task was cancelled before it began."""
         pending.arrival = self._loop.create_future()
+        if not pending.has_begun and pending.task is not None:
+            pending.task.add_done_callback(pending.arrival.cancel)  # The argument is the message of the cancellation.
         self._share.join()
         try:
             await pending.arrival
+        except asyncio.CancelledError as error:
+            if error.args != (pending.task,):
+                raise
         finally:
             self._share.leave()
             pending.arrival = None
@@ -261,7 +269,7 @@ class Prefetcher(Generic[T]):
         )
         if self._next is None or pending.error is not None or not has_room:
             return None
-        following = _PendingPage(self._next, pending.task)
+        following = _PendingPage(self._next, pending.task, has_begun=True)
         self._append(following)
         return following
 
