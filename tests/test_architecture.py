@@ -70,7 +70,7 @@ TREE = {
     "resources": "arguments base models phone_numbers",
     "v1": "accounts additions auth campaign_fields campaigns contacts dashboard decoding method_fallback models"
     " models.accounts models.campaigns models.common models.contacts models.otp models.reports models.surveys otp pages"
-    " phone_numbers preflight progress reconcile reports session survey_templates surveys voices",
+    " phone_numbers preflight progress reconcile reports schedule session survey_templates surveys voices",
 }
 """The modules of each folder of the client, as docs/architecture.md describes them."""
 

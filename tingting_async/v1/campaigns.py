@@ -35,6 +35,7 @@ from tingting_async.v1.pages import read_page
 from tingting_async.v1.preflight import preflight
 from tingting_async.v1.progress import Progress
 from tingting_async.v1.reconcile import clocks_at, details, reconcile_created, reconcile_run
+from tingting_async.v1.schedule import with_schedule
 
 
 class Campaigns(MethodFallback):
@@ -230,7 +231,8 @@ class Campaigns(MethodFallback):
     ) -> RunStarted:
         """Run a campaign: it reaches people and spends credits (`POST run-campaign/<id>/`).
 
-        `message`, `sms_message` and `schedule` are set by a request of their own before the run.
+        `message`, `sms_message` and `schedule` are set by a request of their own before the run. If the service says
+        that it has scheduled the run, the campaign is read after it, as the message has a Bikram Sambat date only.
 
         Args:
             id: The campaign's id.
@@ -257,15 +259,19 @@ class Campaigns(MethodFallback):
             send_target=f"campaign {id}",
             idempotency_key=idempotency_key,
         )
+        known: datetime | None = None
         if message is not None or sms_message is not None or schedule is not None:
             await self._core.refuse_duplicate(request)
             if (message is None) != (sms_message is None):
                 refuse_other_text((await self.get(id, timeout=timeout)).services, message, sms_message)
-            await self.update(id, message=message, sms_message=sms_message, schedule=schedule, timeout=timeout)
+            updated = await self.update(
+                id, message=message, sms_message=sms_message, schedule=schedule, timeout=timeout
+            )
+            known = updated.schedule
         if preflight and (problems := (await self.preflight(id, timeout=timeout)).problems):
             raise UsageError(f"campaigns.run: campaign {id} was not run. {' '.join(problems)}")
         called = self._core.read_clocks()  # After the update, which is no evidence of the run.
-        return await self._core.execute(request)
+        return await with_schedule(self._core, id, await self._core.execute(request), timeout, known)
 
     async def preflight(self, id: int, *, timeout: TimeoutLike = None) -> PreflightReport:
         """Check a campaign before it is run: contacts, placeholders and variables, lines, voice and status.

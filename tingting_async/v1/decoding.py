@@ -153,7 +153,8 @@ def _run_hook(kind: Any, converter: Converter) -> HookFunction:
     def read(value: Any, _: Any) -> Any:
         started: RunStarted = hook(value, kind)
         match = _SCHEDULED.search(started.text)
-        return attrs.evolve(started, scheduled_for=None if match is None else _from_bikram_sambat(match))
+        when = None if match is None else _from_bikram_sambat(match)
+        return started if when is None else attrs.evolve(started, scheduled_for=when, converted_by=_table())
 
     return read
 
@@ -169,6 +170,13 @@ def _from_bikram_sambat(match: re.Match[str]) -> datetime | None:
         return datetime(date.year, date.month, date.day, hour, minute, second, tzinfo=KATHMANDU)
     except (ValueError, OverflowError):
         return None  # The message is kept.
+
+
+def _table() -> str:
+    """Return the name and version of the table of the Bikram Sambat calendar."""
+    from importlib.metadata import version  # noqa: PLC0415 - as above
+
+    return f"nepali-datetime {version('nepali-datetime')}"
 
 
 def _template_applied_hook(kind: Any, converter: Converter) -> HookFunction:

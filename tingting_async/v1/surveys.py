@@ -16,6 +16,7 @@ from tingting_async.v1.models.surveys import ContentType, NewStep, ResponseType,
 from tingting_async.v1.pages import read_results
 from tingting_async.v1.reconcile import reconcile_run
 from tingting_async.v1.reports import download, report_request
+from tingting_async.v1.schedule import with_schedule
 
 
 async def encode_steps(steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], dict[int, File]]:
@@ -124,7 +125,7 @@ class Surveys(Resource):
             DuplicateSendError: The ledger says that it was run before, or may have been.
         """
         called = self._core.read_clocks()
-        return await self._core.execute(
+        started = await self._core.execute(
             Request.send(
                 f"/api/v1/run-survey/{arguments.identifier(campaign_id, 'campaign_id')}/",
                 RunStarted,
@@ -136,6 +137,7 @@ class Surveys(Resource):
                 idempotency_key=idempotency_key,
             )
         )
+        return await with_schedule(self._core, campaign_id, started, timeout)
 
     async def test_call(
         self, contact_id: int, *, idempotency_key: str | None = None, timeout: TimeoutLike = None

@@ -5,11 +5,11 @@ import io
 from datetime import datetime
 from functools import partial
 from math import inf
-from typing import Any, cast
+from typing import Any
 
-import nepali_datetime
 from aiohttp import web
 
+from tingting_async.sandbox.bikram_sambat import format_date
 from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.fields import Field, boolean, decimal, integer, many, text
 from tingting_async.sandbox.http import Body, ValidationError, check_choice, json_response, require, with_body
@@ -151,7 +151,7 @@ async def run(request: web.Request, service: Service, account: Account, campaign
     if at is None:
         return json_response({"message": "Campaign Began Successfully!!"})
     when = datetime.fromtimestamp(at, KATHMANDU)
-    day: Any = cast("Any", nepali_datetime).date.from_datetime_date(when.date())
+    day = format_date(when.date())
     return json_response({"message": f"Campaign Scheduled successfully for {day} at {when:%H:%M:%S}"})
 
 

@@ -140,10 +140,14 @@ class RunStarted(Confirmation):
 
     Attributes:
         message, extra: As in `Confirmation`.
-        scheduled_for: When it will run, converted from the Bikram Sambat date in the message; None if it runs already.
+        scheduled_for: When it will run, by the campaign itself; None if it runs already. If the campaign could not be
+            read, it is converted from the Bikram Sambat date in the message, and may be a day off.
+        converted_by: The table that converted the Bikram Sambat date, such as "nepali-datetime 1.0.8.5", because the
+            tables of that calendar differ; None if nothing was converted.
     """
 
     scheduled_for: datetime | None = None
+    converted_by: str | None = None
 
 
 @attrs.frozen(kw_only=True)
