@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.servers import Received, closed_port, http_response, replies, succeed
 
-from tingting_async import ApiError, NotSentError, OutcomeUnknownError, RetryPolicy, TingTing
+from tingting_async import ApiError, NotSentError, OutcomeUnknownError, RetryPolicy, TingTing, UsageError
 from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
@@ -160,3 +160,36 @@ async def test_no_proxy_there() -> None:
         with pytest.raises(NotSentError) as caught:
             await tingting._core.execute(SEND)
     assert "hunter2" not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize("form", ["{}", "{}/", "user:hunter2@{}"])
+async def test_proxy_of_the_environment_without_a_scheme(
+    serve: Any, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """A proxy that the environment names without a scheme is used, as curl and others do."""
+    proxy = await serve(succeed)
+    monkeypatch.setenv("http_proxy", form.format(proxy.url.removeprefix("http://")))
+    async with connect("http://service.invalid", trust_env=True, allow_plain_http=True) as tingting:
+        await tingting._core.execute(READ)
+    assert 1 == len(proxy.requests)
+
+
+BAD_PROXIES = ["socks5://hunter2@proxy:1080", "ftp://hunter2", "http://", "http://hunter2:x", "http://hunter2:99999"]
+
+
+@pytest.mark.parametrize("proxy", [*BAD_PROXIES, "http://[::1", "http://proxy hunter2", "http://proxy:0"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_proxy_of_the_environment_that_is_no_proxy(monkeypatch: pytest.MonkeyPatch, scheme: str, proxy: str) -> None:
+    """A variable that is not the URL of an HTTP proxy is refused by its name, without its value."""
+    monkeypatch.setenv(f"{scheme}_proxy", proxy)
+    with pytest.raises(UsageError, match=f"`{scheme.upper()}_PROXY` must be the URL of an HTTP proxy") as caught:
+        connect(f"{scheme}://service.invalid", trust_env=True, allow_plain_http=True)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("proxy", [*BAD_PROXIES, "proxy:8080", "user:hunter2@proxy:8080", "proxy"])
+def test_a_proxy_that_is_no_proxy(proxy: str) -> None:
+    """A `proxy` that is not the URL of an HTTP proxy is refused by its name, without its value."""
+    with pytest.raises(UsageError, match="`proxy` must be the URL of an HTTP proxy") as caught:
+        connect("https://service.invalid", proxy=proxy)
+    assert "hunter2" not in str(caught.value)

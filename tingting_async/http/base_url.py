@@ -11,11 +11,41 @@ from tingting_async.http.messages import Response
 
 
 def proxy_of_environment(base_url: str) -> str | None:
-    """Return the proxy that `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` name for a base URL."""
+    """Return the proxy that `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` name for a base URL.
+
+    Raises:
+        UsageError: The variable is not the URL of an HTTP proxy.
+    """
     parts = urlsplit(base_url)
     if urllib.request.proxy_bypass(parts.netloc):
         return None
-    return urllib.request.getproxies().get(parts.scheme)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    if proxy is None:
+        return None
+    # curl and requests accept a proxy without a scheme, so these variables often have none.
+    return check_proxy(proxy if "://" in proxy else f"http://{proxy}", f"{parts.scheme.upper()}_PROXY")
+
+
+def check_proxy(url: str, name: str) -> str:
+    """Return the URL of an HTTP proxy.
+
+    Args:
+        url: The URL.
+        name: The argument or environment variable that has it, for the message.
+
+    Raises:
+        UsageError: The URL is invalid, or of another kind of proxy. The text does not show it: it may hold a password.
+    """
+    try:
+        parts = urlsplit(url)
+        is_valid = bool(parts.hostname) and parts.port != 0 and not any(map(str.isspace, url))
+    except ValueError:
+        is_valid = False
+    else:
+        is_valid = is_valid and parts.scheme in ("http", "https")
+    if not is_valid:
+        raise UsageError(f'`{name}` must be the URL of an HTTP proxy, such as "http://proxy.example:8080".')
+    return url
 
 
 def normalise_base_url(url: str, *, allow_plain_http: bool) -> str:

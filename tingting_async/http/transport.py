@@ -20,7 +20,7 @@ from yarl import URL
 
 from tingting_async._version import __version__
 from tingting_async.errors import NotSentError, SessionClosedError, TingTingError, TransportError, UsageError
-from tingting_async.http.base_url import proxy_of_environment, redirect_target
+from tingting_async.http.base_url import check_proxy, proxy_of_environment, redirect_target
 from tingting_async.http.causes import connect_failure, short_cause
 from tingting_async.http.clocks import Dated
 from tingting_async.http.deadlines import Deadlines, Limit
@@ -128,7 +128,7 @@ class Transport:
         # Middlewares and subclasses may write another body than ours.
         self._writes_our_bodies = type(http) is aiohttp.ClientSession and not getattr(http, "_middlewares", True)
         # aiohttp's own `trust_env` would also add credentials from ~/.netrc, next to ours.
-        self._proxy = proxy or (proxy_of_environment(base_url) if trust_env else None)
+        self._proxy = check_proxy(proxy, "proxy") if proxy else proxy_of_environment(base_url) if trust_env else None
         self._ssl = ssl
         self._fresh_connections = fresh_connections
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
