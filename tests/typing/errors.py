@@ -66,6 +66,7 @@ async def calls(tingting: TingTing) -> None:
     except PaginationError as error:
         assert_type(error.number, int)
     except PartialFailureError as error:
+        assert_type(PartialFailureError.behind(error), PartialFailureError | None)
         assert_type(error.unknown, range)
         assert_type(error.not_done, range)
     except WaitTimeoutError as error:

@@ -7,6 +7,7 @@ from typing import Any, assert_type
 
 from tingting_async import Paginator
 from tingting_async.v1 import (
+    AddProgress,
     ApiToken,
     Campaign,
     CampaignMessage,
@@ -103,6 +104,11 @@ async def contacts(tingting: TingTing) -> None:
     many = await tingting.contacts.add_many(1, [NewContact("9800000001"), NewContact(9800000002, {"name": "a"})])
     assert_type(many, ContactsAdded)
     assert_type(many.errors, Mapping[int, str])
+    progress = AddProgress()
+    await tingting.contacts.add_many(1, iter(["9800000001"]), progress=progress)
+    assert_type(progress.result, ContactsAdded)
+    assert_type(progress.unknown, range)
+    assert_type(progress.not_done, range)
     assert_type(await tingting.contacts.upload(1, "contacts.csv"), Upload)
     assert_type(await tingting.contacts.edit(1, "9800000001"), Contact)
     assert_type(await tingting.contacts.delete(1), Confirmation)
