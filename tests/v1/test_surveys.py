@@ -1,5 +1,6 @@
 """Surveys: their steps, runs and answers."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,29 @@ async def test_steps_that_cannot_be_read_back() -> None:
         sandbox.faults.add(Fault("status", path="*/survey/", method="GET", status=403))
         with pytest.raises(PartialFailureError, match="were set, but could not be read back"):
             await tingting.surveys.set_steps(survey.id, STEPS)
+
+
+async def test_cancelled_while_steps_are_read_back() -> None:
+    """If a call is cancelled after the steps were set, the cancellation has the confirmation behind it."""
+    is_read, may_respond = asyncio.Event(), asyncio.Event()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            return web.json_response({"message": "Created."})
+        is_read.set()
+        await may_respond.wait()
+        return web.json_response(page([]))
+
+    async with serving(handler) as tingting:
+        task = asyncio.create_task(tingting.surveys.set_steps(1, STEPS))
+        await is_read.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        may_respond.set()
+    partial = PartialFailureError.behind(caught.value)
+    assert partial is not None
+    assert "Created." == partial.result.text
 
 
 async def test_delete_steps() -> None:

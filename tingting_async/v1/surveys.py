@@ -1,5 +1,6 @@
 """Surveys: campaigns that ask questions, step by step."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
@@ -76,7 +77,7 @@ class Surveys(Resource):
         Raises:
             UsageError: There are no steps, or one is not valid.
             OutcomeUnknownError: The steps may have been set: look at `steps()`.
-            PartialFailureError: The steps were set, but could not be read back.
+            PartialFailureError: The steps were set, but could not be read back. It is also behind a cancellation.
         """
         return await self._write_steps(Request.create, "surveys.set_steps", campaign_id, steps, timeout)
 
@@ -94,7 +95,7 @@ class Surveys(Resource):
 
         Raises:
             UsageError: There are no steps, or one is not valid.
-            PartialFailureError: The steps were set, but could not be read back.
+            PartialFailureError: The steps were set, but could not be read back. It is also behind a cancellation.
         """
         return await self._write_steps(Request.update, "surveys.update_steps", campaign_id, steps, timeout)
 
@@ -224,12 +225,15 @@ class Surveys(Resource):
         confirmation = await self._core.execute(request)
         try:
             return await self.steps(campaign_id, timeout=timeout)
-        except TingTingError as error:
-            raise PartialFailureError(
+        except (TingTingError, asyncio.CancelledError) as error:
+            partial = PartialFailureError(
                 f"{operation}: the steps were set, but could not be read back. Do not set them again; look at "
                 f"surveys.steps({campaign_id}). {error}",
                 result=confirmation,
-            ) from error
+            )
+            if isinstance(error, asyncio.CancelledError):
+                raise error from partial  # A cancellation has to stay one.
+            raise partial from error
 
 
 def _steps_path(campaign_id: int) -> str:
