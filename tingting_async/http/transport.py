@@ -229,14 +229,9 @@ class Transport:
             raise _closed_error(request)
         now = asyncio.get_running_loop().time()
         if now >= deadline:  # `before_send` took too long. An idle connection of a user's session would still send it.
-            raise NotSentError(
-                f"{request.operation}: {request.method} {request.path} on {self.base_url}: timed out before the "
-                "request was sent. Nothing was sent.",
-                operation=request.operation,
-                method=request.method,
-                path=request.path,
-                phase="connect",
-            )
+            what = f"{request.method} {request.path} on {self.base_url}: timed out before the request was sent"
+            text, phase = f"{request.operation}: {what}. Nothing was sent.", "connect"
+            raise NotSentError(text, operation=request.operation, method=request.method, path=request.path, phase=phase)
         self.sent += 1
         if timeout.attempt is not None:
             deadline = min(deadline, now + timeout.attempt)
@@ -345,13 +340,8 @@ def map_error(
     kind, phase = (TransportError, "response") if is_connected else (NotSentError, "connect")
     said = "no complete response was received" if is_connected else "could not connect"
     end = "The request was sent." if is_connected else "Nothing was sent."
-    return kind(
-        f"{request.operation}: {request.method} {request.path} on {base_url}: {said} ({what}). {end}",
-        operation=request.operation,
-        method=request.method,
-        path=request.path,
-        phase=phase,
-    )
+    text = f"{request.operation}: {request.method} {request.path} on {base_url}: {said} ({what}). {end}"
+    return kind(text, operation=request.operation, method=request.method, path=request.path, phase=phase)
 
 
 def _closed_error(request: Request[Any]) -> SessionClosedError:
@@ -388,7 +378,9 @@ async def _read(request: Request[Any], received: aiohttp.ClientResponse) -> byte
         raise decode_error(request, Response(received.status), inflater.doubt)
     if sink is not None:
         await sink.start()
-    elif length is not None and length <= MAX_BODY_SIZE and aiohttp.hdrs.CONTENT_ENCODING not in received.headers:
+    elif (length or 0) > MAX_BODY_SIZE:
+        raise _too_large(request, received)
+    elif length is not None and aiohttp.hdrs.CONTENT_ENCODING not in received.headers:
         return await received.read()
     body = bytearray()  # The size of a compressed body is known only after reading.
     async for chunk in received.content.iter_any():
@@ -397,9 +389,13 @@ async def _read(request: Request[Any], received: aiohttp.ClientResponse) -> byte
                 await sink.write(piece)
                 continue
             body += piece
-            if max(len(body), length or 0) > MAX_BODY_SIZE:
-                what = f"is larger than {MAX_BODY_SIZE // 2**20} MiB; the rest was not read"
-                raise decode_error(request, Response(received.status), what)
+            if len(body) > MAX_BODY_SIZE:
+                raise _too_large(request, received)
     if inflater is not None and not inflater.is_complete:
         raise aiohttp.ClientPayloadError("the compressed body was cut short")
     return bytes(body)
+
+
+def _too_large(request: Request[Any], received: aiohttp.ClientResponse) -> TingTingError:
+    what = f"is larger than {MAX_BODY_SIZE // 2**20} MiB; the rest was not read"
+    return decode_error(request, Response(received.status), what)
