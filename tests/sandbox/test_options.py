@@ -1,10 +1,18 @@
 """The settings of the sandbox."""
 
-from typing import Any
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_type_hints
 
+import attrs
 import pytest
 
-from tingting_async.sandbox import Sandbox
+from tingting_async.sandbox import Options, Sandbox
+from tingting_async.sandbox.options import choices, meanings
+
+SETTINGS = attrs.fields(Options)
+DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
 
 @pytest.mark.parametrize(
@@ -16,6 +24,8 @@ from tingting_async.sandbox import Sandbox
         ({"past_the_end": 404}, "last"),
         ({"page_size": 0}, "page_size"),
         ({"campaigns": -1}, "campaigns"),
+        ({"voice_sent": "objects"}, "object"),
+        ({"unauthorized_status": 402}, "403"),
     ],
 )
 def test_invalid_value(options: dict[str, Any], word: str) -> None:
@@ -28,3 +38,34 @@ def test_unknown_option() -> None:
     """An unknown option is refused by name."""
     with pytest.raises(TypeError, match="pagesize"):
         Sandbox(pagesize=3)
+
+
+def test_meanings() -> None:
+    """The docstring of `Options` describes every setting, in order."""
+    assert [field.name for field in SETTINGS] == list(meanings())
+
+
+def row(field: "attrs.Attribute[Any]") -> str:
+    """Return the row of a setting in the table of the docs."""
+    known = choices(get_type_hints(Options)[field.name])
+    values = [field.default, *(value for value in known if value != field.default)]
+    if isinstance(field.default, bool):
+        values = [field.default, not field.default]
+    shown = ", ".join(f"`{value!r}`" for value in values)
+    return f"| `{field.name}` | {shown} | {meanings()[field.name]} |"
+
+
+def test_docs() -> None:
+    """docs/sandbox.md has a table of every setting with its values, the default first, and its meaning."""
+    expected = "\n".join(["| setting | values | meaning |", "|---|---|---|", *map(row, SETTINGS)])
+    text = DOCS.read_text(encoding="utf-8")
+    assert expected == text.partition("<!-- settings -->\n")[2].partition("\n<!-- end of settings -->")[0]
+
+
+def test_help_of_the_command() -> None:
+    """The command has an argument for every setting, and its help says what the setting means."""
+    command = [sys.executable, "-P", "-m", "tingting_async.sandbox", "--help"]
+    shown = " ".join(subprocess.run(command, capture_output=True, text=True, timeout=50, check=True).stdout.split())
+    assert [] == [field.name for field in SETTINGS if f"--{field.name.replace('_', '-')}" not in shown]
+    compact = shown.replace(" ", "")  # Help breaks lines at hyphens, too.
+    assert [] == [name for name, meaning in meanings().items() if meaning.replace(" ", "") not in compact]

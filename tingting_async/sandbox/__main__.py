@@ -4,10 +4,15 @@ import argparse
 import asyncio
 import contextlib
 import signal
-from typing import get_args
+from typing import Any, get_args, get_origin, get_type_hints
+
+import attrs
 
 from tingting_async.sandbox import Sandbox
-from tingting_async.sandbox.options import LinkForm, PageParameter
+from tingting_async.sandbox.options import Options, choices, is_optional, meanings
+
+_OWN_DEFAULTS = {"campaigns": 1000, "keep_requests": False}
+"""Settings whose default in a terminal differs from that in code."""
 
 
 async def _serve(sandbox: Sandbox) -> None:
@@ -27,31 +32,58 @@ async def _serve(sandbox: Sandbox) -> None:
         await stop.wait()
 
 
-def main() -> None:
-    """Parse the arguments and serve."""
+def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line: one argument for every setting of the sandbox."""
     parser = argparse.ArgumentParser(
         prog="python -m tingting_async.sandbox",
+        usage="%(prog)s [--host HOST] [--port PORT] [settings]",
         description="A local simulation of the TingTing service. It never calls or texts anyone.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--port", type=int, default=0, help="the port to listen on; 0 picks a free one")
-    parser.add_argument("--campaigns", type=int, default=1000, help="the number of campaigns at the start")
-    parser.add_argument("--numbers", type=int, default=3, help="the number of phone numbers per campaign")
-    parser.add_argument("--page-size", type=int, default=10, help="the number of rows per page")
-    parser.add_argument(
-        "--page-parameter",
-        choices=get_args(PageParameter),
-        default="page",
-        help="the query parameter that selects a page",
-    )
-    parser.add_argument("--links", choices=get_args(LinkForm), default="none", help="the form of the links on a page")
-    parser.add_argument("--seed", type=int, default=1, help="the seed; the same seed generates the same campaigns")
-    arguments = parser.parse_args()
-    if arguments.page_parameter == "links" and arguments.links == "none":
-        arguments.links = "objects"
+    parser.add_argument("--host", default="127.0.0.1", help="The address to listen on.")
+    parser.add_argument("--port", type=int, default=0, help="The port to listen on; 0 picks a free one.")
+    kinds, texts = get_type_hints(Options), meanings()
+    for field in attrs.fields(Options):
+        default = _OWN_DEFAULTS.get(field.name, field.default)
+        help_text = texts.get(field.name, "").replace("%", "%%")
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}", default=default, help=help_text, **_argument(kinds[field.name])
+        )
+    return parser
+
+
+def _argument(kind: Any) -> dict[str, Any]:
+    """Return how argparse reads a setting of this type. "none" stands for None."""
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if values := choices(kind):
+        named = {_spelling(value): value for value in values}
+        return {"type": lambda text: named.get(text, text), "choices": values, "metavar": f"{{{','.join(named)}}}"}
+    one = next(part for part in (*get_args(kind), kind) if part is not type(None)) if is_optional(kind) else kind
+    if get_origin(one) is tuple:
+        return {"nargs": "*", "metavar": "METHOD"}
+
+    def read(text: str) -> Any:
+        return None if is_optional(kind) and text == "none" else one(text)
+
+    read.__name__ = one.__name__  # argparse names it in its error.
+    return {"type": read, "metavar": one.__name__.upper()}
+
+
+def _spelling(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
+def main() -> None:
+    """Parse the arguments and serve."""
+    parser = _parser()
+    arguments: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in vars(parser.parse_args()).items()
+    }
+    if arguments["page_parameter"] == "links" and arguments["links"] == "none":
+        arguments["links"] = "objects"
     try:
-        asyncio.run(_serve(Sandbox(**vars(arguments), keep_requests=False)))
+        asyncio.run(_serve(Sandbox(**arguments)))
     except (ValueError, OSError) as error:  # An option is invalid, or the port is in use.
         parser.error(str(error))
     except KeyboardInterrupt:

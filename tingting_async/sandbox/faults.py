@@ -14,7 +14,8 @@ from aiohttp import web
 
 from tingting_async.sandbox.events import Event
 from tingting_async.sandbox.received import ReceivedRequest
-from tingting_async.sandbox.tokens import TOKEN_NOT_VALID
+from tingting_async.sandbox.service import SERVICE
+from tingting_async.sandbox.tokens import unauthorized
 
 Kind = Literal[
     # "Executes" means that the request has its effect.
@@ -37,7 +38,7 @@ Kind = Literal[
     "garbage_headers",  # executes, then sends a malformed header line
     "duplicate_headers",  # executes, then sends some headers twice with different values
     "redirect",  # responds with `status` (302) and `location`; does not execute the request
-    "expired_token",  # responds 401 as for an expired token; does not execute the request
+    "expired_token",  # responds 401 (`unauthorized_status`) as for an expired token; does not execute the request
     "close",  # executes, responds, and closes the connection without announcing it
 ]
 
@@ -119,7 +120,8 @@ class Fault:
             case "redirect":
                 return web.Response(status=self.status or 302, headers={"Location": self.location})
             case "expired_token":
-                return web.json_response(TOKEN_NOT_VALID, status=401)
+                body, status = unauthorized(request.app[SERVICE].options)
+                return web.json_response(body, status=status)
             case "reset":
                 return _reset(request)
             case "delay":

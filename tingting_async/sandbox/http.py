@@ -15,7 +15,7 @@ from tingting_async.sandbox.fields import Field
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.records import Account
 from tingting_async.sandbox.service import SERVICE, Service
-from tingting_async.sandbox.tokens import TOKEN_NOT_VALID
+from tingting_async.sandbox.tokens import unauthorized
 from tingting_async.sandbox.world import World
 
 P = ParamSpec("P")
@@ -65,13 +65,14 @@ def signed_in(handler: Endpoint[[]], error_response: ErrorResponder) -> Handler:
     """Serve only requests with a valid JWT or API token, and turn a `ValidationError` into its response."""
 
     async def serve(request: web.Request, service: Service) -> web.StreamResponse:
+        body, status = unauthorized(service.options)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if not token:
-            return json_response({"detail": "Authentication credentials were not provided."}, 401)
+            return json_response({"detail": "Authentication credentials were not provided."}, status)
         account = service.tokens.account(token, "access")
         account = account or next((each for each in service.world.accounts if each.api_token == token), None)
         if scheme != "Bearer" or account is None:
-            return json_response(TOKEN_NOT_VALID, 401)
+            return json_response(body, status)
         if not account.is_activated:
             return json_response(NOT_ACTIVATED, 401)
         return await handler(request, service, account)
@@ -183,6 +184,19 @@ def mobile(value: Any, field: str) -> str:
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{7,10}", str(value)):
         raise ValidationError(**{field: "Enter a valid phone number."})
     return str(value)
+
+
+def shown_number(options: Options, number: str, documented: type[str] | type[int]) -> str | int:
+    """Return a phone number as the options say: in the documents' type, or always in the same one."""
+    is_integer = options.number_type == "integer" or (options.number_type == "documented" and documented is int)
+    return int(number) if is_integer else number
+
+
+def deleted(options: Options, documented: web.Response, message: web.Response) -> web.Response:
+    """Return the response to a deletion: the one that the documents print, an empty 204, or a message."""
+    if options.delete_response == "empty":
+        return web.Response(status=204)
+    return message if options.delete_response == "message" else documented
 
 
 def page_items(items: Sequence[Item], start: int, stop: int, *, newest_first: bool = True) -> Sequence[Item]:

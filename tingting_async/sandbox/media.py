@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from tingting_async.sandbox.http import json_response, origin
+from tingting_async.sandbox.http import json_response
 from tingting_async.sandbox.options import VoiceResponse
 
 routes: web.RouteTableDef = web.RouteTableDef()
@@ -10,9 +10,9 @@ routes: web.RouteTableDef = web.RouteTableDef()
 _AUDIO = b"ID3\x04\x00\x00\x00\x00\x00\x00 no audio"
 
 
-def voice_response(request: web.Request, shape: VoiceResponse, message: str) -> web.Response:
+def voice_response(request: web.Request, shape: VoiceResponse, message: str, *, scheme: str = "http") -> web.Response:
     """Return the spoken form of a message, in one of the shapes that the service has been seen to use."""
-    url = f"{origin(request)}/media/output/{len(message):032x}.mp3"
+    url = f"{scheme}://{request.host}/media/output/{len(message):032x}.mp3"
     match shape:
         case "audio":
             return web.Response(body=_AUDIO, content_type="audio/mpeg")

@@ -1,5 +1,7 @@
 """The settings of the sandbox: how the service behaves if its documents do not say, and how much data it has."""
 
+import inspect
+import re
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import attrs
@@ -7,67 +9,124 @@ import attrs
 PageParameter = Literal["page", "page_number", "links"]
 LinkForm = Literal["none", "strings", "objects", "page_links", "labelled"]
 VoiceResponse = Literal["audio", "string", "text", "object"]
+VoiceForm = Literal["any", "id", "object"]
 ErrorShape = Literal["strings", "fields", "bare", "detail"]
+SilentResponse = Literal["message", "text", "empty"]
 
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """The settings of a sandbox. All times are in seconds."""
+    """The settings of a sandbox. All times are in seconds.
+
+    Attributes:
+        campaigns: The number of campaigns at the start.
+        numbers: The number of phone numbers per campaign.
+        seed: The seed. The same seed generates the same campaigns, numbers and lines.
+        keep_requests: Whether `Sandbox.requests` keeps every request. Turn this off if the sandbox serves for long.
+        access_lifetime: How long an access token is valid.
+        refresh_lifetime: How long a refresh token is valid.
+        rotate_refresh: Whether a refresh also issues a new refresh token and revokes the old one.
+        unauthorized_status: The status of the response to a token that is not valid.
+        unauthorized_error: The body of that response: simplejwt's code, or one of the sentences of DRF and its plugins.
+        created_status: The status of the response to a request that created something.
+        delete_response: The response to a deletion, or to giving a line back: as the documents print it (an empty 204
+            where they print none), always an empty 204, or always a 200 with a message.
+        number_type: How phone numbers are written: as the documents print them, or always as strings or integers.
+        test_voice_response: The response of a voice test: the audio, or its URL as a JSON string, as plain text, or in
+            an object.
+        page_size: The classic API's number of rows on a page.
+        page_parameter: The classic API's query parameter for a page. `"links"`: one that only the links show. None:
+            every page is page 1.
+        links: The form of `links` on a page of the classic API.
+        link_base: The scheme and host of links; None for the correct ones. Behind a TLS proxy they are often wrong.
+        repeat_page: Whether every page after the first repeats the rows of the one before; classic API.
+        endless: Whether every page says that there is a next one; classic API.
+        past_the_end: The classic API's response for a page that does not exist: a 404, or the last page.
+        number_pagination: Whether the classic API paginates a campaign's numbers. The documents show one response.
+        envelope_errors: The classic API's body of a validation error: an envelope with `errors` as strings or by field,
+            bare fields, or `detail`.
+        errors_under_200: Whether validation errors in an envelope have HTTP status 200.
+        add_number_response: The classic API's response to adding a number: an envelope without the number, or with it.
+        update_methods: The methods that update a v1 campaign; others get a 405. One of the public clients needed PUT.
+        message_methods: The methods that set a v1 campaign's voice and message; None for those of `update_methods`.
+        upload_method: The method that adds a file of v1 contacts; others get a 405. `"NONE"`: all of them do.
+        voice_sent: How the v1 API expects the voice of a campaign or template: by its id, as the whole object, or
+            either. The other form is a 400.
+        voice_shown: How the v1 API shows a campaign's voice: as the documents print it (an object in lists, an id
+            elsewhere), or always as one of them.
+        survey_ids: Whether a v1 survey has its campaign's id, or one of its own. Its report is found by it.
+        step_updates: What a PATCH does with a v1 survey's steps: it changes those with an id and keeps what it does not
+            name, or replaces all steps with what it names.
+        steps_pagination: Whether the v1 API paginates a survey's steps. The documents do not show it.
+        silent_response: The v1 response where the documents print none (stop, demo call, test call, run of a survey,
+            steps): a message in JSON, plain text, or an empty 204.
+        add_contact_response: The v1 response to adding one contact: a message, as documented, or the contact, as the
+            vendor's client expects.
+        add_contacts_errors: How the v1 API reports contacts that it refuses: as objects with their row, or as strings.
+        max_contacts: How many contacts one v1 request can add; None for no limit.
+        contact_dates: How v1 contacts show dates: as the documents print them (as text in new rows, ISO 8601 in lists),
+            or always as one of them.
+        empty_fields: How the v1 API shows fields of a campaign that are not set: as null, or not at all.
+        last_next: What `next` is on the last page of a v1 list.
+        no_token_status: The status of v1's "No API token found".
+        company_name_required: Whether a v1 one-time password needs `company_name`.
+        test_voice_scheme: The scheme of the URL of a v1 voice test. The documents print https, which the sandbox itself
+            does not serve.
+    """
 
     campaigns: int = 25
-    """The number of campaigns at the start."""
     numbers: int = 3
-    """The number of phone numbers per campaign."""
     seed: int = 1
-    """The seed. The same seed generates the same campaigns, numbers and lines."""
     keep_requests: bool = True
-    """Whether `Sandbox.requests` keeps every request. Turn this off if the sandbox serves for a long time."""
-    page_size: int = 10
-    page_parameter: PageParameter | None = "page"
-    """The query parameter that selects a page. `"links"`: one that only the links show. None: every page is page 1."""
-    links: LinkForm = "none"
-    """The form of `links` on a page."""
-    link_base: str | None = None
-    """The scheme and host of the links; None for the correct ones. Behind a TLS proxy they are often wrong."""
-    repeat_page: bool = False
-    """Whether every page after the first repeats the items of the previous page."""
-    endless: bool = False
-    """Whether every page says that there is a next one."""
-    past_the_end: Literal["404", "last"] = "404"
-    """The response for a page that does not exist: a 404, or the last page."""
-    number_pagination: bool = False
-    """Whether a campaign's numbers are paginated. The documents show them in one response."""
-    envelope_errors: ErrorShape = "fields"
-    """The body of a validation error: an envelope with `errors` as strings or by field, bare fields, or `detail`."""
-    errors_under_200: bool = False
-    """Whether validation errors in an envelope have HTTP status 200."""
+
+    # Both generations:
     access_lifetime: float = 86_400
     refresh_lifetime: float = 7 * 86_400
     rotate_refresh: bool = False
-    """Whether a refresh also issues a new refresh token and revokes the old one."""
+    unauthorized_status: Literal[401, 403] = 401
+    unauthorized_error: Literal["token_not_valid", "not_provided", "expired"] = "token_not_valid"
+    created_status: Literal[201, 200] = 201
+    delete_response: Literal["documented", "empty", "message"] = "documented"
+    number_type: Literal["documented", "string", "integer"] = "documented"
     test_voice_response: VoiceResponse = "string"
-    """The response of a voice test: the audio, or its URL as a JSON string, as plain text, or in an object."""
-    add_number_response: Literal["envelope", "object"] = "envelope"
-    """The response to adding a number: an envelope without the number, or with it."""
 
-    # Of the v1 API:
-    add_contact_response: Literal["message", "contact"] = "message"
-    """The response to adding one contact: a message, as documented, or the contact, as the vendor's client expects."""
+    # The classic API:
+    page_size: int = 10
+    page_parameter: PageParameter | None = "page"
+    links: LinkForm = "none"
+    link_base: str | None = None
+    repeat_page: bool = False
+    endless: bool = False
+    past_the_end: Literal["404", "last"] = "404"
+    number_pagination: bool = False
+    envelope_errors: ErrorShape = "fields"
+    errors_under_200: bool = False
+    add_number_response: Literal["envelope", "object"] = "envelope"
+
+    # The v1 API:
     update_methods: tuple[str, ...] = ("PATCH", "PUT")
-    """The methods that update a campaign; others get a 405. One of the public clients needed PUT."""
+    message_methods: tuple[str, ...] | None = None
     upload_method: Literal["PATCH", "POST", "NONE"] = "PATCH"
-    """The method that adds a file of contacts; others get a 405. `"NONE"`: all of them do."""
-    delete_response: Literal["empty", "message"] = "empty"
-    """The response to deleting a campaign: an empty 204, or a message."""
-    no_token_status: int = 200
-    """The HTTP status of "No API token found"."""
+    voice_sent: VoiceForm = "any"
+    voice_shown: Literal["documented", "id", "object"] = "documented"
+    survey_ids: Literal["campaign", "own"] = "campaign"
+    step_updates: Literal["merge", "replace"] = "merge"
+    steps_pagination: bool = False
+    silent_response: SilentResponse = "message"
+    add_contact_response: Literal["message", "contact"] = "message"
+    add_contacts_errors: Literal["objects", "strings"] = "objects"
     max_contacts: int | None = None
-    """How many contacts one request can add; None for no limit."""
+    contact_dates: Literal["documented", "iso", "text"] = "documented"
+    empty_fields: Literal["null", "missing"] = "null"
+    last_next: Literal["null", "empty"] = "null"
+    no_token_status: int = 200
+    company_name_required: bool = False
+    test_voice_scheme: Literal["https", "http"] = "https"
 
     def __attrs_post_init__(self) -> None:
         """Refuse invalid values: a misspelt setting would test nothing."""
         for name, kind in get_type_hints(type(self)).items():
-            value, known = getattr(self, name), _settings(kind)
+            value, known = getattr(self, name), choices(kind)
             if known and value not in known:
                 raise ValueError(f"{name}={value!r} is not valid: use one of {', '.join(map(repr, known))}.")
         if self.page_size < 1 or self.campaigns < 0 or self.numbers < 0:
@@ -78,10 +137,21 @@ class Options:
             )
 
 
-def _settings(kind: Any) -> tuple[Any, ...]:
+def choices(kind: Any) -> tuple[Any, ...]:
     """Return the allowed values of a setting's type; an empty tuple if the type does not list them."""
     if get_origin(kind) is Literal:
         return get_args(kind)
-    parts = get_args(kind)
-    known = tuple(value for part in parts for value in _settings(part))
-    return (*known, None) if known and type(None) in parts else known
+    known = tuple(value for part in get_args(kind) for value in choices(part))
+    return (*known, None) if known and is_optional(kind) else known
+
+
+def is_optional(kind: Any) -> bool:
+    """Return whether None is a value of a setting's type."""
+    return type(None) in get_args(kind)
+
+
+def meanings() -> dict[str, str]:
+    """Return what the docstring of `Options` says of each setting."""
+    section = inspect.cleandoc(Options.__doc__ or "").partition("\nAttributes:\n")[2]
+    entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in entries}

@@ -194,6 +194,8 @@ class Campaign:
     credit_limit: int | None = None
     bulk_file: str | None = None
     audio_file: str | None = None
+    survey_id: int | None = None
+    """The id of the campaign's survey, if it has one of its own."""
     steps: list[dict[str, Any]] = attrs.field(factory=list[dict[str, Any]])
     """The steps of a survey, in order."""
     contacts: list[Contact] = attrs.field(factory=list[Contact])

@@ -7,6 +7,7 @@ import attrs
 import jwt
 
 from tingting_async.sandbox.clock import Clock
+from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.records import Account
 
 _KEY = "not a secret, but a key must be long enough"
@@ -15,6 +16,18 @@ TOKEN_NOT_VALID: dict[str, Any] = {
     "code": "token_not_valid",
     "messages": [{"token_class": "AccessToken", "token_type": "access", "message": "Token is invalid or expired"}],
 }
+
+
+_DEAD: dict[str, dict[str, Any]] = {
+    "token_not_valid": TOKEN_NOT_VALID,
+    "not_provided": {"detail": "Authentication credentials were not provided."},
+    "expired": {"detail": "Signature has expired."},
+}
+
+
+def unauthorized(options: Options) -> tuple[dict[str, Any], int]:
+    """Return the body and the status of the response to a token that is not valid."""
+    return _DEAD[options.unauthorized_error], options.unauthorized_status
 
 
 @attrs.define

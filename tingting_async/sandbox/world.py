@@ -50,7 +50,8 @@ class World:
                 f"{person(self.random)}, {place(self.random)}",
                 tags=list(TAGS)[: self.random.randrange(len(TAGS) + 1)],
             )
-            campaign.message = message(self.random, campaign.usable_tags)
+            campaign.message = campaign.sms_message = message(self.random, campaign.usable_tags)
+            campaign.user_phone, campaign.voice = [self.brokers[0]["id"]], self.voices[0]["id"]
             for _ in range(numbers):
                 tags = {tag: TAGS[tag](self.random) for tag in campaign.usable_tags}
                 self.add_contact(campaign, mobile(self.random), tags)

@@ -9,7 +9,7 @@ from aiohttp import web
 from tingting_async.sandbox.classic.envelopes import campaign_body, envelope, page, signed_in, with_campaign
 from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.fields import integer, many, text
-from tingting_async.sandbox.http import Body, ValidationError, check_choice, mobile, require, with_body
+from tingting_async.sandbox.http import Body, ValidationError, check_choice, deleted, mobile, require, with_body
 from tingting_async.sandbox.media import voice_response
 from tingting_async.sandbox.records import Account, Campaign, Contact
 from tingting_async.sandbox.running import begin as begin_campaign, max_cost
@@ -52,7 +52,7 @@ async def create(request: web.Request, service: Service, account: Account, body:
     for number, values in recipients:
         service.world.add_contact(campaign, number, values)
     details = [campaign_body(campaign, tags=False)]
-    return envelope({"details": details}, "Campaign Created Successfully", status=201)
+    return envelope({"details": details}, "Campaign Created Successfully", status=service.options.created_status)
 
 
 @routes.put("/api/system/campaigns/{id:\\d+}/update/")
@@ -78,7 +78,8 @@ async def update(
 async def delete(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Delete a campaign (sample classic_campaign_delete.json, misspelt as in the sample)."""
     service.world.remove_campaign(campaign)
-    return envelope({"camaign": "Campaign Deleted Succesfully"})
+    documented = envelope({"camaign": "Campaign Deleted Succesfully"})
+    return deleted(service.options, documented, documented)
 
 
 @routes.get("/api/system/campaigns/{id:\\d+}/details")

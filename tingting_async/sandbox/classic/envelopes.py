@@ -13,10 +13,12 @@ from tingting_async.sandbox.http import (
     json_response,
     origin,
     page_items,
+    shown_number,
     with_found,
 )
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.records import Campaign, Contact
+from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.world import World
 
 Row = TypeVar("Row")
@@ -157,19 +159,19 @@ def campaign_body(campaign: Campaign, *, tags: bool = True) -> dict[str, Any]:
     body: dict[str, Any] = {
         "id": campaign.id,
         "name": campaign.name,
-        "user_phone": campaign.user_phone,
+        "user_phone": [],  # As in every sample: the lines belong to the v1 API.
         "services": campaign.services,
         "description": campaign.description,
     }
     return {**body, "usable_tags": campaign.usable_tags} if tags else body
 
 
-def number_body(world: World, contact: Contact) -> dict[str, Any]:
+def number_body(service: Service, contact: Contact) -> dict[str, Any]:
     """Return a number as the classic API shows it, with the misspelt `campaing` (sample classic_numbers.json)."""
     return {
         "id": contact.id,
-        "number": int(contact.number),
-        "campaing": world.campaigns[contact.campaign_id].name,
+        "number": shown_number(service.options, contact.number, int),
+        "campaing": service.world.campaigns[contact.campaign_id].name,
         "available_tags": contact.tags,
         "status": contact.status,
         "duration": contact.duration,

@@ -6,7 +6,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import envelope, number_body, page, signed_in, with_campaign, with_number
-from tingting_async.sandbox.http import Body, ValidationError, mobile, with_body
+from tingting_async.sandbox.http import Body, ValidationError, deleted, mobile, with_body
 from tingting_async.sandbox.records import Account, Campaign, Contact
 from tingting_async.sandbox.service import Service
 
@@ -21,7 +21,7 @@ async def list_numbers(
 ) -> web.StreamResponse:
     """List a campaign's numbers, newest first (sample classic_numbers.json)."""
     message = f"Number related to {campaign.name} campaign Retrived successfully"
-    show = partial(number_body, service.world)
+    show = partial(number_body, service)
     if service.options.number_pagination:
         return page(request, service.options, campaign.contacts, show, "number-lists", message)
     return envelope({"messages": message, "number-lists": [show(contact) for contact in reversed(campaign.contacts)]})
@@ -39,8 +39,8 @@ async def add(
         raise ValidationError(number="This field is required.")
     number, tags = mobile(body["number"], "number"), _tags(campaign, body)
     contact = service.world.add_contact(campaign, number, tags)
-    data = {"details": number_body(service.world, contact)} if service.options.add_number_response == "object" else {}
-    return envelope(data, "Number added successfully.", status=201)
+    data = {"details": number_body(service, contact)} if service.options.add_number_response == "object" else {}
+    return envelope(data, "Number added successfully.", status=service.options.created_status)
 
 
 @routes.delete("/api/system/campaigns/number/{id:\\d+}/delete/")
@@ -51,7 +51,8 @@ async def delete(request: web.Request, service: Service, account: Account, conta
     campaign = service.world.campaigns[contact.campaign_id]
     service.world.remove_contact(contact)
     text = f"{contact.number} of campaign {campaign.name} deleted Successfully!!"
-    return envelope({"campaign-details": text})
+    documented = envelope({"campaign-details": text})
+    return deleted(service.options, documented, documented)
 
 
 @routes.get("/api/system/number/{id:\\d+}/")
@@ -59,7 +60,7 @@ async def delete(request: web.Request, service: Service, account: Account, conta
 @with_number
 async def detail(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
     """Show a number (sample classic_number_detail.json)."""
-    body = number_body(service.world, contact)
+    body = number_body(service, contact)
     return envelope({"messages": f"{contact.number} details retrieved successfully!!", "number-detail": body})
 
 
@@ -77,7 +78,7 @@ async def edit(
     if "available_tags" in body:
         contact.tags = _tags(campaign, body)
     contact.updated_at = service.clock.now()
-    return envelope({"details": number_body(service.world, contact)}, "Action details successfully updated.")
+    return envelope({"details": number_body(service, contact)}, "Action details successfully updated.")
 
 
 def _tags(campaign: Campaign, body: Body) -> dict[str, Any]:

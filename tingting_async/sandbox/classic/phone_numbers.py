@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from tingting_async.sandbox.classic.envelopes import envelope, not_found, signed_in
-from tingting_async.sandbox.http import Body, ValidationError, require, with_body
+from tingting_async.sandbox.http import Body, ValidationError, deleted, require, with_body
 from tingting_async.sandbox.records import Account, Line
 from tingting_async.sandbox.service import Service
 
@@ -57,7 +57,8 @@ async def release(request: web.Request, service: Service, account: Account, body
         return not_found()
     line.owner = None
     service.world.record("release", line.sid)
-    return envelope({}, f"{line.phone_number} number released successfully!!", status=204)
+    released = f"{line.phone_number} number released successfully!!"
+    return deleted(service.options, envelope({}, released, status=204), envelope({}, released))
 
 
 def _line(service: Service, body: Body) -> Line | None:

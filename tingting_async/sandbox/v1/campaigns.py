@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 from math import inf
@@ -12,8 +13,9 @@ from aiohttp import web
 from tingting_async.sandbox.bikram_sambat import format_date
 from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.fields import Field, boolean, decimal, integer, many, text
-from tingting_async.sandbox.http import Body, ValidationError, check_choice, json_response, require, with_body
+from tingting_async.sandbox.http import Body, ValidationError, check_choice, deleted, json_response, require, with_body
 from tingting_async.sandbox.media import voice_response
+from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.records import Account, Campaign, Contact
 from tingting_async.sandbox.running import begin, max_cost, reschedule, stop
 from tingting_async.sandbox.service import Service
@@ -21,7 +23,10 @@ from tingting_async.sandbox.v1.common import (
     find_voice,
     page,
     parse_step,
+    sent_voice,
     signed_in,
+    silent,
+    survey_id,
     with_campaign,
     with_contact,
     with_method,
@@ -82,7 +87,8 @@ async def create(request: web.Request, service: Service, account: Account, body:
     _check(service, body)
     campaign = service.world.add_campaign(account, body["name"], body["services"], body.get("description") or "")
     _apply(service, campaign, body)
-    return json_response({**campaign_body(service, campaign), "main_audit": str(campaign.id + 4000)}, 201)
+    audit = {"main_audit": str(campaign.id + 4000)}
+    return json_response({**campaign_body(service, campaign), **audit}, service.options.created_status)
 
 
 @routes.get("/api/v1/campaign/{id:\\d+}/")
@@ -93,8 +99,6 @@ async def details(request: web.Request, service: Service, account: Account, camp
     return json_response({**campaign_body(service, campaign), "campaign_action_count": len(campaign.contacts)})
 
 
-@signed_in
-@with_method(lambda options: options.update_methods)
 @with_body(**_FIELDS)
 @with_campaign
 async def update(
@@ -106,13 +110,19 @@ async def update(
     everything = campaign_body(service, campaign)
     if request.path.endswith("/message/"):
         wanted = ("voice", "sms_message", "message", "category", "draft", "length_factor")
-        return json_response({name: everything[name] for name in wanted})
+        return json_response({name: everything[name] for name in wanted if name in everything})
     return json_response({**everything, "campaign_action_count": len(campaign.contacts)})
 
 
-for _path in ("/api/v1/campaign/{id:\\d+}/", "/api/v1/campaign/create/{id:\\d+}/message/"):
-    for _method in ("PATCH", "PUT", "POST"):
-        routes.route(_method, _path)(update)
+def _message_methods(options: Options) -> Collection[str]:
+    return options.update_methods if options.message_methods is None else options.message_methods
+
+
+_update_message = signed_in(with_method(_message_methods)(update))
+_update = signed_in(with_method(lambda options: options.update_methods)(update))
+for _method in ("PATCH", "PUT", "POST"):
+    routes.route(_method, "/api/v1/campaign/{id:\\d+}/")(_update)
+    routes.route(_method, "/api/v1/campaign/create/{id:\\d+}/message/")(_update_message)
 
 
 @routes.delete("/api/v1/campaign/{id:\\d+}/")
@@ -121,9 +131,8 @@ for _path in ("/api/v1/campaign/{id:\\d+}/", "/api/v1/campaign/create/{id:\\d+}/
 async def delete(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """Delete a campaign; the documents do not show the response."""
     service.world.remove_campaign(campaign)
-    if service.options.delete_response == "empty":
-        return web.Response(status=204)
-    return json_response({"message": "Successfully Deleted."})
+    message = json_response({"message": "Successfully Deleted."})
+    return deleted(service.options, web.Response(status=204), message)
 
 
 @routes.post("/api/v1/run-campaign/{id:\\d+}/")
@@ -148,11 +157,12 @@ async def run(request: web.Request, service: Service, account: Account, campaign
     if at is not None and at <= service.clock.now():
         at = None
     begin(service.world, account, campaign, targets, at)
-    if at is None:
-        return json_response({"message": "Campaign Began Successfully!!"})
-    when = datetime.fromtimestamp(at, KATHMANDU)
-    day = format_date(when.date())
-    return json_response({"message": f"Campaign Scheduled successfully for {day} at {when:%H:%M:%S}"})
+    message = "Campaign Began Successfully!!"
+    if at is not None:
+        when = datetime.fromtimestamp(at, KATHMANDU)
+        message = f"Campaign Scheduled successfully for {format_date(when.date())} at {when:%H:%M:%S}"
+    is_survey = request.path.startswith("/api/v1/run-survey/")  # The documents print nothing for surveys.
+    return silent(service.options, message) if is_survey else json_response({"message": message})
 
 
 @routes.post("/api/v1/campaign/emergency-stop/{id:\\d+}/")
@@ -165,7 +175,7 @@ async def emergency_stop(
     if campaign.status not in ("Running", "Scheduled"):
         raise ValidationError(message="Campaign is not running.")
     stop(service.world, campaign)
-    return json_response({"message": "Campaign Terminated Successfully"})
+    return silent(service.options, "Campaign Terminated Successfully")
 
 
 @routes.post("/api/v1/test-speak/riri/{id:\\d+}/")
@@ -179,7 +189,8 @@ async def test_speak(
     require(body, "message")
     if find_voice(service.world, body.get("voice_input")) is None:
         raise ValidationError(voice_input="This field is required.")
-    return voice_response(request, service.options.test_voice_response, body["message"])
+    options = service.options
+    return voice_response(request, options.test_voice_response, body["message"], scheme=options.test_voice_scheme)
 
 
 @routes.post("/api/v1/demo-call/{id:\\d+}/")
@@ -190,7 +201,7 @@ async def demo_call(request: web.Request, service: Service, account: Account, co
     """Call one contact; the documents do not show the response."""
     account.credits -= 1
     service.world.record("demo", contact.id, target=contact.number)
-    return json_response({"message": "Demo Call Placed Successfully"})
+    return silent(service.options, "Demo Call Placed Successfully")
 
 
 @routes.get("/api/v1/download/report/{id:\\d+}/")
@@ -215,7 +226,8 @@ async def report(request: web.Request, service: Service, account: Account, campa
 def campaign_body(service: Service, campaign: Campaign) -> dict[str, Any]:
     """Return a campaign as its details show it, with the voice as an id."""
     at = campaign.scheduled_at
-    return {
+    as_object = service.options.voice_shown == "object"
+    fields = {
         "id": campaign.id,
         "name": campaign.name,
         "services": campaign.services,
@@ -231,22 +243,27 @@ def campaign_body(service: Service, campaign: Campaign) -> dict[str, Any]:
         "progress_percent": 100 * campaign.totals.finished // len(campaign.contacts) if campaign.contacts else 0,
         "updated_at": service.clock.iso(campaign.updated_at),
         "credit_limit": campaign.credit_limit,
-        "voice": campaign.voice,
+        "voice": find_voice(service.world, campaign.voice) if as_object else campaign.voice,
         "draft": campaign.draft,
         "failover_target": campaign.failover_target,
         "length_factor": campaign.length_factor,
     }
+    if service.options.empty_fields == "missing":
+        return {name: value for name, value in fields.items() if value is not None}
+    return fields
 
 
 def campaign_row(service: Service, campaign: Campaign) -> dict[str, Any]:
     """Return a campaign as the list shows it, with the voice as an object."""
-    count = {"campaign_action_count": len(campaign.contacts)}
-    return {**campaign_body(service, campaign), **count, "voice": find_voice(service.world, campaign.voice)}
+    row = {**campaign_body(service, campaign), "campaign_action_count": len(campaign.contacts)}
+    if "voice" in row and service.options.voice_shown != "id":
+        row["voice"] = find_voice(service.world, campaign.voice)
+    return row
 
 
 def _check(service: Service, body: Body) -> None:
     check_choice(body, "services", _SERVICES)
-    find_voice(service.world, body.get("voice"))
+    sent_voice(service, body.get("voice"))
     check_choice(body, "category", (None, "", "Text", "Audio"))
     if not set(body.get("user_phone") or ()) <= {each["id"] for each in service.world.brokers}:
         raise ValidationError(user_phone="Invalid pk - object does not exist.")
@@ -256,9 +273,14 @@ def _check(service: Service, body: Body) -> None:
 
 
 def _apply(service: Service, campaign: Campaign, body: Body) -> None:
-    for name in ("name", "services", "description", "message", "sms_message", "category", "draft", "credit_limit"):
+    for name in ("name", "services", "draft"):
         if body.get(name) is not None:
             setattr(campaign, name, body[name])
+    for name in ("description", "message", "sms_message", "category"):
+        if name in body:
+            setattr(campaign, name, body[name] or "")
+    if "credit_limit" in body:
+        campaign.credit_limit = body["credit_limit"]
     if "failover_target" in body:
         campaign.failover_target = body["failover_target"] or []
     if "user_phone" in body:
@@ -266,13 +288,13 @@ def _apply(service: Service, campaign: Campaign, body: Body) -> None:
     if body.get("length_factor") is not None:
         campaign.length_factor = f"{body['length_factor']:.2f}"
     if "voice" in body:
-        found = find_voice(service.world, body["voice"])
+        found = sent_voice(service, body["voice"])
         campaign.voice = None if found is None else int(found["id"])
     if "schedule" in body:
         reschedule(service.world, campaign, _timestamp(body["schedule"]))
     if body.get("steps") is not None:
         campaign.steps = [
-            {"order": index, **step, "id": service.world.id(), "survey": campaign.id}
+            {"order": index, **step, "id": service.world.id(), "survey": survey_id(service, campaign)}
             for index, step in enumerate(body["steps"])
         ]
     campaign.updated_at = service.clock.now()

@@ -1,6 +1,8 @@
 """The responses and decorators of the v1 API: bare bodies, DRF's errors, limit and offset."""
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -75,6 +77,26 @@ def with_contact(handler: Endpoint[Concatenate[Contact, P]]) -> Endpoint[P]:
     return with_found(handler, World.contact, not_found)
 
 
+def silent(options: Options, message: str, status: int = 200) -> web.Response:
+    """Return the response of an operation for which the documents print none."""
+    match options.silent_response:
+        case "empty":
+            return web.Response(status=204)
+        case "text":
+            return web.Response(text=message, status=status)
+        case _:
+            return json_response({"message": message}, status)
+
+
+def survey_id(service: Service, campaign: Campaign) -> int:
+    """Return the id of a campaign's survey, by which its report is found."""
+    if service.options.survey_ids == "campaign":
+        return campaign.id
+    if campaign.survey_id is None:
+        campaign.survey_id = service.world.id()
+    return campaign.survey_id
+
+
 def page(
     request: web.Request,
     options: Options,
@@ -110,6 +132,7 @@ def page(
         kept = {key: value for key, value in request.query.items() if key not in ("limit", "offset", "page")}
         return str(http.with_query(base, {**kept, **place}))
 
+    following = link(offset + limit)
     rows: Any = [show(item) for item in page_items(items, offset, offset + limit, newest_first=newest_first)]
     if enveloped:
         rows = {"status": 200, "success": True, "errors": [], "data": rows}
@@ -117,12 +140,17 @@ def page(
         {
             "count": len(items),
             "total_pages": max(1, -(-len(items) // limit)),
-            "next": link(offset + limit),
+            "next": last_next(options) if following is None else following,
             "previous": link(max(0, offset - limit)) if offset else None,
             "results": rows,
             **totals,
         }
     )
+
+
+def last_next(options: Options) -> str | None:
+    """Return what `next` is on the last page of a list."""
+    return None if options.last_next == "null" else ""
 
 
 def query_integer(request: web.Request, name: str, default: int) -> int:
@@ -140,13 +168,18 @@ def display_date(at: float) -> str:
     return f"{month} {when.day}, {when.year}, {when:%I:%M %p}"
 
 
-def contact_row(world: World, contact: Contact) -> dict[str, Any]:
+def _contact_date(service: Service, at: float, documented: str) -> str:
+    form = documented if service.options.contact_dates == "documented" else service.options.contact_dates
+    return display_date(at) if form == "text" else service.clock.iso(at)
+
+
+def contact_row(service: Service, contact: Contact) -> dict[str, Any]:
     """Return a contact as the list shows it (sample v1_contacts.json)."""
     return {
         "id": contact.id,
-        "number": contact.number,
+        "number": http.shown_number(service.options, contact.number, str),
         "status": contact.status,
-        "updated_at": world.clock.iso(contact.updated_at),
+        "updated_at": _contact_date(service, contact.updated_at, "iso"),
         "call_duration": f"{contact.duration or 0}s",
         "playback": "" if contact.playback is None else str(contact.playback),
         "credit_consumed": contact.credit_consumed,
@@ -155,14 +188,14 @@ def contact_row(world: World, contact: Contact) -> dict[str, Any]:
     }
 
 
-def added_row(world: World, contact: Contact) -> dict[str, Any]:
+def added_row(service: Service, contact: Contact) -> dict[str, Any]:
     """Return a contact as the response to adding many shows it (sample v1_add_contacts.json)."""
     return {
         "id": contact.id,
-        "updated_at": display_date(contact.updated_at),
-        "created_at": world.clock.iso(contact.created_at),
+        "updated_at": _contact_date(service, contact.updated_at, "text"),
+        "created_at": _contact_date(service, contact.created_at, "iso"),
         "deleted_at": None,
-        "number": contact.number,
+        "number": http.shown_number(service.options, contact.number, str),
         "status": contact.status,
         "other_variables": contact.tags,
         "credit_consumed": contact.credit_consumed,
@@ -173,6 +206,19 @@ def added_row(world: World, contact: Contact) -> dict[str, Any]:
         "failover_sms_sent": contact.failover_sms_sent,
         "campaing": contact.campaign_id,
     }
+
+
+def sent_voice(service: Service, value: Any) -> dict[str, Any] | None:
+    """Return the voice that a request names, by its id or as an object, as the options say."""
+    if isinstance(value, str) and value.startswith("{"):  # In a form.
+        with suppress(ValueError):
+            value = json.loads(value)
+    wanted, is_object = service.options.voice_sent, isinstance(value, dict)
+    if value not in (None, "") and wanted == "object" and not is_object:
+        raise ValidationError(voice=f"Expected a dictionary, but got {type(value).__name__}.")
+    if wanted == "id" and is_object:
+        raise ValidationError(voice="Incorrect type. Expected pk value, received dict.")
+    return find_voice(service.world, value)
 
 
 def find_voice(world: World, value: Any) -> dict[str, Any] | None:

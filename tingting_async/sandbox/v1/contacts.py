@@ -6,7 +6,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from tingting_async.sandbox.fields import many, mapping
-from tingting_async.sandbox.http import Body, ValidationError, json_response, mobile, origin, with_body
+from tingting_async.sandbox.http import Body, ValidationError, deleted, json_response, mobile, origin, with_body
 from tingting_async.sandbox.records import Account, Campaign, Contact
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.sheets import read_sheet
@@ -34,7 +34,7 @@ async def list_contacts(
         request,
         service.options,
         campaign.contacts,
-        partial(contact_row, service.world),
+        partial(contact_row, service),
         total_credits_consumed=campaign.totals.credits,
         carrier_summary=campaign.totals.carriers,
     )
@@ -51,25 +51,28 @@ async def add(
     if "contacts" not in body:
         contact = service.world.add_contact(campaign, mobile(body.get("number"), "number"), _variables(body))
         if service.options.add_contact_response == "contact":
-            return json_response({**contact_row(service.world, contact), "attributes": contact.tags}, 201)
-        return json_response({"message": "New Contact added"}, 201)
+            row = {**contact_row(service, contact), "attributes": contact.tags}
+            return json_response(row, service.options.created_status)
+        return json_response({"message": "New Contact added"}, service.options.created_status)
     rows: list[dict[str, Any]] = body["contacts"] or []
     most = service.options.max_contacts
     if not rows or (most is not None and len(rows) > most):
         raise ValidationError(contacts=f"Give between 1 and {most or 'any number of'} contacts.")
-    added, skipped, errors = list[dict[str, Any]](), 0, list[dict[str, Any]]()
+    added, skipped, errors = list[dict[str, Any]](), 0, list[Any]()
     for index, row in enumerate(rows):
         try:
             number, variables = mobile(row.get("number"), "number"), _variables(row)
         except ValidationError as error:
-            errors.append({"row": index, "number": row.get("number"), "error": error.fields})
+            refused = {"row": index, "number": row.get("number"), "error": error.fields}
+            as_objects = service.options.add_contacts_errors == "objects"
+            errors.append(refused if as_objects else f"Contact {index + 1}: {error.fields}")
             continue
         if number in campaign.totals.numbers:
             skipped += 1
             continue
-        added.append(added_row(service.world, service.world.add_contact(campaign, number, variables)))
+        added.append(added_row(service, service.world.add_contact(campaign, number, variables)))
     done = {"created": len(added), "skipped": skipped, "contacts": added, "errors": errors or None}
-    return json_response(done, 201)
+    return json_response(done, service.options.created_status)
 
 
 def _variables(row: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +120,7 @@ async def update(
     """Update a contact's number (sample v1_contact_update.json)."""
     contact.number = mobile(body.get("number"), "number")
     contact.updated_at = service.clock.now()
-    return json_response(contact_row(service.world, contact))
+    return json_response(contact_row(service, contact))
 
 
 @routes.delete("/api/v1/phone-number/delete/{id:\\d+}/")
@@ -126,7 +129,8 @@ async def update(
 async def delete(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
     """Delete a contact (sample v1_contact_delete.json)."""
     service.world.remove_contact(contact)
-    return json_response({"message": "Successfully Deleted."})
+    message = json_response({"message": "Successfully Deleted."})
+    return deleted(service.options, message, message)
 
 
 @routes.get("/api/v1/campaign/{id:\\d+}/attributes/")

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from tingting_async.sandbox.fields import Field, integer, text
-from tingting_async.sandbox.http import Body, ValidationError, json_response, with_body
+from tingting_async.sandbox.http import Body, ValidationError, json_response, require, shown_number, with_body
 from tingting_async.sandbox.otp import check_otp, send_otp
 from tingting_async.sandbox.records import Account, SentOtp
 from tingting_async.sandbox.service import Service
@@ -24,12 +24,14 @@ _FIELDS: dict[str, Field] = {**dict.fromkeys(_TEXTS, text), "otp_length": intege
 async def send(request: web.Request, service: Service, account: Account, body: Body) -> web.StreamResponse:
     """Send a one-time password (samples v1_otp_text.json and v1_otp_voice.json)."""
     check_otp(body)
+    if service.options.company_name_required:
+        require(body, "company_name")
     is_call = body["sms_send_options"] == "voice"
     if is_call and body.get("voice_input") not in {voice["voice_internal_name"] for voice in service.world.voices}:
         raise ValidationError(voice_input="This field is required for voice.")
     sent = send_otp(service, account, body, default_length=6, credits_field="message")
-    details = {
-        "number": sent.number,
+    details: dict[str, Any] = {
+        "number": shown_number(service.options, sent.number, str),
         "otp_options": sent.options,
         "message": sent.message,
         "otp": sent.otp,
@@ -58,7 +60,7 @@ async def list_sent(request: web.Request, service: Service, account: Account) ->
 def _row(service: Service, sent: SentOtp) -> dict[str, Any]:
     return {
         "id": sent.id,
-        "phone_number": sent.number,
+        "phone_number": shown_number(service.options, sent.number, str),
         "message": sent.message,
         "otp": sent.otp,
         "otp_options": sent.options,

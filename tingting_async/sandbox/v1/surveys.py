@@ -4,6 +4,7 @@ import ast
 import csv
 import io
 import json
+from collections.abc import Mapping
 from random import Random
 from typing import Any, Concatenate, ParamSpec, cast
 
@@ -14,6 +15,7 @@ from tingting_async.sandbox.http import (
     Body,
     Endpoint,
     ValidationError,
+    deleted,
     json_response,
     origin,
     read_body,
@@ -23,7 +25,17 @@ from tingting_async.sandbox.http import (
 )
 from tingting_async.sandbox.records import Account, Campaign
 from tingting_async.sandbox.service import Service
-from tingting_async.sandbox.v1.common import find_voice, not_found, parse_step, query_integer, signed_in
+from tingting_async.sandbox.v1.common import (
+    last_next,
+    not_found,
+    page,
+    parse_step,
+    query_integer,
+    sent_voice,
+    signed_in,
+    silent,
+    survey_id,
+)
 from tingting_async.sandbox.world import World
 
 routes: web.RouteTableDef = web.RouteTableDef()
@@ -86,6 +98,8 @@ def with_template(handler: Endpoint[Concatenate[Template, P]]) -> Endpoint[P]:
 @with_survey
 async def steps(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
     """List a survey's steps."""
+    if service.options.steps_pagination:
+        return page(request, service.options, campaign.steps, _shown, newest_first=False)
     return json_response({"results": [_shown(step) for step in campaign.steps]})
 
 
@@ -99,15 +113,16 @@ async def set_steps(
 ) -> web.StreamResponse:
     """Set a survey's steps, with audio files named by the index of their step."""
     given = body.get("steps")
-    rows = campaign.steps if given is None else [_step(service, campaign, step) for step in given]
+    keeps = given is None or (request.method == "PATCH" and service.options.step_updates == "merge")
+    kept = {step["id"]: step for step in campaign.steps} if keeps else {}
+    rows = list(kept.values()) if given is None else [_step(service, campaign, step, kept) for step in given]
     for index, step in enumerate(rows):
         if isinstance(body.get(str(index)), bytes):
             step["audio_file"] = f"{origin(request)}/media/output/{step['id']}.mp3"
-    campaign.steps = sorted(rows, key=lambda step: step["order"])
+    others = [step for key, step in kept.items() if key not in {row["id"] for row in rows}]
+    campaign.steps = sorted([*others, *rows], key=lambda step: step["order"])
     service.world.record("steps", campaign.id)
-    return json_response(
-        {"results": [_shown(step) for step in campaign.steps]}, 201 if request.method == "POST" else 200
-    )
+    return silent(service.options, "Survey steps saved.", service.options.created_status)
 
 
 @routes.delete(_STEPS)
@@ -118,13 +133,20 @@ async def delete_steps(
 ) -> web.StreamResponse:
     """Delete a survey's steps."""
     campaign.steps = []
-    return web.Response(status=204)
+    return deleted(service.options, web.Response(status=204), json_response({"message": "Successfully Deleted."}))
 
 
-def _step(service: Service, campaign: Campaign, step: dict[str, Any]) -> dict[str, Any]:
-    if problem := _problem(step):
+def _step(
+    service: Service, campaign: Campaign, step: dict[str, Any], kept: Mapping[int, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a step that is given as it is stored: over the one with its id among those that are kept, or anew."""
+    id_ = step.get("id")
+    before = kept.get(id_) if isinstance(id_, int) else None
+    before = before or {"id": service.world.id(), "survey": survey_id(service, campaign)}
+    merged = {**before, **step, "id": before["id"], "survey": before["survey"]}
+    if problem := _problem(merged):
         raise ValidationError(**problem)
-    return {**step, "id": service.world.id(), "survey": campaign.id}
+    return merged
 
 
 def _problem(step: dict[str, Any]) -> dict[str, str]:
@@ -132,6 +154,8 @@ def _problem(step: dict[str, Any]) -> dict[str, str]:
         return {"content_type": "This field is required." if not step.get("content_type") else "Not a valid choice."}
     if step.get("response_type", "none") not in _RESPONSES:
         return {"response_type": "Not a valid choice."}
+    if isinstance(step.get("audio_file"), str) and not step["audio_file"].startswith("http"):
+        return {"audio_file": "The submitted data was not a file. Check the encoding type on the form."}
     if len(str(step.get("input_name") or "")) > 128:
         return {"input_name": "Ensure this field has no more than 128 characters."}
     return {}
@@ -141,11 +165,18 @@ def _shown(step: dict[str, Any]) -> dict[str, Any]:
     return {name: step.get(name) for name in _FIELDS}
 
 
+def _find_reported(service: Service, account: Account, id: int) -> Campaign | None:
+    surveys = (each for each in service.world.campaigns_of(account) if each.services == "SURVEY")
+    return next((each for each in surveys if survey_id(service, each) == id), None)
+
+
 @routes.get("/api/v1/download/survey/{id:\\d+}/report/")
 @signed_in
-@with_survey
-async def report(request: web.Request, service: Service, account: Account, campaign: Campaign) -> web.StreamResponse:
+async def report(request: web.Request, service: Service, account: Account) -> web.StreamResponse:
     """Return the recipients' responses as CSV or JSON."""
+    campaign = _find_reported(service, account, int(request.match_info["id"]))
+    if campaign is None:
+        return not_found()
     questions = [step for step in campaign.steps if step.get("response_type") not in (None, "none")]
     names = [str(step.get("input_name")) for step in questions]
     rows = [
@@ -176,7 +207,8 @@ async def list_templates(request: web.Request, service: Service, account: Accoun
     if (number - 1) * size >= max(1, len(rows)):
         return json_response({"detail": "Invalid page."}, 404)
     base = f"{service.options.link_base or origin(request)}{request.path}"
-    after = f"{base}?page={number + 1}&page_size={size}" if number * size < len(rows) else None
+    following = f"{base}?page={number + 1}&page_size={size}"
+    after = following if number * size < len(rows) else last_next(service.options)
     before = f"{base}?page={number - 1}&page_size={size}" if number > 1 else None
     shown = rows[(number - 1) * size : number * size]
     return json_response({"count": len(rows), "next": after, "previous": before, "results": shown})
@@ -199,7 +231,7 @@ async def create_template(request: web.Request, service: Service, account: Accou
     _fill(request, service, template, body)
     service.world.templates[template["id"]] = template
     service.world.record("template", template["id"], target=body["name"])
-    return json_response(template, 201)
+    return json_response(template, service.options.created_status)
 
 
 @routes.get("/api/v1/survey-templates/{id:\\d+}/")
@@ -211,7 +243,8 @@ async def template(request: web.Request, service: Service, account: Account, fou
     """Show, update or delete a template."""
     if request.method == "DELETE":
         del service.world.templates[found["id"]]
-        return web.Response(status=204)
+        message = json_response({"message": "Successfully Deleted."})
+        return deleted(service.options, web.Response(status=204), message)
     if request.method == "PATCH":
         _fill(request, service, found, await read_body(request, **_TEMPLATE_FIELDS))
     return json_response(found)
@@ -220,13 +253,15 @@ async def template(request: web.Request, service: Service, account: Account, fou
 def _fill(request: web.Request, service: Service, template: dict[str, Any], body: Body) -> None:
     template["name"] = body.get("name") or template["name"]
     if "voice" in body:
-        found = find_voice(service.world, body["voice"])
+        found = sent_voice(service, body["voice"])
         template["voice"] = None if found is None else {**found, "is_beta": False}
     if body.get("length_factor") is not None:
         template["length_factor"] = f"{body['length_factor']:.2f}"
     if body.get("content") is not None:
-        steps = body["content"]
-        template["content"] = [{"order": index, "audio_file": None, **step} for index, step in enumerate(steps)]
+        merges = request.method == "PATCH" and service.options.step_updates == "merge"
+        audio = {step["order"]: step["audio_file"] for step in template["content"]} if merges else {}
+        numbered = [{"order": index, **step} for index, step in enumerate(body["content"])]
+        template["content"] = [{"audio_file": audio.get(step["order"]), **step} for step in numbered]
     for step in template["content"]:
         if isinstance(body.get(f"step_{step['order']}_audio_file"), bytes):
             step["audio_file"] = f"{origin(request)}/media/output/{template['id']}-{step['order']}.mp3"
@@ -251,11 +286,12 @@ async def apply_template(
         if problem := _problem(step):
             errors.append({name: [text] for name, text in problem.items()})
         else:
-            created.append(_step(service, campaign, step))
+            created.append(_step(service, campaign, step, {}))
     campaign.steps = [*campaign.steps, *created]
     service.world.record("steps", campaign.id)
     if errors:
         return json_response(
             {"created": [{"id": step["id"], "order": step["order"]} for step in created], "errors": errors}, 207
         )
-    return json_response({"message": "Template applied successfully.", "steps": created}, 201)
+    applied = {"message": "Template applied successfully.", "steps": created}
+    return json_response(applied, service.options.created_status)
