@@ -15,7 +15,7 @@ async def main() -> None:
     ):
         survey = await tingting.campaigns.create("How was it?", Services.SURVEY, lines=[1], voice=3)
         jingle = File("jingle.mp3", b"ID3 not much of a tune")
-        await tingting.surveys.set_steps(
+        steps = await tingting.surveys.set_steps(
             survey.id,
             [
                 NewStep(content_type=ContentType.PLAY, input_name="jingle", audio_file=jingle),
@@ -27,7 +27,8 @@ async def main() -> None:
         sandbox.clock.advance(600)
         finished = await tingting.campaigns.wait(survey.id, timeout=60)
         print(f"{finished.status}; answers:")
-        for answer in await tingting.surveys.answers(survey.id):
+        assert steps[0].survey is not None  # The survey's own id, which may differ from the campaign's.
+        for answer in await tingting.surveys.answers(steps[0].survey):
             print(answer["status"], answer["rating"])
 
 

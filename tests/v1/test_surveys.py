@@ -12,7 +12,7 @@ from support.v1 import always, connect, count_effects, first_contact, make_campa
 from tingting_async import PaginationError, PartialFailureError, UsageError
 from tingting_async.http.messages import File
 from tingting_async.sandbox import Fault, Sandbox
-from tingting_async.v1 import NewStep, ResponseType, Services
+from tingting_async.v1 import NewStep, ResponseType, Services, TingTing
 
 pytestmark = pytest.mark.anyio
 
@@ -99,23 +99,45 @@ async def test_test_call() -> None:
         assert 1 == count_effects(sandbox, "demo")
 
 
-async def test_answers() -> None:
-    """After a run, the answers have the names of the steps' inputs."""
-    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
-        survey = await make_campaign(tingting, Services.SURVEY)
-        await tingting.surveys.set_steps(survey.id, STEPS[:1])
-        await tingting.surveys.run(survey.id)
-        sandbox.clock.advance(600)
-        answers = await tingting.surveys.answers(survey.id)
+async def run_survey(sandbox: Sandbox, tingting: TingTing) -> int:
+    """Run a survey with one step to its end, and return the survey's own id."""
+    campaign = await make_campaign(tingting, Services.SURVEY)
+    (step,) = await tingting.surveys.set_steps(campaign.id, STEPS[:1])
+    await tingting.surveys.run(campaign.id)
+    sandbox.clock.advance(600)
+    assert step.survey is not None
+    return step.survey
+
+
+@pytest.mark.parametrize("ids", ["campaign", "own"])
+async def test_answers(ids: Any) -> None:
+    """The survey's own id, which its steps carry, leads to the answers, whether or not it is the campaign's id."""
+    async with Sandbox(campaigns=0, survey_ids=ids) as sandbox, connect(sandbox) as tingting:
+        answers = await tingting.surveys.answers(await run_survey(sandbox, tingting))
         assert {"number", "status", "rating"} == set(answers[0])
 
 
-async def test_download(tmp_path: Path) -> None:
-    """The answers are saved as a file."""
-    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
-        survey = await make_campaign(tingting, Services.SURVEY)
-        await tingting.surveys.download(survey.id, tmp_path / "survey.csv")
-    assert ["survey.csv"] == [each.name for each in tmp_path.iterdir()]
+@pytest.mark.parametrize("ids", ["campaign", "own"])
+async def test_download(ids: Any, tmp_path: Path) -> None:
+    """The answers of a survey with this id are saved as a file."""
+    async with Sandbox(campaigns=0, survey_ids=ids) as sandbox, connect(sandbox) as tingting:
+        await tingting.surveys.download(await run_survey(sandbox, tingting), tmp_path / "survey.csv")
+    assert "number,status,rating" == (tmp_path / "survey.csv").read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize("operation", ["answers", "download"])
+async def test_the_id_of_a_survey_is_sent_as_it_is(operation: str, tmp_path: Path) -> None:
+    """The report of a survey is requested by the id that is given, and by nothing else."""
+    paths: list[str] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        paths.append(request.path)
+        return web.json_response([]) if request.query else web.Response(text="number,status\n")
+
+    async with serving(handler) as tingting:
+        arguments = (77,) if operation == "answers" else (77, tmp_path / "answers.csv")
+        await getattr(tingting.surveys, operation)(*arguments)
+    assert ["/api/v1/download/survey/77/report/"] == paths
 
 
 @pytest.mark.parametrize("is_paginated", [True, False])

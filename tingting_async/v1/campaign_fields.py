@@ -60,6 +60,18 @@ def voice_id(voice: Voice | int) -> int:
     return arguments.identifier(voice.id if isinstance(voice, Voice) else voice, "voice")
 
 
+def voice_object(voice: Voice) -> dict[str, Any]:
+    """Return a voice as the service shows it in its list of voices."""
+    fields = arguments.given_fields(
+        id=voice.id,
+        voice_display_name=voice.name,
+        voice_internal_name=voice.internal_name,
+        is_premium=voice.is_premium,
+        is_beta=voice.is_beta,
+    )
+    return {**fields, **voice.extra}
+
+
 def encode_length_factor(value: Decimal | float) -> str:
     """Return how much slower than normal a voice speaks, as the service expects it.
 

@@ -19,7 +19,7 @@ from tingting_async.v1.campaign_fields import (
     refuse_other_text,
     voice_id,
 )
-from tingting_async.v1.method_fallback import MethodFallback
+from tingting_async.v1.method_fallback import MethodFallback, other_method
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.campaigns import (
     Campaign,
@@ -122,7 +122,7 @@ class Campaigns(MethodFallback):
         """
         arguments.refuse_unknown("campaigns.create", fields, OptionalFields.__optional_keys__, self.create)
         called = self._core.read_clocks()
-        return await self._core.execute(
+        return await self._execute(
             Request.create(
                 "/api/v1/campaign/create/",
                 Campaign,
@@ -135,7 +135,8 @@ class Campaigns(MethodFallback):
                 reconciler=lambda send: reconcile_created(
                     self._core.read_clocks, self.list, name, clocks_at(send, called)
                 ),
-            )
+            ),
+            *self._voice_forms(fields.get("voice")),
         )
 
     async def update(self, id: int, *, timeout: TimeoutLike = None, **fields: Unpack[CampaignFields]) -> Campaign:
@@ -164,7 +165,8 @@ class Campaigns(MethodFallback):
                 json=body,
                 timeout=timeout,
             ),
-            "PUT",  # One public client found only PUT accepted.
+            other_method("PUT"),  # One public client found only PUT accepted.
+            *self._voice_forms(fields.get("voice")),
         )
 
     async def set_message(
@@ -198,7 +200,8 @@ class Campaigns(MethodFallback):
                 json=encode_campaign({"voice": voice, "category": category, **fields}),
                 timeout=timeout,
             ),
-            "PUT",  # One public client needed PUT first, for voice.
+            other_method("PUT"),  # One public client needed PUT first, for voice.
+            *self._voice_forms(voice),
         )
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:

@@ -12,7 +12,7 @@ from tingting_async.resources import arguments
 from tingting_async.resources.base import IN_CLASSIC, PageOptions, TimeoutLike
 from tingting_async.resources.phone_numbers import phone_number
 from tingting_async.v1.additions import AddProgress, batches, refuse_no_list
-from tingting_async.v1.method_fallback import MethodFallback
+from tingting_async.v1.method_fallback import MethodFallback, other_method
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, NewContact, Upload
 from tingting_async.v1.pages import read_page
@@ -163,7 +163,7 @@ class Contacts(MethodFallback):
                 timeout=timeout,
                 recovery_hint=f"look at contacts.list({campaign_id})",
             ).with_form({}, {"bulk_file": sheet}),
-            "POST",  # The older documents say POST.
+            other_method("POST"),  # The older documents say POST.
         )
 
     async def edit(self, id: int, number: str | int, *, timeout: TimeoutLike = None) -> Contact:

@@ -10,8 +10,9 @@ from tingting_async.http.messages import Request
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
+from tingting_async.resources.base import PageOptions, TimeoutLike
 from tingting_async.v1.campaign_fields import encode_length_factor, voice_id
+from tingting_async.v1.method_fallback import MethodFallback
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.surveys import NewStep, SurveyTemplate, TemplateApplied
@@ -19,7 +20,7 @@ from tingting_async.v1.pages import read_page
 from tingting_async.v1.surveys import encode_steps
 
 
-class SurveyTemplates(Resource):
+class SurveyTemplates(MethodFallback):
     """Survey templates (v1 documents, Surveys, templates)."""
 
     def list(
@@ -83,8 +84,9 @@ class SurveyTemplates(Resource):
             timeout=timeout,
             recovery_hint="look for its name with survey_templates.list(search=…)",
         )
-        return await self._core.execute(
-            await _with_content(request, arguments.non_empty_text(name, "name"), content, voice, length_factor)
+        return await self._execute(
+            await _with_content(request, arguments.non_empty_text(name, "name"), content, voice, length_factor),
+            *self._voice_forms(voice),
         )
 
     async def update(
@@ -106,14 +108,9 @@ class SurveyTemplates(Resource):
         """
         if name is None and content is None and voice is None and length_factor is None:
             raise UsageError("survey_templates.update: give at least one field to change.")
-        return await self._core.execute(
-            await _with_content(
-                Request.update(_path(id), SurveyTemplate, "survey_templates.update", timeout=timeout),
-                name,
-                content,
-                voice,
-                length_factor,
-            )
+        request = Request.update(_path(id), SurveyTemplate, "survey_templates.update", timeout=timeout)
+        return await self._execute(
+            await _with_content(request, name, content, voice, length_factor), *self._voice_forms(voice)
         )
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:

@@ -167,14 +167,22 @@ class Surveys(Resource):
             )
         )
 
-    async def answers(self, campaign_id: int, *, timeout: TimeoutLike = None) -> list[Mapping[str, Any]]:
+    async def answers(self, survey_id: int, *, timeout: TimeoutLike = None) -> list[Mapping[str, Any]]:
         """Return the answers, one mapping per person (`GET download/survey/<survey_id>/report/?format=json`).
 
         The keys of the mappings are not documented.
+
+        Args:
+            survey_id: The survey's own id, which its steps carry (`SurveyStep.survey`). It may differ from the id of
+                the campaign, which the other operations on surveys take.
+            timeout: See `Resource`.
+
+        Raises:
+            NotFoundError: The account has no survey with this id.
         """
         return await self._core.execute(
             Request.read(
-                _report_path(campaign_id),
+                _report_path(survey_id),
                 list[Mapping[str, Any]],
                 "surveys.answers",
                 params=(("format", "json"),),
@@ -182,11 +190,11 @@ class Surveys(Resource):
             )
         )
 
-    async def download(self, campaign_id: int, path: str | PathLike[str], *, timeout: TimeoutLike = None) -> None:
+    async def download(self, survey_id: int, path: str | PathLike[str], *, timeout: TimeoutLike = None) -> None:
         """Save the answers as a CSV file, completely or not at all (`GET download/survey/<survey_id>/report/`).
 
         Args:
-            campaign_id: The survey's campaign.
+            survey_id: The survey's own id (`SurveyStep.survey`), which may differ from the campaign's; see `answers`.
             path: The file, as of `reports.download`.
             timeout: See `Resource`; None for ten minutes, whatever the session's limits.
 
@@ -194,7 +202,7 @@ class Surveys(Resource):
             UsageError: The file cannot be written.
             DecodeError: The response is empty, is not CSV, or may be incomplete; nothing was saved.
         """
-        await download(self._core, report_request(_report_path(campaign_id), "surveys.download", timeout), path)
+        await download(self._core, report_request(_report_path(survey_id), "surveys.download", timeout), path)
 
     async def _write_steps(
         self,
@@ -240,5 +248,5 @@ def _steps_path(campaign_id: int) -> str:
     return f"/api/v1/campaign/create/{arguments.identifier(campaign_id, 'campaign_id')}/survey/"
 
 
-def _report_path(campaign_id: int) -> str:
-    return f"/api/v1/download/survey/{arguments.identifier(campaign_id, 'campaign_id')}/report/"
+def _report_path(survey_id: int) -> str:
+    return f"/api/v1/download/survey/{arguments.identifier(survey_id, 'survey_id')}/report/"

@@ -47,7 +47,8 @@ class SurveyStep:
 
     Attributes:
         id: The step's id.
-        survey: The survey's id. The documents do not say whether it equals the campaign's id.
+        survey: The survey's id, by which the service finds its report. The documents do not say whether it equals the
+            campaign's id.
         order: The position in the survey, from 0.
         content_type: What the step does.
         text_or_url: The text that is read aloud, or the URL of the audio that is played.
