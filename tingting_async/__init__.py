@@ -77,10 +77,11 @@ if TYPE_CHECKING:
         ResponseReceived,
     )
     from tingting_async.observability.opentelemetry import OpenTelemetryListener
-    from tingting_async.resources.arguments import FileLike
+    from tingting_async.resources.arguments import UNCHANGED, FileLike, Unchanged
     from tingting_async.resources.base import Resource, TimeoutLike
 
 __all__ = [
+    "UNCHANGED",
     "ApiError",
     "AuthenticationError",
     "BadRequestError",
@@ -148,6 +149,7 @@ __all__ = [
     "TokenStoreError",
     "Tokens",
     "TransportError",
+    "Unchanged",
     "UsageError",
     "User",
     "Verdict",
@@ -159,6 +161,8 @@ __all__ = [
 if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every misspelt name.
     # Imported on first use: few programs need all of them, and some need an extra.
     _LATE = {
+        "UNCHANGED": "resources.arguments",
+        "Unchanged": "resources.arguments",
         "FileLike": "resources.arguments",
         "FileTokenStore": "auth.stores.file",
         "Ledger": "ledger.ledger",

@@ -58,6 +58,14 @@ async def test_update() -> None:
         assert (changed.name, changed.services, changed.description) == ("Two", Services.PHONE, "e")
 
 
+async def test_update_clears() -> None:
+    """None clears the description of a campaign; a field that is not given stays as it is."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        created = await tingting.campaigns.create("One", Services.PHONE, numbers=["9800000001"], description="d")
+        assert "d" == (await tingting.campaigns.update(created.id, name="Two")).description
+        assert "" == (await tingting.campaigns.update(created.id, description=None)).description
+
+
 async def test_delete() -> None:
     """A deleted campaign is gone: to get it or to delete it again is a NotFoundError."""
     async with Sandbox(campaigns=1) as sandbox, connect(sandbox) as tingting:

@@ -22,6 +22,17 @@ async def test_add(response: Any) -> None:
         assert (number.number, number.campaign) == ("9800000001", campaign.name)
 
 
+async def test_edit_tags() -> None:
+    """An edit keeps the tags of a number if they are not given, and clears them if they are None."""
+    async with Sandbox(campaigns=30) as sandbox, connect(sandbox) as tingting:
+        campaign = next(each for each in await tingting.campaigns.list().collect() if each.usable_tags)
+        number = await tingting.numbers.list(campaign.id).first()
+        assert number is not None
+        assert number.available_tags
+        assert number.available_tags == (await tingting.numbers.edit(number.id, "9800000001")).available_tags
+        assert {} == (await tingting.numbers.edit(number.id, "9800000001", tags=None)).available_tags
+
+
 async def test_get() -> None:
     """A single number is equal to the one in the list."""
     async with Sandbox(campaigns=1, numbers=1) as sandbox, connect(sandbox) as tingting:

@@ -128,9 +128,9 @@ async def test_silent_response(connect: Any, kind: str, status: int) -> None:
             assert (status, {"message": dict, "text": str, "empty": str}[kind]) == (found, type(body))
 
 
-@pytest.mark.parametrize(("updates", "names"), [("merge", ["x", "b"]), ("replace", ["x"])])
+@pytest.mark.parametrize(("updates", "names"), [("merge", ["x"]), ("keep", ["x", "b"]), ("replace", ["x"])])
 async def test_step_updates(connect: Any, updates: str, names: list[str]) -> None:
-    """With `step_updates`, a PATCH keeps the steps and fields that it does not name, or replaces them all."""
+    """With `step_updates`, a PATCH keeps the fields that it does not name, the steps as well, or neither."""
     async with connect(campaigns=0, step_updates=updates) as (sandbox, http):
         survey = (await make_survey(http))["id"]
         steps = sandbox.world.campaigns[survey].steps
@@ -140,7 +140,7 @@ async def test_step_updates(connect: Any, updates: str, names: list[str]) -> Non
         await send(http, "PATCH", path, {"steps": [change]})
         found = (await send(http, "GET", path))[1]["results"]
     assert names == [step["input_name"] for step in found]
-    assert ("kept" if updates == "merge" else None) == found[0]["text_or_url"]
+    assert (None if updates == "replace" else "kept") == found[0]["text_or_url"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, assert_type
 
 from tingting_async import (
+    UNCHANGED,
     Campaign,
     Confirmation,
     ExactIterator,
@@ -53,6 +54,7 @@ async def campaigns(tingting: TingTing, when: datetime) -> None:
     assert_type(await tingting.campaigns.create("a", Services.SMS, numbers=["9800000001", 9800000002]), Campaign)
     assert_type(await tingting.campaigns.create("a", "SMS", file="numbers.xlsx"), Campaign)
     assert_type(await tingting.campaigns.update(1, name="b"), Campaign)
+    assert_type(await tingting.campaigns.update(1, name=UNCHANGED, description=None), Campaign)
     assert_type(await tingting.campaigns.delete(1), Confirmation)
     started = await tingting.campaigns.run(1, message="a", schedule=when, rerun=[Outcome.FAILED], timeout=3)
     assert_type(started, RunStarted)
@@ -98,6 +100,7 @@ async def numbers(tingting: TingTing) -> None:
     assert_type(added, NumberAdded)
     assert_type(added.number, Number | None)
     assert_type(await tingting.numbers.edit(1, 9800000001), Number)
+    assert_type(await tingting.numbers.edit(1, 9800000001, tags=None), Number)
     assert_type(await tingting.numbers.delete(1), Confirmation)
 
 

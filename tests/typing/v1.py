@@ -7,6 +7,7 @@ from typing import Any, assert_type
 
 from tingting_async import Paginator
 from tingting_async.v1 import (
+    UNCHANGED,
     AddProgress,
     ApiToken,
     Campaign,
@@ -72,6 +73,7 @@ async def campaigns(tingting: TingTing, when: datetime) -> None:
     )
     assert_type(created, Campaign)
     assert_type(await tingting.campaigns.update(1, name="b"), Campaign)
+    assert_type(await tingting.campaigns.update(1, schedule=None, voice=None, credit_limit=None), Campaign)
     assert_type(await tingting.campaigns.set_message(1, voice=3), CampaignMessage)
     assert_type(await tingting.campaigns.delete(1), Confirmation)
     assert_type(await tingting.campaigns.stop(1), Confirmation)
@@ -131,7 +133,7 @@ async def otp(tingting: TingTing) -> None:
 
 
 async def surveys(tingting: TingTing) -> None:
-    steps = [NewStep(text_or_url="a")]
+    steps = [NewStep(text_or_url="a"), NewStep(id=1, audio_file=None)]
     assert_type(await tingting.surveys.steps(1), list[SurveyStep])
     assert_type(await tingting.surveys.set_steps(1, steps), list[SurveyStep])
     assert_type(await tingting.surveys.update_steps(1, steps), list[SurveyStep])
@@ -148,6 +150,7 @@ async def survey_templates(tingting: TingTing) -> None:
     assert_type(await tingting.survey_templates.get(1), SurveyTemplate)
     assert_type(await tingting.survey_templates.create("a", steps, voice=3), SurveyTemplate)
     assert_type(await tingting.survey_templates.update(1, name="b"), SurveyTemplate)
+    assert_type(await tingting.survey_templates.update(1, voice=None, length_factor=UNCHANGED), SurveyTemplate)
     assert_type(await tingting.survey_templates.delete(1), Confirmation)
     applied = await tingting.survey_templates.apply(1, 2)
     assert_type(applied, TemplateApplied)

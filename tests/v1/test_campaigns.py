@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from support.v1 import connect, make_campaign, serving
 
 from tingting_async import ApiError, NotFoundError, UsageError
 from tingting_async.sandbox import Sandbox
-from tingting_async.v1 import CampaignStatus, Sort, TingTing
+from tingting_async.v1 import Campaign, CampaignStatus, Services, Sort, TingTing
 
 pytestmark = pytest.mark.anyio
 
@@ -88,7 +89,7 @@ async def test_update(methods: tuple[str, ...]) -> None:
     """An update changes the fields that are given, by whichever method the service accepts."""
     async with Sandbox(campaigns=0, update_methods=methods) as sandbox, connect(sandbox) as tingting:
         campaign = await make_campaign(tingting, length_factor=1.2, credit_limit=50, description="d", category="Text")
-        changed = await tingting.campaigns.update(campaign.id, name="Newer", lines=[2], message=None)
+        changed = await tingting.campaigns.update(campaign.id, name="Newer", lines=[2])
     assert ("Newer", (2,)) == (changed.name, changed.lines)
     assert ("नमस्ते", "1.20") == (changed.message, str(changed.length_factor))
 
@@ -151,6 +152,69 @@ async def test_the_method_of_one_operation_says_nothing_of_another() -> None:
     async with serving(handler) as tingting:
         await tingting.campaigns.set_message(1, voice=3, message="m")
         assert 1 == (await tingting.campaigns.update(1, name="n")).id
+
+
+CLEARABLE: dict[str, tuple[Any, Any]] = {
+    "description": ("d", ""),
+    "message": ("m", ""),
+    "sms_message": ("s", ""),
+    "category": ("Audio", None),
+    "voice": (3, None),
+    "schedule": (datetime.now(UTC) + timedelta(days=1), None),
+    "credit_limit": (50, None),
+    "lines": ([1], ()),
+    "failover": (["failed"], ()),
+}
+"""A value of each field of a campaign that can be cleared, and what the field is afterwards."""
+
+
+def fields_of(campaign: Campaign) -> dict[str, Any]:
+    """Return the fields of a campaign that can be cleared, by the names of the arguments."""
+    return {name: getattr(campaign, "failover_target" if name == "failover" else name) for name in CLEARABLE}
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_none_clears(seed: int) -> None:
+    """An update clears exactly the fields that are None; those that are not given stay as they are."""
+    random = Random(seed)
+    cleared = random.sample(sorted(CLEARABLE), random.randint(1, len(CLEARABLE)))
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        given: dict[str, Any] = {name: value for name, (value, _) in CLEARABLE.items()}
+        before = await tingting.campaigns.create("n", "SMS & PHONE", **given)
+        changes: dict[str, Any] = dict.fromkeys(cleared)
+        after = await tingting.campaigns.update(before.id, **changes)
+        read = await tingting.campaigns.get(before.id)
+    expected = {**fields_of(before), **{name: CLEARABLE[name][1] for name in cleared}}
+    assert expected == fields_of(after) == fields_of(read)
+    assert not {name for name, value in fields_of(before).items() if not value}
+
+
+@pytest.mark.parametrize("name", ["name", "services", "draft", "length_factor"])
+async def test_what_cannot_be_cleared(name: str) -> None:
+    """None for a field that a campaign always has is refused by name, and nothing is sent."""
+    async with Sandbox(campaigns=1) as sandbox, connect(sandbox) as tingting:
+        with pytest.raises(UsageError, match=f"`{name}` cannot be cleared"):
+            await tingting.campaigns.update(1, **{"description": "d", name: None})  # type: ignore[misc]
+        assert [] == sandbox.requests
+
+
+async def test_set_message_clears() -> None:
+    """A message that is set to None is cleared, and so is the voice; what is not given stays."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await make_campaign(tingting)
+        message = await tingting.campaigns.set_message(campaign.id, voice=None, message=None)
+    assert (None, "", "Hi") == (message.voice, message.message, message.sms_message)
+
+
+async def test_a_run_keeps_what_is_none() -> None:
+    """A run leaves the message and the schedule as they are if they are None: it is no update."""
+    when = datetime.now(UTC) + timedelta(hours=3)
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await make_campaign(tingting, Services.SMS_AND_PHONE, schedule=when)
+        started = await tingting.campaigns.run(campaign.id, message=None, sms_message="New", schedule=None)
+        read = await tingting.campaigns.get(campaign.id)
+    assert ("नमस्ते", "New", when) == (read.message, read.sms_message, read.schedule)
+    assert "Scheduled" in started.text
 
 
 async def test_update_nothing() -> None:

@@ -1,5 +1,7 @@
 """Survey templates."""
 
+from typing import Any
+
 import pytest
 from support.v1 import connect, make_campaign
 
@@ -49,6 +51,15 @@ async def test_update() -> None:
         changed = await tingting.survey_templates.update(template.id, name="Best", voice=3)
     assert (template.id, "Best", 3) == (changed.id, changed.name, changed.voice and changed.voice.id)
     assert ["rating"] == [step.input_name for step in changed.content]
+
+
+@pytest.mark.parametrize("content", [{}, {"content": [NewStep(audio_file=File("b.wav", b"RIFF"))]}])
+async def test_clear_the_voice(content: Any) -> None:
+    """None clears the voice of a template, with and without audio in the same request; the rest stays."""
+    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+        template = await make_template(tingting)
+        changed = await tingting.survey_templates.update(template.id, voice=None, **content)
+    assert (None, "First", template.length_factor) == (changed.voice, changed.name, changed.length_factor)
 
 
 async def test_update_nothing() -> None:

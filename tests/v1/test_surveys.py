@@ -5,14 +5,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from aiohttp import web
 from support.v1 import always, connect, count_effects, first_contact, make_campaign, page, serving
 
-from tingting_async import PaginationError, PartialFailureError, UsageError
+from tingting_async import OutcomeUnknownError, PaginationError, PartialFailureError, UsageError
 from tingting_async.http.messages import File
 from tingting_async.sandbox import Fault, Sandbox
-from tingting_async.v1 import NewStep, ResponseType, Services, TingTing
+from tingting_async.v1 import NewStep, ResponseType, Services, SurveyStep, TingTing
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +29,7 @@ async def test_set_steps(steps: list[NewStep]) -> None:
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         survey = await make_campaign(tingting, Services.SURVEY)
         stored = await tingting.surveys.set_steps(survey.id, steps)
-    expected = [(step.input_name, step.audio_file is not None) for step in steps]
+    expected = [(step.input_name, isinstance(step.audio_file, File)) for step in steps]
     assert expected == [(step.input_name, bool(step.audio_file)) for step in stored]
 
 
@@ -193,6 +194,77 @@ async def test_update_steps(with_audio: bool) -> None:
     assert [7] == [step.id for step in stored]
     assert ("PATCH", [7, None]) == (seen["method"], [step.get("id") for step in seen["steps"]])
     assert (b"ID3" if with_audio else None) == seen.get("audio")
+
+
+async def make_steps(tingting: TingTing, campaign_id: int) -> list[SurveyStep]:
+    """Give a survey three steps, of which two have audio, and return them."""
+    sound = File("a.mp3", b"ID3")
+    return await tingting.surveys.set_steps(
+        campaign_id,
+        [
+            NewStep(text_or_url="first", response_type="dtmf", input_name="a"),
+            NewStep(content_type="play", input_name="b", audio_file=sound),
+            NewStep(content_type="play", input_name="c", audio_file=sound),
+        ],
+    )
+
+
+@pytest.mark.parametrize("updates", ["merge", "keep"])
+async def test_change_one_step(updates: Any) -> None:
+    """A change of one step keeps every field of the others that is not given, their audio included."""
+    async with Sandbox(campaigns=0, step_updates=updates) as sandbox, connect(sandbox) as tingting:
+        survey = await make_campaign(tingting, Services.SURVEY)
+        before = await make_steps(tingting, survey.id)
+        changes = [NewStep(id=before[0].id, text_or_url="changed"), *(NewStep(id=step.id) for step in before[1:])]
+        after = await tingting.surveys.update_steps(survey.id, changes)
+    assert [attrs.evolve(before[0], text_or_url="changed"), *before[1:]] == after
+
+
+@pytest.mark.parametrize("updates", ["merge", "keep"])
+async def test_clear_a_step(updates: Any) -> None:
+    """None clears the text, the name and the audio of a step, and nothing else of it."""
+    async with Sandbox(campaigns=0, step_updates=updates) as sandbox, connect(sandbox) as tingting:
+        survey = await make_campaign(tingting, Services.SURVEY)
+        before = await make_steps(tingting, survey.id)
+        changes = [
+            NewStep(id=before[0].id, text_or_url=None, input_name=None),
+            NewStep(id=before[1].id, audio_file=None),
+            NewStep(id=before[2].id),
+        ]
+        after = await tingting.surveys.update_steps(survey.id, changes)
+    blank = attrs.evolve(before[0], text_or_url="", input_name="")
+    assert [blank, attrs.evolve(before[1], audio_file=None), before[2]] == after
+
+
+async def test_audio_that_the_service_drops() -> None:
+    """If the service drops audio that was to stay, the error names the steps; their texts have stayed."""
+    async with Sandbox(campaigns=0, step_updates="replace") as sandbox, connect(sandbox) as tingting:
+        survey = await make_campaign(tingting, Services.SURVEY)
+        before = await make_steps(tingting, survey.id)
+        changes = [NewStep(id=before[0].id, text_or_url="x"), NewStep(id=before[1].id), NewStep(id=before[2].id)]
+        with pytest.raises(PartialFailureError, match=r"dropped the audio of `steps\[1\]` and `steps\[2\]`") as caught:
+            await tingting.surveys.update_steps(survey.id, changes)
+        assert [("x", "a"), ("", "b"), ("", "c")] == [
+            (step.text_or_url, step.input_name) for step in caught.value.result
+        ]
+
+
+@pytest.mark.parametrize(("is_new", "count"), [(True, 1), (False, 2)])
+async def test_an_update_of_steps_whose_response_is_lost(is_new: bool, count: int) -> None:
+    """An update with a new step is not sent again after a lost response: the step could be there twice."""
+    async with Sandbox(campaigns=0, step_updates="keep") as sandbox, connect(sandbox) as tingting:
+        survey = await make_campaign(tingting, Services.SURVEY)
+        (first, *_) = await make_steps(tingting, survey.id)
+        fault = sandbox.faults.add(Fault("reset_after", method="PATCH", times=1))
+        changes = [NewStep(id=first.id, input_name="x"), *([NewStep(input_name="new")] if is_new else [])]
+        if is_new:
+            with pytest.raises(OutcomeUnknownError):
+                await tingting.surveys.update_steps(survey.id, changes)
+        else:
+            await tingting.surveys.update_steps(survey.id, changes)
+        assert 1 == fault.count
+        assert count == sum(received.method == "PATCH" for received in sandbox.requests)
+        assert 3 + is_new == len(sandbox.world.campaigns[survey.id].steps)
 
 
 async def test_update_no_steps() -> None:

@@ -11,11 +11,11 @@ from tingting_async.http.messages import Request, Response
 from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.resources import arguments
+from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.resources.phone_numbers import phone_numbers
 
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _SERVICES = (Services.PHONE, Services.SMS, Services.SMS_AND_PHONE)
 _OUTCOMES = (Outcome.HUNG_UP, Outcome.UNANSWERED, Outcome.FAILED, Outcome.TERMINATED, Outcome.COMPLETED)
 
@@ -90,7 +90,7 @@ class Campaigns(ListResource):
             fields["individual_number"] = [int(number) for number in phone_numbers(numbers)]
             return await self._core.execute(request.with_json(fields))
         assert file is not None
-        sheet = await arguments.file(file, "file", suffixes=(".xlsx",), content_type=_XLSX)
+        sheet = await arguments.file(file, "file", suffixes=(".xlsx",))
         return await self._core.execute(request.with_form(fields, {"send_to_number_file": sheet}))
 
     async def _find_created(self, name: str) -> Reconciliation:
@@ -105,24 +105,31 @@ class Campaigns(ListResource):
         self,
         id: int,
         *,
-        name: str | None = None,
-        services: Services | str | None = None,
-        description: str | None = None,
+        name: str | Unchanged = UNCHANGED,
+        services: Services | str | Unchanged = UNCHANGED,
+        description: str | Unchanged | None = UNCHANGED,
         timeout: TimeoutLike = None,
     ) -> Campaign:
-        """Change a campaign (`PUT /api/system/campaigns/<id>/update/`). A field that is None keeps its value.
+        """Change a campaign (`PUT /api/system/campaigns/<id>/update/`). A field that is not given stays as it is.
+
+        Args:
+            id: The campaign's id.
+            name: The name.
+            services: Whether the campaign calls or texts; not `Services.SURVEY`.
+            description: The description; None clears it.
+            timeout: The limits of this call.
 
         Raises:
-            UsageError: No field is given.
+            UsageError: No field is given, or a field is invalid.
             NotFoundError: The account has no campaign with this id.
         """
-        fields = arguments.given_fields(
-            name=None if name is None else arguments.non_empty_text(name, "name"),
-            services=None if services is None else _services(services),
-            description=description,
-        )
-        if not fields:
-            raise UsageError("campaigns.update: give `name`, `services` or `description`.")
+        fields = arguments.changed_fields("campaigns.update", name=name, services=services, description=description)
+        if name is not UNCHANGED:
+            fields["name"] = arguments.non_empty_text(name, "name")
+        if services is not UNCHANGED:
+            fields["services"] = _services(services)
+        if description is None:
+            fields["description"] = ""  # As the service shows a campaign without one.
         return await self._core.execute(
             Request.update(
                 f"/api/system/campaigns/{arguments.identifier(id)}/update/",

@@ -183,7 +183,7 @@ class Confirmation:
     """The service's confirmation of an operation: the envelope of its response (classic documents, introduction).
 
     Attributes:
-        status: The status in the envelope, which usually equals the HTTP status.
+        status: The status in the envelope, which usually equals the HTTP status; 204 if the response had no body.
         success: Whether the service reports success.
         message: The service's message; it may contain a phone number.
         errors: What the service reports as wrong; the documents do not describe the items.

@@ -10,6 +10,7 @@ from tingting_async.http.messages import Request
 from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.resources import arguments
+from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.phone_numbers import is_same_number, phone_number
 
@@ -105,14 +106,20 @@ class Numbers(ListResource):
         return from_presence(same, "The number")
 
     async def edit(
-        self, id: int, number: str | int, *, tags: Mapping[str, str] | None = None, timeout: TimeoutLike = None
+        self,
+        id: int,
+        number: str | int,
+        *,
+        tags: Mapping[str, str] | Unchanged | None = UNCHANGED,
+        timeout: TimeoutLike = None,
     ) -> Number:
         """Change a number and the values of its tags (`PUT /api/system/number/<number_id>/`).
 
         Args:
             id: The number's id (`Number.id`).
             number: A phone number of Nepal in any usual spelling.
-            tags: The values of the campaign's usable tags for this number; None omits them from the request.
+            tags: The values of the campaign's usable tags for this number. If they are not given, they are not sent;
+                None clears them.
             timeout: The limits of this call.
 
         Raises:
@@ -126,7 +133,7 @@ class Numbers(ListResource):
                 "numbers.edit",
                 method="PUT",
                 payload=("data", "details"),
-                json=_fields(number, tags),
+                json=_fields(number, None if tags is UNCHANGED else tags or {}),
                 timeout=timeout,
             )
         )

@@ -84,7 +84,10 @@ class Decoder:
         Raises:
             DecodeError: The payload does not fit, or the response to a change does not confirm the change.
         """
-        result = self.decode_value(request, response, self.payload(request, response), request.model, request.payload)
+        payload = self.payload(request, response)
+        if not response.body.strip():  # The operation accepts this, and the status alone says that it was done.
+            payload = {**payload, "status": 204}
+        result = self.decode_value(request, response, payload, request.model, request.payload)
         if request.effect in _MUST_CONFIRM and response.body and not _is_confirmed(response, result):
             raise self.error(request, response, "does not confirm that it was done")
         return result

@@ -67,12 +67,30 @@ class File:
     Attributes:
         name: The file name; its suffix must be one that the operation accepts.
         content: The bytes of the file.
-        content_type: The media type.
+        content_type: The media type. By default, the one that the suffix of the name stands for.
     """
 
     name: str
     content: bytes = attrs.field(repr=False)
-    content_type: str = "application/octet-stream"
+    content_type: str = attrs.field()
+
+    @content_type.default
+    def _guess(self) -> str:
+        suffix = self.name.rpartition(".")[2].lower() if isinstance(self.name, str) else ""
+        return _CONTENT_TYPES.get(suffix, "application/octet-stream")
+
+
+_CONTENT_TYPES = {
+    "aac": "audio/aac",
+    "csv": "text/csv",
+    "flac": "audio/flac",
+    "m4a": "audio/mp4",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "wav": "audio/wav",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+"""By suffix. Python's own table depends on the machine."""
 
 
 @attrs.frozen

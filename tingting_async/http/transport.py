@@ -356,7 +356,7 @@ def _client_timeout(connect: float | None) -> aiohttp.ClientTimeout:
 
 def _body(request: Request[Any]) -> _Body | None:
     if request.form:
-        form = aiohttp.FormData(default_to_multipart=True)
+        form = aiohttp.FormData(default_to_multipart=True, quote_fields=False)  # Django expects file names in UTF-8.
         for name, value in request.form:
             if isinstance(value, File):
                 form.add_field(name, value.content, filename=value.name, content_type=value.content_type)

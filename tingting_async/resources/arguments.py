@@ -1,14 +1,16 @@
 """Arguments, checked before anything is sent, and encoded as the service expects them."""
 
 import difflib
+import enum
 import inspect
 import re
 import string
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 
@@ -21,7 +23,24 @@ from tingting_async.resources.models import OtpChannel, OtpSource
 from tingting_async.resources.phone_numbers import RowChecker, phone_number
 
 FileLike = str | PathLike[str] | File
-"""A path, or a `File` with the content in memory."""
+"""A path, or a `File` with the content in memory. The suffix says the media type; a `File` can have another."""
+
+
+class Unchanged(enum.Enum):
+    """The type of `UNCHANGED`.
+
+    Attributes:
+        UNCHANGED: Stands for an argument that is not given.
+    """
+
+    UNCHANGED = "unchanged"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
+"""The default of what an update can change: a field that is not given stays as it is. None clears a field."""
 
 E = TypeVar("E", bound=OpenEnum)
 
@@ -47,6 +66,19 @@ def refuse_unknown(
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"It accepts {', '.join(names)}."
             raise MisuseError(f"{operation}() got an unexpected keyword argument {name!r}. {hint}")
+
+
+def changed_fields(operation: str, **fields: Any) -> dict[str, Any]:
+    """Return the fields that an update changes: those that are not `UNCHANGED`.
+
+    Raises:
+        UsageError: There are none.
+    """
+    changed = {name: value for name, value in fields.items() if value is not UNCHANGED}
+    if not changed:
+        *first, last = (f"`{name}`" for name in fields)
+        raise UsageError(f"{operation}: give {', '.join(first)} or {last}: at least one field to change.")
+    return changed
 
 
 def given_fields(**fields: Any) -> dict[str, Any]:
@@ -248,21 +280,25 @@ def require_known_tags(names: Iterable[str], usable: Sequence[str] | None, name:
         )
 
 
-async def file(source: FileLike, name: str, *, suffixes: Sequence[str], content_type: str) -> File:
+async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:
     """Return a file's content, read without blocking the event loop.
 
     Raises:
-        UsageError: The file cannot be read, is empty, or has another suffix.
+        UsageError: The file cannot be read, is empty, has another suffix, or has a name or a media type that cannot be
+            sent.
     """
     if not isinstance(source, File | str | PathLike):
         raise UsageError(f"`{name}` must be a path or a File, not {type(source).__name__}.")
     if not isinstance(source, File):
         path = anyio.Path(source)
         try:
-            source = File(path.name, await path.read_bytes(), content_type)
+            source = File(path.name, await path.read_bytes())
         except (OSError, ValueError) as error:  # ValueError: a path with a null character.
             reason = error.strerror if isinstance(error, OSError) else error
             raise UsageError(f"`{name}` cannot be read: {reason} ({str(path)!r}).") from error
+    for what, text in (("file name", source.name), ("content type", source.content_type)):
+        if not isinstance(text, str) or any(unicodedata.category(each) in ("Cc", "Cs") for each in text):
+            raise UsageError(f"`{name}` has the {what} {text!r}; it must be text without control characters.")
     if not source.name.lower().endswith(tuple(suffixes)):
         raise UsageError(f"`{name}` is {source.name!r}; the service accepts {' or '.join(suffixes)}.")
     if not source.content:
@@ -272,6 +308,4 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str], content_
 
 async def audio(source: FileLike, name: str) -> File:
     """Return the content of an audio file; see `file`."""
-    return await file(
-        source, name, suffixes=(".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac"), content_type="audio/mpeg"
-    )
+    return await file(source, name, suffixes=(".mp3", ".wav", ".ogg", ".m4a", ".aac", ".flac"))

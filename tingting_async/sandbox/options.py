@@ -55,8 +55,9 @@ class Options:
         voice_shown: How the v1 API shows a campaign's voice: as the documents print it (an object in lists, an id
             elsewhere), or always as one of them.
         survey_ids: Whether a v1 survey has its campaign's id, or one of its own. Its report is found by it.
-        step_updates: What a PATCH does with a v1 survey's steps: it changes those with an id and keeps what it does not
-            name, or replaces all steps with what it names.
+        step_updates: What a PATCH does with a v1 survey's steps. `"merge"`: a step with an id keeps the fields that are
+            not named, and steps that are not named are deleted. `"keep"`: they are kept. `"replace"`: all steps are
+            made anew from what is named, without their audio.
         steps_pagination: Whether the v1 API paginates a survey's steps. The documents do not show it.
         silent_response: The v1 response where the documents print none (stop, demo call, test call, run of a survey,
             steps): a message in JSON, plain text, or an empty 204.
@@ -110,7 +111,7 @@ class Options:
     voice_sent: VoiceForm = "any"
     voice_shown: Literal["documented", "id", "object"] = "documented"
     survey_ids: Literal["campaign", "own"] = "campaign"
-    step_updates: Literal["merge", "replace"] = "merge"
+    step_updates: Literal["merge", "keep", "replace"] = "merge"
     steps_pagination: bool = False
     silent_response: SilentResponse = "message"
     add_contact_response: Literal["message", "contact"] = "message"

@@ -1,5 +1,6 @@
 """The v1 API (`/api/v1`)."""
 
+from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.models import CallStatus as ContactStatus, OtpChannel, OtpSource, Services, SpokenMessage
 from tingting_async.v1.additions import AddProgress
 from tingting_async.v1.models.accounts import ApiToken, Dashboard, Line, User, Voice
@@ -35,6 +36,7 @@ from tingting_async.v1.progress import Progress
 from tingting_async.v1.session import TingTing
 
 __all__ = [
+    "UNCHANGED",
     "AddProgress",
     "ApiToken",
     "Campaign",
@@ -68,6 +70,7 @@ __all__ = [
     "SurveyTemplate",
     "TemplateApplied",
     "TingTing",
+    "Unchanged",
     "Upload",
     "User",
     "Voice",

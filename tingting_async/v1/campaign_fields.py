@@ -41,16 +41,38 @@ class CampaignFields(OptionalFields, total=False):
     services: Services | str | None
 
 
-def encode_campaign(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a campaign's fields as the service expects them, without those that are None.
+def encode_new_campaign(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a new campaign as the service expects them, without those that are None.
 
     Raises:
         UsageError: A field is not valid.
     """
-    fields: dict[str, Any] = {}
-    for name, value in given.items():
-        if value is not None:
-            fields[_WIRE_NAMES.get(name, name)] = _ENCODERS[name](value) if name in _ENCODERS else value
+    return _encode(arguments.given_fields(**given))
+
+
+def encode_changes(operation: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields to change in a campaign as the service expects them; None clears a field.
+
+    Raises:
+        UsageError: There are none, or a field is not valid.
+    """
+    if not given:
+        raise UsageError(f"{operation}: give at least one field to change.")
+    cleared = [name for name, value in given.items() if value is None]
+    if kept := [f"`{name}`" for name in cleared if name not in _CLEARED]:
+        raise UsageError(
+            f"{operation}: {' and '.join(kept)} cannot be cleared. To leave a field as it is, do not give it; give at "
+            "least one field to change."
+        )
+    blank = {_WIRE_NAMES.get(name, name): _CLEARED[name] for name in cleared}
+    return {**blank, **_encode(arguments.given_fields(**given))}
+
+
+def _encode(given: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {
+        _WIRE_NAMES.get(name, name): _ENCODERS[name](value) if name in _ENCODERS else value
+        for name, value in given.items()
+    }
     refuse_other_text(fields.get("services"), fields.get("message"), fields.get("sms_message"))
     return fields
 
@@ -104,6 +126,13 @@ def _failover(statuses: Any) -> list[str]:
 
 _WIRE_NAMES = {"lines": "user_phone", "failover": "failover_target"}
 """The service's names for fields, if they differ from ours."""
+
+_CLEARED: Mapping[str, Any] = {
+    **dict.fromkeys(("description", "message", "sms_message", "category"), ""),
+    **dict.fromkeys(("lines", "failover"), ()),
+    **dict.fromkeys(("schedule", "voice", "credit_limit"), None),
+}
+"""How the service shows fields that are not set (sample v1_campaigns.json). The other fields are always set."""
 
 _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "name": lambda value: arguments.non_empty_text(value, "name"),

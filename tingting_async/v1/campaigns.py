@@ -15,7 +15,8 @@ from tingting_async.v1.campaign_fields import (
     CampaignFields,
     MessageFields,
     OptionalFields,
-    encode_campaign,
+    encode_changes,
+    encode_new_campaign,
     refuse_other_text,
     voice_id,
 )
@@ -127,7 +128,7 @@ class Campaigns(MethodFallback):
                 "/api/v1/campaign/create/",
                 Campaign,
                 "campaigns.create",
-                json=encode_campaign(
+                json=encode_new_campaign(
                     {"lines": (), **fields, "name": arguments.non_empty_text(name, "name"), "services": services}
                 ),
                 timeout=timeout,
@@ -145,8 +146,9 @@ class Campaigns(MethodFallback):
         Args:
             id: The campaign's id.
             timeout: See `Resource`.
-            **fields: The fields to change, as in `create`, `name` and `services` included. A field that is not given,
-                or is None, stays as it is.
+            **fields: The fields to change, as in `create`, `name` and `services` included. A field that is not given
+                stays as it is. None clears a field: there is no schedule, voice, credit limit, … any more. `name`,
+                `services`, `length_factor` and `draft` cannot be cleared.
 
         Raises:
             MisuseError: A keyword argument is unknown.
@@ -154,9 +156,7 @@ class Campaigns(MethodFallback):
             NotFoundError: The account has no campaign with this id.
         """
         arguments.refuse_unknown("campaigns.update", fields, CampaignFields.__optional_keys__, self.update)
-        body = encode_campaign(fields)
-        if not body:
-            raise UsageError("campaigns.update: give at least one field to change.")
+        body = encode_changes("campaigns.update", fields)
         return await self._execute(
             Request.update(
                 f"/api/v1/campaign/{arguments.identifier(id)}/",
@@ -173,7 +173,7 @@ class Campaigns(MethodFallback):
         self,
         id: int,
         *,
-        voice: Voice | int,
+        voice: Voice | int | None,
         category: Category | str = Category.TEXT,
         timeout: TimeoutLike = None,
         **fields: Unpack[MessageFields],
@@ -182,10 +182,10 @@ class Campaigns(MethodFallback):
 
         Args:
             id: The campaign's id.
-            voice: The voice that reads the message (`voices.list()`).
+            voice: The voice that reads the message (`voices.list()`); None for no voice.
             category: Whether calls read out a text or play audio.
             timeout: See `Resource`.
-            **fields: `message`, `sms_message`, `length_factor` and `draft`, as in `create`.
+            **fields: `message`, `sms_message`, `length_factor` and `draft`, as in `update`.
 
         Raises:
             MisuseError: A keyword argument is unknown.
@@ -197,7 +197,7 @@ class Campaigns(MethodFallback):
                 f"/api/v1/campaign/create/{arguments.identifier(id)}/message/",
                 CampaignMessage,
                 "campaigns.set_message",
-                json=encode_campaign({"voice": voice, "category": category, **fields}),
+                json=encode_changes("campaigns.set_message", {"voice": voice, "category": category, **fields}),
                 timeout=timeout,
             ),
             other_method("PUT"),  # One public client needed PUT first, for voice.
@@ -267,10 +267,8 @@ class Campaigns(MethodFallback):
             await self._core.refuse_duplicate(request)
             if (message is None) != (sms_message is None):
                 refuse_other_text((await self.get(id, timeout=timeout)).services, message, sms_message)
-            updated = await self.update(
-                id, message=message, sms_message=sms_message, schedule=schedule, timeout=timeout
-            )
-            known = updated.schedule
+            changes = arguments.given_fields(message=message, sms_message=sms_message, schedule=schedule)
+            known = (await self.update(id, timeout=timeout, **changes)).schedule
         if preflight and (problems := (await self.preflight(id, timeout=timeout)).problems):
             raise UsageError(f"campaigns.run: campaign {id} was not run. {' '.join(problems)}")
         called = self._core.read_clocks()  # After the update, which is no evidence of the run.

@@ -153,7 +153,7 @@ class Contacts(MethodFallback):
             UsageError: The file cannot be read, or has another format.
             OutcomeUnknownError: The contacts may have been added: look at `list()` before you add them again.
         """
-        sheet = await arguments.file(file, "file", suffixes=(".xlsx", ".csv"), content_type="application/octet-stream")
+        sheet = await arguments.file(file, "file", suffixes=(".xlsx", ".csv"))
         return await self._execute(
             Request.create(
                 f"/api/v1/campaign/create/{arguments.identifier(campaign_id, 'campaign_id')}/detail/",

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Unpack
+from typing import Any, Unpack
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PageNumberPagination
 from tingting_async.resources import arguments
+from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import PageOptions, TimeoutLike
 from tingting_async.v1.campaign_fields import encode_length_factor, voice_id
 from tingting_async.v1.method_fallback import MethodFallback
@@ -85,7 +86,13 @@ class SurveyTemplates(MethodFallback):
             recovery_hint="look for its name with survey_templates.list(search=…)",
         )
         return await self._execute(
-            await _with_content(request, arguments.non_empty_text(name, "name"), content, voice, length_factor),
+            await _with_content(
+                request,
+                name,
+                content,
+                UNCHANGED if voice is None else voice,
+                UNCHANGED if length_factor is None else length_factor,
+            ),
             *self._voice_forms(voice),
         )
 
@@ -93,24 +100,35 @@ class SurveyTemplates(MethodFallback):
         self,
         id: int,
         *,
-        name: str | None = None,
-        content: Sequence[NewStep] | None = None,
-        voice: Voice | int | None = None,
-        length_factor: Decimal | float | None = None,
+        name: str | Unchanged = UNCHANGED,
+        content: Sequence[NewStep] | Unchanged = UNCHANGED,
+        voice: Voice | int | Unchanged | None = UNCHANGED,
+        length_factor: Decimal | float | Unchanged = UNCHANGED,
         timeout: TimeoutLike = None,
     ) -> SurveyTemplate:
-        """Change a template (`PATCH survey-templates/<id>/`).
+        """Change a template (`PATCH survey-templates/<id>/`). A field that is not given stays as it is.
 
-        Arguments are as of `create`; what is not given, or None, stays as it is.
+        Args:
+            id: The template's id.
+            name: The name.
+            content: All steps, in their order. The steps of a template have no ids, and the documents do not say
+                whether a step without `audio_file` keeps the audio of the one that was in its place: look at the
+                template that is returned.
+            voice: The voice that reads them, in the account's language; None clears it.
+            length_factor: How much slower than normal the voice speaks.
+            timeout: See `Resource`.
 
         Raises:
-            UsageError: Nothing to change is given, or a step is not valid.
+            UsageError: Nothing to change is given, or a field or step is not valid.
+            BadRequestError: The voice speaks another language (`field_errors["voice"]`).
         """
-        if name is None and content is None and voice is None and length_factor is None:
-            raise UsageError("survey_templates.update: give at least one field to change.")
+        arguments.changed_fields(
+            "survey_templates.update", name=name, content=content, voice=voice, length_factor=length_factor
+        )
         request = Request.update(_path(id), SurveyTemplate, "survey_templates.update", timeout=timeout)
         return await self._execute(
-            await _with_content(request, name, content, voice, length_factor), *self._voice_forms(voice)
+            await _with_content(request, name, content, voice, length_factor),
+            *self._voice_forms(None if voice is UNCHANGED else voice),
         )
 
     async def delete(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
@@ -149,18 +167,23 @@ def _path(id: int) -> str:
 
 async def _with_content(
     request: Request[SurveyTemplate],
-    name: str | None,
-    content: Sequence[NewStep] | None,
-    voice: Voice | int | None,
-    length_factor: Decimal | float | None,
+    name: str | Unchanged,
+    content: Sequence[NewStep] | Unchanged,
+    voice: Voice | int | Unchanged | None,
+    length_factor: Decimal | float | Unchanged,
 ) -> Request[SurveyTemplate]:
-    rows, files = await encode_steps(content or ())
-    fields = arguments.given_fields(
-        name=None if name is None else arguments.non_empty_text(name, "name"),
-        voice=None if voice is None else voice_id(voice),
-        length_factor=None if length_factor is None else encode_length_factor(length_factor),
-    )
+    fields: dict[str, Any] = {}
+    if name is not UNCHANGED:
+        fields["name"] = arguments.non_empty_text(name, "name")
+    if voice is not UNCHANGED:
+        fields["voice"] = None if voice is None else voice_id(voice)
+    if length_factor is not UNCHANGED:
+        fields["length_factor"] = encode_length_factor(length_factor)
+    if content is UNCHANGED:
+        return request.with_json(fields)
+    rows, files = await encode_steps(content)
     if not files:
-        return request.with_json(fields if content is None else {**fields, "content": rows})
+        return request.with_json({**fields, "content": rows})
     named = {f"step_{order}_audio_file": file for order, file in files.items()}
-    return request.with_form({**fields, "content": json.dumps(rows, ensure_ascii=False)}, named)
+    blank = {name: "" if value is None else value for name, value in fields.items()}  # A form has no null.
+    return request.with_form({**blank, "content": json.dumps(rows, ensure_ascii=False)}, named)

@@ -3,13 +3,15 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from os import PathLike
-from typing import Any
+from typing import Any, cast
 
 from tingting_async.errors import PartialFailureError, TingTingError, UsageError
 from tingting_async.http.messages import File, Request
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
+from tingting_async.resources.arguments import UNCHANGED
 from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.v1.models.campaigns import RunStarted
 from tingting_async.v1.models.common import Confirmation
@@ -19,35 +21,58 @@ from tingting_async.v1.reconcile import reconcile_run
 from tingting_async.v1.reports import download, report_request
 from tingting_async.v1.schedule import with_schedule
 
+_NEW = {"content_type": "say", "text_or_url": "", "response_type": "none", "input_name": ""}
+"""The fields of a new step that are not given."""
 
-async def encode_steps(steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], dict[int, File]]:
+
+async def encode_steps(
+    steps: Sequence[NewStep], stored: Mapping[int | None, SurveyStep] | None = None
+) -> tuple[list[dict[str, Any]], dict[int, File]]:
     """Return steps as the service expects them, and their audio files by the index of their step.
+
+    Args:
+        steps: The steps.
+        stored: The steps that the survey has, by id, if the steps with an id are to be changed.
 
     Raises:
         UsageError: A step is not valid.
     """
-    if not isinstance(steps, Sequence) or not all(isinstance(step, NewStep) for step in steps):
-        raise UsageError("The steps must be a list of NewStep.")
+    _refuse_other_types(steps)
     rows: list[dict[str, Any]] = []
     files: dict[int, File] = {}
     for order, step in enumerate(steps):
-        if len(step.input_name) > 128:
-            raise UsageError(f"`steps[{order}].input_name` has more than 128 characters.")
-        content = arguments.enum_member(ContentType, step.content_type, f"steps[{order}].content_type")
-        response = arguments.enum_member(ResponseType, step.response_type, f"steps[{order}].response_type")
-        rows.append(
-            arguments.given_fields(
-                id=None if step.id is None else arguments.identifier(step.id, f"steps[{order}].id"),
-                order=order,
-                content_type=content.value,
-                text_or_url=step.text_or_url,
-                response_type=response.value,
-                input_name=step.input_name,
-            )
-        )
-        if step.audio_file is not None:
-            files[order] = await arguments.audio(step.audio_file, f"steps[{order}].audio_file")
+        place = f"steps[{order}]"
+        row: dict[str, Any] = {} if step.id is None else {"id": arguments.identifier(step.id, f"{place}.id")}
+        # The documents do not say whether the service keeps the fields that are not sent, so all of them are sent.
+        before = _NEW if step.id is None or stored is None else _texts(stored.get(step.id))
+        rows.append({**row, "order": order, **before, **_given_texts(step, place)})
+        if step.audio_file is None:
+            rows[-1]["audio_file"] = None
+        elif step.audio_file is not None and step.audio_file is not UNCHANGED:
+            files[order] = await arguments.audio(step.audio_file, f"{place}.audio_file")
     return rows, files
+
+
+def _refuse_other_types(steps: object) -> None:
+    if not isinstance(steps, Sequence) or not all(isinstance(step, NewStep) for step in cast("Sequence[Any]", steps)):
+        raise UsageError("The steps must be a list of NewStep.")
+
+
+def _texts(step: SurveyStep | None) -> dict[str, str]:
+    """Return the fields of a step that the survey has, without its audio, which cannot be sent back."""
+    fields = {name: getattr(step, name, None) for name in _NEW}
+    return {name: str(value) for name, value in fields.items() if value is not None}
+
+
+def _given_texts(step: NewStep, place: str) -> dict[str, str]:
+    """Return the fields that are given, without the audio; None clears a field."""
+    fields = {name: value for name in _NEW if (value := getattr(step, name)) is not UNCHANGED}
+    for name, kind in (("content_type", ContentType), ("response_type", ResponseType)):
+        if name in fields:
+            fields[name] = arguments.enum_member(kind, fields[name], f"{place}.{name}").value
+    if len(fields.get("input_name") or "") > 128:
+        raise UsageError(f"`{place}.input_name` has more than 128 characters.")
+    return {name: "" if value is None else value for name, value in fields.items()}
 
 
 class Surveys(Resource):
@@ -86,7 +111,8 @@ class Surveys(Resource):
     ) -> list[SurveyStep]:
         """Change a survey's steps, and return them (`PATCH campaign/create/<campaign_id>/survey/`).
 
-        What happens to steps that are not given is not documented: look at the steps that are returned.
+        A step with an `id` keeps the fields that are not given, its audio included. What happens to steps that are not
+        given is not documented: look at the steps that are returned.
 
         Args:
             campaign_id: The survey's campaign.
@@ -95,9 +121,23 @@ class Surveys(Resource):
 
         Raises:
             UsageError: There are no steps, or one is not valid.
-            PartialFailureError: The steps were set, but could not be read back. It is also behind a cancellation.
+            OutcomeUnknownError: The steps may have been changed, and some of them are new: look at `steps()`.
+            PartialFailureError: The steps were changed, but could not be read back, or the service dropped audio that
+                was to stay. It is also behind a cancellation.
         """
-        return await self._write_steps(Request.update, "surveys.update_steps", campaign_id, steps, timeout)
+        _refuse_other_types(steps)
+        changed = [step.id for step in steps if step.id is not None]
+        stored = {step.id: step for step in await self.steps(campaign_id, timeout=timeout)} if changed else {}
+        # Sent twice, a step without an id may be there twice.
+        make_request = Request.update if len(changed) == len(steps) else partial(Request.create, method="PATCH")
+        found = await self._write_steps(make_request, "surveys.update_steps", campaign_id, steps, timeout, stored)
+        if lost := _lost_audio(steps, stored, found):
+            raise PartialFailureError(
+                f"surveys.update_steps: the steps of campaign {campaign_id} were changed, but the service dropped the "
+                f"audio of {' and '.join(lost)}. Give it again, as `audio_file`, with the ids of `result`.",
+                result=found,
+            )
+        return found
 
     async def delete_steps(self, campaign_id: int, *, timeout: TimeoutLike = None) -> Confirmation:
         """Delete a survey's steps (`DELETE campaign/create/<campaign_id>/survey/`)."""
@@ -131,6 +171,7 @@ class Surveys(Resource):
                 f"/api/v1/run-survey/{arguments.identifier(campaign_id, 'campaign_id')}/",
                 RunStarted,
                 "surveys.run",
+                allows_empty_body=True,
                 timeout=timeout,
                 recovery_hint=f"look at the status of campaigns.get({campaign_id})",
                 reconciler=lambda send: reconcile_run(self._core, campaign_id, send, called),
@@ -211,6 +252,7 @@ class Surveys(Resource):
         campaign_id: int,
         steps: Sequence[NewStep],
         timeout: TimeoutLike,
+        stored: Mapping[int | None, SurveyStep] | None = None,
     ) -> list[SurveyStep]:
         request = make_request(
             _steps_path(campaign_id),
@@ -220,7 +262,7 @@ class Surveys(Resource):
             timeout=timeout,
             recovery_hint=f"look at surveys.steps({campaign_id})",
         )
-        rows, files = await encode_steps(steps)
+        rows, files = await encode_steps(steps, stored)
         if not rows:
             raise UsageError(f"{operation}: `steps` is empty; use delete_steps().")
         if files:
@@ -242,6 +284,19 @@ class Surveys(Resource):
             if isinstance(error, asyncio.CancelledError):
                 raise error from partial  # A cancellation has to stay one.
             raise partial from error
+
+
+def _lost_audio(
+    steps: Sequence[NewStep], before: Mapping[int | None, SurveyStep], after: Sequence[SurveyStep]
+) -> list[str]:
+    """Return which of the steps given have lost audio that was to stay."""
+    by_id, by_order = {step.id: step for step in after}, {step.order: step for step in after}
+    lost: list[str] = []
+    for order, step in enumerate(steps):
+        had, has = before.get(step.id), by_id.get(step.id) or by_order.get(order)  # The service may give new ids.
+        if step.audio_file is UNCHANGED and had is not None and had.audio_file and not (has and has.audio_file):
+            lost.append(f"`steps[{order}]`")
+    return lost
 
 
 def _steps_path(campaign_id: int) -> str:

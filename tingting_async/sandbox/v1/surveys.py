@@ -113,13 +113,13 @@ async def set_steps(
 ) -> web.StreamResponse:
     """Set a survey's steps, with audio files named by the index of their step."""
     given = body.get("steps")
-    keeps = given is None or (request.method == "PATCH" and service.options.step_updates == "merge")
-    kept = {step["id"]: step for step in campaign.steps} if keeps else {}
+    updates = service.options.step_updates if request.method == "PATCH" else "replace"
+    kept = {step["id"]: step for step in campaign.steps} if given is None or updates != "replace" else {}
     rows = list(kept.values()) if given is None else [_step(service, campaign, step, kept) for step in given]
     for index, step in enumerate(rows):
         if isinstance(body.get(str(index)), bytes):
             step["audio_file"] = f"{origin(request)}/media/output/{step['id']}.mp3"
-    others = [step for key, step in kept.items() if key not in {row["id"] for row in rows}]
+    others = [step for key, step in kept.items() if updates == "keep" and key not in {row["id"] for row in rows}]
     campaign.steps = sorted([*others, *rows], key=lambda step: step["order"])
     service.world.record("steps", campaign.id)
     return silent(service.options, "Survey steps saved.", service.options.created_status)
@@ -258,7 +258,7 @@ def _fill(request: web.Request, service: Service, template: dict[str, Any], body
     if body.get("length_factor") is not None:
         template["length_factor"] = f"{body['length_factor']:.2f}"
     if body.get("content") is not None:
-        merges = request.method == "PATCH" and service.options.step_updates == "merge"
+        merges = request.method == "PATCH" and service.options.step_updates != "replace"
         audio = {step["order"]: step["audio_file"] for step in template["content"]} if merges else {}
         numbered = [{"order": index, **step} for index, step in enumerate(body["content"])]
         template["content"] = [{"audio_file": audio.get(step["order"]), **step} for step in numbered]

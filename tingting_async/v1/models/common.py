@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import attrs
@@ -26,10 +27,14 @@ class Confirmation:
 
     @property
     def is_confirmed(self) -> bool:
-        """Return whether the response says that the operation was done, in a field that no error response has."""
+        """Return whether the response says that the operation was done, in a field that no error response has.
+
+        A response without a body, such as a 204, says so too: `extra` is `{"status": 204}` then.
+        """
         in_errors_too = {"detail", "error", "errors", "status", "code"}
         confirms = any(value not in (None, False) for name, value in self.extra.items() if name not in in_errors_too)
-        return (bool(self.message) or confirms) and not self.extra.get("errors")
+        has_no_content = self.extra.get("status") == HTTPStatus.NO_CONTENT
+        return (bool(self.message) or confirms or has_no_content) and not self.extra.get("errors")
 
     @property
     def text(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from tingting_async.decoding.fields import OpenEnum, extra_fields
-from tingting_async.resources.arguments import FileLike
+from tingting_async.resources.arguments import UNCHANGED, FileLike, Unchanged
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
 
@@ -118,20 +118,20 @@ class TemplateApplied(Confirmation):
 
 @attrs.frozen(kw_only=True)
 class NewStep:
-    """A step to be created.
+    """A step to be created, or to be changed if it has an `id`: fields that are not given then stay as they are.
 
     Attributes:
-        content_type: What the step does.
-        text_or_url: The text that is read aloud, or the URL of the audio that is played.
-        response_type: What the step waits for.
-        input_name: The name of the answer in the report, at most 128 characters.
-        audio_file: The audio that is played.
-        id: The id of the step in `Surveys.steps()` that this one replaces; None for a new step.
+        content_type: What the step does; a new step says its text.
+        text_or_url: The text that is read aloud, or the URL of the audio that is played; None for none.
+        response_type: What the step waits for; a new step waits for nothing.
+        input_name: The name of the answer in the report, at most 128 characters; None for none.
+        audio_file: The audio that is played; None for none.
+        id: The id of the step in `Surveys.steps()` that this one changes; None for a new step.
     """
 
-    content_type: ContentType | str = ContentType.SAY
-    text_or_url: str = ""
-    response_type: ResponseType | str = ResponseType.NONE
-    input_name: str = ""
-    audio_file: FileLike | None = None
+    content_type: ContentType | str | Unchanged = UNCHANGED
+    text_or_url: str | Unchanged | None = UNCHANGED
+    response_type: ResponseType | str | Unchanged = UNCHANGED
+    input_name: str | Unchanged | None = UNCHANGED
+    audio_file: FileLike | Unchanged | None = UNCHANGED
     id: int | None = None
