@@ -119,7 +119,7 @@ def _wants_other_voice(error: ApiError) -> bool:
     Django REST framework says "Expected a dictionary, but got int.", "Incorrect type. Expected pk value, received
     dict." or "A valid integer is required.".
     """
-    if error.status != 400 or error.is_mixed:
+    if error.status != 400:
         return False
     texts = error.field_errors.get("voice") or ([error.message] if "voice" in error.message.lower() else [])
     text = " ".join(texts).lower()
