@@ -5,9 +5,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import attrs
 import pytest
 import requests
+from support.options import random_options
+
+from tingting_async.sandbox import Options
+from tingting_async.sandbox.__main__ import make_parser, read_arguments
 
 COMMAND = [sys.executable, "-P", "-m", "tingting_async.sandbox"]
 
@@ -52,3 +58,41 @@ def test_invalid_arguments(arguments: list[str], word: str) -> None:
     assert done.returncode == 2
     assert word in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def spelt(name: str, value: Any) -> list[str]:
+    """Return the arguments of the command that give a setting a value."""
+    option = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool):
+        return [option if value else option.replace("--", "--no-", 1)]
+    return [option, *(value if isinstance(value, tuple) else ["none" if value is None else str(value)])]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_setting(seed: int) -> None:
+    """Every setting can be given in the command, with every value that it has in code."""
+    settings = {**random_options(seed), "seed": seed, "access_lifetime": 0.5, "keep_requests": seed % 2 == 0}
+    command = [word for name, value in settings.items() for word in spelt(name, value)]
+    arguments = read_arguments(make_parser(), command)
+    assert settings == {name: arguments[name] for name in settings}
+    assert {"host", "port", *(field.name for field in attrs.fields(Options))} == arguments.keys()
+
+
+def test_defaults() -> None:
+    """Without arguments, the settings are those of code, but with more campaigns, and without keeping requests."""
+    arguments = read_arguments(make_parser(), [])
+    assert {"host": "127.0.0.1", "port": 0} == {name: arguments.pop(name) for name in ("host", "port")}
+    assert Options(campaigns=1000, keep_requests=False) == Options(**arguments)
+
+
+def test_settings_are_served() -> None:
+    """The settings of the command line are those of the service."""
+    with served("--campaigns", "1", "--unauthorized-status", "403", "--unauthorized-error", "expired") as (
+        process,
+        environment,
+    ):
+        headers = {"Authorization": "Bearer dead"}
+        refused = requests.get(f"{environment['TINGTING_BASE_URL']}/api/v1/campaign/", headers=headers, timeout=20)
+        assert (403, {"detail": "Signature has expired."}) == (refused.status_code, refused.json())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0

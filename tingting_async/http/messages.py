@@ -60,6 +60,25 @@ def _limit(value: Timeout | float | None) -> Timeout | None:
     return None if value is None else Timeout.of(value)
 
 
+_CONTENT_TYPES = {
+    "aac": "audio/aac",
+    "csv": "text/csv",
+    "flac": "audio/flac",
+    "m4a": "audio/mp4",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "wav": "audio/wav",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+"""By suffix. Python's own table depends on the machine."""
+
+
+def content_type_of(name: str) -> str:
+    """Return the media type that the suffix of a file's name stands for."""
+    suffix = name.rpartition(".")[2].lower() if isinstance(name, str) else ""
+    return _CONTENT_TYPES.get(suffix, "application/octet-stream")
+
+
 @attrs.frozen
 class File:
     """A file to upload.
@@ -72,25 +91,7 @@ class File:
 
     name: str
     content: bytes = attrs.field(repr=False)
-    content_type: str = attrs.field()
-
-    @content_type.default
-    def _guess(self) -> str:
-        suffix = self.name.rpartition(".")[2].lower() if isinstance(self.name, str) else ""
-        return _CONTENT_TYPES.get(suffix, "application/octet-stream")
-
-
-_CONTENT_TYPES = {
-    "aac": "audio/aac",
-    "csv": "text/csv",
-    "flac": "audio/flac",
-    "m4a": "audio/mp4",
-    "mp3": "audio/mpeg",
-    "ogg": "audio/ogg",
-    "wav": "audio/wav",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
-"""By suffix. Python's own table depends on the machine."""
+    content_type: str = attrs.field(default=attrs.Factory(lambda file: content_type_of(file.name), takes_self=True))
 
 
 @attrs.frozen

@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import contextlib
 import signal
-from typing import Any, get_args, get_origin, get_type_hints
+from collections.abc import Sequence
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -32,7 +33,7 @@ async def _serve(sandbox: Sandbox) -> None:
         await stop.wait()
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line: one argument for every setting of the sandbox."""
     parser = argparse.ArgumentParser(
         prog="python -m tingting_async.sandbox",
@@ -57,8 +58,12 @@ def _argument(kind: Any) -> dict[str, Any]:
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}
     if values := choices(kind):
-        named = {_spelling(value): value for value in values}
-        return {"type": lambda text: named.get(text, text), "choices": values, "metavar": f"{{{','.join(named)}}}"}
+        named: dict[str, Any] = {"none" if value is None else str(value): value for value in values}
+
+        def choose(text: str) -> Any:
+            return named.get(text, text)
+
+        return {"type": choose, "choices": values, "metavar": f"{{{','.join(named)}}}"}
     one = next(part for part in (*get_args(kind), kind) if part is not type(None)) if is_optional(kind) else kind
     if get_origin(one) is tuple:
         return {"nargs": "*", "metavar": "METHOD"}
@@ -70,20 +75,22 @@ def _argument(kind: Any) -> dict[str, Any]:
     return {"type": read, "metavar": one.__name__.upper()}
 
 
-def _spelling(value: object) -> str:
-    return "none" if value is None else str(value)
+def read_arguments(parser: argparse.ArgumentParser, given: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return the arguments of `Sandbox` for a command line; by default, for that of this process."""
+    arguments = vars(parser.parse_args(given))
+    for name, value in arguments.items():
+        if isinstance(value, list):
+            arguments[name] = None if value == ["none"] else tuple(cast("list[str]", value))
+    if arguments["page_parameter"] == "links" and arguments["links"] == "none":
+        arguments["links"] = "objects"
+    return arguments
 
 
 def main() -> None:
     """Parse the arguments and serve."""
-    parser = _parser()
-    arguments: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in vars(parser.parse_args()).items()
-    }
-    if arguments["page_parameter"] == "links" and arguments["links"] == "none":
-        arguments["links"] = "objects"
+    parser = make_parser()
     try:
-        asyncio.run(_serve(Sandbox(**arguments)))
+        asyncio.run(_serve(Sandbox(**read_arguments(parser))))
     except (ValueError, OSError) as error:  # An option is invalid, or the port is in use.
         parser.error(str(error))
     except KeyboardInterrupt:

@@ -158,7 +158,8 @@ def _read_multipart(content_type: str, raw: bytes) -> dict[str, Any]:
         if disposition is None:
             continue  # The end.
         parameters = dict(re.findall(r';\s*(\w+)="((?:\\.|[^"\\])*)"', disposition[1]))
-        name, value = parameters.get("name", ""), content if "filename" in parameters else content.decode()
+        name = parameters.get("name", "")
+        value: Any = content if "filename" in parameters else content.decode()
         if "filename" not in parameters and name in fields:
             before = fields[name]
             value = [*(cast("list[Any]", before) if isinstance(before, list) else [before]), value]

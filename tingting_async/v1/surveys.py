@@ -48,7 +48,7 @@ async def encode_steps(
         rows.append({**row, "order": order, **before, **_given_texts(step, place)})
         if step.audio_file is None:
             rows[-1]["audio_file"] = None
-        elif step.audio_file is not None and step.audio_file is not UNCHANGED:
+        elif step.audio_file is not UNCHANGED:
             files[order] = await arguments.audio(step.audio_file, f"{place}.audio_file")
     return rows, files
 
