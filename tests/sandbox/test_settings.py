@@ -234,3 +234,44 @@ async def test_v1_runs_every_campaign_of_the_start() -> None:
         sandbox.clock.advance(600)
         kinds = [effect.kind for effect in sandbox.side_effects]
     assert (12, 36) == (kinds.count("run"), kinds.count("call") + kinds.count("sms"))
+
+
+LISTS = {"v1": "/api/v1/campaign/?offset={0}0", "classic": "/api/system/campaigns?page={1}"}
+
+
+async def pages_of(http: aiohttp.ClientSession, api: str, pages: int) -> list[tuple[int, list[int]]]:
+    """Return what the pages of the list of campaigns state: the number of rows, and the ids of their rows."""
+    found: list[tuple[int, list[int]]] = []
+    for number in range(pages):
+        body = (await send(http, "GET", LISTS[api].format(number, number + 1)))[1]
+        count = body["count"] if api == "v1" else body["pagination"]["total_items"]
+        rows = body["results"] if api == "v1" else body["result"]["campaign-lists"]
+        found.append((count, [row["id"] for row in rows]))
+    return found
+
+
+@pytest.mark.parametrize("api", LISTS)
+@pytest.mark.parametrize(("kind", "count"), [("exact", 25), ("high", 27), ("low", 23)])
+async def test_list_count(connect: Any, api: str, kind: str, count: int) -> None:
+    """With `list_count`, the number of rows that a page states is wrong; its rows are not."""
+    async with connect(campaigns=25, list_count=kind) as (_, http):
+        pages = await pages_of(http, api, 3)
+    assert ([count] * 3, 25) == ([stated for stated, _ in pages], len({row for _, rows in pages for row in rows}))
+
+
+@pytest.mark.parametrize("api", LISTS)
+async def test_list_filter(connect: Any, api: str) -> None:
+    """With `list_filter`, pages in the middle are short or empty, and together they have every row once."""
+    async with connect(campaigns=40, list_filter="after_paging") as (_, http):
+        pages = await pages_of(http, api, 6)
+    lengths = [len(rows) for _, rows in pages]
+    assert (40, 40) == (sum(lengths), len({row for _, rows in pages for row in rows}))
+    assert 0 in lengths[1:-1] or min(lengths[1:-1]) < 10
+
+
+@pytest.mark.parametrize("api", LISTS)
+async def test_list_order(connect: Any, api: str) -> None:
+    """With `list_order`, the same page has its rows in different orders."""
+    async with connect(campaigns=25, list_order="ties") as (_, http):
+        orders = {tuple((await pages_of(http, api, 1))[0][1]) for _ in range(10)}
+    assert len(orders) > 1

@@ -21,7 +21,8 @@ VALUES: dict[str, list[Any]] = {
 }
 """The values of every setting under which the client must do what it is asked to."""
 
-for _name in ("keep_requests", "repeat_page", "endless"):  # A service whose pages repeat or never end has no list.
+# A plain iteration cannot be complete if rows come in any order, or if pages repeat or never end.
+for _name in ("keep_requests", "repeat_page", "endless", "list_order", "list_filter", "list_count"):
     del VALUES[_name]
 
 

@@ -214,6 +214,30 @@ def page_items(items: Sequence[Item], start: int, stop: int, *, newest_first: bo
     return items[max(0, total - stop) : max(0, total - start)][::-1]
 
 
+def arranged(request: web.Request, items: Sequence[Item]) -> Sequence[Item | None]:
+    """Return a list as the options arrange it: None stands for a row that is counted by its pages, but not shown.
+
+    Without such options it is the list itself, not a copy.
+    """
+    service = request.app[SERVICE]
+    rows: Sequence[Item | None] = items
+    if service.options.list_order == "ties":
+        groups = [list(items[start : start + 3]) for start in range(0, len(items), 3)]
+        for group in groups:
+            service.world.random.shuffle(group)
+        rows = [item for group in groups for item in group]
+    if service.options.list_filter == "after_paging":
+        hidden: list[Item | None] = [None] * 12  # More than a page, so that one is empty.
+        half = len(rows) // 2
+        rows = [None, *rows[:half], *hidden, *rows[half:], None]
+    return rows
+
+
+def shown_count(options: Options, count: int) -> int:
+    """Return the number of rows that a page states for its list, as the options say."""
+    return max(0, count + {"exact": 0, "high": 2, "low": -2}[options.list_count])
+
+
 def origin(request: web.Request) -> str:
     """Return the scheme and host that a request was sent to."""
     return f"{request.scheme}://{request.host}"

@@ -32,6 +32,11 @@ class Options:
         delete_response: The response to a deletion, or to giving a line back: as the documents print it (an empty 204
             where they print none), always an empty 204, or always a 200 with a message.
         number_type: How phone numbers are written: as the documents print them, or always as strings or integers.
+        list_order: Whether lists are sorted by a key that is unique, or by one that three rows share; then rows of the
+            same key come in another order on every page.
+        list_filter: Whether rows are filtered before a list is divided into pages, or after; then some pages are short
+            or empty.
+        list_count: Whether the number of rows that a page states is right, or two too high or too low, as from a cache.
         test_voice_response: The response of a voice test: the audio, or its URL as a JSON string, as plain text, or in
             an object.
         page_size: The classic API's number of rows on a page.
@@ -89,6 +94,9 @@ class Options:
     created_status: Literal[201, 200] = 201
     delete_response: Literal["documented", "empty", "message"] = "documented"
     number_type: Literal["documented", "string", "integer"] = "documented"
+    list_order: Literal["unique", "ties"] = "unique"
+    list_filter: Literal["before_paging", "after_paging"] = "before_paging"
+    list_count: Literal["exact", "high", "low"] = "exact"
     test_voice_response: VoiceResponse = "string"
 
     # The classic API:

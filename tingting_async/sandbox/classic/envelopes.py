@@ -10,9 +10,11 @@ from tingting_async.sandbox.http import (
     AnonymousEndpoint,
     Endpoint,
     Handler,
+    arranged,
     json_response,
     origin,
     page_items,
+    shown_count,
     shown_number,
     with_found,
 )
@@ -91,7 +93,8 @@ def page(
         name: The name of the list in the envelope.
         message: The message in the envelope.
     """
-    size, total = options.page_size, len(items)
+    arranged_items = arranged(request, items)
+    size, total = options.page_size, len(arranged_items)
     pages = max(1, -(-total // size))
     parameter = "p" if options.page_parameter == "links" else options.page_parameter
     try:
@@ -103,12 +106,13 @@ def page(
             return json_response({"detail": "Invalid page."}, 404)
         number = pages
     shown = number - 1 if options.repeat_page and number > 1 else number
-    rows = [show(item) for item in page_items(items, (shown - 1) * size, shown * size)]
+    found = page_items(arranged_items, (shown - 1) * size, shown * size)
+    rows = [show(item) for item in found if item is not None]
     has_next = number < pages or options.endless
     return json_response(
         {
             "pagination": {
-                "total_items": total,
+                "total_items": shown_count(options, len(items)),
                 "total_pages": pages,
                 "page_number": number,
                 "has_next": has_next,

@@ -118,6 +118,7 @@ def page(
         enveloped: Whether the rows are in an envelope within the page.
         **totals: Further fields of the page.
     """
+    rows_of_list = http.arranged(request, items)
     limit = min(query_integer(request, "limit", _MAX_ROWS), _MAX_ROWS) or _MAX_ROWS
     offset = query_integer(request, "offset", 0)
     by_page = "page" in request.query
@@ -126,20 +127,21 @@ def page(
     base = f"{options.link_base or origin(request)}{request.path}"
 
     def link(start: int) -> str | None:
-        if not 0 <= start < max(1, len(items)) or start == offset:
+        if not 0 <= start < max(1, len(rows_of_list)) or start == offset:
             return None
         place = {"page": start // limit + 1} if by_page else {"limit": limit, "offset": start}
         kept = {key: value for key, value in request.query.items() if key not in ("limit", "offset", "page")}
         return str(http.with_query(base, {**kept, **place}))
 
     following = link(offset + limit)
-    rows: Any = [show(item) for item in page_items(items, offset, offset + limit, newest_first=newest_first)]
+    found = page_items(rows_of_list, offset, offset + limit, newest_first=newest_first)
+    rows: Any = [show(item) for item in found if item is not None]
     if enveloped:
         rows = {"status": 200, "success": True, "errors": [], "data": rows}
     return json_response(
         {
-            "count": len(items),
-            "total_pages": max(1, -(-len(items) // limit)),
+            "count": http.shown_count(options, len(items)),
+            "total_pages": max(1, -(-len(rows_of_list) // limit)),
             "next": last_next(options) if following is None else following,
             "previous": link(max(0, offset - limit)) if offset else None,
             "results": rows,
