@@ -16,7 +16,7 @@ MODULES = {
 }
 
 ORDER = (
-    ("_version", "redaction", "persistence"),
+    ("_version", "redaction", "tracebacks", "persistence"),
     ("outcomes",),
     ("errors",),
     ("http",),

@@ -9,6 +9,7 @@ from typing import Any, Self
 import attrs
 
 from tingting_async.redaction import redact
+from tingting_async.tracebacks import short_traceback
 
 
 class Verdict(enum.Enum):
@@ -130,6 +131,7 @@ class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
         vars(copied).update(vars(self))
         return copied
 
+    @short_traceback
     async def reconcile(self, *, wait: float = 10.0) -> Reconciliation:
         """Find out whether the request was carried out. This only reads; the session must still be open.
 

@@ -25,6 +25,7 @@ from tingting_async.errors import (
 from tingting_async.http.messages import Request, Response
 from tingting_async.http.timeouts import Timeout
 from tingting_async.persistence import Job, run_to_completion
+from tingting_async.tracebacks import short_traceback
 
 _log = logging.getLogger(__name__)
 
@@ -243,6 +244,7 @@ class TokenRefresher:
             message = f"{operation}: nothing was sent, because signing in failed with {type(error).__name__}."
             raise SignInFailedError(NotSentError(message, operation=operation, phase="sign-in")) from error
 
+    @short_traceback  # It is a task: error trackers that watch tasks see its error first.
     async def _refresh_stored(self, job: Job, rejected: str | None) -> None:
         if self._saving is not None and not self._saving.ended.done():
             await asyncio.wait([self._saving.ended])  # Older tokens must not be saved after newer ones.

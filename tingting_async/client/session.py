@@ -18,6 +18,7 @@ from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.base_url import normalise_base_url
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import ClientSession, Transport
+from tingting_async.tracebacks import short_traceback
 
 if TYPE_CHECKING:
     from tingting_async.ledger.ledger import Ledger
@@ -63,6 +64,7 @@ class Session(Hinting):
     _response_format: ResponseFormat
     _core: Core
 
+    @short_traceback
     def __init__(
         self,
         *,
@@ -128,6 +130,7 @@ class Session(Hinting):
         )
 
     @classmethod
+    @short_traceback
     def from_env(cls, **options: Any) -> Self:
         """Make a session from environment variables.
 

@@ -12,6 +12,7 @@ from typing import IO, Self
 
 from tingting_async.errors import UsageError
 from tingting_async.persistence import atomic_write, run_to_completion
+from tingting_async.redaction import redact
 
 _HEAD_SIZE = 4096
 _PIECE_SIZE = 2**18
@@ -37,7 +38,9 @@ class AtomicFileSink:
             if b"\0" in os.fsencode(self.path):
                 raise ValueError("embedded null byte")  # noqa: TRY301 - caught right below, as those of `os` are
         except (TypeError, ValueError) as error:
-            raise UsageError(f"`path` is {path!r}, which is not a valid file path: {error}.") from None
+            raise UsageError(
+                f"`path` is {redact(repr(path))}, which is not a valid file path: {redact(str(error))}."
+            ) from None
         self.head: bytes = b""
         """The first bytes of the body, enough to recognise its format."""
         self._file: IO[bytes] | None = None
@@ -93,7 +96,9 @@ class AtomicFileSink:
         except (OSError, RuntimeError) as error:  # RuntimeError: there is no thread to be had.
             # Not an OSError: the transport would take a full disk for a broken connection, and retry.
             reason = getattr(error, "strerror", None) or error
-            raise UsageError(f"{str(self.path)!r} cannot be written: {reason}.") from error
+            if isinstance(error, OSError):
+                error.filename = None  # Our text names it, with phone numbers masked.
+            raise UsageError(f"{redact(str(self.path))!r} cannot be written: {reason}.") from error
 
 
 class Inflater:

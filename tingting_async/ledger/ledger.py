@@ -23,6 +23,7 @@ from tingting_async.http.messages import Request, T
 from tingting_async.outcomes import Clocks, Reconciliation, Send, SendState, Verdict, attach_reconciler
 from tingting_async.persistence import run_in_thread
 from tingting_async.redaction import redact
+from tingting_async.tracebacks import short_traceback
 
 MAX_KEY_LENGTH = 200
 
@@ -106,6 +107,7 @@ class Ledger:
         self._unrecorded: dict[str, Callable[[Send], Verdict | None]] = {}
         """Outcomes that the storage has still to record. They are recorded before it is used again."""
 
+    @short_traceback
     async def unresolved(self) -> list[Send]:
         """Return the sends whose outcome is unknown, the oldest first.
 
@@ -114,6 +116,7 @@ class Ledger:
         """
         return [send for send in await (await self._ready()).sends() if send.state is SendState.UNKNOWN]
 
+    @short_traceback
     async def mark_sent(self, send: Send) -> None:
         """Record that a send happened. The same send stays refused.
 
@@ -123,6 +126,7 @@ class Ledger:
         """
         await self._record(send.id, Verdict.DONE, known=send.state)
 
+    @short_traceback
     async def mark_not_sent(self, send: Send) -> None:
         """Record that a send did not happen. The same send is then allowed, unless it was recorded as done meanwhile.
 
@@ -132,6 +136,7 @@ class Ledger:
         """
         await self._record(send.id, Verdict.NOT_DONE, known=send.state)
 
+    @short_traceback
     async def prune(self, before: datetime) -> int:
         """Delete the sends that are done and started before a time. Their keys can be used again.
 

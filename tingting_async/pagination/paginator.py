@@ -8,6 +8,7 @@ from tingting_async.pagination.iterators import ItemIterator, PageIterator, deco
 from tingting_async.pagination.page import PageRequest, T
 from tingting_async.pagination.prefetch import DecodePage, FairShare, Fetch, Prefetcher, StartTask
 from tingting_async.pagination.styles import LimitOffsetPagination, OverlappingPagination, PaginationStyle
+from tingting_async.tracebacks import short_traceback
 
 
 class Paginator(Generic[T]):
@@ -135,6 +136,7 @@ class Paginator(Generic[T]):
         items = await self.collect(1)
         return items[0] if items else None
 
+    @short_traceback
     async def count(self) -> int:
         """Return the number of items: the total that the first page states, or else by iterating."""
         start = self._style.first()

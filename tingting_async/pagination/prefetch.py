@@ -18,6 +18,7 @@ reference only: if its iterator is dropped, the prefetcher is collected, which c
 """
 
 import asyncio
+import sys
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -30,6 +31,7 @@ from tingting_async.http.messages import Params, T
 from tingting_async.http.timeouts import running_loop
 from tingting_async.pagination.page import Page, PageRequest
 from tingting_async.pagination.styles import PaginationStyle
+from tingting_async.tracebacks import cut_traceback
 
 MAX_MISSING = 2
 """How many times a page that is missing, although the list has it, is requested again."""
@@ -175,8 +177,12 @@ class Prefetcher(Generic[T]):
                 "Two tasks wait for the same iterator: give each task its own, or pass the items on through a queue."
             )
         self._is_waiting = True
+        handled = sys.exception()
         try:
             return await self._next_page()
+        except BaseException as error:
+            cut_traceback(error, handled)  # Not by `short_traceback`: a wrapper would cost every page a function.
+            raise
         finally:
             self._is_waiting = False
 

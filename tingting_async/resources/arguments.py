@@ -19,6 +19,7 @@ from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.json import dumps
 from tingting_async.http.messages import File
+from tingting_async.redaction import redact
 from tingting_async.resources.models import OtpChannel, OtpSource
 from tingting_async.resources.phone_numbers import RowChecker, phone_number
 
@@ -145,7 +146,9 @@ def enum_member(kind: type[E], value: E | str, name: str, *, among: Iterable[E] 
     """
     valid = list(kind if among is None else among)
     if not isinstance(value, str) or value not in valid:
-        raise UsageError(f"`{name}` is {str(value)!r}; it must be one of {', '.join(repr(m.value) for m in valid)}.")
+        raise UsageError(
+            f"`{name}` is {redact(str(value))!r}; it must be one of {', '.join(repr(m.value) for m in valid)}."
+        )
     return kind(value)
 
 
@@ -295,14 +298,16 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:
             source = File(path.name, await path.read_bytes())
         except (OSError, ValueError) as error:  # ValueError: a path with a null character.
             reason = error.strerror if isinstance(error, OSError) else error
-            raise UsageError(f"`{name}` cannot be read: {reason} ({str(path)!r}).") from error
+            if isinstance(error, OSError):
+                error.filename = None  # Our text names it, with phone numbers masked.
+            raise UsageError(f"`{name}` cannot be read: {reason} ({redact(str(path))!r}).") from error
     for what, text in (("file name", source.name), ("content type", source.content_type)):
         if not isinstance(text, str) or any(unicodedata.category(each) in ("Cc", "Cs") for each in text):
-            raise UsageError(f"`{name}` has the {what} {text!r}; it must be text without control characters.")
+            raise UsageError(f"`{name}` has the {what} {redact(repr(text))}; it must be text without control characters.")
     if not source.name.lower().endswith(tuple(suffixes)):
-        raise UsageError(f"`{name}` is {source.name!r}; the service accepts {' or '.join(suffixes)}.")
+        raise UsageError(f"`{name}` is {redact(source.name)!r}; the service accepts {' or '.join(suffixes)}.")
     if not source.content:
-        raise UsageError(f"`{name}` ({source.name!r}) is empty.")
+        raise UsageError(f"`{name}` ({redact(source.name)!r}) is empty.")
     return source
 
 

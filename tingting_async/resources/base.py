@@ -1,6 +1,7 @@
 """What the resources of both generations are built on."""
 
-from typing import TypedDict
+import inspect
+from typing import Any, TypedDict
 
 import attrs
 
@@ -14,6 +15,7 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PaginationStyle
 from tingting_async.resources.arguments import refuse_unknown
 from tingting_async.resources.models import SpokenMessage
+from tingting_async.tracebacks import short_traceback
 
 TimeoutLike = Timeout | float | None
 """The limits of one call: a `Timeout`, or seconds for the whole call; None for the session's."""
@@ -54,6 +56,13 @@ class Resource(Hinting):
 
     def __init__(self, core: Core) -> None:
         self._core = core
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Cut the tracebacks of every operation: its arguments may be secrets."""
+        super().__init_subclass__(**options)
+        for name, value in [*vars(cls).items()]:
+            if inspect.isfunction(value) and not name.startswith("_"):
+                setattr(cls, name, short_traceback(value))
 
     def _paginate(
         self,

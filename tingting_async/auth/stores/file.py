@@ -12,6 +12,7 @@ from tingting_async.auth.stores.codec import decode, encode
 from tingting_async.auth.tokens import LOCK_POLL_INTERVAL, Tokens
 from tingting_async.errors import TokenStoreError, UsageError
 from tingting_async.persistence import atomic_write, make_private_dir, resolve_path, run_in_thread
+from tingting_async.tracebacks import short_traceback
 
 
 class FileTokenStore:
@@ -52,6 +53,7 @@ class FileTokenStore:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._path)!r})"
 
+    @short_traceback
     async def load(self) -> Tokens | None:
         """Return the tokens that were saved last, or None.
 
@@ -62,6 +64,7 @@ class FileTokenStore:
             content = await run_in_thread(self._read)
         return decode(content, f"The token store {self._path}")
 
+    @short_traceback
     async def save(self, tokens: Tokens | None) -> None:
         """Save the tokens; None deletes them. The save completes even if the caller is cancelled.
 

@@ -15,6 +15,7 @@ from tingting_async.auth.stores.codec import decode, encode
 from tingting_async.auth.tokens import LOCK_POLL_INTERVAL, Tokens
 from tingting_async.errors import TokenStoreError, UsageError
 from tingting_async.persistence import run_to_completion
+from tingting_async.tracebacks import short_traceback
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -70,6 +71,7 @@ class RedisTokenStore:
         UsageError: An argument is not valid, or `redis` is not installed.
     """
 
+    @short_traceback
     def __init__(self, client: "Redis | str", *, key: str, ttl: float | None = None, lease: float = 15.0) -> None:
         if not isinstance(key, str) or not key:
             raise UsageError("`key` must be the name of a key in Redis: a string that is not empty.")
@@ -103,6 +105,7 @@ class RedisTokenStore:
             with suppress(OSError):  # A connection that is broken is closed.
                 await client.aclose()
 
+    @short_traceback
     async def load(self) -> Tokens | None:
         """Return the tokens that were saved last, or None.
 
@@ -112,6 +115,7 @@ class RedisTokenStore:
         content = await self._run("read", lambda client: client.get(self._key))
         return decode(content, f"The Redis key {self._key!r}")
 
+    @short_traceback
     async def save(self, tokens: Tokens | None) -> None:
         """Save the tokens; None deletes them. The save completes even if the caller is cancelled.
 
