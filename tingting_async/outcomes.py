@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import attrs
 
-from tingting_async.redaction import redact
+from tingting_async.redaction import repr_text
 from tingting_async.tracebacks import short_traceback
 
 
@@ -37,8 +37,8 @@ class Reconciliation:
     """
 
     verdict: Verdict
-    reason: str
-    result: Any = attrs.field(default=None, repr=False)
+    reason: str = attrs.field(repr=repr_text)
+    result: Any = attrs.field(default=None, repr=False, hash=False)
 
 
 def from_presence(found: Any, what: str) -> Reconciliation:
@@ -97,8 +97,8 @@ class Send:
     id: str
     service: str
     operation: str
-    key: str | None = attrs.field(repr=lambda key: repr(key and redact(key)))
-    target: str | None
+    key: str | None = attrs.field(repr=repr_text)
+    target: str | None = attrs.field(repr=repr_text)
     state: SendState
     started_at: datetime
     clocks: Clocks | None = attrs.field(default=None, repr=False)

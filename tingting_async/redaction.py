@@ -19,6 +19,11 @@ _NAMED = re.compile(
     r'(?i)("(?:access|refresh|token|otp|password|api_?key)"\s*:\s*)(?!null)(?:"(?:[^"\\]|\\.)*"?|[^\s"{\[,}\]]+)'
 )
 
+# Cookies and credentials that a service or aiohttp quotes from a header or a query, whatever their form.
+_HEADER = re.compile(
+    r"""(?i)(\b(?:set-)?cookie["']?\s*:\s*["']?)[^\r\n"'<]+|(\b(?:access|refresh|token|sessionid|csrftoken|api_?key)=)[^\s;&"'<]+"""
+)
+
 
 def redact(text: str, *, codes: bool = False) -> str:
     """Return a text with tokens, credentials in URLs and phone numbers masked.
@@ -29,6 +34,7 @@ def redact(text: str, *, codes: bool = False) -> str:
     """
     text = _NAMED.sub(rf'\1"{SECURE}"', text)
     text = _JWT.sub(lambda match: SECURE if "." in match[0] else match[0], text)
+    text = _HEADER.sub(lambda match: f"{match[1] or match[2]}{SECURE}", text)
     text = _USER.sub(SECURE, _TOKEN.sub(SECURE, text))
     codes = codes or _ABOUT_CODES.search(text) is not None
     return (_CODE if codes else _PHONE_NUMBER).sub(lambda match: mask(match[0]), text)
@@ -49,6 +55,11 @@ def mask(number: object) -> str:
 def mask_repr(value: object) -> str:
     """Return the repr of an attrs field that holds a phone number."""
     return "None" if value is None else f"'{mask(value)}'"
+
+
+def repr_text(value: object) -> str:
+    """Return the repr of an attrs field that holds text of the service, which may contain a phone number or a token."""
+    return redact(repr(value))
 
 
 def hide_repr(value: object) -> str:

@@ -1,12 +1,15 @@
 """The events of a request: which ones a listener receives and the log records, and when."""
 
 import asyncio
+import contextlib
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
 import pytest
+from support.servers import succeed
 
 from tingting_async import (
     BadRequestError,
@@ -276,3 +279,16 @@ async def test_no_text_of_the_service(serve: Any, caplog: pytest.LogCaptureFixtu
             await tingting._core.execute(READ)
     assert "canary" not in caplog.text + repr(events) + repr([attrs.asdict(event) for event in events])
     assert ServerError.__name__ in caplog.text
+
+
+async def test_records_are_json(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A formatter that writes a record's own fields as JSON can write those of every log record."""
+    caplog.set_level(logging.DEBUG, "tingting_async")
+    for script in (succeed, lambda received: received.respond(status=500)):
+        server = await serve(script)
+        async with connect(server.url)[0] as tingting:
+            with contextlib.suppress(ServerError):
+                await tingting._core.execute(READ)
+    written = [json.dumps(vars(record)["tingting"]) for record in caplog.records if record.name == "tingting_async"]
+    assert len(written) > 4
+    assert {"read"} == {json.loads(each)["effect"] for each in written}

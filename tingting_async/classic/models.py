@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
+from tingting_async.decoding.fields import OpenEnum, StrOrInt, as_model, extra_fields, wire_field
 from tingting_async.redaction import hide_repr, mask_repr
 from tingting_async.resources.models import CallStatus, OtpChannel, OtpSource, Services
 
@@ -42,7 +42,7 @@ class Priority(OpenEnum):
     AUDIO = "audio"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class User:
     """The user who is signed in (classic documents, Accounts, user details).
 
@@ -69,7 +69,7 @@ class User:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Campaign:
     """A campaign (classic documents, Campaigns).
 
@@ -93,7 +93,7 @@ class Campaign:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Number:
     """A number of a campaign, and the result of calling it (classic documents, Numbers).
 
@@ -121,7 +121,7 @@ class Number:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class PhoneNumber:
     """A line, owned or for sale (classic documents, Phone numbers).
 
@@ -157,7 +157,7 @@ class PhoneNumber:
         return tuple(part.strip() for part in (self.available_capabilities or "").split(",") if part.strip())
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Otp:
     """A one-time password that was sent (classic documents, OTP). Its `repr` shows neither the code nor the message.
 
@@ -178,7 +178,7 @@ class Otp:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Confirmation:
     """The service's confirmation of an operation: the envelope of its response (classic documents, introduction).
 
@@ -211,7 +211,7 @@ class Confirmation:
         return self.message or next((value for value in self.data.values() if isinstance(value, str)), "")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class RunStarted(Confirmation):
     """The confirmation that a campaign was run (classic documents, Campaigns, begin).
 
@@ -232,7 +232,7 @@ class RunStarted(Confirmation):
         return int(match[1]) if match else None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class NumberAdded(Confirmation):
     """The confirmation that a number was added (classic documents, Numbers, add; they do not print the response).
 
@@ -249,7 +249,7 @@ class NumberAdded(Confirmation):
         return self.number is not None or super().is_confirmed
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class TokenPair:
     """The JWTs of a login. Its `repr` shows neither.
 
@@ -264,7 +264,7 @@ class TokenPair:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Login:
     """A login (classic documents, Accounts, login).
 
@@ -279,7 +279,7 @@ class Login:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Pagination:
     """The position of a page in its list (classic documents, Campaigns).
 

@@ -16,7 +16,7 @@ from tingting_async.http.download import AtomicFileSink
 from tingting_async.http.json import loads
 from tingting_async.http.timeouts import Timeout
 from tingting_async.outcomes import Reconciler
-from tingting_async.redaction import SECURE, redact
+from tingting_async.redaction import SECURE, redact, repr_text
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -89,9 +89,11 @@ class File:
         content_type: The media type. By default, the one that the suffix of the name stands for.
     """
 
-    name: str
+    name: str = attrs.field(repr=repr_text)
     content: bytes = attrs.field(repr=False)
-    content_type: str = attrs.field(default=attrs.Factory(lambda file: content_type_of(file.name), takes_self=True))
+    content_type: str = attrs.field(
+        default=attrs.Factory(lambda file: content_type_of(file.name), takes_self=True), repr=repr_text
+    )
 
 
 @attrs.frozen
@@ -102,7 +104,7 @@ class Request(Generic[T_co]):
     """
 
     method: str
-    path: str
+    path: str = attrs.field(repr=repr_text)
     """The path from the root of the host, with or without a trailing slash, exactly as documented."""
     effect: Effect
     operation: str
@@ -130,7 +132,7 @@ class Request(Generic[T_co]):
     """How to find out whether the request was carried out. The text follows "To find out, "."""
     reconciler: Reconciler | None = attrs.field(default=None, repr=False)
     """Finds out whether the request was carried out."""
-    send_target: str = ""
+    send_target: str = attrs.field(default="", repr=repr_text)
     """What the send belongs to, such as a campaign. A ledger allows one send for each target."""
     idempotency_key: str | None = attrs.field(default=None, repr=False)
     """The caller's name for this send. A ledger allows one send for each key."""

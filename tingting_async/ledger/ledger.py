@@ -22,7 +22,7 @@ from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request, T
 from tingting_async.outcomes import Clocks, Reconciliation, Send, SendState, Verdict, attach_reconciler
 from tingting_async.persistence import run_in_thread
-from tingting_async.redaction import redact
+from tingting_async.redaction import redact, repr_text
 from tingting_async.tracebacks import short_traceback
 
 MAX_KEY_LENGTH = 200
@@ -48,8 +48,8 @@ class Claim:
     id: str
     service: str
     operation: str
-    key: str | None
-    target: str | None
+    key: str | None = attrs.field(repr=repr_text)
+    target: str | None = attrs.field(repr=repr_text)
     digest: str
     read_clocks: Callable[[], Clocks] = attrs.field(default=lambda: read_clocks(None), repr=False, eq=False)
 

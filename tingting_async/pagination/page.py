@@ -25,13 +25,13 @@ class Page(Generic[T]):
         extra: Other fields of the envelope.
     """
 
-    items: Sequence[T]
+    items: Sequence[T] = attrs.field(hash=False)
     number: int
     total_items: int | None
     total_pages: int | None
     has_next: bool
-    links: Any = attrs.field(default=None, repr=False)
-    extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+    links: Any = attrs.field(default=None, repr=False, hash=False)
+    extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, hash=False)
 
 
 class PageRequest(NamedTuple):

@@ -2,7 +2,7 @@
 
 import attrs
 
-from tingting_async.decoding.fields import OpenEnum
+from tingting_async.decoding.fields import OpenEnum, as_model
 
 
 class Services(OpenEnum):
@@ -71,7 +71,7 @@ class OtpSource(OpenEnum):
     PERSONAL = "personnel"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class SpokenMessage:
     """A message read aloud (documents of both generations, Campaigns, test voice).
 

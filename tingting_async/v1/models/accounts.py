@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import StrOrInt, extra_fields, wire_field
+from tingting_async.decoding.fields import StrOrInt, as_model, extra_fields, wire_field
 from tingting_async.redaction import hide_repr, mask_repr
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class User:
     """The user who is signed in (v1 documents, Signing in, profile).
 
@@ -40,7 +40,7 @@ class User:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class ApiToken:
     """The account's API token (v1 documents, Signing in). Its `repr` does not show the token.
 
@@ -59,7 +59,7 @@ class ApiToken:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Voice:
     """A voice that reads a message aloud (v1 documents, Campaigns, voices).
 
@@ -82,7 +82,7 @@ class Voice:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Line:
     """A phone number that calls are made from (v1 documents, Campaigns, lines).
 
@@ -97,7 +97,7 @@ class Line:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Dashboard:
     """The account's totals (v1 documents, Dashboard). Fields marked "not described" are kept as received.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import OpenEnum, StrOrInt, extra_fields, wire_field
+from tingting_async.decoding.fields import OpenEnum, StrOrInt, as_model, extra_fields, wire_field
 from tingting_async.resources.models import CallStatus, Services
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
@@ -63,7 +63,7 @@ class Sort(OpenEnum):
     NEWEST_FIRST = "des"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Campaign:
     """A campaign (v1 documents, Campaigns).
 
@@ -116,7 +116,7 @@ class Campaign:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class CampaignMessage:
     """The voice and the texts of a campaign (v1 documents, Campaigns, voice and text).
 
@@ -134,7 +134,7 @@ class CampaignMessage:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class RunStarted(Confirmation):
     """The confirmation that a campaign was run or scheduled (v1 documents, Campaigns, run).
 
@@ -150,7 +150,7 @@ class RunStarted(Confirmation):
     converted_by: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class PreflightReport:
     """What would happen if a campaign were run.
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import StrOrInt, extra_fields, wire_field
+from tingting_async.decoding.fields import StrOrInt, as_model, extra_fields, wire_field
 from tingting_async.redaction import mask_repr
 from tingting_async.resources.models import CallStatus as ContactStatus
 from tingting_async.v1.models.common import Confirmation, DisplayDatetime
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=as_model)
 class NewContact:
     """A contact to be added. Its `repr` shows neither field.
 
@@ -26,7 +26,7 @@ class NewContact:
     variables: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Contact:
     """A contact of a campaign, and the result of reaching it (v1 documents, Contacts).
 
@@ -67,7 +67,7 @@ class Contact:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class ContactAdded(Confirmation):
     """The confirmation that a contact was added (v1 documents, Contacts, add one).
 
@@ -84,7 +84,7 @@ class ContactAdded(Confirmation):
         return self.contact is not None or bool(self.message)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class ContactsAdded:
     """The result of adding several contacts (v1 documents, Contacts, add many).
 
@@ -105,7 +105,7 @@ class ContactsAdded:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Column:
     """A column of an uploaded file.
 
@@ -120,7 +120,7 @@ class Column:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Upload:
     """The result of adding a file of contacts (v1 documents, Contacts, add a file).
 
