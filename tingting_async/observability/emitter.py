@@ -77,7 +77,7 @@ class EventEmitter:
         """
         with suppress(Exception):  # Log filters and handlers may raise; the request may have been carried out.
             if what and _log.isEnabledFor(level):
-                fields = {"tingting": attrs.asdict(event)}
+                fields = {"tingting": {**attrs.asdict(event), "effect": event.effect.value}}  # JSON has no enums.
                 _log.log(level, "%s: %s %s: %s", event.operation, event.method, event.path, what, extra=fields)
         for listener in (*self.listeners,):
             try:
