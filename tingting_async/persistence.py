@@ -108,7 +108,7 @@ async def run_in_thread(work: Callable[[], T]) -> T:
 
         executor = ThreadPoolExecutor(1)
         running = asyncio.get_running_loop().run_in_executor(executor, work)
-    except RuntimeError:
+    except (RuntimeError, ImportError, OSError):  # The import, too, fails after the end of the main thread.
         return work()  # It blocks the event loop, but not doing it could lose what became of a send.
     try:
         return await run_to_completion(running)

@@ -89,6 +89,7 @@ class Core:
             TingTingError: See `tingting_async.errors`.
         """
         ledger = self._ledger_for(request)
+        self.decoder.prepare(request)
         if ledger is None:
             return await self._send(request)
         return await ledger.execute(self.base_url, request, self._send, self.read_clocks)
@@ -179,6 +180,7 @@ class Core:
             max_cost: How many times the requests of a plain iteration an exact one may send; None for the default.
             resume: The resume token of an earlier iterator.
         """
+        self.decoder.prepare(request)
 
         def fetch(params: Params, *, defers_judgement: bool = False) -> Coroutine[Any, Any, Response]:
             self.ensure_open()

@@ -114,7 +114,11 @@ class RequestPipeline:
         try:
             if not is_retryable(request.effect, failure):
                 raise failure
-            async for attempt in retrying(request, self._retries, self._budget, deadline=call.deadline):
+            try:
+                attempts = retrying(request, self._retries, self._budget, deadline=call.deadline)
+            except (ImportError, OSError):  # tenacity cannot be loaded, or there is no file descriptor left for that.
+                raise failure from None
+            async for attempt in attempts:
                 with attempt:
                     if attempt.retry_state.attempt_number == 1:
                         raise failure

@@ -16,7 +16,7 @@ import attrs
 from tingting_async.decoding import api_errors
 from tingting_async.decoding.envelopes import FAILURE_FIELDS, PageEnvelope, is_ambiguous
 from tingting_async.decoding.payload import InvalidValueError, PayloadError, extract, parse
-from tingting_async.errors import ApiError, DecodeError
+from tingting_async.errors import ApiError, DecodeError, NotSentError
 from tingting_async.http.messages import Effect, PayloadPath, Request, Response, T, decode_error, format_path
 from tingting_async.redaction import shorten
 
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
     from tingting_async.decoding.fast.pages import FastPath
+
+_REHEARSAL = tuple(
+    Response(status, body=b'{"success": %s, "detail": "", "errors": [{}]}' % success)
+    for status, success in ((200, b"true"), (200, b"false"), (400, b"false"))
+)
+"""Responses that load what judging, decoding, and explaining a failure need."""
 
 _MUST_CONFIRM = frozenset({Effect.CREATE, Effect.SEND, Effect.REVOKE})
 
@@ -70,6 +76,33 @@ class Decoder:
     ) -> None:
         self._format = response_format or ResponseFormat()
         self._secrets = secrets
+        self._prepared: set[Any] = set()
+
+    def prepare(self, request: Request[Any]) -> None:
+        """Load everything that decoding the response to a request needs, before the request is sent.
+
+        Afterwards, a module may be missing, or no file descriptor be left to load it.
+
+        Raises:
+            NotSentError: A module cannot be loaded.
+        """
+        if request.model in self._prepared:
+            return
+        rehearsed = attrs.evolve(request, authenticate=False)  # There may be no tokens yet.
+        try:
+            for response in _REHEARSAL:
+                self.judge(rehearsed, response)
+                with suppress(DecodeError):
+                    self.decode_value(rehearsed, response, response.json(), request.model, ())
+        except Exception as error:
+            raise NotSentError(
+                f"{request.operation}: nothing was sent, because what reads the response cannot be loaded "
+                f"({type(error).__name__}). Check the installation, and how many files are open.",
+                operation=request.operation,
+                method=request.method,
+                path=request.path,
+            ) from error
+        self._prepared.add(request.model)
 
     def judge(self, request: Request[Any], response: Response) -> ApiError | None:
         """Return the error that a response reports, or None for a success."""

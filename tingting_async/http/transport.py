@@ -264,7 +264,7 @@ class Transport:
                     raise
         except TingTingError:
             raise
-        except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - also a module that cannot be loaded, e.g. for a host name
             is_resent = self._user_session is not None and attempt.is_connected and request.method in ("PUT", "DELETE")
             if is_resent and isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientHttpProxyError):
                 error = _ConnectionLostError("the connection was lost")  # The error may be that of aiohttp's resending.

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import attrs
 
-from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
+from tingting_async.errors import DuplicateSendError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request, T
 from tingting_async.outcomes import Clocks, Reconciliation, Send, SendState, Verdict, attach_reconciler
@@ -276,7 +276,7 @@ class Ledger:
     async def _record_noted(self, claim: Claim) -> None:
         try:
             await self._ready()
-        except LedgerError:
+        except Exception:  # noqa: BLE001 - the send itself has its outcome, which must reach the caller
             if claim.id not in self._unrecorded:
                 return  # Only an older outcome is still unrecorded, which was logged then.
             text = "%r could not record the outcome of a send (%s). Until it can, it refuses the same send."

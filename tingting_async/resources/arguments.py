@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
+from pathlib import Path
 from typing import Any, Final, TypeVar
-
-import anyio
 
 from tingting_async.decoding.fields import OpenEnum
 from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.json import dumps
 from tingting_async.http.messages import File
+from tingting_async.persistence import run_in_thread
 from tingting_async.redaction import redact
 from tingting_async.resources.models import OtpChannel, OtpSource
 from tingting_async.resources.phone_numbers import RowChecker, phone_number
@@ -293,9 +293,9 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:
     if not isinstance(source, File | str | PathLike):
         raise UsageError(f"`{name}` must be a path or a File, not {type(source).__name__}.")
     if not isinstance(source, File):
-        path = anyio.Path(source)
+        path = Path(source)
         try:
-            source = File(path.name, await path.read_bytes())
+            source = File(path.name, await run_in_thread(path.read_bytes))
         except (OSError, ValueError) as error:  # ValueError: a path with a null character.
             reason = error.strerror if isinstance(error, OSError) else error
             if isinstance(error, OSError):

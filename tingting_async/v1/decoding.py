@@ -148,35 +148,32 @@ _SCHEDULED = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2}) at (\d{1,2}):(\d{2})(?::(\
 
 def _run_hook(kind: Any, converter: Converter) -> HookFunction:
     """Return the hook of a run, whose schedule is in Bikram Sambat (sample v1_run_campaign_scheduled.json)."""
+    # Not in `read`: both read files, and could fail after the campaign was started.
+    from importlib.metadata import version  # noqa: PLC0415
+
+    import nepali_datetime  # noqa: PLC0415
+
+    table = f"nepali-datetime {version('nepali-datetime')}"
     hook = _confirmation_hook(kind, converter)
 
     def read(value: Any, _: Any) -> Any:
         started: RunStarted = hook(value, kind)
         match = _SCHEDULED.search(started.text)
-        when = None if match is None else _from_bikram_sambat(match)
-        return started if when is None else attrs.evolve(started, scheduled_for=when, converted_by=_table())
+        when = None if match is None else _from_bikram_sambat(match, nepali_datetime)
+        return started if when is None else attrs.evolve(started, scheduled_for=when, converted_by=table)
 
     return read
 
 
-def _from_bikram_sambat(match: re.Match[str]) -> datetime | None:
-    import nepali_datetime  # noqa: PLC0415 - few campaigns are scheduled, and the import reads a file
-
+def _from_bikram_sambat(match: re.Match[str], calendar: Any) -> datetime | None:
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
     if year < datetime.now(KATHMANDU).year + 30:
         return None  # Bikram Sambat is 57 years ahead. This is another calendar; the message is kept.
     try:
-        date: Any = cast("Any", nepali_datetime).date(year, month, day).to_datetime_date()
+        date: Any = calendar.date(year, month, day).to_datetime_date()
         return datetime(date.year, date.month, date.day, hour, minute, second, tzinfo=KATHMANDU)
     except (ValueError, OverflowError):
         return None  # The message is kept.
-
-
-def _table() -> str:
-    """Return the name and version of the table of the Bikram Sambat calendar."""
-    from importlib.metadata import version  # noqa: PLC0415 - as above
-
-    return f"nepali-datetime {version('nepali-datetime')}"
 
 
 def _template_applied_hook(kind: Any, converter: Converter) -> HookFunction:
