@@ -58,10 +58,9 @@ _Body = aiohttp.FormData | _Bytes
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Records which tasks have a connection for their request.
+    """Records which tasks have a connection: aiohttp does not say whether a request was sent when its time ran out.
 
-    aiohttp does not say whether a request had been sent when its time ran out. Tracing would, but costs a fifth of the
-    request. aiohttp calls `connect` in the task of the request, which is how the record is found.
+    aiohttp calls `connect` in the task of the request. Tracing would tell, too, but costs a fifth of the request.
     """
 
     def __init__(self, attempts: Deadlines, **options: Any) -> None:

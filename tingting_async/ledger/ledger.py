@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import attrs
 
-from tingting_async.errors import DuplicateSendError, OutcomeUnknownError, TingTingError, UsageError
+from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request, T
 from tingting_async.outcomes import Clocks, Reconciliation, Send, SendState, Verdict, attach_reconciler

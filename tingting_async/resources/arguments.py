@@ -303,7 +303,9 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:
             raise UsageError(f"`{name}` cannot be read: {reason} ({redact(str(path))!r}).") from error
     for what, text in (("file name", source.name), ("content type", source.content_type)):
         if not isinstance(text, str) or any(unicodedata.category(each) in ("Cc", "Cs") for each in text):
-            raise UsageError(f"`{name}` has the {what} {redact(repr(text))}; it must be text without control characters.")
+            raise UsageError(
+                f"`{name}` has the {what} {redact(repr(text))}; it must be text, and no control characters."
+            )
     if not source.name.lower().endswith(tuple(suffixes)):
         raise UsageError(f"`{name}` is {redact(source.name)!r}; the service accepts {' or '.join(suffixes)}.")
     if not source.content:
