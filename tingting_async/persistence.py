@@ -9,9 +9,12 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import anyio
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
 
@@ -104,17 +107,31 @@ async def run_in_thread(work: Callable[[], T]) -> T:
     """
     # `anyio.to_thread` starts a task, which `asyncio.run` cancels at its end, and nothing would wait for the thread.
     # The loop's own threads also look up host names: a thread that waits for another process would delay them.
-    try:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only stores and ledgers need it
-
-        executor = ThreadPoolExecutor(1)
-        running = asyncio.get_running_loop().run_in_executor(executor, work)
-    except (RuntimeError, ImportError, OSError):  # The import, too, fails after the end of the main thread.
+    executor = make_executor()
+    running = start_in(executor, work)
+    if executor is None or running is None:
         return work()  # It blocks the event loop, but not doing it could lose what became of a send.
     try:
         return await run_to_completion(running)
     finally:
         executor.shutdown(wait=False)
+
+
+def make_executor() -> "ThreadPoolExecutor | None":
+    """Return an executor with one thread; None if there can be none, e.g. because the main thread has ended."""
+    try:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only files, stores and ledgers need it
+    except (RuntimeError, ImportError, OSError):
+        return None
+    return ThreadPoolExecutor(1)
+
+
+def start_in(executor: "ThreadPoolExecutor | None", work: Callable[[], T]) -> "asyncio.Future[T] | None":
+    """Start a function in an executor, and return its future; None if no thread can be started."""
+    try:
+        return None if executor is None else asyncio.get_running_loop().run_in_executor(executor, work)
+    except RuntimeError:
+        return None
 
 
 class Job:

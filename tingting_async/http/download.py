@@ -1,6 +1,5 @@
 """Downloaded files that are complete or absent."""
 
-import asyncio
 import functools
 import os
 import zlib
@@ -11,7 +10,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from tingting_async.errors import UsageError
-from tingting_async.persistence import atomic_write, run_to_completion
+from tingting_async.persistence import atomic_write, make_executor, run_to_completion, start_in
 from tingting_async.redaction import redact
 
 _HEAD_SIZE = 4096
@@ -31,8 +30,6 @@ class AtomicFileSink:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - few programs download anything
-
         try:
             self.path: Path = Path(os.fsdecode(path))  # As it is given: a symbolic link is replaced, not its target.
             if b"\0" in os.fsencode(self.path):
@@ -47,7 +44,7 @@ class AtomicFileSink:
         self._closing = ExitStack()
         # One thread does everything with the file, in the order in which it was requested. A write whose attempt timed
         # out meanwhile cannot land in the file of the next attempt.
-        self._thread = ThreadPoolExecutor(1)
+        self._thread = make_executor()
 
     async def __aenter__(self) -> Self:
         try:
@@ -74,7 +71,8 @@ class AtomicFileSink:
         try:
             await self._run(functools.partial(self._closing.__exit__, kind, error, trace), to_completion=True)
         finally:
-            self._thread.shutdown(wait=False)
+            if self._thread is not None:
+                self._thread.shutdown(wait=False)
 
     def _open(self) -> None:
         self._file = self._closing.enter_context(atomic_write(self.path, is_private=False))
@@ -91,14 +89,15 @@ class AtomicFileSink:
     async def _run(self, work: Callable[[], object], *, to_completion: bool = False) -> None:
         """Do something with the file in its thread; errors of the file become ours."""
         try:
-            future = asyncio.get_running_loop().run_in_executor(self._thread, work)
-            await (run_to_completion(future) if to_completion else future)
-        except (OSError, RuntimeError) as error:  # RuntimeError: there is no thread to be had.
+            future = start_in(self._thread, work)
+            if future is None:
+                work()
+            else:
+                await (run_to_completion(future) if to_completion else future)
+        except OSError as error:
             # Not an OSError: the transport would take a full disk for a broken connection, and retry.
-            reason = getattr(error, "strerror", None) or error
-            if isinstance(error, OSError):
-                error.filename = None  # Our text names it, with phone numbers masked.
-            raise UsageError(f"{redact(str(self.path))!r} cannot be written: {reason}.") from error
+            error.filename = None  # Our text names it, with phone numbers masked.
+            raise UsageError(f"{redact(str(self.path))!r} cannot be written: {error.strerror or error}.") from error
 
 
 class Inflater:
