@@ -10,9 +10,10 @@ from typing import Any
 import anyio
 import pytest
 from aiohttp import web
+from support.servers import closed_port
 from support.v1 import connect, serving
 
-from tingting_async import NotFoundError, PartialFailureError, UsageError
+from tingting_async import NotFoundError, PartialFailureError, RequestRetried, RetryPolicy, UsageError
 from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import AddProgress, NewContact, TingTing
 
@@ -119,6 +120,20 @@ async def test_cancelled_before_anything_left() -> None:
             await second
         service.released.set()
         await first
+    assert (0, [], [0, 1, 2]) == account_for(caught.value.__cause__)
+
+
+async def test_cancelled_between_two_attempts() -> None:
+    """A call that is cancelled in the pause after a connection was refused has sent nothing, and says so."""
+    paused = asyncio.Event()
+    retries = RetryPolicy(initial_backoff=60)
+    async with TingTing(base_url=f"http://127.0.0.1:{closed_port()}", api_token="key", retries=retries) as tingting:
+        tingting.subscribe(lambda event: paused.set() if isinstance(event, RequestRetried) else None)
+        task = asyncio.create_task(tingting.contacts.add_many(1, PHONES[:3]))
+        await paused.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
     assert (0, [], [0, 1, 2]) == account_for(caught.value.__cause__)
 
 

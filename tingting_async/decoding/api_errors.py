@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, cast
 
-from tingting_async.decoding import envelopes, refusals
+from tingting_async.decoding import envelopes
 from tingting_async.errors import (
     ApiError,
     AuthenticationError,
@@ -67,6 +67,8 @@ def error_from_response(request: Request[Any], response: Response, status: int) 
         response: The response.
         status: The status of the failure, from `error_status`.
     """
+    from tingting_async.decoding import refusals  # noqa: PLC0415 - it compiles many words
+
     kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
     if 200 <= status < 300:
         kind = BadRequestError

@@ -48,13 +48,15 @@ def as_model(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attri
 
     Every text of the service may contain a phone number: the name of a campaign, a message, an unknown status.
     """
-    return [
-        field.evolve(
-            repr=repr_text if field.repr is True and _may_be_text(field.type) else field.repr,
-            hash=None if _is_hashable(field.type) else False,
-        )
-        for field in fields
-    ]
+    adapted: list[attrs.Attribute[Any]] = []
+    for field in fields:
+        changes: dict[str, Any] = {}
+        if field.repr is True and _may_be_text(field.type):
+            changes["repr"] = repr_text
+        if not _is_hashable(field.type):
+            changes["hash"] = False
+        adapted.append(field.evolve(**changes) if changes else field)
+    return adapted
 
 
 def _may_be_text(kind: Any) -> bool:

@@ -128,6 +128,7 @@ class Contacts(MethodFallback):
                     timeout=timeout,
                     recovery_hint=f"look for them in contacts.list({campaign_id})",
                     before_send=partial(progress.leaves, len(rows)),
+                    without_effect=progress.stayed,
                 )
                 progress.confirmed(len(rows), await self._core.execute(request))
         except BaseException as error:
