@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python -P
 # pyproject.toml alone decides what is installed, so nothing is downloaded again until it changes.
 $(VENV)/.packages: pyproject.toml .ci/requirements
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV), once; this takes about half a minute."
+	@echo "Installing into $(VENV), once; this takes up to two minutes."
 	@$(RUN) .ci/requirements | $(RUN) -m pip install --quiet --disable-pip-version-check -r /dev/stdin
 	@touch $@
 
