@@ -29,52 +29,56 @@ class Options:
         unauthorized_status: The status of the response to a token that is not valid.
         unauthorized_error: The body of that response: simplejwt's code, or one of the sentences of DRF and its plugins.
         created_status: The status of the response to a request that created something.
-        delete_response: The response to a deletion, or to giving a line back: as the documents print it (an empty 204
-            where they print none), always an empty 204, or always a 200 with a message.
+        delete_response: The response to a deletion, or to the release of a line: as the documents print it (an empty
+            204 if they print none), always an empty 204, or always a 200 with a message.
         number_type: How phone numbers are written: as the documents print them, or always as strings or integers.
-        list_order: Whether lists are sorted by a key that is unique, or by one that three rows share; then rows of the
-            same key come in another order on every page.
-        list_filter: Whether rows are filtered before a list is divided into pages, or after; then some pages are short
-            or empty.
-        list_count: Whether the number of rows that a page states is right, or two too high or too low, as from a cache.
+        list_order: Whether lists are sorted by a unique key, or by a key that three rows share. Rows with the same key
+            then come in another order on every page.
+        list_filter: Whether the service filters rows before or after it divides a list into pages. If after, some pages
+            are short or empty.
+        list_count: The number of rows that a page states: the right number, two too many, or two too few. A service
+            that caches the number may state a wrong one.
         test_voice_response: The response of a voice test: the audio, or its URL as a JSON string, as plain text, or in
             an object.
         page_size: The classic API's number of rows on a page.
-        page_parameter: The classic API's query parameter for a page. `"links"`: one that only the links show. None:
-            every page is page 1.
+        page_parameter: The classic API's query parameter for a page. `"links"`: a parameter whose name only the links
+            show. None: no parameter works, so every page is page 1.
         links: The form of `links` on a page of the classic API.
-        link_base: The scheme and host of links; None for the correct ones. Behind a TLS proxy they are often wrong.
-        repeat_page: Whether every page after the first repeats the rows of the one before; classic API.
-        endless: Whether every page says that there is a next one; classic API.
+        link_base: The scheme and host of links; None for the correct ones. A service behind a TLS proxy often states
+            wrong ones.
+        repeat_page: Whether, in the classic API, every page after the first repeats the rows of the page before it.
+        endless: Whether, in the classic API, every page says that there is a next one.
         past_the_end: The classic API's response for a page that does not exist: a 404, or the last page.
-        number_pagination: Whether the classic API paginates a campaign's numbers. The documents show one response.
-        envelope_errors: The classic API's body of a validation error: an envelope with `errors` as strings or by field,
-            bare fields, or `detail`.
+        number_pagination: Whether the classic API paginates a campaign's numbers. The documents do not say.
+        envelope_errors: The body of a validation error in the classic API: an envelope whose `errors` are by field or
+            are strings, the fields without an envelope, or only `detail`.
         errors_under_200: Whether validation errors in an envelope have HTTP status 200.
         add_number_response: The classic API's response to adding a number: an envelope without the number, or with it.
         update_methods: The methods that update a v1 campaign; others get a 405. One of the public clients needed PUT.
-        message_methods: The methods that set a v1 campaign's voice and message; None for those of `update_methods`.
-        upload_method: The method that adds a file of v1 contacts; others get a 405. `"NONE"`: all of them do.
-        voice_sent: How the v1 API expects the voice of a campaign or template: by its id, as the whole object, or
-            either. The other form is a 400.
+        message_methods: The methods that set a v1 campaign's voice and message; others get a 405. None: the same as
+            `update_methods`.
+        upload_method: The method that adds a file of v1 contacts; others get a 405. `"NONE"`: every method gets a 405.
+        voice_sent: How a client must send the voice of a v1 campaign or template: in either form, by its id, or as the
+            whole object. The other form gets a 400.
         voice_shown: How the v1 API shows a campaign's voice: as the documents print it (an object in lists, an id
             elsewhere), or always as one of them.
-        survey_ids: Whether a v1 survey has its campaign's id, or one of its own. Its report is found by it.
-        step_updates: What a PATCH does with a v1 survey's steps. `"merge"`: a step with an id keeps the fields that are
-            not named, and steps that are not named are deleted. `"keep"`: they are kept. `"replace"`: all steps are
-            made anew from what is named, without their audio.
-        steps_pagination: Whether the v1 API paginates a survey's steps. The documents do not show it.
-        silent_response: The v1 response where the documents print none (stop, demo call, test call, run of a survey,
+        survey_ids: Whether a v1 survey has the id of its campaign, or one of its own. Its report is found by the
+            survey's id.
+        step_updates: What a PATCH does with a v1 survey's steps. `"merge"`: a step that is sent with its id keeps the
+            fields that are not sent, and steps that are not sent are deleted. `"keep"`: the same, but steps that are
+            not sent are kept. `"replace"`: all steps are created again from what is sent, and lose their audio.
+        steps_pagination: Whether the v1 API paginates a survey's steps. The documents do not say.
+        silent_response: The v1 response if the documents print none (stop, demo call, test call, run of a survey,
             steps): a message in JSON, plain text, or an empty 204.
         add_contact_response: The v1 response to adding one contact: a message, as documented, or the contact, as the
-            vendor's client expects.
+            vendor's client expects it.
         add_contacts_errors: How the v1 API reports contacts that it refuses: as objects with their row, or as strings.
         max_contacts: How many contacts one v1 request can add; None for no limit.
         contact_dates: How v1 contacts show dates: as the documents print them (as text in new rows, ISO 8601 in lists),
             or always as one of them.
         empty_fields: How the v1 API shows fields of a campaign that are not set: as null, or not at all.
-        last_next: What `next` is on the last page of a v1 list.
-        no_token_status: The status of v1's "No API token found".
+        last_next: The value of `next` on the last page of a v1 list.
+        no_token_status: The status of the v1 response "No API token found".
         company_name_required: Whether a v1 one-time password needs `company_name`.
         test_voice_scheme: The scheme of the URL of a v1 voice test. The documents print https, which the sandbox itself
             does not serve.

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 @attrs.define
 class AddProgress:
-    """How far `contacts.add_many` has come. Pass one in, and it is true at any time, however the call ends.
+    """How far `contacts.add_many` has come. Pass one in; it is always up to date, however the call ends.
 
     A cancellation or a deadline of your own ends the call without a result. This object has it:
 
