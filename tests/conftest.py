@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import socket
 import ssl
@@ -15,6 +16,12 @@ from support.servers import Script, Server, serving
 # A busy machine must not fail a test, and the same commit is tested in the same way every time.
 settings.register_profile("tests", deadline=None, derandomize=True, database=None)
 settings.load_profile("tests")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the thousands of collected tests out of garbage collection, which some tests run again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -128,9 +128,13 @@ def make_executor() -> "ThreadPoolExecutor | None":
 
 def start_in(executor: "ThreadPoolExecutor | None", work: Callable[[], T]) -> "asyncio.Future[T] | None":
     """Start a function in an executor, and return its future; None if no thread can be started."""
+    if executor is None:
+        return None
     try:
-        return None if executor is None else asyncio.get_running_loop().run_in_executor(executor, work)
+        return asyncio.get_running_loop().run_in_executor(executor, work)
     except RuntimeError:
+        # The executor keeps the function all the same, and the next thread would run it a second time.
+        executor.shutdown(wait=False, cancel_futures=True)
         return None
 
 

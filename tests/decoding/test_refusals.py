@@ -61,7 +61,12 @@ def test_5xx(body: Any, status: int, effect: Effect) -> None:
         (200, {"status": 402, "message": "Insufficient credits"}, True),
         (200, {"errors": ["No credit"]}, True),
         (200, {"message": "Campaign Began", "errors": ["No carrier"]}, False),
+        (200, {"message": "Campaign Began", "error": "2 numbers were skipped"}, False),
+        (200, {"status": "success", "message": "Campaign Began", "error": "2 skipped"}, False),
+        (200, {"detail": "Campaign Began", "errors": ["2 numbers were skipped"]}, False),
         (201, {"success": None, "message": "Campaign Began", "errors": ["No carrier"]}, False),
+        (202, {"success": False, "message": "queued; credit low"}, False),
+        (207, {"status": 400, "message": "run", "errors": ["x"]}, False),
         (100, b"", False),
         (103, b"", False),
         (302, b"", False),
@@ -71,8 +76,15 @@ def test_5xx(body: Any, status: int, effect: Effect) -> None:
 )
 def test_other_statuses(status: int, body: Any, expected: bool) -> None:
     """A clear failure under a 2xx is a refusal; one with a message beside the errors, a 1xx or a 3xx is not."""
-    inner = body.get("status", status) if isinstance(body, dict) else status
+    given = body.get("status") if isinstance(body, dict) else None
+    inner = given if isinstance(given, int) else status
     assert expected == is_refusal(Effect.SEND, response(body, status), inner)
+
+
+@pytest.mark.parametrize("status", [421, 444, 460, 494, 499])
+def test_statuses_of_gateways(status: int) -> None:
+    """A status that only gateways write is no refusal, whatever words come with it, except those of the service."""
+    assert not is_refusal(Effect.SEND, response({"error": "client has gone"}, status), status)
 
 
 @pytest.mark.parametrize("status", [301, 307, 308])

@@ -99,3 +99,26 @@ async def test_a_limit_that_was_left_has_no_effect() -> None:
     with pytest.raises(TimeoutError), deadlines.limit(loop.time() + 0.05) as limit:
         await asyncio.Event().wait()
     assert limit.when <= loop.time()
+
+
+async def test_many_limits() -> None:
+    """Limits that expire at nearly the same time expire in a few rounds, not each in a round of its own."""
+    deadlines = Deadlines()
+    loop = asyncio.get_running_loop()
+    start, rounds = loop.time(), 0
+
+    async def wait(number: int) -> None:
+        with pytest.raises(TimeoutError), deadlines.limit(start + 0.05 + number / 1e4):
+            await asyncio.Event().wait()
+
+    class Watched(dict[Any, Any]):
+        """Counts how often all limits are looked at."""
+
+        def values(self) -> Any:
+            nonlocal rounds
+            rounds += 1
+            return super().values()
+
+    deadlines.limits = Watched()
+    await asyncio.gather(*map(wait, range(2_000)))
+    assert rounds < 100

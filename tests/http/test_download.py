@@ -291,3 +291,19 @@ async def test_a_name_as_long_as_names_can_be(name: str, tmp_path: Path) -> None
     """A file can have the longest name that the file system allows."""
     await download(framed(REPORT, "identity", "length"), tmp_path / name)
     assert [name] == [path.name for path in tmp_path.iterdir()]
+
+
+async def test_a_thread_that_cannot_be_started(tmp_path: Path) -> None:
+    """If no thread can be started, the file is written all the same, once, even if a thread can be started later."""
+    path = tmp_path / "report"
+    path.write_bytes(BEFORE)
+    before = threading.stack_size(2**46)  # No machine has memory for such a thread.
+    try:
+        async with AtomicFileSink(path) as sink:
+            await sink.write(REPORT[:1000])
+            threading.stack_size(before)
+            await sink.write(REPORT[1000:])
+    finally:
+        threading.stack_size(before)
+    assert REPORT == path.read_bytes()
+    assert [path] == [*tmp_path.iterdir()]

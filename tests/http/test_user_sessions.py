@@ -92,3 +92,21 @@ async def test_empty_body_of_a_change(serve: Any, http: aiohttp.ClientSession) -
             await tingting._core.execute(CHANGES[0])
     [received] = server.requests
     assert (b"", "0") == (received.body, received.headers["content-length"])
+
+
+async def test_cookies_of_the_users_session(serve: Any) -> None:
+    """The cookies of a user's session are not sent, and those of responses are not kept: they may be tokens."""
+
+    async def script(received: Received) -> None:
+        await received.respond(headers={"Set-Cookie": "access=other; Path=/"})
+
+    server = await serve(script)
+    # A jar keeps no cookies of IP addresses by default, so the service has a name here.
+    url = f"http://localhost:{server.port}"
+    async with aiohttp.ClientSession(cookies={"refresh": "of another account"}) as http:
+        async with TingTing(base_url=url, api_token="k", http=http) as tingting:
+            for request in (READ, READ, CHANGES[2]):
+                await tingting._core.execute(request)
+        assert [None] * 3 == [received.headers.get("cookie") for received in server.requests]
+        assert ["refresh"] == [cookie.key for cookie in http.cookie_jar]
+        assert not http.closed

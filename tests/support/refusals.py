@@ -109,6 +109,10 @@ GATEWAY_BODIES: list[Any] = [
     b"Jwt is expired",
     b'{"detail": "Authentication credentials were not provi',
     b'"Authentication credentials were not provided."',
+    # Envoy's, and those of proxies written in Go
+    {"error": "upstream connect error or disconnect/reset before headers"},
+    {"message": "timeout awaiting response headers"},
+    {"error": "context deadline exceeded: connection reset by peer, upstream closed connection"},
     # Amazon's API gateway, AppSync and others.
     {"message": "Forbidden"},
     {"message": "Unauthorized"},

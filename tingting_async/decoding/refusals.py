@@ -14,8 +14,11 @@ from typing import Any, cast
 from tingting_async.decoding.envelopes import collect_strings, is_mixed
 from tingting_async.http.messages import Effect, Response
 
-_BY_WORDS_ALONE = frozenset({401, 403, 408, 425, 429})
-"""Statuses with which gateways write JSON like the service's, so that only simplejwt's or DRF's words count."""
+_BY_WORDS_ALONE = frozenset({401, 403, 408, 421, 425, 429, 444, 460, *range(494, 500)})
+"""Statuses with which gateways write JSON like the service's, so that only simplejwt's or DRF's words count.
+
+Those from 444 on are a gateway's own: 460 and 499 say that the client has gone while the service was working.
+"""
 
 
 def is_refusal(effect: Effect, response: Response, status: int) -> bool:
@@ -33,13 +36,25 @@ def is_refusal(effect: Effect, response: Response, status: int) -> bool:
         is_polite = "Retry-After" in response.headers or response.body.lstrip().startswith(b"{")
         return effect.is_idempotent and status == 503 and is_polite
     if 200 <= response.status < 300:  # A gateway does not report a failure with the status of a success.
-        return not is_mixed(response.json())
+        body = response.json()
+        return not is_mixed(body) if effect.is_idempotent else response.status == 200 and _is_clear(body)
     if response.status in (301, 307, 308):  # "Repeat the request there", unlike 302 and 303: "see the result there".
         return effect.is_idempotent or "Location" in response.headers
     if effect.is_idempotent:
         return status >= 400 and status not in (408, 499)
     body = _own_error(response)
     return body is not None and (status not in _BY_WORDS_ALONE or _refuses_token(body) or _refuses(body))
+
+
+def _is_clear(body: Any) -> bool:
+    """Return whether an envelope under status 200 refuses the request, instead of reporting half a success."""
+    if not isinstance(body, dict):
+        return False
+    envelope = cast("dict[str, Any]", body)
+    success, inner = envelope.get("success"), envelope.get("status")
+    if success is not None:
+        return success is False or success == "false"
+    return (type(inner) is int and 400 <= inner < 500) or envelope.keys() <= {"error", "errors"}
 
 
 def is_dead_token(response: Response, status: int) -> bool:
@@ -142,6 +157,12 @@ _GATEWAY_TEXTS = frozenset(
     }
 )
 _GATEWAY_TEXT = re.compile(r"\d{3}\b|HTTP content length exceeded|Missing required request parameters")
+_GATEWAY_WORDS = re.compile(
+    r"\b(upstream|backend fetch|gateway|proxy|time-?outs?|timed out|disconnected|connection (closed|reset|refused)"
+    r"|closed connection|response headers|plain http request)\b",
+    re.IGNORECASE,
+)
+"""Words that a gateway writes when it has lost the service or the client, which may be after the service acted."""
 
 
 def _own_error(response: Response) -> dict[str, Any] | None:
@@ -199,6 +220,7 @@ def _is_text(value: Any) -> bool:
         and bool(text := value.strip())
         and text not in _GATEWAY_TEXTS
         and _GATEWAY_TEXT.match(text) is None
+        and _GATEWAY_WORDS.search(text[:_MAX_WORDS]) is None
         and not text.startswith("<")
     )
 

@@ -10,6 +10,9 @@ from typing import Any, Self
 
 import attrs
 
+RESOLUTION = 0.01
+"""By how much a limit may expire late, in seconds."""
+
 
 @attrs.define(eq=False)
 class Limit:
@@ -76,9 +79,11 @@ class Deadlines:
 
     def _expire(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
+        now = max(when, loop.time())
         for limit in self.limits.values():
-            if limit.when <= when:
+            if limit.when <= now:
                 limit.expire()
         running = [limit.when for limit in self.limits.values() if not limit.has_expired]
         if running:
-            self._set_timer(min(running), loop)
+            # Not at once: if each of many limits went off by itself, each would look at all the others.
+            self._set_timer(max(min(running), now + RESOLUTION), loop)

@@ -5,6 +5,7 @@ itself: cookies, redirects, and resending a GET, PUT or DELETE after a dropped k
 """
 
 import asyncio
+import copy
 import functools
 import math
 import ssl as ssl_module
@@ -112,11 +113,8 @@ class Transport:
         trust_env: bool,
         fresh_connections: bool,
     ) -> None:
-        for name, value, kind in (
-            ("http", http, aiohttp.ClientSession),
-            ("proxy", proxy, str),
-            ("ssl", ssl, ssl_module.SSLContext),
-        ):
+        kinds = (("http", http, aiohttp.ClientSession), ("proxy", proxy, str), ("ssl", ssl, ssl_module.SSLContext))
+        for name, value, kind in kinds:
             if value is not None and not isinstance(value, kind):
                 raise UsageError(f"`{name}` must be a {kind.__name__}, not {type(value).__name__}.")
         self.base_url = base_url
@@ -131,6 +129,8 @@ class Transport:
         self._ssl = ssl
         self._fresh_connections = fresh_connections
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._view: aiohttp.ClientSession | None = None
+        """The user's session without its cookies: the tokens of the v1 API are cookies, and its jar may have others."""
         self._attempts = Deadlines()
         self.is_signing_in: Callable[[], bool] = self._attempts.has_sign_in
         self._is_closed = False
@@ -198,6 +198,8 @@ class Transport:
     async def aclose(self) -> None:
         """Close the transport's own connections, even if this task is cancelled. Call `stop()` before."""
         self._attempts.close()
+        if self._view is not None:
+            self._view.detach()
         closing = [asyncio.ensure_future(session.close()) for session in self._sessions.values()]
         await asyncio.shield(asyncio.gather(*closing, return_exceptions=True))
 
@@ -205,13 +207,8 @@ class Transport:
         # Building a URL from its parts costs half of parsing one.
         scheme, authority, prefix = self._base
         try:
-            return URL.build(
-                scheme=scheme,
-                authority=authority,
-                path=prefix + request.path,
-                query_string=encode_query(params),
-                encoded=True,
-            )
+            path, query = prefix + request.path, encode_query(params)
+            return URL.build(scheme=scheme, authority=authority, path=path, query_string=query, encoded=True)
         except UnicodeError as error:
             raise UsageError(f"{request.operation}: an argument cannot be encoded as text: {error}.") from None
 
@@ -285,7 +282,10 @@ class Transport:
         whether it read the request. So a request that changes something gets one that was just in use, or a new one.
         """
         if self._user_session is not None:
-            return self._user_session
+            if self._view is None:
+                self._view = copy.copy(self._user_session)
+                self._view._cookie_jar = aiohttp.DummyCookieJar()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            return self._view
         session = self._sessions.get(effect.is_safe)
         if session is None:
             # `limit=0`: the throttle counts the slots, so that an error can say what the request waited for.
