@@ -96,8 +96,9 @@ def test_after_the_main_thread(tmp_path: Path) -> None:
 import asyncio, sys, threading
 from tingting_async import FileTokenStore, Tokens
 
+store = FileTokenStore(sys.argv[1])
+
 async def save():
-    store = FileTokenStore(sys.argv[1])
     async with store.lock():
         await store.save(Tokens("new", "refresh"))
         print(await store.load() == Tokens("new", "refresh"))

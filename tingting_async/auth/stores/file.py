@@ -40,6 +40,10 @@ class FileTokenStore:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        # Here, not in `lock`: it cannot be imported any more after the main thread has ended.
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - only this store needs it
+
+        self._new_lock, self._timeout = FileLock, Timeout
         try:
             self._path = resolve_path(path)
         except ValueError as error:
@@ -84,15 +88,13 @@ class FileTokenStore:
         Raises:
             TokenStoreError: The lock file cannot be opened.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - only this store needs it
-
         # A new object each time: a `FileLock` that is held can be acquired again by any code that has the object.
-        lock = FileLock(f"{self._path}.lock", mode=0o600, thread_local=False)
+        lock = self._new_lock(f"{self._path}.lock", mode=0o600, thread_local=False)
         with self._errors("locked"):
             make_private_dir(self._path.parent)
             while True:
                 # An attempt takes microseconds. As no thread is used, a cancellation cannot lose a lock just acquired.
-                with suppress(Timeout):
+                with suppress(self._timeout):
                     lock.acquire(blocking=False)
                     break
                 await sleep(LOCK_POLL_INTERVAL)
