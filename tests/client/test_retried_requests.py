@@ -4,9 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from support.servers import http_response, replies
+from support.servers import Received, http_response, replies
 
 from tingting_async import ApiError, RateLimitedError, RetryPolicy, ServerError, TingTing, classic, v1
+from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -44,6 +45,26 @@ async def test_budget_of_many_tasks(serve: Any) -> None:
         errors = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(error, ApiError) for error in errors)
     assert 50 + 20 == len(server.requests)
+
+
+async def test_successes_earn_retries(serve: Any) -> None:
+    """Five successful requests in a row earn a session a retry, after its budget was used up."""
+
+    async def script(received: Received) -> None:
+        await received.respond(status=503 if received.number in failing else 200)
+
+    failing = {0, 2, 8}
+    server = await serve(script)
+    retries = RetryPolicy(initial_backoff=0, budget=1)
+    async with TingTing(base_url=server.url, api_token="t", retries=retries) as tingting:
+        read = Request("GET", "/things", Effect.READ, "things.list", Response)
+        await tingting._core.execute(read)  # The second attempt succeeds, and uses up the budget.
+        with pytest.raises(ServerError):
+            await tingting._core.execute(read)
+        for _ in range(5):
+            await tingting._core.execute(read)
+        await tingting._core.execute(read)
+    assert 10 == len(server.requests)
 
 
 STARTS: list[tuple[Any, dict[str, Any]]] = [

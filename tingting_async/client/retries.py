@@ -118,7 +118,7 @@ def may_follow_own_success(request: Request[Any], refusal: TingTingError) -> boo
     For example, a campaign that is stopped cannot be stopped again. Bad input (PUT, PATCH) would have been refused the
     first time, too.
     """
-    return request.effect is Effect.UPDATE and request.method in ("POST", "DELETE") and isinstance(refusal, ApiError)
+    return request.method in ("POST", "DELETE") and isinstance(refusal, ApiError)
 
 
 def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
