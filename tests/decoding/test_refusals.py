@@ -54,6 +54,14 @@ def test_5xx(body: Any, status: int, effect: Effect) -> None:
         assert not is_refusal(effect, response({**body, "status": status, "success": False}, 200), status)
 
 
+@pytest.mark.parametrize("effect", STRICT)
+@pytest.mark.parametrize("status", [500, 501, 503, 504])
+def test_5xx_inside_of_4xx(status: int, effect: Effect) -> None:
+    """An envelope that reports a 5xx is no refusal, although its HTTP status is a 4xx."""
+    for body in ({"message": "No."}, {"success": False, "message": "No."}, {"success": False, "errors": ["no"]}):
+        assert not is_refusal(effect, response({**body, "status": status}, 400), 400)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [

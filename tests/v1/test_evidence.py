@@ -71,6 +71,16 @@ async def test_older_code_without_the_service_time(ago: float) -> None:
     assert (Verdict.UNKNOWN if ago else Verdict.DONE) is found.verdict
 
 
+@pytest.mark.parametrize("set_by", [timedelta(hours=-1), timedelta(hours=1), -2 * CLOCK_SKEW])
+async def test_code_of_a_later_send_after_the_clock_was_set(set_by: timedelta) -> None:
+    """If the service's clock was set since a send, a code that another send left shortly after it proves nothing."""
+    passed = timedelta(hours=2)
+    now = Clocks(SENT_AT + passed, SENT_AT + passed + set_by, 1000.0 + passed.total_seconds())
+    rows = [SentOtp(id=1, number=NUMBER, otp=CODE, created_at=SENT_AT + 60 * SECOND)]
+    found = await reconcile_otp(lambda: now, iterate(rows), NUMBER, CODE, SENT)
+    assert Verdict.UNKNOWN is found.verdict
+
+
 def clocks_in(world: Random, *, service: float, local: float, at: float) -> Clocks:
     """Return what clocks that are wrong by these offsets show at a time, in seconds since `SENT_AT`."""
     true = SENT_AT + timedelta(seconds=at)
