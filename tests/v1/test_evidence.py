@@ -81,6 +81,24 @@ async def test_code_of_a_later_send_after_the_clock_was_set(set_by: timedelta) -
     assert Verdict.UNKNOWN is found.verdict
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_code_among_others(seed: int) -> None:
+    """A code is found among the codes of other calls before and after it, in a list with the newest first or last."""
+    world = Random(seed)
+    for _ in range(50):
+        happened, others = world.random() < 0.5, ["9800000001", "9800000002"]
+        after = [world.uniform(1.0, 600.0) for _ in range(world.randrange(6))]
+        before = [-world.choice([1.0, 60.0, 400.0, 100_000.0, 400_000.0]) for _ in range(world.randrange(6))]
+        rows = [(each, world.choice(others)) for each in after + before] + [(0.5, NUMBER)] * happened
+        codes = [
+            SentOtp(id=1, number=number, otp=CODE, created_at=SENT_AT + timedelta(seconds=each))
+            for each, number in sorted(rows, reverse=world.random() < 0.7)
+        ]
+        sent = world.choice([SENT, Clocks(SENT_AT, None, 1000.0)])
+        found = await reconcile_otp(lambda: NOW, iterate(codes), NUMBER, CODE, sent)
+        assert (Verdict.DONE if happened else Verdict.NOT_DONE) is found.verdict, rows
+
+
 def clocks_in(world: Random, *, service: float, local: float, at: float) -> Clocks:
     """Return what clocks that are wrong by these offsets show at a time, in seconds since `SENT_AT`."""
     true = SENT_AT + timedelta(seconds=at)
