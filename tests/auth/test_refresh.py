@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import pytest
 from support.rotation import LOGIN, REFRESH, FailingStore, RotatingService, serving_in_thread
-from support.servers import Received, closed_port
+from support.servers import Received, closed_port, serving
 
 from tingting_async import (
     ApiError,
@@ -21,6 +21,7 @@ from tingting_async import (
     FileTokenStore,
     MemoryTokenStore,
     NotSentError,
+    RequestFailed,
     RetryPolicy,
     SessionClosedError,
     TingTing,
@@ -28,6 +29,7 @@ from tingting_async import (
     Tokens,
     TokenStoreError,
 )
+from tingting_async.auth.refresh import LOGIN_COOLDOWN
 from tingting_async.persistence import CLOSE_TIMEOUT
 
 pytestmark = pytest.mark.anyio
@@ -431,6 +433,56 @@ async def test_refused_password(url: str, service: RotatingService) -> None:
         service.saved_password = "hunter2"
         await tingting.accounts.login()
         await tingting.accounts.user_details()
+
+
+class Clockwork(asyncio.SelectorEventLoop):
+    """An event loop whose clock can be moved on."""
+
+    moved_by = 0.0
+
+    def time(self) -> float:
+        """Return what the clock shows."""
+        return super().time() + self.moved_by
+
+
+def test_end_of_the_cooldown() -> None:
+    """After a refused sign-in, a session signs in again by itself once the cooldown has ended, and not before."""
+
+    async def main() -> None:
+        loop, service = asyncio.get_running_loop(), RotatingService()
+        assert isinstance(loop, Clockwork)
+        service.saved_password = "another"
+        async with serving(service.script) as server, connect(server.url, MemoryTokenStore(), **ACCOUNT) as tingting:
+            with pytest.raises(AuthenticationError):
+                await tingting.accounts.user_details()
+            service.saved_password = "hunter2"
+            loop.moved_by = LOGIN_COOLDOWN - 5.0
+            with pytest.raises(AuthenticationError):
+                await tingting.accounts.user_details()
+            loop.moved_by = LOGIN_COOLDOWN + 1.0
+            await tingting.accounts.user_details()
+        assert 2 == service.count(LOGIN)
+
+    with asyncio.Runner(loop_factory=Clockwork) as runner:
+        runner.run(main())
+
+
+async def test_cancelled_while_the_session_is_closed() -> None:
+    """A call that is cancelled while it waits for a sign-in, and its session is closed, ends as cancelled."""
+    retries = RetryPolicy(initial_backoff=1e6, max_backoff=1e6)
+    for step in range(16):
+        tingting = TingTing(base_url=f"http://127.0.0.1:{closed_port()}", retries=retries, timeout=1e7, **ACCOUNT)
+        failed = asyncio.Event()
+        tingting.subscribe(lambda event, failed=failed: failed.set() if isinstance(event, RequestFailed) else None)  # type: ignore[misc]
+        call = asyncio.create_task(tingting.accounts.user_details())
+        await failed.wait()
+        await turns(2)  # So that the sign-in waits for its next attempt.
+        closing = asyncio.create_task(tingting.aclose())
+        await turns(step)
+        is_cancelled = call.cancel()
+        with pytest.raises(asyncio.CancelledError if is_cancelled else SessionClosedError):
+            await call
+        await closing
 
 
 async def test_lost_refresh_is_tried_again(service: RotatingService, serve: Any) -> None:

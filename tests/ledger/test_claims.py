@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from support.servers import closed_port
 
 from tingting_async import (
     BadRequestError,
@@ -18,6 +19,7 @@ from tingting_async import (
     LedgerError,
     NotSentError,
     OutcomeUnknownError,
+    RequestFailed,
     RetryPolicy,
     Timeout,
     UsageError,
@@ -118,6 +120,32 @@ async def test_cancelled(sandbox: Sandbox, connect: Any, ledger: SqliteLedger, c
         assert [send.target for send in await ledger.unresolved()] == [f"campaign {one}"]
         await tingting.campaigns.run(other)
         stall.release()
+
+
+async def middleware(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+    """Send a request. A session with a middleware does not show whether it is connected."""
+    response: aiohttp.ClientResponse = await handler(request)
+    return response
+
+
+@pytest.mark.parametrize("is_borrowed", [False, True], ids=["own", "borrowed"])
+async def test_cancelled_after_it_could_not_connect(
+    connect: Any, ledger: SqliteLedger, send_otp: Any, is_borrowed: bool
+) -> None:
+    """A send that could not connect, and is cancelled before its next attempt, leaves no claim."""
+    url, retries = f"http://127.0.0.1:{closed_port()}", RetryPolicy(initial_backoff=1e6, max_backoff=1e6)
+    async with (
+        aiohttp.ClientSession(middlewares=(middleware,)) as http,
+        connect(base_url=url, http=http if is_borrowed else None, retries=retries, timeout=1e7) as tingting,
+    ):
+        sending = asyncio.create_task(send_otp(tingting, idempotency_key="a"))
+        failed = asyncio.Event()
+        tingting.subscribe(lambda event: failed.set() if isinstance(event, RequestFailed) else None)
+        await failed.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+    assert [] == await ledger.unresolved()
 
 
 async def test_cancelled_while_the_claim_is_stored(
