@@ -64,7 +64,8 @@ async def test_a_voice_that_the_service_does_not_have() -> None:
         assert {} == sandbox.world.campaigns
 
 
-async def test_the_whole_voice() -> None:
+@pytest.mark.parametrize("voice", [3, Voice(id=3)], ids=["id", "voice of a campaign"])
+async def test_the_whole_voice(voice: Any) -> None:
     """A voice is sent back with every field that the service listed, unknown ones included."""
     seen: list[Any] = []
 
@@ -77,7 +78,7 @@ async def test_the_whole_voice() -> None:
         return web.json_response({"id": 1})
 
     async with serving(handler) as tingting:
-        await tingting.campaigns.create("n", Services.PHONE, voice=3)
+        await tingting.campaigns.create("n", Services.PHONE, voice=voice)
     assert [3, {**WHOLE, "is_beta": True, "language": "np"}] == seen
 
 
