@@ -1,5 +1,6 @@
 """What `reconcile()` concludes from the service's rows, whatever the clocks show."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -255,6 +256,20 @@ async def test_run_whose_response_was_lost(
         sandbox.clock.advance(4)  # Some contacts are reached.
         found = await error.reconcile(wait=0)
         assert (Verdict.DONE, "Scheduled" if is_scheduled else "Running") == (found.verdict, found.result.status)
+
+
+async def test_run_that_begins_between_the_checks(sandbox: Sandbox) -> None:
+    """A run that the service begins only after the first check is found by the second one, after `wait` seconds."""
+    campaign = only_campaign(sandbox)
+
+    def begin() -> None:
+        campaign.status, campaign.updated_at = "Running", sandbox.clock.now()
+
+    async with connect(sandbox) as tingting:
+        await tingting.campaigns.get(campaign.id)  # Tells the service's time.
+        error = await lose(sandbox, lambda: tingting.campaigns.run(campaign.id), happens=False)
+        asyncio.get_running_loop().call_later(0.2, begin)
+        assert Verdict.DONE is (await error.reconcile(wait=0.4)).verdict
 
 
 async def test_update_before_a_run_is_no_evidence(sandbox: Sandbox) -> None:
