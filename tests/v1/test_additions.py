@@ -14,7 +14,7 @@ from support.servers import closed_port
 from support.v1 import connect, serving
 
 from tingting_async import NotFoundError, PartialFailureError, RequestRetried, RetryPolicy, UsageError
-from tingting_async.sandbox import Sandbox
+from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import AddProgress, NewContact, TingTing
 
 pytestmark = pytest.mark.anyio
@@ -351,3 +351,14 @@ async def test_a_first_request_that_is_refused_after_a_progress() -> None:
         with pytest.raises(NotFoundError):
             await tingting.contacts.add_many(1, PHONES[:3], chunk=2, progress=progress)
     assert (0, [], [0, 1, 2]) == account_for(progress)
+
+
+@pytest.mark.parametrize("chunk", [1, 2])
+async def test_a_first_request_whose_response_is_lost(chunk: int) -> None:
+    """If the response to the first request is lost, its rows may have been added, even if it is a single one."""
+    async with Sandbox(campaigns=1, numbers=0) as sandbox, connect(sandbox) as tingting:
+        [campaign] = sandbox.world.campaigns
+        with sandbox.faults.during([Fault("reset_after", method="POST", times=1)]):
+            with pytest.raises(PartialFailureError) as caught:
+                await tingting.contacts.add_many(campaign, PHONES[:3], chunk=chunk)
+    assert (0, [*range(chunk)], [*range(chunk, 3)]) == account_for(caught.value)
