@@ -105,3 +105,11 @@ def test_no_length() -> None:
 def test_order(other: str, same: bool) -> None:
     """Two passes have the same order if no row that both saw has moved relative to another."""
     assert same == read((0, "abcd", 4)).has_order_of(read((0, other, len(other))))
+
+
+def test_row_that_was_added_before_the_anchor() -> None:
+    """A row that was added just before the anchor does not make two passes differ in their order."""
+    first = read((0, "abcd", 6), (3, "xdef", 7))
+    second = read((0, "abcx", 7), (3, "xdef", 7))
+    assert first.has_order_of(second)
+    assert second.has_order_of(first)
