@@ -67,7 +67,7 @@ TREE = {
     "ledger": "ledger owners schema sqlite",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch styles",
-    "resources": "arguments base models phone_numbers",
+    "resources": "arguments base evidence models phone_numbers",
     "v1": "accounts additions auth campaign_fields campaigns contacts dashboard decoding method_fallback models"
     " models.accounts models.campaigns models.common models.contacts models.otp models.reports models.surveys otp pages"
     " phone_numbers preflight progress reconcile reports schedule session survey_templates surveys voices",

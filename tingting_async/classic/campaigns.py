@@ -8,11 +8,12 @@ from tingting_async.classic.models import Campaign, Confirmation, Outcome, Prior
 from tingting_async.classic.pages import ListResource, read_page
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
-from tingting_async.outcomes import Reconciliation, Verdict, from_presence
+from tingting_async.outcomes import Reconciliation, Verdict
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
+from tingting_async.resources.evidence import Match, match_name, reconcile_rows
 from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.resources.phone_numbers import phone_numbers
 
@@ -94,12 +95,13 @@ class Campaigns(ListResource):
         return await self._core.execute(request.with_form(fields, {"send_to_number_file": sheet}))
 
     async def _find_created(self, name: str) -> Reconciliation:
-        async for campaign in self.list():
-            if campaign.name == name:  # The classic API does not say when a campaign was created.
-                return Reconciliation(
-                    Verdict.UNKNOWN, "A campaign with this name exists; it may be an older one.", campaign
-                )
-        return from_presence(None, "A campaign of this name")
+        def judge(campaign: Campaign) -> Reconciliation | None:
+            if match_name(campaign.name, name) is Match.OTHER:
+                return None
+            reason = "A campaign with this name exists; it may be an older one."
+            return Reconciliation(Verdict.UNKNOWN, reason, campaign)  # The API does not say when it was created.
+
+        return await reconcile_rows(self.list(exact=True), judge, "A campaign of this name")
 
     async def update(
         self,

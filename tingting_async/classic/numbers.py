@@ -12,7 +12,8 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
-from tingting_async.resources.phone_numbers import is_same_number, phone_number
+from tingting_async.resources.evidence import Match, match_number, reconcile_rows
+from tingting_async.resources.phone_numbers import phone_number
 
 
 class Numbers(ListResource):
@@ -97,13 +98,18 @@ class Numbers(ListResource):
         return await self._core.execute(request)
 
     async def _find(self, campaign_id: int, number: str, tags: Mapping[str, Any]) -> Reconciliation:
-        found = [each async for each in self.list(campaign_id) if is_same_number(each.number, number)]
-        same = next((each for each in found if each.available_tags == tags), None)
-        if found and same is None:
-            return Reconciliation(
-                Verdict.UNKNOWN, "The number exists with other tags, so it may be an older one.", found[0]
-            )
-        return from_presence(same, "The number")
+        def judge(row: Number) -> Reconciliation | None:
+            match = match_number(row.number, number)
+            if match is Match.OTHER:
+                return None
+            if match is Match.MAYBE:
+                return Reconciliation(Verdict.UNKNOWN, "There is a number that may be this one in another form.", row)
+            if row.available_tags == tags:
+                return from_presence(row, "The number")
+            reason = "The number exists with other tags, so it may be an older one."
+            return Reconciliation(Verdict.UNKNOWN, reason, row)
+
+        return await reconcile_rows(self.list(campaign_id, exact=True), judge, "The number")
 
     async def edit(
         self,

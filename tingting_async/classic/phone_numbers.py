@@ -5,10 +5,11 @@ from typing import Unpack
 from tingting_async.classic.models import Confirmation, PhoneNumber
 from tingting_async.classic.pages import ListResource, read_list
 from tingting_async.http.messages import Request
-from tingting_async.outcomes import Reconciliation, from_presence, target_id
+from tingting_async.outcomes import Reconciliation, Verdict, from_presence, target_id
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.resources import arguments
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
+from tingting_async.resources.evidence import Match, match_id, reconcile_rows
 
 
 class PhoneNumbers(ListResource):
@@ -81,8 +82,13 @@ class PhoneNumbers(ListResource):
         )
 
     async def _find(self, sid: str) -> Reconciliation:
-        owned = [line async for line in self.owned() if line.sid == sid]
-        return from_presence(owned[0] if owned else None, "The line")
+        def judge(line: PhoneNumber) -> Reconciliation | None:
+            match = match_id(line.sid, sid)
+            if match is Match.MAYBE:
+                return Reconciliation(Verdict.UNKNOWN, "There is a line that may be this one in another form.", line)
+            return from_presence(line, "The line") if match is Match.SAME else None
+
+        return await reconcile_rows(self.owned(exact=True), judge, "The line")
 
     async def release(self, sid: str, *, timeout: TimeoutLike = None) -> Confirmation:
         """Release a line that the account owns (`DELETE /api/system/phone_numbers`).

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from unicodedata import decimal
 
 import attrs
 
@@ -55,7 +56,8 @@ def phone_number(value: str | int, name: str = "number") -> str:
     return digits
 
 
-_PREFIXES = frozenset({"", "0", "977", "9770", "00977"})
+PREFIXES = frozenset({"", "0", "977", "9770", "00977"})
+"""What may come before the digits of a number."""
 
 
 def is_same_number(text: str | None, digits: str) -> bool:
@@ -63,8 +65,13 @@ def is_same_number(text: str | None, digits: str) -> bool:
 
     The last digits alone do not decide: a mobile number may end in the digits of a landline.
     """
-    found = "".join(character for character in text or "" if character.isdigit())
-    return found.endswith(digits) and found.removesuffix(digits) in _PREFIXES
+    found = "".join(character for character in ascii_digits(text or "") if character.isdecimal())
+    return found.endswith(digits) and found.removesuffix(digits) in PREFIXES
+
+
+def ascii_digits(text: str) -> str:
+    """Return a text with the digits of other scripts, such as Devanagari, as those of ASCII."""
+    return text if text.isascii() else "".join(str(decimal(character, character)) for character in text)
 
 
 MAX_PROBLEMS = 1000

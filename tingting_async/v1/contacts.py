@@ -75,7 +75,7 @@ class Contacts(MethodFallback):
                 timeout=timeout,
                 recovery_hint=f"look for it in contacts.list({campaign_id})",
                 reconciler=lambda send: reconcile_contact(
-                    self._core.read_clocks, self.list(campaign_id), digits, clocks_at(send, called)
+                    self._core.read_clocks, self.list(campaign_id, exact=True), digits, clocks_at(send, called)
                 ),
             )
         )

@@ -71,7 +71,7 @@ class Otps(Resource):
                 timeout=timeout,
                 recovery_hint="look for it in otp.list()",
                 reconciler=lambda send: reconcile_otp(
-                    self._core.read_clocks, self.list(), fields["number"], otp, clocks_at(send, called)
+                    self._core.read_clocks, self.list(exact=True), fields["number"], otp, clocks_at(send, called)
                 ),
                 idempotency_key=idempotency_key,
                 secrets=() if otp is None else (otp,),

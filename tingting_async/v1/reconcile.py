@@ -12,18 +12,18 @@ from tingting_async.http.messages import Request
 from tingting_async.outcomes import Clocks, Reconciliation, Send, Verdict, from_presence, target_id
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
+from tingting_async.resources.evidence import Match, match_code, match_name, match_number, reconcile_rows
 from tingting_async.resources.models import CallStatus
-from tingting_async.resources.phone_numbers import is_same_number
 from tingting_async.v1.models.campaigns import Campaign, CampaignStatus
 from tingting_async.v1.models.contacts import Contact
 from tingting_async.v1.models.otp import SentOtp
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far a clock may drift between a request and the look for it, without counting as set."""
+MISREAD = timedelta(hours=36)
+"""How far the time of a row may be from what it means: it may have another time zone, or no time of the day."""
 WINDOW = timedelta(minutes=10)
 """How long after a request its effect may appear. What appears later may be the effect of another request."""
-_SET_BY = timedelta(days=3)
-"""By how much the service's clock may have been set. It bounds how far back a list is read if that cannot be told."""
 
 
 def details(id: int, timeout: TimeoutLike = None) -> Request[Campaign]:
@@ -77,16 +77,12 @@ class Since:
 
     def age(self, when: datetime | None) -> Age:
         """Return the age of a row."""
-        if when is None or self.at is None:
+        if when is None or self.at is None or when.year < 2000:  # No time, or a placeholder for it.
             return Age.DOUBTFUL
-        if when < self.at - CLOCK_SKEW:
+        if when < self.at - MISREAD:
             return Age.BEFORE if self.proves_before else Age.DOUBTFUL
         is_after = (self.at if when.microsecond else self.at.replace(microsecond=0)) <= when <= self.at + WINDOW
         return Age.AFTER if is_after and self.proves_after else Age.DOUBTFUL
-
-    def ends_search(self, when: datetime) -> bool:
-        """Return whether a row is so old that older ones cannot be the effect of the request."""
-        return self.at is not None and when < self.at - (CLOCK_SKEW if self.proves_before else _SET_BY)
 
 
 def clocks_at(send: Send | None, called: Clocks) -> Clocks:
@@ -139,43 +135,45 @@ async def _was_reached_before(core: Core, campaign_id: int, since: Since) -> boo
 async def reconcile_created(
     read_clocks: ReadClocks, campaigns: Callable[..., AsyncIterable[Campaign]], name: str, sent: Clocks
 ) -> Reconciliation:
-    """Return whether a campaign of this name was created then; `campaigns` lists those that a search finds."""
-    reconciliation = await _find_created(read_clocks, campaigns(search=name.strip()), name, sent)
+    """Return whether a campaign of this name was created then; `campaigns` is `campaigns.list`."""
+
+    def judge(campaign: Campaign) -> Reconciliation | None:
+        match = match_name(campaign.name, name)
+        age = Since.compare(sent, read_clocks()).age(campaign.updated_at)
+        if match is Match.OTHER or age is Age.BEFORE:
+            return None
+        # A running campaign is updated by the service, so its update time is no evidence that it was created.
+        if campaign.status not in (None, CampaignStatus.NOT_STARTED):
+            reason = "There is a campaign of this name, but it was run already."
+            return Reconciliation(Verdict.UNKNOWN, reason, campaign)
+        return _from_match(campaign, match, age, "A new campaign of this name")
+
+    # Not `search`, which does not find a name that the service has changed.
+    reconciliation = await reconcile_rows(campaigns(exact=True), judge, "A new campaign of this name")
     # The documents do not say whether a list without this filter includes drafts.
     if reconciliation.verdict is Verdict.NOT_DONE:
-        reconciliation = await _find_created(read_clocks, campaigns(search=name.strip(), drafts=True), name, sent)
+        drafts = campaigns(drafts=True, exact=True)
+        reconciliation = await reconcile_rows(drafts, judge, "A new campaign of this name")
     return reconciliation
-
-
-async def _find_created(
-    read_clocks: ReadClocks, campaigns: AsyncIterable[Campaign], name: str, sent: Clocks
-) -> Reconciliation:
-    # Services strip spaces from names.
-    named = [campaign async for campaign in campaigns if (campaign.name or "").strip() == name.strip()]
-    since = Since.compare(sent, read_clocks())
-    recent = [each for each in named if since.age(each.updated_at) is not Age.BEFORE]
-    newest = max(recent, key=lambda each: each.id, default=None)
-    # A running campaign is updated by the service, so its update time is no evidence that it was created.
-    if newest is not None and newest.status not in (None, CampaignStatus.NOT_STARTED):
-        return Reconciliation(Verdict.UNKNOWN, "There is a campaign of this name, but it was run already.", newest)
-    return from_age(newest, None if newest is None else newest.updated_at, since, "A new campaign of this name")
 
 
 async def reconcile_contact(
     read_clocks: ReadClocks, contacts: AsyncIterable[Contact], number: str, sent: Clocks
 ) -> Reconciliation:
     """Return whether a number was added to a campaign's contacts then."""
-    found = [each async for each in contacts if is_same_number(each.number, number)]
-    newest = max(found, key=lambda each: each.id, default=None)
-    if newest is None:
-        return from_presence(None, "The contact")
-    # A contact that was called since has another update time than when it was added.
-    is_untouched = newest.status in (None, CallStatus.NOT_STARTED)
-    when = newest.created_at or (newest.updated_at if is_untouched else None)
-    since = Since.compare(sent, read_clocks())
-    if since.age(when) is Age.AFTER:
-        return from_presence(newest, "The contact")
-    return Reconciliation(Verdict.UNKNOWN, "The contact is there, but it may have been there before.", newest)
+
+    def judge(contact: Contact) -> Reconciliation | None:
+        match = match_number(contact.number, number)
+        # A contact that was called since has another update time than when it was added.
+        is_untouched = contact.status in (None, CallStatus.NOT_STARTED)
+        when = contact.created_at or (contact.updated_at if is_untouched else None)
+        age = Since.compare(sent, read_clocks()).age(when)
+        if match is Match.SAME and age is not Age.AFTER:
+            reason = "The contact is there, but it may have been there before."
+            return Reconciliation(Verdict.UNKNOWN, reason, contact)
+        return None if match is Match.OTHER or age is Age.BEFORE else _from_match(contact, match, age, "The contact")
+
+    return await reconcile_rows(contacts, judge, "The contact")
 
 
 async def reconcile_otp(
@@ -186,34 +184,25 @@ async def reconcile_otp(
         return Reconciliation(
             Verdict.UNKNOWN, "The service chose the code, so that it cannot be distinguished from other codes."
         )
-    last: datetime | None = None
-    doubtful: SentOtp | None = None
-    since: Since | None = None
-    async for each in codes:
-        since = since or Since.compare(sent, read_clocks())  # Now that a response has told the service's time.
-        if each.otp == otp and is_same_number(each.number, number):
-            age = since.age(each.created_at)
-            if age is Age.AFTER:
-                return from_presence(each, "The code")
-            doubtful = each if age is Age.DOUBTFUL else doubtful
-        if each.created_at is not None:
-            # The order of this list is not documented. Only if its rows become older can no newer ones follow.
-            if last is not None and each.created_at < last and since.ends_search(each.created_at):
-                break
-            last = each.created_at
-    if doubtful is None:
-        return from_presence(None, "The code")
-    return _doubtful(doubtful, "The code")
+
+    def judge(code: SentOtp) -> Reconciliation | None:
+        matches = {match_code(code.otp, otp), match_number(code.number, number)}
+        age = Since.compare(sent, read_clocks()).age(code.created_at)
+        if Match.OTHER in matches or age is Age.BEFORE:
+            return None
+        return _from_match(code, Match.MAYBE if Match.MAYBE in matches else Match.SAME, age, "The code")
+
+    return await reconcile_rows(codes, judge, "The code")
 
 
-def from_age(found: object, when: datetime | None, since: Since, what: str) -> Reconciliation:
-    """Return the verdict for a row that is not clearly older than the request, or None."""
-    if found is None or since.age(when) is Age.AFTER:
+def _from_match(found: object, match: Match, age: Age, what: str) -> Reconciliation:
+    """Return the verdict for a row that may be what a request has made, and is not older."""
+    if match is Match.MAYBE:
+        return Reconciliation(
+            Verdict.UNKNOWN, f"{what} was not found, but the service shows a row that may be it in another form.", found
+        )
+    if age is Age.AFTER:
         return from_presence(found, what)
-    return _doubtful(found, what)
-
-
-def _doubtful(found: object, what: str) -> Reconciliation:
     reason = (
         f"{what} is there, but the service's and this machine's clocks do not show that it appeared after the send."
     )

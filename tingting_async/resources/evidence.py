@@ -1,0 +1,141 @@
+"""What the rows of a list prove about a request whose response was lost.
+
+A row may show what was sent in another form: masked, rounded, trimmed, or not at all. Such a row proves neither that
+the request was carried out nor that it was not.
+"""
+
+import enum
+import re
+import unicodedata
+from collections.abc import AsyncIterable, Callable
+
+from tingting_async.errors import DecodeError, PaginationError
+from tingting_async.http.messages import T
+from tingting_async.outcomes import Reconciliation, Verdict, from_presence
+from tingting_async.resources.phone_numbers import PREFIXES, ascii_digits, is_same_number
+
+
+class Match(enum.Enum):
+    """Whether a value that the service shows is a value that was sent."""
+
+    SAME = enum.auto()
+    """It is."""
+    MAYBE = enum.auto()
+    """It may be, in another form."""
+    OTHER = enum.auto()
+    """It is another value."""
+
+
+async def reconcile_rows(
+    rows: AsyncIterable[T], judge: Callable[[T], Reconciliation | None], what: str
+) -> Reconciliation:
+    """Return the verdict of a list that has a certain row if, and only if, a request was carried out.
+
+    Args:
+        rows: The list. It must be exact, because a plain list may lose the row.
+        judge: Returns "done" for the row, "unknown" for a row that may be it, and None for another row.
+        what: What the row is, as the start of a sentence.
+    """
+    doubt: Reconciliation | None = None
+    try:
+        async for row in rows:
+            found = judge(row)
+            if found is not None and found.verdict is Verdict.DONE:
+                return found
+            doubt = doubt or found
+    except PaginationError:
+        doubt = doubt or _unproven(what, "it is not proven that the list showed all rows")
+    except DecodeError:
+        doubt = doubt or _unproven(what, "some rows of the list cannot be decoded")
+    return doubt or from_presence(None, what)
+
+
+def _unproven(what: str, why: str) -> Reconciliation:
+    return Reconciliation(Verdict.UNKNOWN, f"{what} was not found, but {why}.")
+
+
+_SPELLING = re.compile(r"[0-9\s+().\-\u2010-\u2015]*")
+"""The characters of a number that hides no digit."""
+
+
+def match_number(shown: str | None, digits: str) -> Match:
+    """Return whether a phone number that the service shows is the one with these digits."""
+    text = re.sub(r"\.0*\Z", "", ascii_digits(shown or "").strip())  # A spreadsheet makes "9800000001.0".
+    if is_same_number(text, digits):
+        return Match.SAME
+    if any(character.isalpha() and character not in "xX" for character in text):
+        return Match.MAYBE  # Encoded in some way: its digits mean nothing.
+    parts = re.split("[^0-9]+", text)
+    visible = "".join(parts)
+    # Numbers of Nepal have 8 or 10 digits: another one with fewer than ten is a part of a number.
+    if _SPELLING.fullmatch(text) and (len(visible) == 8 or len(visible) >= 10):
+        return Match.OTHER
+    if visible == text:
+        is_part = digits.startswith(text) or digits.endswith(text)
+    else:
+        is_part = digits in visible or any(_fits(parts, prefix + digits) for prefix in PREFIXES)
+    return Match.MAYBE if is_part else Match.OTHER
+
+
+def _fits(parts: list[str], text: str) -> bool:
+    """Return whether a text consists of these parts, the first at its start and the last at its end, and of others."""
+    first, *middle, last = parts
+    if not text.startswith(first):
+        return False
+    at = len(first)
+    for part in middle:
+        at = text.find(part, at) + len(part)
+        if at < len(part):
+            return False
+    return len(text) - at >= len(last) and text.endswith(last)
+
+
+def match_code(shown: str | None, code: str) -> Match:
+    """Return whether a one-time password that the service shows is this one, which consists of digits."""
+    if shown == code:
+        return Match.SAME
+    if shown is None or not (shown.isascii() and shown.isdigit()):
+        return Match.MAYBE  # Hidden or masked.
+    is_rounded = shown.lstrip("0") == code.lstrip("0") or code.startswith(shown) or code.endswith(shown)
+    return Match.MAYBE if is_rounded else Match.OTHER
+
+
+_LONG = 20
+"""From how many letters and digits on a name may have been cut: the service's limit is not documented."""
+
+
+def match_name(shown: str | None, name: str) -> Match:
+    """Return whether a name that the service shows is this one."""
+    if shown is None or not shown.strip():
+        return Match.MAYBE
+    if _spaced(shown) == _spaced(name):  # Services strip spaces from names.
+        return Match.SAME
+    stored = re.split("[?\ufffd]+", _spaced(shown))  # A character that cannot be stored becomes a question mark.
+    has_lost = len(stored) > 1 and _fits(stored, _spaced(name))
+    letters, of_name = _letters(shown), _letters(name)
+    is_cut = len(letters) >= _LONG and of_name.startswith(letters)
+    is_plain = letters in (of_name, of_name.encode("ascii", "ignore").decode())
+    return Match.MAYBE if has_lost or is_cut or is_plain else Match.OTHER
+
+
+def _spaced(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _letters(text: str) -> str:
+    """Return what services leave of a text: its letters and digits, without accents and case."""
+    if "&" in text:
+        from html import unescape  # noqa: PLC0415 - its table of entities is rarely needed
+
+        text = unescape(text)
+    text = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(character for character in text if character.isalnum())
+
+
+def match_id(shown: str, id: str) -> Match:
+    """Return whether an id of letters and digits that the service shows is this one."""
+    if shown == id:
+        return Match.SAME
+    plain, sent = (text.strip().casefold().lstrip("0") for text in (shown, id))
+    hides = re.search(r"[^\w\-]", shown.strip()) is not None and re.search(r"[^\w\-]", id.strip()) is None
+    return Match.MAYBE if plain == sent or hides or not plain else Match.OTHER
