@@ -296,6 +296,34 @@ async def test_forms_at_random(name: str, seed: int) -> None:
         assert Verdict.NOT_DONE is not await service.reconcile(), {field: name for field, (name, _) in chosen.items()}
 
 
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("otp.send", {"otp": "112345"}),
+        ("otp.send", {"otp": "0123456"}),
+        ("otp.send", {"otp": None, "phone_number": "9841234568"}),
+        ("otp.send", {"phone_number": "98******68"}),
+        ("otp.send", {"phone_number": "41234567"}),
+        ("otp.send", {"otp": None, "created_at": "2020-01-01"}),
+        ("otp.send", {"created_at": (datetime.now(UTC) - timedelta(hours=48)).isoformat()}),
+        ("contacts.add", {"number": "+977 (98) ******68"}),
+        ("contacts.add", {"number": "98******67", "created_at": "2020-01-01"}),
+        ("campaigns.create", {"name": "Rappel?"}),
+        ("campaigns.create", {"name": "Rappel d\u2019\u00e9t\u00e9"}),
+        ("campaigns.create", {"name": "\u0301\u0323" * 100_000}),
+        ("campaigns.create", {"updated_at": "2020-01-01"}),
+        ("classic campaigns.create", {"name": "Other"}),
+        ("classic numbers.add", {"number": 9841234568}),
+        ("classic phone_numbers.buy", {"phone_number_sid": "PN00ae"}),
+    ],
+)
+async def test_another_row(name: str, other: Row) -> None:
+    """A row that cannot be what was sent, or is much older, does not make the verdict unknown."""
+    service = Service(OPERATIONS[name], happens=False)
+    service.rows.append(service.make_row(1, datetime.now(UTC), **other))
+    assert Verdict.NOT_DONE is await service.reconcile()
+
+
 @pytest.mark.parametrize("form", ["null", "masked", "number"])
 async def test_ledger_keeps_the_key(tmp_path: Path, form: str) -> None:
     """A key whose code the service shows in another form stays claimed, so that no second code is sent."""

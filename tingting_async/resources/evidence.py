@@ -103,15 +103,21 @@ def match_code(shown: str | None, code: str) -> Match:
 _LONG = 20
 """From how many letters and digits on a name may have been cut: the service's limit is not documented."""
 
+_MANY_TIMES = 20
+"""How much longer than a name its forms may be: Unicode takes quadratic time to normalise a text of marks alone."""
+
 
 def match_name(shown: str | None, name: str) -> Match:
     """Return whether a name that the service shows is this one."""
     if shown is None or not shown.strip():
         return Match.MAYBE
-    if _spaced(shown) == _spaced(name):  # Services strip spaces from names.
+    if len(shown) > _MANY_TIMES * len(name):
+        return Match.OTHER
+    text, sent = _spaced(shown), _spaced(name)
+    if text == sent:  # Services strip spaces from names.
         return Match.SAME
-    stored = re.split("[?\ufffd]+", _spaced(shown))  # A character that cannot be stored becomes a question mark.
-    has_lost = len(stored) > 1 and _fits(stored, _spaced(name))
+    kept = re.split("[?\ufffd]+", text)  # Each character that cannot be stored becomes a question mark, or several.
+    has_lost = len(text) >= len(sent) and len(kept) > 1 and _fits(kept, sent)
     letters, of_name = _letters(shown), _letters(name)
     is_cut = len(letters) >= _LONG and of_name.startswith(letters)
     is_plain = letters in (of_name, of_name.encode("ascii", "ignore").decode())
