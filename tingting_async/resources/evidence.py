@@ -54,8 +54,8 @@ def _unproven(what: str, why: str) -> Reconciliation:
     return Reconciliation(Verdict.UNKNOWN, f"{what} was not found, but {why}.")
 
 
-_SPELLING = re.compile(r"[0-9\s+().\-\u2010-\u2015]*")
-"""The characters of a number that hides no digit."""
+_SPELLING = re.compile(r"(?!.*([\s.\-\u2010-\u2015])\1)[0-9\s+().\-\u2010-\u2015]*", re.DOTALL)
+"""A number that hides no digit: the usual characters, and none that separates digits twice in a row."""
 
 
 def match_number(shown: str | None, digits: str) -> Match:
@@ -67,8 +67,9 @@ def match_number(shown: str | None, digits: str) -> Match:
         return Match.MAYBE  # Encoded in some way: its digits mean nothing.
     parts = re.split("[^0-9]+", text)
     visible = "".join(parts)
-    # Numbers of Nepal have 8 or 10 digits: another one with fewer than ten is a part of a number.
-    if _SPELLING.fullmatch(text) and (len(visible) == 8 or len(visible) >= 10):
+    # Numbers of Nepal have 8 or 10 digits after the country code: what has another length is a part of a number.
+    national = visible.lstrip("0").removeprefix("977").lstrip("0")
+    if _SPELLING.fullmatch(text) and len(national) in (8, 10):
         return Match.OTHER
     if visible == text:
         is_part = digits.startswith(text) or digits.endswith(text)
