@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tingting_async import NotSentError
 from tingting_async.sandbox import Fault, Sandbox
+from tingting_async.v1 import TingTing
 
 pytestmark = pytest.mark.anyio
 PROFILE = "/api/accounts/user_details/"
@@ -216,6 +219,37 @@ async def test_offline() -> None:
         async with http.post(run, json={"message": "m"}) as response:
             assert response.status == 200
         assert sandbox.tally()["run", run.split("/")[4]] == 1
+
+
+async def test_offline_drops_connections() -> None:
+    """`offline()` drops the open connections, so that a client that has connected before reaches nothing."""
+    async with Sandbox() as sandbox:
+        async with TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password) as tingting:
+            await tingting.accounts.user_details()
+            async with sandbox.offline():
+                with pytest.raises(NotSentError):
+                    await tingting.otp.send("9800000001", "Your code is {otp}", channel="text")
+            await tingting.otp.send("9800000001", "Your code is {otp}", channel="text")
+        assert sandbox.tally()["otp", "9800000001"] == 1
+
+
+@pytest.mark.parametrize("kind", ["stall", "stall_after"])
+async def test_offline_drops_requests(kind: Any) -> None:
+    """`offline()` drops the connections of requests that are being served, too."""
+    async with served() as (sandbox, http, run):
+        fault = sandbox.faults.add(Fault(kind, path=run))
+        request = asyncio.ensure_future(http.post(run, json={"message": "m"}))
+        await fault.stalled.wait()
+        async with sandbox.offline():
+            with pytest.raises(aiohttp.ClientError):
+                await request
+
+
+@pytest.mark.parametrize("kind", ["rest_after", "", "Reset", None, 1, ["reset"]])
+async def test_unknown_kind(kind: Any) -> None:
+    """A misspelt kind is refused, and the error lists the kinds."""
+    with pytest.raises(ValueError, match=re.escape(f"kind={kind!r} is not valid: use one of 'status', 'delay',")):
+        Fault(kind)
 
 
 async def test_clear_releases() -> None:

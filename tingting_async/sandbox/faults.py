@@ -7,7 +7,7 @@ import struct
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import attrs
 from aiohttp import web
@@ -49,11 +49,17 @@ _PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+def _is_known(_fault: object, _attribute: object, kind: object) -> None:
+    """Refuse an unknown kind: a misspelt fault would test something else."""
+    if kind not in get_args(Kind):
+        raise ValueError(f"kind={kind!r} is not valid: use one of {', '.join(map(repr, get_args(Kind)))}.")
+
+
 @attrs.define(eq=False)
 class Fault:
     """A fault that is injected into the requests that match."""
 
-    kind: Kind
+    kind: Kind = attrs.field(validator=_is_known)
     method: str = "*"
     """A glob pattern for the method."""
     path: str = "*"
@@ -123,7 +129,7 @@ class Fault:
                 body, status = unauthorized(request.app[SERVICE].options)
                 return web.json_response(body, status=status)
             case "reset":
-                return _reset(request)
+                return reset(request)
             case "delay":
                 await asyncio.sleep(self.delay)
                 return await serve(request)
@@ -195,15 +201,17 @@ class Fault:
                     stream.enable_chunked_encoding()
                 await stream.prepare(request)
                 await stream.write(body[: len(body) // 2] or b"{")
-                return _reset(request, stream)
+                return reset(request, stream)
             case "close":
                 await response.prepare(request)
                 await response.write_eof()
                 if request.transport is not None:
                     request.transport.close()
                 return response
+            case "reset_after":
+                return reset(request)
             case _:
-                return _reset(request)
+                raise AssertionError(self.kind)
 
 
 class Faults:
@@ -250,7 +258,7 @@ def _write(request: web.Request, raw: bytes) -> web.StreamResponse:
     return web.Response(status=500)
 
 
-def _reset(request: web.Request, response: web.StreamResponse | None = None) -> web.StreamResponse:
+def reset(request: web.Request, response: web.StreamResponse | None = None) -> web.StreamResponse:
     """Close the connection with a TCP reset, as a crashed server or a firewall does."""
     if request.transport is not None:
         request.transport.get_extra_info("socket").setsockopt(

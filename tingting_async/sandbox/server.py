@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 
 from tingting_async.sandbox.app import make_app
 from tingting_async.sandbox.events import Event
-from tingting_async.sandbox.faults import Faults
+from tingting_async.sandbox.faults import Faults, reset
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.received import ReceivedRequest
 from tingting_async.sandbox.running import run_due
@@ -47,6 +47,7 @@ class Sandbox(Service):
         """The number of requests that are being served now."""
         self.peak_in_flight: int = 0
         """The highest number of requests that were served at the same time."""
+        self._is_offline = False
         self._idle = Event()
         self._idle.set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -94,15 +95,22 @@ class Sandbox(Service):
 
     @asynccontextmanager
     async def offline(self) -> AsyncGenerator[None]:
-        """Refuse new connections within the block, as a service that is down does. Open connections stay open.
+        """Drop open connections and refuse new ones within the block, as a service that is down does.
 
         Use this in the event loop that the sandbox serves in.
         """
         assert self._site is not None
+        assert self._runner is not None
+        assert self._runner.server is not None
+        self._is_offline = True
         await self._site.stop()
+        for connection in self._runner.server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
         try:
             yield
         finally:
+            self._is_offline = False
             await self._listen()
 
     async def _listen(self) -> None:
@@ -125,6 +133,8 @@ class Sandbox(Service):
         return self
 
     async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._is_offline:  # The connection was being accepted while the others were dropped.
+            return reset(request)
         with self._counted_in_flight(request.transport):
             body = await request.read()
             received = ReceivedRequest(
