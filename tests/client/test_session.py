@@ -12,11 +12,15 @@ from support.servers import http_response, replies, stall
 
 from tingting_async import (
     ApiError,
+    MemoryTokenStore,
     NotSentError,
     OutcomeUnknownError,
     RetryPolicy,
     SessionClosedError,
     TingTing,
+    TingTingError,
+    Tokens,
+    TokenStoreError,
     UsageError,
 )
 
@@ -105,7 +109,7 @@ async def test_sign_in_without_a_response(serve: Any) -> None:
 
 
 async def test_sign_in_that_the_service_fails(serve: Any) -> None:
-    """An error of the service while signing in is raised as it is, and names the sign-in as its operation."""
+    """An error of the service while signing in keeps its class and its operation, the sign-in."""
     server = await serve(replies(http_response(b"{}", 500)))
     async with TingTing(base_url=server.url, email="e", password="p", retries=ONCE) as tingting:
         with pytest.raises(ApiError) as caught:
@@ -113,6 +117,37 @@ async def test_sign_in_that_the_service_fails(serve: Any) -> None:
         assert "accounts.login" == caught.value.operation
         with pytest.raises(ApiError):
             await tingting.accounts.refresh()
+
+
+class BrokenStore(MemoryTokenStore):
+    """A token store that cannot be read."""
+
+    async def load(self) -> Tokens | None:
+        """Fail."""
+        raise OSError("The disk is gone.")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500, 503, None])
+async def test_sign_in_failed(serve: Any, status: int | None) -> None:
+    """If signing in fails, the text begins with the operation of the caller and says that nothing was sent."""
+    server = await serve(replies(http_response(b'{"message": "Invalid credentials"}', status or 200)))
+    store = BrokenStore() if status is None else None
+    async with TingTing(base_url=server.url, email="e", password="p", retries=ONCE, token_store=store) as tingting:
+        calls: dict[str, Any] = {
+            "campaigns.run": tingting.campaigns.run(1, message="m"),
+            "campaigns.get": tingting.campaigns.get(1),
+            "campaigns.list": tingting.campaigns.list().collect(),
+            "otp.send": send(tingting),
+        }
+        for operation, call in calls.items():
+            with pytest.raises(TingTingError) as caught:
+                await call
+            assert str(caught.value).startswith(f"{operation}: nothing was sent, because signing in failed. ")
+            assert 1 == str(caught.value).count("signing in failed")
+            assert isinstance(caught.value, TokenStoreError if status is None else ApiError)
+        with pytest.raises(TingTingError) as caught:
+            await tingting.accounts.refresh()
+        assert "signing in failed" not in str(caught.value)
 
 
 def test_second_event_loop() -> None:

@@ -13,6 +13,7 @@ import attrs
 from tingting_async.auth.flow import Auth
 from tingting_async.auth.tokens import Tokens, prepare
 from tingting_async.errors import (
+    MAX_LENGTH,
     ApiError,
     AuthenticationError,
     NotSentError,
@@ -25,6 +26,7 @@ from tingting_async.errors import (
 from tingting_async.http.messages import Request, Response
 from tingting_async.http.timeouts import Timeout
 from tingting_async.persistence import Job, run_to_completion
+from tingting_async.redaction import shorten
 from tingting_async.tracebacks import short_traceback
 
 _log = logging.getLogger(__name__)
@@ -50,6 +52,13 @@ class SignInFailedError(Exception):
     """
 
     error: TingTingError
+
+    def about(self, operation: str) -> TingTingError:
+        """Return the error, with a text that names the operation that needed the refresh."""
+        if not isinstance(self.error, NotSentError):  # Its text names the operation.
+            text = f"{operation}: nothing was sent, because signing in failed. {self.error}"
+            self.error.args = (shorten(text, MAX_LENGTH),)
+        return self.error
 
 
 @contextmanager

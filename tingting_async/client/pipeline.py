@@ -103,7 +103,7 @@ class RequestPipeline:
             except TingTingError as failure:
                 return await self._retry(request, call, failure)
         except SignInFailedError as failed:
-            raise failed.error from failed.__cause__
+            raise failed.about(request.operation) from failed.__cause__
         self._budget.earn()
         return response
 
