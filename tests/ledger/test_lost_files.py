@@ -76,7 +76,7 @@ KINDS = (
 async def test_damaged_while_in_use(
     connect: Any, path: Path, ledger: SqliteLedger, send_otp: Any, posts: Callable[[], int], kind: str, seed: int
 ) -> None:
-    """A ledger whose file was damaged refuses everything, and sends nothing, until the file is restored."""
+    """A ledger whose file was damaged refuses everything, says what to do, and sends nothing until it is restored."""
     random = Random(f"{kind} {seed}")
     async with connect(ledger=ledger) as tingting:
         await send_otp(tingting, idempotency_key="first")
@@ -96,8 +96,9 @@ async def test_damaged_while_in_use(
             lambda: ledger.prune(datetime.now(UTC)),
         ]
         for call in random.sample(calls, len(calls)):
-            with pytest.raises(LedgerError, match=str(path)):
+            with pytest.raises(LedgerError, match=f"{path}.*(Restore it|Check that)") as caught:
                 await call()
+            assert (call in calls[:4]) == ("nothing was sent" in str(caught.value))
         assert before == posts()
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(whole)
@@ -117,8 +118,10 @@ async def test_damaged_before_a_process_starts(
     what = {"deleted": "is missing", "emptied": "is empty"}.get(kind, "is another ledger")
     async with connect() as tingting:
         for _ in range(2):
-            with pytest.raises(LedgerError, match=rf"{what}, .* delete the file and '{path}\.id'"):
+            delete = "delete" if kind == "deleted" else "delete the file and"
+            with pytest.raises(LedgerError, match=rf"{what}, .* {delete} '{path}\.id', and make a new") as caught:
                 await send_otp(tingting, idempotency_key="first")
+            assert str(caught.value).startswith("otp.send: nothing was sent, because the ledger failed. The ledger '")
     assert 1 == posts()
     assert ("deleted" != kind) == path.exists()
 

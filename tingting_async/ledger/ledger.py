@@ -9,8 +9,8 @@ import hashlib
 import logging
 import os
 import unicodedata
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import uuid4
@@ -221,17 +221,19 @@ class Ledger:
             DuplicateSendError: It was sent before, or may have been.
             LedgerError: The ledger cannot be read.
         """
-        stored = await (await self._ready()).find(_claim_for(service, request))
+        with _nothing_sent(request):
+            stored = await (await self._ready()).find(_claim_for(service, request))
         if stored is not None:
             raise await self._duplicate(stored, request)
 
     async def _claim(self, claim: Claim, request: Request[Any]) -> Send:
-        storage = await self._ready()
-        try:
-            stored = await storage.claim(claim)
-        except LedgerError:
-            self._note_own(claim, Verdict.NOT_DONE)  # The storage may have stored it before it failed.
-            raise
+        with _nothing_sent(request):
+            storage = await self._ready()
+            try:
+                stored = await storage.claim(claim)
+            except LedgerError:
+                self._note_own(claim, Verdict.NOT_DONE)  # The storage may have stored it before it failed.
+                raise
         if stored.send.id != claim.id:
             raise await self._duplicate(stored, request)
         return stored.send
@@ -286,6 +288,16 @@ class Ledger:
     async def _record_reconciliation(self, send: Send, found: Reconciliation, *, is_owner: bool) -> None:
         if found.verdict is not Verdict.UNKNOWN:
             await self._record(send.id, found.verdict, known=send.state, is_owner=is_owner)
+
+
+@contextmanager
+def _nothing_sent(request: Request[Any]) -> Generator[None]:
+    """Say in the storage's errors which operation failed, and that nothing was sent."""
+    try:
+        yield
+    except LedgerError as error:
+        text = f"{request.operation}: nothing was sent, because the ledger failed. {error}"
+        raise LedgerError(text) from error.__cause__
 
 
 def _decide(stored: Send, *, verdict: Verdict, known: SendState, is_owner: bool) -> Verdict | None:

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process that is writing; each write takes some milliseconds."""
+_ADVICE = "Check that this process may read and write the file and its directory, and that the disk has space."
 _INSERT = "INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SELECT = (
     "SELECT id, service, operation, key, target, is_done, owner, started_at, digest, service_time, monotonic FROM sends"
@@ -174,7 +175,10 @@ class SqliteStorage:
             raise
         except Exception as error:  # SQLite's, the operating system's, and those of values that cannot be read.
             what = str(error) or type(error).__name__
-            raise LedgerError(f"The ledger {str(self._path)!r} cannot be used: {what}.") from error
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise self._lost(f"is damaged, or not a ledger ({what})") from error
+            advice = "" if isinstance(error, sqlite3.NotSupportedError) else f" {_ADVICE}"
+            raise LedgerError(f"The ledger {str(self._path)!r} cannot be used: {what}.{advice}") from error
 
     @contextmanager
     def _connected(self) -> Generator[sqlite3.Connection]:
@@ -228,8 +232,9 @@ class SqliteStorage:
 
     def _lost(self, what: str) -> LedgerError:
         """Return the error for a file that does not hold what it held before."""
+        left = ["the file"] * self._path.exists() + [repr(str(self._id_path))] * self._id_path.exists()
+        delete = f"delete {' and '.join(left)}, and " if left else ""
         return LedgerError(
             f"The ledger {str(self._path)!r} {what}, so it does not hold what was sent before. Restore it. To start a "
-            f"new ledger, which allows every send again, delete the file and {str(self._id_path)!r}, and make a new "
-            f"{SqliteLedger.__name__}."
+            f"new ledger, which allows every send again, {delete}make a new {SqliteLedger.__name__}."
         )
