@@ -329,6 +329,36 @@ async def test_max_cost(max_cost: int) -> None:
     assert len(caught.value.items) == len(set(caught.value.items)) > 0
 
 
+@pytest.mark.parametrize("by_offset", [False, True])
+async def test_seeded_max_cost(by_offset: bool) -> None:
+    """Whatever list, the requests stay within `max_cost`, the pages that are read again included."""
+    failed = 0
+    for seed in range(150):
+        service = ChangingService(seed, by_offset=by_offset, changes=seed % 3)
+        draw = service.random
+        service.items = [Row(number) for number in range(draw.randint(0, 600))]
+        service.page_size, window = 10, draw.choice((1, 2, 4))
+        max_cost, length = draw.choice((1, 1.1, 1.2, 1.5, 2, 3)), len(service.items)
+        try:
+            await service.list(exact=True, max_cost=max_cost, window=window).collect()
+        except PaginationError as error:
+            assert str(error).startswith("rows.list: It is not proven that no row is missing. ")
+            assert " 1 passes" not in str(error)
+            failed += 1
+        pages = -(-(length + 2) // 10)
+        assert len(service.requested) <= max_cost * (pages + 1) + 2 * window - 1
+    assert 10 < failed < 150
+
+
+async def test_wrong_count_advice() -> None:
+    """If the stated count is wrong, the error names the list and does not advise a higher `max_cost`."""
+    service = steady(25)
+    service.items[12] = service.items[3]
+    with pytest.raises(PaginationError, match=r"^rows\.list: .* in 2 passes\. .*The count may be wrong") as caught:
+        await service.list(exact=True).collect()
+    assert "max_cost" not in str(caught.value)
+
+
 async def test_items_of_the_error() -> None:
     """If `collect` cannot prove that it has all rows, its error has the rows that were read."""
     service = steady(25)

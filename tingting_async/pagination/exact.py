@@ -21,6 +21,10 @@ SAMPLES = 10
 """How many pages of a longer list are read twice then."""
 
 
+_PLAIN = "Iterate without `exact`."
+_MORE = "Iterate without `exact`, when the list changes less, or with a higher `max_cost`."
+
+
 class RequestCounter:
     """Counts the requests of an iteration, the ones sent in vain included."""
 
@@ -58,6 +62,7 @@ class ExactIterator(ItemIterator[T]):
         counter: Counts the requests.
         max_cost: How many times the requests of a plain iteration it may send.
         overlapping: The pagination style if pages overlap; None if they do not.
+        operation: The name of the list's operation, for errors.
     """
 
     def __init__(
@@ -67,8 +72,10 @@ class ExactIterator(ItemIterator[T]):
         counter: RequestCounter,
         max_cost: float = MAX_COST,
         overlapping: OverlappingPagination | None = None,
+        operation: str = "",
     ) -> None:
         super().__init__(start(None))
+        self._operation = operation
         self._start = start
         self._key = key
         self._counter = counter
@@ -112,7 +119,7 @@ class ExactIterator(ItemIterator[T]):
             for item in self._items:
                 return item
             if self._failure is not None:
-                raise PaginationError(self._failure, number=1)
+                raise PaginationError(f"{self._operation}: {self._failure}", number=1)
             page = await self._next_page()
             if page is not None:
                 self._add_page(page)
@@ -131,7 +138,7 @@ class ExactIterator(ItemIterator[T]):
                 raise
             # Pages may contradict each other while the list changes, but not twice in the same way.
             if failure == self._last_failure:
-                self._give_up(f"Two passes failed in the same way: {error}")
+                self._give_up(f"Two passes failed in the same way: {error}", _PLAIN)
             self._last_failure = failure
             self._prefetcher.close()
             self._pass.has_failed = True
@@ -155,9 +162,9 @@ class ExactIterator(ItemIterator[T]):
             self._page_size = max(self._page_size, min(len(keys), style.limit - 1))
             self._add_overlapping_page(style, request, keys, page.total_items)
         if self._pass.disorder > self._max_cost:
-            self._give_up("The service orders rows differently from one request to the next.")
+            self._give_up("The service orders rows differently from one request to the next.", _MORE)
         if self._counter.sent > self._allowed():
-            self._give_up(f"`max_cost` ({self._max_cost:g}) is used up.")
+            self._give_up(f"`max_cost` ({self._max_cost:g}) is used up.", _MORE)
 
     def _add_overlapping_page(
         self, style: OverlappingPagination, request: PageRequest, keys: list[Hashable], total: int | None
@@ -177,8 +184,7 @@ class ExactIterator(ItemIterator[T]):
             self._prefetcher = self._start(earlier)
 
     def _start_pass(self) -> None:
-        if self._counter.sent + self._plain_cost() > self._allowed():
-            self._give_up(f"`max_cost` ({self._max_cost:g}) is used up.")
+        if not self._may_send(self._plain_cost()):
             return
         self.passes += 1
         self._rewind_halves, self._overlaps = 1, True
@@ -194,14 +200,20 @@ class ExactIterator(ItemIterator[T]):
         if last is None:
             return False
         if this.stated is not None and not this.is_whole and this.sequence == last.sequence:
-            self._give_up(f"Each page of two equal passes states {this.stated} rows, but {len(this.seen)} came.")
+            self._give_up(
+                f"Each page of two equal passes states {this.stated} rows, but {len(this.seen)} came.",
+                "The count may be wrong, or the service leaves out rows. Iterate without `exact`.",
+            )
         return this.is_regular and last.is_regular and not this.may_have_moved and this.has_order_of(last)
 
     async def _is_unchanged(self) -> bool:
         """Return whether pages from all parts of the list still are as this pass has read them."""
         style, rows = self._overlapping, list(self._pass.ranks)
         assert style is not None
-        for offset in range(0, len(rows), -(-len(rows) // SAMPLES)):
+        offsets = range(0, len(rows), -(-len(rows) // SAMPLES))
+        if not self._may_send(len(offsets)):
+            return False
+        for offset in offsets:
             self._sampler = self._start(style.at(offset))
             try:
                 page = await self._sampler.next()
@@ -223,13 +235,20 @@ class ExactIterator(ItemIterator[T]):
     def _allowed(self) -> float:
         return self._max_cost * (self._plain_cost() + 1)
 
-    def _give_up(self, reason: str) -> None:
+    def _may_send(self, requests: int) -> bool:
+        """Return whether `max_cost` allows more requests; give up if it does not."""
+        is_allowed = self._counter.sent + requests <= self._allowed()
+        if not is_allowed:
+            self._give_up(f"`max_cost` ({self._max_cost:g}) is used up.", _MORE)
+        return is_allowed
+
+    def _give_up(self, reason: str, advice: str) -> None:
         self._prefetcher.close()
         stated = "" if self._pass.longest == 0 else f" The service states {self._pass.longest} rows."
         self._failure = (
             f"It is not proven that no row is missing. {reason} {len(self._seen)} rows were read, with "
-            f"{self._counter.sent} requests in {self.passes} passes.{stated} Iterate without `exact`, when the list "
-            "changes less, or with a higher `max_cost`."
+            f"{self._counter.sent} requests in {'one pass' if self.passes == 1 else f'{self.passes} passes'}.{stated} "
+            f"{advice}"
         )
 
 

@@ -52,6 +52,7 @@ class Paginator(Generic[T]):
                 "iteration an exact one may send."
             )
         self._fingerprint = fingerprint
+        self._operation = fingerprint.partition(" ")[0]
         self._max_cost = max_cost or MAX_COST
         self._is_exact = exact
         start: tuple[PageRequest | None, int] = (
@@ -81,7 +82,7 @@ class Paginator(Generic[T]):
             # A pass that had to go back will probably do so again, and lose what was prefetched.
             return self._prefetcher(overlapping, start=request, slow_start=request is not None, counter=counter)
 
-        return ExactIterator(start, id_of, counter, self._max_cost, overlapping)
+        return ExactIterator(start, id_of, counter, self._max_cost, overlapping, self._operation)
 
     def pages(self) -> PageIterator[T]:
         """Return an iterator over the pages; a resumed one begins with the remaining items of its page.
@@ -166,6 +167,7 @@ class Paginator(Generic[T]):
             width=self._width,
             slow_start=slow_start,
             start=start or self._start,
+            operation=self._operation,
             on_length_change=self._on_length_change,
         )
 

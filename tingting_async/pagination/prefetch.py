@@ -127,6 +127,7 @@ class Prefetcher(Generic[T]):
         width: How many pages may be in flight.
         slow_start: Whether to prefetch few pages at first, for a loop that may end early.
         start: The request for the page to begin with; None for the first page.
+        operation: The name of the list's operation, for errors.
         on_length_change: Called if the length of the list changes between two pages.
     """
 
@@ -142,6 +143,7 @@ class Prefetcher(Generic[T]):
         width: int,
         slow_start: bool,
         start: PageRequest | None = None,
+        operation: str = "",
         on_length_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._pending: deque[_PendingPage] = deque()
@@ -154,6 +156,7 @@ class Prefetcher(Generic[T]):
         self._share = share
         self._width = width
         self._slow_start = slow_start
+        self._operation = operation
         self._is_waiting = False
         self._is_closed = False
         self._next: PageRequest | None = start or style.first()
@@ -181,6 +184,8 @@ class Prefetcher(Generic[T]):
         try:
             return await self._next_page()
         except BaseException as error:
+            if isinstance(error, PaginationError) and not str(error).startswith(self._operation):
+                error.args = (f"{self._operation}: {error}",)
             cut_traceback(error, handled)  # Not by `short_traceback`: a wrapper would cost every page a function.
             raise
         finally:
