@@ -9,6 +9,7 @@ import pytest
 from support.pages import PagedService
 
 from tingting_async import MisuseError, Page, Paginator, UsageError
+from tingting_async.v1 import TingTing as V1TingTing
 from tingting_async.http.messages import Params
 from tingting_async.pagination.styles import LimitOffsetPagination, PageNumberPagination, SinglePage
 
@@ -156,3 +157,30 @@ def test_slips(slip: Callable[[Any], Any], text: str) -> None:
     assert isinstance(caught.value, UsageError)
     assert isinstance(caught.value, TypeError)
     assert service.requested == []
+
+
+ITERATORS: list[Any] = [
+    pytest.param(lambda: aiter(PagedService().list()), r"write `async for item in ….list\(\)`", id="items"),
+    pytest.param(lambda: aiter(PagedService().list(exact=True)), r"write `async for item in ….list\(\)`", id="exact"),
+    pytest.param(lambda: PagedService().list().pages(), r"write `async for page in ….list\(\).pages\(\)`", id="pages"),
+    pytest.param(
+        lambda: V1TingTing(api_token="t").campaigns.progress(1),
+        r"write `async for campaign in ….campaigns.progress\(id\)`, or `await ….campaigns.wait\(id\)`",
+        id="progress",
+    ),
+]
+
+
+@pytest.mark.parametrize("slip", [slip.values[0] for slip in SLIPS], ids=[slip.id for slip in SLIPS])
+@pytest.mark.parametrize(("make", "text"), ITERATORS)
+async def test_slips_with_an_iterator(make: Callable[[], Any], text: str, slip: Callable[[Any], Any]) -> None:
+    """Using an asynchronous iterator as another object is a MisuseError that says what to write instead."""
+    with pytest.raises(MisuseError, match=text):
+        slip(make())
+
+
+@pytest.mark.parametrize(("make", "text"), ITERATORS)
+async def test_awaiting_an_iterator(make: Callable[[], Any], text: str) -> None:
+    """`await` on an asynchronous iterator is a MisuseError that says what to write instead."""
+    with pytest.raises(MisuseError, match=f"cannot be awaited: {text}"):
+        await make()

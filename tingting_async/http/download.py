@@ -23,7 +23,7 @@ class AtomicFileSink:
     """Writes a response body to a temporary file, which replaces `path` once the body is complete.
 
     Args:
-        path: Where to save the file. An existing file or symbolic link is replaced. `~` is not expanded.
+        path: Where to save the file. An existing file or symbolic link is replaced. `~` is the user's home.
 
     Raises:
         UsageError: The file cannot be written there.
@@ -31,10 +31,10 @@ class AtomicFileSink:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:
-            self.path: Path = Path(os.fsdecode(path))  # As it is given: a symbolic link is replaced, not its target.
+            self.path: Path = Path(os.fsdecode(path)).expanduser()  # Not resolved: a symbolic link is replaced, not its target.
             if b"\0" in os.fsencode(self.path):
                 raise ValueError("embedded null byte")  # noqa: TRY301 - caught right below, as those of `os` are
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:  # A RuntimeError: there is no home.
             raise UsageError(
                 f"`path` is {redact(repr(path))}, which is not a valid file path: {redact(str(error))}."
             ) from None

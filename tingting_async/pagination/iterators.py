@@ -8,11 +8,11 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from operator import length_hint
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import attrs
 
-from tingting_async.errors import UsageError
+from tingting_async.errors import MisuseError, UsageError
 from tingting_async.pagination.page import Page, PageRequest, T
 from tingting_async.pagination.prefetch import Prefetcher
 from tingting_async.pagination.styles import PaginationStyle
@@ -21,7 +21,31 @@ MAX_POSITION = 10**15
 """No list is as long."""
 
 
-class _Iterator(AsyncIterator[T]):
+class AsyncForIterator(AsyncIterator[T]):
+    """An iterator that says what to write if it is used without `async for`."""
+
+    _usage: ClassVar[str]
+    """What to write, e.g. "write `async for page in ….list().pages()`"."""
+
+    if not TYPE_CHECKING:  # Type checkers report these mistakes only if they do not see the methods.
+
+        def __await__(self) -> NoReturn:
+            raise MisuseError(f"{type(self).__name__} cannot be awaited: {self._usage}.")
+
+        def __iter__(self) -> NoReturn:
+            raise MisuseError(f"{type(self).__name__} needs `async for`: {self._usage}.")
+
+        def __len__(self) -> NoReturn:
+            raise MisuseError(f"{type(self).__name__} has no len(): {self._usage}, and count.")
+
+        def __bool__(self) -> NoReturn:
+            raise MisuseError(f"{type(self).__name__} is neither true nor false: {self._usage}.")
+
+        def __getitem__(self, index: object) -> NoReturn:
+            raise MisuseError(f"{type(self).__name__} has no item [{index!r}]: {self._usage}.")
+
+
+class _Iterator(AsyncForIterator[T]):
     def __init__(self, prefetcher: Prefetcher[Any]) -> None:
         self._prefetcher = prefetcher
 
@@ -35,6 +59,8 @@ class _Iterator(AsyncIterator[T]):
 
 class PageIterator(_Iterator[Page[T]]):
     """Iterates over the pages of a list; see `Paginator.pages`."""
+
+    _usage = "write `async for page in ….list().pages()`"
 
     def __init__(self, prefetcher: Prefetcher[T], skip: int = 0) -> None:
         super().__init__(prefetcher)
@@ -55,6 +81,7 @@ class PageIterator(_Iterator[Page[T]]):
 class ItemIterator(_Iterator[T]):
     """Iterates over the items of a list; see `Paginator`."""
 
+    _usage = "write `async for item in ….list()`, or `await ….list().collect()`"
     _items: Iterator[T] = iter(())
     _end = 0
     """How many items of the page will have been delivered at the end of `_items`."""

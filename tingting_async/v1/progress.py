@@ -1,14 +1,17 @@
 """Watching a campaign while it runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from tingting_async.errors import UsageError, WaitTimeoutError
+from tingting_async.pagination.iterators import AsyncForIterator
 from tingting_async.v1.models.campaigns import Campaign, CampaignStatus
 
 
-class Progress(AsyncIterator[Campaign]):
+class Progress(AsyncForIterator[Campaign]):
     """A campaign as it is now, and again after each change; see `Campaigns.progress`."""
+
+    _usage = "write `async for campaign in ….campaigns.progress(id)`, or `await ….campaigns.wait(id)`"
 
     def __init__(
         self, id: int, poll: Callable[[], Awaitable[Campaign]], *, poll_interval: float, max_poll_interval: float
