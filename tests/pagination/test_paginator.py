@@ -9,9 +9,9 @@ import pytest
 from support.pages import PagedService
 
 from tingting_async import MisuseError, Page, Paginator, UsageError
-from tingting_async.v1 import TingTing as V1TingTing
 from tingting_async.http.messages import Params
 from tingting_async.pagination.styles import LimitOffsetPagination, PageNumberPagination, SinglePage
+from tingting_async.v1 import TingTing as V1TingTing
 
 pytestmark = pytest.mark.anyio
 

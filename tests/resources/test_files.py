@@ -104,6 +104,23 @@ async def test_names_and_types(operation: str, form: str, tmp_path: Path) -> Non
     assert (name, expected) == sent_file(await send(lambda to, on: call(to, on, file)))
 
 
+@pytest.mark.parametrize("operation", SEND)
+async def test_a_tilde(operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` in the path of an uploaded file is the user's home."""
+    send, call, suffix = SEND[operation]
+    (tmp_path / f"a{suffix}").write_bytes(content(suffix, tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert f"a{suffix}" == sent_file(await send(lambda to, on: call(to, on, f"~/a{suffix}")))[0]
+
+
+async def test_a_home_that_is_unknown() -> None:
+    """A path in the home of a user that does not exist is refused, and nothing is sent."""
+    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+        with pytest.raises(UsageError, match=r"cannot be read: .* home"):
+            await tingting.contacts.upload(1, "~no-such-user-at-all/a.csv")
+        assert [] == sandbox.requests
+
+
 @pytest.mark.parametrize(("suffix", "expected"), TYPES.items())
 def test_type_of_a_suffix(suffix: str, expected: str) -> None:
     """The suffix of a file's name says its content type, in any case of letters."""

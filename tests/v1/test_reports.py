@@ -230,18 +230,15 @@ async def test_a_symbolic_link(tmp_path: Path) -> None:
 
 
 async def test_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The path of a download is used as it is given: `~` is not the user's home."""
-    home, work = tmp_path / "home", tmp_path / "work"
-    for folder in (home, work / "~"):
-        folder.mkdir(parents=True)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.chdir(work)
+    """`~` in the path of a download is the user's home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     async with serving(always(REPORT)) as tingting:
         await tingting.reports.download(1, "~/report.csv")
-    assert ([], REPORT) == (list(home.iterdir()), (work / "~" / "report.csv").read_bytes())
+        await tingting.surveys.download(1, Path("~/answers.csv"))
+    assert (REPORT, REPORT) == ((tmp_path / "report.csv").read_bytes(), (tmp_path / "answers.csv").read_bytes())
 
 
-@pytest.mark.parametrize("path", [5, None, "a\0b", "\ud800"])
+@pytest.mark.parametrize("path", [5, None, "a\0b", "\ud800", "~no-such-user-at-all/report.csv"])
 async def test_an_invalid_path(path: Any) -> None:
     """A value that is not a file path is refused before anything is sent."""
     async with serving(always(REPORT)) as tingting:

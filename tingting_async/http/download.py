@@ -31,7 +31,9 @@ class AtomicFileSink:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:
-            self.path: Path = Path(os.fsdecode(path)).expanduser()  # Not resolved: a symbolic link is replaced, not its target.
+            self.path: Path = Path(
+                os.fsdecode(path)
+            ).expanduser()  # Not resolved: a symbolic link is replaced, not its target.
             if b"\0" in os.fsencode(self.path):
                 raise ValueError("embedded null byte")  # noqa: TRY301 - caught right below, as those of `os` are
         except (TypeError, ValueError, RuntimeError) as error:  # A RuntimeError: there is no home.

@@ -295,8 +295,8 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:
     if not isinstance(source, File):
         path = Path(source)
         try:
-            source = File(path.name, await run_in_thread(path.read_bytes))
-        except (OSError, ValueError) as error:  # ValueError: a path with a null character.
+            source = File(path.name, await run_in_thread(lambda: path.expanduser().read_bytes()))
+        except (OSError, ValueError, RuntimeError) as error:  # ValueError: a null character. RuntimeError: no home.
             reason = error.strerror if isinstance(error, OSError) else error
             if isinstance(error, OSError):
                 error.filename = None  # Our text names it, with phone numbers masked.

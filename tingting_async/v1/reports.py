@@ -28,8 +28,9 @@ class Reports(Resource):
 
         Args:
             campaign_id: The campaign's id.
-            path: The file. Once the download is complete, it replaces an existing file and keeps its permissions; the
-                umask decides about those of a new one. A symbolic link is replaced, not the file that it names.
+            path: The file; `~` is the user's home. Once the download is complete, it replaces an existing file and
+                keeps its permissions; the umask decides about those of a new one. A symbolic link is replaced, not the
+                file that it names.
             timeout: See `Resource`; None for ten minutes, whatever the session's limits.
 
         Raises:
