@@ -6,6 +6,7 @@ function, neither in its own traceback nor in those of its causes and contexts.
 """
 
 import asyncio
+import difflib
 import functools
 import inspect
 import sys
@@ -47,6 +48,17 @@ def cut_traceback(error: BaseException, handled: BaseException | None) -> None:
             rest += cast("BaseExceptionGroup[BaseException]", each).exceptions
 
 
+def _suggest_argument(error: BaseException, function: Callable[..., Any]) -> None:
+    """Add the nearest name to Python's error for an argument that a function does not have."""
+    called = error.__traceback__ is not None and error.__traceback__.tb_next is not None
+    _, found, rest = str(error).partition("unexpected keyword argument '")
+    if not isinstance(error, TypeError) or called or not found or "Did you mean" in rest:
+        return
+    near = difflib.get_close_matches(rest.partition("'")[0], inspect.signature(function).parameters, n=1)
+    if near:
+        error.args = (f"{error}. Did you mean {near[0]!r}?",)
+
+
 def short_traceback(function: Callable[P, R]) -> Callable[P, R]:
     """Cut the tracebacks of what a function or a coroutine function raises; the frame that remains has no arguments."""
 
@@ -57,6 +69,7 @@ def short_traceback(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except BaseException as error:
             del args, kwargs
+            _suggest_argument(error, function)
             cut_traceback(error, handled)
             raise
 
@@ -67,6 +80,7 @@ def short_traceback(function: Callable[P, R]) -> Callable[P, R]:
             return await cast("Callable[P, Any]", function)(*args, **kwargs)
         except BaseException as error:
             del args, kwargs
+            _suggest_argument(error, function)
             cut_traceback(error, handled)
             raise
 

@@ -43,6 +43,14 @@ def test_no_credentials() -> None:
         TingTing.from_env()
 
 
+@pytest.mark.parametrize(("given", "missing"), [("EMAIL", "PASSWORD"), ("PASSWORD", "EMAIL")])
+def test_half_of_the_credentials(environment: pytest.MonkeyPatch, given: str, missing: str) -> None:
+    """With one of e-mail address and password, the error names the variable that is missing."""
+    environment.setenv(f"TINGTING_{given}", "x")
+    with pytest.raises(UsageError, match=f"but no `{missing.lower()}`. Set TINGTING_{missing}, or"):
+        TingTing.from_env()
+
+
 def test_base_url(environment: pytest.MonkeyPatch) -> None:
     """`TINGTING_BASE_URL` is normalised like the argument, which takes precedence over it."""
     environment.setenv("TINGTING_BASE_URL", "https://a/api/v1/")

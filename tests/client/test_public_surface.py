@@ -81,11 +81,41 @@ def test_operations_of_the_other_generation(here: Any, there: Any, module: str) 
 
 
 def test_unknown_attribute() -> None:
-    """A name that neither generation has is an AttributeError without a hint."""
+    """A name that is close to one is an AttributeError to which Python adds its suggestion; for others, see below."""
     with pytest.raises(AttributeError) as caught:
         _ = tingting_async.TingTing(api_token="t").campagnes  # type: ignore[attr-defined]
-    assert str(caught.value) == "'TingTing' object has no attribute 'campagnes'."
+    assert str(caught.value) == "'TingTing' object has no attribute 'campagnes'"
     assert caught.value.name == "campagnes"
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_names_of_an_object(generation: Any) -> None:
+    """A name that is close to none is an AttributeError that lists the names there are."""
+    with pytest.raises(AttributeError, match=r"no attribute 'xyz'\. It has .*create, delete, get, .*run.*[a-z]$"):
+        _ = generation(api_token="t").campaigns.xyz
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("given", [("a@b.c", "x"), ("https://a",)])
+def test_positional_arguments(generation: Any, given: tuple[str, ...]) -> None:
+    """Positional arguments of a session are a MisuseError that says to name them, and shows none of them."""
+    with pytest.raises(MisuseError, match="write `TingTing\\(email=…, password=…\\)`") as caught:
+        generation(*given)
+    assert given[0] not in str(caught.value)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("generation", GENERATIONS)
+async def test_misspelt_argument(generation: Any) -> None:
+    """A misspelt argument of an operation is Python's TypeError with the nearest name."""
+    tingting = generation(api_token="t")
+    with pytest.raises(TypeError, match=r"'timeot'\. Did you mean '?timeout'?\?$"):
+        await tingting.campaigns.get(1, timeot=1)
+    with pytest.raises(TypeError, match=r"'shedule'\. Did you mean '?schedule'?\?$"):
+        await tingting.campaigns.run(1, shedule=1)
+    with pytest.raises(TypeError) as caught:
+        await tingting.campaigns.get(1, xyz=1)
+    assert "Did you mean" not in str(caught.value)
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)

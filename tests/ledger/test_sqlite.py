@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tingting_async import BadRequestError, DuplicateSendError, LedgerError, OutcomeUnknownError, UsageError
+from tingting_async.auth.stores.file import FileTokenStore
 from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.outcomes import SendState
 from tingting_async.sandbox import Fault, Sandbox
@@ -36,6 +37,23 @@ async def test_unusable(
         with pytest.raises(LedgerError):
             await ledger.unresolved()
     assert posts() == 0
+
+
+@pytest.mark.parametrize("path", ["", ":memory:"])
+@pytest.mark.parametrize("kind", [SqliteLedger, FileTokenStore])
+async def test_no_file(kind: Any, path: str) -> None:
+    """A path that names no file is a UsageError."""
+    with pytest.raises(UsageError, match=f"`path` is '{path}', which names no file"):
+        kind(path)
+
+
+@pytest.mark.parametrize("value", ["prog", None, 1])
+async def test_what_is_no_send(path: Path, value: Any) -> None:
+    """Marking what is no send is a UsageError that says what to give."""
+    ledger = SqliteLedger(path)
+    for mark in (ledger.mark_sent, ledger.mark_not_sent):
+        with pytest.raises(UsageError, match=r"`send` must be a Send, such as one of `await ledger\.unresolved\(\)`"):
+            await mark(value)
 
 
 async def test_outcome_that_cannot_be_recorded(

@@ -43,3 +43,25 @@ async def test_wrong_type(call: Any) -> None:
         with pytest.raises(UsageError):
             await call(tingting)
         assert [] == sandbox.requests
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda to: to.campaigns.get(-3), r"`id` must be .* not -3\."),
+        (lambda to: to.campaigns.get(2**70), r"`id` must be .* not a larger one than any id\."),
+        (lambda to: to.campaigns.get("3"), r"`id` must be .* not str\."),
+        (lambda to: to.campaigns.create("n", "PHONE", credit_limit=-5), r"`credit_limit` is -5; it must be"),
+        (lambda to: to.campaigns.create("n", "PHONE", credit_limit=True), r"`credit_limit` is True; it must be"),
+        (lambda to: to.campaigns.create("n", "SMS", sms_message=b"h"), r"`sms_message` cannot be encoded as JSON"),
+        (lambda to: to.campaigns.create("n", "PHONE", description=[b"h"]), r"`description` cannot be encoded as JSON"),
+        (lambda to: to.contacts.add(1, "9800000001", variables={"a": float("inf")}), r"'a'.* Give a finite number"),
+        (lambda to: to.contacts.add(1, "9800000001", variables={"a": b"h"}), r"'a'.* Convert it to a string"),
+    ],
+)
+async def test_texts(call: Any, text: str) -> None:
+    """The error for a refused argument names the argument, what it is, and what to give."""
+    async with Sandbox(campaigns=1) as sandbox, connect(sandbox) as tingting:
+        with pytest.raises(UsageError, match=text):
+            await call(tingting)
+        assert [] == [each for each in sandbox.requests if each.method != "GET"]

@@ -39,7 +39,13 @@ def options_from_env(options: Mapping[str, Any], known: Collection[str]) -> dict
     given = {**found, **options}
     if "api_token" in found and "api_token" not in options:
         given.pop("token_store", None)
-    if ("email" in given) != ("password" in given) or not given.keys() & {"api_token", "email", "token_store"}:
+    for name, other in (("email", "password"), ("password", "email")):
+        if name in given and other not in given:
+            raise UsageError(
+                f"from_env: half of the credentials are missing: there is `{name}`, but no `{other}`. Set "
+                f"TINGTING_{other.upper()}, or pass `{other}` by keyword."
+            )
+    if not given.keys() & {"api_token", "email", "token_store"}:
         raise UsageError(
             "from_env: the credentials are missing. Set TINGTING_API_TOKEN, or both TINGTING_EMAIL and "
             "TINGTING_PASSWORD, or pass them by keyword."

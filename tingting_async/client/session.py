@@ -1,11 +1,12 @@
 """The session: its settings and its life. What it does for its resources is in `core`."""
 
+import functools
 import inspect
 import ssl as ssl_module
 import warnings
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, cast
 
 from tingting_async.auth.flow import Auth, AuthScheme
 from tingting_async.auth.tokens import Credentials, TokenStore
@@ -24,7 +25,24 @@ if TYPE_CHECKING:
     from tingting_async.ledger.ledger import Ledger
     from tingting_async.observability.events import Listener
 
+P = ParamSpec("P")
+
 DEFAULT_BASE_URL = "https://app.tingting.io"
+
+
+def _named_only(init: Callable[P, None]) -> Callable[P, None]:
+    """Let positional arguments of a session be an error that says what to write."""
+
+    @functools.wraps(init)
+    def check(self: "Session", *positional: object, **named: Any) -> None:
+        if positional:
+            raise MisuseError(
+                f"{type(self).__name__} takes no positional arguments: write `TingTing(email=…, password=…)`, or "
+                "`TingTing(api_token=…)`."
+            )
+        cast("Callable[..., None]", init)(self, **named)
+
+    return cast("Callable[P, None]", check)
 
 
 class Session(Hinting):
@@ -65,6 +83,7 @@ class Session(Hinting):
     _core: Core
 
     @short_traceback
+    @_named_only
     def __init__(
         self,
         *,

@@ -40,6 +40,18 @@ def dumps(value: object) -> bytes:
     return text
 
 
+def explain(value: object, error: Exception) -> str:
+    """Return the text of an error that `dumps` raised for an object. It names the field that cannot be encoded."""
+    refused = "an argument"
+    for name, part in cast("dict[object, object]", value).items() if isinstance(value, dict) else ():
+        try:
+            dumps({name: part})
+        except (TypeError, ValueError, RecursionError):
+            refused = f"`{name}`"
+            break
+    return f"{refused} cannot be encoded as JSON: {error}."
+
+
 @functools.cache
 def _decoder() -> Callable[[bytes], Any]:
     from msgspec.json import Decoder  # noqa: PLC0415

@@ -26,7 +26,7 @@ from tingting_async.http.causes import connect_failure, short_cause
 from tingting_async.http.clocks import Dated
 from tingting_async.http.deadlines import Deadlines, Limit
 from tingting_async.http.download import Inflater
-from tingting_async.http.json import dumps
+from tingting_async.http.json import dumps, explain
 from tingting_async.http.messages import Effect, File, Params, Request, Response, decode_error, encode_query
 from tingting_async.http.throttle import Throttle
 from tingting_async.http.timeouts import Timeout
@@ -367,7 +367,7 @@ def _body(request: Request[Any]) -> _Body | None:
     try:
         return _Bytes(dumps(request.json), content_type="application/json")
     except (TypeError, ValueError, RecursionError) as error:  # Their texts name types, never values.
-        raise UsageError(f"{request.operation}: an argument cannot be encoded as JSON: {error}.") from None
+        raise UsageError(f"{request.operation}: {explain(request.json, error)}") from None
 
 
 async def _read(request: Request[Any], received: aiohttp.ClientResponse) -> bytes:

@@ -124,7 +124,7 @@ class Ledger:
             UsageError: The send is in progress: its own process will record the outcome.
             LedgerError: The ledger cannot be written.
         """
-        await self._record(send.id, Verdict.DONE, known=send.state)
+        await self._record(_require_send(send), Verdict.DONE, known=send.state)
 
     @short_traceback
     async def mark_not_sent(self, send: Send) -> None:
@@ -134,7 +134,7 @@ class Ledger:
             UsageError: The send is in progress.
             LedgerError: The ledger cannot be written.
         """
-        await self._record(send.id, Verdict.NOT_DONE, known=send.state)
+        await self._record(_require_send(send), Verdict.NOT_DONE, known=send.state)
 
     @short_traceback
     async def prune(self, before: datetime) -> int:
@@ -288,6 +288,13 @@ class Ledger:
     async def _record_reconciliation(self, send: Send, found: Reconciliation, *, is_owner: bool) -> None:
         if found.verdict is not Verdict.UNKNOWN:
             await self._record(send.id, found.verdict, known=send.state, is_owner=is_owner)
+
+
+def _require_send(send: object) -> str:
+    """Return the id of a send."""
+    if not isinstance(send, Send):
+        raise UsageError("`send` must be a Send, such as one of `await ledger.unresolved()`.")
+    return send.id
 
 
 @contextmanager

@@ -111,7 +111,8 @@ def identifier(value: int, name: str = "id") -> int:
         UsageError: The value is not an id.
     """
     if type(value) is not int or not 0 <= value < 2**63:
-        raise UsageError(f"`{name}` must be an id of the service, an integer of 0 or more, not {type(value).__name__}.")
+        found = type(value).__name__ if type(value) is not int else value if value < 0 else "a larger one than any id"
+        raise UsageError(f"`{name}` must be an id of the service, an integer of 0 or more, not {found}.")
     return value
 
 
@@ -264,7 +265,9 @@ def mapping(value: Mapping[str, Any], name: str) -> dict[str, Any]:
         try:
             dumps({key: part})
         except (TypeError, ValueError, RecursionError) as error:  # Their texts name types, never values.
-            said = f"`{where}` cannot be encoded as JSON: {error}. Convert it to a string or a number."
+            is_type = isinstance(error, TypeError)
+            advice = "Convert it to a string or a number." if is_type else "Give a finite number or other text."
+            said = f"`{where}` cannot be encoded as JSON: {error}. {advice}"
             checker.refuse((where, said))
     checker.finish()
     raise UsageError(f"`{name}` cannot be encoded as JSON: it is too large, or nested too deeply.")

@@ -124,6 +124,12 @@ def _failover(statuses: Any) -> list[str]:
     return [arguments.enum_member(CallStatus, status, "failover").value for status in given]
 
 
+def _credit_limit(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise UsageError(f"`credit_limit` is {value!r}; it must be a number of credits from 0 up.")
+    return value
+
+
 _WIRE_NAMES = {"lines": "user_phone", "failover": "failover_target"}
 """The service's names for fields, if they differ from ours."""
 
@@ -143,5 +149,6 @@ _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "schedule": lambda value: arguments.future(value, "schedule").isoformat(),
     "failover": _failover,
     "length_factor": encode_length_factor,
+    "credit_limit": _credit_limit,
 }
 """How a field is checked and encoded; any other is sent as it is given."""

@@ -270,7 +270,7 @@ class Campaigns(MethodFallback):
             changes = arguments.given_fields(message=message, sms_message=sms_message, schedule=schedule)
             known = (await self.update(id, timeout=timeout, **changes)).schedule
         if preflight and (problems := (await self.preflight(id, timeout=timeout)).problems):
-            raise UsageError(f"campaigns.run: campaign {id} was not run. {' '.join(problems)}")
+            raise UsageError(f"campaigns.run: campaign {id} was not run by this call. {' '.join(problems)}")
         called = self._core.read_clocks()  # After the update, which is no evidence of the run.
         return await with_schedule(self._core, id, await self._core.execute(request), timeout, known)
 
