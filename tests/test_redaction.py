@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tingting_async.redaction import hide_repr, mask, mask_repr, redact, shorten
+from tingting_async.v1.models.contacts import Contact, ContactsAdded
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2ln-bmF0_dXJl"
 
@@ -86,3 +87,13 @@ def test_reprs() -> None:
     """A masked field shows its last two digits; a hidden one shows only whether it has a value."""
     assert [mask_repr(value) for value in (None, "9800000001", 9800000001)] == ["None", "'…01'", "'…01'"]
     assert [hide_repr(value) for value in (None, "", "hunter2")] == ["None", "''", "'[secure]'"]
+
+
+def test_repr_of_contacts() -> None:
+    """The repr of a contact shows its UUID, and no number; that of many contacts shows how many there are."""
+    uuid = "44bf1234-5678-4abc-9def-123456789012"
+    contact = Contact(id=1, number="9800000001", uuid=uuid)
+    assert f"uuid={uuid!r}" in repr(contact)
+    assert "9800000001" not in repr(Contact(id=1, number="9800000001", uuid="9800000001"))
+    assert uuid in repr(ContactsAdded(created=1, contacts=(contact,)))
+    assert "contacts=<242 items>" in repr(ContactsAdded(created=242, contacts=(contact,) * 242))

@@ -1,8 +1,10 @@
 """Masks secrets and phone numbers in the texts that the library writes: errors, logs and reprs."""
 
 import re
+from collections.abc import Sequence
 
 SECURE = "[secure]"
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 # Every text of a server is searched, so the time must be linear: no pattern may scan the same characters from many
 # starting points. Without its dots, this one is no token, but it still skips what it has scanned.
@@ -44,6 +46,16 @@ def shorten(text: str, length: int) -> str:
     """Return a text of at most `length` characters: a longer one without its middle, as its end may say what to do."""
     end = length // 4
     return text if len(text) <= length else f"{text[: length - end - 1]}…{text[-end:]}"
+
+
+def repr_uuid(value: object) -> str:
+    """Return the repr of an attrs field that holds a UUID, which is no secret. Anything else is masked."""
+    return repr(value) if isinstance(value, str) and _UUID.fullmatch(value) else repr_text(value)
+
+
+def repr_items(items: Sequence[object]) -> str:
+    """Return the repr of an attrs field that may hold many items: of more than three, only their number."""
+    return repr(items) if len(items) <= 3 else f"<{len(items)} items>"
 
 
 def mask(number: object) -> str:

@@ -12,6 +12,7 @@ import pytest
 import requests
 from support.options import random_options
 
+from tingting_async import TingTing
 from tingting_async.sandbox import Options
 from tingting_async.sandbox.__main__ import make_parser, read_arguments
 
@@ -50,7 +51,16 @@ def test_serves_until_a_signal(number: int) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [(["--page-size", "0"], "page_size"), (["--links", "x"], "strings"), (["--host", "192.0.2.1"], "address")],
+    [
+        (["--page-size", "0"], "page_size=0 is not valid: it must be at least 1"),
+        (["--campaigns", "-1"], "campaigns=-1 is not valid: it must be at least 0"),
+        (["--numbers", "-1"], "numbers=-1 is not valid: it must be at least 0"),
+        (["--access-lifetime", "-1"], "access_lifetime=-1.0 is not valid"),
+        (["--refresh-lifetime", "nan"], "refresh_lifetime=nan is not valid"),
+        (["--port", "99999"], "port"),
+        (["--links", "x"], "strings"),
+        (["--host", "192.0.2.1"], "address"),
+    ],
 )
 def test_invalid_arguments(arguments: list[str], word: str) -> None:
     """An invalid argument is reported in one line, with exit status 2."""
@@ -58,6 +68,14 @@ def test_invalid_arguments(arguments: list[str], word: str) -> None:
     assert done.returncode == 2
     assert word in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_every_address() -> None:
+    """A sandbox that listens on every address prints one that the client accepts."""
+    with served("--host", "0.0.0.0", "--campaigns", "1") as (process, environment):
+        assert environment["TINGTING_BASE_URL"].startswith("http://127.0.0.1:")
+        assert TingTing(base_url=environment["TINGTING_BASE_URL"], api_token="t").base_url
+        process.send_signal(signal.SIGINT)
 
 
 def spelt(name: str, value: Any) -> list[str]:

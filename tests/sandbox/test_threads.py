@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import anyio
 import pytest
 import requests
 
@@ -78,3 +79,14 @@ def test_port_in_use(sandbox: Sandbox) -> None:
     port = int(sandbox.url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"), Sandbox(port=port).in_thread():
         pass
+
+
+def test_trio() -> None:
+    """Under trio, serving in the event loop is an error that says what to use."""
+
+    async def serve() -> None:
+        async with Sandbox():
+            pass
+
+    with pytest.raises(RuntimeError, match=r"not on trio\. There, use `with Sandbox\(\)\.in_thread\(\)`"):
+        anyio.run(serve, backend="trio")

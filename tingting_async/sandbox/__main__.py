@@ -26,7 +26,8 @@ async def _serve(sandbox: Sandbox) -> None:
             f"# The sandbox serves {len(sandbox.world.campaigns):,} campaigns on {sandbox.url}; press Ctrl-C to stop."
         )
         print("# To connect:")
-        print(f"export TINGTING_BASE_URL={sandbox.url}")
+        # The client refuses plain HTTP to any address but this machine's own.
+        print(f"export TINGTING_BASE_URL={sandbox.url.replace('//0.0.0.0:', '//127.0.0.1:')}")
         print(f"export TINGTING_EMAIL={sandbox.email}")
         print(f"export TINGTING_PASSWORD={sandbox.password}")
         print(f"# or, instead of the last two: export TINGTING_API_TOKEN={sandbox.api_token}", flush=True)
@@ -91,7 +92,7 @@ def main() -> None:
     parser = make_parser()
     try:
         asyncio.run(_serve(Sandbox(**read_arguments(parser))))
-    except (ValueError, OSError) as error:  # An option is invalid, or the port is in use.
+    except (ValueError, OSError, OverflowError) as error:  # An option is invalid, or the port is in use.
         parser.error(str(error))
     except KeyboardInterrupt:
         pass

@@ -142,8 +142,12 @@ class Options:
             value, known = getattr(self, name), choices(kind)
             if known and value not in known:
                 raise ValueError(f"{name}={value!r} is not valid: use one of {', '.join(map(repr, known))}.")
-        if self.page_size < 1 or self.campaigns < 0 or self.numbers < 0:
-            raise ValueError("page_size must be at least 1; campaigns and numbers must be at least 0.")
+        for name, least in (("page_size", 1), ("campaigns", 0), ("numbers", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)} is not valid: it must be at least {least}.")
+        for name in ("access_lifetime", "refresh_lifetime"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name}={getattr(self, name)} is not valid: it must be seconds, at least 0.")
         if self.page_parameter == "links" and self.links == "none":
             raise ValueError(
                 'page_parameter="links" requires links: set it to "strings", "objects", "page_links" or "labelled".'

@@ -119,7 +119,12 @@ class Sandbox(Service):
         await self._site.start()
 
     async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(
+                "The sandbox serves on asyncio and uvloop, not on trio. There, use `with Sandbox().in_thread()`."
+            ) from None
         app = make_app(self, self._serve)
         # If a client disconnects, its request is cancelled, as the proxy before the real service does.
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)

@@ -27,7 +27,8 @@ class Contacts(MethodFallback):
     def list(self, campaign_id: int, **options: Unpack[PageOptions]) -> Paginator[Contact]:
         """List a campaign's contacts (`GET campaign-detail/<campaign_id>/`).
 
-        A page's `extra` contains `total_credits_consumed` and `carrier_summary`.
+        A page's `extra` contains `total_credits_consumed` and `carrier_summary`. The service's list does not contain
+        variables, so the contacts' `variables` are empty. Get them with `variables(contact.id)`.
 
         Args:
             campaign_id: The campaign's id.

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from tingting_async.decoding.fields import StrOrInt, as_model, extra_fields, wire_field
-from tingting_async.redaction import mask_repr
+from tingting_async.redaction import mask_repr, repr_items, repr_uuid
 from tingting_async.resources.models import CallStatus as ContactStatus
 from tingting_async.v1.models.common import Confirmation, DisplayDatetime
 
@@ -42,7 +42,8 @@ class Contact:
         credit_consumed: The cost of calls, in credits.
         credit_consumed_sms: The cost of text messages, in credits.
         carrier: The phone company, such as "NTC".
-        variables: The values of the message's placeholders, by name.
+        variables: The values of the message's placeholders, by name. Empty for the contacts of `contacts.list`, whose
+            response does not contain them; use `contacts.variables`.
         uuid: Another id of the contact.
         failover_sms_sent: Whether a text message was sent after the call.
         campaign_id: The campaign's id.
@@ -61,7 +62,7 @@ class Contact:
     credit_consumed_sms: Decimal | None = wire_field("credit_consumed_SMS", default=None)
     carrier: str | None = None
     variables: Mapping[str, Any] = wire_field("other_variables", factory=dict[str, Any], repr=False)
-    uuid: str | None = None
+    uuid: str | None = attrs.field(default=None, repr=repr_uuid)
     failover_sms_sent: bool | None = None
     campaign_id: int | None = wire_field("campaing", default=None)
     extra: Mapping[str, Any] = extra_fields()
@@ -99,7 +100,7 @@ class ContactsAdded:
 
     created: int
     skipped: int = 0
-    contacts: tuple[Contact, ...] = ()
+    contacts: tuple[Contact, ...] = attrs.field(default=(), repr=repr_items)
     errors: Mapping[int, str] = attrs.field(factory=dict[int, str], repr=False)
     other_errors: tuple[Any, ...] = attrs.field(default=(), repr=False)
     extra: Mapping[str, Any] = extra_fields()
