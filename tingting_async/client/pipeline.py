@@ -20,7 +20,7 @@ from tingting_async.client.retries import (
 )
 from tingting_async.decoding.api_errors import deleted_response
 from tingting_async.decoding.decoder import Decoder
-from tingting_async.errors import AuthenticationError, NotFoundError, TingTingError, TransportError
+from tingting_async.errors import AuthenticationError, NotFoundError, SessionClosedError, TingTingError, TransportError
 from tingting_async.http.messages import Params, Request, Response
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import Transport
@@ -115,7 +115,13 @@ class RequestPipeline:
             if not is_retryable(request.effect, failure):
                 raise failure
             try:
-                attempts = retrying(request, self._retries, self._budget, deadline=call.deadline)
+                attempts = retrying(
+                    request,
+                    self._retries,
+                    self._budget,
+                    deadline=call.deadline,
+                    sleep=lambda seconds: self._transport.throttle.back_off(request, seconds, call.deadline),
+                )
             except (ImportError, OSError):  # tenacity cannot be loaded, or there is no file descriptor left for that.
                 raise failure from None
             async for attempt in attempts:
@@ -140,7 +146,8 @@ class RequestPipeline:
                 raise
             raise_from(final_error(request, lost), failed.error)
         except TingTingError as error:
-            is_unknown = is_inconclusive(error) or may_follow_own_success(request, error)
+            is_closed_read = request.effect.is_safe and isinstance(error, SessionClosedError)
+            is_unknown = not is_closed_read and (is_inconclusive(error) or may_follow_own_success(request, error))
             about = lost if lost is not None and is_unknown else error
             raise_from(final_error(request, about), error)
         raise AssertionError("the last attempt neither returned nor raised")

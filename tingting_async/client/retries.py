@@ -1,6 +1,7 @@
 """Which failed requests are retried, and when; and the error of a request whose outcome is unknown."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -146,7 +147,14 @@ def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
     )
 
 
-def retrying(request: Request[Any], retries: RetryPolicy, budget: RetryBudget, *, deadline: float) -> "AsyncRetrying":
+def retrying(
+    request: Request[Any],
+    retries: RetryPolicy,
+    budget: RetryBudget,
+    *,
+    deadline: float,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> "AsyncRetrying":
     """Return an iterator over the attempts that remain for a failed request.
 
     Args:
@@ -154,6 +162,7 @@ def retrying(request: Request[Any], retries: RetryPolicy, budget: RetryBudget, *
         retries: The retry policy.
         budget: The retries that the session has left.
         deadline: When the whole call ends, by the loop's clock; no backoff goes beyond it.
+        sleep: Waits for so many seconds between two attempts.
     """
     # Imported on the first failure: most sessions never need it, and importing it costs a tenth of importing aiohttp.
     from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential  # noqa: PLC0415
@@ -179,4 +188,4 @@ def retrying(request: Request[Any], retries: RetryPolicy, budget: RetryBudget, *
         # The budget comes last, so that only a retry that takes place uses it up.
         return is_past_deadline or state.attempt_number >= retries.attempts or not budget.spend()
 
-    return AsyncRetrying(retry=retry_if_exception(may_retry), wait=wait, stop=stop, sleep=asyncio.sleep, reraise=True)
+    return AsyncRetrying(retry=retry_if_exception(may_retry), wait=wait, stop=stop, sleep=sleep, reraise=True)

@@ -190,6 +190,7 @@ class Session(Hinting):
     async def aclose(self) -> None:
         """Close the session: cancel the requests in flight and wait for them to end. Closing twice is harmless.
 
+        A call that waits for a slot, for the rate limit or for a retry ends at once with `SessionClosedError`.
         A sign-in or token refresh that has left is completed first, within five seconds, and its tokens are saved.
         """
         await self._core.aclose()

@@ -1,6 +1,7 @@
-"""What a request waits for before it is sent: a free slot, and the rate limit."""
+"""What a request waits for before it is sent: a free slot, the rate limit, and the backoff before a retry."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,23 @@ class Throttle:
 
         await self._wait(acquire, request, timeout, deadline, phase="rate", what="the rate limit (`rate`)")
 
+    async def back_off(self, request: Request[Any], seconds: float, deadline: float) -> None:
+        """Wait between two attempts of a request.
+
+        Args:
+            request: The request that waits; the error names it.
+            seconds: How long to wait.
+            deadline: When the whole call ends, by the loop's clock.
+
+        Raises:
+            SessionClosedError: The session was closed.
+        """
+        if not self._is_closed:
+            with contextlib.suppress(TimeoutError), self._waits.limit(deadline):
+                await asyncio.sleep(seconds)
+        if self._is_closed:
+            raise _closed_error(request)
+
     def close(self) -> None:
         """End all waits, and refuse new ones."""
         self._is_closed = True
@@ -83,9 +101,8 @@ class Throttle:
         phase: str,
         what: str,
     ) -> None:
-        closed = SessionClosedError(f"{request.operation}: the session was closed during the call.")
         if self._is_closed:
-            raise closed
+            raise _closed_error(request)
         now = asyncio.get_running_loop().time()
         limit = deadline - now if timeout.pool is None else min(timeout.pool, deadline - now)
         try:
@@ -93,7 +110,7 @@ class Throttle:
                 await acquire()
         except TimeoutError:
             if self._is_closed:
-                raise closed from None
+                raise _closed_error(request) from None
             raise NotSentError(
                 f"{request.operation}: timed out after {limit:.3g} s waiting for {what}. Nothing was sent.",
                 operation=request.operation,
@@ -101,6 +118,10 @@ class Throttle:
                 path=request.path,
                 phase=phase,
             ) from None
+
+
+def _closed_error(request: Request[Any]) -> SessionClosedError:
+    return SessionClosedError(f"{request.operation}: the session was closed during the call.")
 
 
 def _limiter(rate: float) -> "AsyncLimiter":

@@ -120,7 +120,7 @@ class Transport:
         self.base_url = base_url
         base = URL(base_url, encoded=True)
         self._base = (base.scheme, base.raw_authority, base.raw_path.rstrip("/"))
-        self._throttle = Throttle(max_in_flight=max_in_flight, rate=rate)
+        self.throttle: Throttle = Throttle(max_in_flight=max_in_flight, rate=rate)
         self._user_session = http
         # Middlewares and subclasses may write another body than ours.
         self._writes_our_bodies = type(http) is aiohttp.ClientSession and not getattr(http, "_middlewares", True)
@@ -162,7 +162,7 @@ class Transport:
             TransportError: The request was sent, and no complete response was received.
             DecodeError: The response is too large.
         """
-        throttle = self._throttle
+        throttle = self.throttle
         if throttle.slots.value:
             throttle.slots.acquire_nowait()
         else:
@@ -192,7 +192,7 @@ class Transport:
     def stop(self) -> None:
         """Refuse new requests, and end those in flight, except sign-ins and token refreshes that may have arrived."""
         self._is_closed = True
-        self._throttle.close()
+        self.throttle.close()
         self._attempts.close(sign_ins=False)
 
     async def aclose(self) -> None:
