@@ -66,7 +66,7 @@ TREE = {
     "http": "base_url causes clocks deadlines download json messages throttle timeouts transport",
     "ledger": "ledger owners schema sqlite",
     "observability": "emitter events opentelemetry",
-    "pagination": "exact iterators links page paginator passes prefetch styles",
+    "pagination": "exact iterators links page paginator passes prefetch repetition styles",
     "resources": "arguments base evidence models phone_numbers",
     "v1": "accounts additions auth campaign_fields campaigns contacts dashboard decoding method_fallback models"
     " models.accounts models.campaigns models.common models.contacts models.otp models.reports models.surveys otp pages"

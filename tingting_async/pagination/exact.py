@@ -90,6 +90,7 @@ class ExactIterator(ItemIterator[T]):
         self._overlaps = True
         """Whether the next page begins with a row of the page before it. A page of one row is not followed so."""
         self._page_size = 1
+        self._first_total: int | None = None
         self._sampler: Prefetcher[T] | None = None
         """Reads pages again after a pass. If the consumer is cancelled meanwhile, the pass is still at its end."""
         self._failure: str | None = None
@@ -152,6 +153,8 @@ class ExactIterator(ItemIterator[T]):
                 self._seen.add(key)
                 new.append(item)
         self._items = iter(new)
+        if self._first_total is None:
+            self._first_total = page.total_items
         request = self._prefetcher.page_request
         assert request is not None
         style = self._overlapping
@@ -228,8 +231,9 @@ class ExactIterator(ItemIterator[T]):
 
     def _plain_cost(self) -> int:
         """Return how many requests a plain iteration sends."""
-        passes = [self._pass] if self._last_pass is None else [self._pass, self._last_pass]
-        length = max(max(each.longest, len(each.seen)) for each in passes)
+        # Later totals count nothing: they may grow as fast as the iteration advances.
+        seen = max(len(each.seen) for each in (self._pass, self._last_pass or self._pass))
+        length = max(self._first_total or 0, seen)
         return -(-length // self._page_size)
 
     def _allowed(self) -> float:

@@ -30,6 +30,7 @@ from tingting_async.errors import ApiError, NotFoundError, PaginationError, Sess
 from tingting_async.http.messages import Params, T
 from tingting_async.http.timeouts import running_loop
 from tingting_async.pagination.page import Page, PageRequest
+from tingting_async.pagination.repetition import RepetitionGuard
 from tingting_async.pagination.styles import PaginationStyle
 from tingting_async.tracebacks import cut_traceback
 
@@ -164,6 +165,7 @@ class Prefetcher(Generic[T]):
         self.page_request: PageRequest | None = self._next
         """The request for the page delivered last, or for the first page; None after the end of the list."""
         self._last: Page[T] | None = None
+        self._repetition = RepetitionGuard()
         self._delivered = 0
         self._missing = 0
         """How many times the current page was missing although the list has it."""
@@ -217,7 +219,8 @@ class Prefetcher(Generic[T]):
                 page = self._decode(await self._fetch(request.params), request.number)
             while (other := self._style.fallback(request, page)) is not None:
                 request, page = other, self._decode(await self._fetch(other.params), other.number)
-            following = self._check_page(request, page)
+            following = self._style.next(request, page)
+            self._repetition.check(request.number, page)
         except asyncio.CancelledError:  # The consumer was cancelled; the page stays pending.
             raise
         except BaseException as error:
@@ -310,20 +313,6 @@ class Prefetcher(Generic[T]):
     def _append(self, pending: _PendingPage) -> None:
         self._pending.append(pending)
         self._next = None if self._last is None else self._style.predict(pending.page_request, self._last)
-
-    def _check_page(self, request: PageRequest, page: Page[T]) -> PageRequest | None:
-        last = self._last
-        if (
-            last is not None
-            and page.items == last.items
-            and page.total_items == last.total_items
-            # Empty pages may follow each other, but not more of them than the list has items.
-            and (page.items or request.number > (page.total_items or 0))
-        ):
-            raise PaginationError(
-                f"Page {request.number} has the same items as the page before it.", number=request.number
-            )
-        return self._style.next(request, page)
 
     async def _is_after_end(self, request: PageRequest, error: NotFoundError) -> bool:
         """Return whether a page whose response was a 404 lies behind the end of the list.
