@@ -1,5 +1,6 @@
 """Invalid input is refused before anything is sent."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -233,3 +234,22 @@ async def test_text_of_an_enum() -> None:
     """An argument that is an enum accepts the enum's text as well."""
     assert arguments.enum_member(Services, "SMS & PHONE", "services") is Services.SMS_AND_PHONE
     assert arguments.enum_member(Services, Services.SMS, "services") is Services.SMS
+
+
+async def test_other_tasks_run_while_numbers_are_checked() -> None:
+    """While thousands of numbers of a campaign are checked, other tasks get a turn every few hundred numbers."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    numbers = [9_800_000_000 + row for row in range(3000)]
+    async with TingTing(base_url="http://127.0.0.1:9", api_token="key") as tingting:
+        counter = asyncio.create_task(count())
+        with pytest.raises(UsageError, match=r"numbers\[3000\]"):
+            await tingting.campaigns.create("n", Services.SMS, numbers=[*numbers, "no number"])
+        counter.cancel()
+    assert turns >= 10

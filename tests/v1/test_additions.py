@@ -362,3 +362,43 @@ async def test_a_first_request_whose_response_is_lost(chunk: int) -> None:
             with pytest.raises(PartialFailureError) as caught:
                 await tingting.contacts.add_many(campaign, PHONES[:3], chunk=chunk)
     assert (0, [*range(chunk)], [*range(chunk, 3)]) == account_for(caught.value)
+
+
+def spell(chance: random.Random, row: int) -> Any:
+    """Return the number of a row as one of the kinds that may be given."""
+    number = 9_800_000_000 + row
+    return chance.choice((number, str(number), NewContact(number), NewContact(str(number), {"name": "Sita"})))
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+async def test_other_tasks_run_while_rows_are_checked(kind: Any) -> None:
+    """While thousands of rows are checked, other tasks get a turn every few hundred rows, and nothing was sent yet."""
+    chance = random.Random(3)
+    service, turns, rows = Service(), 0, 3000
+    contacts = [spell(chance, row) for row in range(rows)]
+    given = kind([*contacts, "no number"])
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with serving(service.handle) as tingting:
+        counter = asyncio.create_task(count())
+        with pytest.raises(UsageError, match=f"contacts\\[{rows}\\]"):
+            await tingting.contacts.add_many(1, given, chunk=rows + 1)
+        counter.cancel()
+    assert rows // 300 <= turns
+    assert 0 == service.requests
+
+
+async def test_contacts_that_change_while_they_are_checked() -> None:
+    """The contacts are those that the list had at the call, whatever other tasks do to it meanwhile."""
+    service, contacts = Service(), list(PHONES)
+    async with serving(service.handle) as tingting:
+        task = asyncio.create_task(tingting.contacts.add_many(1, contacts))
+        await asyncio.sleep(0)
+        contacts.clear()
+        await task
+    assert PHONES == service.added

@@ -88,7 +88,7 @@ class Campaigns(ListResource):
             reconciler=lambda _: self._find_created(name),
         )
         if numbers is not None:
-            fields["individual_number"] = [int(number) for number in phone_numbers(numbers)]
+            fields["individual_number"] = [int(number) for number in await phone_numbers(numbers)]
             return await self._core.execute(request.with_json(fields))
         assert file is not None
         sheet = await arguments.file(file, "file", suffixes=(".xlsx",))

@@ -1,5 +1,6 @@
 """Phone numbers of Nepal, as arguments."""
 
+import asyncio
 import re
 from collections.abc import Iterable
 from unicodedata import decimal
@@ -78,6 +79,10 @@ MAX_PROBLEMS = 1000
 """How many refused rows an error lists at most."""
 
 
+ROWS_PER_TURN = 100
+"""How many rows are checked before other tasks run. A row takes up to 0.2 ms, if its number is written with spaces."""
+
+
 @attrs.define
 class RowChecker:
     """Checks the rows of a call, and collects what is wrong with them, so that one error can name all of it.
@@ -123,8 +128,8 @@ class RowChecker:
             raise UsageError(text, problems=tuple(self._problems))
 
 
-def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[str]:
-    """Return several phone numbers.
+async def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[str]:
+    """Return several phone numbers. Other tasks run while they are checked.
 
     Raises:
         UsageError: There are none, one is not valid, or one is given twice, which would mean two calls. `problems`
@@ -133,7 +138,9 @@ def phone_numbers(values: Iterable[str | int], name: str = "numbers") -> list[st
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` must be a list of numbers, not {type(values).__name__}.")
     checker = RowChecker(name)
-    for row, value in enumerate(values):
+    for row, value in enumerate(list(values)):  # Other tasks may change the collection meanwhile.
+        if row % ROWS_PER_TURN == ROWS_PER_TURN - 1:
+            await asyncio.sleep(0)
         checker.check_number(value, row)
     checker.finish()
     if not checker.numbers:

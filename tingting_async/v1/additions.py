@@ -1,6 +1,7 @@
 """The rows of `contacts.add_many`: they are checked before they are sent, and accounted for however the call ends."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -8,7 +9,7 @@ import attrs
 
 from tingting_async.errors import PartialFailureError, UsageError
 from tingting_async.resources import arguments
-from tingting_async.resources.phone_numbers import RowChecker
+from tingting_async.resources.phone_numbers import ROWS_PER_TURN, RowChecker
 from tingting_async.v1.models.contacts import Contact, ContactsAdded, NewContact
 
 Row = dict[str, Any]
@@ -98,32 +99,38 @@ class AddProgress:
         )
 
 
-def batches(contacts: Iterable[NewContact | str | int], chunk: int, progress: AddProgress) -> Iterator[list[Row]]:
+async def batches(
+    contacts: Iterable[NewContact | str | int], chunk: int, progress: AddProgress
+) -> AsyncGenerator[list[Row]]:
     """Yield rows that are valid, `chunk` at a time. All rows of a collection are checked before the first is yielded.
 
-    An iterator is read and checked batch by batch, as it may have no end.
+    An iterator is read and checked batch by batch, as it may have no end. Other tasks run while rows are checked.
 
     Raises:
         UsageError: A contact is not valid, or there are none. `problems` names the rows.
     """
     checker, end = RowChecker("contacts"), 0
     if isinstance(contacts, Collection):
-        rows = _check(contacts, 0, checker)
-        progress.started(end := len(rows))
-        yield from (rows[start : start + chunk] for start in range(0, end, chunk))
+        given = list(contacts)  # Other tasks may change the collection meanwhile.
+        progress.started(end := len(given))
+        rows = await _check(given, 0, checker)
+        for start in range(0, end, chunk):
+            yield rows[start : start + chunk]
     else:
         source = iter(contacts)
         while given := list(islice(source, chunk)):
             progress.started(end + len(given))
-            yield _check(given, end, checker)
+            yield await _check(given, end, checker)
             end += len(given)
     if not end:
         raise UsageError("`contacts` is empty.")
 
 
-def _check(contacts: Collection[NewContact | str | int], first: int, checker: RowChecker) -> list[Row]:
+async def _check(contacts: Sequence[NewContact | str | int], first: int, checker: RowChecker) -> list[Row]:
     rows: list[Row] = []
     for row, given in enumerate(contacts, first):
+        if row % ROWS_PER_TURN == ROWS_PER_TURN - 1:
+            await asyncio.sleep(0)
         each = given if isinstance(given, NewContact) else NewContact(given)
         number = checker.check_number(each.number, row)
         try:

@@ -1,6 +1,7 @@
 """The contacts of a campaign."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import aclosing
 from functools import partial
 from typing import Any, Unpack
 
@@ -120,18 +121,19 @@ class Contacts(MethodFallback):
         refuse_no_list(contacts)
         path, progress = _addition_path(campaign_id), progress or AddProgress()
         try:
-            for rows in batches(contacts, chunk, progress):
-                request = Request.create(
-                    path,
-                    ContactsAdded,
-                    "contacts.add_many",
-                    json={"contacts": rows},
-                    timeout=timeout,
-                    recovery_hint=f"look for them in contacts.list({campaign_id})",
-                    before_send=partial(progress.leaves, len(rows)),
-                    without_effect=progress.stayed,
-                )
-                progress.confirmed(len(rows), await self._core.execute(request))
+            async with aclosing(batches(contacts, chunk, progress)) as checked:
+                async for rows in checked:
+                    request = Request.create(
+                        path,
+                        ContactsAdded,
+                        "contacts.add_many",
+                        json={"contacts": rows},
+                        timeout=timeout,
+                        recovery_hint=f"look for them in contacts.list({campaign_id})",
+                        before_send=partial(progress.leaves, len(rows)),
+                        without_effect=progress.stayed,
+                    )
+                    progress.confirmed(len(rows), await self._core.execute(request))
         except BaseException as error:
             if isinstance(error, TingTingError) and not isinstance(error, OutcomeUnknownError):
                 progress.stayed()
