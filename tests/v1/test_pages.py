@@ -66,3 +66,11 @@ async def test_small_pages_are_counted() -> None:
     async with serving(handler) as tingting:
         pages = [(each.number, len(each.items)) async for each in tingting.campaigns.list().pages()]
     assert [(1, 4), (2, 4), (3, 2)] == pages
+
+
+async def test_an_absurd_length() -> None:
+    """A length that no float can hold is not proven, whatever the list contains."""
+    async with serving(always(page([{"id": 1}], count=10**400, following=None))) as tingting:
+        with pytest.raises(PaginationError, match="not proven"):
+            await tingting.campaigns.list(exact=True).collect()
+        assert [1] == [campaign.id for campaign in await tingting.campaigns.list().collect()]

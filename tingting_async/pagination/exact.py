@@ -11,6 +11,8 @@ from tingting_async.pagination.passes import Pass
 from tingting_async.pagination.prefetch import Fetch, Prefetcher
 from tingting_async.pagination.styles import OverlappingPagination
 
+MAX_LENGTH = 10**15
+"""The longest list that is believed. A service may state any number, even one that no float can hold."""
 MAX_COST = 5.0
 """How many times the requests of a plain iteration an exact one may send, unless the caller says otherwise."""
 
@@ -233,7 +235,7 @@ class ExactIterator(ItemIterator[T]):
         """Return how many requests a plain iteration sends."""
         # Later totals count nothing: they may grow as fast as the iteration advances.
         seen = max(len(each.seen) for each in (self._pass, self._last_pass or self._pass))
-        length = max(self._first_total or 0, seen)
+        length = max(min(self._first_total or 0, MAX_LENGTH), seen)
         return -(-length // self._page_size)
 
     def _allowed(self) -> float:
