@@ -364,18 +364,13 @@ async def test_a_first_request_whose_response_is_lost(chunk: int) -> None:
     assert (0, [*range(chunk)], [*range(chunk, 3)]) == account_for(caught.value)
 
 
-def spell(chance: random.Random, row: int) -> Any:
-    """Return the number of a row as one of the kinds that may be given."""
-    number = 9_800_000_000 + row
-    return chance.choice((number, str(number), NewContact(number), NewContact(str(number), {"name": "Sita"})))
-
-
 @pytest.mark.parametrize("kind", [list, tuple, iter])
 async def test_other_tasks_run_while_rows_are_checked(kind: Any) -> None:
     """While thousands of rows are checked, other tasks get a turn every few hundred rows, and nothing was sent yet."""
     chance = random.Random(3)
     service, turns, rows = Service(), 0, 3000
-    contacts = [spell(chance, row) for row in range(rows)]
+    kinds = (int, str, NewContact, lambda number: NewContact(number, {"name": "Sita"}))
+    contacts: list[Any] = [chance.choice(kinds)(9_800_000_000 + row) for row in range(rows)]
     given = kind([*contacts, "no number"])
 
     async def count() -> None:
