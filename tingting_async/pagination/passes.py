@@ -25,22 +25,22 @@ class Pass:
         self.sequence: list[Hashable] = []
         """The keys of all pages, in the order received."""
         self.seen: set[Hashable] = set()
-        self.pages = 0
+        self.pages: int = 0
         self.totals: set[int | None] = set()
         """The lengths of the list that the pages state."""
-        self.longest = 0
+        self.longest: int = 0
         """The greatest length of the list that a page states."""
-        self.disorder = 0
+        self.disorder: int = 0
         """On how many pages rows had changed places, as far as nothing else explains them."""
-        self.is_ordered = True
+        self.is_ordered: bool = True
         """Whether the rows that several pages have are in the same order on each."""
-        self.has_failed = False
+        self.has_failed: bool = False
         """Whether a page of this pass could not be read."""
-        self.is_quiet = True
+        self.is_quiet: bool = True
         """Whether nothing at all changed, as far as the pages show."""
-        self.is_joined = overlaps
+        self.is_joined: bool = overlaps
         """Whether each page joins the pages before it, or a later page does instead."""
-        self.may_have_moved = False
+        self.may_have_moved: bool = False
         """Whether a row may have moved from the unread part to the part that was read."""
         self.ranks: dict[Hashable, int] = {}
         """The order of the rows. Rows that appear before the anchor have no rank."""
