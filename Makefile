@@ -53,8 +53,8 @@ bench: install $(VENV)/.bench-packages
 linear: install
 	@$(RUN) benchmarks/linear.py $(ARGS)
 
-# The tests with the oldest versions that pyproject.toml allows, in an environment of their own (about a quarter of an
-# hour). Type checkers run with the newest versions only, as the types of older ones differ.
+# The tests with the oldest versions that pyproject.toml allows, in an environment of their own (about ten minutes).
+# Type checkers run with the newest versions only, as the types of older ones differ.
 LOWEST := .venv-lowest
 lowest:
 	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
@@ -64,7 +64,7 @@ lowest:
 	@$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python -r $(LOWEST)/requirements.txt
 	@$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps --no-build-isolation \
 	  --reinstall-package tingting-async .
-	$(LOWEST)/bin/python -P -m pytest --deselect tests/test_docs.py::test_types $(ARGS)
+	$(LOWEST)/bin/python -P -m pytest -n auto --dist loadfile --deselect tests/test_docs.py::test_types $(ARGS)
 
 # `make soak ARGS="--calls 20000"` takes about ten seconds.
 soak: install

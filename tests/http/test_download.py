@@ -34,8 +34,8 @@ def compressed(content: bytes, encoding: str) -> bytes:
     half = len(content) // 2
     return {
         "identity": lambda: content,
-        "gzip": lambda: gzip.compress(content),
-        "x-gzip": lambda: gzip.compress(content[:half]) + gzip.compress(content[half:]),
+        "gzip": lambda: gzip.compress(content, mtime=0),
+        "x-gzip": lambda: gzip.compress(content[:half], mtime=0) + gzip.compress(content[half:], mtime=0),
         "deflate": lambda: zlib.compress(content),
     }[encoding]()
 

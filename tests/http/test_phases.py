@@ -254,14 +254,16 @@ async def test_response_stalls(connect: Connect, serve: Any, started: bytes) -> 
         await server.released.wait()
 
     server = await serve(script)
-    async with connect(server.url, timeout=Timeout(attempt=0.05)) as tingting:
+    async with connect(server.url, timeout=Timeout(attempt=0.2)) as tingting:
         with pytest.raises(OutcomeUnknownError, match="timed out"):
             await tingting._core.execute(SEND)
-        assert 1 == len(server.requests)
+        await server.received(1)
         with pytest.raises(TransportError, match="timed out") as caught:
             await tingting._core.execute(READ)
         assert (type(caught.value), caught.value.phase) == (TransportError, "response")
-        assert 4 == len(server.requests)
+        await server.received(4)
+        assert 4 == tingting.requests_sent
+    assert 4 == len(server.requests)
 
 
 async def test_deadline_of_the_call(connect: Connect, serve: Any) -> None:
