@@ -83,12 +83,12 @@ async def test_a_complete_body(encoding: str, framing: str, tmp_path: Path) -> N
         framed(REPORT, "identity", "length", end=-1),
         framed(REPORT, "identity", "chunked", end=-5),
         framed(REPORT, "identity", "close"),
-        framed(gzip.compress(REPORT), "gzip", "close"),
-        framed(gzip.compress(REPORT)[:-1], "gzip", "length"),
-        framed(gzip.compress(REPORT)[:-9], "gzip", "chunked"),
-        framed(gzip.compress(REPORT) + gzip.compress(REPORT)[:-1], "gzip", "length"),
-        framed(gzip.compress(REPORT) + b"garbage", "gzip", "length"),
-        framed(gzip.compress(REPORT)[:-8] + b"\0" * 8, "gzip", "length"),
+        framed(gzip.compress(REPORT, mtime=0), "gzip", "close"),
+        framed(gzip.compress(REPORT, mtime=0)[:-1], "gzip", "length"),
+        framed(gzip.compress(REPORT, mtime=0)[:-9], "gzip", "chunked"),
+        framed(gzip.compress(REPORT, mtime=0) + gzip.compress(REPORT, mtime=0)[:-1], "gzip", "length"),
+        framed(gzip.compress(REPORT, mtime=0) + b"garbage", "gzip", "length"),
+        framed(gzip.compress(REPORT, mtime=0)[:-8] + b"\0" * 8, "gzip", "length"),
         framed(zlib.compress(REPORT)[:-1], "deflate", "length"),
         framed(b"", "gzip", "length"),
         framed(REPORT, "gzip", "length"),
@@ -130,7 +130,7 @@ async def test_bodies_that_are_cut_anywhere(tmp_path: Path) -> None:
 
 async def test_a_compressed_body_that_is_cut_short_is_requested_again(tmp_path: Path) -> None:
     """A compressed body that was cut short inside a complete response is a lost response: it is requested again."""
-    path, body = tmp_path / "report.csv", gzip.compress(REPORT)
+    path, body = tmp_path / "report.csv", gzip.compress(REPORT, mtime=0)
 
     async def script(received: Received) -> None:
         await received.raw(framed(body if received.number else body[:-20], "gzip", "length"))
@@ -142,7 +142,7 @@ async def test_a_compressed_body_that_is_cut_short_is_requested_again(tmp_path: 
 
 async def test_rows_that_are_cut_short() -> None:
     """The rows of a compressed report that is cut short are an error; those of a complete one are returned."""
-    body = gzip.compress(REPORT)
+    body = gzip.compress(REPORT, mtime=0)
     for end, count in ((None, 20_000), (-9, 0)):
         async with serving(replies(framed(body[:end], "gzip", "length"))) as server, connect(server.url) as tingting:
             with pytest.raises(TransportError, match="cut short") if end else contextlib.nullcontext():
