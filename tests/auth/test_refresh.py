@@ -158,14 +158,22 @@ async def test_tokens_of_another_session_are_not_overwritten(url: str, service: 
     assert (2, 1) == (service.count(REFRESH), service.count(LOGIN))
 
 
-async def test_closing_waits_for_a_refresh(url: str, service: RotatingService) -> None:
-    """Closing waits for a refresh that has left and saves its tokens; the call that waits ends at once."""
-    store = MemoryTokenStore()
+async def start_refresh(
+    url: str, service: RotatingService, store: MemoryTokenStore
+) -> tuple[TingTing, "asyncio.Task[Any]"]:
+    """Return a session whose refresh has left, and the call that waits for it; the response is held back."""
     await store.save(EXPIRED)
     service.gate.clear()
     tingting = connect(url, store)
     call = asyncio.create_task(tingting.accounts.user_details())
     await service.replaced.wait()
+    return tingting, call
+
+
+async def test_closing_waits_for_a_refresh(url: str, service: RotatingService) -> None:
+    """Closing waits for a refresh that has left and saves its tokens; the call that waits ends at once."""
+    store = MemoryTokenStore()
+    tingting, call = await start_refresh(url, service, store)
     closing = asyncio.create_task(tingting.aclose())
     with pytest.raises(SessionClosedError):
         await call
@@ -191,13 +199,8 @@ async def test_closing_in_a_cancelled_scope(url: str, service: RotatingService) 
 
 
 async def test_closing_does_not_wait_for_ever(url: str, service: RotatingService) -> None:
-    """A refresh that is never answered does not keep a session from closing."""
-    store = MemoryTokenStore()
-    await store.save(EXPIRED)
-    service.gate.clear()
-    tingting = connect(url, store)
-    call = asyncio.create_task(tingting.accounts.user_details())
-    await service.replaced.wait()
+    """A refresh without a response does not keep a session from closing."""
+    tingting, call = await start_refresh(url, service, MemoryTokenStore())
     with anyio.fail_after(20):
         await tingting.aclose()
     with pytest.raises(SessionClosedError):

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import anyio
 import pytest
+from support.messages import READ, SEND, UPDATE
 from support.servers import Received, Script, stall, succeed
 
 from tingting_async import (
@@ -24,14 +25,10 @@ from tingting_async import (
     Tokens,
     TokenStoreError,
 )
-from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.v1 import TingTing as NewTingTing
 
 pytestmark = pytest.mark.anyio
 
-READ = Request("GET", "/things", Effect.READ, "things.list", Response)
-UPDATE = Request("PUT", "/things/1", Effect.UPDATE, "things.update", Response, json={"a": 1})
-SEND = Request("POST", "/send", Effect.SEND, "things.send", Response, json={"a": 1})
 
 SIGNED_IN = json.dumps(
     {

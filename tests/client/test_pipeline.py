@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from support.messages import READ, SEND, UPDATE
 from support.servers import succeed
 
 from tingting_async import (
@@ -25,10 +26,6 @@ from tingting_async.http.messages import Effect, File, Request, Response
 from tingting_async.http.transport import MAX_BODY_SIZE
 
 pytestmark = pytest.mark.anyio
-
-READ = Request("GET", "/things", Effect.READ, "things.list", Response)
-UPDATE = Request("PUT", "/things/1", Effect.UPDATE, "things.update", Response, json={"a": 1})
-SEND = Request("POST", "/send", Effect.SEND, "things.send", Response, json={"a": 1})
 
 
 def connect(url: str, **options: Any) -> TingTing:

@@ -12,6 +12,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from support.frames import chain
 
 from tingting_async import MemoryTokenStore, RetryPolicy, Timeout, TingTingError, Tokens
 from tingting_async.observability.opentelemetry import OpenTelemetryListener
@@ -55,16 +56,10 @@ async def show(call: Any) -> str:
 
 def behind(error: BaseException) -> Iterator[object]:
     """Yield what an error collector shows of an error: its causes, its contexts, and their attributes."""
-    seen: set[int] = set()
-    rest: list[BaseException | None] = [error]
-    while rest:
-        each = rest.pop()
-        if each is not None and id(each) not in seen:
-            seen.add(id(each))
-            rest += [each.__cause__, each.__context__]
-            yield each
-            if not isinstance(each, TingTingError):  # The attributes of a TingTingError contain what the service sent.
-                yield vars(each)
+    for each in chain(error):
+        yield each
+        if not isinstance(each, TingTingError):  # The attributes of a TingTingError contain what the service sent.
+            yield vars(each)
 
 
 def leaks(texts: list[str], caplog: pytest.LogCaptureFixture) -> set[str]:

@@ -10,13 +10,13 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey, RequestInfo
 from multidict import CIMultiDict, CIMultiDictProxy
+from support.messages import READ
 from yarl import URL
 
 from tingting_async import NotSentError, SessionClosedError, TingTingError, TransportError, UsageError
 from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.http.transport import map_error
 
-READ = Request("GET", "/things", Effect.READ, "things.list", Response)
 SEND = Request("POST", "/send", Effect.SEND, "things.send", Response)
 
 

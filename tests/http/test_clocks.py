@@ -6,13 +6,11 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from support.messages import READ
 from support.servers import Received
 
 from tingting_async import TingTing
 from tingting_async.http.clocks import read_clocks
-from tingting_async.http.messages import Effect, Request, Response
-
-READ = Request("GET", "/things", Effect.READ, "things.list", Response)
 
 
 def now_by_service(offset: float, *, ago: float = 0.0, took: float = 0.0, set_by: float = 0.0, **more: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from support.messages import READ, SEND, UPDATE
 from support.servers import succeed
 
 from tingting_async import (
@@ -21,10 +22,6 @@ from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.http.transport import MAX_IDLE
 
 pytestmark = pytest.mark.anyio
-
-READ = Request("GET", "/things", Effect.READ, "things.list", Response)
-UPDATE = Request("PUT", "/things/1", Effect.UPDATE, "things.update", Response, json={"a": 1})
-SEND = Request("POST", "/send", Effect.SEND, "things.send", Response, json={"a": 1})
 
 
 def connect(url: str, **options: Any) -> TingTing:

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import attrs
 import pytest
+from support.messages import READ
 from support.servers import closed_port
 
 from tingting_async import (
@@ -25,7 +26,6 @@ from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
 
-READ = Request("GET", "/things", Effect.READ, "things.list", Response)
 SEND = Request("POST", "/send", Effect.SEND, "things.send", Response, json={"a": 1}, recovery_hint="look at the list")
 
 Connect = Callable[..., TingTing]

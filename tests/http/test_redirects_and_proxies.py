@@ -3,15 +3,13 @@
 from typing import Any
 
 import pytest
+from support.messages import READ, SEND
 from support.servers import Received, closed_port, http_response, replies, succeed
 
 from tingting_async import ApiError, NotSentError, OutcomeUnknownError, RetryPolicy, TingTing, UsageError
-from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
 
-READ = Request("GET", "/things", Effect.READ, "things.list", Response)
-SEND = Request("POST", "/send", Effect.SEND, "things.send", Response, json={"a": 1})
 ONCE = RetryPolicy(attempts=1)
 
 

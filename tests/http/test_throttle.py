@@ -9,17 +9,14 @@ from typing import Any
 
 import attrs
 import pytest
+from support.messages import READ, SEND
 from support.servers import stall, succeed
 
 from tingting_async import NotSentError, RetryPolicy, ServerError, SessionClosedError, Timeout, TingTing
-from tingting_async.http.messages import Effect, Request, Response
 from tingting_async.observability.events import RequestEvent, ResponseReceived
 from tingting_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
-
-READ = Request("GET", "/things", Effect.READ, "things.list", Response)
-SEND = Request("POST", "/send", Effect.SEND, "things.send", Response, json={"a": 1})
 
 
 def connect(url: str, **options: Any) -> TingTing:

@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from support.messages import READ
 from support.servers import Received, Server, stall
 
 from tingting_async import NotSentError, OutcomeUnknownError, RetryPolicy, TingTing
@@ -12,7 +13,6 @@ from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
 
-READ = Request("GET", "/things", Effect.READ, "things.list", Response)
 CHANGES = [
     Request("DELETE", "/things/1", Effect.UPDATE, "things.delete", Response, allows_empty_body=True),
     Request("DELETE", "/things", Effect.UPDATE, "things.release", Response, allows_empty_body=True, json={"id": 1}),

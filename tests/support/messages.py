@@ -7,6 +7,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from tingting_async.http.messages import Effect, Request, Response
 
+READ = Request("GET", "/things", Effect.READ, "things.list", Response)
+UPDATE = Request("PUT", "/things/1", Effect.UPDATE, "things.update", Response, json={"a": 1})
+SEND = Request("POST", "/send", Effect.SEND, "things.send", Response, json={"a": 1})
+
 
 def request(**options: Any) -> Request[Any]:
     """Return a request."""

@@ -84,7 +84,7 @@ class Throttle:
             with contextlib.suppress(TimeoutError), self._waits.limit(deadline):
                 await asyncio.sleep(seconds)
         if self._is_closed:
-            raise _closed_error(request)
+            raise closed_error(request)
 
     def close(self) -> None:
         """End all waits, and refuse new ones."""
@@ -102,7 +102,7 @@ class Throttle:
         what: str,
     ) -> None:
         if self._is_closed:
-            raise _closed_error(request)
+            raise closed_error(request)
         now = asyncio.get_running_loop().time()
         limit = deadline - now if timeout.pool is None else min(timeout.pool, deadline - now)
         try:
@@ -110,7 +110,7 @@ class Throttle:
                 await acquire()
         except TimeoutError:
             if self._is_closed:
-                raise _closed_error(request) from None
+                raise closed_error(request) from None
             raise NotSentError(
                 f"{request.operation}: timed out after {limit:.3g} s waiting for {what}. Nothing was sent.",
                 operation=request.operation,
@@ -120,7 +120,8 @@ class Throttle:
             ) from None
 
 
-def _closed_error(request: Request[Any]) -> SessionClosedError:
+def closed_error(request: Request[Any]) -> SessionClosedError:
+    """Return the error of a request whose session was closed meanwhile."""
     return SessionClosedError(f"{request.operation}: the session was closed during the call.")
 
 

@@ -20,7 +20,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from tingting_async._version import __version__
-from tingting_async.errors import NotSentError, SessionClosedError, TingTingError, TransportError, UsageError
+from tingting_async.errors import NotSentError, TingTingError, TransportError, UsageError
 from tingting_async.http.base_url import check_proxy, proxy_of_environment, redirect_target
 from tingting_async.http.causes import connect_failure, short_cause
 from tingting_async.http.clocks import Dated
@@ -28,7 +28,7 @@ from tingting_async.http.deadlines import Deadlines, Limit
 from tingting_async.http.download import Inflater
 from tingting_async.http.json import dumps, explain
 from tingting_async.http.messages import Effect, File, Params, Request, Response, decode_error, encode_query
-from tingting_async.http.throttle import Throttle
+from tingting_async.http.throttle import Throttle, closed_error
 from tingting_async.http.timeouts import Timeout
 
 MAX_BODY_SIZE = 64 * 2**20
@@ -222,7 +222,7 @@ class Transport:
         deadline: float,
     ) -> Response:
         if self._is_closed:  # While this request waited for a slot, or for another attempt.
-            raise _closed_error(request)
+            raise closed_error(request)
         now = asyncio.get_running_loop().time()
         if now >= deadline:  # `before_send` took too long. An idle connection of a user's session would still send it.
             what = f"{request.method} {request.path} on {self.base_url}: timed out before the request was sent"
@@ -314,9 +314,9 @@ def map_error(
         is_closed: Whether the session was closed by then.
     """
     if isinstance(error, RuntimeError) and "Session is closed" in str(error):
-        return _closed_error(request)  # aiohttp's text for a session that was closed before the request.
+        return closed_error(request)  # aiohttp's text for a session that was closed before the request.
     if is_closed and (not is_connected or request.effect.is_safe):
-        return _closed_error(request)
+        return closed_error(request)
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return UsageError(f"{request.operation}: `base_url` {base_url!r} is not a valid URL.")
     is_refused = isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError | OSError)
@@ -341,10 +341,6 @@ def map_error(
     end = "The request was sent." if is_connected else "Nothing was sent."
     text = f"{request.operation}: {request.method} {request.path} on {base_url}: {said} ({what}). {end}"
     return kind(text, operation=request.operation, method=request.method, path=request.path, phase=phase)
-
-
-def _closed_error(request: Request[Any]) -> SessionClosedError:
-    return SessionClosedError(f"{request.operation}: the session was closed during the call.")
 
 
 @functools.lru_cache(maxsize=64)
