@@ -207,6 +207,6 @@ async def test_second_refusal_of_a_token(ledger: SqliteLedger, status: int, effe
 @pytest.mark.parametrize("effect", [Effect.READ, Effect.UPDATE])
 @pytest.mark.parametrize("status", [401, 408, 425, 429, 500, 503])
 async def test_repeatable_requests(ledger: SqliteLedger, status: int, effect: Effect) -> None:
-    """A request that can be repeated without harm is repeated, whoever wrote the failure."""
+    """A read or an update is retried after a failure, even if a gateway may have written the response."""
     told, happened = await tell(effect, Reply(status, b"<html>"), ledger, is_after=True)
     assert (Told(None, 2, is_free=True), 2) == (told, happened)

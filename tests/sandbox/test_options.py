@@ -63,7 +63,7 @@ def test_docs() -> None:
 
 
 def test_help_of_the_command() -> None:
-    """The command has an argument for every setting, and its help says what the setting means."""
+    """Each setting is an argument of the command, and the help describes it."""
     command = [sys.executable, "-P", "-m", "tingting_async.sandbox", "--help"]
     shown = " ".join(subprocess.run(command, capture_output=True, text=True, timeout=50, check=True).stdout.split())
     assert [] == [field.name for field in SETTINGS if f"--{field.name.replace('_', '-')}" not in shown]

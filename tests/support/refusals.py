@@ -164,7 +164,7 @@ GATEWAY_BODIES: list[Any] = [
     {"number": []},
     {"detail": "<html>blocked</html>"},
 ]
-"""What a gateway or a firewall may write, and what nobody can tell from that."""
+"""What a gateway or a firewall may write, and what cannot be told apart from it."""
 
 GATEWAY_HEADERS: list[dict[str, str]] = [
     {"Server": "awselb/2.0"},
