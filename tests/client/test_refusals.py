@@ -1,4 +1,4 @@
-"""What a caller is told when a send, creation or revocation fails, how often it is sent, and what a ledger frees."""
+"""Failed sends, creations and revocations: the error, how often the request is sent, and what a ledger frees."""
 
 import json
 import random
@@ -49,7 +49,7 @@ class Reply:
 
 
 @attrs.frozen
-class Told:
+class Result:
     """What became of a call whose first response was a failure."""
 
     error: type[Exception] | None
@@ -60,34 +60,36 @@ class Told:
     """Whether the same call may be made again, although a ledger records the sends."""
 
 
-SENT_AGAIN = Told(None, 2, is_free=False)
-UNKNOWN = Told(OutcomeUnknownError, 1, is_free=False)
+SENT_AGAIN = Result(None, 2, is_free=False)
+UNKNOWN = Result(OutcomeUnknownError, 1, is_free=False)
 
 
-async def tell(
+async def call(
     effect: Effect, reply: Reply, ledger: SqliteLedger, *, is_after: bool, times: int = 1, key: str = "k"
-) -> tuple[Told, int]:
+) -> tuple[Result, int]:
     """Make a call; return what became of it, and how often the service acted on it until then.
 
-    The service answers the first requests with the reply: before it acts, or after it acted. It accepts later ones.
+    The service responds to the first requests with the reply, before or after it acts. It accepts later ones.
     """
-    requests = deeds = 0
+    requests = actions = 0
 
     async def script(received: Received) -> None:
-        nonlocal requests, deeds
-        if received.target != "/deed":
+        nonlocal requests, actions
+        if received.target != "/send":
             tokens = {"access": f"access-{received.number}", "refresh": "refresh"}
             user = {"first_name": "Sita", "last_name": "Rai", "email": "e"}
             await received.respond(json.dumps({"data": {"token": tokens, "user_data": user}, **tokens}).encode())
             return
         requests += 1
-        deeds += is_after or requests > times
+        actions += is_after or requests > times
         if requests <= times:
             await reply.send(received)
         else:
             await received.respond(b'{"message": "Done"}')
 
-    request = Request("POST", "/deed", effect, "deeds.do", Raw, idempotency_key=key if effect is Effect.SEND else None)
+    request = Request(
+        "POST", "/send", effect, "things.send", Raw, idempotency_key=key if effect is Effect.SEND else None
+    )
     async with (
         serving(script) as server,
         TingTing(
@@ -103,18 +105,18 @@ async def tell(
             await tingting._core.execute(request)
         except Exception as raised:  # noqa: BLE001 - judged by the test
             error = type(raised)
-        received, done = requests, deeds
+        received, done = requests, actions
         is_free = True
         try:
             await tingting._core.execute(request)
         except DuplicateSendError:
             is_free = False
-    return Told(error, received, is_free), done
+    return Result(error, received, is_free), done
 
 
-def expected(effect: Effect, told: Told) -> Told:
+def expected(effect: Effect, wanted: Result) -> Result:
     """Return the same for an effect. Only sends are in the ledger."""
-    return attrs.evolve(told, is_free=told.is_free or effect is not Effect.SEND)
+    return attrs.evolve(wanted, is_free=wanted.is_free or effect is not Effect.SEND)
 
 
 INVALID = {"detail": "Given token not valid for any token type", "code": "token_not_valid"}
@@ -124,9 +126,9 @@ THROTTLED = {"detail": "Request was throttled. Expected available in 1 second."}
 CASES = [
     (False, Reply(401, INVALID), SENT_AGAIN),
     (False, Reply(403, INVALID), SENT_AGAIN),
-    (False, Reply(403, DENIED), Told(PermissionDeniedError, 1, is_free=True)),
+    (False, Reply(403, DENIED), Result(PermissionDeniedError, 1, is_free=True)),
     (False, Reply(429, THROTTLED, {"retry_after": "1"}), SENT_AGAIN),
-    (False, Reply(429, THROTTLED), Told(RateLimitedError, 1, is_free=True)),
+    (False, Reply(429, THROTTLED), Result(RateLimitedError, 1, is_free=True)),
     (True, Reply(403, b"<html><h1>Request blocked</h1></html>", {"content_type": "text/html"}), UNKNOWN),
     (True, Reply(503, {"message": "Service Unavailable"}), UNKNOWN),
     (True, Reply(503, b"<html>busy</html>", {"retry_after": "0", "content_type": "text/html"}), UNKNOWN),
@@ -139,21 +141,21 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("is_after", "reply", "told"), CASES, ids=str)
-async def test_cases(ledger: SqliteLedger, is_after: bool, reply: Reply, told: Told) -> None:
-    """A send is repeated only after the service's own refusal, and freed only by one; all else may follow the deed."""
-    happened = 1 if is_after or told.error is None else 0
-    assert (told, happened) == await tell(Effect.SEND, reply, ledger, is_after=is_after)
+@pytest.mark.parametrize(("is_after", "reply", "wanted"), CASES, ids=str)
+async def test_cases(ledger: SqliteLedger, is_after: bool, reply: Reply, wanted: Result) -> None:
+    """Only the service's own refusal frees a send or lets it be retried. Any other failure may follow the action."""
+    happened = 1 if is_after or wanted.error is None else 0
+    assert (wanted, happened) == await call(Effect.SEND, reply, ledger, is_after=is_after)
 
 
-def instance(chance: random.Random, effect: Effect) -> tuple[bool, Reply, Told]:
-    """Return a reply, whether it comes after the deed, and what the caller has to be told."""
+def instance(chance: random.Random, effect: Effect) -> tuple[bool, Reply, Result]:
+    """Return a response, whether the service acts before it, and the result that the call must have."""
     author = chance.choice(["token", "words", "form", "gateway", "5xx", "header"])
     wait = chance.choice([None, "0", "0.0", "soon"])
     headers = {} if wait is None else {"retry_after": wait}
     guarded = chance.choice([401, 403, 408, 425, 429])
     other = chance.choice([400, 402, 404, 405, 406, 409, 410, 411, 413, 415, 418, 422, 451])
-    refused = Told(ApiError, 1, is_free=True)
+    refused = Result(ApiError, 1, is_free=True)
     match author:
         case "token":
             status = chance.choice([401, 403, guarded, other])
@@ -185,28 +187,28 @@ def instance(chance: random.Random, effect: Effect) -> tuple[bool, Reply, Told]:
 
 @pytest.mark.parametrize("effect", STRICT)
 async def test_any_failure(ledger: SqliteLedger, effect: Effect) -> None:
-    """For statuses, bodies and headers in any combination, before and after the deed, the caller is told the truth."""
+    """Statuses, bodies and headers in any combination, before and after the service acts, have the right result."""
     chance = random.Random(f"refusals {effect}")
     for number in range(120):
-        is_after, reply, told = instance(chance, effect)
-        found, happened = await tell(effect, reply, ledger, is_after=is_after, key=f"k{number}")
-        if told.error is ApiError and found.error is not None and issubclass(found.error, ApiError):
+        is_after, reply, wanted = instance(chance, effect)
+        found, happened = await call(effect, reply, ledger, is_after=is_after, key=f"k{number}")
+        if wanted.error is ApiError and found.error is not None and issubclass(found.error, ApiError):
             found = attrs.evolve(found, error=ApiError)
-        assert expected(effect, told) == found, (number, is_after, reply)
-        assert happened == (told.error is None or (is_after and told is UNKNOWN)), (number, is_after, reply)
+        assert expected(effect, wanted) == found, (number, is_after, reply)
+        assert happened == (wanted.error is None or (is_after and wanted is UNKNOWN)), (number, is_after, reply)
 
 
 @pytest.mark.parametrize("effect", STRICT)
 @pytest.mark.parametrize("status", [401, 403])
 async def test_second_refusal_of_a_token(ledger: SqliteLedger, status: int, effect: Effect) -> None:
     """A token that is refused again after it was renewed ends the call with an AuthenticationError."""
-    told, happened = await tell(effect, Reply(status, INVALID), ledger, is_after=False, times=2)
-    assert (Told(AuthenticationError, 2, is_free=True), 0) == (told, happened)
+    found, happened = await call(effect, Reply(status, INVALID), ledger, is_after=False, times=2)
+    assert (Result(AuthenticationError, 2, is_free=True), 0) == (found, happened)
 
 
 @pytest.mark.parametrize("effect", [Effect.READ, Effect.UPDATE])
 @pytest.mark.parametrize("status", [401, 408, 425, 429, 500, 503])
 async def test_repeatable_requests(ledger: SqliteLedger, status: int, effect: Effect) -> None:
     """A read or an update is retried after a failure, even if a gateway may have written the response."""
-    told, happened = await tell(effect, Reply(status, b"<html>"), ledger, is_after=True)
-    assert (Told(None, 2, is_free=True), 2) == (told, happened)
+    found, happened = await call(effect, Reply(status, b"<html>"), ledger, is_after=True)
+    assert (Result(None, 2, is_free=True), 2) == (found, happened)

@@ -1,4 +1,4 @@
-"""A ledger's file that is deleted, emptied, truncated or replaced: nothing is begun anew in silence."""
+"""A ledger's file that is deleted, emptied, truncated or replaced: no new ledger is made without an error."""
 
 import shutil
 from collections.abc import Awaitable, Callable

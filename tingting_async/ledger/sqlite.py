@@ -42,7 +42,7 @@ class SqliteLedger(Ledger):
     The file is an SQLite database on a local disk, for its owner alone (mode 0600). All processes of the machine that
     send for an account share one. It holds keys, operations, times and salted digests, but no messages, codes, phone
     numbers or tokens. The directory `<path>.owners` beside it holds lock files, which show which processes are alive.
-    The file `<path>.id` shows that there was a ledger, so that none is begun anew in silence if it is lost.
+    The file `<path>.id` shows that there was a ledger. If its file is lost, calls fail instead of making a new one.
 
     Args:
         path: The file; `~` is the user's home. Missing directories are made, for the owner alone.
