@@ -120,10 +120,11 @@ class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
     _reconciler: Reconciler | None = None
     _recorded: Send | None = None
     _on_reconciled: Callable[[Reconciliation], Awaitable[None]] | None = None
+    _sleep: Callable[[float], Awaitable[None]] = staticmethod(asyncio.sleep)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickled error may reach another process. Its reconciler belongs to a session, and stays here.
-        local = ("_reconciler", "_recorded", "_on_reconciled")
+        local = ("_reconciler", "_recorded", "_on_reconciled", "_sleep")
         return (type(self), self.args, {name: value for name, value in vars(self).items() if name not in local})
 
     def __copy__(self) -> Self:
@@ -145,13 +146,14 @@ class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
             The verdict: done, with what was found; not done, so that it is safe to send again; or unknown.
 
         Raises:
+            SessionClosedError: The session is closed, or was closed during the wait.
             TingTingError: A check failed. Call `reconcile()` again.
         """
         if self._reconciler is None:
             return Reconciliation(Verdict.UNKNOWN, f"The service shows no evidence of what became of {self.operation}.")
         reconciliation = await self._reconciler(self._recorded)
         if reconciliation.verdict is Verdict.NOT_DONE:
-            await asyncio.sleep(wait)
+            await self._sleep(wait)
             reconciliation = await self._reconciler(self._recorded)
         if self._on_reconciled is not None:
             await self._on_reconciled(reconciliation)
@@ -173,3 +175,8 @@ def attach_reconciler(
         on_reconciled: Called with each result.
     """
     vars(error).update(_reconciler=reconciler, _recorded=recorded, _on_reconciled=on_reconciled)
+
+
+def attach_sleep(error: Reconcilable, sleep: Callable[[float], Awaitable[None]]) -> None:
+    """Set how `error.reconcile()` waits between its two checks: `sleep` ends when the session is closed."""
+    vars(error).update(_sleep=sleep)

@@ -17,7 +17,7 @@ from tingting_async.http.messages import Effect, Params, Request, Response, T
 from tingting_async.http.timeouts import Timeout, running_loop
 from tingting_async.http.transport import Transport
 from tingting_async.observability.emitter import EventEmitter
-from tingting_async.outcomes import Clocks
+from tingting_async.outcomes import Clocks, Reconcilable, attach_sleep
 from tingting_async.pagination.page import Page, merge
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.prefetch import FairShare
@@ -90,9 +90,22 @@ class Core:
         """
         ledger = self._ledger_for(request)
         self.decoder.prepare(request)
-        if ledger is None:
-            return await self._send(request)
-        return await ledger.execute(self.base_url, request, self._send, self.read_clocks)
+        try:
+            if ledger is None:
+                return await self._send(request)
+            return await ledger.execute(self.base_url, request, self._send, self.read_clocks)
+        except Reconcilable as error:
+            attach_sleep(error, functools.partial(self.sleep, request.operation))
+            raise
+
+    async def sleep(self, operation: str, seconds: float) -> None:
+        """Wait between two requests of an operation.
+
+        Raises:
+            SessionClosedError: The session is closed, or was closed meanwhile.
+        """
+        self.ensure_open()
+        await self.transport.throttle.sleep(operation, seconds)
 
     def read_clocks(self) -> Clocks:
         """Return what the clocks show now: this machine's, and the service's."""
@@ -105,7 +118,11 @@ class Core:
             DuplicateSendError: The send was made before, or may have been.
         """
         if (ledger := self._ledger_for(request)) is not None:
-            await ledger.refuse_duplicate(self.base_url, request)
+            try:
+                await ledger.refuse_duplicate(self.base_url, request)
+            except Reconcilable as error:
+                attach_sleep(error, functools.partial(self.sleep, request.operation))
+                raise
 
     def _ledger_for(self, request: Request[Any]) -> "Ledger | None":
         if request.effect is not Effect.SEND:

@@ -120,7 +120,7 @@ class RequestPipeline:
                     self._retries,
                     self._budget,
                     deadline=call.deadline,
-                    sleep=lambda seconds: self._transport.throttle.back_off(request, seconds, call.deadline),
+                    sleep=lambda seconds: self._transport.throttle.sleep(request.operation, seconds, call.deadline),
                 )
             except (ImportError, OSError):  # tenacity cannot be loaded, or there is no file descriptor left for that.
                 raise failure from None

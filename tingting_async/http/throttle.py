@@ -69,11 +69,11 @@ class Throttle:
 
         await self._wait(acquire, request, timeout, deadline, phase="rate", what="the rate limit (`rate`)")
 
-    async def back_off(self, request: Request[Any], seconds: float, deadline: float) -> None:
-        """Wait between two attempts of a request.
+    async def sleep(self, operation: str, seconds: float, deadline: float = math.inf) -> None:
+        """Wait between two attempts of a request, or between two requests of an operation.
 
         Args:
-            request: The request that waits; the error names it.
+            operation: The operation that waits; the error names it.
             seconds: How long to wait.
             deadline: When the whole call ends, by the loop's clock.
 
@@ -81,10 +81,11 @@ class Throttle:
             SessionClosedError: The session was closed.
         """
         if not self._is_closed:
-            with contextlib.suppress(TimeoutError), self._waits.limit(deadline):
+            until = min(deadline, asyncio.get_running_loop().time() + seconds)
+            with contextlib.suppress(TimeoutError), self._waits.limit(until):
                 await asyncio.sleep(seconds)
         if self._is_closed:
-            raise closed_error(request)
+            raise closed_error(operation)
 
     def close(self) -> None:
         """End all waits, and refuse new ones."""
@@ -102,7 +103,7 @@ class Throttle:
         what: str,
     ) -> None:
         if self._is_closed:
-            raise closed_error(request)
+            raise closed_error(request.operation)
         now = asyncio.get_running_loop().time()
         limit = deadline - now if timeout.pool is None else min(timeout.pool, deadline - now)
         try:
@@ -110,7 +111,7 @@ class Throttle:
                 await acquire()
         except TimeoutError:
             if self._is_closed:
-                raise closed_error(request) from None
+                raise closed_error(request.operation) from None
             raise NotSentError(
                 f"{request.operation}: timed out after {limit:.3g} s waiting for {what}. Nothing was sent.",
                 operation=request.operation,
@@ -120,9 +121,9 @@ class Throttle:
             ) from None
 
 
-def closed_error(request: Request[Any]) -> SessionClosedError:
-    """Return the error of a request whose session was closed meanwhile."""
-    return SessionClosedError(f"{request.operation}: the session was closed during the call.")
+def closed_error(operation: str) -> SessionClosedError:
+    """Return the error of an operation whose session was closed meanwhile."""
+    return SessionClosedError(f"{operation}: the session was closed during the call.")
 
 
 def _limiter(rate: float) -> "AsyncLimiter":

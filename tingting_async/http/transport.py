@@ -222,7 +222,7 @@ class Transport:
         deadline: float,
     ) -> Response:
         if self._is_closed:  # While this request waited for a slot, or for another attempt.
-            raise closed_error(request)
+            raise closed_error(request.operation)
         now = asyncio.get_running_loop().time()
         if now >= deadline:  # `before_send` took too long. An idle connection of a user's session would still send it.
             what = f"{request.method} {request.path} on {self.base_url}: timed out before the request was sent"
@@ -314,9 +314,9 @@ def map_error(
         is_closed: Whether the session was closed by then.
     """
     if isinstance(error, RuntimeError) and "Session is closed" in str(error):
-        return closed_error(request)  # aiohttp's text for a session that was closed before the request.
+        return closed_error(request.operation)  # aiohttp's text for a session that was closed before the request.
     if is_closed and (not is_connected or request.effect.is_safe):
-        return closed_error(request)
+        return closed_error(request.operation)
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return UsageError(f"{request.operation}: `base_url` {base_url!r} is not a valid URL.")
     is_refused = isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError | OSError)

@@ -1,5 +1,6 @@
 """Campaigns: whom to reach, with what, and when."""
 
+import functools
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Unpack
@@ -252,6 +253,7 @@ class Campaigns(MethodFallback):
             OutcomeUnknownError: The campaign may be running: look at its status before you run it again.
             DuplicateSendError: The ledger says that it was run before, or may have been.
         """
+        called = self._core.read_clocks()  # The ledger may refuse the send, and its error is reconciled, too.
         request = Request.send(
             f"/api/v1/run-campaign/{arguments.identifier(id)}/",
             RunStarted,
@@ -334,10 +336,17 @@ class Campaigns(MethodFallback):
             poll_interval: Seconds between two polls; grows by half after each poll without a change.
             max_poll_interval: Seconds between two polls at most.
             timeout: The limits of each poll.
+
+        Raises:
+            SessionClosedError: While iterating: the session was closed.
         """
         arguments.identifier(id)
         return Progress(
-            id, lambda: self.get(id, timeout=timeout), poll_interval=poll_interval, max_poll_interval=max_poll_interval
+            id,
+            lambda: self.get(id, timeout=timeout),
+            functools.partial(self._core.sleep, "campaigns.progress"),
+            poll_interval=poll_interval,
+            max_poll_interval=max_poll_interval,
         )
 
     async def wait(
@@ -360,6 +369,7 @@ class Campaigns(MethodFallback):
 
         Raises:
             WaitTimeoutError: The wait timed out; `last` is the campaign as it was last seen.
+            SessionClosedError: The session was closed meanwhile.
         """
         wanted = {until} if isinstance(until, str) or not isinstance(until, Iterable) else set(until)
         progress = self.progress(id, poll_interval=poll_interval, max_poll_interval=max_poll_interval)

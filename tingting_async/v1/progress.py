@@ -14,7 +14,13 @@ class Progress(AsyncForIterator[Campaign]):
     _usage = "write `async for campaign in ….campaigns.progress(id)`, or `await ….campaigns.wait(id)`"
 
     def __init__(
-        self, id: int, poll: Callable[[], Awaitable[Campaign]], *, poll_interval: float, max_poll_interval: float
+        self,
+        id: int,
+        poll: Callable[[], Awaitable[Campaign]],
+        sleep: Callable[[float], Awaitable[None]],
+        *,
+        poll_interval: float,
+        max_poll_interval: float,
     ) -> None:
         are_numbers = all(isinstance(seconds, int | float) for seconds in (poll_interval, max_poll_interval))
         if not are_numbers or not 0 < poll_interval <= max_poll_interval:
@@ -24,6 +30,7 @@ class Progress(AsyncForIterator[Campaign]):
             )
         self._id = id
         self._poll = poll
+        self._sleep = sleep  # It ends when the session is closed.
         self._poll_interval = poll_interval
         self._max_poll_interval = max_poll_interval
         self._last: Campaign | None = None
@@ -40,7 +47,7 @@ class Progress(AsyncForIterator[Campaign]):
     async def _next_change(self, last: Campaign) -> Campaign:
         interval = self._poll_interval
         while True:
-            await asyncio.sleep(interval)
+            await self._sleep(interval)
             interval = min(interval * 1.5, self._max_poll_interval)
             if (campaign := await self._poll()) != last:
                 return campaign
