@@ -74,7 +74,7 @@ async def test_reconcile(tmp_path: Path, name: str, again: bool) -> None:
     kind, call = REQUESTS[name]
     async with Sandbox(campaigns=1, numbers=2) as sandbox, connect(kind, sandbox, tmp_path) as tingting:
         (campaign_id,) = sandbox.world.campaigns
-        error: Any = await lose(tingting, sandbox, call, id)
+        error: Any = await lose(tingting, sandbox, call, campaign_id)
         if again:
             try:
                 with sandbox.faults.during([Fault("reset", method="POST", times=1)]):
