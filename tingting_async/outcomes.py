@@ -92,6 +92,7 @@ class Send:
         state: Whether it is done, in progress, or unknown.
         started_at: When the request was about to leave, by this machine's clock; an aware datetime in UTC.
         clocks: What all clocks showed then; None if the ledger's file was written by an older version.
+        result: The id of what was created, of a creation that is done; None for a send.
     """
 
     id: str
@@ -102,6 +103,7 @@ class Send:
     state: SendState
     started_at: datetime
     clocks: Clocks | None = attrs.field(default=None, repr=False)
+    result: str | None = None
 
 
 def target_id(send: Send | None, default: str) -> str:

@@ -27,7 +27,8 @@ from tingting_async import (
 )
 from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request, Response
-from tingting_async.ledger.ledger import Claim, Ledger, StoredClaim
+from tingting_async.ledger.claims import Claim, StoredClaim
+from tingting_async.ledger.ledger import Ledger
 from tingting_async.ledger.sqlite import SqliteLedger, SqliteStorage
 from tingting_async.outcomes import SendState
 from tingting_async.sandbox import Fault, Sandbox

@@ -6,7 +6,7 @@ import pytest
 
 import tingting_async.v1
 from tingting_async import DuplicateSendError, TingTing, UsageError, Verdict
-from tingting_async.ledger.ledger import MAX_KEY_LENGTH
+from tingting_async.ledger.claims import MAX_KEY_LENGTH
 from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.outcomes import SendState
 from tingting_async.sandbox import Sandbox

@@ -188,3 +188,39 @@ async def test_newer_form(connect: Any, path: Path, ledger: SqliteLedger, campai
         with pytest.raises(LedgerError, match="newer version of tingting_async; install that version"):
             await tingting.campaigns.run(campaigns[0])
     assert posts() == 0
+
+
+SECOND_FORM = """
+    CREATE TABLE sends (
+        id TEXT PRIMARY KEY,
+        service TEXT NOT NULL, operation TEXT NOT NULL, key TEXT, target TEXT, old_key TEXT NOT NULL,
+        is_done INTEGER NOT NULL, owner TEXT NOT NULL, started_at REAL NOT NULL, digest TEXT NOT NULL,
+        service_time REAL, monotonic REAL,
+        UNIQUE (service, operation, key, old_key)
+    );
+    CREATE UNIQUE INDEX targets ON sends (service, target, coalesce(key, ''), old_key);
+    CREATE INDEX old_keys ON sends (service, old_key) WHERE old_key != '';
+    CREATE TABLE ledger (id TEXT NOT NULL, changes INTEGER NOT NULL);
+    INSERT INTO ledger VALUES ('0123', 41);
+    INSERT INTO sends VALUES ('a', 'http://a', 'campaigns.run', NULL, 'campaign 7', '', 0, '', 1.5, '', 2.5, 3.5);
+    INSERT INTO sends VALUES ('b', 'http://a', 'otp.send', 'k', NULL, '', 1, '', 1.5, '', NULL, NULL);
+    PRAGMA user_version = 2;
+"""
+"""A file as the version before creations with keys wrote it, which names no columns when it inserts rows."""
+
+
+async def test_file_without_results(path: Path, ledger: SqliteLedger) -> None:
+    """A file without columns for creations keeps its rows, its id and its number of changes, and gets the columns."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.executescript(SECOND_FORM)
+        [send] = await ledger.unresolved()
+        assert (send.id, send.target, send.state, send.result) == ("a", "campaign 7", SendState.UNKNOWN, None)
+        assert send.clocks is not None
+        assert send.clocks.monotonic == 3.5
+        await ledger.mark_sent(send)
+        assert database.execute("SELECT id, is_done, result, evidence FROM sends").fetchall() == [
+            ("a", 1, None, ""),
+            ("b", 1, None, ""),
+        ]
+        assert database.execute("SELECT id, changes FROM ledger").fetchone() == ("0123", 42)

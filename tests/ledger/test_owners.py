@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tingting_async.ledger.ledger import Claim
+from tingting_async.ledger.claims import Claim
 from tingting_async.ledger.sqlite import SqliteLedger, SqliteStorage
 from tingting_async.outcomes import SendState
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 SCRIPT = """
 import asyncio, os, signal, sys, threading
 from pathlib import Path
-from tingting_async.ledger.ledger import Claim
+from tingting_async.ledger.claims import Claim
 from tingting_async.ledger.sqlite import SqliteStorage
 
 path, action = Path(sys.argv[1]), sys.argv[2]

@@ -1,95 +1,23 @@
-"""The part of the ledger that knows requests: which sends are the same, what is refused, and what becomes of a claim.
-
-A claim is a row that stands for one attempt. It is stored just before the first byte of the request leaves, and its
-outcome is recorded afterwards. If the process ends in between, the claim stays, and the same send is refused.
-"""
+"""The part of the ledger that knows requests: what is refused, and what becomes of a claim."""
 
 import functools
-import hashlib
 import logging
 import os
-import unicodedata
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, Protocol
-from uuid import uuid4
+from typing import Any
 
 import attrs
 
 from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
-from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request, T
+from tingting_async.ledger.claims import Claim, Storage, StoredClaim, claim_for, digest
 from tingting_async.outcomes import Clocks, Reconciliation, Send, SendState, Verdict, attach_reconciler
-from tingting_async.persistence import run_in_thread
-from tingting_async.redaction import redact, repr_text
+from tingting_async.redaction import redact
 from tingting_async.tracebacks import short_traceback
 
-MAX_KEY_LENGTH = 200
-
 _log = logging.getLogger("tingting_async")
-
-
-@attrs.frozen
-class Claim:
-    """A send that is about to leave.
-
-    Attributes:
-        id: The unique id of this attempt.
-        service: The session's `base_url`.
-        operation: The name of the operation.
-        key: The `idempotency_key`; None if none was given. A key is used once for each service and operation, and once
-            for each service and target.
-        target: What is sent as a whole, e.g. `"campaign 7"`. Without a key, a target is used once for each service.
-        digest: Shows whether a later send with the same key has the same content; empty if nothing compares it.
-        read_clocks: Returns what the clocks show.
-    """
-
-    id: str
-    service: str
-    operation: str
-    key: str | None = attrs.field(repr=repr_text)
-    target: str | None = attrs.field(repr=repr_text)
-    digest: str
-    read_clocks: Callable[[], Clocks] = attrs.field(default=lambda: read_clocks(None), repr=False, eq=False)
-
-
-@attrs.frozen
-class StoredClaim:
-    """A claim as the storage has it: what users see, and the digest."""
-
-    send: Send
-    digest: str
-
-
-class Storage(Protocol):
-    """Where a ledger keeps claims. It knows no requests. Each method is one transaction.
-
-    Every method raises `LedgerError` if the storage fails, and ends its work even if its caller is cancelled.
-    """
-
-    async def claim(self, claim: Claim) -> StoredClaim:
-        """Store a claim durably, and return it; or return the stored claim that it duplicates, if there is one."""
-        ...
-
-    async def find(self, claim: Claim) -> StoredClaim | None:
-        """Return the stored claim that this one would duplicate, or None."""
-        ...
-
-    async def record(self, id: str, decide: Callable[[Send], Verdict | None]) -> None:
-        """Record the verdict that `decide` returns for the stored claim of this id, if there is one.
-
-        `DONE` keeps the claim, `NOT_DONE` deletes it, `UNKNOWN` ends its being in progress, None leaves it as it is.
-        """
-        ...
-
-    async def sends(self) -> list[Send]:
-        """Return all sends, the oldest first."""
-        ...
-
-    async def prune(self, before: datetime) -> int:
-        """Delete the claims that are done and started before a time, and return how many there were."""
-        ...
 
 
 class Ledger:
@@ -173,10 +101,10 @@ class Ledger:
             DuplicateSendError: It was sent before, or may have been. Nothing was sent now.
             LedgerError: The ledger cannot be written. Nothing was sent.
         """
-        claim = attrs.evolve(_claim_for(service, request), read_clocks=read_clocks)
+        claim = attrs.evolve(claim_for(service, request), read_clocks=read_clocks)
         # A target is looked up by itself, and a send without a key is compared with nothing.
         if claim.key is not None and claim.target is None:
-            claim = attrs.evolve(claim, digest=await _digest(request, os.urandom(16)))
+            claim = attrs.evolve(claim, digest=await digest(request, os.urandom(16)))
         stored: Send | None = None
         has_claim = may_have_effect = False
 
@@ -222,7 +150,7 @@ class Ledger:
             LedgerError: The ledger cannot be read.
         """
         with _nothing_sent(request):
-            stored = await (await self._ready()).find(_claim_for(service, request))
+            stored = await (await self._ready()).find(claim_for(service, request))
         if stored is not None:
             raise await self._duplicate(stored, request)
 
@@ -245,7 +173,7 @@ class Ledger:
             reconciler = functools.partial(
                 _known_outcome, Reconciliation(verdict, f"The ledger records it as {send.state.value}.")
             )
-        elif stored.digest and stored.digest != await _digest(request, bytes.fromhex(stored.digest[:32])):
+        elif stored.digest and stored.digest != await digest(request, bytes.fromhex(stored.digest[:32])):
             reason = "The first send with this key had another content, which the ledger does not keep to look for."
             reconciler = functools.partial(_known_outcome, Reconciliation(Verdict.UNKNOWN, reason))
         error = _duplicate_error(send, request)
@@ -326,38 +254,6 @@ def _decide(stored: Send, *, verdict: Verdict, known: SendState, is_owner: bool)
     if stored.state is SendState.DONE and known is not SendState.DONE:
         return None  # It was recorded as done after the caller looked, by somebody who knew more.
     return verdict
-
-
-def _claim_for(service: str, request: Request[Any]) -> Claim:
-    key, target = _given_key(request), request.send_target or None
-    return Claim(uuid4().hex, service, request.operation, key, target, digest="")
-
-
-def _given_key(request: Request[Any]) -> str | None:
-    key: object = request.idempotency_key
-    if key is None:
-        return None
-    if not isinstance(key, str) or not key or key != key.strip() or not key.isprintable():
-        raise UsageError(
-            f"{request.operation}: `idempotency_key` must be a string on one line, with no space around it."
-        )
-    if len(key) > MAX_KEY_LENGTH:
-        raise UsageError(
-            f"{request.operation}: `idempotency_key` has {len(key)} characters; the limit is {MAX_KEY_LENGTH}."
-        )
-    # The same text has other code points in a file name, on some systems, than when it is typed.
-    return unicodedata.normalize("NFC", key)
-
-
-async def _digest(request: Request[Any], salt: bytes) -> str:
-    """Return the salt and a hash of the content, both in hexadecimal."""
-    # Salted and slow, so that a code of six digits cannot be guessed from it at once.
-    try:
-        content = repr(request.json).encode(errors="surrogatepass")
-        hashed = await run_in_thread(lambda: hashlib.scrypt(content, salt=salt, n=2**10, r=8, p=1, dklen=16))
-    except (RecursionError, MemoryError, ValueError, AttributeError) as error:  # Some builds of Python lack scrypt.
-        raise LedgerError(f"{request.operation}: nothing was sent, because its content cannot be hashed.") from error
-    return salt.hex() + hashed.hex()
 
 
 async def _known_outcome(outcome: Reconciliation, _: Send | None) -> Reconciliation:

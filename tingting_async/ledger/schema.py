@@ -4,7 +4,7 @@ import sqlite3
 from typing import Any
 from uuid import uuid4
 
-VERSION = 2
+VERSION = 3
 """The form of the file, as `PRAGMA user_version`. A file of version 0 is new, or has the oldest form."""
 # The table keeps its name and changed its columns, so that a process that still runs the oldest code fails, and sends
 # nothing, instead of starting a table of its own.
@@ -23,6 +23,11 @@ _SECOND = (
     "ALTER TABLE sends ADD COLUMN monotonic REAL",
     # Which file this is, and how many transactions have changed it: an older copy of it has fewer.
     "CREATE TABLE ledger (id TEXT NOT NULL, changes INTEGER NOT NULL)",
+)
+_THIRD = (
+    # Of what was created: its id, and what was known before the request left.
+    "ALTER TABLE sends ADD COLUMN result TEXT",
+    "ALTER TABLE sends ADD COLUMN evidence TEXT NOT NULL DEFAULT ''",
 )
 _OLD_ROWS = "SELECT service, key, operation, is_done, owner, since, digest FROM old_sends ORDER BY id"
 _INSERT_OLD = "INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -46,9 +51,12 @@ def ensure_schema(database: sqlite3.Connection) -> None:
         raise sqlite3.NotSupportedError("it was written by a newer version of tingting_async; install that version")
     if version == 0:
         _create(database)
-    for statement in _SECOND:
+    if version < 2:
+        for statement in _SECOND:
+            database.execute(statement)
+        database.execute("INSERT INTO ledger VALUES (?, 0)", (uuid4().hex,))
+    for statement in _THIRD:
         database.execute(statement)
-    database.execute("INSERT INTO ledger VALUES (?, 0)", (uuid4().hex,))
     database.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tingting_async.errors import LedgerError, TingTingError, UsageError
-from tingting_async.ledger.ledger import Claim, Ledger, StoredClaim
+from tingting_async.ledger.claims import Claim, StoredClaim
+from tingting_async.ledger.ledger import Ledger
 from tingting_async.ledger.owners import ProcessOwners
 from tingting_async.ledger.schema import ensure_schema, is_empty
 from tingting_async.outcomes import Clocks, Send, SendState, Verdict
@@ -20,14 +21,18 @@ T = TypeVar("T")
 _BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process that is writing; each write takes some milliseconds."""
 _ADVICE = "Check that this process may read and write the file and its directory, and that the disk has space."
-_INSERT = "INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = (
+    "INSERT INTO sends (id, service, operation, key, target, old_key, is_done, owner, started_at, digest, "
+    "service_time, monotonic, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _SELECT = (
-    "SELECT id, service, operation, key, target, is_done, owner, started_at, digest, service_time, monotonic FROM sends"
+    "SELECT id, service, operation, key, target, is_done, owner, started_at, digest, service_time, monotonic, result, "
+    "evidence FROM sends"
 )
 _RECORD = {
-    Verdict.DONE: "UPDATE sends SET is_done = 1 WHERE id = ?",
-    Verdict.NOT_DONE: "DELETE FROM sends WHERE id = ?",
-    Verdict.UNKNOWN: "UPDATE sends SET owner = '' WHERE id = ?",
+    Verdict.DONE: "UPDATE sends SET is_done = 1, result = coalesce(:result, result) WHERE id = :id",
+    Verdict.NOT_DONE: "DELETE FROM sends WHERE id = :id",
+    Verdict.UNKNOWN: "UPDATE sends SET owner = '' WHERE id = :id",
 }
 _PRUNE = "DELETE FROM sends WHERE is_done AND started_at < ?"
 
@@ -87,9 +92,9 @@ class SqliteStorage:
             fields = (claim.id, claim.service, claim.operation, claim.key, claim.target)
             service_time = None if clocks.service is None else clocks.service.timestamp()
             times = (clocks.local.timestamp(), claim.digest, service_time, clocks.monotonic)
-            database.execute(_INSERT, (*fields, "", 0, owner, *times))
+            database.execute(_INSERT, (*fields, "", 0, owner, *times, claim.evidence))
             send = Send(*fields, state=SendState.IN_PROGRESS, started_at=clocks.local, clocks=clocks)
-            return StoredClaim(send, claim.digest)
+            return StoredClaim(send, claim.digest, claim.evidence)
 
         return await self._run(work)
 
@@ -97,14 +102,18 @@ class SqliteStorage:
         """Return the stored claim that this one would duplicate."""
         return await self._run(lambda database: self._find(database, claim))
 
-    async def record(self, id: str, decide: Callable[[Send], Verdict | None]) -> None:
+    async def same_target(self, claim: Claim) -> list[StoredClaim]:
+        """Return the stored claims for the same service and target."""
+        return await self._run(lambda database: self._same_target(database, claim))
+
+    async def record(self, id: str, decide: Callable[[Send], Verdict | None], result: str | None = None) -> None:
         """Record the verdict that `decide` returns."""
 
         def work(database: sqlite3.Connection) -> None:
             row = database.execute(f"{_SELECT} WHERE id = ?", (id,)).fetchone()
             verdict = None if row is None else decide(self._read(row).send)
             if verdict is not None:
-                database.execute(_RECORD[verdict], (id,))
+                database.execute(_RECORD[verdict], {"id": id, "result": result})
 
         await self._run(work)
 
@@ -145,10 +154,23 @@ class SqliteStorage:
                 "old_key": claim.target if claim.key is None else f"{claim.target or claim.operation}: {claim.key}",
             },
         ).fetchone()
-        return None if row is None else self._read(row)
+        if row is not None:
+            return self._read(row)
+        if claim.seen is not None:
+            others = [each for each in self._same_target(database, claim) if each.send.state is not SendState.DONE]
+            return next((each for each in others if each.send.id not in claim.seen), None)
+        return None
+
+    def _same_target(self, database: sqlite3.Connection, claim: Claim) -> list[StoredClaim]:
+        found = database.execute(
+            f"{_SELECT} WHERE service = ? AND target = ? ORDER BY rowid", (claim.service, claim.target)
+        )
+        return [self._read(row) for row in found]
 
     def _read(self, row: tuple[Any, ...]) -> StoredClaim:
-        id_, url, operation, key, target, is_done, owner, started, digest, service_time, monotonic = row
+        id_, url, operation, key, target, is_done, owner, started, digest, service_time, monotonic, result, evidence = (
+            row
+        )
         if is_done:
             state = SendState.DONE
         else:
@@ -156,7 +178,8 @@ class SqliteStorage:
         started_at = datetime.fromtimestamp(started, UTC)
         service = None if service_time is None else datetime.fromtimestamp(service_time, UTC)
         clocks = None if monotonic is None else Clocks(started_at, service, monotonic)
-        return StoredClaim(Send(id_, url, operation, key, target, state, started_at, clocks), digest)
+        send = Send(id_, url, operation, key, target, state, started_at, clocks, result)
+        return StoredClaim(send, digest, evidence)
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
