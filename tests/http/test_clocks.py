@@ -10,7 +10,7 @@ from support.messages import READ
 from support.servers import Received
 
 from tingting_async import TingTing
-from tingting_async.http.clocks import read_clocks
+from tingting_async.http.clocks import note_clocks, read_clocks
 
 
 def now_by_service(offset: float, *, ago: float = 0.0, took: float = 0.0, set_by: float = 0.0, **more: str) -> Any:
@@ -64,6 +64,24 @@ def test_dates_that_tell_nothing(headers: dict[str, str]) -> None:
 def test_no_response() -> None:
     """Without a response, the service's time is unknown."""
     assert read_clocks(None).service is None
+
+
+@pytest.mark.parametrize("offset", [-100_000.0, 0.0, 100_000.0])
+def test_noted_clocks(offset: float) -> None:
+    """Clocks that were noted show the time when they were noted, however late they are read."""
+    date = format_datetime(datetime.fromtimestamp(int(time.time() + offset), UTC), usegmt=True)
+    latest = ({"Date": date}, time.monotonic(), time.monotonic(), time.time())
+    before = read_clocks(latest)
+    noted = note_clocks(latest)
+    after = read_clocks(latest)
+    while read_clocks(latest).local == after.local:
+        pass
+    assert before.local <= noted().local <= after.local
+    assert before.monotonic <= noted().monotonic <= after.monotonic
+    assert before.service is not None
+    assert after.service is not None
+    assert (service := noted().service) is not None
+    assert before.service <= service <= after.service
 
 
 @pytest.mark.parametrize("set_by", [-100_000.0, -2.0, 2.0, 100_000.0])

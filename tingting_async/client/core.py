@@ -12,7 +12,7 @@ from tingting_async.client.pipeline import RequestPipeline, raise_from
 from tingting_async.client.retries import RetryPolicy, final_error
 from tingting_async.decoding.decoder import Decoder, ResponseFormat
 from tingting_async.errors import DecodeError, SessionClosedError, UsageError
-from tingting_async.http.clocks import read_clocks
+from tingting_async.http.clocks import note_clocks, read_clocks
 from tingting_async.http.messages import Effect, Params, Request, Response, T
 from tingting_async.http.timeouts import Timeout, running_loop
 from tingting_async.http.transport import Transport
@@ -110,6 +110,10 @@ class Core:
     def read_clocks(self) -> Clocks:
         """Return what the clocks show now: this machine's, and the service's."""
         return read_clocks(self.transport.latest)
+
+    def note_clocks(self) -> Callable[[], Clocks]:
+        """Return a function that returns what the clocks show now, whenever it is called."""
+        return note_clocks(self.transport.latest)
 
     async def refuse_duplicate(self, request: Request[Any]) -> None:
         """Refuse a send that the ledger has, before other requests change anything in preparation for it.

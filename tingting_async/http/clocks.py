@@ -1,7 +1,8 @@
 """What the clocks show: this machine's, and the service's by the `Date` of its latest response."""
 
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -18,7 +19,18 @@ def read_clocks(latest: Dated | None) -> Clocks:
     Args:
         latest: The latest response of the service; None if there was none.
     """
-    wall, monotonic = time.time(), time.monotonic()
+    return note_clocks(latest)()
+
+
+def note_clocks(latest: Dated | None) -> Callable[[], Clocks]:
+    """Return a function that returns what the clocks show now, whenever it is called.
+
+    Every send notes the clocks, and few ever need them: to compute the service's time takes a twentieth of a send.
+    """
+    return functools.partial(_clocks_at, latest, time.time(), time.monotonic())
+
+
+def _clocks_at(latest: Dated | None, wall: float, monotonic: float) -> Clocks:
     local = datetime.fromtimestamp(wall, UTC)
     service = None if latest is None else _service_time(latest, wall, monotonic)
     return Clocks(local, None if service is None else datetime.fromtimestamp(service, UTC), monotonic)

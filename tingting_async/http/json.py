@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable
 from typing import Any, cast
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 
 def loads(text: bytes) -> Any:
     """Parse a JSON text.
@@ -25,13 +27,16 @@ def dumps(value: object) -> bytes:
         ValueError: The value contains NaN, infinity, a number of more than 64 bits, unencodable text, or itself.
         TypeError: The value contains a type that JSON does not have, or a key that is not a string.
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    text = _ENCODER.encode(value).encode()
     rest = [value]  # The standard library converts what is refused here. The value is finite: it is written by now.
     while rest:
         part = rest.pop()
+        if type(part) is str:
+            continue
         if isinstance(part, dict):
-            if not all(isinstance(name, str) for name in cast("dict[object, object]", part)):
-                raise TypeError("the keys of an object must be strings")
+            for name in cast("dict[object, object]", part):
+                if not isinstance(name, str):
+                    raise TypeError("the keys of an object must be strings")
             rest += cast("dict[object, object]", part).values()
         elif isinstance(part, list | tuple):
             rest += cast("list[object]", part)

@@ -146,11 +146,13 @@ def enum_member(kind: type[E], value: E | str, name: str, *, among: Iterable[E] 
         UsageError: The value is not valid.
     """
     valid = list(kind if among is None else among)
-    if not isinstance(value, str) or value not in valid:
-        raise UsageError(
-            f"`{name}` is {redact(str(value))!r}; it must be one of {', '.join(repr(m.value) for m in valid)}."
-        )
-    return kind(value)
+    if isinstance(value, str):
+        for member in valid:
+            if member == value:
+                return member
+    raise UsageError(
+        f"`{name}` is {redact(str(value))!r}; it must be one of {', '.join(repr(m.value) for m in valid)}."
+    )
 
 
 def aware_datetime(when: datetime, name: str) -> datetime:

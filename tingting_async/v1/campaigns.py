@@ -123,7 +123,7 @@ class Campaigns(MethodFallback):
             OutcomeUnknownError: The campaign may have been created: look for its name before you create it again.
         """
         arguments.refuse_unknown("campaigns.create", fields, OptionalFields.__optional_keys__, self.create)
-        called = self._core.read_clocks()
+        called = self._core.note_clocks()
         return await self._execute(
             Request.create(
                 "/api/v1/campaign/create/",
@@ -273,7 +273,7 @@ class Campaigns(MethodFallback):
             known = (await self.update(id, timeout=timeout, **changes)).schedule
         if preflight and (problems := (await self.preflight(id, timeout=timeout)).problems):
             raise UsageError(f"campaigns.run: campaign {id} was not run by this call. {' '.join(problems)}")
-        called = self._core.read_clocks()  # After the update, which is no evidence of the run.
+        called = self._core.note_clocks()  # After the update, which is no evidence of the run.
         return await with_schedule(self._core, id, await self._core.execute(request), timeout, known)
 
     async def preflight(self, id: int, *, timeout: TimeoutLike = None) -> PreflightReport:

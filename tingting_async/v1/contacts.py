@@ -67,7 +67,7 @@ class Contacts(MethodFallback):
             UsageError: The number is not valid.
             OutcomeUnknownError: The contact may have been added: look for it in `list()` before you add it again.
         """
-        digits, called = phone_number(number), self._core.read_clocks()
+        digits, called = phone_number(number), self._core.note_clocks()
         return await self._core.execute(
             Request.create(
                 _addition_path(campaign_id),

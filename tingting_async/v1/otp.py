@@ -60,7 +60,7 @@ class Otps(Resource):
             company_name=None if company_name is None else arguments.non_empty_text(company_name, "company_name"),
             voice_input=None if voice is None else arguments.non_empty_text(name or "", "voice"),
         )
-        called = self._core.read_clocks()
+        called = self._core.note_clocks()
         return await self._core.execute(
             Request.send(
                 "/api/v1/auths/send/otp/",

@@ -32,7 +32,7 @@ def details(id: int, timeout: TimeoutLike = None) -> Request[Campaign]:
 
 
 ReadClocks = Callable[[], Clocks]
-"""Returns what the clocks show now."""
+"""Returns what the clocks show now, or showed at some moment."""
 
 
 class Age(enum.Enum):
@@ -85,26 +85,26 @@ class Since:
         return Age.AFTER if is_after and self.proves_after else Age.DOUBTFUL
 
 
-def clocks_at(send: Send | None, called: Clocks) -> Clocks:
+def clocks_at(send: Send | None, called: ReadClocks) -> Clocks:
     """Return what the clocks showed when a request was about to leave.
 
     Args:
         send: The ledger's record of it, if there is one.
-        called: What they showed when the operation was called.
+        called: Returns what they showed when the operation was called.
     """
     if send is None:
-        return called
+        return called()
     return send.clocks or Clocks(send.started_at, None, nan)
 
 
-async def reconcile_run(core: Core, id: int, send: Send | None, called: Clocks) -> Reconciliation:
+async def reconcile_run(core: Core, id: int, send: Send | None, called: ReadClocks) -> Reconciliation:
     """Return the verdict that a campaign gives about a run.
 
     Args:
         core: The session's.
         id: The campaign's id, if the ledger has no record of the run.
         send: The ledger's record of the run: its target is the campaign that may be running.
-        called: What the clocks showed when the operation was called.
+        called: Returns what the clocks showed when the operation was called.
     """
     campaign = await core.execute(details(int(target_id(send, str(id)))))
     reason = f"The campaign's status is {campaign.status!s}"

@@ -165,7 +165,7 @@ class Surveys(Resource):
             OutcomeUnknownError: The survey may be running: look at its status before you run it again.
             DuplicateSendError: The ledger says that it was run before, or may have been.
         """
-        called = self._core.read_clocks()
+        called = self._core.note_clocks()
         started = await self._core.execute(
             Request.send(
                 f"/api/v1/run-survey/{arguments.identifier(campaign_id, 'campaign_id')}/",
