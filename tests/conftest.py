@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from support.postgres_servers import PostgresServer, postgres_server
 from support.servers import Script, Server, serving
 
 # A busy machine must not fail a test, and the same commit is tested in the same way every time.
@@ -78,3 +79,25 @@ def deaf_port() -> Iterator[int]:
             knocking.setblocking(False)
             knocking.connect_ex(listener.getsockname())
         yield listener.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def shared_postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server for all tests of this process, each of which has a database of its own."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server for this test alone, which may stop it."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database(shared_postgres: PostgresServer) -> Iterator[str]:
+    """Return the name of an empty database on the shared server."""
+    name = shared_postgres.make_database()
+    yield name
+    shared_postgres.drop_database(name)

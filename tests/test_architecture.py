@@ -16,7 +16,7 @@ MODULES = {
 }
 
 ORDER = (
-    ("_version", "redaction", "tracebacks", "persistence"),
+    ("_version", "redaction", "tracebacks", "persistence", "postgres"),
     ("outcomes",),
     ("errors",),
     ("http",),

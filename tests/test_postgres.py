@@ -1,0 +1,188 @@
+"""Connections to PostgreSQL: their parameters, their limits, and what their errors say."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.frames import chain, frame_locals
+from support.postgres_servers import PASSWORD, PostgresServer, linked
+from support.servers import closed_port
+
+from tingting_async.postgres import Postgres, PostgresError
+
+pytestmark = pytest.mark.anyio
+
+SHOWN = """
+SELECT current_setting('application_name'), current_setting('tcp_keepalives_idle'),
+    current_setting('tcp_keepalives_interval'), current_setting('tcp_keepalives_count'),
+    current_setting('tcp_user_timeout'), current_setting('client_encoding'), current_setting('idle_session_timeout')
+"""
+
+
+def parameters(connection: Any) -> dict[str, str]:
+    """Return the parameters of libpq that a connection has."""
+    return {each.keyword.decode(): (each.val or b"").decode() for each in connection.pgconn.info}
+
+
+async def test_both_sides_notice_a_dead_connection(shared_postgres: PostgresServer, database: str) -> None:
+    """Both kinds of connections have keepalives on both sides, and a limit for connecting."""
+    postgres = Postgres(shared_postgres.dsn(database))
+    with postgres.connect() as connection:
+        shown = connection.execute(SHOWN).fetchone()
+    other = await postgres.connect_async()
+    async with other:
+        assert shown == await (await other.execute(SHOWN)).fetchone()
+    assert ("tingting_async", "10", "5", "3", "15000", "UTF8", "0") == shown
+    for each in (connection, other):
+        assert each.closed
+    with postgres.connect() as connection:
+        given = parameters(connection)
+    names = ("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count")
+    assert ["5", "1", "10", "5", "3", "15000"] == [given[name] for name in (*names, "tcp_user_timeout")]
+
+
+async def test_parameters_of_the_caller(shared_postgres: PostgresServer, database: str) -> None:
+    """What the connection string says takes precedence."""
+    dsn = shared_postgres.dsn(database, application_name="jobs", keepalives_idle=60, connect_timeout=9)
+    with Postgres(dsn).connect() as connection:
+        given, shown = parameters(connection), connection.execute(SHOWN).fetchone()
+    assert ("60", "9") == (given["keepalives_idle"], given["connect_timeout"])
+    assert shown is not None
+    assert "jobs" == shown[0]
+
+
+@pytest.mark.parametrize("is_computed", [False, True])
+async def test_pool(shared_postgres: PostgresServer, database: str, *, is_computed: bool) -> None:
+    """A pool's parameters are used, for a connection of its own, without what concerns the pool's connections."""
+    from psycopg.rows import dict_row
+    from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+    options = {"dbname": database, "row_factory": dict_row, "autocommit": False, "application_name": "jobs"}
+    dsn: Any = shared_postgres.dsn()
+    for kind in (ConnectionPool, AsyncConnectionPool):
+        pool: Any = kind(
+            (lambda: dsn) if is_computed else dsn, kwargs=(lambda: options) if is_computed else options, open=False
+        )
+        postgres = Postgres(pool)
+        assert f"<Postgres database '{database}' on 127.0.0.1>" == repr(postgres)
+        with postgres.connect() as connection:
+            assert [(database, "jobs")] == connection.execute(
+                "SELECT current_database(), current_setting('application_name')"
+            ).fetchall()
+        async with await postgres.connect_async() as other:
+            assert other.autocommit
+
+
+async def coroutine() -> str:
+    """Return a connection string, as a pool may ask for."""
+    return ""
+
+
+def test_pool_with_a_coroutine() -> None:
+    """A pool that computes its parameters in a coroutine is refused when it is used: there may be no event loop."""
+    from psycopg_pool import AsyncConnectionPool
+
+    pool: Any = AsyncConnectionPool(coroutine, open=False)
+    with pytest.raises(ValueError, match="in a coroutine; give the connection string"):
+        Postgres(pool).connect()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "postgresql+psycopg://me:canary@host/name",
+        "host=a password='canary",
+        "canary",
+        "postgresql://me:can@ary@host/na%me",
+        "hostt=canary",
+        "\0canary",
+    ],
+)
+def test_invalid_connection_strings(given: str) -> None:
+    """A connection string that libpq cannot read is a ValueError, which does not quote it."""
+    with pytest.raises(ValueError, match="Write postgresql://user:password@host") as caught:
+        Postgres(given)
+    assert not any("ary" in str(each) for each in chain(caught.value))
+
+
+@pytest.mark.parametrize("given", [None, 5, b"postgresql://host", object(), Postgres])
+def test_what_is_neither_a_string_nor_a_pool(given: Any) -> None:
+    """Anything else is a ValueError that says what to give."""
+    with pytest.raises(ValueError, match="must be a connection string"):
+        Postgres(given)
+
+
+async def test_secrets(shared_postgres: PostgresServer, database: str) -> None:
+    """No error, no repr and no frame of a failed connection or statement shows the password or a value."""
+    wrong = Postgres(shared_postgres.dsn(database, user="nobody"))
+    absent = Postgres(shared_postgres.dsn(database, port=closed_port()))
+    right = Postgres(shared_postgres.dsn(database))
+    errors: list[BaseException] = []
+    for postgres in (wrong, absent):
+        with pytest.raises(PostgresError, match="connection failed") as caught:
+            postgres.connect()
+        assert caught.value.is_lost
+        errors.append(caught.value)
+        with pytest.raises(PostgresError, match="connection failed") as caught:
+            await postgres.connect_async()
+        errors.append(caught.value)
+    with right.connect() as connection:
+        connection.execute("CREATE TABLE things (a text UNIQUE)")
+        for _ in range(2):
+            try:
+                with right.errors():
+                    connection.execute("INSERT INTO things VALUES (%s)", ("value-canary",))
+            except PostgresError as error:
+                assert ("23505", False) == (error.sqlstate, error.is_lost)
+                errors.append(error)
+    assert 5 == len(errors)
+    for error in errors:
+        texts = [f"{each} {each!r}" for each in chain(error)]
+        shown = [text for text in (*texts, *frame_locals(error), repr(wrong)) if PASSWORD in text or "canary" in text]
+        assert [] == shown
+
+
+async def test_connections_that_are_lost(shared_postgres: PostgresServer, database: str) -> None:
+    """A connection that the server ends, that is cut, or that nothing passes any more, is an error that says so."""
+    async with linked(shared_postgres.port) as link:
+        for how in ("ended", "stopped"):
+            port = shared_postgres.port if how == "ended" else link.port
+            postgres = Postgres(shared_postgres.dsn(database, port=port), timeout=0.3)
+            if how == "stopped":
+                connection = await asyncio.to_thread(postgres.connect)
+                link.stop()
+            else:
+                connection = postgres.connect()
+                shared_postgres.run("SELECT pg_terminate_backend(%s)", connection.info.backend_pid)
+
+            def use(connection: Any = connection, postgres: Postgres = postgres) -> None:
+                with postgres.errors():
+                    connection.execute("SELECT 1")
+
+            with pytest.raises(PostgresError) as caught:
+                await asyncio.to_thread(use) if how == "stopped" else use()
+            assert caught.value.is_lost
+            assert connection.closed
+        link.resume()
+
+
+def test_statement_that_lasts(shared_postgres: PostgresServer, database: str) -> None:
+    """A statement that lasts too long is ended by the server, and the connection stays."""
+    postgres = Postgres(shared_postgres.dsn(database), timeout=0.5)
+    with postgres.connect() as connection:
+        with pytest.raises(PostgresError, match="statement timeout") as caught, postgres.errors():
+            connection.execute("SELECT pg_sleep(60)")
+        assert not caught.value.is_lost
+        assert [(1,)] == connection.execute("SELECT 1").fetchall()
+
+
+def test_without_psycopg(tmp_path: Path) -> None:
+    """Without psycopg, the error names the extra."""
+    (tmp_path / "psycopg.py").write_text("raise ImportError('canary')")
+    program = "import sys; sys.path.insert(0, sys.argv[1]); from tingting_async.postgres import Postgres; Postgres('')"
+    command = [sys.executable, "-P", "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Install it, or this package with the extra `postgres`." in done.stderr
