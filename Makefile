@@ -45,7 +45,8 @@ $(VENV)/.bench-packages: pyproject.toml .ci/requirements | $(VENV)/.packages
 	@$(RUN) .ci/requirements bench | $(RUN) -m pip install --quiet --disable-pip-version-check -r /dev/stdin
 	@touch $@
 
-# Without -P, because the scripts import each other. `make bench ARGS=--quick` takes a minute or two.
+# Without -P, because the scripts import each other. It takes a quarter of an hour; `make bench ARGS=--quick` two to three
+# minutes. `--check` fails where a goal is missed; `--write` writes the tables to docs/performance.md and README.md.
 bench: install $(VENV)/.bench-packages
 	@$(VENV)/bin/python benchmarks/run.py $(ARGS)
 

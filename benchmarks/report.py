@@ -1,13 +1,19 @@
-"""Format the measurements as tables, and each figure with its goal."""
+"""Format the measurements as tables in Markdown."""
 
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+PAGES, LATENCY, WINDOW = 1_000, 50, 32
+"""What is listed; the latency of a request in milliseconds, where there is any; requests in flight."""
+ROUND_TRIP = 40
+"""The round-trip time of the link to the service that sends one-time passwords, in milliseconds."""
 
 OURS = "tingting_async, window 32"
 FLOOR = "aiohttp + orjson, window 32"
 HTTPX = "httpx.AsyncClient, window 8"
 VENDOR = "requests, no session (the vendor's way)"
+DICTS = "orjson, dictionaries"
 
 KEPT_ALIVE = "aiohttp, kept alive"
 SENDERS = (
@@ -20,84 +26,22 @@ SENDERS = (
 )
 
 Runs = dict[str, list[dict[str, float]]]
-Sends = dict[str, list[dict[str, float]]]
-"""The latency and the CPU time of a send in milliseconds, by contender and round."""
+"""The costs of each run, by contender."""
 
 
 def median(runs: list[dict[str, float]], cost: str) -> float:
-    """Return the median of a cost, per page."""
-    return statistics.median(run[cost] / run["pages"] for run in runs)
+    """Return the median of a cost: of a page, or of a send."""
+    return statistics.median(run[cost] / run.get("pages", 1) for run in runs)
 
 
 def ratio(runs: Runs, one: str, other: str, cost: str) -> float:
-    """Return the median over the rounds of the ratio of two contenders; within a round the machine was the same."""
-    return statistics.median(
-        (a[cost] / a["pages"]) / (b[cost] / b["pages"]) for a, b in zip(runs[one], runs[other], strict=True)
-    )
+    """Return the ratio of the medians of two contenders."""
+    return median(runs[one], cost) / median(runs[other], cost)
 
 
-def send_ratio(sends: Sends, name: str, cost: str) -> float:
-    """Return the median over the rounds of a cost, as a ratio to aiohttp on connections that are kept alive."""
-    return statistics.median(a[cost] / b[cost] for a, b in zip(sends[name], sends[KEPT_ALIVE], strict=True))
-
-
-def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return each figure with its goal."""
-    cpu, wall, decoded = found["cpu"], found["wall"], found["decode"]["v1 campaigns"]["us"]
-    growth = found["memory"]["growth_kib"] / 1024
-    together, sandbox = found["together"], found["sandbox"]
-    (few, few_cpu), (many, many_cpu) = ((int(calls), cpu) for calls, cpu in sandbox["runs"].items())
-    rows: list[tuple[str, float, str, float]] = [
-        (
-            "client CPU per page: tingting_async / hand-written aiohttp, dictionaries",
-            ratio(cpu, OURS, FLOOR, "cpu"),
-            "<=",
-            1.45,
-        ),
-        ("the same, as a ratio of medians", median(cpu[OURS], "cpu") / median(cpu[FLOOR], "cpu"), "<=", 1.45),
-        ("client CPU per page: httpx.AsyncClient, window 8 / tingting_async", ratio(cpu, HTTPX, OURS, "cpu"), ">=", 6),
-        ("decoding one page: models / orjson dictionaries", decoded["tingting_async"] / decoded[_DICTS], "<", 3.5),
-        ("decoding one page: models / pydantic", decoded["tingting_async"] / decoded["pydantic"], "<", 1),
-        ("wall time / ideal: 50 ms, window 32", median(wall[OURS], "wall") / found["ideal_wall_per_page"], "<=", 1.06),
-        ("wall time: the vendor's way / tingting_async, 50 ms", ratio(wall, VENDOR, OURS, "wall"), ">=", 25),
-        *(
-            (
-                f"one-time passwords over TLS, {how}: {what} / aiohttp kept alive",
-                send_ratio(each, "tingting_async", cost),
-                "<=",
-                goal,
-            )
-            for how, each in found["sends"].items()
-            for what, cost, goal in (("latency", "latency", 1.08), ("client CPU", "cpu", 1.4))
-        ),
-        ("leaving after 25 items, 10 ms: surplus requests", found["leave"]["default window"], "<=", 2),
-        (f"{found['memory']['rows']:,} rows: memory growth, MiB", growth, "<=", 1),
-        ("import tingting_async / import aiohttp", found["imports"]["tingting_async"]["ratio"], "<=", 1.2),
-        ("start of an unrelated pytest run: with the plugin / without", found["pytest_start"], "<=", 1.05),
-        ("sandbox, one page of contacts: 50,000 / 50", sandbox["pages"]["v1 contacts"]["ratio"], "<=", 1.5),
-        ("the same, the slowest list", max(each["ratio"] for each in sandbox["pages"].values()), "<=", 1.5),
-        (f"sandbox, CPU per call: {many:,} calls / {few:,}", (many_cpu / many) / (few_cpu / few), "<=", 1.5),
-        (f"sandbox, a run of {many:,} calls: CPU seconds", many_cpu, "<=", 5),
-        ("50 lists: peak of requests in flight / the limit", together["peak_in_flight"] / together["limit"], "<=", 1),
-        (
-            "50 lists: smallest list: share of time / share of size",
-            together["small_share"] / together["small_size"],
-            "<=",
-            2,
-        ),
-    ]
-    return [
-        {"figure": figure, "value": value, "goal": f"{sign} {goal:g}", "reached": _COMPARE[sign](value, goal)}
-        for figure, value, sign, goal in rows
-    ]
-
-
-_DICTS = "orjson, dictionaries"
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "<=": lambda value, goal: value <= goal,
-    "<": lambda value, goal: value < goal,
-    ">=": lambda value, goal: value >= goal,
-}
+def ideal_wall() -> float:
+    """Return the least time that a page can take, in seconds: one request, and then as many at once as allowed."""
+    return LATENCY / 1000 * (1 + -(-(PAGES - 1) // WINDOW)) / PAGES
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> str:
@@ -114,94 +58,152 @@ def table(head: list[str], rows: Iterable[list[str]]) -> str:
     return "\n".join([format_row(head), rule, *(format_row(row) for row in lines[1:])])
 
 
-def _cpu_table(cpu: Runs) -> str:
-    return table(
-        ["contender", "µs per page", "/ floor", "minor faults per page", "peak MiB"],
-        (
+Table = tuple[str, str]
+"""A heading, and a table or a sentence."""
+
+
+def _pages(pages: dict[str, Runs]) -> Iterator[Table]:
+    for what, runs in pages.items():
+        yield (
+            f"Client CPU, {PAGES:,} pages of {what.replace('-', ' ')}, no latency",
+            table(
+                ["contender", "µs per page", "/ floor", "minor faults per page", "peak MiB", "rounds"],
+                (
+                    [
+                        name,
+                        f"{median(each, 'cpu') * 1e6:.0f}",
+                        f"{ratio(runs, name, FLOOR, 'cpu'):.2f}",
+                        f"{median(each, 'faults'):.2f}",
+                        f"{statistics.median(run['peak_mib'] for run in each):.0f}",
+                        f"{len(each)}",
+                    ]
+                    for name, each in runs.items()
+                ),
+            ),
+        )
+
+
+def _wall(wall: dict[str, Runs]) -> Iterator[Table]:
+    for how, runs in wall.items():
+        over = "over TLS on a link with a round trip" if how == "tls" else "with a latency"
+        yield (
+            f"Wall time, {PAGES:,} pages of v1 campaigns {over} of {LATENCY} ms; {len(runs[OURS])} rounds",
+            table(
+                ["contender", "seconds", "/ ideal", "/ tingting_async", "measured with pages"],
+                (
+                    [
+                        name,
+                        f"{median(each, 'wall') * PAGES:.2f}",
+                        f"{median(each, 'wall') / ideal_wall():.2f}",
+                        f"{ratio(runs, name, OURS, 'wall'):.1f}",
+                        f"{each[0]['pages']:,.0f}",
+                    ]
+                    for name, each in runs.items()
+                ),
+            ),
+        )
+
+
+def _decode(decode: dict[str, Any]) -> Iterator[Table]:
+    for what, each in decode.items():
+        yield (
+            f"Decoding alone: ten {what}, {each['bytes']:,} bytes",
+            table(
+                ["way", "µs", "/ orjson", "/ pydantic"],
+                (
+                    [name, f"{us:.1f}", f"{us / each['us'][DICTS]:.2f}", f"{us / each['us']['pydantic']:.2f}"]
+                    for name, us in each["us"].items()
+                ),
+            ),
+        )
+
+
+def _sends(sends: dict[str, Runs]) -> Iterator[Table]:
+    for how, runs in sends.items():
+        rounds = len(runs[KEPT_ALIVE])
+        yield (
+            f"One-time passwords over TLS, {how}, on a link with a round trip of {ROUND_TRIP} ms; {rounds} rounds",
+            table(
+                ["contender", "latency, ms", "/ kept alive", "CPU ms per send", "/ kept alive ", "minor faults"],
+                (
+                    [
+                        name,
+                        f"{median(each, 'latency'):.1f}",
+                        f"{ratio(runs, name, KEPT_ALIVE, 'latency'):.2f}",
+                        f"{median(each, 'cpu'):.2f}",
+                        f"{ratio(runs, name, KEPT_ALIVE, 'cpu'):.2f}",
+                        f"{median(each, 'faults'):.2f}",
+                    ]
+                    for name, each in runs.items()
+                ),
+            ),
+        )
+
+
+def _lists(lists: dict[str, Any]) -> Iterator[Table]:
+    leave = table(["`async for`", "surplus requests"], ([name, f"{count}"] for name, count in lists["leave"].items()))
+    yield "Leaving a list of a thousand pages after 25 items, at 10 ms", leave
+    memory = lists["memory"]
+    yield (
+        f"Memory while listing {memory['rows']:,} classic numbers, window 32",
+        table(
+            ["after", "MiB"],
             [
-                name,
-                f"{median(runs, 'cpu') * 1e6:.0f}",
-                f"{ratio(cpu, name, FLOOR, 'cpu'):.2f}",
-                f"{median(runs, 'faults'):.2f}",
-                f"{statistics.median(run['peak_mib'] for run in runs):.0f}",
-            ]
-            for name, runs in cpu.items()
+                ["a twentieth of the rows", f"{memory['mib'] - memory['growth_kib'] / 1024:.1f}"],
+                ["all rows, at most", f"{memory['mib']:.1f}"],
+            ],
         ),
     )
 
 
-def show(found: dict[str, Any]) -> str:
-    """Return the whole report."""
-    cpu, wall, settings = found["cpu"], found["wall"], found["settings"]
-    parts = [
-        f"Client CPU, {settings['pages']:,} pages of v1 campaigns, no latency; medians of {settings['rounds']} rounds",
-        _cpu_table(cpu),
-        *(
-            part
-            for what, runs in found["cpu_of_others"].items()
-            for part in (f"Client CPU, the same with {what.replace('-', ' ')}", _cpu_table(runs))
+def _imports(times: dict[str, float]) -> Iterator[Table]:
+    rows = ([module, f"{ms:.0f}", f"{ms / times['aiohttp']:.2f}"] for module, ms in times.items())
+    yield "Importing, in a fresh process", table(["module", "CPU ms", "/ aiohttp"], rows)
+
+
+def _pytest(times: dict[str, float]) -> Iterator[Table]:
+    rows = ([f"{which} the plugin", f"{ms:.0f}", f"{ms / times['without']:.2f}"] for which, ms in times.items())
+    yield "pytest with one empty test", table(["", "CPU ms", "/ without"], rows)
+
+
+def _sandbox(sandbox: dict[str, Any]) -> Iterator[Table]:
+    rows = (
+        [name, f"{each['small']:.0f}", f"{each['large']:.0f}", f"{each['ratio']:.2f}"]
+        for name, each in sandbox["pages"].items()
+    )
+    yield "The sandbox: one page of a list", table(["list", "µs, 50 rows", "µs, 50,000 rows", "ratio"], rows)
+
+
+_TABLES: dict[str, Callable[[Any], Iterator[Table]]] = {
+    "pages": _pages,
+    "wall": _wall,
+    "decode": _decode,
+    "sends": _sends,
+    "lists": _lists,
+    "imports": _imports,
+    "pytest": _pytest,
+    "sandbox": _sandbox,
+}
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """Return the tables of all sections that were measured."""
+    return [each for section, show in _TABLES.items() if section in found for each in show(found[section])]
+
+
+def summary(found: dict[str, Any]) -> str:
+    """Return the table of the README: what listing costs."""
+    pages, wall = found["pages"]["v1-campaigns"], found["wall"]["plain"]
+    names = {
+        OURS: OURS,
+        FLOOR: "hand-written aiohttp, dictionaries, window 32",
+        HTTPX: "httpx.AsyncClient, dictionaries, window 8",
+        VENDOR: "requests without a session, one page after another",
+    }
+    return table(
+        ["", "CPU per page", f"wall time at {LATENCY} ms latency"],
+        (
+            [shown, f"{median(pages[name], 'cpu') * 1e6:.0f} µs", f"{median(wall[name], 'wall') * PAGES:.1f} s"]
+            for name, shown in names.items()
         ),
-        f"Wall time, the same at {settings['latency']} ms latency; medians of {settings['wall_rounds']} rounds",
-        table(
-            ["contender", "seconds", "/ ideal", "tingting_async is faster by", "of pages"],
-            (
-                [
-                    name,
-                    f"{median(runs, 'wall') * 1000:.2f}",
-                    f"{median(runs, 'wall') / found['ideal_wall_per_page']:.2f}",
-                    f"{ratio(wall, name, OURS, 'wall'):.1f}",
-                    f"{runs[0]['pages']:,.0f}",
-                ]
-                for name, runs in wall.items()
-            ),
-        ),
-    ]
-    for what, each in found["decode"].items():
-        parts += [
-            f"Decoding alone: ten {what}, {each['bytes']:,} bytes",
-            table(
-                ["way", "µs", "/ orjson"],
-                ([name, f"{us:.1f}", f"{us / each['us'][_DICTS]:.2f}"] for name, us in each["us"].items()),
-            ),
-        ]
-    for how, sends in found["sends"].items():
-        parts += [
-            f"Sending one-time passwords over TLS, {how}, on a link with a round trip of {settings['round_trip']} ms",
-            table(
-                ["contender", "latency, ms", "/ kept alive", "CPU ms per send", "/ kept alive "],
-                (
-                    [
-                        name,
-                        f"{statistics.median(run['latency'] for run in runs):.1f}",
-                        f"{send_ratio(sends, name, 'latency'):.2f}",
-                        f"{statistics.median(run['cpu'] for run in runs):.2f}",
-                        f"{send_ratio(sends, name, 'cpu'):.2f}",
-                    ]
-                    for name, runs in sends.items()
-                ),
-            ),
-        ]
-    parts += [
-        "Importing, in a fresh process",
-        table(
-            ["module", "CPU ms", "/ aiohttp"],
-            ([module, f"{each['ms']:.0f}", f"{each['ratio']:.2f}"] for module, each in found["imports"].items()),
-        ),
-        "The sandbox: one page of a list",
-        table(
-            ["list", "µs, 50 rows", "µs, 50,000 rows", "ratio"],
-            (
-                [name, f"{each['small']:.0f}", f"{each['large']:.0f}", f"{each['ratio']:.2f}"]
-                for name, each in found["sandbox"]["pages"].items()
-            ),
-        ),
-        "Goals",
-        table(
-            ["figure", "measured", "goal", "reached"],
-            (
-                [each["figure"], f"{each['value']:.2f}", each["goal"], "yes" if each["reached"] else "NO"]
-                for each in found["goals"]
-            ),
-        ),
-    ]
-    return "\n\n".join(parts)
+    )

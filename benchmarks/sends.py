@@ -1,4 +1,4 @@
-"""Measure one contender that sends one-time passwords over TLS. Print JSON: median latency and CPU per send, in ms.
+"""Measure one contender that sends one-time passwords over TLS. Print JSON: latency and CPU per send, in ms.
 
     python sends.py CONTENDER URL AUTHORITY SENDS TASKS
 
@@ -98,7 +98,12 @@ async def main(name: str, url: str, authority: str, sends: int, tasks: int) -> N
         await asyncio.gather(*(stream(send, sends // tasks) for _ in range(tasks)))
         after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(json.dumps({"latency": statistics.median(latencies) * 1000, "cpu": cpu / len(latencies) * 1000}))
+    figures = {
+        "latency": statistics.median(latencies) * 1000,
+        "cpu": cpu / len(latencies) * 1000,
+        "faults": (after.ru_minflt - before.ru_minflt) / len(latencies),
+    }
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
-"""The server of the benchmark: it serves pages serialised beforehand over a bare asyncio protocol.
+"""The server of the benchmark: it serves pages serialised beforehand over a bare asyncio protocol, and sends codes.
 
-It runs in its own process, on another core than the client, and costs a fraction of any client, so the client alone is
-measured. `/control/…` changes settings and returns counts of requests.
+    python server.py [CERTIFICATE]
+
+With a certificate, it uses TLS. It prints its port. It runs in its own process, on another core than the client, and
+costs a fraction of any client, so the client alone is measured. `/control/…` changes settings and returns counts of
+requests.
 """
 
 import asyncio
 import json
 import selectors
+import ssl
 import sys
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 
 import jwt
 
@@ -171,6 +176,7 @@ LISTS: dict[bytes, Callable[[int, int], bytes]] = {
     b"/api/v1/campaign/": v1_campaign_page,
     b"/api/v1/campaign-detail/1/": v1_contact_page,
 }
+_OTP = {"number": "9800000001", "otp": "0042", "sms_send_options": "text", "credits_used": 1}
 _BY_OFFSET = b"limit=10&offset="
 
 
@@ -196,6 +202,8 @@ class Service:
             b"/api/accounts/login/": http_response(json.dumps(envelope).encode()),
             b"/api/v1/auths/login/": http_response(b'{"has_logged_in":true,"message":"Login Successful"}', *cookies),
         }
+        sent = {**envelope, "message": "OTP Sent Successfully.", "data": {"details": _OTP}}
+        self.otp = http_response(json.dumps(sent).encode(), f"Date: {formatdate(usegmt=True)}")
 
     def pages_of(self, path: bytes) -> list[bytes]:
         """Return all pages of a list, which are made at the first request."""
@@ -224,6 +232,8 @@ class Service:
             has_next = b"true" if number < pages else b"false"
             ids = range((number - 1) * PER_PAGE, number * PER_PAGE)
             return http_response(self.template % (number, has_next, *ids))
+        if path == b"/api/v1/auths/send/otp/":
+            return self.otp
         if path in self.logins:
             return self.logins[path]
         return self.control(path)
@@ -281,9 +291,14 @@ class Protocol(asyncio.Protocol):
             self.transport.write(self.service.respond(target))
 
 
-async def main() -> None:
-    service = Service()
-    server = await asyncio.get_running_loop().create_server(lambda: Protocol(service), "127.0.0.1", 0, backlog=1024)
+async def main(certificate: str | None) -> None:
+    service, context = Service(), None
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Protocol(service), "127.0.0.1", 0, backlog=1024, ssl=context
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     # Standard input closes when the parent process ends.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -292,4 +307,4 @@ async def main() -> None:
 if __name__ == "__main__":
     # The default, epoll, rounds timeouts up to whole milliseconds: every latency would be up to 1 ms too long.
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
-        runner.run(main())
+        runner.run(main(sys.argv[1] if len(sys.argv) > 1 else None))
