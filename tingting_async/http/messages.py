@@ -2,11 +2,12 @@
 
 import enum
 import functools
+import html
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 import attrs
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -216,11 +217,16 @@ class Request(Generic[T_co]):
             text = text[: 16 * length]
             text = text[: text.rfind(" ")] if " " in text else text
         for secret in filter(None, self.secrets):
-            # An undecoded JSON body may hold the secret as it is, or escaped in one of two ways.
-            for form in {secret, *(json.dumps(secret, ensure_ascii=escaped)[1:-1] for escaped in (True, False))}:
+            for form in _forms(secret):
                 text = text.replace(form, SECURE)
         text = redact(text, codes=codes or self.operation.startswith("otp"))
         return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _forms(secret: str) -> set[str]:
+    """Return how an undecoded body may hold a secret: as it is, in JSON, in HTML or in a URL."""
+    escaped = json.dumps(secret), json.dumps(secret, ensure_ascii=False)
+    return {secret, *(each[1:-1] for each in escaped), html.escape(secret), quote(secret), quote_plus(secret)}
 
 
 def encode_query(params: Params) -> str:

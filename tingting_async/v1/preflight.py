@@ -20,12 +20,17 @@ async def preflight(core: Core, campaign: Campaign, timeout: TimeoutLike) -> Pre
     page = await anext(contacts.list(campaign.id, window=1, timeout=timeout).pages())
     placeholders = frozenset(arguments.placeholders(f"{campaign.message or ''} {campaign.sms_message or ''}"))
     problems: list[str] = []
+
+    async def missing_values(contact_id: int) -> list[str]:
+        # Not the values: asyncio logs the results of tasks in its debug mode.
+        return sorted(placeholders - (await contacts.variables(contact_id, timeout=timeout)).keys())
+
     if not page.total_items:
         problems.append("It has no contacts.")
     if placeholders and page.items:
-        calls = [contacts.variables(contact.id, timeout=timeout) for contact in page.items]
-        for contact, variables in zip(page.items, await gather_or_cancel(calls), strict=True):
-            if missing := sorted(placeholders - variables.keys()):
+        calls = [missing_values(contact.id) for contact in page.items]
+        for contact, missing in zip(page.items, await gather_or_cancel(calls), strict=True):
+            if missing:
                 problems.append(f"Contact {contact.id} has no value for {', '.join(missing)}.")
     problems += _problems(campaign)
     total: Any = page.total_items
