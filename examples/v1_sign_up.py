@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anyio
 
-from tingting_async import DuplicateSendError, OutcomeUnknownError, SqliteLedger, Verdict
+from tingting_async import SqliteLedger, ensure_sent
 from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import OtpChannel, TingTing
 
@@ -17,8 +17,8 @@ codes: dict[str, str] = {}
 async def send_code(tingting: TingTing, number: str) -> None:
     """Send a person's code once. The ledger stops a second run or another process from sending it again."""
     code = codes.setdefault(number, f"{secrets.randbelow(10**6):06d}")
-    try:
-        await tingting.otp.send(
+    await ensure_sent(
+        lambda: tingting.otp.send(
             number,
             "Your code is {otp}",
             channel=OtpChannel.TEXT,
@@ -26,9 +26,7 @@ async def send_code(tingting: TingTing, number: str) -> None:
             company_name="Example",
             idempotency_key=number,
         )
-    except (DuplicateSendError, OutcomeUnknownError) as error:
-        if (await error.reconcile()).verdict is not Verdict.DONE:
-            raise  # The code may still arrive. Let the person decide whether to request another one.
+    )
 
 
 async def main() -> None:

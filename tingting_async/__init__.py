@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         User,
         Voice,
     )
+    from tingting_async.ledger.ensure_sent import ensure_sent
     from tingting_async.ledger.ledger import Ledger
     from tingting_async.ledger.sqlite import SqliteLedger
     from tingting_async.observability.events import (
@@ -156,6 +157,7 @@ __all__ = [
     "Voice",
     "WaitTimeoutError",
     "__version__",
+    "ensure_sent",
 ]
 
 if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every misspelt name.
@@ -166,6 +168,7 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "FileLike": "resources.arguments",
         "FileTokenStore": "auth.stores.file",
         "Ledger": "ledger.ledger",
+        "ensure_sent": "ledger.ensure_sent",
         "Listener": "observability.events",
         "OpenTelemetryListener": "observability.opentelemetry",
         "RedisTokenStore": "auth.stores.redis",

@@ -145,6 +145,7 @@ class OutcomeUnknownError(Reconcilable, TransportError):
         phase: As in `TransportError`.
         status: The HTTP status of an inconclusive response; None if no response arrived.
         reconciler: Finds out what happened; None if the service has no data to tell.
+        send: The ledger's record, for its `mark_sent()` and `mark_not_sent()`; None without a ledger.
     """
 
     def __init__(
@@ -157,9 +158,11 @@ class OutcomeUnknownError(Reconcilable, TransportError):
         phase: str = "",
         status: int | None = None,
         reconciler: Reconciler | None = None,
+        send: Send | None = None,
     ) -> None:
         super().__init__(message, operation=operation, method=method, path=path, phase=phase)
         self.status = status
+        self.send = send
         attach_reconciler(self, reconciler)
 
 

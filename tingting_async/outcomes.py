@@ -179,6 +179,21 @@ def attach_reconciler(
     vars(error).update(_reconciler=reconciler, _recorded=recorded, _on_reconciled=on_reconciled)
 
 
+def share_reconciler(source: Reconcilable, target: Reconcilable) -> None:
+    """Let `target.reconcile()` do what `source.reconcile()` does."""
+    names = ("_reconciler", "_recorded", "_on_reconciled", "_sleep")
+    vars(target).update({name: getattr(source, name) for name in names})
+
+
+async def wait_for_other(error: Reconcilable, seconds: float) -> None:
+    """Wait while somebody else works on what the error is about.
+
+    Raises:
+        SessionClosedError: The session is closed, or was closed meanwhile.
+    """
+    await vars(error).get("_sleep", asyncio.sleep)(seconds)
+
+
 def attach_sleep(error: Reconcilable, sleep: Callable[[float], Awaitable[None]]) -> None:
     """Set how `error.reconcile()` waits between its two checks: `sleep` ends when the session is closed."""
     vars(error).update(_sleep=sleep)

@@ -9,27 +9,9 @@ from typing import Any
 
 import anyio
 
-from tingting_async import DuplicateSendError, OutcomeUnknownError, Verdict
+from tingting_async import ensure_sent
 from tingting_async.ledger.sqlite import SqliteLedger
-from tingting_async.outcomes import SendState
 from tingting_async.v1 import TingTing
-
-
-async def ensure_sent(send: Callable[[], Awaitable[object]]) -> None:
-    """Send something unless it was sent, and reconcile it if that is not known."""
-    while True:
-        try:
-            await send()
-        except (DuplicateSendError, OutcomeUnknownError) as error:
-            if isinstance(error, DuplicateSendError) and error.send and error.send.state is SendState.IN_PROGRESS:
-                await anyio.sleep(0.05)  # The other worker is sending it.
-                continue
-            reconciliation = await error.reconcile(wait=0.5)
-            if reconciliation.verdict is Verdict.UNKNOWN:
-                raise  # A person must decide.
-            if reconciliation.verdict is Verdict.NOT_DONE:
-                continue
-        return
 
 
 async def work(seed: int, job: dict[str, Any]) -> None:
@@ -51,7 +33,7 @@ async def work(seed: int, job: dict[str, Any]) -> None:
 
         async def one(send: Callable[[], Awaitable[object]]) -> None:
             async with slots:
-                await ensure_sent(send)
+                await ensure_sent(send, wait=0.5)
 
         async with anyio.create_task_group() as tasks:
             for send in sends:

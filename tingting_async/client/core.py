@@ -16,6 +16,7 @@ from tingting_async.http.clocks import note_clocks, read_clocks
 from tingting_async.http.messages import Effect, Params, Request, Response, T
 from tingting_async.http.timeouts import Timeout, running_loop
 from tingting_async.http.transport import Transport
+from tingting_async.ledger.expected import check_expected
 from tingting_async.observability.emitter import EventEmitter
 from tingting_async.outcomes import Clocks, Reconcilable, attach_sleep
 from tingting_async.pagination.page import Page, merge
@@ -129,13 +130,17 @@ class Core:
                 raise
 
     def _ledger_for(self, request: Request[Any]) -> "Ledger | None":
-        if request.effect is not Effect.SEND:
+        if request.effect is Effect.READ:
             return None
         if self._ledger is None and request.idempotency_key is not None:
             raise UsageError(
-                f"{request.operation}: `idempotency_key` needs a ledger, which records the send: `TingTing(ledger=…)`."
+                f"{request.operation}: `idempotency_key` needs a ledger, which records the key: `TingTing(ledger=…)`."
             )
-        return self._ledger
+        has_ledger = self._ledger is not None
+        check_expected(
+            request, self.base_url, functools.partial(self.refuse_duplicate, request) if has_ledger else None
+        )
+        return self._ledger if request.effect is Effect.SEND else None
 
     async def _send(self, request: Request[T]) -> T:
         response = await self.fetch(request)

@@ -127,6 +127,7 @@ class Ledger:
             result = await call(attrs.evolve(request, before_send=before_send, without_effect=without_effect))
         except OutcomeUnknownError as error:
             if stored is not None:
+                error.send = attrs.evolve(stored, state=SendState.UNKNOWN)
                 await self._record_own(claim, Verdict.UNKNOWN)
                 on_reconciled = functools.partial(self._record_reconciliation, stored, is_owner=True)
                 attach_reconciler(error, request.reconciler, stored, on_reconciled)

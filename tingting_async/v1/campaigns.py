@@ -253,7 +253,7 @@ class Campaigns(MethodFallback):
             OutcomeUnknownError: The campaign may be running: look at its status before you run it again.
             DuplicateSendError: The ledger says that it was run before, or may have been.
         """
-        called = self._core.read_clocks()  # The ledger may refuse the send, and its error is reconciled, too.
+        called = self._core.note_clocks()  # The ledger may refuse the send, and its error is reconciled, too.
         request = Request.send(
             f"/api/v1/run-campaign/{arguments.identifier(id)}/",
             RunStarted,
