@@ -64,7 +64,7 @@ TREE = {
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
     " refusals scalars",
     "http": "base_url causes clocks deadlines download json messages throttle timeouts transport",
-    "ledger": "claims ensure_sent expected ledger owners schema sqlite",
+    "ledger": "claims ensure_sent expected file ledger owners schema sqlite writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition styles",
     "resources": "arguments base evidence models phone_numbers",

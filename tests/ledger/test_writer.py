@@ -1,0 +1,251 @@
+"""The thread that runs the ledger's work: what waits shares a transaction, and nobody suffers from others."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tingting_async import LedgerError
+from tingting_async.ledger.file import LedgerFile
+from tingting_async.ledger.writer import Writer
+
+pytestmark = pytest.mark.anyio
+
+INSERT = (
+    "INSERT INTO sends (id, service, operation, old_key, is_done, owner, started_at, digest) "
+    "VALUES (?, 'http://a', 'otp.send', ?, 0, '', 0, '')"
+)
+
+
+@pytest.fixture
+async def writer(path: Path) -> Writer[sqlite3.Connection]:
+    """Return a writer on a new ledger."""
+    writer = Writer(LedgerFile(path))
+    await writer.run(lambda _: None)
+    return writer
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[sqlite3.Connection]:
+    """Lock the file, as another process that writes does."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        yield database
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+
+
+def insert(name: str, database: sqlite3.Connection) -> str:
+    """Store a row, and return its id."""
+    database.execute(INSERT, (name, name))
+    return name
+
+
+def insert_and_fail(name: str, database: sqlite3.Connection) -> str:
+    """Store a row, and fail."""
+    insert(name, database)
+    raise LookupError(name)
+
+
+def read(path: Path, statement: str) -> list[object]:
+    """Return the first column of all rows."""
+    with closing(sqlite3.connect(path)) as database:
+        return [row[0] for row in database.execute(statement)]
+
+
+async def test_one_transaction(path: Path, writer: Writer[sqlite3.Connection]) -> None:
+    """All work that waits is committed in one transaction, in the order in which it came."""
+    with locked(path):
+        runs = [asyncio.create_task(writer.run(partial(insert, str(number)))) for number in range(50)]
+        await asyncio.sleep(0)
+        assert [0] == read(path, "SELECT changes FROM ledger")
+    assert [str(number) for number in range(50)] == await asyncio.gather(*runs)
+    assert [str(number) for number in range(50)] == read(path, "SELECT id FROM sends ORDER BY rowid")
+    # The first may have had a transaction to itself, before the others came.
+    assert read(path, "SELECT changes FROM ledger") in ([1], [2])
+
+
+async def test_work_that_fails(path: Path, writer: Writer[sqlite3.Connection]) -> None:
+    """Work that raises leaves nothing, and the work that shares its transaction is done."""
+    with locked(path):
+        runs = [
+            asyncio.create_task(writer.run(partial(insert_and_fail if number % 3 else insert, str(number))))
+            for number in range(9)
+        ]
+        await asyncio.sleep(0)
+    found = await asyncio.gather(*runs, return_exceptions=True)
+    for number, each in enumerate(found):
+        if number % 3:
+            assert isinstance(each, LedgerError)
+            assert str(LookupError(str(number))) == str(each.__cause__)
+        else:
+            assert str(number) == each
+    assert ["0", "3", "6"] == read(path, "SELECT id FROM sends ORDER BY rowid")
+
+
+async def test_transaction_that_cannot_be_committed(path: Path, writer: Writer[sqlite3.Connection]) -> None:
+    """If the transaction cannot be committed, each caller gets an error of its own, and nothing is stored."""
+    with locked(path) as other:
+        runs = [asyncio.create_task(writer.run(partial(insert, str(number)))) for number in range(9)]
+        await asyncio.sleep(0)
+        other.execute("CREATE TRIGGER fails BEFORE UPDATE ON ledger BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
+        other.execute("COMMIT")
+    found = await asyncio.gather(*runs, return_exceptions=True)
+    assert [LedgerError] * 9 == [type(each) for each in found]
+    assert 9 == len({id(each) for each in found})
+    assert all("disk is full" in str(each) and each.__cause__ is not None for each in found)  # type: ignore[union-attr]
+    assert [] == read(path, "SELECT id FROM sends")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TRIGGER fails")
+    assert "9" == await writer.run(partial(insert, "9"))
+
+
+async def test_cancelled(path: Path, writer: Writer[sqlite3.Connection]) -> None:
+    """The cancellation of a caller is raised only when its work has ended, and others get their results."""
+    with locked(path):
+        runs = [asyncio.create_task(writer.run(partial(insert, str(number)))) for number in range(3)]
+        await asyncio.sleep(0)
+        for _ in range(3):
+            runs[1].cancel()
+            await asyncio.sleep(0)
+        assert [False] * 3 == [run.done() for run in runs]
+    with pytest.raises(asyncio.CancelledError):
+        await runs[1]
+    assert ["0", "1", "2"] == read(path, "SELECT id FROM sends ORDER BY rowid")
+    assert ["0", "2"] == [await runs[0], await runs[2]]
+
+
+async def test_closed(path: Path, writer: Writer[sqlite3.Connection]) -> None:
+    """Closing waits for the work that was there before, and the next use opens the file again."""
+    with locked(path):
+        run = asyncio.create_task(writer.run(partial(insert, "0")))
+        await asyncio.sleep(0)
+        closing_ = asyncio.create_task(writer.aclose())
+        await asyncio.sleep(0)
+        assert not closing_.done()
+    await closing_
+    assert "0" == await run
+    assert "1" == await writer.run(partial(insert, "1"))
+    await writer.aclose()
+    await writer.aclose()
+    assert ["0", "1"] == read(path, "SELECT id FROM sends ORDER BY rowid")
+
+
+def test_event_loop_that_is_closed(path: Path) -> None:
+    """If an event loop is closed while its work waits, the work is done, and callers in other loops are served."""
+    writer = Writer(LedgerFile(path))
+    asyncio.run(writer.run(lambda _: None))
+    closed = asyncio.new_event_loop()
+    with locked(path):
+        left: Any = closed.create_task(writer.run(partial(insert, "left")))
+        closed.run_until_complete(asyncio.sleep(0))
+        closed.close()
+        left._log_destroy_pending = False  # It is meant to be left behind.
+        thread = threading.Thread(target=lambda: asyncio.run(writer.run(partial(insert, "other"))))
+        thread.start()
+        while len(writer._queue) == 0 and thread.is_alive():
+            pass
+    thread.join()
+    assert ["left", "other"] == read(path, "SELECT id FROM sends ORDER BY rowid")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_many_event_loops(path: Path, seed: int) -> None:
+    """Whatever fails or is cancelled in several event loops, what returned is stored, and what raised is not."""
+    random, writer = Random(seed), Writer(LedgerFile(path))
+    stored: list[str] = []
+    refused: list[str] = []
+
+    async def one(name: str, what: str, steps: int) -> None:
+        work: Callable[[sqlite3.Connection], str] = partial(insert_and_fail if what == "fail" else insert, name)
+        run = asyncio.create_task(writer.run(work))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if what == "cancel":
+            run.cancel()
+        try:
+            stored.append(await run)
+        except LedgerError:
+            refused.append(name)
+        except asyncio.CancelledError:
+            if steps:
+                stored.append(name)  # The work had begun to wait, so it was done.
+
+    async def many(loop: int) -> None:
+        kinds = [(random.choice(["insert", "insert", "fail", "cancel"]), random.randrange(6)) for _ in range(60)]
+        await asyncio.gather(*(one(f"{loop}.{n}", what, steps) for n, (what, steps) in enumerate(kinds)))
+        if random.random() < 0.5:
+            await writer.aclose()
+
+    threads = [threading.Thread(target=lambda loop=loop: asyncio.run(many(loop))) for loop in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(stored) == sorted(str(each) for each in read(path, "SELECT id FROM sends"))
+    assert refused
+
+
+FORKS = """
+import asyncio, os, sqlite3, sys, threading
+from functools import partial
+from pathlib import Path
+from tingting_async.ledger.file import LedgerFile
+from tingting_async.ledger.writer import Writer
+
+path, children = Path(sys.argv[1]), []
+writer = Writer(LedgerFile(path))
+statement = (
+    "INSERT INTO sends (id, service, operation, old_key, is_done, owner, started_at, digest) "
+    "VALUES (?, 'http://a', 'otp.send', ?, 0, '', 0, '')"
+)
+is_ended = False
+
+async def insert(prefix, number):
+    await writer.run(lambda database: database.execute(statement, [f"{prefix}{number}"] * 2))
+
+async def stream(prefix, count):
+    number = 0
+    while number < count or not (count or is_ended):
+        await asyncio.gather(*(insert(prefix, number + each) for each in range(8)))
+        number += 8
+
+async def streams():
+    await asyncio.gather(*(stream(f"parent {each} ", 0) for each in range(4)))
+
+thread = threading.Thread(target=lambda: asyncio.run(streams()))
+thread.start()
+for number in range(12):
+    child = os.fork()
+    if child == 0:
+        asyncio.run(stream(f"child {number} ", 16))
+        os._exit(0)
+    children.append(child)
+codes = [os.waitpid(child, 0)[1] for child in children]
+is_ended = True
+thread.join()
+print(codes)
+"""
+
+
+def test_forks(path: Path) -> None:
+    """Children that are forked in the middle of transactions use the ledger, and so does the parent."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-P", "-c", FORKS, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert ("", f"{[0] * 12}\n") == (done.stderr, done.stdout)
+    assert 12 * 16 == len(read(path, "SELECT id FROM sends WHERE id LIKE 'child %'"))
+    assert ["ok"] == read(path, "PRAGMA integrity_check")

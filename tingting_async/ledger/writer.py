@@ -1,0 +1,248 @@
+"""A thread that runs a ledger's work: whatever waits shares one transaction."""
+
+import asyncio
+import copy
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from tingting_async.persistence import run_to_completion
+
+C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
+T = TypeVar("T")
+
+MAX_BATCH = 1000
+"""How many pieces of work share a transaction, at most."""
+_FORK_TIMEOUT = 1.0
+"""Seconds for which a fork waits for the end of a transaction. One that takes longer waits for another process."""
+
+
+class Database(Protocol[C_co]):
+    """A database, which one thread uses at a time."""
+
+    def transaction(self) -> AbstractContextManager[C_co]:
+        """Begin a transaction, on an open connection or a new one. The block gets the connection.
+
+        After the block, the transaction is durable. If the block fails, it is undone, and the error is raised.
+
+        Raises:
+            LedgerError: The database cannot be used.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the connection, if one is open. The next transaction opens another."""
+        ...
+
+    def after_fork(self) -> None:
+        """Forget the connection, in a child that was forked: it belongs to the parent."""
+        ...
+
+
+class Writer(Generic[C]):
+    """Runs work in transactions of a database, one after the other, for callers in any event loop and any thread.
+
+    To commit durably takes much longer than the work itself, so all work that waits shares one transaction. A thread
+    runs it. It starts when there is work and ends when there is none, so that it neither delays the end of the
+    interpreter nor is lost in a fork. A child that is forked begins with an empty queue and without a connection.
+
+    Args:
+        database: What the work needs.
+    """
+
+    def __init__(self, database: Database[C]) -> None:
+        self._database = database
+        self._handles_forks = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        """Guards the queue, and whether a thread serves it."""
+        self._queue: deque[_Piece[Any, Any]] = deque()
+        self._is_served = False
+        self._in_transaction = threading.Lock()
+        """Is held during a transaction."""
+        self._held_by_fork: list[threading.Lock] = []
+
+    async def run(self, work: Callable[[C], T]) -> T:
+        """Run a function in a transaction, and return its result when that is committed.
+
+        The work ends even if the caller is cancelled; the cancellation is raised only then. A function that raises
+        changes nothing, and does not affect the work of others. It may be called more than once: if another function
+        raises, the transaction that they share is undone, and each is called again in another transaction.
+
+        If no thread can be started, because the main thread has ended or the system allows no more, the work runs in
+        the caller's.
+        """
+        return await self._submit(work)
+
+    async def aclose(self) -> None:
+        """Close the connection when all work that was there before has ended. The next use opens another."""
+        await self._submit(None)
+
+    async def _submit(self, work: Callable[[C], T] | None) -> T:
+        piece = _Piece(work, asyncio.get_running_loop())
+        self._enqueue(piece)
+        try:
+            await piece.ended
+        except asyncio.CancelledError:
+            if not piece.has_ended:
+                piece.ended = piece.loop.create_future()
+                await run_to_completion(piece.ended)
+            raise
+        try:
+            if piece.error is not None:
+                raise piece.error
+            return cast("T", piece.result)
+        finally:
+            del piece  # The error refers to this frame.
+
+    def _enqueue(self, piece: "_Piece[C, Any]") -> None:
+        if not self._handles_forks:
+            self._handles_forks = True
+            self._handle_forks()
+        with self._lock:
+            self._queue.append(piece)
+            if self._is_served:
+                return
+            self._is_served = True
+        try:
+            # Not a daemon: the interpreter waits for the work before it ends.
+            threading.Thread(target=self._serve, name="tingting_async ledger", daemon=False).start()
+        except RuntimeError:
+            self._serve()  # It blocks the event loop, but not doing it could lose what became of a send.
+
+    def _handle_forks(self) -> None:
+        """Let a fork wait for the end of a transaction.
+
+        A child that is forked in between inherits what the database's library knows of the locks that the parent holds.
+        """
+        if hasattr(os, "register_at_fork"):  # Windows has no forks.
+            os.register_at_fork(
+                before=_weak(self._before_fork),
+                after_in_parent=_weak(self._after_fork_in_parent),
+                after_in_child=_weak(self._after_fork_in_child),
+            )
+
+    def _before_fork(self) -> None:
+        for lock, timeout in ((self._in_transaction, _FORK_TIMEOUT), (self._lock, -1)):
+            if lock.acquire(timeout=timeout):
+                self._held_by_fork.append(lock)
+
+    def _after_fork_in_parent(self) -> None:
+        while self._held_by_fork:
+            self._held_by_fork.pop().release()
+
+    def _after_fork_in_child(self) -> None:
+        self._reset()
+        self._database.after_fork()
+
+    # What follows runs in the thread.
+
+    def _serve(self) -> None:
+        """Do the work that waits, until there is none."""
+        is_served = True
+        while is_served:
+            with self._lock:
+                batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+            with self._in_transaction:
+                if work := [piece for piece in batch if piece.work is not None]:
+                    self._execute(work)
+                if any(piece.work is None for piece in batch):
+                    self._database.close()
+            # Before the callers know, so that their next work does not meet a thread that is about to end.
+            with self._lock:
+                is_served = self._is_served = bool(self._queue)
+            _announce(batch)
+
+    def _execute(self, batch: "list[_Piece[C, Any]]") -> bool:
+        """Do work in one transaction. If a piece fails, undo that, and do each half in a transaction of its own.
+
+        Returns:
+            Whether a transaction could begin.
+        """
+        begun = worked = False
+        try:
+            with self._database.transaction() as connection:
+                begun = True
+                for piece in batch:
+                    piece.do(connection)
+                worked = True
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the callers wait for it
+            if worked or not begun or len(batch) == 1:
+                _fail(batch, error)
+                return begun
+        if worked:
+            return True
+        half = len(batch) // 2
+        if self._execute(batch[:half]):
+            return self._execute(batch[half:])
+        assert batch[0].error is not None
+        _fail(batch[half:], batch[0].error)  # It would wait as long as the first half did.
+        return False
+
+
+class _Piece(Generic[C, T]):
+    """Work that a caller waits for.
+
+    Args:
+        work: The function; None to close the connection.
+        loop: The caller's event loop.
+    """
+
+    __slots__ = ("ended", "error", "has_ended", "loop", "result", "work")
+
+    def __init__(self, work: Callable[[C], T] | None, loop: asyncio.AbstractEventLoop) -> None:
+        self.work = work
+        self.loop = loop
+        self.ended: asyncio.Future[None] = loop.create_future()
+        """What the caller waits for. A cancellation of the caller cancels it."""
+        self.has_ended = False
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def do(self, connection: C) -> None:
+        """Do the work."""
+        assert self.work is not None
+        self.result = self.work(connection)
+
+
+def _fail(batch: list[_Piece[Any, Any]], error: BaseException) -> None:
+    """Set the error of each piece: a copy, as raising an error changes it."""
+    for piece in batch:
+        piece.error = error if len(batch) == 1 else copy.copy(error)
+        piece.error.__cause__ = error.__cause__
+
+
+def _announce(batch: Iterable[_Piece[Any, Any]]) -> None:
+    """Tell the callers in each event loop that their work has ended."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Piece[Any, Any]]] = {}
+    for piece in batch:
+        by_loop.setdefault(piece.loop, []).append(piece)
+    for loop, pieces in by_loop.items():
+        with suppress(RuntimeError):  # The event loop is closed, and so nobody waits.
+            loop.call_soon_threadsafe(_end, pieces)
+
+
+def _end(pieces: list[_Piece[Any, Any]]) -> None:
+    """Wake up the callers. This runs in their event loop."""
+    for piece in pieces:
+        piece.has_ended = True
+        if not piece.ended.done():
+            piece.ended.set_result(None)
+
+
+def _weak(method: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that calls a method as long as its object exists: a fork handler cannot be unregistered."""
+    reference = weakref.WeakMethod(method)
+
+    def call() -> None:
+        if (found := reference()) is not None:
+            found()
+
+    return call
