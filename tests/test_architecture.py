@@ -16,7 +16,7 @@ MODULES = {
 }
 
 ORDER = (
-    ("_version", "redaction", "tracebacks", "persistence", "postgres"),
+    ("_version", "redaction", "tracebacks", "persistence", "postgres", "redis"),
     ("outcomes",),
     ("errors",),
     ("http",),
@@ -63,7 +63,8 @@ TREE = {
     "client": "core environment hints pipeline retries session",
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
     " refusals scalars",
-    "http": "base_url causes clocks deadlines download json messages throttle timeouts transport",
+    "http": "base_url causes clocks deadlines download json messages rate_limits rate_limits.local rate_limits.queue"
+    " rate_limits.redis throttle timeouts transport",
     "ledger": "claims ensure_sent expected file ledger owners schema sqlite writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition styles",

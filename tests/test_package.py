@@ -42,7 +42,7 @@ def test_all(name: str) -> None:
 )
 def test_late_imports(module: str) -> None:
     """A package does not import extras, what only one store needs, or what decodes the first response."""
-    late = {"cattrs", "msgspec", "opentelemetry", "redis", "filelock", "sqlite3", "aiolimiter", "openpyxl", "rich"}
+    late = {"cattrs", "msgspec", "opentelemetry", "redis", "filelock", "sqlite3", "openpyxl", "rich"}
     program = f"import sys; before = {{*sys.modules}}; import {module}; print({late} & (sys.modules.keys() - before))"
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

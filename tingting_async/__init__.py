@@ -66,6 +66,8 @@ if TYPE_CHECKING:
         User,
         Voice,
     )
+    from tingting_async.http.rate_limits.queue import RateLimit
+    from tingting_async.http.rate_limits.redis import RedisRateLimit
     from tingting_async.ledger.ensure_sent import ensure_sent
     from tingting_async.ledger.ledger import Ledger
     from tingting_async.ledger.sqlite import SqliteLedger
@@ -122,8 +124,10 @@ __all__ = [
     "PermissionDeniedError",
     "PhoneNumber",
     "Priority",
+    "RateLimit",
     "RateLimitedError",
     "Reconciliation",
+    "RedisRateLimit",
     "RedisTokenStore",
     "RequestEvent",
     "RequestFailed",
@@ -171,6 +175,8 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "ensure_sent": "ledger.ensure_sent",
         "Listener": "observability.events",
         "OpenTelemetryListener": "observability.opentelemetry",
+        "RateLimit": "http.rate_limits.queue",
+        "RedisRateLimit": "http.rate_limits.redis",
         "RedisTokenStore": "auth.stores.redis",
         "RequestEvent": "observability.events",
         "RequestFailed": "observability.events",

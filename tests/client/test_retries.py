@@ -40,6 +40,7 @@ LOST = errors.TransportError("lost", phase="response")
 # The failure; the effects that are retried after it; the effects whose outcome is then unknown.
 TABLE = [
     pytest.param(errors.NotSentError("off", phase="connect"), ALL_BUT_REVOKE, set(), id="never sent"),
+    pytest.param(errors.NotSentError("late", phase="rate"), set(), set(), id="rate limit"),
     pytest.param(LOST, IDEMPOTENT, {UPDATE, CREATE, SEND, REVOKE}, id="lost"),
     pytest.param(errors.DecodeError("html"), set(), {CREATE, SEND, REVOKE}, id="unreadable"),
     pytest.param(failed(500), IDEMPOTENT, {CREATE, SEND, REVOKE}, id="500"),

@@ -1,6 +1,6 @@
 """Type-checked, never run: the settings of a session, its events, and where tokens are kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import assert_type
 
 from tingting_async import (
@@ -10,6 +10,8 @@ from tingting_async import (
     Listener,
     MemoryTokenStore,
     OpenTelemetryListener,
+    RateLimit,
+    RedisRateLimit,
     RedisTokenStore,
     RequestEvent,
     RequestFailed,
@@ -27,6 +29,11 @@ from tingting_async import (
 from tingting_async.v1 import TingTing as V1TingTing
 
 
+class Own:
+    async def reserve(self, limits: Sequence[float]) -> list[float]:
+        return [0.0 for _ in limits]
+
+
 async def sessions() -> None:
     async with TingTing.from_env(window=2) as tingting:
         assert_type(tingting, TingTing)
@@ -38,6 +45,10 @@ async def sessions() -> None:
     assert_type(await either[0].aclose(), None)
     TingTing(api_token="…", timeout=Timeout(pool=None, connect=5, attempt=10, total=30), retries=1)
     TingTing(email="a@example.com", password="…", timeout=30, retries=RetryPolicy(attempts=2), rate=5, max_in_flight=4)
+    async with RedisRateLimit("redis://localhost", per_second=5) as limit:
+        TingTing(api_token="…", rate=limit)
+        rates: list[RateLimit] = [limit, Own()]
+        TingTing(api_token="…", rate=rates[0])
 
 
 async def options(tingting: TingTing, timeout: TimeoutLike, file: FileLike) -> None:

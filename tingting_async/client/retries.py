@@ -87,7 +87,8 @@ def is_retryable(effect: Effect, failure: TingTingError) -> bool:
     if effect is Effect.REVOKE:
         return False
     if isinstance(failure, NotSentError):
-        return True
+        # A rate limit that has no room in time has none a moment later, and one that failed was asked several times.
+        return failure.phase != "rate"
     if effect.is_idempotent:
         is_temporary = isinstance(failure, ServerError | RateLimitedError | TransportError) or (
             isinstance(failure, ApiError) and failure.status in (408, 425)

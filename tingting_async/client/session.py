@@ -17,6 +17,7 @@ from tingting_async.client.retries import RetryPolicy
 from tingting_async.decoding.decoder import ResponseFormat
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.base_url import normalise_base_url
+from tingting_async.http.rate_limits.queue import RateLimit
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import ClientSession, Transport
 from tingting_async.tracebacks import short_traceback
@@ -60,8 +61,8 @@ class Session(Hinting):
         timeout: The limits of every call: a `Timeout`, or the seconds that a whole call may take.
         window: The maximum number of pages of a list that are fetched ahead.
         max_in_flight: The maximum number of requests in flight.
-        rate: The maximum number of requests per second across all tasks, evenly spaced. Waiting for the rate limit
-            counts towards `Timeout.pool`.
+        rate: The maximum number of requests per second across all tasks, evenly spaced; for several processes, a
+            `RedisRateLimit` that they share. Waiting for the rate limit counts towards `Timeout.pool`.
         retries: How failures are retried if the operation allows it: a `RetryPolicy`, or the number of attempts.
         ledger: Records sends, so that none happens twice: an `SqliteLedger`.
         http: Your own `aiohttp.ClientSession`. Its proxy and TLS settings are used. It is never closed.
@@ -95,7 +96,7 @@ class Session(Hinting):
         timeout: Timeout | float = Timeout(),  # noqa: B008 - a frozen value
         window: int = 4,
         max_in_flight: int = 32,
-        rate: float | None = None,
+        rate: "float | RateLimit | None" = None,
         retries: RetryPolicy | int = RetryPolicy(),  # noqa: B008 - a frozen value
         ledger: "Ledger | None" = None,
         http: ClientSession | None = None,

@@ -2,19 +2,20 @@
 
 import asyncio
 import contextlib
+import inspect
 import math
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 import anyio
 
 from tingting_async.errors import NotSentError, SessionClosedError, UsageError
 from tingting_async.http.deadlines import Deadlines
 from tingting_async.http.messages import Request
+from tingting_async.http.rate_limits.local import LocalRateLimit, seconds_between
+from tingting_async.http.rate_limits.queue import RateFailedError, RateLimit, RateQueue, TooLateError
 from tingting_async.http.timeouts import Timeout
-
-if TYPE_CHECKING:
-    from aiolimiter import AsyncLimiter
+from tingting_async.redaction import redact
 
 
 class Throttle:
@@ -25,18 +26,17 @@ class Throttle:
 
     Args:
         max_in_flight: The number of slots.
-        rate: The number of requests per second; None for no limit.
+        rate: The number of requests per second, or a limit that others share; None for no limit.
 
     Raises:
-        UsageError: `rate` is not a number above 0.
+        UsageError: `rate` is neither a number above 0 nor a limit.
     """
 
-    def __init__(self, *, max_in_flight: int, rate: float | None) -> None:
+    def __init__(self, *, max_in_flight: int, rate: "float | RateLimit | None") -> None:
         self.slots: anyio.Semaphore = anyio.Semaphore(max_in_flight)
         """A request that finds a free slot may occupy it with `acquire_nowait()`, which is cheaper than waiting."""
         self.has_rate: bool = rate is not None
-        self._limiter = None if rate is None else _limiter(rate)
-        self._rate_lock = asyncio.Lock()
+        self._rate_queue = None if rate is None else RateQueue(_rate_limit(rate))
         self._waits = Deadlines()
         self._is_closed = False
 
@@ -52,22 +52,18 @@ class Throttle:
             NotSentError: No slot became free in time.
             SessionClosedError: The session was closed.
         """
-        await self._wait(
-            self.slots.acquire, request, timeout, deadline, phase="pool", what="a free slot (`max_in_flight`)"
-        )
+        what = "a free slot (`max_in_flight`)"
+        await self._wait(lambda _: self.slots.acquire(), request, timeout, deadline, phase="pool", what=what)
 
     async def acquire_rate(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
-        """Wait until the rate limit allows another request; arguments and errors are those of `acquire_slot`."""
-        limiter = self._limiter
-        if limiter is None:
-            return
+        """Wait until the rate limit allows another request.
 
-        async def acquire() -> None:
-            # The lock keeps the order: without it, a request that arrives just in time overtakes those that wait.
-            async with self._rate_lock:
-                await limiter.acquire()
-
-        await self._wait(acquire, request, timeout, deadline, phase="rate", what="the rate limit (`rate`)")
+        Arguments and errors are those of `acquire_slot`. The error is raised at once if the request could leave only
+        after its time limit, or if the rate limit fails.
+        """
+        queue = self._rate_queue
+        if queue is not None:
+            await self._wait(queue.wait, request, timeout, deadline, phase="rate", what="the rate limit (`rate`)")
 
     async def sleep(self, operation: str, seconds: float, deadline: float = math.inf) -> None:
         """Wait between two attempts of a request, or between two requests of an operation.
@@ -91,10 +87,12 @@ class Throttle:
         """End all waits, and refuse new ones."""
         self._is_closed = True
         self._waits.close()
+        if self._rate_queue is not None:
+            self._rate_queue.close()
 
     async def _wait(
         self,
-        acquire: Callable[[], Awaitable[object]],
+        acquire: Callable[[float], Awaitable[None]],
         request: Request[Any],
         timeout: Timeout,
         deadline: float,
@@ -106,19 +104,26 @@ class Throttle:
             raise closed_error(request.operation)
         now = asyncio.get_running_loop().time()
         limit = deadline - now if timeout.pool is None else min(timeout.pool, deadline - now)
+        cause = None
         try:
             with self._waits.limit(now + limit):
-                await acquire()
+                return await acquire(now + limit)
         except TimeoutError:
             if self._is_closed:
                 raise closed_error(request.operation) from None
-            raise NotSentError(
-                f"{request.operation}: timed out after {limit:.3g} s waiting for {what}. Nothing was sent.",
-                operation=request.operation,
-                method=request.method,
-                path=request.path,
-                phase=phase,
-            ) from None
+            reason = f"timed out after {limit:.3g} s waiting for {what}"
+        except TooLateError:
+            reason = f"would have timed out after {limit:.3g} s waiting for {what}, which has no room until then"
+        except RateFailedError as error:
+            reason, cause = f"{what} failed: {error}", error.__cause__
+        end = "" if reason.endswith("?") else "."
+        raise NotSentError(
+            f"{request.operation}: {reason}{end} Nothing was sent.",
+            operation=request.operation,
+            method=request.method,
+            path=request.path,
+            phase=phase,
+        ) from cause
 
 
 def closed_error(operation: str) -> SessionClosedError:
@@ -126,10 +131,12 @@ def closed_error(operation: str) -> SessionClosedError:
     return SessionClosedError(f"{operation}: the session was closed during the call.")
 
 
-def _limiter(rate: float) -> "AsyncLimiter":
-    if type(rate) not in (int, float) or not 0 < rate < math.inf:
-        raise UsageError(f"`rate` must be a number of requests per second above 0, not {rate!r}.")
-    from aiolimiter import AsyncLimiter  # noqa: PLC0415 - only sessions with a rate limit need it
-
-    # A bucket of one request spaces the requests evenly, so that no second contains more of them than any other.
-    return AsyncLimiter(1, 1 / rate)
+def _rate_limit(rate: object) -> RateLimit:
+    if isinstance(rate, int | float):
+        return LocalRateLimit(seconds_between(rate, "rate"))
+    if isinstance(rate, type) or not inspect.iscoroutinefunction(getattr(rate, "reserve", None)):
+        raise UsageError(
+            "`rate` must be a number of requests per second above 0, or an object such as "
+            f"`RedisRateLimit(url, per_second=5)`, not {redact(repr(rate))}."
+        )
+    return cast("RateLimit", rate)

@@ -28,6 +28,7 @@ from tingting_async.http.deadlines import Deadlines, Limit
 from tingting_async.http.download import Inflater
 from tingting_async.http.json import dumps, explain
 from tingting_async.http.messages import Effect, File, Params, Request, Response, decode_error, encode_query
+from tingting_async.http.rate_limits.queue import RateLimit
 from tingting_async.http.throttle import Throttle, closed_error
 from tingting_async.http.timeouts import Timeout
 
@@ -90,7 +91,7 @@ class Transport:
     Args:
         base_url: Scheme, host and port; the transport sends nothing to any other origin.
         max_in_flight: The maximum number of requests in flight.
-        rate: The maximum number of requests per second; None for no limit.
+        rate: The maximum number of requests per second, or a limit that others share; None for no limit.
         http: A user's own `aiohttp.ClientSession`; the transport never closes it.
         proxy: The URL of an HTTP proxy.
         ssl: A TLS context; None for aiohttp's default.
@@ -106,7 +107,7 @@ class Transport:
         *,
         base_url: str,
         max_in_flight: int,
-        rate: float | None,
+        rate: float | RateLimit | None,
         http: aiohttp.ClientSession | None,
         proxy: str | None,
         ssl: ssl_module.SSLContext | None,

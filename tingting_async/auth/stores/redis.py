@@ -5,9 +5,8 @@ import logging
 import math
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio
 
@@ -15,6 +14,7 @@ from tingting_async.auth.stores.codec import decode, encode
 from tingting_async.auth.tokens import LOCK_POLL_INTERVAL, Tokens
 from tingting_async.errors import TokenStoreError, UsageError
 from tingting_async.persistence import run_to_completion
+from tingting_async.redis import RedisBacked, RedisFailedError
 from tingting_async.tracebacks import short_traceback
 
 if TYPE_CHECKING:
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-RETRY_PAUSES = (0.0, 0.1, 0.5)
-"""Seconds before each further attempt of a command whose connection failed.
-
-A server closes idle connections and restarts, and the first command afterwards fails. Every command here may be
-repeated.
-"""
 
 # Acquiring succeeds again for the same holder, because the response to the first attempt may have been lost.
 _ACQUIRE = """
@@ -39,7 +32,7 @@ _EXTEND = 'return redis.call("get", KEYS[1]) == ARGV[1] and redis.call("pexpire"
 _RELEASE = 'return redis.call("get", KEYS[1]) == ARGV[1] and redis.call("del", KEYS[1]) or 0'
 
 
-class RedisTokenStore:
+class RedisTokenStore(RedisBacked):
     """Keeps the tokens of one account under a key in Redis, which processes on several machines may share.
 
     ::
@@ -81,29 +74,18 @@ class RedisTokenStore:
         self._key = key
         self._ttl = ttl
         self._lease = lease
-        self._user_client: Redis | None = None if isinstance(client, str) else client
-        # Connecting takes place with the first command. A connection serves one event loop.
-        self._connect: Callable[[], Redis] = _connector(client) if isinstance(client, str) else lambda: client
-        self._clients: dict[asyncio.AbstractEventLoop, Redis] = {}
+        try:
+            super().__init__(client, timeout=lease)
+        except ImportError:
+            raise UsageError(
+                "RedisTokenStore needs `redis`. Install it, or this package with the extra `redis`."
+            ) from None
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         self._unreleased: list[str] = []
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} key={self._key!r}>"  # Without the URL, which may contain a password.
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the connections of this event loop, unless the client is your own. Close the sessions first."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            with suppress(OSError):  # A connection that is broken is closed.
-                await client.aclose()
 
     @short_traceback
     async def load(self) -> Tokens | None:
@@ -198,76 +180,11 @@ class RedisTokenStore:
 
     async def _run(self, action: str, command: Callable[["Redis"], Awaitable[T]]) -> T:
         """Run a command to its end, even if the caller is cancelled."""
-        from redis import exceptions  # noqa: PLC0415 - only this store needs it
-
-        async def work() -> T:
-            async with asyncio.timeout(self._lease):
-                client = self._client()
-                for pause in RETRY_PAUSES:
-                    try:
-                        return await command(client)
-                    except (exceptions.AuthenticationError, exceptions.AuthorizationError):
-                        raise
-                    except (exceptions.ConnectionError, ConnectionError):
-                        await asyncio.sleep(pause)
-                    except exceptions.ResponseError as error:
-                        if not _is_read_only(error):
-                            raise
-                        await client.connection_pool.disconnect(inuse_connections=False)
-                        await asyncio.sleep(pause)
-                return await command(client)
-
-        text = f"The token store at the Redis key {self._key!r} could not be {action}"
         try:
-            return await run_to_completion(work())
-        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
-            reason = str(error).rstrip(".") or f"no response within {self._lease:g} s"
-            # Frames of the client hold the tokens, and error trackers collect local variables.
-            error.with_traceback(None).__cause__ = error.__context__ = None
-            raise TokenStoreError(
-                f"{text}: {type(error).__name__}: {reason}. Is the server up and reachable?"
-            ) from error
-        except exceptions.RedisError as error:
-            refused = f"{text}: the server refused with {type(error).__name__}. Look in its log, or try `redis-cli`."
-            if _is_read_only(error):
-                refused = f"{text}: the server is a read-only replica. Connect to the primary."
-        except Exception as error:  # noqa: BLE001 - whatever a client raises, such as a RuntimeError in another event loop
-            refused = f"{text}: the client failed with {type(error).__name__}. It belongs to one event loop: "
-            refused += "give the store a URL instead to use it in several."
-        # Raised outside the handler: a server quotes an unknown command, and no traceback may show the tokens.
-        raise TokenStoreError(refused)
-
-    def _client(self) -> "Redis":
-        """Return the client for this event loop. A forked process has an event loop of its own, too."""
-        if self._user_client is not None:
-            return self._user_client
-        loop = asyncio.get_running_loop()
-        client = self._clients.get(loop)
-        if client is None:
-            for ended in [each for each in self._clients if each.is_closed()]:
-                del self._clients[ended]
-            client = self._clients[loop] = self._connect()
-        return client
-
-
-def _is_read_only(error: Exception) -> bool:
-    return "READONLY" in str(error) or "read only replica" in str(error)  # redis-py removes the first word.
-
-
-def _connector(url: str) -> "Callable[[], Redis]":
-    """Return what makes a client for a URL."""
-    try:
-        from redis.asyncio import Redis  # noqa: PLC0415 - an extra, and slow to import
-    except ImportError:
-        raise UsageError("RedisTokenStore needs `redis`. Install it, or this package with the extra `redis`.") from None
-
-    def connect() -> Redis:
-        client: Redis = cast("Any", Redis).from_url(url)
-        return client
-
-    with suppress(ValueError):  # It may quote the password, and must not become the context of another error.
-        connect()
-        return connect
-    raise UsageError(
-        "The URL of Redis is not valid. Write redis://user:password@host:6379/0, with %40 for @ and so on."
-    )
+            return await run_to_completion(self._execute(command))
+        except RedisFailedError as error:
+            text, cause = str(error), error.__cause__
+        # Raised outside the handler, so that the traceback has no frames that hold tokens.
+        raise TokenStoreError(
+            f"The token store at the Redis key {self._key!r} could not be {action}: {text}"
+        ) from cause

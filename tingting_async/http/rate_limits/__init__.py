@@ -1,0 +1,1 @@
+"""Rate limits: of one session, and of all processes that share a server."""
