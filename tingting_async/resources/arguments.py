@@ -3,6 +3,7 @@
 import difflib
 import enum
 import inspect
+import itertools
 import re
 import string
 import unicodedata
@@ -19,7 +20,7 @@ from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.json import dumps
 from tingting_async.http.messages import File
 from tingting_async.persistence import run_in_thread
-from tingting_async.redaction import redact
+from tingting_async.redaction import redact, shorten
 from tingting_async.resources.models import OtpChannel, OtpSource
 from tingting_async.resources.phone_numbers import RowChecker, phone_number
 
@@ -283,11 +284,24 @@ def require_known_tags(names: Iterable[str], usable: Sequence[str] | None, name:
     Raises:
         UsageError: A tag is unknown; the message lists those that the campaign has.
     """
-    unknown = sorted(set(names) - set(usable or ()))
+    # Sorted, and not put into sets: a table of 100,000 names is slow to fill, as each name goes to a random place.
+    known = iter(sorted(usable or ()))
+    next_known, unknown = next(known, None), dict[str, None]()
+    for each in sorted(names):
+        while next_known is not None and next_known < each:
+            next_known = next(known, None)
+        if next_known != each:
+            unknown[each] = None
     if unknown:
         raise UsageError(
-            f"`{name}` uses {', '.join(unknown)}; the campaign's usable tags are: {', '.join(usable or ()) or 'none'}."
+            f"`{name}` uses {names_of(unknown)}; the campaign's usable tags are: {names_of(usable or ()) or 'none'}."
         )
+
+
+def names_of(names: Collection[str]) -> str:
+    """Return the first names as a text for errors, with phone numbers masked: a name may be any text of a message."""
+    shown = redact(", ".join(shorten(name, 100) for name in itertools.islice(names, 20)))
+    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
 
 
 async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:

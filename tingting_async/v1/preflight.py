@@ -21,9 +21,10 @@ async def preflight(core: Core, campaign: Campaign, timeout: TimeoutLike) -> Pre
     placeholders = frozenset(arguments.placeholders(f"{campaign.message or ''} {campaign.sms_message or ''}"))
     problems: list[str] = []
 
-    async def missing_values(contact_id: int) -> list[str]:
-        # Not the values: asyncio logs the results of tasks in its debug mode.
-        return sorted(placeholders - (await contacts.variables(contact_id, timeout=timeout)).keys())
+    async def missing_values(contact_id: int) -> str:
+        # It returns neither values nor names as they are: asyncio logs the results of tasks in its debug mode.
+        variables = await contacts.variables(contact_id, timeout=timeout)
+        return arguments.names_of(sorted(placeholders - variables.keys()))
 
     if not page.total_items:
         problems.append("It has no contacts.")
@@ -31,7 +32,7 @@ async def preflight(core: Core, campaign: Campaign, timeout: TimeoutLike) -> Pre
         calls = [missing_values(contact.id) for contact in page.items]
         for contact, missing in zip(page.items, await gather_or_cancel(calls), strict=True):
             if missing:
-                problems.append(f"Contact {contact.id} has no value for {', '.join(missing)}.")
+                problems.append(f"Contact {contact.id} has no value for {missing}.")
     problems += _problems(campaign)
     total: Any = page.total_items
     return PreflightReport(campaign=campaign, contacts=total, placeholders=placeholders, problems=tuple(problems))
