@@ -16,7 +16,7 @@ MODULES = {
 }
 
 ORDER = (
-    ("_version", "redaction", "tracebacks", "persistence", "postgres", "redis"),
+    ("_version", "redaction", "tracebacks", "persistence", "postgres", "redis", "rows"),
     ("outcomes",),
     ("errors",),
     ("http",),
@@ -68,7 +68,7 @@ TREE = {
     "ledger": "claims ensure_sent expected file ledger owners schema sqlite writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition styles",
-    "resources": "arguments base evidence models phone_numbers",
+    "resources": "arguments base concurrency evidence models phone_numbers",
     "v1": "accounts additions auth campaign_fields campaigns contacts dashboard decoding method_fallback models"
     " models.accounts models.campaigns models.common models.contacts models.otp models.reports models.surveys otp pages"
     " phone_numbers preflight progress reconcile reports schedule session survey_templates surveys voices",

@@ -41,6 +41,7 @@ from tingting_async.pagination.exact import ExactIterator
 from tingting_async.pagination.iterators import ItemIterator, PageIterator
 from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
+from tingting_async.rows import Rows
 
 if TYPE_CHECKING:
     from tingting_async.auth.stores.file import FileTokenStore
@@ -136,6 +137,7 @@ __all__ = [
     "Resource",
     "ResponseReceived",
     "RetryPolicy",
+    "Rows",
     "RunStarted",
     "Send",
     "SendState",

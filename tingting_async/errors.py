@@ -37,6 +37,7 @@ from typing import Any
 
 from tingting_async.outcomes import Reconcilable, Reconciler, Send, attach_reconciler
 from tingting_async.redaction import shorten
+from tingting_async.rows import Rows
 
 MAX_LENGTH = 2000
 """The length of the longest text of an error. It may quote what a server or a caller made arbitrarily long."""
@@ -310,15 +311,23 @@ class PartialFailureError(TingTingError):
         result: What was carried out, as the operation would have returned it; None if it could not be decoded.
         unknown: The rows, from 0, whose request failed after it may have been carried out; empty if there are none.
         not_done: The rows, from 0, that were certainly not carried out.
+        failures: The requests that failed: the rows of each, and its error.
     """
 
     def __init__(
-        self, message: str = "", *, result: Any = None, unknown: range = range(0), not_done: range = range(0)
+        self,
+        message: str = "",
+        *,
+        result: Any = None,
+        unknown: Rows | range = range(0),
+        not_done: Rows | range = range(0),
+        failures: tuple[tuple[range, TingTingError], ...] = (),
     ) -> None:
         super().__init__(message)
         self.result = result
-        self.unknown = unknown
-        self.not_done = not_done
+        self.unknown: Rows = unknown if isinstance(unknown, Rows) else Rows(unknown)
+        self.not_done: Rows = not_done if isinstance(not_done, Rows) else Rows(not_done)
+        self.failures = failures
 
     @classmethod
     def behind(cls, error: BaseException) -> "PartialFailureError | None":

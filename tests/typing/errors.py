@@ -14,6 +14,7 @@ from tingting_async import (
     PartialFailureError,
     RateLimitedError,
     Reconciliation,
+    Rows,
     ServerError,
     TingTing,
     TingTingError,
@@ -67,8 +68,8 @@ async def calls(tingting: TingTing) -> None:
         assert_type(error.number, int)
     except PartialFailureError as error:
         assert_type(PartialFailureError.behind(error), PartialFailureError | None)
-        assert_type(error.unknown, range)
-        assert_type(error.not_done, range)
+        assert_type(error.unknown, Rows)
+        assert_type(error.not_done, Rows)
     except WaitTimeoutError as error:
         assert_type(error.last, Any)
     except UsageError as error:

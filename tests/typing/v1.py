@@ -1,11 +1,11 @@
 """Type-checked, never run: what each operation of the v1 API returns."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, assert_type
 
-from tingting_async import Paginator
+from tingting_async import Paginator, Rows
 from tingting_async.v1 import (
     UNCHANGED,
     AddProgress,
@@ -94,6 +94,11 @@ async def runs(tingting: TingTing) -> None:
     assert_type(await tingting.campaigns.wait(1, timeout=60), Campaign)
 
 
+async def numbers() -> AsyncIterator[str | NewContact]:
+    yield "9800000001"
+    yield NewContact("9800000002")
+
+
 async def contacts(tingting: TingTing) -> None:
     async for contact in tingting.contacts.list(1, window=2):
         assert_type(contact, Contact)
@@ -108,9 +113,10 @@ async def contacts(tingting: TingTing) -> None:
     assert_type(many.errors, Mapping[int, str])
     progress = AddProgress()
     await tingting.contacts.add_many(1, iter(["9800000001"]), progress=progress)
+    await tingting.contacts.add_many(1, numbers(), concurrency=4, keep_contacts=True)
     assert_type(progress.result, ContactsAdded)
-    assert_type(progress.unknown, range)
-    assert_type(progress.not_done, range)
+    assert_type(progress.unknown, Rows)
+    assert_type(progress.not_done, Rows)
     assert_type(await tingting.contacts.upload(1, "contacts.csv"), Upload)
     assert_type(await tingting.contacts.edit(1, "9800000001"), Contact)
     assert_type(await tingting.contacts.delete(1), Confirmation)

@@ -67,6 +67,7 @@ class Core:
         self.emitter: EventEmitter = EventEmitter(transport.base_url)
         self.decoder: Decoder = Decoder(response_format, auth.secrets)
         self.is_closed: bool = False
+        self.max_in_flight: int = max_in_flight
         self._timeout = timeout
         self._window = window
         self._share = FairShare(slots=max_in_flight)

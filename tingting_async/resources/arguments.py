@@ -248,17 +248,26 @@ def mapping(value: Mapping[str, Any], name: str) -> dict[str, Any]:
         UsageError: It is not a mapping, a name is not a string, or a value cannot be encoded as JSON. `problems` lists
             every such name.
     """
+    given = dict(value) if isinstance(value, Mapping) else value
+    encoded_mapping(given, name)
+    return given
+
+
+def encoded_mapping(value: Mapping[str, Any], name: str) -> bytes:
+    """Return a mapping of names to values as JSON text.
+
+    Raises:
+        UsageError: As for `mapping`.
+    """
     if not isinstance(value, Mapping):
         raise UsageError(f"`{name}` must be a mapping of names to values.")
     given = dict(value)
     if not given:  # Most contacts have none, and there may be a hundred thousand of them.
-        return given
+        return b"{}"
     try:
-        dumps(given)
+        return dumps(given)
     except (TypeError, ValueError, RecursionError):
         pass
-    else:
-        return given
     checker = RowChecker(name)
     for key, part in given.items():
         where = f"{name}[{repr(key)[:60]}]"

@@ -1,21 +1,19 @@
 """The contacts of a campaign."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import aclosing
-from functools import partial
+from collections.abc import Collection, Mapping
 from typing import Any, Unpack
 
-from tingting_async.errors import OutcomeUnknownError, TingTingError, UsageError
+from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.base import IN_CLASSIC, PageOptions, TimeoutLike
 from tingting_async.resources.phone_numbers import phone_number
-from tingting_async.v1.additions import AddProgress, batches, refuse_no_list
+from tingting_async.v1.additions import Addition, AddProgress, GivenContacts, refuse_no_list
 from tingting_async.v1.method_fallback import MethodFallback, other_method
 from tingting_async.v1.models.common import Confirmation
-from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, NewContact, Upload
+from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, Upload
 from tingting_async.v1.pages import read_page
 from tingting_async.v1.reconcile import clocks_at, reconcile_contact
 
@@ -85,21 +83,30 @@ class Contacts(MethodFallback):
     async def add_many(
         self,
         campaign_id: int,
-        contacts: Iterable[NewContact | str | int],
+        contacts: GivenContacts,
         *,
         chunk: int = 100,
+        concurrency: int = 8,
+        keep_contacts: bool | None = None,
         progress: AddProgress | None = None,
         timeout: TimeoutLike = None,
     ) -> ContactsAdded:
-        """Add many contacts in chunks, one request after the other (`POST campaign/<campaign_id>/add-contact/`).
+        """Add many contacts, in several requests at the same time (`POST campaign/<campaign_id>/add-contact/`).
+
+        The campaign may have the contacts in another order than they were given. The service's documents do not say how
+        it processes additions to one campaign that arrive at the same time. `concurrency=1` sends one request after the
+        other.
 
         Args:
             campaign_id: The campaign's id.
             contacts: Contacts or phone numbers. All contacts of a list are checked before the first request. An
-                iterator is read and checked chunk by chunk.
+                iterator, sync or async, is read and checked chunk by chunk, and closed at the end.
             chunk: The number of contacts in one request. The service's maximum is not documented.
+            concurrency: The maximum number of requests in flight; the session's `max_in_flight` limits it, too.
+            keep_contacts: Whether the result has the new contacts, which take about 1 kB of memory each. By default, it
+                has them if you give a list, and not if you give an iterator.
             progress: A new `AddProgress`, which says at any time what was added.
-            timeout: The limits of each call.
+            timeout: The limits of each request.
 
         Returns:
             The combined result of all requests. The service skips numbers that the campaign already has.
@@ -108,42 +115,30 @@ class Contacts(MethodFallback):
             UsageError: There are no contacts, or a number or a variable is not valid, or a number is given twice. Each
                 is in `problems`, with its row. Nothing was sent.
             PartialFailureError: A request failed after others succeeded, or its outcome is unknown, or an iterator
-                failed or produced a contact that is not valid; the requests after it were not sent. The error says
-                which contacts were added, may have been added, and were not. If the first request is refused, its own
-                error is raised instead, because nothing was added.
-            asyncio.CancelledError: The call was cancelled. A `PartialFailureError` is its cause, and also behind the
-                `TimeoutError` of `asyncio.timeout`: see `PartialFailureError.behind`.
+                failed or produced a contact that is not valid. The requests in flight were completed, and no others
+                were sent. The error says which contacts were added, may have been added, and were not. If nothing can
+                have been added, the first request's own error is raised instead.
+            asyncio.CancelledError: The call was cancelled, and so were the requests in flight. A `PartialFailureError`
+                is its cause, and also behind the `TimeoutError` of `asyncio.timeout`: see `PartialFailureError.behind`.
         """
-        if type(chunk) is not int or chunk < 1:
-            raise UsageError(f"contacts.add_many: `chunk` is {chunk!r}; it must be an integer of 1 or more.")
+        for name, number in (("chunk", chunk), ("concurrency", concurrency)):
+            if type(number) is not int or number < 1:
+                raise UsageError(f"contacts.add_many: `{name}` is {number!r}; it must be an integer of 1 or more.")
+        if type(keep_contacts) not in (bool, type(None)):
+            raise UsageError(f"contacts.add_many: `keep_contacts` must be True, False or None, not {keep_contacts!r}.")
         if not isinstance(progress, AddProgress | None) or progress not in (None, AddProgress()):
             raise UsageError("contacts.add_many: `progress` must be an `AddProgress()` that no other call has used.")
         refuse_no_list(contacts)
-        path, progress = _addition_path(campaign_id), progress or AddProgress()
-        try:
-            async with aclosing(batches(contacts, chunk, progress)) as checked:
-                async for rows in checked:
-                    request = Request.create(
-                        path,
-                        ContactsAdded,
-                        "contacts.add_many",
-                        json={"contacts": rows},
-                        timeout=timeout,
-                        recovery_hint=f"look for them in contacts.list({campaign_id})",
-                        before_send=partial(progress.leaves, len(rows)),
-                        without_effect=progress.stayed,
-                    )
-                    progress.confirmed(len(rows), await self._core.execute(request))
-        except BaseException as error:
-            if isinstance(error, TingTingError) and not isinstance(error, OutcomeUnknownError):
-                progress.stayed()
-            if not isinstance(error, Exception):
-                raise error from progress.failure("The call was cancelled.")  # A cancellation has to stay one.
-            if not progress.has_begun:
-                raise  # Nothing was added: the error itself says why.
-            said = error if isinstance(error, TingTingError) else f"The iterator raised {type(error).__name__}."
-            raise progress.failure(said) from error
-        return progress.result
+        addition = Addition(
+            _addition_path(campaign_id),
+            hint=f"look for them in contacts.list({campaign_id})",
+            chunk=chunk,
+            concurrency=concurrency,
+            keep_contacts=isinstance(contacts, Collection) if keep_contacts is None else keep_contacts,
+            progress=progress or AddProgress(),
+            timeout=timeout,
+        )
+        return await addition.run(self._core, contacts)
 
     async def upload(self, campaign_id: int, file: arguments.FileLike, *, timeout: TimeoutLike = None) -> Upload:
         """Add the contacts of a file (`PATCH campaign/create/<campaign_id>/detail/`).

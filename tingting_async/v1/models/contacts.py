@@ -92,9 +92,9 @@ class ContactsAdded:
     Attributes:
         created: The number of contacts that were added.
         skipped: The number of contacts that were there already, or were given twice.
-        contacts: The new contacts.
+        contacts: The new contacts, in the order of the responses. Empty if they were not to be kept.
         errors: The service's messages about refused contacts, by their index among those given.
-        other_errors: The service's messages that name no contact.
+        other_errors: The service's messages that name no contact that was given.
         extra: Fields that this class does not name.
     """
 
