@@ -26,6 +26,8 @@ def phone_number(value: str | int, name: str = "number") -> str:
     """
     if type(value) is str and _MOBILE.fullmatch(value):  # Most numbers are: all else takes a hundred times as long.
         return value
+    if type(value) is int and 9_700_000_000 <= value < 9_900_000_000:
+        return str(value)
     # Imported for the first number of another form: its tables take longer to import than everything else.
     from phonenumbers import (  # noqa: PLC0415
         NumberParseException,
