@@ -164,8 +164,8 @@ class Transport:
             DecodeError: The response is too large.
         """
         throttle = self.throttle
-        if throttle.slots.value:
-            throttle.slots.acquire_nowait()
+        if throttle.slots.free:
+            throttle.slots.free -= 1
         else:
             await throttle.acquire_slot(request, timeout, deadline)
         try:
