@@ -5,10 +5,13 @@ end long before. Here, one timer is set for the earliest limit; the next one is 
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
 
 import attrs
+
+from tingting_async.errors import TingTingError
 
 RESOLUTION = 0.01
 """By how much a limit may expire late, in seconds."""
@@ -28,6 +31,37 @@ class Limit:
     is_sign_in: bool = False
     """Whether the request of the task gets new tokens."""
     has_expired: bool = False
+    before_send: Callable[[], Awaitable[None]] | None = None
+    before_first_byte: Callable[[], None] | None = None
+    has_begun: bool = False
+    """Whether the first byte of the request was about to be written."""
+    refusal: TingTingError | None = None
+    """What `before_first_byte` raised."""
+
+    async def prepare(self, disconnect: Callable[[], None]) -> None:
+        """Do what has to be done before the request is sent, once it has a connection; if that fails, disconnect."""
+        assert self.before_send is not None
+        try:
+            await self.before_send()
+        except BaseException:
+            disconnect()
+            raise
+
+    def begin(self) -> None:
+        """Note that the first byte of the request is about to be written.
+
+        Raises:
+            ConnectionError: It was written before, to a connection that was lost.
+        """
+        if self.has_begun:
+            raise ConnectionError("the connection was lost")
+        if self.before_first_byte is not None:
+            try:
+                self.before_first_byte()
+            except TingTingError as error:
+                self.refusal, self.is_connected = error, False
+                raise
+        self.has_begun = self.is_connected = True
 
     def expire(self) -> None:
         """End the task's wait now."""

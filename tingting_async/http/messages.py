@@ -138,7 +138,10 @@ class Request(Generic[T_co]):
     idempotency_key: str | None = attrs.field(default=None, repr=False)
     """The caller's name for this send. A ledger allows one send for each key."""
     before_send: Callable[[], Awaitable[None]] | None = attrs.field(default=None, repr=False)
-    """Awaited immediately before the first byte of an attempt is sent. If it raises, the call ends with that error."""
+    """Awaited before an attempt connects, and again once it has a connection. If it raises, the call ends with that
+    error, and nothing is sent."""
+    before_first_byte: Callable[[], None] | None = attrs.field(default=None, repr=False)
+    """Called immediately before the first byte of an attempt is written. If it raises, nothing is sent."""
     without_effect: Callable[[], None] | None = attrs.field(default=None, repr=False)
     """Called after `before_send`, if the attempt turns out not to have left, or to have been refused."""
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
