@@ -65,7 +65,8 @@ TREE = {
     " refusals scalars",
     "http": "base_url causes clocks deadlines download json messages rate_limits rate_limits.local rate_limits.queue"
     " rate_limits.redis throttle timeouts transport",
-    "ledger": "claims ensure_sent expected file ledger owners schema sqlite writer",
+    "ledger": "claims ensure_sent expected file ledger owners postgres postgres_database postgres_session"
+    " postgres_statements schema sqlite writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition styles",
     "resources": "arguments base concurrency evidence models phone_numbers",

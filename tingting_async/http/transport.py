@@ -75,7 +75,7 @@ class _Connector(aiohttp.TCPConnector):
             # aiohttp wants a second connection only to resend a GET, PUT or DELETE that the service may have received.
             raise _ConnectionLostError("the connection was lost")
         connection = await super().connect(req, traces, timeout)
-        if attempt.before_send is not None:
+        if attempt.request is not None and attempt.request.before_first_byte is not None:
             await attempt.prepare(connection.close)
         attempt.is_connected = True
         return connection
@@ -234,14 +234,12 @@ class Transport:
         if timeout.attempt is not None:
             deadline = min(deadline, now + timeout.attempt)
         attempt = self._attempts.limit(deadline)  # aiohttp's own `total` costs more: it enters its timer three times.
-        attempt.is_sign_in = not request.authenticate
-        if request.before_first_byte is not None:
-            attempt.before_send, attempt.before_first_byte = request.before_send, request.before_first_byte
-        if self._user_session is not None or attempt.before_first_byte is not None:
+        attempt.request = request
+        if self._user_session is not None or request.before_first_byte is not None:
             is_noticed = self._writes_our_bodies and not request.effect.is_safe and not request.form
             if self._user_session is not None and not is_noticed:  # It does not have our connector.
                 attempt.is_connected = True  # It counts as connected, unless aiohttp says that it could not connect.
-            if is_noticed or (attempt.before_first_byte is not None and not request.form):
+            if is_noticed or (request.before_first_byte is not None and not request.form):
                 body = body if isinstance(body, _Bytes) else _Bytes(b"")
                 body.attempt = attempt
         try:

@@ -5,10 +5,11 @@ outcome is recorded afterwards. If the process ends in between, the claim stays,
 """
 
 import hashlib
+import time
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from uuid import uuid4
 
 import attrs
@@ -57,6 +58,34 @@ class Claim:
     evidence: str = attrs.field(default="", repr=False)
     seen: frozenset[str] | None = attrs.field(default=None, repr=False)
     read_clocks: Callable[[], Clocks] = attrs.field(default=lambda: read_clocks(None), repr=False, eq=False)
+
+
+@attrs.frozen
+class Elapsed:
+    """The time since a moment, by the one of two clocks that says more: one stands still while a machine sleeps."""
+
+    monotonic: float
+    time: float
+
+    @classmethod
+    def start(cls) -> Self:
+        """Start now."""
+        return cls(time.monotonic(), time.time())
+
+    def seconds(self) -> float:
+        """Return how many seconds have passed."""
+        return max(time.monotonic() - self.monotonic, time.time() - self.time)
+
+
+def may_begin_for(age: float | None) -> float:
+    """Return for how many seconds the owner of a claim may still begin.
+
+    Args:
+        age: The seconds since the claim was stored or renewed; None if its owner has recorded an outcome. It may be
+            wrong, as machines are started again and clocks are set; nobody waits longer than for a new claim.
+    """
+    limit = MAX_DELAY + MARGIN
+    return 0.0 if age is None else min(max(limit - age, 0.0), limit)
 
 
 @attrs.frozen
@@ -122,8 +151,8 @@ class Storage(Protocol):
         """Store a claim durably, and return it; or return the stored claim that it duplicates, if there is one."""
         ...
 
-    async def renew(self, id: str) -> None:
-        """Renew a claim of this process, whose request is about to begin.
+    async def renew(self, id: str) -> Elapsed:
+        """Renew a claim of this process, whose request is about to begin, and return the time since then.
 
         Raises:
             LedgerError: The claim is not its own any more, or the storage fails. The request must not begin.

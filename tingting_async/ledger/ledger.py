@@ -4,7 +4,6 @@ import asyncio
 import functools
 import logging
 import os
-import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -15,26 +14,15 @@ import attrs
 
 from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.messages import Request, T
-from tingting_async.ledger.claims import MAX_DELAY, Claim, Decision, Storage, StoredClaim, claim_for, digest
+from tingting_async.ledger.claims import MAX_DELAY, Claim, Decision, Elapsed, Storage, StoredClaim, claim_for, digest
 from tingting_async.outcomes import Clocks, Reconciliation, Send, SendState, Verdict, attach_reconciler
 from tingting_async.redaction import redact
 from tingting_async.tracebacks import short_traceback
 
 _log = logging.getLogger("tingting_async")
 
-_FRESH = 0.5
+_FRESH = 0.05
 """Seconds after a claim was stored or renewed in which it need not be renewed if the request is only now connected."""
-
-
-class Elapsed:
-    """The time since this object was made, by the clock that says more: one stands still while a machine sleeps."""
-
-    def __init__(self) -> None:
-        self._monotonic, self._time = time.monotonic(), time.time()
-
-    def seconds(self) -> float:
-        """Return the seconds since then."""
-        return max(time.monotonic() - self._monotonic, time.time() - self._time)
 
 
 class Ledger:
@@ -148,27 +136,26 @@ class Ledger:
             claim = attrs.evolve(claim, digest=await digest(request, os.urandom(16)))
         stored: Send | None = None
         has_claim = may_have_effect = False
-        renewed = Elapsed()
+        renewed: Elapsed | None = None
 
         async def before_send() -> None:
             nonlocal stored, has_claim, may_have_effect, renewed
-            now = Elapsed()
-            if stored is None:
+            if stored is None or renewed is None:
                 has_claim = True  # From here on: if this is cancelled while the storage works, the claim is deleted.
                 try:
                     stored = await self._claim(claim, request)
                 except TingTingError:
                     has_claim = False
                     raise
-                renewed = now
+                assert stored.clocks is not None
+                renewed = Elapsed(stored.clocks.monotonic, stored.clocks.local.timestamp())
             elif not may_have_effect or renewed.seconds() > _FRESH:  # A further attempt, or connecting took long.
                 with _nothing_sent(request):
-                    await self._storage.renew(claim.id)
-                renewed = now
+                    renewed = await self._storage.renew(claim.id)
             may_have_effect = True
 
         def before_first_byte() -> None:
-            if renewed.seconds() > MAX_DELAY:
+            if renewed is None or renewed.seconds() > MAX_DELAY:
                 raise LedgerError(
                     f"{request.operation}: nothing was sent, because this process was stopped or overloaded for more "
                     f"than {MAX_DELAY:g} s, and others may take it for dead by now. Send again."

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from tingting_async.errors import LedgerError, UsageError
-from tingting_async.ledger.claims import Claim, Decision, StoredClaim
+from tingting_async.ledger.claims import Claim, Decision, Elapsed, StoredClaim
 from tingting_async.ledger.ledger import Ledger
 from tingting_async.ledger.postgres_database import Database, Outcome, Renewal, Work
 from tingting_async.ledger.postgres_statements import PRUNED, Statements
@@ -69,13 +69,15 @@ class PostgresStorage:
             stored = await self._call(lambda statements: statements.claim(claim))
         return stored
 
-    async def renew(self, id: str) -> None:
+    async def renew(self, id: str) -> Elapsed:
         """Renew a claim of this process."""
-        if not await self._run(Renewal(id)):
+        renewed: Elapsed | None = await self._run(Renewal(id))
+        if renewed is None:
             raise LedgerError(
                 "The claim is not this process's any more: its session of the database has ended, or somebody has "
                 "recorded the send meanwhile. Send again; the ledger allows it if it was not sent."
             )
+        return renewed
 
     async def find(self, claim: Claim) -> StoredClaim | None:
         """Return the stored claim that this one would duplicate."""

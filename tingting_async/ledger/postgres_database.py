@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from tingting_async.errors import LedgerError, TingTingError
-from tingting_async.ledger.claims import Claim
+from tingting_async.ledger.claims import Claim, Elapsed
 from tingting_async.ledger.postgres_session import ADVICE, VERSION, LostError, Session
 from tingting_async.ledger.postgres_statements import CHECK, CLAIM, RECORD_OWN, RENEW, Statements, columns, new_claim
 from tingting_async.outcomes import Verdict
@@ -18,6 +18,8 @@ from tingting_async.postgres import Postgres, PostgresError
 
 RETRY_PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0)
 """Seconds before each further attempt if a connection is lost: servers close idle connections, and restart."""
+_RETRY_LIMIT = 8.0
+"""Seconds after which there is no further attempt."""
 _REPEATABLE = ("40001", "40P01")
 """The codes of errors after which the same transaction may succeed: a deadlock, a conflict with another one."""
 _FOR_NOW = ("starting up", "shutting down", "recovery", "accepting connections", "too many", "connection slots")
@@ -107,7 +109,7 @@ class Database:
 
     def _attempt(self, execute: Callable[[Session, bool], None]) -> None:
         """Execute something in a session, and again in another session if the connection is lost."""
-        again = False
+        again, deadline = False, time.monotonic() + _RETRY_LIMIT
         for pause in (*RETRY_PAUSES, None):
             try:
                 with self._postgres.errors():
@@ -115,7 +117,7 @@ class Database:
             except PostgresError as error:
                 if error.is_lost:
                     self.close()
-                if pause is None or not _is_repeatable(error):
+                if pause is None or time.monotonic() > deadline or not _is_repeatable(error):
                     raise
             except TingTingError:
                 raise
@@ -151,7 +153,7 @@ class Database:
         renewals = {work.what.id: work for work in works if isinstance(work.what, Renewal)}
         outcomes = [work.what for work in works if isinstance(work.what, Outcome)]
         new = [new_claim(work.what) for work in works if isinstance(work.what, Claim)]
-        execute = self._statements(session).execute
+        now, execute = Elapsed.start(), self._statements(session).execute
         done = claimed = renewed = None
         with session.pipeline():
             check = execute(CHECK)
@@ -175,12 +177,12 @@ class Database:
             claims[each.send.id].result = each if each.send.id in stored else None
         kept = set() if renewed is None else {row[0] for row in renewed}
         for id_, work in renewals.items():
-            work.result = id_ in kept
+            work.result = now if id_ in kept else None
 
     def _statements(self, session: Session) -> Statements:
         """Return what executes statements that change nothing unless this is the ledger as it was before."""
         guard = {"ledger": self._ledger, "version": VERSION, "backend": session.backend, "owner": session.owner}
-        return Statements(session.connection, guard | {"last": self._last[0], "last_started": self._last[1]})
+        return Statements(session, guard | {"last": self._last[0], "last_started": self._last[1]})
 
     def _require(self, checks: tuple[Any, ...] | None) -> None:
         """Raise what is wrong with the ledger, if anything is."""

@@ -6,7 +6,8 @@ it ends. So whoever can see the lock knows that the owner is alive.
 
 import os
 import secrets
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -49,8 +50,8 @@ SELECT pg_is_in_recovery(), pg_backend_pid(), pg_try_advisory_lock(%s), set_conf
 ADVICE = {
     "25006": "It is read-only. Connect to the primary; if the connection string has several hosts, add "
     "target_session_attrs=read-write.",
-    "42501": "Grant the role SELECT, INSERT, UPDATE and DELETE on tingting_ledger and tingting_sends; to make or migrate "
-    "them, it needs CREATE on their schema, and must own them.",
+    "42501": "Grant the role SELECT, INSERT, UPDATE and DELETE on tingting_ledger and tingting_sends. To make or "
+    "migrate them, it needs CREATE on their schema, and must own them.",
     "53100": "Free space on the server's disk.",
     "53300": "Each ledger object has one connection. Raise max_connections, or start fewer processes.",
     "57014": "The server was too slow, or somebody cancelled the statement.",
@@ -113,12 +114,32 @@ class Session:
             os.dup2(null, self._descriptor)
             os.close(null)
 
-    def pipeline(self) -> "AbstractContextManager[object]":
-        """Return a block whose statements are sent together, as one transaction, and have their results after it."""
+    @contextmanager
+    def pipeline(self) -> Generator[None]:
+        """Send the statements of the block together, as one transaction. Their results are there after the block."""
         from psycopg import Pipeline  # noqa: PLC0415 - an extra
 
+        failure: Exception | None = None
         # An old libpq has no pipelines: each statement is then a transaction, which takes longer.
-        return self.connection.pipeline() if Pipeline.is_supported() else nullcontext()
+        with self.connection.pipeline() if Pipeline.is_supported() else nullcontext():
+            try:
+                yield
+            except Exception as error:  # noqa: BLE001 - psycopg would log what it finds afterwards
+                failure = error
+        if failure is not None:
+            raise failure
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """Execute the block in a transaction. psycopg's own logs a warning if the connection is lost."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # If the connection is lost, there is nothing to undo.
+                self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
 
     def ensure_tables(self, *, known: str | None) -> str:
         """Create the tables, or migrate old ones, and return the ledger's id.
@@ -129,7 +150,7 @@ class Session:
         Raises:
             PostgresError: Only one of the tables is there, or a newer version of the package made them.
         """
-        with self.connection.transaction():
+        with self.transaction():
             if (found := self._found()) is None or found[1] < VERSION:
                 # Only one process does this. The others wait, and look again.
                 self.connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tingting_async.ledger.claims import MARGIN, MAX_DELAY, Claim, Decision, StoredClaim
+from tingting_async.ledger.claims import Claim, Decision, StoredClaim, may_begin_for
+from tingting_async.ledger.postgres_session import Session
 from tingting_async.outcomes import Clocks, Send, SendState, Verdict
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from psycopg import Connection, Cursor
+    from psycopg import Cursor
 
 PRUNED = 10_000
 """How many claims are deleted in one transaction: a larger one would keep everything else waiting."""
@@ -97,12 +98,12 @@ WHERE id IN (SELECT id FROM tingting_sends WHERE is_done AND started_at < %(unti
 class Statements:
     """Executes statements in a session. Those that change something do so only in the ledger that was used before."""
 
-    connection: "Connection[tuple[Any, ...]]"
+    session: Session
     guard: dict[str, Any]
 
     def execute(self, query: str, **arguments: Any) -> "Cursor[tuple[Any, ...]]":
         """Execute a statement."""
-        return self.connection.execute(query.encode(), self.guard | arguments)
+        return self.session.connection.execute(query.encode(), self.guard | arguments)
 
     def rows(self, query: str, **arguments: Any) -> list[StoredClaim]:
         """Return the claims that a query finds."""
@@ -119,7 +120,7 @@ class Statements:
 
     def claim(self, claim: Claim) -> StoredClaim | None:
         """Store a claim, or return the one that it duplicates; None if that was deleted meanwhile."""
-        with self.connection.transaction():
+        with self.session.transaction():
             # An attempt whose connection was lost may have stored it, for another owner.
             self.execute(RECORD_OWN[Verdict.NOT_DONE], id=[claim.id])
             if claim.seen is not None:
@@ -132,7 +133,7 @@ class Statements:
 
     def record(self, id: str, decision: Decision, result: str | None) -> float:
         """Record what somebody decided about a claim; see `Storage`."""
-        with self.connection.transaction():
+        with self.session.transaction():
             self.execute("SELECT 1 FROM tingting_sends WHERE id = %(id)s FOR UPDATE", id=id)
             for stored in self.rows(f"{_SELECT} WHERE id = %(id)s", id=id):
                 if rest := decision.rest(stored):
@@ -151,7 +152,7 @@ class Statements:
 
     def prune(self, before: "datetime") -> int:
         """Delete claims that are done and started before a time, but no more than `PRUNED` of them."""
-        with self.connection.transaction():
+        with self.session.transaction():
             self.execute(_DELETED_UNTIL, until=before)
             return self.execute(_PRUNE, until=before).rowcount
 
@@ -191,5 +192,4 @@ def _read(row: tuple[Any, ...]) -> StoredClaim:
     started_at = started.astimezone(UTC)
     clocks = Clocks(started_at, None if service is None else service.astimezone(UTC), monotonic)
     send = Send(id_, url, operation, key, target, state, started_at, clocks, result)
-    limit = MAX_DELAY + MARGIN
-    return StoredClaim(send, digest, evidence, 0.0 if age is None else min(max(limit - age, 0.0), limit))
+    return StoredClaim(send, digest, evidence, may_begin_for(age))
