@@ -67,9 +67,10 @@ lowest:
 	  --reinstall-package tingting-async .
 	$(LOWEST)/bin/python -P -m pytest -n auto --dist loadfile --deselect tests/test_docs.py::test_types $(ARGS)
 
-# `make soak ARGS="--calls 20000"` takes about ten seconds.
+# `make soak ARGS="--calls 20000"` takes about ten seconds. `make soak ARGS=--no-ledger` sends without a ledger, and
+# `make soak ARGS=--idle` sends to servers that close idle connections, for two minutes. Without -P, as above.
 soak: install
-	@$(RUN) benchmarks/soak.py $(ARGS)
+	@$(VENV)/bin/python benchmarks/soak.py $(ARGS)
 
 format: install
 	$(RUN) -m ruff check --fix .

@@ -64,6 +64,18 @@ def _wall(wall: dict[str, report.Runs]) -> Iterator[Goal]:
     yield Goal("the same over TLS, whose connections take time to open", tls, ">=", 28, 60)
 
 
+def _ledger(ledgers: dict[str, Any]) -> Iterator[Goal]:
+    for backend, times in ledgers.items():
+        name = report.BACKENDS[backend]
+        added = (times["send, ledger"] - times["send"]) / times["commit"]
+        yield Goal(f"{name} ledger: added latency of a send / one durable commit", added, "<=", 2.5, 1.5)
+        rate = times["together"] / times["together, ledger"]
+        yield Goal(f"{name} ledger, 64 at a time: sends a second with it / without", rate, ">=", 0.8, 0.9)
+        claims = times["claims"]
+        yield Goal(f"{name} ledger, 8 processes of 32: 99th percentile of a claim, ms", claims["p99"], "<=", 100)
+        yield Goal(f"{name} ledger, 8 processes of 32: errors", claims["errors"], "<=", 0)
+
+
 def _lists(lists: dict[str, Any]) -> Iterator[Goal]:
     memory, together = lists["memory"], lists["together"]
     yield Goal("leaving `async for` after 25 items, 10 ms: surplus requests", lists["leave"]["default window"], "<=", 2)

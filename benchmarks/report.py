@@ -15,6 +15,8 @@ HTTPX = "httpx.AsyncClient, window 8"
 VENDOR = "requests, no session (the vendor's way)"
 DICTS = "orjson, dictionaries"
 
+BACKENDS = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
+
 KEPT_ALIVE = "aiohttp, kept alive"
 SENDERS = (
     KEPT_ALIVE,
@@ -138,6 +140,27 @@ def _sends(sends: dict[str, Runs]) -> Iterator[Table]:
                 ),
             ),
         )
+
+
+def _ledger(ledgers: dict[str, Any]) -> Iterator[Table]:
+    for backend, times in ledgers.items():
+        claims = times["claims"]
+        rows = [["one durable commit", f"{times['commit']:.2f} ms", "", ""]]
+        for what, name in (("one at a time", "send"), ("64 at a time", "together")):
+            for how, suffix in (("without a ledger", ""), ("with it", ", ledger"), ("with a key", ", ledger, key")):
+                ms = times[f"{name}{suffix}"]
+                added = f"{(ms - times[name]) / times['commit']:.2f}" if suffix and name == "send" else ""
+                cpu = f"{times[f'together{suffix}, cpu'] * 1000:.0f} µs" if name == "together" else ""
+                rate = f"{ms:.2f} ms" if name == "send" else f"{1000 / ms:.0f} a second"
+                rows.append([f"sends {what}, {how}", rate, added, cpu])
+        rows.append(
+            [f"claims in 8 processes of 32 tasks, median of {claims['count']:,}", f"{claims['median']:.1f} ms", "", ""]
+        )
+        rows += [
+            [f"the same, {name}", f"{claims[key]:.1f} ms", "", ""]
+            for name, key in (("99th percentile", "p99"), ("longest", "max"))
+        ]
+        yield f"The {BACKENDS[backend]} ledger", table(["", "measured", "added / commit", "CPU of a send"], rows)
 
 
 def _lists(lists: dict[str, Any]) -> Iterator[Table]:

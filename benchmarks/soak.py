@@ -3,7 +3,8 @@
 Several workers read, create, send and update through one session. One request in a hundred meets a fault; every kind of
 fault of the sandbox occurs. The sandbox runs in its own process, so this process has only the client's memory. At the
 end each call must be accounted for: a call that returned happened once, a refused one did not happen, and one whose
-outcome is unknown happened at most once. Memory, tasks and sockets are back where they were.
+outcome is unknown happened at most once. Memory, tasks and sockets are back where they were. Every one-time password
+has an idempotency key, and the SQLite ledger must know the same outcome.
 """
 
 import argparse
@@ -15,11 +16,24 @@ import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
-from tingting_async import ApiError, NotSentError, OutcomeUnknownError, RetryPolicy, Timeout, TingTing, TingTingError
+import idle
+
+from tingting_async import (
+    ApiError,
+    NotSentError,
+    OutcomeUnknownError,
+    RetryPolicy,
+    SqliteLedger,
+    Timeout,
+    TingTing,
+    TingTingError,
+)
 from tingting_async.sandbox import Fault, Faults, ReceivedRequest, Sandbox, fault_script
 
 WORKERS = 48
@@ -97,14 +111,20 @@ def effect_of(index: int) -> str | None:
     return {0: "contact", 10: "contact", 3: "otp", 8: "otp", 13: "otp", 18: "otp"}.get(index % 20)
 
 
-async def make_call(tingting: TingTing, campaigns: list[int], index: int) -> None:
+def key_of(index: int) -> str:
+    """Return the idempotency key of a send."""
+    return f"otp {index}"
+
+
+async def make_call(tingting: TingTing, campaigns: list[int], index: int, *, has_ledger: bool) -> None:
     """Make one call; its index alone decides which one, and to whom."""
     campaign = campaigns[index % len(campaigns)]
     match effect_of(index), index % 20:
         case "contact", _:
             await tingting.numbers.add(campaign, number_of(index))
         case "otp", _:
-            await tingting.otp.send(number_of(index), "Code {otp}", channel="text")
+            key = key_of(index) if has_ledger else None
+            await tingting.otp.send(number_of(index), "Code {otp}", channel="text", idempotency_key=key)
         case _, 1 | 2:
             await tingting.campaigns.list(window=1).first()
         case _, 4:
@@ -115,7 +135,9 @@ async def make_call(tingting: TingTing, campaigns: list[int], index: int) -> Non
             await tingting.campaigns.get(campaign)
 
 
-async def soak(pipe: Connection, calls: int) -> tuple[bytearray, list[float], list[str], int]:
+async def soak(
+    pipe: Connection, calls: int, ledger: SqliteLedger | None
+) -> tuple[bytearray, list[float], list[str], int]:
     """Make the calls; return their outcomes, the memory over time, what is wrong, and the number of requests."""
     url, email, password, campaigns = pipe.recv()
     outcomes = bytearray(calls)  # Allocated beforehand, so that it does not count as growth.
@@ -128,7 +150,7 @@ async def soak(pipe: Connection, calls: int) -> tuple[bytearray, list[float], li
             if index * 10 % calls < 10 and index:
                 memories.append(memory())
             try:
-                await make_call(tingting, campaigns, index)
+                await make_call(tingting, campaigns, index, has_ledger=ledger is not None)
                 outcomes[index] = RETURNED
             except OutcomeUnknownError:
                 outcomes[index] = UNKNOWN
@@ -142,26 +164,43 @@ async def soak(pipe: Connection, calls: int) -> tuple[bytearray, list[float], li
             except Exception as error:  # noqa: BLE001 - any other error is a failure
                 wrong.append(f"call {index}: {error!r} is not a TingTingError")
 
-    before = open_resources()
+    tasks, files = open_resources()
+    before = (tasks, files + (ledger is not None))  # The lock file that shows other processes that this one is alive.
     session = TingTing(
         base_url=url,
         email=email,
         password=password,
         max_in_flight=WORKERS,
+        ledger=ledger,
         timeout=Timeout(attempt=1, total=10),
         retries=RetryPolicy(initial_backoff=0.01, max_retry_after=0),
     )
     async with session as tingting, asyncio.TaskGroup() as group:
         for _ in range(WORKERS):
             group.create_task(work())
+    memories.append(memory())
+    if ledger is not None:
+        wrong += await audit_ledger(outcomes, ledger)
+        await ledger._storage.aclose()  # noqa: SLF001
     for _ in range(2000):  # Closing may take several iterations of the loop.
         if open_resources() == before:
             break
         await asyncio.sleep(0.001)
     else:
         wrong.append(f"tasks and sockets: {before} before, {open_resources()} after")
-    memories.append(memory())
     return outcomes, memories, wrong, session.requests_sent
+
+
+async def audit_ledger(outcomes: bytearray, ledger: SqliteLedger) -> list[str]:
+    """Compare the outcomes with what the ledger knows; return what is wrong. It has no claim for what was not sent."""
+    sends = {index: outcome for index, outcome in enumerate(outcomes) if effect_of(index) == "otp"}
+    unknown = {key_of(index) for index, outcome in sends.items() if outcome == UNKNOWN}
+    recorded = {send.key for send in await ledger.unresolved()}
+    wrong = [f"{key}: the ledger and the call disagree on whether it is unknown" for key in sorted(unknown ^ recorded)]
+    done, returned = await ledger.prune(datetime.now(UTC) + timedelta(days=1)), Counter(sends.values())[RETURNED]
+    if done != returned:
+        wrong.append(f"the ledger has {done} sends that are done, and {returned} returned")
+    return wrong
 
 
 def audit(outcomes: bytearray, tally: Counter[tuple[str, str]]) -> tuple[list[str], int]:
@@ -187,10 +226,16 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=200_000)
     parser.add_argument("--faults", type=float, default=0.01, help="the share of requests that meet a fault")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-ledger", action="store_true", help="send without a ledger")
+    parser.add_argument("--idle", action="store_true", help="instead, meet servers that close idle connections")
+    parser.add_argument("--seconds", type=float, default=120, help="how long to send with --idle")
     options = parser.parse_args()
-    started = time.perf_counter()
-    with sandbox(options.faults, options.seed) as pipe:
-        outcomes, memories, wrong, sent = asyncio.run(soak(pipe, options.calls))
+    if options.idle:
+        return asyncio.run(idle.main(options.seconds, options.seed))
+    with TemporaryDirectory() as folder, sandbox(options.faults, options.seed) as pipe:
+        ledger = None if options.no_ledger else SqliteLedger(Path(folder, "ledger"))
+        started = time.perf_counter()
+        outcomes, memories, wrong, sent = asyncio.run(soak(pipe, options.calls, ledger))
         seconds = time.perf_counter() - started
         pipe.send("end")
         tally, triggered = pipe.recv()
@@ -200,6 +245,10 @@ def main() -> int:
         wrong.append("memory grows")
     effects = Counter(outcomes[index] for index in range(options.calls) if effect_of(index))
     print(f"{options.calls} calls, {sent} requests, {triggered.total()} of them with a fault, in {seconds:.0f} s")
+    sends = sum(effect_of(index) == "otp" for index in range(options.calls))
+    how = "without a ledger" if ledger is None else "with the SQLite ledger"
+    rates = f"{sends / seconds:.0f} sends and {options.calls / seconds:.0f} calls a second"
+    print(f"{sends} of the calls are sends, {how}: {rates}")
     print("faults:", ", ".join(f"{kind} {times}" for kind, times in triggered.most_common()))
     print("calls:", ", ".join(f"{NAMES[outcome]} {times}" for outcome, times in Counter(outcomes).most_common()))
     undone = effects[REFUSED] + effects[OTHER]

@@ -1,10 +1,14 @@
 """Which connection a request uses, and how often it is sent."""
 
 import asyncio
+import json
+from collections import Counter
 from collections.abc import AsyncIterator
+from random import Random
 from typing import Any
 
 import aiohttp
+import attrs
 import pytest
 from support.messages import READ, SEND, UPDATE
 from support.servers import succeed
@@ -12,6 +16,7 @@ from support.servers import succeed
 from tingting_async import (
     BadRequestError,
     NotFoundError,
+    NotSentError,
     OutcomeUnknownError,
     RetryPolicy,
     SessionClosedError,
@@ -95,6 +100,47 @@ async def test_idle_connection_is_closed(serve: Any) -> None:
             await tingting._core.execute(READ)
             await tingting._core.execute(SEND)
     assert [received.method for received in server.requests] == ["GET", "POST"] * 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_connections_that_end_at_any_moment(serve: Any, seed: int) -> None:
+    """Whenever a server ends its connections, idle or not, each send arrives once, or is reported to the caller."""
+    random, loop = Random(seed), asyncio.get_running_loop()
+    outcomes: dict[int, str] = {}
+
+    async def script(received: Any) -> None:
+        is_reset = random.random() < 0.3
+
+        def end() -> None:
+            if not received.writer.is_closing():
+                (received.reset if is_reset else received.close)()
+
+        if random.random() < 0.1:
+            end()  # It may have acted on the request.
+            return
+        await succeed(received)
+        if random.random() < 0.7:
+            loop.call_later(random.uniform(0, 0.01), end)
+
+    async def stream(numbers: range) -> None:
+        for number in numbers:
+            await asyncio.sleep(random.uniform(0, 0.01))  # The interval between two sends decides nothing by itself.
+            try:
+                await tingting._core.execute(attrs.evolve(SEND, json={"number": number}))
+                outcomes[number] = "returned"
+            except OutcomeUnknownError:
+                outcomes[number] = "unknown"
+            except NotSentError:
+                outcomes[number] = "not sent"
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        await asyncio.gather(*(stream(range(first, first + 50)) for first in range(0, 200, 50)))
+    arrived = Counter(json.loads(received.body)["number"] for received in server.requests)
+    allowed = {"returned": (1,), "unknown": (0, 1), "not sent": (0,)}
+    assert [] == [number for number, outcome in outcomes.items() if arrived[number] not in allowed[outcome]]
+    assert {*range(200)} == outcomes.keys()
+    assert {"returned", "unknown"} <= {*outcomes.values()}
 
 
 @pytest.mark.parametrize("request_", [READ, UPDATE, Request("DELETE", "/things/1", Effect.UPDATE, "x", Response)])
