@@ -8,9 +8,10 @@ import asyncio
 import gc
 import json
 import os
+import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import attrs
@@ -26,8 +27,10 @@ from tingting_async.decoding import api_errors, audio
 from tingting_async.decoding.decoder import Decoder
 from tingting_async.errors import TransportError
 from tingting_async.http.messages import Effect, Request, Response
+from tingting_async.http.throttle import Slots
 from tingting_async.http.transport import map_error
 from tingting_async.pagination.links import next_query
+from tingting_async.persistence import Job
 from tingting_async.redaction import redact
 from tingting_async.resources import arguments
 from tingting_async.resources.models import OtpChannel
@@ -298,6 +301,36 @@ def inputs_of_callers(size: int) -> dict[str, Callable[[], Any]]:
     return cases
 
 
+async def cancel_all(wait: Callable[[], Coroutine[Any, Any, None]], count: int) -> None:
+    """Start many waits, and cancel them in any order."""
+    tasks = [asyncio.ensure_future(wait()) for _ in range(count)]
+    await asyncio.sleep(0)
+    for task in random.Random(14).sample(tasks, count):
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def waits(size: int) -> dict[str, Callable[[], Any]]:
+    """Return the cases of many calls that wait for the same thing and are cancelled."""
+    many = size // 100
+
+    async def wait_for_slots() -> None:
+        await cancel_all(Slots(0).wait, many)
+
+    async def wait_for_refresh() -> None:
+        async def work(_: Job) -> None:
+            await asyncio.Event().wait()
+
+        job = Job(work)
+        await cancel_all(job.wait, many)
+        await job.stop()
+
+    return {
+        "waits for a slot": lambda: asyncio.run(wait_for_slots()),
+        "waits for a token refresh": lambda: asyncio.run(wait_for_refresh()),
+    }
+
+
 def seconds(case: Callable[[], Any], limit: float = 0.2) -> float:
     """Return the shortest time of a case, out of several if they are quick."""
     best, until = float("inf"), time.perf_counter() + limit
@@ -319,7 +352,7 @@ def main() -> int:
     wrong = 0
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     gc.disable()  # How often it runs, and how long it takes, depends on all objects of the process.
-    for make in (texts_of_servers, lists_of_servers, inputs_of_callers):
+    for make in (texts_of_servers, lists_of_servers, inputs_of_callers, waits):
         before, after = make(small), make(large)
         for name in before:
             if wanted not in name:

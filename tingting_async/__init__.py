@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from tingting_async.http.rate_limits.redis import RedisRateLimit
     from tingting_async.ledger.ensure_sent import ensure_sent
     from tingting_async.ledger.ledger import Ledger
+    from tingting_async.ledger.postgres import PostgresLedger
     from tingting_async.ledger.sqlite import SqliteLedger
     from tingting_async.observability.events import (
         Listener,
@@ -124,6 +125,7 @@ __all__ = [
     "PartialFailureError",
     "PermissionDeniedError",
     "PhoneNumber",
+    "PostgresLedger",
     "Priority",
     "RateLimit",
     "RateLimitedError",
@@ -177,6 +179,7 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "ensure_sent": "ledger.ensure_sent",
         "Listener": "observability.events",
         "OpenTelemetryListener": "observability.opentelemetry",
+        "PostgresLedger": "ledger.postgres",
         "RateLimit": "http.rate_limits.queue",
         "RedisRateLimit": "http.rate_limits.redis",
         "RedisTokenStore": "auth.stores.redis",

@@ -2,7 +2,7 @@
 
 import asyncio
 import enum
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Self
 
@@ -106,42 +106,6 @@ class Send:
     result: str | None = None
 
 
-@attrs.frozen
-class Look:
-    """What the service shows of a creation.
-
-    Attributes:
-        new: What was created since, under the same name.
-        maybe: What may have been created since, or may have another name.
-        otherwise: The verdict if nothing of that is the creation.
-    """
-
-    new: Sequence[Any]
-    maybe: Sequence[Any]
-    otherwise: Reconciliation
-
-
-@attrs.frozen
-class Creation:
-    """How a creation with a key is recognised afterwards.
-
-    Attributes:
-        what: What it creates, as the start of a sentence, such as "A campaign of this name".
-        observe: Returns what is there before its request leaves, as values of JSON.
-        look: Returns what may have been created since, of the ledger's record and of what was there before.
-        identify: Returns the id of what was created.
-        get: Returns what has an id.
-        arguments: The names of its arguments by the names of the request's fields, if they differ.
-    """
-
-    what: str
-    observe: Callable[[], Awaitable[Mapping[str, Any]]]
-    look: Callable[[Send, Mapping[str, Any]], Awaitable[Look]]
-    identify: Callable[[Any], str]
-    get: Callable[[str], Awaitable[Any]]
-    arguments: Mapping[str, str] = attrs.field(factory=dict[str, str])
-
-
 def target_id(send: Send | None, default: str) -> str:
     """Return the id in a recorded send's target, e.g. `"7"` of `"campaign 7"`; `default` if there is none."""
     return default if send is None or send.target is None else send.target.partition(" ")[2]
@@ -157,7 +121,7 @@ class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
     operation: str
     _reconciler: Reconciler | None = None
     _recorded: Send | None = None
-    _on_reconciled: Callable[[Reconciliation], Awaitable[None]] | None = None
+    _on_reconciled: Callable[[Reconciliation], Awaitable[float]] | None = None
     _sleep: Callable[[float], Awaitable[None]] = staticmethod(asyncio.sleep)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -175,7 +139,8 @@ class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
         """Find out whether the request was carried out. This only reads; the session must still be open.
 
         The service may still be about to carry out the request. So the verdict is "not done" only if two checks show
-        nothing. A service that needs longer than `wait` can still carry it out after that.
+        nothing. A service that needs longer than `wait` can still carry it out after that. With a ledger, there may be
+        a third check: a process that seems to be dead gets six seconds in which it may still begin.
 
         Args:
             wait: Seconds between the two checks.
@@ -194,7 +159,9 @@ class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
             await self._sleep(wait)
             reconciliation = await self._reconciler(self._recorded)
         if self._on_reconciled is not None:
-            await self._on_reconciled(reconciliation)
+            while rest := await self._on_reconciled(reconciliation):
+                await self._sleep(rest)
+                reconciliation = await self._reconciler(self._recorded)
         return reconciliation
 
 
@@ -202,7 +169,7 @@ def attach_reconciler(
     error: Reconcilable,
     reconciler: Reconciler | None,
     recorded: Send | None = None,
-    on_reconciled: Callable[[Reconciliation], Awaitable[None]] | None = None,
+    on_reconciled: Callable[[Reconciliation], Awaitable[float]] | None = None,
 ) -> None:
     """Set what `error.reconcile()` does.
 
@@ -210,7 +177,8 @@ def attach_reconciler(
         error: An error about a request whose outcome is unknown.
         reconciler: Finds out what happened; None if the service shows no evidence.
         recorded: The send that the ledger recorded; None without a ledger.
-        on_reconciled: Called with each result.
+        on_reconciled: Called with each result. It returns for how many seconds "not done" is too early, because a
+            process that seems to be dead may still begin; then there is another check after that. 0 if it is not.
     """
     vars(error).update(_reconciler=reconciler, _recorded=recorded, _on_reconciled=on_reconciled)
 

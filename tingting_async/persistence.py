@@ -141,7 +141,7 @@ def start_in(executor: "ThreadPoolExecutor | None", work: Callable[[], T]) -> "a
 
 
 class Job:
-    """Work that runs in a task of its own. Any number of calls may wait for `ended`, and stop waiting.
+    """Work that runs in a task of its own. Any number of calls may wait for its end, and stop waiting.
 
     When the session is closed or the event loop ends, the calls that wait end at once. The work is cancelled at once,
     too, unless it has called `must_finish()`. Then it gets `CLOSE_TIMEOUT` seconds to finish.
@@ -151,15 +151,30 @@ class Job:
     """
 
     def __init__(self, work: "Callable[[Job], Coroutine[Any, Any, None]]") -> None:
-        loop = asyncio.get_running_loop()
-        self.ended: asyncio.Future[None] = loop.create_future()
-        """Done when the work is, with its result; cancelled when the session is closed."""
+        self.has_ended: bool = False
+        """Whether the work has ended, or the calls that wait for it need not wait any longer."""
+        self.error: BaseException | None = None
+        """The error with which the work has ended."""
+        self.was_stopped: bool = False
+        """Whether the session was closed, or the event loop ended, before the work had ended."""
         self.is_ending: bool = False
         """Whether the session is being closed, or the event loop ends: the work gets no second chance."""
         self._has_to_finish: Callable[[], bool] = lambda: False
-        self.guard: asyncio.Task[None] = loop.create_task(self._run(work))
+        # One future for each call: many calls that stop waiting for one future would each search all its callbacks.
+        self._waiting: set[asyncio.Future[None]] = set()
+        self.guard: asyncio.Task[None] = asyncio.get_running_loop().create_task(self._run(work))
         """Ends when the work has ended."""
-        self.guard.add_done_callback(lambda _: self.ended.cancel())  # If it was cancelled before its first step.
+        self.guard.add_done_callback(lambda _: self._end_waits(was_stopped=True))  # Cancelled before its first step.
+
+    async def wait(self) -> None:
+        """Wait until `has_ended`."""
+        if not self.has_ended:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.add(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiting.discard(waiter)
 
     def must_finish(self, condition: Callable[[], bool] = lambda: True) -> None:
         """Declare that the work must not be cut short from here on, or only if the condition is true at that moment."""
@@ -182,7 +197,7 @@ class Job:
             await asyncio.wait([task])
         except asyncio.CancelledError:
             self.is_ending = True
-            self.ended.cancel()
+            self._end_waits(was_stopped=True)
             await self._end(task, CLOSE_TIMEOUT if self._has_to_finish() else 0.0)
             task.cancel()
             await self._end(task, CLOSE_TIMEOUT)
@@ -200,12 +215,12 @@ class Job:
 
     def _report(self, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()  # Asking marks the error as retrieved.
-        if self.ended.done():
+        self._end_waits(error, was_stopped=task.cancelled())
+
+    def _end_waits(self, error: BaseException | None = None, *, was_stopped: bool) -> None:
+        if self.has_ended:
             return
-        if task.cancelled():
-            self.ended.cancel()
-        elif error is None:
-            self.ended.set_result(None)
-        else:
-            self.ended.set_exception(error)
-            self.ended.exception()
+        self.has_ended, self.error, self.was_stopped = True, error, was_stopped
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)

@@ -1,14 +1,64 @@
 """A service with campaigns that may be run, and sessions that share a ledger's file."""
 
+import inspect
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
+from support.postgres_servers import PostgresServer
 
 import tingting_async.v1
-from tingting_async.ledger.sqlite import SqliteLedger
+from tingting_async import Ledger, PostgresLedger, SqliteLedger
 from tingting_async.sandbox import Sandbox
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test with a ledger of each kind, except those that name the path of an SQLite file."""
+    if "ledger_place" in metafunc.fixturenames:
+        is_sqlite_only = "path" in inspect.signature(metafunc.function).parameters
+        metafunc.parametrize("ledger_place", ["sqlite"] if is_sqlite_only else ["sqlite", "postgres"], indirect=True)
+
+
+@attrs.frozen
+class LedgerPlace:
+    """Where ledgers are kept that processes share.
+
+    Attributes:
+        kind: `"sqlite"` or `"postgres"`.
+        where: The path, or the connection string.
+        server: The server of the database.
+        database: Its name.
+    """
+
+    kind: str
+    where: str
+    server: PostgresServer | None = None
+    database: str = ""
+
+    def open(self, where: str = "") -> Any:
+        """Return a new ledger object, here or at another place of the same kind."""
+        kind = SqliteLedger if self.kind == "sqlite" else PostgresLedger
+        return kind(where or self.where)
+
+    def end_owners(self) -> None:
+        """Make all processes that have claims seem to be dead, though they are not."""
+        if self.server is None:
+            shutil.rmtree(f"{self.where}.owners")
+        else:
+            self.server.end_sessions(self.database)
+
+
+@pytest.fixture
+def ledger_place(request: pytest.FixtureRequest) -> LedgerPlace:
+    """Return a place for a ledger, of the kind that is asked for."""
+    if request.param == "sqlite":
+        return LedgerPlace("sqlite", str(request.getfixturevalue("path")))
+    server: PostgresServer = request.getfixturevalue("shared_postgres")
+    database: str = request.getfixturevalue("database")
+    return LedgerPlace("postgres", server.dsn(database), server, database)
 
 
 @pytest.fixture
@@ -34,17 +84,18 @@ def campaigns(sandbox: Sandbox) -> list[int]:
 
 
 @pytest.fixture
-def ledger(path: Path) -> SqliteLedger:
-    """Return a ledger on the file."""
-    return SqliteLedger(path)
+def ledger(ledger_place: LedgerPlace) -> Ledger:
+    """Return a ledger at the place."""
+    opened: Ledger = ledger_place.open()
+    return opened
 
 
 @pytest.fixture
-def connect(sandbox: Sandbox, path: Path) -> Callable[..., Any]:
-    """Return a function that opens a session, by default with a ledger object of its own on the file."""
+def connect(sandbox: Sandbox, ledger_place: LedgerPlace) -> Callable[..., Any]:
+    """Return a function that opens a session, by default with a ledger object of its own at the place."""
 
     def connect(kind: Any = tingting_async.v1.TingTing, **options: Any) -> Any:
-        given = {"base_url": sandbox.url, "api_token": sandbox.api_token, "ledger": SqliteLedger(path), "retries": 1}
+        given = {"base_url": sandbox.url, "api_token": sandbox.api_token, "ledger": ledger_place.open(), "retries": 1}
         return kind(**given | options)
 
     return connect

@@ -67,9 +67,7 @@ async def test_retries_of_one_call(sandbox: Sandbox, connect: Any, campaigns: li
     assert sandbox.tally()["run", str(campaigns[0])] == 1
 
 
-async def test_in_progress(
-    sandbox: Sandbox, connect: Any, ledger: SqliteLedger, campaigns: list[int], posts: Any
-) -> None:
+async def test_in_progress(sandbox: Sandbox, connect: Any, ledger: Ledger, campaigns: list[int], posts: Any) -> None:
     """While a send waits for its response, it is refused, cannot be marked, and is not unresolved."""
     campaign, stall = campaigns[0], sandbox.faults.add(Fault("stall_after", method="POST", times=1))
     async with connect() as one, connect() as other:
@@ -107,7 +105,7 @@ async def test_deleted_lock_files(
         await run
 
 
-async def test_cancelled(sandbox: Sandbox, connect: Any, ledger: SqliteLedger, campaigns: list[int]) -> None:
+async def test_cancelled(sandbox: Sandbox, connect: Any, ledger: Ledger, campaigns: list[int]) -> None:
     """A call that is cancelled once its request may have left is unknown; before that, it leaves no claim."""
     one, other, *_ = campaigns
     stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
@@ -131,7 +129,7 @@ async def middleware(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.Cl
 
 @pytest.mark.parametrize("is_borrowed", [False, True], ids=["own", "borrowed"])
 async def test_cancelled_after_it_could_not_connect(
-    connect: Any, ledger: SqliteLedger, send_otp: Any, is_borrowed: bool
+    connect: Any, ledger: Ledger, send_otp: Any, is_borrowed: bool
 ) -> None:
     """A send that could not connect, and is cancelled before its next attempt, leaves no claim."""
     url, retries = f"http://127.0.0.1:{closed_port()}", RetryPolicy(initial_backoff=1e6, max_backoff=1e6)
@@ -150,7 +148,7 @@ async def test_cancelled_after_it_could_not_connect(
 
 
 async def test_cancelled_while_the_claim_is_stored(
-    sandbox: Sandbox, connect: Any, path: Path, ledger: SqliteLedger, campaigns: list[int], send_otp: Any
+    sandbox: Sandbox, connect: Any, path: Path, ledger: Ledger, campaigns: list[int], send_otp: Any
 ) -> None:
     """A call that is cancelled while its claim is being stored leaves none: the send is allowed at once."""
     campaign = campaigns[0]
@@ -227,7 +225,7 @@ async def test_time_that_storing_takes(
     sandbox: Sandbox,
     connect: Any,
     path: Path,
-    ledger: SqliteLedger,
+    ledger: Ledger,
     campaigns: list[int],
     send_otp: Any,
     posts: Any,
@@ -256,7 +254,7 @@ class UnreadableDict(dict[str, int]):
         raise LookupError("unreadable")
 
 
-async def test_body_that_cannot_be_built(connect: Any, ledger: SqliteLedger, posts: Any) -> None:
+async def test_body_that_cannot_be_built(connect: Any, ledger: Ledger, posts: Any) -> None:
     """A send whose body cannot be built, for whatever reason, leaves no claim."""
     send = Request.send("/send", Response, "things.send", idempotency_key="a", json={"a": UnreadableDict(a=1)})
     async with connect() as tingting:
@@ -279,7 +277,7 @@ async def test_timeout_is_unknown(sandbox: Sandbox, connect: Any, campaigns: lis
 
 
 @pytest.mark.parametrize("has_left", [False, True])
-async def test_event_loop_that_is_closed(ledger: SqliteLedger, *, has_left: bool) -> None:
+async def test_event_loop_that_is_closed(ledger: Ledger, ledger_place: Any, *, has_left: bool) -> None:
     """A call whose event loop is closed cannot wait for the file; the next use records whether it may have left."""
     send = Request.send("/send", Response, "things.send", idempotency_key="a")
 
@@ -298,7 +296,8 @@ async def test_event_loop_that_is_closed(ledger: SqliteLedger, *, has_left: bool
         except GeneratorExit:
             break
         await asyncio.wait([waits_for]) if waits_for else await asyncio.sleep(0)
-        assert len(await SqliteLedger(ledger._path).unresolved()) == 0
+        async with ledger_place.open() as other:
+            assert len(await other.unresolved()) == 0
     assert has_left == len(await ledger.unresolved())
 
 

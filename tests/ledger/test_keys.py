@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 import tingting_async.v1
-from tingting_async import DuplicateSendError, TingTing, UsageError, Verdict
+from tingting_async import DuplicateSendError, Ledger, TingTing, UsageError, Verdict
 from tingting_async.ledger.claims import MAX_KEY_LENGTH
-from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.outcomes import SendState
 from tingting_async.sandbox import Sandbox
 
@@ -17,7 +16,7 @@ NUMBER = "9800000001"
 
 
 async def test_campaign_runs_once(
-    sandbox: Sandbox, connect: Any, ledger: SqliteLedger, campaigns: list[int], posts: Any
+    sandbox: Sandbox, connect: Any, ledger: Ledger, campaigns: list[int], posts: Any
 ) -> None:
     """A campaign that was run is refused in every session, operation and generation, and nothing is sent."""
     campaign = campaigns[0]
@@ -102,7 +101,7 @@ async def test_given_key_of_another_operation_on_the_same_campaign(
 
 
 async def test_given_key_that_looks_like_a_target(
-    sandbox: Sandbox, connect: Any, ledger: SqliteLedger, campaigns: list[int]
+    sandbox: Sandbox, connect: Any, ledger: Ledger, campaigns: list[int]
 ) -> None:
     """A given key with the text of a target, old or new, is not that target."""
     one, other, *_ = campaigns

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tingting_async import DuplicateSendError, OutcomeUnknownError, TingTing, Verdict
+from tingting_async import DuplicateSendError, Ledger, OutcomeUnknownError, TingTing, Verdict
 from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.outcomes import SendState
 from tingting_async.sandbox import Fault, Sandbox
@@ -23,7 +23,7 @@ def lost(sandbox: Sandbox, kind: str = "reset") -> Any:
 
 @pytest.mark.parametrize("is_done", [True, False])
 async def test_lost_response(
-    sandbox: Sandbox, connect: Any, ledger: SqliteLedger, campaigns: list[int], is_done: bool
+    sandbox: Sandbox, connect: Any, ledger: Ledger, campaigns: list[int], is_done: bool
 ) -> None:
     """After a lost response the same send is refused until `reconcile()` of either error has found the outcome."""
     verdict = Verdict.DONE if is_done else Verdict.NOT_DONE
@@ -98,9 +98,7 @@ async def test_line_of_another_purchase(sandbox: Sandbox, connect: Any) -> None:
         assert (reconciliation.verdict, reconciliation.result.sid) == (Verdict.DONE, one)
 
 
-async def test_another_run_that_was_lost(
-    sandbox: Sandbox, connect: Any, ledger: SqliteLedger, campaigns: list[int]
-) -> None:
+async def test_another_run_that_was_lost(sandbox: Sandbox, connect: Any, ledger: Ledger, campaigns: list[int]) -> None:
     """While a first run lasts, nothing shows whether a lost second run happened: the verdict is unknown."""
     one, other, *_ = campaigns
     async with connect() as tingting:
@@ -140,7 +138,7 @@ async def test_another_code(sandbox: Sandbox, connect: Any, send_otp: Any) -> No
     assert sandbox.tally()["otp", NUMBER] == 1
 
 
-async def test_person_decides(sandbox: Sandbox, connect: Any, ledger: SqliteLedger, campaigns: list[int]) -> None:
+async def test_person_decides(sandbox: Sandbox, connect: Any, ledger: Ledger, campaigns: list[int]) -> None:
     """If the service shows no evidence, a person calls `mark_sent()` or `mark_not_sent()`."""
     async with connect(TingTing) as classic:
         for campaign in campaigns[:2]:
@@ -161,7 +159,7 @@ async def test_person_decides(sandbox: Sandbox, connect: Any, ledger: SqliteLedg
 
 
 async def test_marked_while_another_caller_looks(
-    sandbox: Sandbox, connect: Any, ledger: SqliteLedger, campaigns: list[int]
+    sandbox: Sandbox, connect: Any, ledger: Ledger, campaigns: list[int]
 ) -> None:
     """A send that was marked as sent is not freed by those who saw it before that."""
     campaign = campaigns[0]
@@ -183,7 +181,7 @@ async def test_marked_while_another_caller_looks(
 
 
 async def test_send_of_another_ledger(
-    sandbox: Sandbox, connect: Any, ledger: SqliteLedger, path: Path, send_otp: Any
+    sandbox: Sandbox, connect: Any, ledger: Ledger, path: Path, send_otp: Any
 ) -> None:
     """A send of another file changes nothing here, though it has the same key."""
     other_ledger = SqliteLedger(path.with_name("other"))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tingting_async import BadRequestError, DuplicateSendError, LedgerError, OutcomeUnknownError, UsageError
+from tingting_async import BadRequestError, DuplicateSendError, Ledger, LedgerError, OutcomeUnknownError, UsageError
 from tingting_async.auth.stores.file import FileTokenStore
 from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.outcomes import SendState
@@ -77,7 +77,7 @@ async def test_outcome_that_is_recorded_late(
     sandbox: Sandbox,
     connect: Any,
     path: Path,
-    ledger: SqliteLedger,
+    ledger: Ledger,
     campaigns: list[int],
     send_otp: Any,
     outcome: str,
@@ -109,7 +109,7 @@ async def test_outcome_that_is_recorded_late(
 
 
 async def test_cancelled_while_another_outcome_is_recorded_late(
-    sandbox: Sandbox, connect: Any, path: Path, ledger: SqliteLedger, campaigns: list[int]
+    sandbox: Sandbox, connect: Any, path: Path, ledger: Ledger, campaigns: list[int]
 ) -> None:
     """A finished send stays done if its task is cancelled while the outcomes that are late are recorded."""
     late, cancelled = campaigns[:2]
@@ -172,7 +172,7 @@ async def test_modes(connect: Any, campaigns: list[int], path: Path) -> None:
     assert [each.stat().st_mode & 0o777 for each in made] == [0o700, 0o600, 0o700, 0o600]
 
 
-async def test_prune(sandbox: Sandbox, connect: Any, ledger: SqliteLedger, send_otp: Any) -> None:
+async def test_prune(sandbox: Sandbox, connect: Any, ledger: Ledger, send_otp: Any) -> None:
     """`prune()` deletes sends that are done and older than a time, keeps unknown ones, and refuses a naive time."""
     async with connect() as tingting:
         with (
@@ -196,7 +196,7 @@ def test_invalid_path(path: Any) -> None:
         SqliteLedger(path)
 
 
-async def test_secrets(connect: Any, ledger: SqliteLedger, path: Path, send_otp: Any) -> None:
+async def test_secrets(connect: Any, ledger: Ledger, path: Path, send_otp: Any) -> None:
     """A phone number in a key is masked in texts and reprs; codes and messages are not in the file."""
     async with connect() as tingting:
         await send_otp(tingting, idempotency_key=NUMBER)

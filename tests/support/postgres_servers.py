@@ -147,6 +147,10 @@ class PostgresServer:
             found = connection.execute(statement.encode(), arguments or None)
             return found.fetchall() if found.description else []
 
+    def end_sessions(self, database: str) -> None:
+        """End all sessions of a database, as an administrator does."""
+        self.run("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", database)
+
     def make_database(self) -> str:
         """Make an empty database, and return its name."""
         name = f"test_{next(self._numbers)}"
@@ -227,13 +231,7 @@ class Link:
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Connect a client with the server."""
         self.accepted += 1
-        if self._refuses:
-            writer.transport.abort()
-            return
-        await self._flows.wait()
-        there, here = await asyncio.open_connection("127.0.0.1", self._target)
-        ends = {writer, here}
-        self._writers |= ends
+        ends, pumps = {writer}, list[asyncio.Task[None]]()
 
         async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
             with contextlib.suppress(ConnectionError):
@@ -242,8 +240,14 @@ class Link:
                     sink.write(data)
                     await sink.drain()
 
-        pumps = [asyncio.ensure_future(pump(reader, here)), asyncio.ensure_future(pump(there, writer))]
         try:
+            await self._flows.wait()
+            if self._refuses:
+                return
+            there, here = await asyncio.open_connection("127.0.0.1", self._target)
+            ends.add(here)
+            self._writers |= ends
+            pumps += [asyncio.create_task(pump(reader, here)), asyncio.create_task(pump(there, writer))]
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for each in pumps:

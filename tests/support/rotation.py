@@ -10,7 +10,7 @@ from typing import Any
 
 from support.servers import Received, serving
 
-from tingting_async import MemoryTokenStore, Tokens
+from tingting_async import MemoryTokenStore, RetryPolicy, TingTing, Tokens
 
 LOGIN, REFRESH = "/api/accounts/login/", "/api/accounts/token/refresh/"
 USER = {"first_name": "S", "last_name": "E", "email": "sita@example.com"}
@@ -158,3 +158,26 @@ class _FailingLock(AbstractAsyncContextManager[None]):
     ) -> None:
         await self._lock.__aexit__(kind, error, trace)
         await self._store.step("unlock")
+
+
+EXPIRED = Tokens("access-0", "refresh-0", refresh_at=0.0)
+"""The tokens that the service accepts at first."""
+ACCOUNT = {"email": "sita@example.com", "password": "hunter2"}
+
+
+def connect(url: str, store: Any, **options: Any) -> TingTing:
+    """Return a session that retries without backoff."""
+    return TingTing(base_url=url, token_store=store, retries=RetryPolicy(initial_backoff=0), **options)
+
+
+async def assert_signed_in(url: str, store: Any) -> None:
+    """Check that a new session, without credentials, can refresh the tokens of the store."""
+    async with connect(url, store) as fresh:
+        await fresh.accounts.refresh()
+        await fresh.accounts.user_details()
+
+
+async def turns(count: int) -> None:
+    """Let the event loop run."""
+    for _ in range(count):
+        await asyncio.sleep(0)

@@ -3,14 +3,15 @@
 import asyncio
 import copy
 import logging
-import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, cast
 
 import attrs
 
+from tingting_async.auth.cooldown import Cooldown
 from tingting_async.auth.flow import Auth
+from tingting_async.auth.stored import StoredTokens
 from tingting_async.auth.tokens import Tokens, prepare
 from tingting_async.errors import (
     MAX_LENGTH,
@@ -31,17 +32,11 @@ from tingting_async.tracebacks import short_traceback
 
 _log = logging.getLogger(__name__)
 
-LOGIN_COOLDOWN = 30.0
-"""Seconds for which a refused sign-in is not retried: a job with many requests could get the account locked."""
-
 SAVE_PATIENCE = 1.0
 """Seconds for which a request waits until tokens are saved whose first save failed. It does not depend on that."""
 
 MAX_SAVE_INTERVAL = 60.0
 """The longest time between two attempts to save the same tokens, in seconds; it begins at one and doubles."""
-
-CLOSING_PAUSES = (0.1, 0.4)
-"""Seconds between the attempts to save tokens while the session is being closed."""
 
 
 @attrs.define
@@ -59,27 +54,6 @@ class SignInFailedError(Exception):
             text = f"{operation}: nothing was sent, because signing in failed. {self.error}"
             self.error.args = (shorten(text, MAX_LENGTH),)
         return self.error
-
-
-@contextmanager
-def _store_errors() -> Generator[None]:
-    try:
-        yield
-    except TingTingError:
-        raise
-    except BaseException as error:
-        current = asyncio.current_task()
-        # The end of the event loop cancels the tasks of a store, but not the one in which the store is used.
-        is_from_store = isinstance(error, asyncio.CancelledError) and (current is None or not current.cancelling())
-        if not is_from_store and not isinstance(error, Exception):
-            raise
-        raise TokenStoreError(
-            f"The token store failed with {type(error).__name__}, so nothing was sent. Its own error is the cause."
-        ) from error
-
-
-def _refresh_token(tokens: Tokens | None) -> str | None:
-    return None if tokens is None else tokens.refresh
 
 
 class TokenRefresher:
@@ -108,9 +82,8 @@ class TokenRefresher:
         self._saving: Job | None = None
         self._next_save: asyncio.TimerHandle | None = None
         self._save_interval = 1.0
-        self._refusal: AuthenticationError | None = None
-        self._refused_tokens: Tokens | None = None
-        self._refused_at = 0.0
+        self._stored = StoredTokens(auth)
+        self._cooldown = Cooldown()
         self._is_closed = False
 
     async def login(self, request: Request[Any], timeout: Timeout) -> Response:
@@ -132,10 +105,10 @@ class TokenRefresher:
             job.must_finish()
             responses.append(response)
             self._auth.keep(self._auth.scheme.read_login(request, response), outranks_store=True)
-            async with self._locked():
+            async with self._stored.locked():
                 with suppress(TokenStoreError):  # An explicit sign-in replaces even what cannot be loaded.
-                    self._auth.supersede(await self._load())
-                await self._save(job)
+                    self._auth.supersede(await self._stored.load())
+                await self._stored.save(job)
 
         job = self._start(sign_in, request.operation)
         try:
@@ -149,7 +122,7 @@ class TokenRefresher:
 
     def forget_refusal(self) -> None:
         """End the cooldown after a refused sign-in."""
-        self._refusal = None
+        self._cooldown.end()
 
     async def refresh(self, operation: str, *, rejected: str | None, deadline: float) -> None:
         """Wait until the session has another access token than the rejected one. One refresh serves all that wait.
@@ -166,7 +139,7 @@ class TokenRefresher:
         if self._auth.access != rejected and not self._auth.needs_refresh():
             return
         job = self._refreshing
-        if job is None or job.ended.done():
+        if job is None or job.has_ended:
             job = self._refreshing = self._start(lambda job: self._refresh_stored(job, rejected), operation)
         try:
             async with asyncio.timeout_at(deadline):
@@ -186,9 +159,11 @@ class TokenRefresher:
 
     async def save_again(self) -> None:
         """Save tokens whose save failed. Wait for that for a moment only: the caller does not depend on it."""
-        is_busy = any(not job.ended.done() for job in self._jobs)  # Each job saves the tokens, or waits to do so.
+        is_busy = any(not job.has_ended for job in self._jobs)  # Each job saves the tokens, or waits to do so.
         if not is_busy and not self._is_closed:
-            await asyncio.wait([self._start_saving().ended], timeout=SAVE_PATIENCE)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_PATIENCE):
+                    await self._start_saving().wait()
 
     async def aclose(self) -> None:
         """Complete the refreshes that have left, save tokens that are not saved yet, and end all other work.
@@ -198,7 +173,7 @@ class TokenRefresher:
         self._is_closed = True
         if self._next_save is not None:
             self._next_save.cancel()
-        if self._auth.is_unsaved and (self._saving is None or self._saving.ended.done()):
+        if self._auth.is_unsaved and (self._saving is None or self._saving.has_ended):
             self._start_saving()
         if self._jobs:
             await run_to_completion(asyncio.gather(*[job.stop() for job in self._jobs], return_exceptions=True))
@@ -237,72 +212,56 @@ class TokenRefresher:
 
     async def _wait(self, job: Job, operation: str) -> None:
         """Wait for the end of a job, and raise its error. A call that stops waiting does not stop the job."""
-        try:
-            await asyncio.shield(job.ended)
-        except asyncio.CancelledError:
-            # Only a session that closes cancels the job. The waiting call may have been cancelled at the same time.
-            current = asyncio.current_task()
-            if job.ended.cancelled() and (current is None or not current.cancelling()):
-                raise SessionClosedError(
-                    f"{operation}: the session was closed while signing in. Nothing was sent."
-                ) from None
-            raise
-        except TingTingError:
-            raise
-        except Exception as error:  # For example, a module that cannot be imported any more.
+        await job.wait()
+        error = job.error
+        if job.was_stopped:
+            raise SessionClosedError(f"{operation}: the session was closed while signing in. Nothing was sent.")
+        if isinstance(error, Exception) and not isinstance(error, TingTingError):  # Such as a module that is missing.
             message = f"{operation}: nothing was sent, because signing in failed with {type(error).__name__}."
             raise SignInFailedError(NotSentError(message, operation=operation, phase="sign-in")) from error
+        if error is not None:
+            raise error.with_traceback(None)
 
     @short_traceback  # It is a task: error trackers that watch tasks see its error first.
     async def _refresh_stored(self, job: Job, rejected: str | None) -> None:
-        if self._saving is not None and not self._saving.ended.done():
-            await asyncio.wait([self._saving.ended])  # Older tokens must not be saved after newer ones.
-        async with self._locked():
-            stored = await self._load()
+        if self._saving is not None:
+            await self._saving.wait()  # Older tokens must not be saved after newer ones.
+        async with self._stored.locked():
+            stored = await self._stored.load()
             newest = self._auth.newest(stored)
             if newest is None or newest.access == rejected or newest.needs_refresh():
-                new = await self._run_flow(job, newest)
+                new = await self._get_new(job, newest)
                 # Kept here first: if the store fails, a refresh token that can be used only once must not be lost.
                 self._auth.keep(new)
                 self._auth.supersede(stored)
             elif newest is stored:
                 self._auth.adopt(newest)
             if self._auth.tokens is not stored:
-                await self._save(job)
+                await self._stored.save(job)
 
     async def _save_stored(self, job: Job) -> None:
         job.must_finish()
         try:
-            async with self._locked():
-                stored = await self._load() if self._auth.is_unsaved else None
+            async with self._stored.locked():
+                stored = await self._stored.load() if self._auth.is_unsaved else None
                 if stored is not None and self._auth.newest(stored) is stored:
                     self._auth.adopt(stored)  # Another session has saved newer tokens meanwhile.
                 if self._auth.is_unsaved:
-                    await self._save(job)
+                    await self._stored.save(job)
         except TokenStoreError as error:
             _log.warning("The session's tokens are not saved yet. %s", error)
 
-    async def _run_flow(self, job: Job, tokens: Tokens | None) -> Tokens:
+    async def _get_new(self, job: Job, tokens: Tokens | None) -> Tokens:
         """Return new tokens, by a refresh or a sign-in."""
-        loop = asyncio.get_running_loop()
-        since = loop.time() - self._refused_at
-        is_same = _refresh_token(tokens) == _refresh_token(self._refused_tokens)
-        if self._refusal is not None and since < LOGIN_COOLDOWN and is_same:
-            error = copy.copy(self._refusal)
-            hint = (
-                f"This was refused {since:.0f} s ago. The session signs in again {LOGIN_COOLDOWN - since:.0f} s from "
-                "now at the earliest. If the cause is repaired, call accounts.login() or accounts.refresh()."
-            )
-            error.args = (f"{error} {hint}",)
-            raise error
+        self._cooldown.check(tokens)
         try:
-            return await self._execute_flow(job, tokens)
+            return await self._run_flow(job, tokens)
         except AuthenticationError as error:
             if error.status:  # The service has refused, so that another attempt might lock the account.
-                self._refusal, self._refused_tokens, self._refused_at = copy.copy(error), tokens, loop.time()
+                self._cooldown.start(error, tokens)
             raise
 
-    async def _execute_flow(self, job: Job, tokens: Tokens | None) -> Tokens:
+    async def _run_flow(self, job: Job, tokens: Tokens | None) -> Tokens:
         prepare()
         flow = self._auth.auth_flow(tokens)
         try:
@@ -318,37 +277,3 @@ class TokenRefresher:
                     request = flow.send(response)
         except StopIteration as end:
             return cast("Tokens", end.value)
-
-    @asynccontextmanager
-    async def _locked(self) -> AsyncGenerator[None]:
-        with _store_errors():
-            lock = self._auth.store.lock()
-            await lock.__aenter__()
-        try:
-            yield
-        finally:
-            with _store_errors():
-                await lock.__aexit__(*sys.exc_info())
-
-    async def _load(self) -> Tokens | None:
-        with _store_errors():
-            tokens = await self._auth.store.load()
-            if tokens is not None and not isinstance(tokens, Tokens):
-                raise TypeError(f"`load()` returned {type(tokens).__name__} instead of Tokens or None")
-        return tokens
-
-    async def _save(self, job: Job) -> None:
-        """Save the session's tokens. While the session is being closed, try a few times."""
-        tokens = self._auth.tokens
-        self._auth.is_unsaved = True
-        for pause in (*CLOSING_PAUSES, None):
-            try:
-                with _store_errors():
-                    await self._auth.store.save(tokens)
-            except TokenStoreError:
-                if not job.is_ending or pause is None:
-                    raise
-                await asyncio.sleep(pause)
-            else:
-                self._auth.saved()
-                return

@@ -5,10 +5,14 @@ end long before. Here, one timer is set for the earliest limit; the next one is 
 """
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 import attrs
+
+from tingting_async.errors import TingTingError
+from tingting_async.http.messages import Request
 
 RESOLUTION = 0.01
 """By how much a limit may expire late, in seconds."""
@@ -25,9 +29,43 @@ class Limit:
     cancelling: int
     is_connected: bool = False
     """Whether the request of the task has a connection."""
-    is_sign_in: bool = False
-    """Whether the request of the task gets new tokens."""
+    request: Request[Any] | None = None
+    """The request of the task."""
     has_expired: bool = False
+    has_begun: bool = False
+    """Whether the first byte of the request was about to be written."""
+    refusal: TingTingError | None = None
+    """What `before_first_byte` raised."""
+
+    def is_sign_in(self) -> bool:
+        """Return whether the request of the task gets new tokens."""
+        return self.request is not None and not self.request.authenticate
+
+    async def prepare(self, disconnect: Callable[[], None]) -> None:
+        """Do what has to be done before the request is sent, once it has a connection; if that fails, disconnect."""
+        assert self.request is not None
+        assert self.request.before_send is not None
+        try:
+            await self.request.before_send()
+        except BaseException:
+            disconnect()
+            raise
+
+    def begin(self) -> None:
+        """Note that the first byte of the request is about to be written.
+
+        Raises:
+            ConnectionError: It was written before, to a connection that was lost.
+        """
+        if self.has_begun:
+            raise ConnectionError("the connection was lost")
+        if self.request is not None and self.request.before_first_byte is not None:
+            try:
+                self.request.before_first_byte()
+            except TingTingError as error:
+                self.refusal, self.is_connected = error, False
+                raise
+        self.has_begun = self.is_connected = True
 
     def expire(self) -> None:
         """End the task's wait now."""
@@ -62,12 +100,12 @@ class Deadlines:
 
     def has_sign_in(self) -> bool:
         """Return whether a sign-in or a token refresh may have reached the service, and has no response yet."""
-        return any(limit.is_sign_in and limit.is_connected for limit in self.limits.values())
+        return any(limit.is_sign_in() and limit.is_connected for limit in self.limits.values())
 
     def close(self, *, sign_ins: bool = True) -> None:
         """Make all limits expire now, or all but those of sign-ins that have a connection."""
         for limit in self.limits.values():
-            if sign_ins or not (limit.is_sign_in and limit.is_connected):
+            if sign_ins or not (limit.is_sign_in() and limit.is_connected):
                 limit.expire()
         if self._timer is not None and sign_ins:
             self._timer.cancel()

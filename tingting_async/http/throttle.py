@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import inspect
 import math
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
-
-import anyio
 
 from tingting_async.errors import NotSentError, SessionClosedError, UsageError
 from tingting_async.http.deadlines import Deadlines
@@ -16,6 +15,43 @@ from tingting_async.http.rate_limits.local import LocalRateLimit, seconds_betwee
 from tingting_async.http.rate_limits.queue import RateFailedError, RateLimit, RateQueue, TooLateError
 from tingting_async.http.timeouts import Timeout
 from tingting_async.redaction import redact
+
+
+class Slots:
+    """Slots that requests occupy, first come first served.
+
+    `anyio.Semaphore` and `asyncio.Semaphore` search all that wait for each one that is cancelled.
+
+    Args:
+        count: The number of slots.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.free: int = count
+        """How many are free. None is as long as a request waits. Subtract one to occupy a slot without a wait."""
+        self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()
+
+    async def wait(self) -> None:
+        """Wait for a slot while none is free, and occupy it."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting[waiter] = None
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.cancelled():
+                self._waiting.pop(waiter, None)
+            else:  # It got its slot in the same moment.
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """Give a slot back, or to the request that has waited longest."""
+        while self._waiting:
+            waiter, _ = self._waiting.popitem(last=False)
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self.free += 1
 
 
 class Throttle:
@@ -33,8 +69,7 @@ class Throttle:
     """
 
     def __init__(self, *, max_in_flight: int, rate: "float | RateLimit | None") -> None:
-        self.slots: anyio.Semaphore = anyio.Semaphore(max_in_flight)
-        """A request that finds a free slot may occupy it with `acquire_nowait()`, which is cheaper than waiting."""
+        self.slots: Slots = Slots(max_in_flight)
         self.has_rate: bool = rate is not None
         self._rate_queue = None if rate is None else RateQueue(_rate_limit(rate))
         self._waits = Deadlines()
@@ -53,7 +88,7 @@ class Throttle:
             SessionClosedError: The session was closed.
         """
         what = "a free slot (`max_in_flight`)"
-        await self._wait(lambda _: self.slots.acquire(), request, timeout, deadline, phase="pool", what=what)
+        await self._wait(lambda _: self.slots.wait(), request, timeout, deadline, phase="pool", what=what)
 
     async def acquire_rate(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
         """Wait until the rate limit allows another request.

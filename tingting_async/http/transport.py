@@ -50,9 +50,7 @@ class _Bytes(aiohttp.BytesPayload):
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         if self.attempt is not None:
-            if self.attempt.is_connected:  # aiohttp resends a PUT or DELETE that the service may have received.
-                raise _ConnectionLostError("the connection was lost")
-            self.attempt.is_connected = True
+            self.attempt.begin()  # aiohttp resends a PUT or DELETE that the service may have received.
         await super().write_with_length(writer, content_length)
 
 
@@ -77,6 +75,8 @@ class _Connector(aiohttp.TCPConnector):
             # aiohttp wants a second connection only to resend a GET, PUT or DELETE that the service may have received.
             raise _ConnectionLostError("the connection was lost")
         connection = await super().connect(req, traces, timeout)
+        if attempt.request is not None and attempt.request.before_first_byte is not None:
+            await attempt.prepare(connection.close)
         attempt.is_connected = True
         return connection
 
@@ -124,7 +124,8 @@ class Transport:
         self.throttle: Throttle = Throttle(max_in_flight=max_in_flight, rate=rate)
         self._user_session = http
         # Middlewares and subclasses may write another body than ours.
-        self._writes_our_bodies = type(http) is aiohttp.ClientSession and not getattr(http, "_middlewares", True)
+        is_plain = type(http) is aiohttp.ClientSession and not getattr(http, "_middlewares", True)
+        self._writes_our_bodies = http is None or is_plain
         # aiohttp's own `trust_env` would also add credentials from ~/.netrc, next to ours.
         self._proxy = check_proxy(proxy, "proxy") if proxy else proxy_of_environment(base_url) if trust_env else None
         self._ssl = ssl
@@ -164,8 +165,8 @@ class Transport:
             DecodeError: The response is too large.
         """
         throttle = self.throttle
-        if throttle.slots.value:
-            throttle.slots.acquire_nowait()
+        if throttle.slots.free:
+            throttle.slots.free -= 1
         else:
             await throttle.acquire_slot(request, timeout, deadline)
         try:
@@ -233,11 +234,12 @@ class Transport:
         if timeout.attempt is not None:
             deadline = min(deadline, now + timeout.attempt)
         attempt = self._attempts.limit(deadline)  # aiohttp's own `total` costs more: it enters its timer three times.
-        attempt.is_sign_in = not request.authenticate
-        if self._user_session is not None:  # It does not have our connector.
-            if request.effect.is_safe or request.form or not self._writes_our_bodies:
+        attempt.request = request
+        if self._user_session is not None or request.before_first_byte is not None:
+            is_noticed = self._writes_our_bodies and not request.effect.is_safe and not request.form
+            if self._user_session is not None and not is_noticed:  # It does not have our connector.
                 attempt.is_connected = True  # It counts as connected, unless aiohttp says that it could not connect.
-            else:
+            if is_noticed or (request.before_first_byte is not None and not request.form):
                 body = body if isinstance(body, _Bytes) else _Bytes(b"")
                 body.attempt = attempt
         try:
@@ -265,12 +267,12 @@ class Transport:
             is_resent = self._user_session is not None and attempt.is_connected and request.method in ("PUT", "DELETE")
             if is_resent and isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientHttpProxyError):
                 error = _ConnectionLostError("the connection was lost")  # The error may be that of aiohttp's resending.
-            known = request.with_secrets(headers)  # aiohttp quotes what it cannot parse.
-            is_connected = attempt.is_connected
+            known, is_connected = request.with_secrets(headers), attempt.is_connected  # aiohttp quotes header lines.
             failure = map_error(known, error, self.base_url, is_connected=is_connected, is_closed=self._is_closed)
+            failure = attempt.refusal or failure
             if isinstance(failure, NotSentError):
                 attempt.is_connected = False
-            cause = short_cause(error)
+            cause = None if attempt.refusal else short_cause(error)
         finally:
             if request.without_effect is not None and not attempt.is_connected:
                 request.without_effect()

@@ -5,10 +5,11 @@ outcome is recorded afterwards. If the process ends in between, the claim stays,
 """
 
 import hashlib
+import time
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from uuid import uuid4
 
 import attrs
@@ -16,11 +17,18 @@ import attrs
 from tingting_async.errors import LedgerError, UsageError
 from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request
-from tingting_async.outcomes import Clocks, Send, Verdict
+from tingting_async.outcomes import Clocks, Send, SendState, Verdict
 from tingting_async.persistence import run_in_thread
 from tingting_async.redaction import repr_text
 
 MAX_KEY_LENGTH = 200
+MAX_DELAY = 5.0
+"""Seconds after its claim was stored or renewed in which a request may begin. Later, its owner sends nothing.
+
+A process may stop between the two, e.g. because its machine is overloaded, and go on after others took it for dead.
+"""
+MARGIN = 1.0
+"""Seconds after `MAX_DELAY` in which others still do not free a claim whose owner is dead."""
 
 
 @attrs.frozen
@@ -53,12 +61,84 @@ class Claim:
 
 
 @attrs.frozen
+class Elapsed:
+    """The time since a moment, by the one of two clocks that says more: one stands still while a machine sleeps."""
+
+    monotonic: float
+    time: float
+
+    @classmethod
+    def start(cls) -> Self:
+        """Start now."""
+        return cls(time.monotonic(), time.time())
+
+    def seconds(self) -> float:
+        """Return how many seconds have passed."""
+        return max(time.monotonic() - self.monotonic, time.time() - self.time)
+
+
+def may_begin_for(age: float | None) -> float:
+    """Return for how many seconds the owner of a claim may still begin.
+
+    Args:
+        age: The seconds since the claim was stored or renewed; None if its owner has recorded an outcome. It may be
+            wrong, as machines are started again and clocks are set; nobody waits longer than for a new claim.
+    """
+    limit = MAX_DELAY + MARGIN
+    return 0.0 if age is None else min(max(limit - age, 0.0), limit)
+
+
+@attrs.frozen
 class StoredClaim:
-    """A claim as the storage has it: what users see, the digest, and the evidence."""
+    """A claim as the storage has it.
+
+    Attributes:
+        send: What users see.
+        digest: See `Claim`.
+        evidence: See `Claim`.
+        may_begin_for: Seconds for which its owner may still begin; 0 if it has recorded an outcome.
+    """
 
     send: Send
     digest: str
     evidence: str = ""
+    may_begin_for: float = 0.0
+
+
+@attrs.frozen
+class Decision:
+    """What somebody knows about a claim, to be recorded unless the claim says otherwise by then.
+
+    Attributes:
+        verdict: `DONE` keeps the claim, `NOT_DONE` deletes it, `UNKNOWN` ends its being in progress.
+        known: The state in which they saw the send before they found that out.
+        is_owner: Whether they sent it.
+        has_waited: Whether they waited as long as the owner could begin.
+    """
+
+    verdict: Verdict
+    known: SendState = SendState.IN_PROGRESS
+    is_owner: bool = False
+    has_waited: bool = False
+
+    def verdict_for(self, send: Send) -> Verdict | None:
+        """Return the verdict to record for the send as it is now; None to leave it as it is.
+
+        Raises:
+            UsageError: The send is in progress, and the caller did not send it.
+        """
+        if send.state is SendState.IN_PROGRESS and not self.is_owner:
+            raise UsageError(
+                f"The send {send.id} ({send.operation}) is in progress: its own process will record the outcome."
+            )
+        if send.state is SendState.DONE and self.known is not SendState.DONE:
+            return None  # It was recorded as done after the caller looked, by somebody who knew more.
+        return self.verdict
+
+    def rest(self, stored: StoredClaim) -> float:
+        """Return for how many seconds the claim must not be deleted yet, because its owner may still begin."""
+        is_free = self.is_owner or self.has_waited or self.verdict is not Verdict.NOT_DONE
+        return 0.0 if is_free or stored.send.state is not SendState.UNKNOWN else stored.may_begin_for
 
 
 class Storage(Protocol):
@@ -71,6 +151,14 @@ class Storage(Protocol):
         """Store a claim durably, and return it; or return the stored claim that it duplicates, if there is one."""
         ...
 
+    async def renew(self, id: str) -> Elapsed:
+        """Renew a claim of this process, whose request is about to begin, and return the time since then.
+
+        Raises:
+            LedgerError: The claim is not its own any more, or the storage fails. The request must not begin.
+        """
+        ...
+
     async def find(self, claim: Claim) -> StoredClaim | None:
         """Return the stored claim that this one would duplicate, or None."""
         ...
@@ -79,20 +167,27 @@ class Storage(Protocol):
         """Return the stored claims for the same service and target, whatever their key, the oldest first."""
         ...
 
-    async def record(self, id: str, decide: Callable[[Send], Verdict | None], result: str | None = None) -> None:
-        """Record the verdict that `decide` returns for the stored claim of this id, if there is one.
+    async def record(self, id: str, decision: Decision, result: str | None = None) -> float:
+        """Record a decision about the stored claim of this id, if there is one.
 
-        `DONE` keeps the claim, `NOT_DONE` deletes it, `UNKNOWN` ends its being in progress, None leaves it as it is.
         With `DONE`, a `result` that is not None is stored, too: the id of what was created.
+
+        Returns:
+            For how many seconds it is too early, as the owner of the claim may still begin; nothing was recorded then.
+            0 otherwise.
         """
         ...
 
-    async def sends(self) -> list[Send]:
-        """Return all sends, the oldest first."""
+    async def sends(self, *, is_unfinished: bool = False) -> list[Send]:
+        """Return all sends, or those that are not done, the oldest first."""
         ...
 
     async def prune(self, before: datetime) -> int:
         """Delete the claims that are done and started before a time, and return how many there were."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what is open. The next use opens it again."""
         ...
 
 

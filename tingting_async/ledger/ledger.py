@@ -1,40 +1,36 @@
 """The part of the ledger that knows requests: what is refused, and what becomes of a claim."""
 
+import asyncio
 import functools
 import logging
 import os
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import attrs
 
 from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.messages import Request, T
-from tingting_async.ledger.claims import Claim, Storage, StoredClaim, claim_for, digest
-from tingting_async.ledger.evidence import changed_fields, reconcile_creation
-from tingting_async.outcomes import (
-    Clocks,
-    Creation,
-    Reconciler,
-    Reconciliation,
-    Send,
-    SendState,
-    Verdict,
-    attach_reconciler,
-)
+from tingting_async.ledger.claims import MAX_DELAY, Claim, Decision, Elapsed, Storage, StoredClaim, claim_for, digest
+from tingting_async.outcomes import Clocks, Reconciliation, Send, SendState, Verdict, attach_reconciler
 from tingting_async.redaction import redact
 from tingting_async.tracebacks import short_traceback
 
 _log = logging.getLogger("tingting_async")
 
+_FRESH = 0.05
+"""Seconds after a claim was stored or renewed in which it need not be renewed if the request is only now connected."""
+
 
 class Ledger:
     """Records every send, so that nothing is sent twice: by no task, no process and no later run.
 
-    This is the type of a session's argument `ledger`, for annotations. `SqliteLedger` is the one to use. How a ledger
-    is constructed, what sessions call, and the storage behind it are internal while there is only one backend.
+    This is the type of a session's argument `ledger`, for annotations. `SqliteLedger` and `PostgresLedger` are those to
+    use. A ledger is opened on first use, and closed by `async with` or `aclose()`. Close the sessions first. What
+    sessions call, and the storage behind it, are internal.
 
     Args:
         storage: Keeps the claims.
@@ -42,8 +38,30 @@ class Ledger:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._unrecorded: dict[str, tuple[Callable[[Send], Verdict | None], str | None]] = {}
+        self._unrecorded: dict[str, Decision] = {}
         """Outcomes that the storage has still to record. They are recorded before it is used again."""
+        self._recording: set[str] = set()
+        """Those of them that a task is recording now."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @short_traceback
+    async def aclose(self) -> None:
+        """Record the outcomes that are late, and close what is open. The next use opens it again.
+
+        Raises:
+            LedgerError: An outcome cannot be recorded. Everything is closed nevertheless.
+        """
+        try:
+            await self._ready()
+        finally:
+            await self._storage.aclose()
 
     @short_traceback
     async def unresolved(self) -> list[Send]:
@@ -52,22 +70,18 @@ class Ledger:
         Raises:
             LedgerError: The ledger cannot be read.
         """
-        return [send for send in await (await self._ready()).sends() if send.state is SendState.UNKNOWN]
+        unfinished = await (await self._ready()).sends(is_unfinished=True)
+        return [send for send in unfinished if send.state is SendState.UNKNOWN]
 
     @short_traceback
-    async def mark_sent(self, send: Send, *, result: str | int | None = None) -> None:
-        """Record that a send or a creation happened. The same send stays refused.
-
-        Args:
-            send: The ledger's record, such as one of `unresolved()`.
-            result: Of a creation: the id of what was created. The same creation then returns that.
+    async def mark_sent(self, send: Send) -> None:
+        """Record that a send happened. The same send stays refused.
 
         Raises:
             UsageError: The send is in progress: its own process will record the outcome.
             LedgerError: The ledger cannot be written.
         """
-        id_ = None if result is None else str(result)
-        await self._record(_require_send(send), Verdict.DONE, id_, known=send.state)
+        await self._record(_require_send(send), Verdict.DONE)
 
     @short_traceback
     async def mark_not_sent(self, send: Send) -> None:
@@ -77,7 +91,7 @@ class Ledger:
             UsageError: The send is in progress.
             LedgerError: The ledger cannot be written.
         """
-        await self._record(_require_send(send), Verdict.NOT_DONE, known=send.state)
+        await self._record(_require_send(send), Verdict.NOT_DONE)
 
     @short_traceback
     async def prune(self, before: datetime) -> int:
@@ -103,7 +117,6 @@ class Ledger:
         request: Request[T],
         call: Callable[[Request[T]], Awaitable[T]],
         read_clocks: Callable[[], Clocks],
-        prepared: Claim | None = None,
     ) -> T:
         """Execute a send, unless it was sent before. Sessions call this.
 
@@ -112,64 +125,73 @@ class Ledger:
             request: The request to send.
             call: Sends it.
             read_clocks: Returns what the clocks show.
-            prepared: Its claim, of a creation.
 
         Raises:
             DuplicateSendError: It was sent before, or may have been. Nothing was sent now.
             LedgerError: The ledger cannot be written. Nothing was sent.
         """
-        claim = attrs.evolve(prepared or claim_for(service, request), read_clocks=read_clocks)
+        claim = attrs.evolve(claim_for(service, request), read_clocks=read_clocks)
         # A target is looked up by itself, and a send without a key is compared with nothing.
         if claim.key is not None and claim.target is None:
             claim = attrs.evolve(claim, digest=await digest(request, os.urandom(16)))
         stored: Send | None = None
         has_claim = may_have_effect = False
+        renewed: Elapsed | None = None
 
         async def before_send() -> None:
-            nonlocal stored, has_claim, may_have_effect
-            if stored is None:  # A retry, of what is known to have had no effect, keeps its claim.
+            nonlocal stored, has_claim, may_have_effect, renewed
+            if stored is None or renewed is None:
                 has_claim = True  # From here on: if this is cancelled while the storage works, the claim is deleted.
                 try:
                     stored = await self._claim(claim, request)
                 except TingTingError:
                     has_claim = False
                     raise
+                assert stored.clocks is not None
+                renewed = Elapsed(stored.clocks.monotonic, stored.clocks.local.timestamp())
+            elif not may_have_effect or renewed.seconds() > _FRESH:  # A further attempt, or connecting took long.
+                with _nothing_sent(request):
+                    renewed = await self._storage.renew(claim.id)
             may_have_effect = True
+
+        def before_first_byte() -> None:
+            if renewed is None or renewed.seconds() > MAX_DELAY:
+                raise LedgerError(
+                    f"{request.operation}: nothing was sent, because this process was stopped or overloaded for more "
+                    f"than {MAX_DELAY:g} s, and others may take it for dead by now. Send again."
+                )
 
         def without_effect() -> None:
             nonlocal may_have_effect
             may_have_effect = False
 
         try:
-            result = await call(attrs.evolve(request, before_send=before_send, without_effect=without_effect))
+            result = await call(
+                attrs.evolve(
+                    request,
+                    before_send=before_send,
+                    before_first_byte=before_first_byte,
+                    without_effect=without_effect,
+                )
+            )
         except OutcomeUnknownError as error:
             if stored is not None:
                 error.send = attrs.evolve(stored, state=SendState.UNKNOWN)
                 await self._record_own(claim, Verdict.UNKNOWN)
-                own = StoredClaim(stored, claim.digest, claim.evidence)
-                on_reconciled = functools.partial(self._record_reconciliation, own, request.creation, is_owner=True)
-                attach_reconciler(error, self._reconciler(own, request), stored, on_reconciled)
+                attach_reconciler(error, request.reconciler, stored, self._recorder(stored, is_owner=True))
             raise
         except BaseException as error:
             if has_claim:  # All other errors of ours say that nothing was sent, or that the service refused.
                 is_clear = isinstance(error, TingTingError) or not may_have_effect
-                self._note_own(claim, Verdict.NOT_DONE if is_clear else Verdict.UNKNOWN)
-                if not isinstance(error, GeneratorExit):  # Its event loop has ended: the next use records the outcome.
-                    await self._record_noted(claim)
+                verdict = Verdict.NOT_DONE if is_clear else Verdict.UNKNOWN
+                if isinstance(error, GeneratorExit):  # Its event loop has ended: the next use records the outcome.
+                    self._note_own(claim, verdict)
+                else:
+                    await self._record_own(claim, verdict)
             raise
         if has_claim:
-            created = None if request.creation is None else request.creation.identify(result)
-            await self._record_own(claim, Verdict.DONE, created)
+            await self._record_own(claim, Verdict.DONE)
         return result
-
-    async def find(self, service: str, request: Request[Any]) -> StoredClaim | None:
-        """Return the stored claim of the same send or creation, or None. Sessions call this."""
-        with _nothing_sent(request):
-            return await (await self._ready()).find(claim_for(service, request))
-
-    async def same_target(self, claim: Claim) -> list[StoredClaim]:
-        """Return the stored claims for the same target, whatever their key. Sessions call this."""
-        return await (await self._ready()).same_target(claim)
 
     async def refuse_duplicate(self, service: str, request: Request[Any]) -> None:
         """Refuse a send that was sent before, ahead of other requests that prepare it. Sessions call this.
@@ -178,9 +200,10 @@ class Ledger:
             DuplicateSendError: It was sent before, or may have been.
             LedgerError: The ledger cannot be read.
         """
-        stored = await self.find(service, request)
+        with _nothing_sent(request):
+            stored = await (await self._ready()).find(claim_for(service, request))
         if stored is not None:
-            raise await self.duplicate(stored, request)
+            raise await self._duplicate(stored, request)
 
     async def _claim(self, claim: Claim, request: Request[Any]) -> Send:
         with _nothing_sent(request):
@@ -191,96 +214,79 @@ class Ledger:
                 self._note_own(claim, Verdict.NOT_DONE)  # The storage may have stored it before it failed.
                 raise
         if stored.send.id != claim.id:
-            raise await self.duplicate(stored, request)
+            raise await self._duplicate(stored, request)
         return stored.send
 
-    async def duplicate(self, stored: StoredClaim, request: Request[Any]) -> TingTingError:
-        """Return the error for a request that the ledger refuses because of a stored claim."""
-        send, reconciler = stored.send, self._reconciler(stored, request)
-        is_same_key = request.creation is not None and send.key == claim_for(send.service, request).key
-        if is_same_key and (changed := await changed_fields(stored, request)):
-            return _changed_error(send, request, changed)
+    async def _duplicate(self, stored: StoredClaim, request: Request[Any]) -> DuplicateSendError:
+        send, reconciler = stored.send, request.reconciler
         if send.state is not SendState.UNKNOWN:
             verdict = Verdict.DONE if send.state is SendState.DONE else Verdict.UNKNOWN
             reconciler = functools.partial(
                 _known_outcome, Reconciliation(verdict, f"The ledger records it as {send.state.value}.")
             )
-        elif (
-            request.creation is None
-            and stored.digest
-            and stored.digest != await digest(request, bytes.fromhex(stored.digest[:32]))
-        ):
+        elif stored.digest and stored.digest != await digest(request, bytes.fromhex(stored.digest[:32])):
             reason = "The first send with this key had another content, which the ledger does not keep to look for."
             reconciler = functools.partial(_known_outcome, Reconciliation(Verdict.UNKNOWN, reason))
         error = _duplicate_error(send, request)
-        attach_reconciler(
-            error,
-            reconciler,
-            send,
-            functools.partial(self._record_reconciliation, stored, request.creation, is_owner=False),
-        )
+        attach_reconciler(error, reconciler, send, self._recorder(send, is_owner=False))
         return error
 
-    def _reconciler(self, stored: StoredClaim, request: Request[Any]) -> Reconciler | None:
-        creation = request.creation
-        if creation is None:
-            return request.reconciler
-
-        async def read_others() -> list[StoredClaim]:
-            send = stored.send
-            claim = Claim(send.id, send.service, send.operation, send.key, send.target, digest="")
-            return [each for each in await self.same_target(claim) if each.send.id != send.id]
-
-        return lambda _: reconcile_creation(creation, stored, read_others)
-
     async def _ready(self) -> Storage:
-        """Return the storage, after all outcomes have been recorded, the newest first."""
-        for claim_id, (decide, result) in [*reversed(self._unrecorded.items())]:
-            await self._storage.record(claim_id, decide, result)
-            self._unrecorded.pop(claim_id, None)
+        """Return the storage, after all outcomes that are late have been recorded, the newest first."""
+        for claim_id in [*reversed(self._unrecorded)]:
+            if claim_id in self._unrecorded and claim_id not in self._recording:
+                await self._record_noted(claim_id)
         return self._storage
 
-    async def _record(
-        self, id: str, verdict: Verdict, result: str | None = None, *, known: SendState, is_owner: bool = False
-    ) -> None:
-        decide = functools.partial(_decide, verdict=verdict, known=known, is_owner=is_owner)
-        await (await self._ready()).record(id, decide, result)
+    async def _record(self, send: Send, verdict: Verdict) -> None:
+        """Record what a person decided, as soon as its owner cannot begin any more."""
+        decision = Decision(verdict, send.state)
+        if rest := await (await self._ready()).record(send.id, decision):
+            await asyncio.sleep(rest)
+            await self._storage.record(send.id, attrs.evolve(decision, has_waited=True))
 
-    async def _record_own(self, claim: Claim, verdict: Verdict, result: str | None = None) -> None:
+    async def _record_own(self, claim: Claim, verdict: Verdict) -> None:
         """Record the outcome of a claim of this process. If that fails, the claim stays, and refuses the same send."""
-        self._note_own(claim, verdict, result)
-        await self._record_noted(claim)
-
-    def _note_own(self, claim: Claim, verdict: Verdict, result: str | None = None) -> None:
-        """Note the outcome of a claim of this process, so that the next use of the storage records it."""
-        # As the newest, it does not wait for outcomes that are late.
-        decide = functools.partial(_decide, verdict=verdict, known=SendState.IN_PROGRESS, is_owner=True)
-        self._unrecorded[claim.id] = (decide, result)
-
-    async def _record_noted(self, claim: Claim) -> None:
+        self._note_own(claim, verdict)
         try:
-            await self._ready()
+            await self._record_noted(claim.id)
         except Exception:  # noqa: BLE001 - the send itself has its outcome, which must reach the caller
-            if claim.id not in self._unrecorded:
-                return  # Only an older outcome is still unrecorded, which was logged then.
             text = "%r could not record the outcome of a send (%s). Until it can, it refuses the same send."
             with suppress(Exception):  # Log filters and handlers may raise; the caller must get the outcome.
                 _log.warning(text, self, claim.operation)
 
-    async def _record_reconciliation(
-        self, stored: StoredClaim, creation: Creation | None, found: Reconciliation, *, is_owner: bool
-    ) -> None:
-        if found.verdict is not Verdict.UNKNOWN:
-            is_created = creation is not None and found.result is not None
-            result = creation.identify(found.result) if creation is not None and is_created else None
-            await self._record(stored.send.id, found.verdict, result, known=stored.send.state, is_owner=is_owner)
+    def _note_own(self, claim: Claim, verdict: Verdict) -> None:
+        """Note the outcome of a claim of this process, so that the next use of the storage records it."""
+        self._unrecorded[claim.id] = Decision(verdict, is_owner=True)
+
+    async def _record_noted(self, claim_id: str) -> None:
+        self._recording.add(claim_id)
+        try:
+            await self._storage.record(claim_id, self._unrecorded[claim_id])
+            self._unrecorded.pop(claim_id, None)
+        finally:
+            self._recording.discard(claim_id)
+
+    def _recorder(self, send: Send, *, is_owner: bool) -> Callable[[Reconciliation], Awaitable[float]]:
+        """Return what records the reconciliation of a send; see `attach_reconciler`."""
+        has_waited = False
+
+        async def record(found: Reconciliation) -> float:
+            nonlocal has_waited
+            if found.verdict is Verdict.UNKNOWN:
+                return 0.0
+            decision = Decision(found.verdict, send.state, is_owner, has_waited)
+            rest = await (await self._ready()).record(send.id, decision)
+            has_waited = True
+            return rest
+
+        return record
 
 
-def _require_send(send: object) -> str:
-    """Return the id of a send."""
+def _require_send(send: object) -> Send:
     if not isinstance(send, Send):
         raise UsageError("`send` must be a Send, such as one of `await ledger.unresolved()`.")
-    return send.id
+    return send
 
 
 @contextmanager
@@ -293,39 +299,9 @@ def _nothing_sent(request: Request[Any]) -> Generator[None]:
         raise LedgerError(text) from error.__cause__
 
 
-def _decide(stored: Send, *, verdict: Verdict, known: SendState, is_owner: bool) -> Verdict | None:
-    """Return the verdict to record for a stored send; None to leave it as it is.
-
-    Args:
-        stored: The send as it is now.
-        verdict: What the caller found out.
-        known: The state in which the caller saw the send before that.
-        is_owner: Whether the caller sent it.
-
-    Raises:
-        UsageError: The send is in progress, and the caller did not send it.
-    """
-    if stored.state is SendState.IN_PROGRESS and not is_owner:
-        raise UsageError(
-            f"The send {stored.id} ({stored.operation}) is in progress: its own process will record the outcome."
-        )
-    if stored.state is SendState.DONE and known is not SendState.DONE:
-        return None  # It was recorded as done after the caller looked, by somebody who knew more.
-    return verdict
-
-
 async def _known_outcome(outcome: Reconciliation, _: Send | None) -> Reconciliation:
     """Be the reconciler of a send whose outcome the ledger knows."""
     return outcome
-
-
-def _changed_error(send: Send, request: Request[Any], changed: list[str]) -> UsageError:
-    names = " and ".join(f"`{name}`" for name in changed)
-    return UsageError(
-        f"{request.operation}: nothing was sent. The first call with {redact(f'the key {send.key!r}')} "
-        f"({send.started_at:%Y-%m-%d %H:%M:%S} UTC) had another content: {names} differ. Give the same arguments as "
-        "then, or a new `idempotency_key`."
-    )
 
 
 def _duplicate_error(send: Send, request: Request[Any]) -> DuplicateSendError:

@@ -4,7 +4,7 @@ import sqlite3
 from typing import Any
 from uuid import uuid4
 
-VERSION = 3
+VERSION = 4
 """The form of the file, as `PRAGMA user_version`. A file of version 0 is new, or has the oldest form."""
 # The table keeps its name and changed its columns, so that a process that still runs the oldest code fails, and sends
 # nothing, instead of starting a table of its own.
@@ -28,6 +28,10 @@ _THIRD = (
     # Of what was created: its id, and what was known before the request left.
     "ALTER TABLE sends ADD COLUMN result TEXT",
     "ALTER TABLE sends ADD COLUMN evidence TEXT NOT NULL DEFAULT ''",
+)
+_FOURTH = (
+    # When the owner last said that it is about to begin, by the machine's clock that nobody can set.
+    "ALTER TABLE sends ADD COLUMN renewed REAL",
 )
 _OLD_ROWS = "SELECT service, key, operation, is_done, owner, since, digest FROM old_sends ORDER BY id"
 _INSERT_OLD = "INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -55,7 +59,10 @@ def ensure_schema(database: sqlite3.Connection) -> None:
         for statement in _SECOND:
             database.execute(statement)
         database.execute("INSERT INTO ledger VALUES (?, 0)", (uuid4().hex,))
-    for statement in _THIRD:
+    if version < 3:
+        for statement in _THIRD:
+            database.execute(statement)
+    for statement in _FOURTH:
         database.execute(statement)
     database.execute(f"PRAGMA user_version = {VERSION}")
 

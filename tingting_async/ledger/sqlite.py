@@ -2,13 +2,13 @@
 
 import os
 import sqlite3
-from collections.abc import Callable
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tingting_async.errors import UsageError
-from tingting_async.ledger.claims import Claim, StoredClaim
+from tingting_async.errors import LedgerError, UsageError
+from tingting_async.ledger.claims import Claim, Decision, Elapsed, StoredClaim, may_begin_for
 from tingting_async.ledger.file import LedgerFile
 from tingting_async.ledger.ledger import Ledger
 from tingting_async.ledger.owners import ProcessOwners
@@ -18,17 +18,18 @@ from tingting_async.persistence import resolve_path
 
 _INSERT = (
     "INSERT INTO sends (id, service, operation, key, target, old_key, is_done, owner, started_at, digest, "
-    "service_time, monotonic, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "service_time, monotonic, evidence, renewed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SELECT = (
     "SELECT id, service, operation, key, target, is_done, owner, started_at, digest, service_time, monotonic, result, "
-    "evidence FROM sends"
+    "evidence, renewed FROM sends"
 )
 _RECORD = {
     Verdict.DONE: "UPDATE sends SET is_done = 1, result = coalesce(:result, result) WHERE id = :id",
     Verdict.NOT_DONE: "DELETE FROM sends WHERE id = :id",
     Verdict.UNKNOWN: "UPDATE sends SET owner = '' WHERE id = :id",
 }
+_RENEW = "UPDATE sends SET renewed = ? WHERE id = ? AND owner = ? AND NOT is_done"
 _PRUNE = "DELETE FROM sends WHERE is_done AND started_at < ?"
 
 
@@ -84,9 +85,23 @@ class SqliteStorage:
             fields = (claim.id, claim.service, claim.operation, claim.key, claim.target)
             service_time = None if clocks.service is None else clocks.service.timestamp()
             times = (clocks.local.timestamp(), claim.digest, service_time, clocks.monotonic)
-            database.execute(_INSERT, (*fields, "", 0, owner, *times, claim.evidence))
+            database.execute(_INSERT, (*fields, "", 0, owner, *times, claim.evidence, clocks.monotonic))
             send = Send(*fields, state=SendState.IN_PROGRESS, started_at=clocks.local, clocks=clocks)
             return StoredClaim(send, claim.digest, claim.evidence)
+
+        return await self._writer.run(work)
+
+    async def renew(self, id: str) -> Elapsed:
+        """Renew a claim of this process."""
+
+        def work(database: sqlite3.Connection) -> Elapsed:
+            now = Elapsed.start()
+            if not database.execute(_RENEW, (now.monotonic, id, self._owners.current())).rowcount:
+                raise LedgerError(
+                    "The claim is not this process's any more: its lock file was deleted, or somebody has recorded the "
+                    "send meanwhile. Send again; the ledger allows it if it was not sent."
+                )
+            return now
 
         return await self._writer.run(work)
 
@@ -98,21 +113,28 @@ class SqliteStorage:
         """Return the stored claims for the same service and target."""
         return await self._writer.run(lambda database: self._same_target(database, claim))
 
-    async def record(self, id: str, decide: Callable[[Send], Verdict | None], result: str | None = None) -> None:
-        """Record the verdict that `decide` returns."""
+    async def record(self, id: str, decision: Decision, result: str | None = None) -> float:
+        """Record a decision."""
 
-        def work(database: sqlite3.Connection) -> None:
+        def work(database: sqlite3.Connection) -> float:
             row = database.execute(f"{_SELECT} WHERE id = ?", (id,)).fetchone()
-            verdict = None if row is None else decide(self._read(row).send)
+            if row is None:
+                return 0.0
+            stored = self._read(row)
+            if rest := decision.rest(stored):
+                return rest
+            verdict = decision.verdict_for(stored.send)
             if verdict is not None:
                 database.execute(_RECORD[verdict], {"id": id, "result": result})
+            return 0.0
 
-        await self._writer.run(work)
+        return await self._writer.run(work)
 
-    async def sends(self) -> list[Send]:
+    async def sends(self, *, is_unfinished: bool = False) -> list[Send]:
         """Return all sends, the oldest first."""
+        where = "WHERE NOT is_done" if is_unfinished else ""
         return await self._writer.run(
-            lambda database: [self._read(row).send for row in database.execute(f"{_SELECT} ORDER BY rowid")]
+            lambda database: [self._read(row).send for row in database.execute(f"{_SELECT} {where} ORDER BY rowid")]
         )
 
     async def prune(self, before: datetime) -> int:
@@ -155,9 +177,8 @@ class SqliteStorage:
         return [self._read(row) for row in found]
 
     def _read(self, row: tuple[Any, ...]) -> StoredClaim:
-        id_, url, operation, key, target, is_done, owner, started, digest, service_time, monotonic, result, evidence = (
-            row
-        )
+        id_, url, operation, key, target, is_done, owner, started, digest, service_time, monotonic, *others = row
+        result, evidence, renewed = others
         if is_done:
             state = SendState.DONE
         else:
@@ -166,4 +187,5 @@ class SqliteStorage:
         service = None if service_time is None else datetime.fromtimestamp(service_time, UTC)
         clocks = None if monotonic is None else Clocks(started_at, service, monotonic)
         send = Send(id_, url, operation, key, target, state, started_at, clocks, result)
-        return StoredClaim(send, digest, evidence)
+        age = None if is_done or not owner or renewed is None else time.monotonic() - renewed
+        return StoredClaim(send, digest, evidence, may_begin_for(age))

@@ -1,0 +1,95 @@
+"""A process that stalls between its claim and the first byte sends nothing that others have reconciled meanwhile."""
+
+import asyncio
+import json
+import signal
+import ssl
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.postgres_servers import Link, linked
+from support.servers import Received, Server
+
+from tingting_async import DuplicateSendError, Reconciliation, SendState, Verdict
+from tingting_async.http.clocks import read_clocks
+from tingting_async.http.messages import Request, Response
+from tingting_async.ledger.claims import MAX_DELAY
+from tingting_async.outcomes import Send, from_presence
+
+pytestmark = pytest.mark.anyio
+
+HERE = Path(__file__).parent
+CERTIFICATE = HERE.parent / "support" / "self_signed.pem"
+
+
+async def succeed(received: Received) -> None:
+    """Confirm a call."""
+    await received.respond(b'{"message": "Call placed."}')
+
+
+@pytest.fixture
+async def service(serve: Callable[..., Awaitable[Server]]) -> Server:
+    """Return a service over TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    return await serve(succeed, tls=context)
+
+
+async def accepted(link: Link) -> None:
+    """Wait until a client has connected: it has its claim then, and waits for the handshake of TLS."""
+    while not link.accepted:
+        await asyncio.sleep(0.005)
+
+
+async def reconciled(place: Any, verdict: Verdict) -> Reconciliation:
+    """Make the call again elsewhere, and reconcile the first attempt, of which the service shows nothing."""
+    async with place.open() as ledger:
+        [send] = await ledger.unresolved()
+        assert send.state is SendState.UNKNOWN
+
+        async def call(request: Request[Any]) -> Response:
+            await request.before_send()  # type: ignore[misc]
+            raise AssertionError("the ledger allowed the second attempt")
+
+        async def look(_: Send | None) -> Reconciliation:
+            return from_presence(None if verdict is Verdict.NOT_DONE else object(), "The call")
+
+        request = Request.send("/", Response, send.operation, idempotency_key=send.key, reconciler=look)
+        with pytest.raises(DuplicateSendError) as refused:
+            await ledger.execute(send.service, request, call, lambda: read_clocks(None))
+        found = await refused.value.reconcile(wait=0)
+        assert [] == await ledger.unresolved()
+        return found
+
+
+@pytest.mark.parametrize("session", ["own", "a user's"])
+async def test_stopped_process(ledger_place: Any, service: Server, session: str) -> None:
+    """A process that is stopped after its claim, and goes on after another one reconciled it, sends nothing."""
+    async with linked(service.port) as link:
+        link.stop()
+        job = {"kind": ledger_place.kind, "where": ledger_place.where, "certificate": str(CERTIFICATE)}
+        job |= {"url": f"https://127.0.0.1:{link.port}", "session": session}
+        command = [sys.executable, "-P", str(HERE / "stalled.py"), json.dumps(job)]
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+        try:
+            await accepted(link)
+            process.send_signal(signal.SIGSTOP)
+            await asyncio.to_thread(ledger_place.end_owners)
+            began = asyncio.get_running_loop().time()
+            assert Verdict.NOT_DONE is (await reconciled(ledger_place, Verdict.NOT_DONE)).verdict
+            # The claim was stored some moments before it was reconciled, when its owner could not begin any more.
+            assert MAX_DELAY < asyncio.get_running_loop().time() - began + 1
+            link.resume()
+            process.send_signal(signal.SIGCONT)
+            output, errors = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    assert b"" == errors
+    assert output.startswith(b"LedgerError: contacts.demo_call: nothing was sent, because "), output
+    assert [] == service.requests

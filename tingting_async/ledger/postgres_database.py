@@ -1,0 +1,226 @@
+"""What a ledger in PostgreSQL does with its session: claims and outcomes in batches, retries, and checks."""
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import attrs
+
+from tingting_async.errors import LedgerError, TingTingError
+from tingting_async.ledger.claims import Claim, Elapsed
+from tingting_async.ledger.postgres_session import ADVICE, VERSION, LostError, Session
+from tingting_async.ledger.postgres_statements import CHECK, CLAIM, RECORD_OWN, RENEW, Statements, columns, new_claim
+from tingting_async.outcomes import Verdict
+from tingting_async.postgres import Postgres, PostgresError
+
+RETRY_PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0)
+"""Seconds before each further attempt if a connection is lost: servers close idle connections, and restart."""
+_RETRY_LIMIT = 8.0
+"""Seconds after which there is no further attempt."""
+_REPEATABLE = ("40001", "40P01")
+"""The codes of errors after which the same transaction may succeed: a deadlock, a conflict with another one."""
+_FOR_NOW = ("starting up", "shutting down", "recovery", "accepting connections", "too many", "connection slots")
+"""What a server says if it refuses a connection, and may accept one in a moment."""
+
+
+@attrs.frozen
+class Renewal:
+    """The owner of a claim is about to begin."""
+
+    id: str
+
+
+@attrs.frozen
+class Outcome:
+    """The owner of a claim knows what became of it."""
+
+    id: str
+    verdict: Verdict
+    result: str | None
+
+
+@attrs.define(eq=False)
+class Work:
+    """Something to do in a batch, and what came of it.
+
+    Claims, renewals and outcomes share a transaction and one round trip. A function gets a transaction of its own.
+    """
+
+    what: "Claim | Renewal | Outcome | Callable[[Statements], Any]"
+    result: Any = None
+    error: Exception | None = None
+
+
+class Database:
+    """Executes the work of a ledger; the database of its `Writer`.
+
+    Args:
+        postgres: How to connect.
+    """
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+        self._session: Session | None = None
+        self._ledger: str | None = None
+        """The id of the ledger that this object has used."""
+        self._last: tuple[str | None, datetime | None] = (None, None)
+        """The id of the send that this object recorded last as done, and when it started."""
+        self._inherited: Session | None = None
+
+    @contextmanager
+    def transaction(self) -> Generator[list[Work]]:
+        """Collect work, and do it at the end of the block. Its results and errors are in the work itself."""
+        batch: list[Work] = []
+        yield batch
+        if together := [work for work in batch if not callable(work.what)]:
+            self._do(together, partial(self._store, works=together))
+        for work in batch:
+            if callable(work.what):
+                self._do([work], partial(self._call, work=work))
+
+    def close(self) -> None:
+        """End the session. The next work begins another one, which is another owner."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def after_fork(self) -> None:
+        """Leave the session to the parent. This object still refers to it, so that nothing closes it here."""
+        if self._session is not None:
+            self._session.abandon()
+            self._inherited, self._session = self._session, None
+
+    def _do(self, works: list[Work], execute: Callable[[Session, bool], None]) -> None:
+        """Do work in a session. If the server refuses it, do each piece alone: it may be the fault of one of them."""
+        try:
+            self._attempt(execute)
+        except TingTingError as error:
+            works[0].error = error
+        except Exception as error:  # noqa: BLE001 - the server's, the system's, and those of values that cannot be read
+            is_refused = isinstance(error, PostgresError) and not error.is_lost and not isinstance(error, LostError)
+            for work in works:
+                if is_refused and len(works) > 1:
+                    self._do([work], partial(self._store, works=[work]))
+                else:
+                    work.error = self._ledger_error(error)
+
+    def _attempt(self, execute: Callable[[Session, bool], None]) -> None:
+        """Execute something in a session, and again in another session if the connection is lost."""
+        again, deadline = False, time.monotonic() + _RETRY_LIMIT
+        for pause in (*RETRY_PAUSES, None):
+            try:
+                with self._postgres.errors():
+                    execute(self._open(), again)
+            except PostgresError as error:
+                if error.is_lost:
+                    self.close()
+                if pause is None or time.monotonic() > deadline or not _is_repeatable(error):
+                    raise
+            except TingTingError:
+                raise
+            except BaseException:
+                self.close()  # What the session has executed is not known.
+                raise
+            else:
+                return
+            again = True
+            time.sleep(pause)
+
+    def _open(self) -> Session:
+        """Return the session, after beginning one if there is none."""
+        if self._session is None or self._session.connection.closed:
+            session = Session(self._postgres)
+            try:
+                self._ledger = session.ensure_tables(known=self._ledger)
+            except BaseException:
+                session.close()
+                raise
+            self._session = session
+        return self._session
+
+    def _call(self, session: Session, _: bool, *, work: Work) -> None:
+        statements = self._statements(session)
+        self._require(statements.execute(CHECK).fetchone())
+        assert callable(work.what)
+        work.result = work.what(statements)
+
+    def _store(self, session: Session, again: bool, *, works: list[Work]) -> None:
+        """Store claims and outcomes, and renew claims, in one transaction and one round trip."""
+        claims = {work.what.id: work for work in works if isinstance(work.what, Claim)}
+        renewals = {work.what.id: work for work in works if isinstance(work.what, Renewal)}
+        outcomes = [work.what for work in works if isinstance(work.what, Outcome)]
+        new = [new_claim(work.what) for work in works if isinstance(work.what, Claim)]
+        now, execute = Elapsed.start(), self._statements(session).execute
+        done = claimed = renewed = None
+        with session.pipeline():
+            check = execute(CHECK)
+            if again and claims:  # An attempt whose connection was lost may have stored them, for another owner.
+                execute(RECORD_OWN[Verdict.NOT_DONE], id=list(claims))
+            for verdict in {outcome.verdict for outcome in outcomes}:
+                chosen = [outcome for outcome in outcomes if outcome.verdict is verdict]
+                found = execute(
+                    RECORD_OWN[verdict], id=[each.id for each in chosen], result=[each.result for each in chosen]
+                )
+                done = found if verdict is Verdict.DONE else done
+            if claims:
+                claimed = execute(CLAIM, **columns([work.what for work in works if isinstance(work.what, Claim)], new))
+            if renewals:
+                renewed = execute(RENEW, id=list(renewals))
+        self._require(check.fetchone())
+        for row in () if done is None else done:
+            self._last = (row[0], row[1])
+        stored = set() if claimed is None else {row[0] for row in claimed}
+        for each in new:
+            claims[each.send.id].result = each if each.send.id in stored else None
+        kept = set() if renewed is None else {row[0] for row in renewed}
+        for id_, work in renewals.items():
+            work.result = now if id_ in kept else None
+
+    def _statements(self, session: Session) -> Statements:
+        """Return what executes statements that change nothing unless this is the ledger as it was before."""
+        guard = {"ledger": self._ledger, "version": VERSION, "backend": session.backend, "owner": session.owner}
+        return Statements(session, guard | {"last": self._last[0], "last_started": self._last[1]})
+
+    def _require(self, checks: tuple[Any, ...] | None) -> None:
+        """Raise what is wrong with the ledger, if anything is."""
+        if checks is None:
+            raise LostError("has an empty table tingting_ledger")
+        is_ledger, is_version, is_session, is_complete = checks
+        if not is_ledger:
+            raise LostError("is another ledger")
+        if not is_session:
+            self.close()
+            raise PostgresError(
+                "each transaction runs in another session of the server, as behind PgBouncer in transaction mode; "
+                "give the address of the server itself"
+            )
+        if not is_version:  # The next session migrates the tables, or refuses them.
+            raise PostgresError("its tables were migrated", is_lost=True)
+        if not is_complete:
+            raise LostError("lacks a send that this process recorded")
+
+    def _ledger_error(self, error: Exception) -> LedgerError:
+        name = self._postgres.name
+        if isinstance(error, LostError):
+            text = (
+                f"The ledger in {name} {error}, so it does not hold what was sent before. Restore it. To start a new "
+                "ledger, which allows every send again, drop the tables tingting_ledger and tingting_sends, and make a "
+                "new PostgresLedger."
+            )
+        else:
+            code = error.sqlstate if isinstance(error, PostgresError) else ""
+            advice = ADVICE.get(code, "Check that the server is up and reachable, and look in its log.")
+            text = f"The ledger in {name} cannot be used: {str(error) or type(error).__name__}. {advice}"
+        made = LedgerError(text)
+        made.__cause__ = error.with_traceback(None)
+        return made
+
+
+def _is_repeatable(error: PostgresError) -> bool:
+    if error.sqlstate in _REPEATABLE:
+        return True
+    is_refused = "FATAL" in str(error) and not any(words in str(error) for words in _FOR_NOW)
+    return error.is_lost and not is_refused

@@ -1,0 +1,195 @@
+"""The statements of a ledger in PostgreSQL, and the rows that they read and write."""
+
+from collections.abc import Sequence
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from tingting_async.ledger.claims import Claim, Decision, StoredClaim, may_begin_for
+from tingting_async.ledger.postgres_session import Session
+from tingting_async.outcomes import Clocks, Send, SendState, Verdict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from psycopg import Cursor
+
+PRUNED = 10_000
+"""How many claims are deleted in one transaction: a larger one would keep everything else waiting."""
+_GIVEN = ("id", "service", "operation", "key", "target", "digest", "evidence")
+# Whether this is the ledger and the session that this object has used, and the form of the tables, and whether the
+# send that it recorded last as done is still there. If not, nothing is changed.
+_GUARD = """(
+    SELECT id = %(ledger)s AND version = %(version)s AND pg_backend_pid() = %(backend)s AND (
+        %(last)s::text IS NULL OR deleted_until >= %(last_started)s::timestamptz
+        OR EXISTS (SELECT 1 FROM tingting_sends WHERE id = %(last)s)
+    ) FROM tingting_ledger
+)"""
+CHECK = f"SELECT id = %(ledger)s, version = %(version)s, pg_backend_pid() = %(backend)s, {_GUARD} FROM tingting_ledger"
+_COLUMNS = {
+    "id": "text",
+    "service": "text",
+    "operation": "text",
+    "key": "text",
+    "target": "text",
+    "started_at": "timestamptz",
+    "service_time": "timestamptz",
+    "monotonic": "float8",
+    "digest": "text",
+    "evidence": "text",
+}
+_NAMES = ", ".join(_COLUMNS)
+_ARRAYS = ", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS.items())
+# In the same order in all processes, so that none waits for another one that waits for it.
+CLAIM = f"""
+INSERT INTO tingting_sends ({_NAMES}, owner)
+SELECT {_NAMES}, %(owner)s FROM unnest({_ARRAYS}) AS new({_NAMES})
+WHERE {_GUARD} ORDER BY service, operation, key, target
+ON CONFLICT DO NOTHING RETURNING id
+"""
+RENEW = f"""
+UPDATE tingting_sends SET renewed_at = clock_timestamp()
+WHERE id = ANY(%(id)s) AND owner = %(owner)s AND NOT is_done AND {_GUARD} RETURNING id
+"""
+RECORD_OWN = {
+    Verdict.DONE: f"""
+        UPDATE tingting_sends SET is_done = true, result = coalesce(new.result, tingting_sends.result)
+        FROM unnest(%(id)s::text[], %(result)s::text[]) AS new(id, result)
+        WHERE tingting_sends.id = new.id AND NOT is_done AND {_GUARD}
+        RETURNING tingting_sends.id, started_at
+        """,
+    Verdict.NOT_DONE: f"DELETE FROM tingting_sends WHERE id = ANY(%(id)s) AND NOT is_done AND {_GUARD}",
+    Verdict.UNKNOWN: f"UPDATE tingting_sends SET owner = 0 WHERE id = ANY(%(id)s) AND NOT is_done AND {_GUARD}",
+}
+_RECORD = {
+    Verdict.DONE: "UPDATE tingting_sends SET is_done = true, result = coalesce(%(result)s, result) WHERE id = %(id)s",
+    Verdict.NOT_DONE: "DELETE FROM tingting_sends WHERE id = %(id)s",
+    Verdict.UNKNOWN: "UPDATE tingting_sends SET owner = 0 WHERE id = %(id)s",
+}
+_DELETED_UNTIL = "UPDATE tingting_ledger SET deleted_until = greatest(deleted_until, %(until)s)"
+# An owner is alive if its session holds its lock.
+_IS_ALIVE = """owner IN (
+    SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 1 AND mode = 'ExclusiveLock' AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)"""
+_SELECT = f"""
+SELECT id, service, operation, key, target, is_done, NOT is_done AND {_IS_ALIVE}, started_at, service_time, monotonic,
+    result, digest, evidence,
+    CASE WHEN is_done OR owner = 0 THEN NULL ELSE extract(epoch FROM clock_timestamp() - renewed_at)::float8 END
+FROM tingting_sends
+"""
+_FIND = f"""
+{_SELECT} WHERE service = %(service)s AND operation = %(operation)s AND key = %(key)s
+OR service = %(service)s AND target = %(target)s AND coalesce(key, '') = coalesce(%(key)s, '')
+ORDER BY target IS DISTINCT FROM %(target)s, number LIMIT 1
+"""
+_SAME_TARGET = f"{_SELECT} WHERE service = %(service)s AND target = %(target)s ORDER BY number"
+# Until the transaction ends, no other process stores a claim for the target.
+_LOCK_TARGET = "SELECT pg_advisory_xact_lock(hashtextextended(%(service)s || ' ' || %(target)s, 0))"
+_PRUNE = f"""
+DELETE FROM tingting_sends
+WHERE id IN (SELECT id FROM tingting_sends WHERE is_done AND started_at < %(until)s LIMIT {PRUNED})
+"""
+
+
+@attrs.frozen
+class Statements:
+    """Executes statements in a session. Those that change something do so only in the ledger that was used before."""
+
+    session: Session
+    guard: dict[str, Any]
+
+    def execute(self, query: str, **arguments: Any) -> "Cursor[tuple[Any, ...]]":
+        """Execute a statement."""
+        return self.session.connection.execute(query.encode(), self.guard | arguments)
+
+    def rows(self, query: str, **arguments: Any) -> list[StoredClaim]:
+        """Return the claims that a query finds."""
+        return [_read(row) for row in self.execute(query, **arguments)]
+
+    def find(self, claim: Claim) -> StoredClaim | None:
+        """Return the stored claim that a claim would duplicate."""
+        found = self.rows(_FIND, **_identity(claim))
+        return found[0] if found else self._other(claim)
+
+    def same_target(self, claim: Claim) -> list[StoredClaim]:
+        """Return the stored claims for the same service and target."""
+        return self.rows(_SAME_TARGET, **_identity(claim))
+
+    def claim(self, claim: Claim) -> StoredClaim | None:
+        """Store a claim, or return the one that it duplicates; None if that was deleted meanwhile."""
+        with self.session.transaction():
+            # An attempt whose connection was lost may have stored it, for another owner.
+            self.execute(RECORD_OWN[Verdict.NOT_DONE], id=[claim.id])
+            if claim.seen is not None:
+                self.execute(_LOCK_TARGET, **_identity(claim))
+                if (other := self._other(claim)) is not None:
+                    return other
+            new = new_claim(claim)
+            is_stored = self.execute(CLAIM, **columns([claim], [new])).fetchone() is not None
+        return new if is_stored else self.find(claim)
+
+    def record(self, id: str, decision: Decision, result: str | None) -> float:
+        """Record what somebody decided about a claim; see `Storage`."""
+        with self.session.transaction():
+            self.execute("SELECT 1 FROM tingting_sends WHERE id = %(id)s FOR UPDATE", id=id)
+            for stored in self.rows(f"{_SELECT} WHERE id = %(id)s", id=id):
+                if rest := decision.rest(stored):
+                    return rest
+                verdict = decision.verdict_for(stored.send)
+                if verdict is Verdict.NOT_DONE and stored.send.state is SendState.DONE:
+                    self.execute(_DELETED_UNTIL, until=stored.send.started_at)
+                if verdict is not None:
+                    self.execute(_RECORD[verdict], id=id, result=result)
+        return 0.0
+
+    def sends(self, *, is_unfinished: bool) -> list[Send]:
+        """Return all sends, or those that are not done, the oldest first."""
+        where = "WHERE NOT is_done" if is_unfinished else ""
+        return [stored.send for stored in self.rows(f"{_SELECT} {where} ORDER BY number")]
+
+    def prune(self, before: "datetime") -> int:
+        """Delete claims that are done and started before a time, but no more than `PRUNED` of them."""
+        with self.session.transaction():
+            self.execute(_DELETED_UNTIL, until=before)
+            return self.execute(_PRUNE, until=before).rowcount
+
+    def _other(self, claim: Claim) -> StoredClaim | None:
+        """Return an unfinished claim for the same target that the evidence of a creation does not allow for."""
+        if claim.seen is None:
+            return None
+        others = [each for each in self.same_target(claim) if each.send.state is not SendState.DONE]
+        return next((each for each in others if each.send.id not in claim.seen), None)
+
+
+def new_claim(claim: Claim) -> StoredClaim:
+    """Return what is stored of a claim now."""
+    clocks = claim.read_clocks()
+    state, fields = SendState.IN_PROGRESS, (claim.id, claim.service, claim.operation, claim.key, claim.target)
+    return StoredClaim(Send(*fields, state=state, started_at=clocks.local, clocks=clocks), claim.digest, claim.evidence)
+
+
+def columns(claims: Sequence[Claim], stored: Sequence[StoredClaim]) -> dict[str, Any]:
+    """Return the columns of new claims, as lists."""
+    found: dict[str, Any] = {name: [getattr(claim, name) for claim in claims] for name in _GIVEN}
+    clocks = [each.send.clocks for each in stored]
+    found["started_at"] = [each.send.started_at for each in stored]
+    found["service_time"] = [None if each is None else each.service for each in clocks]
+    found["monotonic"] = [None if each is None else each.monotonic for each in clocks]
+    return found
+
+
+def _identity(claim: Claim) -> dict[str, Any]:
+    return {name: getattr(claim, name) for name in ("service", "operation", "key", "target")}
+
+
+def _read(row: tuple[Any, ...]) -> StoredClaim:
+    id_, url, operation, key, target, is_done, is_alive, started, service, monotonic, *others = row
+    result, digest, evidence, age = others
+    state = SendState.DONE if is_done else SendState.IN_PROGRESS if is_alive else SendState.UNKNOWN
+    started_at = started.astimezone(UTC)
+    clocks = Clocks(started_at, None if service is None else service.astimezone(UTC), monotonic)
+    send = Send(id_, url, operation, key, target, state, started_at, clocks, result)
+    return StoredClaim(send, digest, evidence, may_begin_for(age))
