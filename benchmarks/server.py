@@ -1,4 +1,4 @@
-"""The server of the benchmark: it serves pages serialised beforehand over a bare asyncio protocol, and sends codes.
+"""The server of the benchmark: a bare asyncio protocol. It serves pages serialised beforehand, sends codes, adds contacts.
 
     python server.py [CERTIFICATE]
 
@@ -95,6 +95,23 @@ def _v1_contact(row: int) -> dict[str, object]:
         "credit_consumed": row % 3,
         "credit_consumed_SMS": 0,
         "carrier": "NTC",
+    }
+
+
+def _added_contact(row: int) -> dict[str, object]:
+    """Return a contact as the v1 documentation shows it after it was added with others."""
+    return {
+        "id": row,
+        "number": str(9_800_000_000 + row),
+        "status": "not started",
+        "created_at": "2026-01-27T17:19:21.219065+05:45",
+        "updated_at": "Jan. 27, 2026, 05:19 PM",
+        "deleted_at": None,
+        "other_variables": {"name": "सीता", "amount": "500"},
+        "duration": None,
+        "uuid": "0c5a3f63-4d6a-4b0e-9c35-b1f1a1c35c7a",
+        "failover_sms_sent": False,
+        "campaing": 1,
     }
 
 
@@ -205,6 +222,10 @@ class Service:
         sent = {**envelope, "message": "OTP Sent Successfully.", "data": {"details": _OTP}}
         self.otp = http_response(json.dumps(sent).encode(), f"Date: {formatdate(usegmt=True)}")
 
+        contacts = [_added_contact(row) for row in range(100)]
+        added = {"created": 100, "skipped": 0, "contacts": contacts, "errors": None}
+        self.added = http_response(json.dumps(added, ensure_ascii=False).encode())
+
     def pages_of(self, path: bytes) -> list[bytes]:
         """Return all pages of a list, which are made at the first request."""
         if path not in self.long_lists:
@@ -234,6 +255,8 @@ class Service:
             return http_response(self.template % (number, has_next, *ids))
         if path == b"/api/v1/auths/send/otp/":
             return self.otp
+        if path == b"/api/v1/campaign/1/add-contact/":  # Each request has a hundred contacts.
+            return self.added
         if path in self.logins:
             return self.logins[path]
         return self.control(path)
