@@ -1,7 +1,7 @@
 """Measure how fast many contacts are added over TLS with a round-trip time: `python benchmarks/adds.py`.
 
-It prints the wall time, in relation to the ideal of requests ÷ 8 × round trip, the CPU time, and how much the process
-grows above its size before the call. `measure()` returns the figures.
+It prints the wall time, in relation to the ideal of one round trip for each eight requests, the CPU time, and how much
+the process grows above its size before the call. `measure()` returns the figures.
 """
 
 import argparse
@@ -47,6 +47,11 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def reset_peak() -> None:
+    """Forget the largest resident memory so far."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def peak() -> int:
     """Return the largest resident memory since it was reset, in bytes."""
     status = Path("/proc/self/status").read_text()
@@ -63,7 +68,7 @@ async def add(kind: str, rows: int, url: str, trusted: str) -> dict[str, float]:
         if kind == "async iterator":
             given = contacts_later(rows)
         gc.collect()
-        Path("/proc/self/clear_refs").write_text("5")  # Resets the peak.
+        reset_peak()
         idle, before, start = resident(), resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
         done = await tingting.contacts.add_many(1, given, chunk=CHUNK, concurrency=CONCURRENCY, keep_contacts=False)
         wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)

@@ -1,4 +1,4 @@
-"""The server of the benchmark: a bare asyncio protocol. It serves pages serialised beforehand, sends codes, adds contacts.
+"""The server of the benchmark, a bare asyncio protocol: it sends codes, and pages and contacts serialised beforehand.
 
     python server.py [CERTIFICATE]
 

@@ -1,4 +1,7 @@
-"""JSON texts: parsed by msgspec, which is imported with the first response, and written by the standard library."""
+"""JSON texts: parsed by msgspec, which is imported with the first response, and written by the standard library.
+
+Rows, of which there may be many, are written by msgspec.
+"""
 
 import functools
 import json
@@ -51,6 +54,24 @@ def dumps(value: object) -> bytes:
     return text
 
 
+def dumps_flat(value: dict[Any, Any]) -> bytes | None:
+    """Write an object of texts, integers, booleans and nulls as JSON text, in a tenth of the time of `dumps`.
+
+    Returns:
+        The text; None if there is anything else in the object, or anything that `dumps` would refuse.
+    """
+    for name, part in value.items():
+        kind = type(part)
+        if type(name) is not str or not (
+            kind is str or (kind is int and -(2**63) <= part < 2**64) or part is None or kind is bool
+        ):
+            return None
+    try:
+        return _encoder()(value)
+    except (UnicodeError, ImportError, OSError):  # The last two, if msgspec cannot be loaded.
+        return None
+
+
 def explain(value: object, error: Exception) -> str:
     """Return the text of an error that `dumps` raised for an object. It names the field that cannot be encoded."""
     refused = "an argument"
@@ -68,3 +89,10 @@ def _decoder() -> Callable[[bytes], Any]:
     from msgspec.json import Decoder  # noqa: PLC0415
 
     return Decoder().decode
+
+
+@functools.cache
+def _encoder() -> Callable[[Any], bytes]:
+    from msgspec.json import Encoder  # noqa: PLC0415
+
+    return Encoder().encode

@@ -12,7 +12,7 @@ import attrs
 
 from tingting_async.client.core import Core
 from tingting_async.errors import OutcomeUnknownError, PartialFailureError, TingTingError, UsageError
-from tingting_async.http.json import Encoded
+from tingting_async.http.json import Encoded, dumps_flat
 from tingting_async.http.messages import Request
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
@@ -20,7 +20,7 @@ from tingting_async.resources.concurrency import for_each
 from tingting_async.resources.phone_numbers import ROWS_PER_TURN, NumberSet, RowChecker
 from tingting_async.rows import Rows
 from tingting_async.tracebacks import cut_traceback
-from tingting_async.v1.models.contacts import Contact, ContactsAdded, NewContact
+from tingting_async.v1.models.contacts import Contact, ContactsAdded, ContactsCounted, NewContact
 
 GivenContact = NewContact | str | int
 GivenContacts = Iterable[GivenContact] | AsyncIterable[GivenContact]
@@ -96,14 +96,13 @@ class AddProgress:
             self.stayed(rows)
         self._failures.append((rows, error))
 
-    def confirmed(self, rows: range, added: ContactsAdded, *, keep_contacts: bool) -> None:
+    def confirmed(self, rows: range, added: ContactsAdded) -> None:
         """Note the result of the request."""
         self.stayed(rows)
         self._confirmed = Rows(*self._confirmed.ranges, rows)
         self._created += added.created
         self._skipped += added.skipped
-        if keep_contacts:
-            self._contacts += added.contacts
+        self._contacts += added.contacts
         for index, said in added.errors.items():
             if 0 <= index < len(rows):
                 self._errors[rows[index]] = said
@@ -163,7 +162,7 @@ class Addition:
         async def add(chunk: _Chunk) -> None:
             request = Request.create(
                 self.path,
-                ContactsAdded,
+                ContactsAdded if self.keep_contacts else ContactsCounted,
                 "contacts.add_many",
                 json=chunk.body,
                 timeout=self.timeout,
@@ -176,7 +175,7 @@ class Addition:
             except TingTingError as error:
                 progress.failed(chunk.rows, error)
                 raise
-            progress.confirmed(chunk.rows, added, keep_contacts=self.keep_contacts)
+            progress.confirmed(chunk.rows, added)
 
         try:
             try:
@@ -295,12 +294,14 @@ async def _check(contacts: Sequence[GivenContact], first: int, checker: RowCheck
             await asyncio.sleep(0)
         each = given if isinstance(given, NewContact) else NewContact(given)
         number = checker.check_number(each.number, row)
-        try:
-            variables = arguments.encoded_mapping(each.variables, f"contacts[{row}].variables")
-        except UsageError as error:
-            checker.refuse(*(error.problems or ((f"contacts[{row}].variables", str(error)),)))
-        else:
-            texts.append(b'{"number":"%b","other_variables":%b}' % ((number or "").encode(), variables))
+        variables = dumps_flat(each.variables) if type(each.variables) is dict else None
+        if variables is None:
+            try:
+                variables = arguments.encoded_mapping(each.variables, f"contacts[{row}].variables")
+            except UsageError as error:
+                checker.refuse(*(error.problems or ((f"contacts[{row}].variables", str(error)),)))
+                continue
+        texts.append(b'{"number":"%b","other_variables":%b}' % ((number or "").encode(), variables))
     return _Chunk(range(first, first + len(contacts)), Encoded(b'{"contacts":[%b]}' % b",".join(texts)))
 
 

@@ -15,7 +15,7 @@ from tingting_async.decoding.scalars import KATHMANDU, MAX_TEXT, find_datetime, 
 from tingting_async.v1.models.accounts import User, Voice
 from tingting_async.v1.models.campaigns import RunStarted
 from tingting_async.v1.models.common import Confirmation, DisplayDatetime
-from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded
+from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, ContactsCounted
 from tingting_async.v1.models.surveys import TemplateApplied
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -121,6 +121,8 @@ def _contacts_added_hook(kind: Any, converter: Converter) -> HookFunction:
             raise InvalidValueError(value, "an object")
         given = cast("dict[str, Any]", value)
         silent = {"errors", *(["skipped"] if given.get("skipped") is None else [])}
+        if kind is ContactsCounted:
+            silent.add("contacts")
         made: ContactsAdded = hook({name: part for name, part in given.items() if name not in silent}, kind)
         by_row, other = _by_row(given.get("errors"))
         return attrs.evolve(made, errors=by_row, other_errors=other)
@@ -201,6 +203,7 @@ FACTORIES: dict[Any, HookFactory] = {
     Contact: lambda kind, converter: ModelHook(kind, converter, aliases={"duration": "call_duration"}),
     ContactAdded: _contact_added_hook,
     ContactsAdded: _contacts_added_hook,
+    ContactsCounted: _contacts_added_hook,
     RunStarted: _run_hook,
     TemplateApplied: _template_applied_hook,
 }

@@ -107,6 +107,11 @@ class ContactsAdded:
 
 
 @attrs.frozen(kw_only=True, field_transformer=as_model)
+class ContactsCounted(ContactsAdded):
+    """The result of adding several contacts, whose new contacts are not decoded."""
+
+
+@attrs.frozen(kw_only=True, field_transformer=as_model)
 class Column:
     """A column of an uploaded file.
 
