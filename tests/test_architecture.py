@@ -58,7 +58,7 @@ def folder(module: str) -> str:
 INNER = sorted(MODULES.keys() - {PACKAGE})
 
 TREE = {
-    "auth": "cooldown flow refresh stored stores stores.codec stores.file stores.redis tokens",
+    "auth": "cooldown flow refresh stored stores stores.codec stores.file stores.postgres stores.redis tokens",
     "classic": "accounts auth campaigns decoding models numbers otp pages phone_numbers session",
     "client": "core environment hints pipeline retries session",
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"

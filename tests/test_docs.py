@@ -50,8 +50,8 @@ PROGRAMS = {name: text for page in PAGES for name, text in programs(page).items(
 
 
 def is_script(text: str) -> bool:
-    """Return whether a program runs as it is: Redis is absent, and `test_examples.py` runs the pytest modules."""
-    return "redis://" not in text and "import pytest" not in text
+    """Return whether a program runs as it is: there are no servers, and `test_examples.py` runs the pytest modules."""
+    return not any(part in text for part in ("redis://", "postgresql://", "import pytest"))
 
 
 def run(text: str, folder: Path, sandbox: Sandbox) -> str:

@@ -38,11 +38,18 @@ def test_all(name: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["tingting_async", "tingting_async.v1", "tingting_async.auth.stores.file", "tingting_async.auth.stores.redis"],
+    [
+        "tingting_async",
+        "tingting_async.v1",
+        "tingting_async.auth.stores.file",
+        "tingting_async.auth.stores.postgres",
+        "tingting_async.auth.stores.redis",
+        "tingting_async.http.rate_limits.redis",
+    ],
 )
 def test_late_imports(module: str) -> None:
     """A package does not import extras, what only one store needs, or what decodes the first response."""
-    late = {"cattrs", "msgspec", "opentelemetry", "redis", "filelock", "sqlite3", "openpyxl", "rich"}
+    late = {"cattrs", "msgspec", "opentelemetry", "redis", "filelock", "sqlite3", "psycopg", "openpyxl", "rich"}
     program = f"import sys; before = {{*sys.modules}}; import {module}; print({late} & (sys.modules.keys() - before))"
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

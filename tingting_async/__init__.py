@@ -45,6 +45,7 @@ from tingting_async.rows import Rows
 
 if TYPE_CHECKING:
     from tingting_async.auth.stores.file import FileTokenStore
+    from tingting_async.auth.stores.postgres import PostgresTokenStore
     from tingting_async.auth.stores.redis import RedisTokenStore
     from tingting_async.classic import (
         Campaign,
@@ -126,6 +127,7 @@ __all__ = [
     "PermissionDeniedError",
     "PhoneNumber",
     "PostgresLedger",
+    "PostgresTokenStore",
     "Priority",
     "RateLimit",
     "RateLimitedError",
@@ -180,6 +182,7 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "Listener": "observability.events",
         "OpenTelemetryListener": "observability.opentelemetry",
         "PostgresLedger": "ledger.postgres",
+        "PostgresTokenStore": "auth.stores.postgres",
         "RateLimit": "http.rate_limits.queue",
         "RedisRateLimit": "http.rate_limits.redis",
         "RedisTokenStore": "auth.stores.redis",

@@ -10,6 +10,7 @@ from tingting_async import (
     Listener,
     MemoryTokenStore,
     OpenTelemetryListener,
+    PostgresTokenStore,
     RateLimit,
     RedisRateLimit,
     RedisTokenStore,
@@ -79,6 +80,7 @@ async def token_stores() -> None:
         MemoryTokenStore(),
         FileTokenStore("tokens.json"),
         RedisTokenStore("redis://localhost", key="tingting"),
+        PostgresTokenStore("postgresql://localhost/jobs", key="tingting"),
     ]
     assert_type(await stores[0].load(), Tokens | None)
     TingTing(token_store=stores[0])

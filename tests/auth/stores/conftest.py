@@ -1,4 +1,4 @@
-"""Locations for tokens, a Redis server, and processes that share a location."""
+"""Locations for tokens, their servers, and processes that share a location."""
 
 import contextlib
 import subprocess
@@ -9,9 +9,10 @@ from typing import Any
 
 import attrs
 import pytest
+from support.postgres_servers import PostgresServer
 from support.redis_servers import PASSWORD, RedisServer, redis_server
 
-from tingting_async import FileTokenStore, RedisTokenStore
+from tingting_async import FileTokenStore, PostgresTokenStore, RedisTokenStore
 
 WORKER = Path(__file__).parent / "worker.py"
 
@@ -36,12 +37,14 @@ class Place:
 
     kind: str
     where: str
-    """The path of the file, or the URL of Redis."""
+    """The path of the file, the URL of Redis, or the connection string of PostgreSQL."""
 
     def open(self, **options: Any) -> Any:
         """Return a new store at the place."""
         if self.kind == "file":
             return FileTokenStore(self.where)
+        if self.kind == "postgres":
+            return PostgresTokenStore(self.where, **options)
         return RedisTokenStore(self.where, **{"key": "tokens", **options})
 
     @contextlib.contextmanager
@@ -79,7 +82,13 @@ def redis_place(redis_port: int) -> Place:
     return Place("redis", url)
 
 
-@pytest.fixture(params=["file", "redis"])
+@pytest.fixture
+def postgres_place(shared_postgres: PostgresServer, database: str) -> Place:
+    """Return an empty database."""
+    return Place("postgres", shared_postgres.dsn(database))
+
+
+@pytest.fixture(params=["file", "redis", "postgres"])
 def place(request: pytest.FixtureRequest) -> Place:
     """Return a place of each kind."""
     found: Place = request.getfixturevalue(f"{request.param}_place")
@@ -93,7 +102,7 @@ async def make(place: Place) -> AsyncIterator[Callable[..., Any]]:
 
         def open_one(**options: Any) -> Any:
             store = place.open(**options)
-            if place.kind == "redis":
+            if place.kind != "file":
                 stack.push_async_callback(store.aclose)
             return store
 

@@ -16,7 +16,9 @@ def test_snippets(place: Any, tmp_path: Path) -> None:
     snippets = [part.partition("```")[0] for part in DOCS.read_text(encoding="utf-8").split("```python\n")[1:]]
     snippet = next(snippet for snippet in snippets if f"import {place.kind.title()}TokenStore" in snippet)
     script = tmp_path / "snippet.py"
-    script.write_text(snippet.replace("redis://localhost:6379/0", place.where), encoding="utf-8")
+    for example in ("redis://localhost:6379/0", "postgresql://localhost/jobs"):
+        snippet = snippet.replace(example, place.where)
+    script.write_text(snippet, encoding="utf-8")
     with Sandbox().in_thread() as sandbox:
         environment = {**os.environ, "HOME": str(tmp_path), "TINGTING_BASE_URL": sandbox.url}
         environment |= {"TINGTING_EMAIL": sandbox.email, "TINGTING_PASSWORD": sandbox.password}

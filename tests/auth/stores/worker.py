@@ -6,10 +6,11 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from tingting_async import FileTokenStore, RedisTokenStore, TingTing, Tokens, TokenStoreError
+from tingting_async import FileTokenStore, PostgresTokenStore, RedisTokenStore, TingTing, Tokens, TokenStoreError
 
 KIND, WHERE, ACTION = sys.argv[1:4]
 
@@ -37,10 +38,28 @@ class ReportingRedisStore(RedisTokenStore):
         return super().lock()
 
 
+class ReportingPostgresStore(PostgresTokenStore):
+    """Prints a line before its lock is acquired."""
+
+    def lock(self) -> AbstractAsyncContextManager[Any]:
+        """Print the line, and return the lock."""
+        show("at the lock")
+        return super().lock()
+
+
+def open_store(lease: float) -> Any:
+    """Return a store of the kind."""
+    if KIND == "file":
+        return ReportingFileStore(WHERE)
+    if KIND == "postgres":
+        return ReportingPostgresStore(WHERE)
+    return ReportingRedisStore(WHERE, key="tokens", lease=lease)
+
+
 async def main() -> None:
     """Do the action."""
     lease = 2 if ACTION == "hold" else 15  # The holder is killed, and the test waits for the lease.
-    store: Any = ReportingFileStore(WHERE) if KIND == "file" else ReportingRedisStore(WHERE, key="tokens", lease=lease)
+    store = open_store(lease)
     match ACTION:
         case "use":
             async with TingTing(base_url=sys.argv[4], token_store=store) as tingting:
@@ -75,7 +94,7 @@ async def main() -> None:
                     show(str(error))
             show("done")
             os._exit(0)  # At its end, a measurement of coverage could not write its file.
-    if KIND == "redis":
+    if KIND != "file":
         await store.aclose()
     show("done")
 
@@ -88,7 +107,12 @@ async def save(store: Any, access: str) -> None:
 
 def fork() -> None:
     """Use a store before a fork, and afterwards in the child and in the parent, each in an event loop of its own."""
-    store: Any = FileTokenStore(WHERE) if KIND == "file" else RedisTokenStore(WHERE, key="tokens", lease=3600)
+    stores: dict[str, Callable[[], Any]] = {
+        "file": lambda: FileTokenStore(WHERE),
+        "postgres": lambda: PostgresTokenStore(WHERE),
+        "redis": lambda: RedisTokenStore(WHERE, key="tokens", lease=3600),
+    }
+    store = stores[KIND]()
     parent = asyncio.Runner()
     holding = store.lock()
     parent.run(save(store, "of the parent"))
@@ -103,7 +127,7 @@ def fork() -> None:
     parent_is_done.set()
     _, status = os.waitpid(child, 0)
     show(f"child {status}: {parent.run(store.load()).access}")
-    if KIND == "redis":
+    if KIND != "file":
         parent.run(store.aclose())
     parent.close()
 
