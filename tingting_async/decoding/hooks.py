@@ -44,6 +44,8 @@ class Hook:
     read: HookFunction
     parse: Callable[[Any], Any]
     """Returns what `read` returns, or None for a value that only `read` can judge."""
+    usual: Any = None
+    """A type whose own hook decodes the usual form of the values to the same result; None if there is none."""
 
     def __call__(self, value: Any, kind: Any) -> Any:
         """Decode a value."""

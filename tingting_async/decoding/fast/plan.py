@@ -1,6 +1,8 @@
 """How each field of a model is decoded on the fast path; found from its strict hook, which remains the reference."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import cache, partial
 from types import GenericAlias
 from typing import Any, get_args, get_origin
 
@@ -11,6 +13,7 @@ from cattrs.cols import is_mapping
 from tingting_async.decoding.fast.codegen import (
     FastDecoder,
     FieldPlan,
+    Found,
     Int64,
     Scalar,
     can_bypass_init,
@@ -34,6 +37,7 @@ class Planner:
     def __init__(self, converter: Converter) -> None:
         self._converter = converter
         self._decoders: dict[Any, FastDecoder | None] = {}
+        self._found = cache(Found)
 
     def decoder_for(self, kind: Any) -> FastDecoder | None:
         """Return the fast way to decode a model or a list of models; None if only the strict hooks can do it."""
@@ -68,7 +72,9 @@ class Planner:
         by_hook = null + "{hook}(value, {kind})"
         reads_null = is_optional and default is None
         shape: Any = Any
-        made, parse, nested = by_hook, None, None
+        unusual: Any = None
+        parse: Callable[[Any], Any] | Found | None = None
+        made, nested = by_hook, None
         if inner in (read_int, read_str, read_bool):
             shape, made = _PLAIN[kind], "value"
         elif isinstance(inner, ModelHook) and (nested := self.decoder_for(kind)) is not None:
@@ -78,9 +84,16 @@ class Planner:
         elif inner is read_datetime:
             null = "value is None or " if is_optional else ""
             shape, made, parse = datetime, f"value if {null}value.tzinfo is not None else {{parse}}(value)", as_local
+        elif isinstance(inner, Hook) and inner.usual is datetime:
+            shape, unusual, parse = datetime, Scalar, partial(_parse_datetime, inner.parse)
+            by_hook = "found if (found := {parse}(value)) is not None else {hook}(value, {kind})"
+            made = f"{null}value if type(value) is datetime and value.tzinfo is not None else {by_hook}"
         elif isinstance(inner, Hook):
-            shape, parse = Scalar, inner.parse
-            made = null + "found if (found := {parse}(value)) is not None else {hook}(value, {kind})"
+            shape, parse = Scalar, self._found(inner.parse)
+            # The float 1.0 is equal to the integer 1, but not the same decimal.
+            is_found = "type(value) is not float and (found := {parse}[value]) is not None"
+            empty = "None if value == '' else " if is_optional else ""
+            made = f"{null}found if {is_found} else {empty}{{hook}}(value, {{kind}})"
         elif inner is read_number_text:
             shape, made = Scalar, f"value if type(value) is str else {by_hook}"
         elif is_mapping(kind) and get_args(kind)[1] is Any:
@@ -103,7 +116,12 @@ class Planner:
             alias=model.aliases.get(key, ""),
             reads_null=reads_null,
             nested=nested,
+            unusual=unusual,
         )
+
+
+def _parse_datetime(parse: Callable[[Any], datetime | None], value: Any) -> datetime | None:
+    return as_local(value) if type(value) is datetime else parse(value)
 
 
 def _item_shape(kind: Any) -> Any:
