@@ -16,10 +16,11 @@ from tingting_async.sandbox import Sandbox
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test with a ledger of each kind, except those that name the path of an SQLite file."""
+    """Run each test with a ledger of each kind, unless it asks for the path of a file, or for a database."""
     if "ledger_place" in metafunc.fixturenames:
-        is_sqlite_only = "path" in inspect.signature(metafunc.function).parameters
-        metafunc.parametrize("ledger_place", ["sqlite"] if is_sqlite_only else ["sqlite", "postgres"], indirect=True)
+        asked = inspect.signature(metafunc.function).parameters
+        kinds = ["sqlite"] if "path" in asked else ["postgres"] if "database" in asked else ["sqlite", "postgres"]
+        metafunc.parametrize("ledger_place", kinds, indirect=True)
 
 
 @attrs.frozen

@@ -1,20 +1,31 @@
 """Every operation that a ledger keeps, cancelled at every await: what never left is free, what left is not."""
 
 import asyncio
+import contextlib
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import attrs
 import pytest
+from support.servers import closed_port
 from support.steps import cancel_at
 
 import tingting_async
 import tingting_async.v1
-from tingting_async import DuplicateSendError, ResponseReceived, RetryPolicy, SqliteLedger, TingTing
+from tingting_async import (
+    DuplicateSendError,
+    NotSentError,
+    ResponseReceived,
+    RetryPolicy,
+    SqliteLedger,
+    Timeout,
+    TingTing,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -167,3 +178,42 @@ async def test_cancelled_at_every_await(tmp_path: Path, name: str) -> None:
         how = random.choice(["cancel", "late"])
         is_cancelled = await check(OPERATIONS[name], tmp_path / str(step), step, how, refusals=refusals, **options)
     assert step > 5
+
+
+@pytest.mark.parametrize("http", ["own", "a user's"])
+async def test_a_thousand_random_cancellations(ledger: Any, http: str, deaf_port: int) -> None:
+    """Sends to a service that cannot be connected to leave no claim, wherever they are cancelled or time out."""
+    random = Random(16)
+    retries = RetryPolicy(attempts=3, initial_backoff=0.001, max_backoff=0.002, budget=10**6)
+    async with contextlib.AsyncExitStack() as stack:
+        given: dict[str, Any] = {"api_token": "t", "ledger": ledger, "timeout": Timeout(connect=0.01)}
+        given |= {"retries": retries, "max_in_flight": 20, "rate": 5000}
+        if http == "a user's":
+            given["http"] = await stack.enter_async_context(aiohttp.ClientSession())
+        sessions = [
+            await stack.enter_async_context(kind(base_url=f"http://127.0.0.1:{port}", **given))
+            for port in (closed_port(), closed_port(), deaf_port)
+            for kind in (TingTing, tingting_async.v1.TingTing)
+        ]
+        names, ended = [*OPERATIONS], Counter[str]()
+
+        async def send(number: int) -> None:
+            operation = OPERATIONS[random.choice(names)]
+            call = operation.call(sessions[random.choice([0, 2, 4]) + operation.is_v1], f"key {number}")
+            how: Any = random.choice(["cancel", "late", "timeout", "none"])
+            try:
+                if how in ("cancel", "late"):
+                    is_cancelled = await cancel_at(cast("Any", call), random.randrange(1, 25), how)
+                    ended["cancelled" if is_cancelled else "not sent"] += 1
+                    return
+                async with asyncio.timeout(random.random() / 50 if how == "timeout" else None):
+                    await call
+            except (NotSentError, TimeoutError) as error:
+                ended[type(error).__name__] += 1
+
+        for first in range(0, 1000 if http == "own" else 300, 50):
+            await asyncio.gather(*(send(number) for number in range(first, first + 50)))
+    assert [] == await ledger._storage.sends()
+    assert {"cancelled", "NotSentError", "TimeoutError"} <= ended.keys()
+    assert ended.total() / 5 < ended["cancelled"]
+    await ledger.aclose()

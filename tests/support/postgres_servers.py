@@ -211,6 +211,7 @@ class Link:
     _target: int = 0
     _flows: asyncio.Event = attrs.field(factory=asyncio.Event)
     _refuses: bool = False
+    _swallows: int = 0
     _writers: "set[asyncio.StreamWriter]" = attrs.field(factory=set)
 
     def stop(self) -> None:
@@ -228,6 +229,10 @@ class Link:
         for writer in list(self._writers):
             writer.transport.abort()
 
+    def swallow(self, count: int) -> None:
+        """Lose so many responses: the server gets what is sent, and then the connection is cut."""
+        self._swallows = count
+
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Connect a client with the server."""
         self.accepted += 1
@@ -237,6 +242,9 @@ class Link:
             with contextlib.suppress(ConnectionError):
                 while data := await source.read(2**16):
                     await self._flows.wait()
+                    if sink is writer and self._swallows:
+                        self._swallows -= 1
+                        return
                     sink.write(data)
                     await sink.drain()
 

@@ -22,6 +22,8 @@ _RETRY_LIMIT = 8.0
 """Seconds after which there is no further attempt."""
 _REPEATABLE = ("40001", "40P01")
 """The codes of errors after which the same transaction may succeed: a deadlock, a conflict with another one."""
+_MISSING = ("42P01", "3F000")
+"""The codes of errors for a table, or a schema, that is not there."""
 _FOR_NOW = ("starting up", "shutting down", "recovery", "accepting connections", "too many", "connection slots")
 """What a server says if it refuses a connection, and may accept one in a moment."""
 
@@ -203,7 +205,9 @@ class Database:
             raise LostError("lacks a send that this process recorded")
 
     def _ledger_error(self, error: Exception) -> LedgerError:
-        name = self._postgres.name
+        name, code = self._postgres.name, error.sqlstate if isinstance(error, PostgresError) else ""
+        if code in _MISSING:
+            error = LostError("lacks a table")
         if isinstance(error, LostError):
             text = (
                 f"The ledger in {name} {error}, so it does not hold what was sent before. Restore it. To start a new "
@@ -211,7 +215,6 @@ class Database:
                 "new PostgresLedger."
             )
         else:
-            code = error.sqlstate if isinstance(error, PostgresError) else ""
             advice = ADVICE.get(code, "Check that the server is up and reachable, and look in its log.")
             text = f"The ledger in {name} cannot be used: {str(error) or type(error).__name__}. {advice}"
         made = LedgerError(text)

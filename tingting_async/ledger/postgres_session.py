@@ -41,11 +41,15 @@ _MIGRATIONS = (
     ),
 )
 _MIGRATION_LOCK = 0x7469_6E67_7469_6E67
-_TABLES = "SELECT to_regclass('tingting_ledger') IS NOT NULL, to_regclass('tingting_sends') IS NOT NULL"
+# Not `to_regclass`, which may still not see a table that another session has made meanwhile.
+_TABLES = """
+SELECT relname FROM pg_class WHERE relname IN ('tingting_ledger', 'tingting_sends') AND pg_table_is_visible(oid)
+"""
 # A stronger setting than `on`, which waits for the replicas to show the commit, is kept.
 _OPEN = """
 SELECT pg_is_in_recovery(), pg_backend_pid(), pg_try_advisory_lock(%s), set_config('synchronous_commit',
-    CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)
+    CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false),
+    set_config('default_transaction_isolation', 'read committed', false)
 """
 ADVICE = {
     "25006": "It is read-only. Connect to the primary; if the connection string has several hosts, add "
@@ -89,7 +93,7 @@ class Session:
             raise
 
     def _begin(self) -> None:
-        is_replica, self.backend, is_locked, _ = self._row(_OPEN, self.owner)
+        is_replica, self.backend, is_locked, *_ = self._row(_OPEN, self.owner)
         if is_replica:
             raise PostgresError("it is a read replica", sqlstate="25006")
         if not is_locked:
@@ -172,11 +176,11 @@ class Session:
 
     def _found(self) -> tuple[str, int] | None:
         """Return the id and the version of the ledger; None if there is none."""
-        has_ledger, has_sends = self._row(_TABLES)
-        if has_ledger != has_sends:
-            raise LostError(f"lacks the table {'tingting_sends' if has_ledger else 'tingting_ledger'}")
-        if not has_ledger:
+        found = {name for (name,) in self.connection.execute(_TABLES)}
+        if not found:
             return None
+        if missing := {"tingting_ledger", "tingting_sends"} - found:
+            raise LostError(f"lacks the table {missing.pop()}")
         row = self.connection.execute("SELECT id, version FROM tingting_ledger").fetchone()
         if row is None:
             raise LostError("has an empty table tingting_ledger")
