@@ -1,14 +1,19 @@
 """The tokens of a session in its token store: the lock, loading, and saving."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+
+import attrs
 
 from tingting_async.auth.flow import Auth
 from tingting_async.auth.tokens import Tokens
 from tingting_async.errors import TingTingError, TokenStoreError
 from tingting_async.persistence import Job
+
+_log = logging.getLogger(__name__)
 
 CLOSING_PAUSES = (0.1, 0.4)
 """Seconds between the attempts to save tokens while the session is being closed."""
@@ -23,6 +28,7 @@ class StoredTokens:
 
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
+        self._account = None if auth.credentials is None else auth.credentials.account
 
     @asynccontextmanager
     async def locked(self) -> AsyncGenerator[None]:
@@ -37,16 +43,25 @@ class StoredTokens:
                 await lock.__aexit__(*sys.exc_info())
 
     async def load(self) -> Tokens | None:
-        """Return the stored tokens, or None."""
+        """Return the stored tokens, or None. Those of another account are none of this session's."""
         with _store_errors():
             tokens = await self._auth.store.load()
             if tokens is not None and not isinstance(tokens, Tokens):
                 raise TypeError(f"`load()` returned {type(tokens).__name__} instead of Tokens or None")
-        return tokens
+        if tokens is None or tokens.account is None or self._account == tokens.account:
+            return tokens
+        if self._auth.credentials is None:
+            self._account = tokens.account  # Whatever account the store has. New tokens are saved for the same.
+            return tokens
+        _log.warning(
+            "The token store has tokens of another account. They are not used, and the session saves its own in their "
+            "place. Give each account a token store of its own."
+        )
+        return None
 
     async def save(self, job: Job) -> None:
         """Save the session's tokens. While the session is being closed, try a few times."""
-        tokens = self._auth.tokens
+        tokens = None if self._auth.tokens is None else attrs.evolve(self._auth.tokens, account=self._account)
         self._auth.is_unsaved = True
         for pause in (*CLOSING_PAUSES, None):
             try:

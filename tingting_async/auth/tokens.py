@@ -1,5 +1,6 @@
 """Tokens, credentials, and the stores that keep tokens."""
 
+import hashlib
 import math
 import os
 import threading
@@ -36,11 +37,14 @@ class Tokens:
         refresh: The refresh token; None if there is none.
         refresh_at: When the access token must be refreshed, in Unix seconds by this machine's clock; None if the token
             does not say when it expires.
+        account: Whose tokens they are: a digest of the e-mail address; None if the session that saved them had none. A
+            store may leave it out. Tokens are equal whatever it is.
     """
 
     access: str = attrs.field(repr=hide_repr)
     refresh: str | None = attrs.field(default=None, repr=hide_repr)
     refresh_at: float | None = None
+    account: str | None = attrs.field(default=None, repr=False, eq=False)
 
     @classmethod
     def of(cls, access: str, refresh: str | None, *, now: float | None = None) -> "Tokens":
@@ -87,6 +91,11 @@ class Credentials:
         if not isinstance(email, str) or not isinstance(password, str):
             raise UsageError("`email` and `password` must be strings.")
         return cls(email, password)
+
+    @property
+    def account(self) -> str:
+        """The account that tokens are saved for."""
+        return hashlib.sha256(f"tingting {self.email.strip().casefold()}".encode(errors="replace")).hexdigest()[:32]
 
 
 class TokenStore(Protocol):

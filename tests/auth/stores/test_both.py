@@ -22,6 +22,7 @@ from tingting_async import (
     Tokens,
     TokenStoreError,
 )
+from tingting_async.auth.tokens import Credentials
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -316,3 +317,42 @@ async def test_secrets(make: Make, caplog: pytest.LogCaptureFixture) -> None:
         await store.save(Tokens(CANARY, CANARY))
         assert await store.load() == Tokens(CANARY, CANARY)
     assert "canary" not in caplog.text + repr(store) + repr(vars(store)) + str(store)
+
+
+async def test_tokens_of_another_account(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """A session does not use tokens that were saved for another e-mail address, but signs in, with a warning."""
+    seen = []
+    async with Sandbox() as sandbox:
+        emails = sandbox.email, sandbox.world.add_account("gita@example.com", sandbox.password).email
+        for email in (emails[0], emails[0], emails[1], emails[1], emails[0]):
+            options = {"base_url": sandbox.url, "email": email, "password": sandbox.password}
+            async with TingTing(**options, token_store=make()) as tingting:
+                seen.append((await tingting.accounts.user_details()).email)
+        assert [emails[0], emails[0], emails[1], emails[1], emails[0]] == seen
+        assert 3 == sum(received.path == LOGIN for received in sandbox.requests)
+    assert 2 == len([record for record in caplog.records if "tokens of another account" in record.getMessage()])
+    assert "@" not in caplog.text
+
+
+async def test_tokens_of_any_account(make: Make) -> None:
+    """A session without an e-mail address uses the tokens of any account, and keeps them that account's."""
+    async with Sandbox(rotate_refresh=True) as sandbox:
+        account = {"base_url": sandbox.url, "email": sandbox.email, "password": sandbox.password}
+        async with TingTing(**account, token_store=make()) as first:
+            await first.accounts.user_details()
+        saved = await make().load()
+        async with TingTing(base_url=sandbox.url, token_store=make()) as second:
+            await second.accounts.user_details()
+            await second.accounts.refresh()
+        renewed = await make().load()
+    assert saved != renewed
+    assert saved.account
+    assert saved.account == renewed.account
+    assert sandbox.email not in saved.account
+
+
+def test_account_of_an_address() -> None:
+    """The case of an e-mail address and the space around it do not make another account."""
+    spellings = ("sita@example.com", " Sita@Example.com\n", "gita@example.com")
+    one, same, other = (Credentials(email, "password").account for email in spellings)
+    assert (True, False) == (one == same, one == other)

@@ -42,4 +42,7 @@ def _parse(text: str | bytes) -> Tokens | None:
     is_valid = isinstance(access, str) and access and isinstance(refresh, str | None)
     if not is_valid or isinstance(refresh_at, bool) or not isinstance(refresh_at, float | int | None):
         return None
-    return Tokens(cast("str", access), cast("str | None", refresh), refresh_at)
+    account = fields.get("account")  # Older versions do not save it.
+    return Tokens(
+        cast("str", access), cast("str | None", refresh), refresh_at, account if isinstance(account, str) else None
+    )
