@@ -1,16 +1,22 @@
 """A ledger's file that is deleted, emptied, truncated or replaced: no new ledger is made without an error."""
 
+import asyncio
 import shutil
+import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from tingting_async import DuplicateSendError, LedgerError
-from tingting_async.ledger.sqlite import SqliteLedger
+from tingting_async.ledger.claims import Claim
+from tingting_async.ledger.sqlite import SqliteLedger, SqliteStorage
 from tingting_async.outcomes import Send, SendState
 from tingting_async.sandbox import Sandbox
 
@@ -19,10 +25,14 @@ pytestmark = pytest.mark.anyio
 SEND = Send("id", "http://a", "otp.send", "k", None, SendState.UNKNOWN, datetime(2026, 1, 1, tzinfo=UTC))
 
 
-async def write_other(path: Path) -> bytes:
-    """Return the content of another ledger."""
+async def write_other(path: Path, age: Path | None = None) -> bytes:
+    """Return the content of another ledger; if told so, of one that was changed as often as a file."""
     other = path.with_name("other.sqlite")
-    await SqliteLedger(other).unresolved()
+    storage = SqliteStorage(other)
+    await storage.sends()
+    # SQLite's counter of changes, by which a connection knows whether what it has read is still true.
+    while age is not None and other.read_bytes()[24:28] < age.read_bytes()[24:28]:
+        await storage.claim(Claim(uuid4().hex, "http://a", "otp.send", None, None, ""))
     return other.read_bytes()
 
 
@@ -47,6 +57,8 @@ async def damage(path: Path, kind: str, older: bytes, random: Random) -> None:
                 file.truncate(4096 * random.randrange(1, size // 4096))
         case "another ledger":
             path.write_bytes(await write_other(path))
+        case "another ledger of the same age":
+            path.write_bytes(await write_other(path, age=path))
         case "another ledger, renamed":
             other = path.with_name("new")
             other.write_bytes(await write_other(path))
@@ -65,6 +77,7 @@ KINDS = (
     "truncated",
     "truncated to whole pages",
     "another ledger",
+    "another ledger of the same age",
     "another ledger, renamed",
     "an older copy",
     "something else",
@@ -166,3 +179,26 @@ async def test_empty_file_without_an_id(sandbox: Sandbox, connect: Any, path: Pa
     async with connect() as tingting:
         await send_otp(tingting, idempotency_key="first")
     assert 1 == sandbox.tally()["otp", "9800000001"]
+
+
+@pytest.mark.parametrize("kind", ["another ledger, renamed", "deleted"])
+async def test_replaced_while_a_claim_waits(
+    connect: Any, path: Path, ledger: SqliteLedger, send_otp: Any, posts: Callable[[], int], kind: str
+) -> None:
+    """If the file is replaced while a claim waits for another process, nothing is sent: the claim would be lost."""
+    async with connect(ledger=ledger) as tingting:
+        await send_otp(tingting, idempotency_key="first")
+        before = posts()
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            sending = asyncio.create_task(send_otp(tingting, idempotency_key="second"))
+            threads = set(threading.enumerate())
+            while set(threading.enumerate()) <= threads:
+                await asyncio.sleep(0)  # Until the claim has begun to wait, or is about to.
+            for _ in range(50):
+                await asyncio.to_thread(path.exists)
+            await damage(path, kind, b"", Random(0))
+            other.execute("ROLLBACK")
+        with pytest.raises(LedgerError, match="nothing was sent"):
+            await sending
+    assert before == posts()

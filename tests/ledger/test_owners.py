@@ -1,5 +1,6 @@
 """What the ledger shows of processes that were killed, that ended, and that forked."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -42,10 +43,13 @@ if action == "die with a child":
         show()
         sys.exit(0)
     claim("thing")
+    has_begun, begins = os.pipe()
     if os.fork() == 0:
         os.close(here)
+        os.write(begins, b"x")
         os.read(until, 1)  # It inherited all open files, and lives until the states have been shown.
         os._exit(0)
+    os.read(has_begun, 1)
     os.kill(os.getpid(), signal.SIGKILL)
 if action != "die before":
     claim("thing")
@@ -94,3 +98,25 @@ async def test_lock_files_of_dead_processes(path: Path) -> None:
     await storage.claim(Claim("mine", "http://a", "things.call", None, None, ""))
     [own] = directory.iterdir()
     assert own != dead
+
+
+async def test_many_claims_in_progress(path: Path) -> None:
+    """Ten thousand claims of another process that is alive are looked up once for their process, not once for each."""
+    storage, other = SqliteStorage(path), SqliteStorage(path)
+    await asyncio.gather(
+        *(storage.claim(Claim(f"c{n}", "http://a", "otp.send", None, None, "")) for n in range(10_000))
+    )
+    looked: list[str] = []
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if is_noting and event == "open" and f"{path}.owners" in str(arguments[0]):
+            looked.append(str(arguments[0]))
+
+    is_noting = True
+    sys.addaudithook(note)  # It cannot be removed.
+    sends = await other.sends()
+    is_noting = False
+    assert {SendState.IN_PROGRESS} == {send.state for send in sends}
+    assert 10_000 == len(sends)
+    assert 1 == len(set(looked))
+    assert len(looked) < 10

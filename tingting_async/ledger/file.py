@@ -7,7 +7,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tingting_async.errors import LedgerError, TingTingError
+from tingting_async.ledger.owners import ProcessOwners
 from tingting_async.ledger.schema import ensure_schema, is_empty
+from tingting_async.ledger.turns import take_turn
 from tingting_async.persistence import atomic_write, make_private_dir
 
 _BUSY_TIMEOUT = 30.0
@@ -23,17 +25,22 @@ class LedgerFile:
 
     Args:
         path: The file.
+
+    Attributes:
+        owners: Shows which owners of claims are alive, during a transaction.
     """
 
     def __init__(self, path: Path) -> None:
+        self.owners = ProcessOwners(Path(f"{path}.owners"))
         self._path = path
         self._id_path = Path(f"{path}.id")
+        self._queue_path = Path(f"{path}.queue")
         self._seen: tuple[str, int] | None = None
         """The id of the ledger, and the number of changes that it had when this object last used it."""
         self._database: sqlite3.Connection | None = None
         self._inherited: sqlite3.Connection | None = None
         self._left: tuple[int, ...] | None = None
-        """What the file system said of the file after the last transaction of the open connection."""
+        """What the file system said of the file when it was opened, and after each transaction since."""
 
     def __del__(self) -> None:
         """Close the file."""
@@ -47,15 +54,17 @@ class LedgerFile:
             LedgerError: The file cannot be used, or does not hold what it held before.
         """
         try:
-            self._prepare()
-            database = self._begin()
-            before, seen = database.total_changes, self._check(database)
-            yield database
-            if database.total_changes != before:
-                database.execute("UPDATE ledger SET changes = changes + 1")
-                seen = (seen[0], seen[1] + 1)
-            database.execute("COMMIT")
-            self._seen, self._left = seen, self._look()
+            with take_turn(self._queue_path):
+                database = self._begin()
+                self.owners.begin()
+                before, seen = database.total_changes, self._check(database)
+                yield database
+                if database.total_changes != before:
+                    database.execute("UPDATE ledger SET changes = changes + 1")
+                    seen = (seen[0], seen[1] + 1)
+                database.execute("COMMIT")
+                self._leave()
+                self._seen = seen
         except BaseException as error:
             self.close()
             if isinstance(error, Exception) and not isinstance(error, TingTingError):
@@ -81,8 +90,13 @@ class LedgerFile:
             if self._look() == self._left:  # Nobody wrote while this process waited for the lock.
                 return self._database
         self.close()
+        self._prepare()
+        self._left = self._look()
         self._database = self._open()
         self._database.execute("BEGIN IMMEDIATE")
+        if is_empty(self._database):
+            raise self._lost("is empty")
+        ensure_schema(self._database)
         return self._database
 
     def _look(self) -> tuple[int, ...] | None:
@@ -93,6 +107,13 @@ class LedgerFile:
             return None
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
+    def _leave(self) -> None:
+        """Remember what the file is like after a transaction. It must be the one that was opened."""
+        now, opened = self._look(), self._left
+        if now is None or opened is None or now[:2] != opened[:2]:
+            raise self._lost("was replaced while it was in use")
+        self._left = now
+
     def _open(self) -> sqlite3.Connection:
         """Open the file, which must exist."""
         address = f"{self._path.as_uri()}?mode=rw"
@@ -101,6 +122,7 @@ class LedgerFile:
         )
         try:
             # On the disk before the request leaves, so that a claim survives even a power cut.
+            database.execute("PRAGMA journal_mode = PERSIST")
             database.execute("PRAGMA synchronous = EXTRA")
         except BaseException:
             database.close()
@@ -137,9 +159,6 @@ class LedgerFile:
 
     def _check(self, database: sqlite3.Connection) -> tuple[str, int]:
         """Return the ledger's id and its number of changes, which show that it is the file that was used before."""
-        if is_empty(database):
-            raise self._lost("is empty")
-        ensure_schema(database)
         found: tuple[str, int] = database.execute("SELECT id, changes FROM ledger").fetchone()
         assert self._seen is not None
         if found[0] != self._seen[0]:

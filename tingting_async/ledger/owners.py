@@ -23,11 +23,17 @@ class ProcessOwners:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._own: tuple[int, str, FileLock] | None = None
+        self._found: dict[str, bool] = {}
+        """Which owners are alive, as far as that was looked up for this transaction."""
+
+    def begin(self) -> None:
+        """Look again, for a new transaction."""
+        self._found.clear()
 
     def current(self) -> str:
         """Return the name of this owner."""
         # A forked child is another owner. And if the lock file was deleted, no other process could see the lock.
-        if self._own is None or self._own[0] != os.getpid() or not (self._directory / self._own[1]).exists():
+        if self._own is None or self._own[0] != os.getpid() or not self.is_alive(self._own[1]):
             make_private_dir(self._directory)
             with suppress(OSError):
                 for path in self._directory.iterdir():
@@ -36,13 +42,21 @@ class ProcessOwners:
             lock = FileLock(self._directory / name, mode=0o600, thread_local=False)
             lock.acquire(blocking=False)
             self._own = (os.getpid(), name, lock)
+            self._found[name] = True
         return self._own[1]
 
     def is_alive(self, owner: str) -> bool:
         """Return whether an owner holds its lock. If it does not, its lock file is removed."""
+        if owner not in self._found:
+            self._found[owner] = self._look(owner)
+        return self._found[owner]
+
+    def _look(self, owner: str) -> bool:
         path = self._directory / owner
         if not owner or not path.exists():
             return False
+        if self._own is not None and self._own[:2] == (os.getpid(), owner):
+            return True
         lock = FileLock(path, mode=0o600, thread_local=False)
         try:
             lock.acquire(blocking=False)

@@ -11,7 +11,6 @@ from tingting_async.errors import LedgerError, UsageError
 from tingting_async.ledger.claims import Claim, Decision, Elapsed, StoredClaim, may_begin_for
 from tingting_async.ledger.file import LedgerFile
 from tingting_async.ledger.ledger import Ledger
-from tingting_async.ledger.owners import ProcessOwners
 from tingting_async.ledger.writer import Writer
 from tingting_async.outcomes import Clocks, Send, SendState, Verdict
 from tingting_async.persistence import resolve_path
@@ -29,6 +28,7 @@ _RECORD = {
     Verdict.NOT_DONE: "DELETE FROM sends WHERE id = :id",
     Verdict.UNKNOWN: "UPDATE sends SET owner = '' WHERE id = :id",
 }
+_RECORD_OWN = {verdict: f"{statement} AND NOT is_done" for verdict, statement in _RECORD.items()}
 _RENEW = "UPDATE sends SET renewed = ? WHERE id = ? AND owner = ? AND NOT is_done"
 _PRUNE = "DELETE FROM sends WHERE is_done AND started_at < ?"
 
@@ -44,6 +44,9 @@ class SqliteLedger(Ledger):
     send for an account share one. It holds keys, operations, times and salted digests, but no messages, codes, phone
     numbers or tokens. The directory `<path>.owners` beside it holds lock files, which show which processes are alive.
     The file `<path>.id` shows that there was a ledger. If its file is lost, calls fail instead of making a new one.
+    `<path>.queue` is the queue of processes that wait for the file, and `<path>-journal` is SQLite's.
+
+    A thread does the work, and commits all that waits in one transaction. The file stays open between transactions.
 
     Args:
         path: The file; `~` is the user's home. Missing directories are made, for the owner alone.
@@ -71,8 +74,9 @@ class SqliteStorage:
     """
 
     def __init__(self, path: Path) -> None:
-        self._owners = ProcessOwners(Path(f"{path}.owners"))
-        self._writer = Writer(LedgerFile(path))
+        file = LedgerFile(path)
+        self._owners = file.owners
+        self._writer = Writer(file)
 
     async def claim(self, claim: Claim) -> StoredClaim:
         """Store a claim, or return the stored claim that it duplicates."""
@@ -117,6 +121,9 @@ class SqliteStorage:
         """Record a decision."""
 
         def work(database: sqlite3.Connection) -> float:
+            if decision.is_owner:
+                database.execute(_RECORD_OWN[decision.verdict], {"id": id, "result": result})
+                return 0.0
             row = database.execute(f"{_SELECT} WHERE id = ?", (id,)).fetchone()
             if row is None:
                 return 0.0
@@ -148,6 +155,8 @@ class SqliteStorage:
     # What follows runs in threads.
 
     def _find(self, database: sqlite3.Connection, claim: Claim) -> StoredClaim | None:
+        if claim.key is None and claim.target is None:
+            return None  # It may be sent every time.
         same_operation = "service = :service AND operation = :operation AND key = :key"
         same_target = "service = :service AND target = :target AND key IS :key"
         # A claim of an old file refuses also what the old code would have refused.

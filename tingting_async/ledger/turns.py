@@ -1,0 +1,71 @@
+"""Turns: the processes that share a ledger's file use it in the order in which they come."""
+
+import os
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PATIENCE = 5.0
+"""Seconds to wait for those who came before. They may be stopped, and must not keep others waiting for ever."""
+_POLL = 0.001
+"""Seconds between two looks."""
+
+
+@contextmanager
+def take_turn(path: Path, patience: float = PATIENCE) -> Generator[None]:
+    """Wait until the processes that came before have ended their blocks, and run the block.
+
+    This is about fairness alone: SQLite lets newcomers overtake those that wait. If it fails, e.g. in a directory that
+    cannot be written, or if a process is stopped in its turn, the block runs all the same.
+
+    Args:
+        path: A file for the queue. It holds the number of the last ticket. A process that has drawn ticket n locks byte
+            n + 1 until its block or the process ends, and waits until it can also lock byte n. Byte 0 is locked while a
+            ticket is drawn.
+        patience: Seconds to wait at most. The block runs then, too.
+    """
+    queue = None
+    if sys.platform != "win32":  # On Windows, SQLite's lock alone decides who is next.
+        with suppress(OSError):
+            queue = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    if queue is None:
+        yield
+        return
+    try:
+        with suppress(OSError):
+            _wait(queue, time.monotonic() + patience)
+        yield
+    finally:
+        os.close(queue)  # That unlocks it.
+
+
+def _wait(queue: int, deadline: float) -> None:
+    import fcntl  # noqa: PLC0415 - Windows has none
+
+    _lock(queue, 0, deadline)
+    ticket = int.from_bytes(os.pread(queue, 5, 0), "big") % 2**39 + 1
+    os.pwrite(queue, ticket.to_bytes(5, "big"), 0)
+    _lock(queue, ticket + 1, deadline)
+    fcntl.lockf(queue, fcntl.LOCK_UN, 1, 0)
+    _lock(queue, ticket, deadline)
+
+
+def _lock(queue: int, byte: int, deadline: float) -> None:
+    """Lock a byte.
+
+    Raises:
+        BlockingIOError: Another process holds it, and the time is up.
+    """
+    import fcntl  # noqa: PLC0415 - as above
+
+    while True:
+        try:
+            fcntl.lockf(queue, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_POLL)
+        else:
+            return
