@@ -63,8 +63,8 @@ TREE = {
     "client": "core environment hints pipeline retries session",
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
     " refusals scalars",
-    "http": "base_url causes clocks deadlines download json messages rate_limits rate_limits.local rate_limits.queue"
-    " rate_limits.redis throttle timeouts transport",
+    "http": "base_url causes clocks deadlines download json messages rate_limits rate_limits.local"
+    " rate_limits.postgres rate_limits.queue rate_limits.redis throttle timeouts transport",
     "ledger": "claims ensure_sent expected file ledger owners postgres postgres_database postgres_session"
     " postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",

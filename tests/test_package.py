@@ -44,6 +44,7 @@ def test_all(name: str) -> None:
         "tingting_async.auth.stores.file",
         "tingting_async.auth.stores.postgres",
         "tingting_async.auth.stores.redis",
+        "tingting_async.http.rate_limits.postgres",
         "tingting_async.http.rate_limits.redis",
     ],
 )

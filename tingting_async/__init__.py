@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         User,
         Voice,
     )
+    from tingting_async.http.rate_limits.postgres import PostgresRateLimit
     from tingting_async.http.rate_limits.queue import RateLimit
     from tingting_async.http.rate_limits.redis import RedisRateLimit
     from tingting_async.ledger.ensure_sent import ensure_sent
@@ -127,6 +128,7 @@ __all__ = [
     "PermissionDeniedError",
     "PhoneNumber",
     "PostgresLedger",
+    "PostgresRateLimit",
     "PostgresTokenStore",
     "Priority",
     "RateLimit",
@@ -182,6 +184,7 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "Listener": "observability.events",
         "OpenTelemetryListener": "observability.opentelemetry",
         "PostgresLedger": "ledger.postgres",
+        "PostgresRateLimit": "http.rate_limits.postgres",
         "PostgresTokenStore": "auth.stores.postgres",
         "RateLimit": "http.rate_limits.queue",
         "RedisRateLimit": "http.rate_limits.redis",

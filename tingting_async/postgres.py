@@ -4,18 +4,21 @@ Nothing in here knows the library: functions raise `ImportError`, `ValueError` a
 convert them. `psycopg` is an extra, and imported on first use.
 """
 
+import asyncio
 import os
 import selectors
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from inspect import iscoroutinefunction
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, Connection
+
+T = TypeVar("T")
 
 TIMEOUT = 10.0
 """Seconds that a connection waits for the response to a statement."""
@@ -53,6 +56,46 @@ class PostgresError(OSError):
         super().__init__(text)
         self.sqlstate = sqlstate
         self.is_lost = is_lost
+
+
+class PostgresFailedError(Exception):
+    """An operation failed. The text says why, and what to do; the cause may be the error of psycopg."""
+
+
+async def repeat(
+    work: Callable[[], Awaitable[T]], *, pauses: Sequence[float], timeout: float, advice: Mapping[str, str]
+) -> T:
+    """Run something that may be repeated, and repeat it if its connection failed.
+
+    Args:
+        work: Opens a connection if there is none.
+        pauses: Seconds before each further attempt.
+        timeout: Seconds for all attempts together.
+        advice: What to do about some errors of the server, by their code.
+
+    Raises:
+        PostgresFailedError: The database cannot be used.
+    """
+    cause: BaseException | None = None
+    try:
+        async with asyncio.timeout(timeout):
+            for pause in pauses:
+                try:
+                    return await work()
+                except PostgresError as error:
+                    if not error.is_lost:
+                        raise
+                await asyncio.sleep(pause)
+            return await work()
+    except PostgresError as error:
+        default = "Is the server up and reachable?" if error.is_lost else "Look in the server's log."
+        text, cause = f"{error}. {advice.get(error.sqlstate, default)}", error.__cause__
+    except TimeoutError:
+        text = f"no response within {timeout:g} s. Is the server up and reachable?"
+    except Exception as error:  # noqa: BLE001 - a pool's functions may raise anything
+        text, cause = f"connecting failed with {type(error).__name__}.", error
+    # Raised outside the handlers, so that the traceback has no frames that hold what is stored.
+    raise PostgresFailedError(text) from cause
 
 
 class Postgres:

@@ -10,6 +10,7 @@ from tingting_async import (
     Listener,
     MemoryTokenStore,
     OpenTelemetryListener,
+    PostgresRateLimit,
     PostgresTokenStore,
     RateLimit,
     RedisRateLimit,
@@ -48,7 +49,7 @@ async def sessions() -> None:
     TingTing(email="a@example.com", password="…", timeout=30, retries=RetryPolicy(attempts=2), rate=5, max_in_flight=4)
     async with RedisRateLimit("redis://localhost", per_second=5) as limit:
         TingTing(api_token="…", rate=limit)
-        rates: list[RateLimit] = [limit, Own()]
+        rates: list[RateLimit] = [limit, Own(), PostgresRateLimit("postgresql://localhost/jobs", per_second=5)]
         TingTing(api_token="…", rate=rates[0])
 
 

@@ -62,7 +62,7 @@ class Session(Hinting):
         window: The maximum number of pages of a list that are fetched ahead.
         max_in_flight: The maximum number of requests in flight.
         rate: The maximum number of requests per second across all tasks, evenly spaced; for several processes, a
-            `RedisRateLimit` that they share. Waiting for the rate limit counts towards `Timeout.pool`.
+            `RedisRateLimit` or `PostgresRateLimit` that they share. Waiting for it counts towards `Timeout.pool`.
         retries: How failures are retried if the operation allows it: a `RetryPolicy`, or the number of attempts.
         ledger: Records sends, so that none happens twice: an `SqliteLedger`.
         http: Your own `aiohttp.ClientSession`. Its proxy and TLS settings are used. It is never closed.

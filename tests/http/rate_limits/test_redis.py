@@ -7,13 +7,7 @@ import asyncio
 import math
 import random
 import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -21,7 +15,7 @@ import redis as redis_client
 from redis.asyncio import Redis
 from support.messages import READ, SEND
 from support.redis_servers import RedisServer, cutting_proxy
-from support.servers import Received, succeed
+from support.servers import succeed
 
 from tingting_async import (
     NotSentError,
@@ -34,10 +28,7 @@ from tingting_async import (
 
 pytestmark = pytest.mark.anyio
 
-WORKER = Path(__file__).with_name("worker.py")
 KEY = "tingting:rate:default"
-USER = b"""{"status": 200, "success": true,
-"data": {"user_details": {"first_name": "S", "last_name": "E", "email": "sita@example.com"}}}"""
 HOUR = 3600 * 10**6
 
 
@@ -50,43 +41,6 @@ def now(redis: RedisServer) -> int:
     """Return the time of the server, in microseconds."""
     seconds, microseconds = redis.run("TIME")
     return int(seconds * 10**6 + microseconds)
-
-
-@contextmanager
-def worker(*arguments: str) -> Iterator[Any]:
-    """Start a process that shares the limit, and kill it at the end."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        [sys.executable, "-P", str(WORKER), *arguments], stdin=pipe, stdout=pipe, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-async def test_four_processes(redis: RedisServer, serve: Any) -> None:
-    """Four processes that share a limit never send more than it allows since they began, and each moment is used."""
-    arrivals: list[float] = []
-
-    async def note(received: Received) -> None:
-        arrivals.append(monotonic())
-        await received.respond(USER)
-
-    server = await serve(note)
-    arguments = (redis.url, "50", server.url, "25")
-    with worker(*arguments) as one, worker(*arguments) as two, worker(*arguments) as three, worker(*arguments) as four:
-        workers = (one, two, three, four)
-        for each in workers:
-            assert "ready\n" == await asyncio.to_thread(each.stdout.readline)
-        started, at_first = monotonic(), now(redis)
-        results = await asyncio.gather(*(asyncio.to_thread(each.communicate, "\n") for each in workers))
-    assert ["25"] * 4 == [output.split()[0] for output, _ in results]
-    assert 100 == len(arrivals)
-    # A request may arrive late, but never before its moment: the request of index n has the moment n / 50 or later.
-    assert [] == [index for index, moment in enumerate(arrivals) if moment - started < index / 50 - 0.01]
-    free, _ = map(int, redis.run("GET", KEY).split())
-    assert free >= at_first + 100 * 20_000
 
 
 async def test_evenly_spaced(redis: RedisServer) -> None:

@@ -1,4 +1,4 @@
-"""A process that shares a rate limit: `worker.py REDIS_URL PER_SECOND BASE_URL REQUESTS`.
+"""A process that shares a rate limit: `worker.py SERVER PER_SECOND BASE_URL REQUESTS`.
 
 It prints a line when it is ready, and starts when it can read one.
 """
@@ -7,14 +7,15 @@ import asyncio
 import sys
 from time import monotonic
 
-from tingting_async import RedisRateLimit, Timeout, TingTing
+from tingting_async import PostgresRateLimit, RedisRateLimit, Timeout, TingTing
 
-REDIS, PER_SECOND, BASE_URL, REQUESTS = sys.argv[1:]
+SERVER, PER_SECOND, BASE_URL, REQUESTS = sys.argv[1:]
 
 
 async def main() -> None:
     """Send so many requests at once, and print for each reservation when it was made, and its waits."""
-    async with RedisRateLimit(REDIS, per_second=float(PER_SECOND)) as limit:
+    kind = RedisRateLimit if SERVER.startswith("redis") else PostgresRateLimit
+    async with kind(SERVER, per_second=float(PER_SECOND)) as limit:
         session = TingTing(base_url=BASE_URL, api_token="t", rate=limit, timeout=Timeout(total=60), max_in_flight=8)
         async with session as tingting:
             print("ready", flush=True)  # noqa: T201 - what the test reads

@@ -15,7 +15,7 @@ from tingting_async.auth.stores.codec import decode, encode
 from tingting_async.auth.tokens import LOCK_POLL_INTERVAL, Tokens
 from tingting_async.errors import TokenStoreError, UsageError
 from tingting_async.persistence import run_to_completion
-from tingting_async.postgres import Postgres, PostgresError
+from tingting_async.postgres import Postgres, PostgresError, PostgresFailedError, repeat
 from tingting_async.tracebacks import short_traceback
 
 if TYPE_CHECKING:
@@ -241,29 +241,11 @@ class PostgresTokenStore:
 
     async def _repeat(self, action: str, work: Callable[[], Awaitable[T]]) -> T:
         """Run something to its end, even if the caller is cancelled, and again if its connection failed."""
-
-        async def repeat() -> T:
-            async with asyncio.timeout(self._timeout):
-                for pause in RETRY_PAUSES:
-                    try:
-                        return await work()
-                    except PostgresError as error:
-                        if not error.is_lost:
-                            raise
-                    await asyncio.sleep(pause)
-                return await work()
-
-        cause: BaseException | None = None
         try:
-            return await run_to_completion(repeat())
-        except PostgresError as error:
-            advice = "Is the server up and reachable?" if error.is_lost else "Look in the server's log."
-            text, cause = f"{error}. {_ADVICE.get(error.sqlstate, advice)}", error.__cause__
-        except TimeoutError:
-            text = f"no response within {self._timeout:g} s. Is the server up and reachable?"
-        except Exception as error:  # noqa: BLE001 - a pool's functions may raise anything
-            text, cause = f"connecting failed with {type(error).__name__}.", error
-        # Raised outside the handlers, so that the traceback has no frames that hold tokens.
+            repeated = repeat(work, pauses=RETRY_PAUSES, timeout=self._timeout, advice=_ADVICE)
+            return await run_to_completion(repeated)
+        except PostgresFailedError as error:
+            text, cause = str(error), error.__cause__
         raise self._error(action, text) from cause
 
     def _error(self, action: str, text: str) -> TokenStoreError:
