@@ -59,20 +59,21 @@ INNER = sorted(MODULES.keys() - {PACKAGE})
 
 TREE = {
     "auth": "cooldown flow refresh stored stores stores.codec stores.file stores.postgres stores.redis tokens",
-    "classic": "accounts auth campaigns decoding models numbers otp pages phone_numbers session",
+    "classic": "accounts auth campaigns creations decoding models numbers otp pages phone_numbers session",
     "client": "core environment hints pipeline retries session",
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
     " refusals scalars",
     "http": "base_url causes clocks deadlines download json messages rate_limits rate_limits.local"
     " rate_limits.postgres rate_limits.queue rate_limits.redis throttle timeouts transport",
-    "ledger": "claims ensure_sent expected file ledger owners postgres postgres_database postgres_session"
-    " postgres_statements schema sqlite turns writer",
+    "ledger": "claims creations ensure_sent evidence expected file ledger owners postgres postgres_database"
+    " postgres_session postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition styles",
-    "resources": "arguments base concurrency evidence models phone_numbers",
-    "v1": "accounts additions auth campaign_fields campaigns contacts dashboard decoding method_fallback models"
-    " models.accounts models.campaigns models.common models.contacts models.otp models.reports models.surveys otp pages"
-    " phone_numbers preflight progress reconcile reports schedule session survey_templates surveys voices",
+    "resources": "arguments base concurrency evidence models named phone_numbers",
+    "v1": "accounts additions auth campaign_fields campaigns contacts creations dashboard decoding"
+    " method_fallback models models.accounts models.campaigns models.common models.contacts models.otp models.reports"
+    " models.surveys otp pages phone_numbers preflight progress reconcile reports schedule session survey_templates"
+    " surveys voices",
 }
 """The modules of each folder of the client, as docs/architecture.md describes them."""
 

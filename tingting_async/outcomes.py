@@ -2,7 +2,7 @@
 
 import asyncio
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
@@ -104,6 +104,42 @@ class Send:
     started_at: datetime
     clocks: Clocks | None = attrs.field(default=None, repr=False)
     result: str | None = None
+
+
+@attrs.frozen
+class Look:
+    """What the service shows of a creation.
+
+    Attributes:
+        new: What was created since, under the same name.
+        maybe: What may have been created since, or may have another name.
+        otherwise: The verdict if nothing of that is the creation.
+    """
+
+    new: Sequence[Any]
+    maybe: Sequence[Any]
+    otherwise: Reconciliation
+
+
+@attrs.frozen
+class Creation:
+    """How a creation with a key is recognised afterwards.
+
+    Attributes:
+        what: What it creates, as the start of a sentence, such as "A campaign of this name".
+        observe: Returns what is there before its request leaves, as values of JSON.
+        look: Returns what may have been created since, of the ledger's record and of what was there before.
+        identify: Returns the id of what was created.
+        get: Returns what has an id.
+        arguments: The names of its arguments by the names of the request's fields, if they differ.
+    """
+
+    what: str
+    observe: Callable[[], Awaitable[Mapping[str, Any]]]
+    look: Callable[[Send, Mapping[str, Any]], Awaitable[Look]]
+    identify: Callable[[Any], str]
+    get: Callable[[str], Awaitable[Any]]
+    arguments: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
 
 def target_id(send: Send | None, default: str) -> str:

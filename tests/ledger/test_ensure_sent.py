@@ -217,7 +217,7 @@ async def test_many_tasks(sandbox: Sandbox, connect: Any, campaigns: list[int]) 
     assert 1 == count(sandbox, "run")
 
 
-async def test_refusal(sandbox: Sandbox, connect: Any, campaigns: list[int], posts: Any) -> None:
+async def test_refusal(sandbox: Sandbox, connect: Any, campaigns: list[int], posts: Any, path: Path) -> None:
     """A refusal that repeating cannot change is raised at once, and the key is free."""
     sandbox.world.campaigns[campaigns[0]].user_phone = []
     async with connect() as tingting:
@@ -249,7 +249,7 @@ async def test_nothing_sent(sandbox: Sandbox, connect: Any, campaigns: list[int]
     assert 1 == count(sandbox, "run")
 
 
-async def test_busy_service(sandbox: Sandbox, connect: Any, campaigns: list[int]) -> None:
+async def test_busy_service(sandbox: Sandbox, connect: Any, campaigns: list[int], path: Path) -> None:
     """A send that the service refuses because it is busy is sent again."""
     throttled = {"detail": "Request was throttled. Expected available in 1 second."}
     busy = Fault("status", method="POST", status=429, body=throttled, times=2)
@@ -284,7 +284,7 @@ async def test_ledger_fails(sandbox: Sandbox, connect: Any, path: Any, campaigns
     ],
 )
 async def test_unprotected(
-    sandbox: Sandbox, connect: Any, campaigns: list[int], send_otp: Any, call: Any, text: str
+    sandbox: Sandbox, connect: Any, campaigns: list[int], send_otp: Any, call: Any, text: str, path: Path
 ) -> None:
     """A call that no ledger would recognise when it is made again is a UsageError, and nothing is changed."""
     async with connect() as tingting:
@@ -294,7 +294,7 @@ async def test_unprotected(
 
 
 @pytest.mark.parametrize("name", SENDS)
-async def test_without_ledger(sandbox: Sandbox, session: Any, campaigns: list[int], name: str) -> None:
+async def test_without_ledger(sandbox: Sandbox, session: Any, campaigns: list[int], name: str, path: Path) -> None:
     """Without a ledger, a send is a UsageError before any request."""
     async with session(name, ledger=None) as tingting:
         with pytest.raises(UsageError, match="needs a ledger"):
@@ -302,7 +302,7 @@ async def test_without_ledger(sandbox: Sandbox, session: Any, campaigns: list[in
     assert [] == sandbox.requests
 
 
-async def test_not_a_function(sandbox: Sandbox, connect: Any, campaigns: list[int]) -> None:
+async def test_not_a_function(sandbox: Sandbox, connect: Any, campaigns: list[int], path: Path) -> None:
     """A coroutine, a task, or another value in place of a function is a UsageError that says what to write."""
     async with connect() as tingting:
         future: Any = asyncio.get_running_loop().create_future()
@@ -326,7 +326,7 @@ def test_no_event_loop() -> None:
         coroutine.send(None)
 
 
-async def test_two_sends_in_one_function(sandbox: Sandbox, connect: Any, campaigns: list[int]) -> None:
+async def test_two_sends_in_one_function(sandbox: Sandbox, connect: Any, campaigns: list[int], path: Path) -> None:
     """A function that makes a second send, or another one when it is called again, is refused before that is sent."""
     one, other, *_ = campaigns
     async with connect() as tingting:
@@ -346,7 +346,7 @@ async def test_two_sends_in_one_function(sandbox: Sandbox, connect: Any, campaig
 
 
 async def test_other_calls_are_not_concerned(
-    sandbox: Sandbox, connect: Any, campaigns: list[int], send_otp: Any
+    sandbox: Sandbox, connect: Any, campaigns: list[int], send_otp: Any, path: Path
 ) -> None:
     """Calls beside an `ensure_sent()`, in other tasks and in tasks that outlive it, are as free as without it."""
     left: list[asyncio.Task[Any]] = []

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Unpack
 
+from tingting_async.classic.creations import CampaignCreation
 from tingting_async.classic.models import Campaign, Confirmation, Outcome, Priority, RunStarted, Voice
 from tingting_async.classic.pages import ListResource, read_page
 from tingting_async.errors import UsageError
@@ -15,6 +16,7 @@ from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.evidence import Match, match_name, reconcile_rows
 from tingting_async.resources.models import Services, SpokenMessage
+from tingting_async.resources.named import target
 from tingting_async.resources.phone_numbers import phone_numbers
 
 _SERVICES = (Services.PHONE, Services.SMS, Services.SMS_AND_PHONE)
@@ -57,6 +59,7 @@ class Campaigns(ListResource):
         numbers: Iterable[str | int] | None = None,
         file: arguments.FileLike | None = None,
         description: str | None = None,
+        idempotency_key: str | None = None,
         timeout: TimeoutLike = None,
     ) -> Campaign:
         """Create a campaign (`POST /api/system/campaigns/`). No one is called or texted before `run()`.
@@ -67,11 +70,16 @@ class Campaigns(ListResource):
             numbers: Whom to reach: phone numbers of Nepal in any usual spelling. Give either these or `file`.
             file: An .xlsx file with the phone numbers.
             description: The description.
+            idempotency_key: With a ledger, your name for this campaign. It is created once for the key: another call
+                with the same key and arguments returns it, whenever and wherever it is made. See docs/ledger.md.
             timeout: The limits of this call.
 
         Raises:
-            UsageError: Neither or both of `numbers` and `file` are given; a number is invalid or given twice.
+            UsageError: Neither or both of `numbers` and `file` are given; a number is invalid or given twice; another
+                content was given with the same `idempotency_key`.
+            NotFoundError: The campaign that was created with the key does not exist any more.
             OutcomeUnknownError: The campaign may exist: look for its name in `list()` before you create it again.
+            DuplicateSendError: Another process was still creating the campaign when the time of this call was up.
         """
         if (numbers is None) == (file is None):
             raise UsageError("campaigns.create: give either `numbers` or `file`.")
@@ -86,13 +94,18 @@ class Campaigns(ListResource):
             timeout=timeout,
             recovery_hint="look for its name in campaigns.list()",
             reconciler=lambda _: self._find_created(name),
+            send_target=target("campaign", name),
+            idempotency_key=idempotency_key,
+            creation=CampaignCreation(self, name, timeout).creation(),
         )
         if numbers is not None:
             fields["individual_number"] = [int(number) for number in await phone_numbers(numbers)]
-            return await self._core.execute(request.with_json(fields))
-        assert file is not None
-        sheet = await arguments.file(file, "file", suffixes=(".xlsx",))
-        return await self._core.execute(request.with_form(fields, {"send_to_number_file": sheet}))
+            request = request.with_json(fields)
+        else:
+            assert file is not None
+            sheet = await arguments.file(file, "file", suffixes=(".xlsx",))
+            request = request.with_form(fields, {"send_to_number_file": sheet})
+        return await self._core.create(request, self._core.execute)
 
     async def _find_created(self, name: str) -> Reconciliation:
         def judge(campaign: Campaign) -> Reconciliation | None:

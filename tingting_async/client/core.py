@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
 from tingting_async.auth.flow import Auth
@@ -93,11 +93,41 @@ class Core:
         ledger = self._ledger_for(request)
         self.decoder.prepare(request)
         try:
-            if ledger is None:
+            if ledger is None or request.before_send is not None:  # A creation has its claim by now; see `create`.
                 return await self._send(request)
             return await ledger.execute(self.base_url, request, self._send, self.read_clocks)
         except Reconcilable as error:
             attach_sleep(error, functools.partial(self.sleep, request.operation))
+            raise
+
+    async def create(self, request: Request[T], call: Callable[[Request[T]], Awaitable[T]]) -> T:
+        """Execute a creation, once for its `idempotency_key`, and return what was created.
+
+        Args:
+            request: The request. With a key, it has a `creation`.
+            call: Executes it, in the end by `execute`.
+
+        Raises:
+            TingTingError: See `tingting_async.errors`.
+        """
+        ledger = self._ledger_for(request)
+        if ledger is None:
+            return await call(request)
+        from tingting_async.ledger.creations import ensure_created  # noqa: PLC0415 - few programs need it
+
+        sleep = functools.partial(self.sleep, request.operation)
+        try:
+            return await ensure_created(
+                ledger,
+                self.base_url,
+                request,
+                call,
+                read_clocks=self.read_clocks,
+                sleep=sleep,
+                timeout=request.timeout or self._timeout,
+            )
+        except Reconcilable as error:
+            attach_sleep(error, sleep)
             raise
 
     async def sleep(self, operation: str, seconds: float) -> None:
@@ -141,7 +171,8 @@ class Core:
         check_expected(
             request, self.base_url, functools.partial(self.refuse_duplicate, request) if has_ledger else None
         )
-        return self._ledger if request.effect is Effect.SEND else None
+        is_recorded = request.effect is Effect.SEND or request.idempotency_key is not None
+        return self._ledger if is_recorded else None
 
     async def _send(self, request: Request[T]) -> T:
         response = await self.fetch(request)

@@ -16,7 +16,7 @@ from tingting_async.errors import DecodeError
 from tingting_async.http.download import AtomicFileSink
 from tingting_async.http.json import loads
 from tingting_async.http.timeouts import Timeout
-from tingting_async.outcomes import Reconciler
+from tingting_async.outcomes import Creation, Reconciler
 from tingting_async.redaction import SECURE, redact, repr_text
 
 T = TypeVar("T")
@@ -136,7 +136,9 @@ class Request(Generic[T_co]):
     send_target: str = attrs.field(default="", repr=repr_text)
     """What the send belongs to, such as a campaign. A ledger allows one send for each target."""
     idempotency_key: str | None = attrs.field(default=None, repr=False)
-    """The caller's name for this send. A ledger allows one send for each key."""
+    """The caller's name for this send or creation. A ledger allows one for each key."""
+    creation: Creation | None = attrs.field(default=None, repr=False)
+    """How a creation with an `idempotency_key` is recognised afterwards."""
     before_send: Callable[[], Awaitable[None]] | None = attrs.field(default=None, repr=False)
     """Awaited before an attempt connects, and again once it has a connection. If it raises, the call ends with that
     error, and nothing is sent."""

@@ -15,7 +15,8 @@ import attrs
 from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.messages import Request, T
 from tingting_async.ledger.claims import MAX_DELAY, Claim, Decision, Elapsed, Storage, StoredClaim, claim_for, digest
-from tingting_async.outcomes import Clocks, Reconciliation, Send, SendState, Verdict, attach_reconciler
+from tingting_async.ledger.evidence import changed_fields, reconcile_creation
+from tingting_async.outcomes import Clocks, Reconciler, Reconciliation, Send, SendState, Verdict, attach_reconciler
 from tingting_async.redaction import redact
 from tingting_async.tracebacks import short_traceback
 
@@ -38,7 +39,7 @@ class Ledger:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._unrecorded: dict[str, Decision] = {}
+        self._unrecorded: dict[str, tuple[Decision, str | None]] = {}
         """Outcomes that the storage has still to record. They are recorded before it is used again."""
         self._recording: set[str] = set()
         """Those of them that a task is recording now."""
@@ -74,14 +75,18 @@ class Ledger:
         return [send for send in unfinished if send.state is SendState.UNKNOWN]
 
     @short_traceback
-    async def mark_sent(self, send: Send) -> None:
-        """Record that a send happened. The same send stays refused.
+    async def mark_sent(self, send: Send, *, result: str | int | None = None) -> None:
+        """Record that a send or a creation happened. The same send stays refused.
+
+        Args:
+            send: The ledger's record, such as one of `unresolved()`.
+            result: Of a creation: the id of what was created. The same creation then returns that.
 
         Raises:
             UsageError: The send is in progress: its own process will record the outcome.
             LedgerError: The ledger cannot be written.
         """
-        await self._record(_require_send(send), Verdict.DONE)
+        await self._record(_require_send(send), Verdict.DONE, None if result is None else str(result))
 
     @short_traceback
     async def mark_not_sent(self, send: Send) -> None:
@@ -117,6 +122,7 @@ class Ledger:
         request: Request[T],
         call: Callable[[Request[T]], Awaitable[T]],
         read_clocks: Callable[[], Clocks],
+        prepared: Claim | None = None,
     ) -> T:
         """Execute a send, unless it was sent before. Sessions call this.
 
@@ -125,12 +131,13 @@ class Ledger:
             request: The request to send.
             call: Sends it.
             read_clocks: Returns what the clocks show.
+            prepared: Its claim, of a creation.
 
         Raises:
             DuplicateSendError: It was sent before, or may have been. Nothing was sent now.
             LedgerError: The ledger cannot be written. Nothing was sent.
         """
-        claim = attrs.evolve(claim_for(service, request), read_clocks=read_clocks)
+        claim = attrs.evolve(prepared or claim_for(service, request), read_clocks=read_clocks)
         # A target is looked up by itself, and a send without a key is compared with nothing.
         if claim.key is not None and claim.target is None:
             claim = attrs.evolve(claim, digest=await digest(request, os.urandom(16)))
@@ -178,7 +185,8 @@ class Ledger:
             if stored is not None:
                 error.send = attrs.evolve(stored, state=SendState.UNKNOWN)
                 await self._record_own(claim, Verdict.UNKNOWN)
-                attach_reconciler(error, request.reconciler, stored, self._recorder(stored, is_owner=True))
+                reconciler = self._reconciler(StoredClaim(stored, claim.digest, claim.evidence), request)
+                attach_reconciler(error, reconciler, stored, self._recorder(stored, request, is_owner=True))
             raise
         except BaseException as error:
             if has_claim:  # All other errors of ours say that nothing was sent, or that the service refused.
@@ -190,8 +198,18 @@ class Ledger:
                     await self._record_own(claim, verdict)
             raise
         if has_claim:
-            await self._record_own(claim, Verdict.DONE)
+            created = None if request.creation is None else request.creation.identify(result)
+            await self._record_own(claim, Verdict.DONE, created)
         return result
+
+    async def find(self, service: str, request: Request[Any]) -> StoredClaim | None:
+        """Return the stored claim of the same send or creation, or None. Sessions call this."""
+        with _nothing_sent(request):
+            return await (await self._ready()).find(claim_for(service, request))
+
+    async def same_target(self, claim: Claim) -> list[StoredClaim]:
+        """Return the stored claims for the same target, whatever their key. Sessions call this."""
+        return await (await self._ready()).same_target(claim)
 
     async def refuse_duplicate(self, service: str, request: Request[Any]) -> None:
         """Refuse a send that was sent before, ahead of other requests that prepare it. Sessions call this.
@@ -200,10 +218,9 @@ class Ledger:
             DuplicateSendError: It was sent before, or may have been.
             LedgerError: The ledger cannot be read.
         """
-        with _nothing_sent(request):
-            stored = await (await self._ready()).find(claim_for(service, request))
+        stored = await self.find(service, request)
         if stored is not None:
-            raise await self._duplicate(stored, request)
+            raise await self.duplicate(stored, request)
 
     async def _claim(self, claim: Claim, request: Request[Any]) -> Send:
         with _nothing_sent(request):
@@ -214,22 +231,42 @@ class Ledger:
                 self._note_own(claim, Verdict.NOT_DONE)  # The storage may have stored it before it failed.
                 raise
         if stored.send.id != claim.id:
-            raise await self._duplicate(stored, request)
+            raise await self.duplicate(stored, request)
         return stored.send
 
-    async def _duplicate(self, stored: StoredClaim, request: Request[Any]) -> DuplicateSendError:
-        send, reconciler = stored.send, request.reconciler
+    async def duplicate(self, stored: StoredClaim, request: Request[Any]) -> TingTingError:
+        """Return the error for a request that the ledger refuses because of a stored claim."""
+        send, reconciler = stored.send, self._reconciler(stored, request)
+        is_same_key = request.creation is not None and send.key == claim_for(send.service, request).key
+        if is_same_key and (changed := await changed_fields(stored, request)):
+            return _changed_error(send, request, changed)
         if send.state is not SendState.UNKNOWN:
             verdict = Verdict.DONE if send.state is SendState.DONE else Verdict.UNKNOWN
             reconciler = functools.partial(
                 _known_outcome, Reconciliation(verdict, f"The ledger records it as {send.state.value}.")
             )
-        elif stored.digest and stored.digest != await digest(request, bytes.fromhex(stored.digest[:32])):
+        elif (
+            request.creation is None
+            and stored.digest
+            and stored.digest != await digest(request, bytes.fromhex(stored.digest[:32]))
+        ):
             reason = "The first send with this key had another content, which the ledger does not keep to look for."
             reconciler = functools.partial(_known_outcome, Reconciliation(Verdict.UNKNOWN, reason))
         error = _duplicate_error(send, request)
-        attach_reconciler(error, reconciler, send, self._recorder(send, is_owner=False))
+        attach_reconciler(error, reconciler, send, self._recorder(send, request, is_owner=False))
         return error
+
+    def _reconciler(self, stored: StoredClaim, request: Request[Any]) -> Reconciler | None:
+        creation = request.creation
+        if creation is None:
+            return request.reconciler
+
+        async def read_others() -> list[StoredClaim]:
+            send = stored.send
+            claim = Claim(send.id, send.service, send.operation, send.key, send.target, digest="")
+            return [each for each in await self.same_target(claim) if each.send.id != send.id]
+
+        return lambda _: reconcile_creation(creation, stored, read_others)
 
     async def _ready(self) -> Storage:
         """Return the storage, after all outcomes that are late have been recorded, the newest first."""
@@ -238,16 +275,16 @@ class Ledger:
                 await self._record_noted(claim_id)
         return self._storage
 
-    async def _record(self, send: Send, verdict: Verdict) -> None:
+    async def _record(self, send: Send, verdict: Verdict, result: str | None = None) -> None:
         """Record what a person decided, as soon as its owner cannot begin any more."""
         decision = Decision(verdict, send.state)
-        if rest := await (await self._ready()).record(send.id, decision):
+        if rest := await (await self._ready()).record(send.id, decision, result):
             await asyncio.sleep(rest)
             await self._storage.record(send.id, attrs.evolve(decision, has_waited=True))
 
-    async def _record_own(self, claim: Claim, verdict: Verdict) -> None:
+    async def _record_own(self, claim: Claim, verdict: Verdict, result: str | None = None) -> None:
         """Record the outcome of a claim of this process. If that fails, the claim stays, and refuses the same send."""
-        self._note_own(claim, verdict)
+        self._note_own(claim, verdict, result)
         try:
             await self._record_noted(claim.id)
         except Exception:  # noqa: BLE001 - the send itself has its outcome, which must reach the caller
@@ -255,19 +292,21 @@ class Ledger:
             with suppress(Exception):  # Log filters and handlers may raise; the caller must get the outcome.
                 _log.warning(text, self, claim.operation)
 
-    def _note_own(self, claim: Claim, verdict: Verdict) -> None:
+    def _note_own(self, claim: Claim, verdict: Verdict, result: str | None = None) -> None:
         """Note the outcome of a claim of this process, so that the next use of the storage records it."""
-        self._unrecorded[claim.id] = Decision(verdict, is_owner=True)
+        self._unrecorded[claim.id] = (Decision(verdict, is_owner=True), result)
 
     async def _record_noted(self, claim_id: str) -> None:
         self._recording.add(claim_id)
         try:
-            await self._storage.record(claim_id, self._unrecorded[claim_id])
+            await self._storage.record(claim_id, *self._unrecorded[claim_id])
             self._unrecorded.pop(claim_id, None)
         finally:
             self._recording.discard(claim_id)
 
-    def _recorder(self, send: Send, *, is_owner: bool) -> Callable[[Reconciliation], Awaitable[float]]:
+    def _recorder(
+        self, send: Send, request: Request[Any], *, is_owner: bool
+    ) -> Callable[[Reconciliation], Awaitable[float]]:
         """Return what records the reconciliation of a send; see `attach_reconciler`."""
         has_waited = False
 
@@ -276,7 +315,9 @@ class Ledger:
             if found.verdict is Verdict.UNKNOWN:
                 return 0.0
             decision = Decision(found.verdict, send.state, is_owner, has_waited)
-            rest = await (await self._ready()).record(send.id, decision)
+            is_created = request.creation is not None and found.result is not None
+            result = request.creation.identify(found.result) if request.creation is not None and is_created else None
+            rest = await (await self._ready()).record(send.id, decision, result)
             has_waited = True
             return rest
 
@@ -302,6 +343,15 @@ def _nothing_sent(request: Request[Any]) -> Generator[None]:
 async def _known_outcome(outcome: Reconciliation, _: Send | None) -> Reconciliation:
     """Be the reconciler of a send whose outcome the ledger knows."""
     return outcome
+
+
+def _changed_error(send: Send, request: Request[Any], changed: list[str]) -> UsageError:
+    names = " and ".join(f"`{name}`" for name in changed)
+    return UsageError(
+        f"{request.operation}: nothing was sent. The first call with {redact(f'the key {send.key!r}')} "
+        f"({send.started_at:%Y-%m-%d %H:%M:%S} UTC) had another content: {names} differ. Give the same arguments as "
+        "then, or a new `idempotency_key`."
+    )
 
 
 def _duplicate_error(send: Send, request: Request[Any]) -> DuplicateSendError:

@@ -42,8 +42,8 @@ class Resource(Hinting):
     the session's. Every operation raises `TingTingError`, see `tingting_async.errors`.
 
     A request that calls or texts someone, or spends money, is never retried once it may have reached the service. Such
-    operations accept `idempotency_key`, your name for a send that must happen once. It needs a ledger; see
-    docs/ledger.md.
+    operations, and some that create, accept `idempotency_key`, your name for what must happen once. It needs a ledger;
+    see docs/ledger.md.
 
     Every list accepts these options (`PageOptions`):
 

@@ -41,13 +41,21 @@ class CampaignFields(OptionalFields, total=False):
     services: Services | str | None
 
 
-def encode_new_campaign(given: Mapping[str, Any]) -> dict[str, Any]:
+def encode_new_campaign(given: Mapping[str, Any], *, may_be_past: bool = False) -> dict[str, Any]:
     """Return the fields of a new campaign as the service expects them, without those that are None.
+
+    Args:
+        given: The fields.
+        may_be_past: Whether `schedule` may have passed, because the campaign may have been created by now.
 
     Raises:
         UsageError: A field is not valid.
     """
-    return _encode(arguments.given_fields(**given))
+    fields = arguments.given_fields(**given)
+    if not may_be_past or "schedule" not in fields:
+        return _encode(fields)
+    when = arguments.aware_datetime(fields.pop("schedule"), "schedule")
+    return {**_encode(fields), "schedule": when.isoformat()}
 
 
 def encode_changes(operation: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,6 +140,9 @@ def _credit_limit(value: Any) -> Any:
 
 _WIRE_NAMES = {"lines": "user_phone", "failover": "failover_target"}
 """The service's names for fields, if they differ from ours."""
+
+ARGUMENT_NAMES: Mapping[str, str] = {wire: name for name, wire in _WIRE_NAMES.items()}
+"""Our names for fields by the service's, if they differ."""
 
 _CLEARED: Mapping[str, Any] = {
     **dict.fromkeys(("description", "message", "sms_message", "category"), ""),

@@ -12,6 +12,7 @@ from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.base import PageOptions, TimeoutLike
 from tingting_async.resources.models import Services, SpokenMessage
+from tingting_async.resources.named import target
 from tingting_async.v1.campaign_fields import (
     CampaignFields,
     MessageFields,
@@ -21,6 +22,7 @@ from tingting_async.v1.campaign_fields import (
     refuse_other_text,
     voice_id,
 )
+from tingting_async.v1.creations import CampaignCreation
 from tingting_async.v1.method_fallback import MethodFallback, other_method
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.campaigns import (
@@ -95,13 +97,21 @@ class Campaigns(MethodFallback):
         return await self._core.execute(details(id, timeout))
 
     async def create(
-        self, name: str, services: Services | str, *, timeout: TimeoutLike = None, **fields: Unpack[OptionalFields]
+        self,
+        name: str,
+        services: Services | str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: TimeoutLike = None,
+        **fields: Unpack[OptionalFields],
     ) -> Campaign:
         """Create a campaign; no one is called or texted before it is run (`POST campaign/create/`).
 
         Args:
             name: The campaign's name.
             services: How it reaches its contacts.
+            idempotency_key: With a ledger, your name for this campaign. It is created once for the key: another call
+                with the same key and arguments returns it, whenever and wherever it is made. See docs/ledger.md.
             timeout: See `Resource`.
             **fields: The campaign's other fields; those that are None are not sent:
 
@@ -119,26 +129,31 @@ class Campaigns(MethodFallback):
 
         Raises:
             MisuseError: A keyword argument is unknown.
-            UsageError: A field is not valid.
+            UsageError: A field is not valid, or another content was given with the same `idempotency_key`.
+            NotFoundError: The campaign that was created with the key does not exist any more.
             OutcomeUnknownError: The campaign may have been created: look for its name before you create it again.
+            DuplicateSendError: Another process was still creating the campaign when the time of this call was up.
         """
         arguments.refuse_unknown("campaigns.create", fields, OptionalFields.__optional_keys__, self.create)
+        given = {"lines": (), **fields, "name": arguments.non_empty_text(name, "name"), "services": services}
         called = self._core.note_clocks()
-        return await self._execute(
+        recognition = CampaignCreation(self, self._core.read_clocks, name, fields.get("schedule"), timeout)
+        return await self._core.create(
             Request.create(
                 "/api/v1/campaign/create/",
                 Campaign,
                 "campaigns.create",
-                json=encode_new_campaign(
-                    {"lines": (), **fields, "name": arguments.non_empty_text(name, "name"), "services": services}
-                ),
+                json=encode_new_campaign(given, may_be_past=idempotency_key is not None),
                 timeout=timeout,
                 recovery_hint="look for its name with campaigns.list(search=…)",
                 reconciler=lambda send: reconcile_created(
                     self._core.read_clocks, self.list, name, clocks_at(send, called)
                 ),
+                send_target=target("campaign", name),
+                idempotency_key=idempotency_key,
+                creation=recognition.creation(),
             ),
-            *self._voice_forms(fields.get("voice")),
+            lambda request: self._execute(request, *self._voice_forms(fields.get("voice"))),
         )
 
     async def update(self, id: int, *, timeout: TimeoutLike = None, **fields: Unpack[CampaignFields]) -> Campaign:

@@ -1,0 +1,130 @@
+"""Creations with a key: called again, by anyone, at any time, they return what was created first."""
+
+import asyncio
+import functools
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+
+from tingting_async.errors import DuplicateSendError, NotFoundError, UsageError
+from tingting_async.http.messages import Request, T
+from tingting_async.http.timeouts import Timeout
+from tingting_async.ledger.claims import Claim, StoredClaim, claim_for
+from tingting_async.ledger.ensure_sent import settle
+from tingting_async.ledger.evidence import digests, pack
+from tingting_async.ledger.ledger import Ledger
+from tingting_async.outcomes import Clocks, Creation, SendState
+from tingting_async.redaction import redact
+
+_FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0
+"""Seconds between two looks at another creation that is in progress: the first, and the longest."""
+
+
+async def ensure_created(
+    ledger: Ledger,
+    service: str,
+    request: Request[T],
+    call: Callable[[Request[T]], Awaitable[T]],
+    *,
+    read_clocks: Callable[[], Clocks],
+    sleep: Callable[[float], Awaitable[None]],
+    timeout: Timeout,
+) -> T:
+    """Execute a creation with a key, unless it was executed before. Return what was created, now or then.
+
+    Args:
+        ledger: The ledger.
+        service: The session's `base_url`.
+        request: The request. It has an `idempotency_key` and a `creation`.
+        call: Sends the request.
+        read_clocks: Returns what the clocks show.
+        sleep: Waits for so many seconds.
+        timeout: The limits of the call.
+
+    Raises:
+        UsageError: The first call with this key had another content, or what it created is not known.
+        NotFoundError: What the first call created was deleted since.
+        DuplicateSendError: Another process was still creating it when the time was up.
+        OutcomeUnknownError: It may have been created, and the service does not show whether it was.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout.total
+    refuse_duplicate = functools.partial(ledger.refuse_duplicate, service, request)
+
+    async def attempt() -> T:
+        while True:
+            await refuse_duplicate()
+            claim = await _prepare(ledger, service, request, sleep, deadline)
+            left = attrs.evolve(timeout, total=max(0.001, deadline - loop.time()))
+            try:
+                return await ledger.execute(service, attrs.evolve(request, timeout=left), call, read_clocks, claim)
+            except DuplicateSendError as error:
+                # Another key may have created something of this name since the look: look again.
+                if error.send is None or error.send.key == claim.key:
+                    raise
+
+    while True:
+        created = await settle(attempt, refuse_duplicate, deadline)
+        if created is not None:
+            return created
+        stored = await ledger.find(service, request)
+        if stored is not None and stored.send.state is SendState.DONE:
+            return await _get_stored(stored, request)
+
+
+async def _prepare(
+    ledger: Ledger,
+    service: str,
+    request: Request[Any],
+    sleep: Callable[[float], Awaitable[None]],
+    deadline: float,
+) -> Claim:
+    """Return the claim of a creation, with what is known before its request leaves."""
+    claim, pause = claim_for(service, request), _FIRST_PAUSE
+    while True:
+        unfinished = [each for each in await ledger.same_target(claim) if each.send.state is not SendState.DONE]
+        busy = next((each for each in unfinished if each.send.state is SendState.IN_PROGRESS), None)
+        if busy is None:
+            break
+        # If both were lost, nobody could tell which of them made what is there then.
+        if asyncio.get_running_loop().time() >= deadline:
+            raise await ledger.duplicate(busy, request)
+        await sleep(pause)
+        pause = min(1.5 * pause, _MAX_PAUSE)
+    found = await _creation(request).observe()
+    digest, fields = await digests(request, os.urandom(16))
+    seen = frozenset(each.send.id for each in unfinished)
+    return attrs.evolve(claim, digest=digest, evidence=pack(found, fields, seen), seen=seen)
+
+
+async def _get_stored(stored: StoredClaim, request: Request[T]) -> T:
+    """Return what a creation that is done has created."""
+    send, creation = stored.send, _creation(request)
+    what = f"The ledger records {redact(f'the key {send.key!r}')} as done ({send.started_at:%Y-%m-%d %H:%M:%S} UTC)"
+    if send.result is None:
+        raise UsageError(
+            f"{request.operation}: {what}, but not what was created. Record its id: `await ledger.mark_sent(send, "
+            "result=…)` with the `send` of this error's `__cause__`."
+        ) from DuplicateSendError(f"{what}.", operation=request.operation, send=send)
+    try:
+        created: T = await creation.get(send.result)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"{request.operation}: {what}, but what was created, with the id {send.result}, does not exist any more: "
+            "it was deleted. To create another one, give a new `idempotency_key`.",
+            status=error.status,
+            message=error.message,
+            body=error.body,
+            operation=request.operation,
+            method=error.method,
+            path=error.path,
+            request_id=error.request_id,
+        ) from error
+    return created
+
+
+def _creation(request: Request[Any]) -> Creation:
+    assert request.creation is not None
+    return request.creation

@@ -1,0 +1,140 @@
+"""What the claim of a creation keeps: digests of its content, and what was known before its request left."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping, Set as AbstractSet
+from typing import Any, cast
+
+from tingting_async.errors import LedgerError
+from tingting_async.http.messages import File, Request
+from tingting_async.ledger.claims import StoredClaim
+from tingting_async.outcomes import Creation, Look, Reconciliation, SendState, Verdict
+from tingting_async.persistence import run_in_thread
+
+_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between the looks at another creation that is in progress."""
+
+
+async def digests(request: Request[Any], salt: bytes) -> tuple[str, dict[str, str]]:
+    """Return the salt with a hash of the content, and a short hash of each of its fields, in hexadecimal.
+
+    Raises:
+        LedgerError: The content cannot be hashed.
+    """
+    content = _content(request)
+    fields = await _hashed(request, {name: (text, 4) for name, text in content.items()}, salt)
+    return await _digest(request, salt), fields
+
+
+async def _digest(request: Request[Any], salt: bytes) -> str:
+    content = _content(request)
+    whole = "\n".join(f"{name}={content[name]}" for name in sorted(content))
+    return salt.hex() + (await _hashed(request, {"": (whole, 16)}, salt))[""]
+
+
+async def _hashed(request: Request[Any], texts: Mapping[str, tuple[str, int]], salt: bytes) -> dict[str, str]:
+    """Return a hash of each text, which has so many bytes."""
+    try:
+        return await run_in_thread(lambda: {name: _hash(text, salt, size) for name, (text, size) in texts.items()})
+    except (RecursionError, MemoryError, ValueError, AttributeError) as error:  # Some builds of Python lack scrypt.
+        raise LedgerError(f"{request.operation}: nothing was sent, because its content cannot be hashed.") from error
+
+
+def _hash(text: str, salt: bytes, length: int) -> str:
+    # Slow, as of sends: a content may be a single phone number.
+    return hashlib.scrypt(text.encode(errors="surrogatepass"), salt=salt, n=2**10, r=8, p=1, dklen=length).hex()
+
+
+def _content(request: Request[Any]) -> dict[str, str]:
+    """Return the fields that a request sends, as texts that are equal if the fields are."""
+    if request.form:
+        fields: dict[str, Any] = {}
+        for name, value in request.form:
+            # The same file may have another name when the call is repeated, e.g. that of a temporary file.
+            shown = f"file {hashlib.sha256(value.content).hexdigest()}" if isinstance(value, File) else value
+            fields.setdefault(name, []).append(shown)
+    else:
+        fields = cast("dict[str, Any]", request.json or {})
+    return {name: _text(value) for name, value in fields.items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        pairs = cast("dict[Any, Any]", value).items()
+        return "{" + ", ".join(sorted(f"{key!r}: {_text(each)}" for key, each in pairs)) + "}"
+    if isinstance(value, list | tuple):
+        items = [_text(each) for each in cast("list[Any]", value)]
+        has_order = any(isinstance(each, dict) for each in cast("list[Any]", value))  # Of steps, but not of numbers.
+        return "[" + ", ".join(items if has_order else sorted(items)) + "]"
+    return repr(value)
+
+
+async def changed_fields(stored: StoredClaim, request: Request[Any]) -> list[str]:
+    """Return the arguments in which a creation differs from the stored one with its key."""
+    salt = bytes.fromhex(stored.digest[:32])
+    if await _digest(request, salt) == stored.digest:
+        return []
+    _, fields = await digests(request, salt)
+    before: dict[str, str] = json.loads(stored.evidence)["fields"]
+    names = dict(request.creation.arguments) if request.creation is not None else {}
+    changed = [name for name in {**before, **fields} if before.get(name) != fields.get(name)]
+    return sorted(names.get(name, name) for name in changed) or ["the content"]
+
+
+def pack(found: Mapping[str, Any], fields: Mapping[str, str], unfinished: frozenset[str]) -> str:
+    """Return the evidence of a claim.
+
+    Args:
+        found: What the service showed.
+        fields: The hashes of the fields.
+        unfinished: The ids of the unfinished claims for the same target, whose requests have left before that.
+    """
+    return json.dumps({"found": dict(found), "fields": dict(fields), "unfinished": sorted(unfinished)})
+
+
+async def reconcile_creation(
+    creation: Creation, stored: StoredClaim, read_others: Callable[[], Awaitable[list[StoredClaim]]]
+) -> Reconciliation:
+    """Return whether a creation was carried out: whether there is something that was not there before.
+
+    Args:
+        creation: The creation.
+        stored: Its claim.
+        read_others: Returns the other claims for the same target.
+    """
+    evidence: dict[str, Any] = json.loads(stored.evidence)
+    for pause in (*_PAUSES, 0.0):
+        look = await creation.look(stored.send, evidence["found"])
+        # Read after the look, so that whatever it shows of another creation of this ledger has its claim by now.
+        others = await read_others()
+        later = {
+            each.send.state
+            for each in others
+            if each.send.state is not SendState.DONE and each.send.id not in evidence["unfinished"]
+        }
+        if not pause or SendState.IN_PROGRESS not in later:
+            return _judge(creation, look, {each.send.result for each in others}, has_rival=bool(later))
+        await asyncio.sleep(pause)
+    raise AssertionError("the last look has no pause")
+
+
+def _judge(creation: Creation, look: Look, taken: AbstractSet[str | None], *, has_rival: bool) -> Reconciliation:
+    """Return the verdict of a look.
+
+    Args:
+        creation: The creation.
+        look: What may have been created.
+        taken: The ids of what other creations have created.
+        has_rival: Whether it is unknown what became of another creation, which began later.
+    """
+    new, maybe = ([each for each in rows if creation.identify(each) not in taken] for rows in (look.new, look.maybe))
+    if not new and not maybe:
+        return look.otherwise
+    if len(new) == 1 and not has_rival:
+        return Reconciliation(Verdict.DONE, f"{creation.what} is there, and was not there before.", new[0])
+    if has_rival:
+        reason = "another creation of the same name, whose outcome is unknown, may have made it"
+    else:
+        reason = "there are several" if new else "it may have been there before, or have another name"
+    return Reconciliation(Verdict.UNKNOWN, f"{creation.what} is there, but {reason}.", [*new, *maybe][0])

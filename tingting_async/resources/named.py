@@ -1,0 +1,88 @@
+"""How something that has a name is recognised after it was created: by what its list showed before."""
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import attrs
+
+from tingting_async.errors import DecodeError, PaginationError
+from tingting_async.http.messages import T
+from tingting_async.pagination.page import Page
+from tingting_async.pagination.paginator import Paginator
+
+_LETTERS = 20
+"""How many letters and digits of a name a service keeps at least."""
+_PLAIN = re.compile("[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
+_SHORTEST = 3
+
+
+def target(what: str, name: str) -> str:
+    """Return the target of a creation: creations with the same target wait for each other."""
+    return f"{what} named {' '.join(name.split())[:100]}"
+
+
+def plain_part(name: str) -> str | None:
+    """Return the longest part of a name that a service keeps as it is, whatever it does with accents or long names.
+
+    A search for it finds everything that has this name, in whatever form. None if there is no such part.
+    """
+    letters = [index for index, character in enumerate(name) if character.isalnum()]
+    start = name[: letters[_LETTERS - 1] + 1] if len(letters) >= _LETTERS else name
+    longest = max(_PLAIN.findall(start), key=len, default="")
+    return longest if len(longest) >= _SHORTEST else None
+
+
+@attrs.frozen
+class Before:
+    """What was there before a creation.
+
+    Attributes:
+        ids: The ids that were seen.
+        newest: The highest id that there was; None if it is not known.
+        is_complete: Whether all were seen that have the name.
+    """
+
+    ids: frozenset[int] = frozenset()
+    newest: int | None = None
+    is_complete: bool = False
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> "Before":
+        """Return it from values of JSON."""
+        return cls(frozenset(found["ids"]), found["newest"], found["is_complete"])
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as values of JSON."""
+        return {"ids": sorted(self.ids), "newest": self.newest, "is_complete": self.is_complete}
+
+    def has(self, id: int) -> bool | None:
+        """Return whether something was there before; None if that is not known. Ids are given in increasing order."""
+        if id in self.ids:
+            return True
+        if self.is_complete:
+            return False
+        return None if self.newest is None else id <= self.newest
+
+
+def ids_of(rows: Iterable[Any]) -> list[int]:
+    """Return the ids of rows."""
+    return [row.id for row in rows]
+
+
+def is_newest_first(page: Page[Any]) -> bool:
+    """Return whether the rows of a page are in the order in which they were created, the newest first."""
+    ids = ids_of(page.items)
+    return len(ids) > 1 and all(one > other for one, other in pairwise(ids))
+
+
+async def first_page(paginator: Paginator[T]) -> Page[T] | None:
+    """Return the first page of a list; None if it cannot be decoded."""
+    pages = paginator.pages()
+    try:
+        return await anext(pages, None)
+    except (DecodeError, PaginationError):
+        return None
+    finally:
+        await pages.aclose()

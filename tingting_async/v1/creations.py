@@ -1,0 +1,105 @@
+"""How a v1 campaign is recognised after it was created with an idempotency key."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from tingting_async.outcomes import Creation, Look, Send, Verdict
+from tingting_async.pagination.paginator import Paginator
+from tingting_async.resources import arguments
+from tingting_async.resources.base import TimeoutLike
+from tingting_async.resources.evidence import Match, match_name, reconcile_rows
+from tingting_async.resources.named import Before, first_page, plain_part
+from tingting_async.v1.campaign_fields import ARGUMENT_NAMES
+from tingting_async.v1.models.campaigns import Campaign, CampaignStatus, Sort
+from tingting_async.v1.reconcile import Age, ReadClocks, Since, clocks_at
+
+_WHAT = "A campaign of this name"
+
+
+class _Campaigns(Protocol):
+    """The part of `Campaigns` that is needed here; it imports this module."""
+
+    @property
+    def list(self) -> Callable[..., Paginator[Campaign]]: ...
+
+    def get(self, id: int, *, timeout: TimeoutLike = None) -> Awaitable[Campaign]: ...
+
+
+class CampaignCreation:
+    """Recognises a campaign by its name, its id, and when it changed.
+
+    Args:
+        campaigns: The resource.
+        read_clocks: Returns what the clocks show.
+        name: The name that is sent.
+        schedule: When a run of the campaign starts. Only a new campaign needs one that has not passed.
+        timeout: The limits of each request.
+    """
+
+    def __init__(
+        self,
+        campaigns: _Campaigns,
+        read_clocks: ReadClocks,
+        name: str,
+        schedule: datetime | None,
+        timeout: TimeoutLike,
+    ) -> None:
+        self._campaigns = campaigns
+        self._read_clocks = read_clocks
+        self._name = name
+        self._timeout = timeout
+        self._schedule = schedule
+        self._plain = plain_part(name)
+
+    def creation(self) -> Creation:
+        """Return how the campaign is recognised."""
+        return Creation(
+            _WHAT,
+            observe=self._observe,
+            look=self._look,
+            identify=lambda campaign: str(campaign.id),
+            get=lambda result: self._campaigns.get(int(result), timeout=self._timeout),
+            arguments=ARGUMENT_NAMES,
+        )
+
+    def _lists(self, search: str | None, **options: Any) -> list[Paginator[Campaign]]:
+        # The documents do not say whether a list without the filter for drafts includes them.
+        return [
+            self._campaigns.list(search=search, drafts=drafts, sort=Sort.NEWEST_FIRST, timeout=self._timeout, **options)
+            for drafts in (False, True)
+        ]
+
+    async def _observe(self) -> Mapping[str, Any]:
+        """Return the campaigns of this name that changed last: two requests, whatever the account has."""
+        if self._schedule is not None:
+            arguments.future(self._schedule, "schedule")
+        pages = [await first_page(each) for each in self._lists(self._plain or self._name, window=1)]
+        ids = [row.id for page in pages if page is not None for row in page.items]
+        is_complete = self._plain is not None and all(page is not None and not page.has_next for page in pages)
+        return Before(frozenset(ids), max(ids, default=None), is_complete).as_json()
+
+    async def _look(self, send: Send, found: Mapping[str, Any]) -> Look:
+        before = Before.of(found)
+        since = Since.compare(clocks_at(send, self._read_clocks), self._read_clocks())
+        new: dict[int, Campaign] = {}
+        maybe: dict[int, Campaign] = {}
+
+        def judge(campaign: Campaign) -> None:
+            match, age = match_name(campaign.name, self._name), since.age(campaign.updated_at)
+            if match is Match.OTHER or campaign.id in before.ids or age is Age.BEFORE:
+                return
+            was_there = before.has(campaign.id)
+            # The service updates a running campaign, so that its time is no evidence that it was created.
+            is_untouched = campaign.status in (None, CampaignStatus.NOT_STARTED)
+            is_fresh = is_untouched and (age is Age.AFTER or before.is_complete)
+            if match is Match.SAME and is_fresh and not was_there:
+                new[campaign.id] = campaign
+            elif not was_there or is_fresh:
+                maybe[campaign.id] = campaign
+
+        rows, drafts = self._lists(self._plain, exact=True)
+        otherwise = await reconcile_rows(rows, judge, _WHAT)
+        if otherwise.verdict is Verdict.NOT_DONE:
+            otherwise = await reconcile_rows(drafts, judge, _WHAT)
+        return Look(list(new.values()), list(maybe.values()), otherwise)
