@@ -19,6 +19,14 @@ USER = b"""{"status": 200, "success": true,
 "data": {"user_details": {"first_name": "S", "last_name": "E", "email": "sita@example.com"}}}"""
 
 
+@pytest.fixture(params=["redis", "postgres"])
+def where(request: pytest.FixtureRequest) -> str:
+    """Return the URL or connection string of a server of each kind."""
+    if request.param == "redis":
+        return str(request.getfixturevalue("redis").url)
+    return str(request.getfixturevalue("shared_postgres").dsn(request.getfixturevalue("database")))
+
+
 @contextmanager
 def worker(*arguments: str) -> Iterator[Any]:
     """Start a process that shares the limit, and kill it at the end."""
@@ -32,8 +40,7 @@ def worker(*arguments: str) -> Iterator[Any]:
             process.kill()
 
 
-@pytest.mark.parametrize("kind", ["redis", "postgres"])
-async def test_four_processes(request: pytest.FixtureRequest, serve: Any, kind: str) -> None:
+async def test_four_processes(where: str, serve: Any) -> None:
     """Four processes that share a limit never send more than it allows since they began."""
     arrivals: list[float] = []
 
@@ -42,10 +49,6 @@ async def test_four_processes(request: pytest.FixtureRequest, serve: Any, kind: 
         await received.respond(USER)
 
     server = await serve(note)
-    if kind == "redis":
-        where = request.getfixturevalue("redis").url
-    else:
-        where = request.getfixturevalue("shared_postgres").dsn(request.getfixturevalue("database"))
     arguments = (where, "50", server.url, "25")
     with worker(*arguments) as one, worker(*arguments) as two, worker(*arguments) as three, worker(*arguments) as four:
         workers = (one, two, three, four)
@@ -57,3 +60,33 @@ async def test_four_processes(request: pytest.FixtureRequest, serve: Any, kind: 
     assert 100 == len(arrivals)
     # A request may arrive late, but never before its moment: the request of index n has the moment n / 50 or later.
     assert [] == [index for index, moment in enumerate(arrivals) if moment - started < index / 50 - 0.01]
+
+
+FORK = """
+import asyncio, os, sys
+from tingting_async import PostgresRateLimit, RedisRateLimit
+
+where = sys.argv[1]
+kind = RedisRateLimit if where.startswith("redis") else PostgresRateLimit
+limit = kind(where, per_second=0.01)
+
+async def reserve():
+    (wait,) = await limit.reserve([1e9])
+    print(round(wait, -2), flush=True)
+
+parent = asyncio.Runner()
+parent.run(reserve())
+if (child := os.fork()) == 0:
+    asyncio.run(reserve())
+    os._exit(0)
+os.waitpid(child, 0)
+parent.run(reserve())
+parent.run(limit.aclose())
+"""
+
+
+def test_fork(where: str) -> None:
+    """A limit that is used before a fork works afterwards in both processes."""
+    command = [sys.executable, "-P", "-c", FORK, where]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert ("0.0\n100.0\n200.0\n", "") == (done.stdout, done.stderr)

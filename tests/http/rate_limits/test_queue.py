@@ -5,6 +5,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -12,8 +13,18 @@ import pytest
 from support.messages import READ, SEND
 from support.servers import succeed
 
-from tingting_async import NotSentError, RedisTokenStore, SessionClosedError, Timeout, TingTing, UsageError
+from tingting_async import (
+    NotSentError,
+    RedisTokenStore,
+    SessionClosedError,
+    SqliteLedger,
+    Timeout,
+    TingTing,
+    UsageError,
+    v1,
+)
 from tingting_async.http.rate_limits.queue import RateQueue, TooLateError
+from tingting_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -108,6 +119,26 @@ async def test_limit_that_fails(serve: Any, error: Exception) -> None:
     assert {"rate"} == {result.phase for result in results if isinstance(result, NotSentError)}
     assert [error] * 5 == [result.__cause__ for result in results if isinstance(result, NotSentError)]
     assert (1, 2) == (len(server.requests), len(limit.calls))
+
+
+@pytest.mark.parametrize("error", [None, OSError()])
+async def test_ledger_of_a_request_without_a_moment(tmp_path: Path, error: Exception | None) -> None:
+    """A send that the limit refuses, or whose limit fails, leaves nothing in the ledger, and may be sent again."""
+    ledger, limit = SqliteLedger(tmp_path / "sends.sqlite"), Limit(error=error)
+    async with Sandbox() as sandbox:
+        options = {"base_url": sandbox.url, "api_token": sandbox.world.owner.api_token, "ledger": ledger}
+        async with v1.TingTing(**options, rate=limit) as tingting:
+
+            def send() -> Any:
+                return tingting.otp.send("9800000001", "{otp}", channel="text", idempotency_key="one")
+
+            with pytest.raises(NotSentError):
+                await send()
+            assert [] == await ledger.unresolved()
+            limit.error, limit.waits = None, [0.0]
+            await send()
+        assert 1 == sandbox.tally()["otp", "9800000001"]
+    await ledger.aclose()
 
 
 @pytest.mark.parametrize("given", [[], [0.0, 0.0], None, ["soon"]])
