@@ -45,6 +45,18 @@ class ProcessOwners:
             self._found[name] = True
         return self._own[1]
 
+    def has_current(self) -> bool:
+        """Return whether there is an owner, which stored claims."""
+        return self._own is not None and self._own[0] == os.getpid()
+
+    def release(self) -> None:
+        """End this owner. Its claims that have no outcome are unknown from now on."""
+        if self._own is not None and self.has_current():
+            _, name, lock = self._own
+            (self._directory / name).unlink(missing_ok=True)
+            lock.release()
+            self._own = None
+
     def is_alive(self, owner: str) -> bool:
         """Return whether an owner holds its lock. If it does not, its lock file is removed."""
         if owner not in self._found:

@@ -64,10 +64,15 @@ class PostgresStorage:
 
     async def claim(self, claim: Claim) -> StoredClaim:
         """Store a claim, or return the stored claim that it duplicates."""
-        stored: StoredClaim | None = await self._run(claim) if claim.seen is None else None
-        while stored is None:  # Another claim is in its way, which may be deleted before it is read.
-            stored = await self._call(lambda statements: statements.claim(claim))
-        return stored
+        while True:  # Another claim may be in its way, and be deleted before it is read.
+            if claim.seen is None:
+                stored: StoredClaim | None = await self._run(claim)
+            else:
+                stored = await self._call(lambda statements: statements.create(claim))
+            if stored is None:
+                stored = await self.find(claim)
+            if stored is not None:
+                return stored
 
     async def renew(self, id: str) -> Elapsed:
         """Renew a claim of this process."""

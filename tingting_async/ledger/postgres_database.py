@@ -85,15 +85,21 @@ class Database:
 
     def close(self) -> None:
         """End the session. The next work begins another one, which is another owner."""
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        if self._session is not None:
+            self._session.release()
+        self._drop()
 
     def after_fork(self) -> None:
         """Leave the session to the parent. This object still refers to it, so that nothing closes it here."""
         if self._session is not None:
             self._session.abandon()
             self._inherited, self._session = self._session, None
+
+    def _drop(self) -> None:
+        """Close the connection of the session, whatever state it is in."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
     def _do(self, works: list[Work], execute: Callable[[Session, bool], None]) -> None:
         """Do work in a session. If the server refuses it, do each piece alone: it may be the fault of one of them."""
@@ -118,13 +124,15 @@ class Database:
                     execute(self._open(), again)
             except PostgresError as error:
                 if error.is_lost:
-                    self.close()
+                    self._drop()
                 if pause is None or time.monotonic() > deadline or not _is_repeatable(error):
                     raise
             except TingTingError:
                 raise
+            except (ValueError, TypeError) as error:  # psycopg's, of a text that cannot be encoded.
+                raise PostgresError(f"a value cannot be stored ({type(error).__name__})") from None
             except BaseException:
-                self.close()  # What the session has executed is not known.
+                self._drop()  # What the session has executed is not known.
                 raise
             else:
                 return
@@ -194,7 +202,7 @@ class Database:
         if not is_ledger:
             raise LostError("is another ledger")
         if not is_session:
-            self.close()
+            self._drop()
             raise PostgresError(
                 "each transaction runs in another session of the server, as behind PgBouncer in transaction mode; "
                 "give the address of the server itself"

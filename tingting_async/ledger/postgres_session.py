@@ -103,6 +103,11 @@ class Session:
         if getattr(self, "_pid", 0) == os.getpid():
             self.close()  # psycopg warns about a connection that is still open.
 
+    def release(self) -> None:
+        """Release the lock, so that all others see at once that the session has ended."""
+        with suppress(Exception):  # If the connection is lost, the server releases it.
+            self.connection.execute("SELECT pg_advisory_unlock_all()")
+
     def close(self) -> None:
         """End the session. Claims that it owns are then unknown."""
         with suppress(Exception):  # A connection that is broken is closed.

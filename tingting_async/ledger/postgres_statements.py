@@ -118,18 +118,16 @@ class Statements:
         """Return the stored claims for the same service and target."""
         return self.rows(_SAME_TARGET, **_identity(claim))
 
-    def claim(self, claim: Claim) -> StoredClaim | None:
-        """Store a claim, or return the one that it duplicates; None if that was deleted meanwhile."""
+    def create(self, claim: Claim) -> StoredClaim | None:
+        """Store the claim of a creation, or return what is in its way; None if that was deleted meanwhile."""
         with self.session.transaction():
             # An attempt whose connection was lost may have stored it, for another owner.
             self.execute(RECORD_OWN[Verdict.NOT_DONE], id=[claim.id])
-            if claim.seen is not None:
-                self.execute(_LOCK_TARGET, **_identity(claim))
-                if (other := self._other(claim)) is not None:
-                    return other
+            self.execute(_LOCK_TARGET, **_identity(claim))
+            if (found := self.find(claim)) is not None:
+                return found
             new = new_claim(claim)
-            is_stored = self.execute(CLAIM, **columns([claim], [new])).fetchone() is not None
-        return new if is_stored else self.find(claim)
+            return new if self.execute(CLAIM, **columns([claim], [new])).fetchone() is not None else None
 
     def record(self, id: str, decision: Decision, result: str | None) -> float:
         """Record what somebody decided about a claim; see `Storage`."""

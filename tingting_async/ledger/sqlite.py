@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -149,8 +150,13 @@ class SqliteStorage:
         return await self._writer.run(lambda database: database.execute(_PRUNE, (before.timestamp(),)).rowcount)
 
     async def aclose(self) -> None:
-        """Close the file. The next use opens it again."""
-        await self._writer.aclose()
+        """Close the file, and end the owner of this object's claims. The next use opens the file again."""
+        try:
+            if self._owners.has_current():
+                with suppress(LedgerError):  # Without the file, the lock is released when this object is deleted.
+                    await self._writer.run(lambda _: self._owners.release())
+        finally:
+            await self._writer.aclose()
 
     # What follows runs in threads.
 
