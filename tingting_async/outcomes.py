@@ -129,6 +129,7 @@ class Creation:
         what: What it creates, as the start of a sentence, such as "A campaign of this name".
         observe: Returns what is there before its request leaves, as values of JSON.
         look: Returns what may have been created since, of the ledger's record and of what was there before.
+        was_there: Returns whether something was there, according to what was there before another creation.
         identify: Returns the id of what was created.
         get: Returns what has an id.
         arguments: The names of its arguments by the names of the request's fields, if they differ.
@@ -137,6 +138,7 @@ class Creation:
     what: str
     observe: Callable[[], Awaitable[Mapping[str, Any]]]
     look: Callable[[Send, Mapping[str, Any]], Awaitable[Look]]
+    was_there: Callable[[Any, Mapping[str, Any]], bool]
     identify: Callable[[Any], str]
     get: Callable[[str], Awaitable[Any]]
     arguments: Mapping[str, str] = attrs.field(factory=dict[str, str])

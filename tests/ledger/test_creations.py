@@ -168,6 +168,25 @@ async def test_in_progress_elsewhere(sandbox: Sandbox, connect: Any, kind: Any, 
     assert 1 == posts()
 
 
+async def test_rival_in_progress(sandbox: Sandbox, connect: Any, kind: Any, ledger: Any) -> None:
+    """A lost creation is found while another one of the same name, which began later, is still in progress."""
+    async with connect(kind) as tingting, connect(kind) as other:
+        with sandbox.faults.during([lost := Fault("stall_after", method="POST", times=1)]):
+            first = asyncio.create_task(create(tingting, "lost"))
+            await lost.stalled.wait()
+            first.cancel()
+            await asyncio.wait([first])
+            lost.release()
+        stall = sandbox.faults.add(Fault("stall_after", method="POST", times=1))
+        second = asyncio.create_task(create(other, "rival"))
+        await stall.stalled.wait()
+        ours, theirs = created(sandbox)
+        assert ours == (await create(tingting, "lost")).id
+        stall.release()
+        assert theirs == (await second).id
+    assert [] == await ledger.unresolved()
+
+
 V1_CHANGES: dict[str, dict[str, Any]] = {
     "services": {"services": "SMS", "sms_message": "m", "message": None},
     "message": {"message": "other"},
@@ -368,6 +387,15 @@ async def test_ensure_sent(sandbox: Sandbox, connect: Any, kind: Any, posts: Any
         with pytest.raises(UsageError, match="had another content"):
             await ensure_sent(lambda: create(one, description="d"))
     assert 1 == posts()
+
+
+async def test_time_is_up_before_it_is_found(sandbox: Sandbox, connect: Any, kind: Any) -> None:
+    """`ensure_sent()` returns the campaign also if the call itself had no time to find out that it was created."""
+    stall = sandbox.faults.add(Fault("stall_after", method="POST", times=1))
+    async with connect(kind) as tingting:
+        campaign = await ensure_sent(lambda: create(tingting, timeout=1))
+        stall.release()
+    assert [campaign.id] == created(sandbox)
 
 
 async def test_cancelled(sandbox: Sandbox, connect: Any, kind: Any, ledger: SqliteLedger) -> None:

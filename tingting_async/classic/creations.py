@@ -48,6 +48,7 @@ class CampaignCreation:
             _WHAT,
             observe=self._observe,
             look=self._look,
+            was_there=lambda campaign, found: Before.of(found).has(campaign.id) is True,
             identify=lambda campaign: str(campaign.id),
             get=lambda result: self._campaigns.get(int(result), timeout=self._timeout),
             arguments=_ARGUMENTS,

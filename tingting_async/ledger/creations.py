@@ -12,8 +12,9 @@ from tingting_async.errors import DuplicateSendError, NotFoundError, UsageError
 from tingting_async.http.messages import Request, T
 from tingting_async.http.timeouts import Timeout
 from tingting_async.ledger.claims import Claim, StoredClaim, claim_for
-from tingting_async.ledger.ensure_sent import settle
+from tingting_async.ledger.ensure_sent import RECONCILE_WAIT, settle
 from tingting_async.ledger.evidence import digests, pack
+from tingting_async.ledger.expected import expected_send
 from tingting_async.ledger.ledger import Ledger
 from tingting_async.outcomes import Clocks, Creation, SendState
 from tingting_async.redaction import redact
@@ -49,7 +50,8 @@ async def ensure_created(
         DuplicateSendError: Another process was still creating it when the time was up.
         OutcomeUnknownError: It may have been created, and the service does not show whether it was.
     """
-    loop = asyncio.get_running_loop()
+    loop, expected = asyncio.get_running_loop(), expected_send.get()
+    wait = RECONCILE_WAIT if expected is None or expected.is_over else expected.wait
     deadline = loop.time() + timeout.total
     refuse_duplicate = functools.partial(ledger.refuse_duplicate, service, request)
 
@@ -65,13 +67,13 @@ async def ensure_created(
                 if error.send is None or error.send.key == claim.key:
                     raise
 
-    while True:
-        created = await settle(attempt, refuse_duplicate, deadline)
-        if created is not None:
-            return created
+    async def get_created() -> T:
         stored = await ledger.find(service, request)
-        if stored is not None and stored.send.state is SendState.DONE:
-            return await _get_stored(stored, request)
+        if stored is None or stored.send.state is not SendState.DONE:  # Somebody has marked or pruned it meanwhile.
+            return await attempt()
+        return await _get_stored(stored, request)
+
+    return await settle(attempt, refuse_duplicate, get_created, deadline, wait=wait)
 
 
 async def _prepare(

@@ -72,11 +72,12 @@ async def ensure_sent(
     """
     _require_function(call, timeout, wait)
     deadline = running_loop().time() + timeout
-    expected = ExpectedSend(expected_send.get())
+    expected = ExpectedSend(expected_send.get(), wait)
     try:
         return await settle(
             lambda: _call(call, expected),
             lambda: _refuse_duplicate(expected),
+            lambda: _after(call, expected),
             deadline,
             wait=wait,
             may_repeat=lambda: expected.request is not None,
@@ -88,22 +89,24 @@ async def ensure_sent(
 async def settle(
     attempt: Callable[[], Awaitable[T]],
     refuse_duplicate: Callable[[], Awaitable[None]],
+    get_result: Callable[[], Awaitable[T]],
     deadline: float,
     *,
     wait: float = RECONCILE_WAIT,
     may_repeat: Callable[[], bool] = lambda: False,
-) -> T | None:
+) -> T:
     """Make an attempt, and again as long as it is certain that nothing was done.
 
     Args:
         attempt: Sends, unless the ledger has the send.
         refuse_duplicate: Raises a `DuplicateSendError` if the ledger has the send.
+        get_result: Returns the result of what was done.
         deadline: The time after which nothing more is begun, by the clock of the event loop.
         wait: Seconds between the two checks of `reconcile()`.
         may_repeat: Returns whether to make another attempt after a failure that may pass.
 
     Returns:
-        The result of the attempt; None if it was done, and its result is not known.
+        The result of the attempt, or of `get_result`.
 
     Raises:
         DuplicateSendError: It was in progress until the deadline.
@@ -116,11 +119,12 @@ async def settle(
             return await attempt()
         except DuplicateSendError as error:
             if await _is_done(error, refuse_duplicate, deadline, wait):
-                return None
+                attempt = get_result
             continue  # The attempt was not made, so that it does not count.
         except OutcomeUnknownError as error:
             if await _reconcile(error, deadline, wait):
-                return None
+                attempt = get_result
+                continue
             made, seconds = made + 1, 0.0
             if made == ATTEMPTS or loop.time() >= deadline:
                 raise _not_done(error) from error
@@ -178,6 +182,12 @@ async def _call(call: Callable[[], Awaitable[T]], expected: ExpectedSend) -> T:
             "function."
         )
     return cast("T", result)
+
+
+async def _after(call: Callable[[], Awaitable[T]], expected: ExpectedSend) -> T | None:
+    """Return the result of what an earlier call has done: what was created, and None of a send."""
+    is_creation = expected.request is not None and expected.request.effect is Effect.CREATE
+    return await _call(call, expected) if is_creation else None
 
 
 async def _refuse_duplicate(expected: ExpectedSend) -> None:

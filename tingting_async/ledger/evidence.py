@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, Set as AbstractSet
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set as AbstractSet
 from typing import Any, cast
 
 from tingting_async.errors import LedgerError
@@ -76,7 +76,7 @@ async def changed_fields(stored: StoredClaim, request: Request[Any]) -> list[str
     if await _digest(request, salt) == stored.digest:
         return []
     _, fields = await digests(request, salt)
-    before: dict[str, str] = json.loads(stored.evidence)["fields"]
+    before: dict[str, str] = _unpack(stored)["fields"]
     names = dict(request.creation.arguments) if request.creation is not None else {}
     changed = [name for name in {**before, **fields} if before.get(name) != fields.get(name)]
     return sorted(names.get(name, name) for name in changed) or ["the content"]
@@ -103,37 +103,49 @@ async def reconcile_creation(
         stored: Its claim.
         read_others: Returns the other claims for the same target.
     """
-    evidence: dict[str, Any] = json.loads(stored.evidence)
+    evidence = _unpack(stored)
     for pause in (*_PAUSES, 0.0):
         look = await creation.look(stored.send, evidence["found"])
         # Read after the look, so that whatever it shows of another creation of this ledger has its claim by now.
         others = await read_others()
-        later = {
-            each.send.state
+        rivals = [
+            each
             for each in others
             if each.send.state is not SendState.DONE and each.send.id not in evidence["unfinished"]
-        }
-        if not pause or SendState.IN_PROGRESS not in later:
-            return _judge(creation, look, {each.send.result for each in others}, has_rival=bool(later))
+        ]
+        verdict = _judge(creation, look, {each.send.result for each in others}, rivals)
+        may_change = any(each.send.state is SendState.IN_PROGRESS for each in rivals)
+        if verdict.verdict is not Verdict.UNKNOWN or not may_change or not pause:
+            return verdict
         await asyncio.sleep(pause)
     raise AssertionError("the last look has no pause")
 
 
-def _judge(creation: Creation, look: Look, taken: AbstractSet[str | None], *, has_rival: bool) -> Reconciliation:
+def _unpack(stored: StoredClaim) -> dict[str, Any]:
+    evidence: dict[str, Any] = json.loads(stored.evidence)
+    return evidence
+
+
+def _judge(
+    creation: Creation, look: Look, taken: AbstractSet[str | None], rivals: Sequence[StoredClaim]
+) -> Reconciliation:
     """Return the verdict of a look.
 
     Args:
         creation: The creation.
         look: What may have been created.
         taken: The ids of what other creations have created.
-        has_rival: Whether it is unknown what became of another creation, which began later.
+        rivals: The claims of other creations that began later, and whose outcome is unknown.
     """
     new, maybe = ([each for each in rows if creation.identify(each) not in taken] for rows in (look.new, look.maybe))
     if not new and not maybe:
         return look.otherwise
-    if len(new) == 1 and not has_rival:
-        return Reconciliation(Verdict.DONE, f"{creation.what} is there, and was not there before.", new[0])
-    if has_rival:
+    before = [_unpack(rival)["found"] for rival in rivals]
+    # What was there before a rival's request left, the rival has not made.
+    own = [each for each in new if all(creation.was_there(each, found) for found in before)]
+    if len(own) == 1 and len(new) - 1 <= len(rivals):
+        return Reconciliation(Verdict.DONE, f"{creation.what} is there, and was not there before.", own[0])
+    if rivals:
         reason = "another creation of the same name, whose outcome is unknown, may have made it"
     else:
         reason = "there are several" if new else "it may have been there before, or have another name"

@@ -21,12 +21,14 @@ class ExpectedSend:
 
     Attributes:
         outer: The expectation of an `ensure_sent()` around this one.
+        wait: Seconds between the two checks of `reconcile()`.
         request: The request of the send; None until the session gets it.
         refuse_duplicate: Raises a `DuplicateSendError` if the ledger has the send.
         is_over: Whether `ensure_sent()` has returned. Tasks that the function has started may still be running.
     """
 
     outer: "ExpectedSend | None"
+    wait: float
     request: Request[Any] | None = None
     refuse_duplicate: Callable[[], Awaitable[None]] | None = None
     is_over: bool = False
