@@ -76,6 +76,14 @@ def _ledger(ledgers: dict[str, Any]) -> Iterator[Goal]:
         yield Goal(f"{name} ledger, 8 processes of 32: errors", claims["errors"], "<=", 0)
 
 
+def _adds(adds: dict[str, dict[str, float]]) -> Iterator[Goal]:
+    *kinds, many = adds.items()
+    for kind, figures in kinds:
+        yield Goal(f"adding 50,000 contacts ({kind}), 8 requests at a time: wall / ideal", figures["ratio"], "<=", 1.25)
+        yield Goal("the same: peak memory above the idle process, MiB", figures["mib"], "<=", 40, 25)
+    yield Goal(f"adding contacts, {many[0]}: the same", many[1]["mib"], "<=", 40, 25)
+
+
 def _lists(lists: dict[str, Any]) -> Iterator[Goal]:
     memory, together = lists["memory"], lists["together"]
     yield Goal("leaving `async for` after 25 items, 10 ms: surplus requests", lists["leave"]["default window"], "<=", 2)
@@ -117,6 +125,8 @@ SECTIONS: dict[str, Callable[[Any], Iterator[Goal]]] = {
     "decode": _decode,
     "wall": _wall,
     "sends": _sends,
+    "ledger": _ledger,
+    "adds": _adds,
     "lists": _lists,
     "imports": _imports,
     "pytest": _pytest,

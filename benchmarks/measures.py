@@ -102,11 +102,18 @@ def sends(*, quick: bool) -> dict[str, report.Runs]:
     return found
 
 
-def ledger(*, quick: bool) -> dict[str, Any]:
+def ledgers(*, quick: bool) -> dict[str, Any]:
     """Send with a ledger and without, and claim in several processes at once."""
-    from ledger import measure  # noqa: PLC0415 - a script of its own, which this function is named after
+    from ledger import BACKENDS, measure  # noqa: PLC0415 - it imports what only its own section needs
 
-    return {"sqlite": measure("sqlite", quick=quick)}
+    return {backend: measure(backend, quick=quick) for backend in BACKENDS}
+
+
+def adds(*, quick: bool) -> dict[str, dict[str, float]]:
+    """Add many contacts, eight requests at a time, over TLS on a link."""
+    from adds import measure  # noqa: PLC0415
+
+    return measure(1 if quick else 5)
 
 
 def imports(*, quick: bool) -> dict[str, float]:
@@ -151,6 +158,8 @@ SECTIONS: dict[str, Callable[..., Any]] = {
     "wall": wall,
     "lists": lists,
     "sends": sends,
+    "ledger": ledgers,
+    "adds": adds,
     "imports": imports,
     "pytest": pytest_start,
     "sandbox": sandbox,

@@ -163,6 +163,19 @@ def _ledger(ledgers: dict[str, Any]) -> Iterator[Table]:
         yield f"The {BACKENDS[backend]} ledger", table(["", "measured", "added / commit", "CPU of a send"], rows)
 
 
+def _adds(adds: dict[str, dict[str, float]]) -> Iterator[Table]:
+    yield (
+        f"Adding contacts in requests of 100, eight at a time, over TLS on a link with a round trip of {ROUND_TRIP} ms",
+        table(
+            ["contacts from", "seconds", "/ ideal", "CPU seconds", "peak memory, MiB"],
+            (
+                [kind, f"{each['wall']:.2f}", f"{each['ratio']:.2f}", f"{each['cpu']:.2f}", f"{each['mib']:.1f}"]
+                for kind, each in adds.items()
+            ),
+        ),
+    )
+
+
 def _lists(lists: dict[str, Any]) -> Iterator[Table]:
     leave = table(["`async for`", "surplus requests"], ([name, f"{count}"] for name, count in lists["leave"].items()))
     yield "Leaving a list of a thousand pages after 25 items, at 10 ms", leave
@@ -202,6 +215,8 @@ _TABLES: dict[str, Callable[[Any], Iterator[Table]]] = {
     "wall": _wall,
     "decode": _decode,
     "sends": _sends,
+    "ledger": _ledger,
+    "adds": _adds,
     "lists": _lists,
     "imports": _imports,
     "pytest": _pytest,

@@ -49,7 +49,7 @@ def test_only_a_whole_run_is_written(arguments: list[str]) -> None:
     assert "--write needs a whole run" in refused.stderr
 
 
-@pytest.mark.parametrize(("quick", "reason"), [(False, "no figures for decode"), (True, "a quick run")])
+@pytest.mark.parametrize(("quick", "reason"), [(False, "no figures for"), (True, "a quick run")])
 def test_only_a_whole_earlier_run_is_written(tmp_path: Path, quick: bool, reason: str) -> None:
     """`--write` writes nothing if the earlier run was quick, or lacks a section."""
     before = [page.read_bytes() for page in PAGES]
