@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support.servers import Received, replies, serving
 
-from tingting_async import RetryPolicy, TingTingError, TransportError, UsageError
+from tingting_async import ApiError, DecodeError, RetryPolicy, TingTingError, TransportError, UsageError
 from tingting_async.http.download import AtomicFileSink, Inflater
 from tingting_async.v1 import TingTing
 
@@ -164,6 +164,25 @@ async def test_a_refusal_without_an_end(tmp_path: Path) -> None:
         with pytest.raises(TingTingError, match=r"404.*No such campaign"):
             await download(head + encode(b'{"detail": "No such campaign."}'), tmp_path / "report.csv")
     assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("status", [202, 206, 404])
+async def test_a_response_without_a_report_has_its_body(status: int, tmp_path: Path) -> None:
+    """The error for a response that is no report holds its body, which does not go to the file."""
+    said = b'{"detail": "Not yet."}'
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(said)}\r\n\r\n".encode()
+    with pytest.raises((ApiError, DecodeError)) as caught:
+        await download(head + said, tmp_path / "report.csv")
+    assert said == caught.value.body
+    assert [] == list(tmp_path.iterdir())
+
+
+async def test_a_refusal_that_is_cut_short(tmp_path: Path) -> None:
+    """A compressed refusal whose end is missing is not taken for one: the request may be sent again."""
+    said = gzip.compress(b'{"detail": "No such campaign."}')[:-6]
+    head = f"HTTP/1.1 404 X\r\nContent-Encoding: gzip\r\nContent-Length: {len(said)}\r\n\r\n".encode()
+    with pytest.raises(TransportError, match="no complete response was received"):
+        await download(head + said, tmp_path / "report.csv")
 
 
 def test_a_compressed_body_in_small_and_large_pieces() -> None:

@@ -242,6 +242,28 @@ async def test_missing_page(number: int) -> None:
     assert [item async for item in iterator] == EVERYTHING[10 * (number - 1) :]
 
 
+async def test_pages_that_are_missing_for_a_moment() -> None:
+    """Any number of pages may be missing twice, although the list has them: they are requested again and delivered."""
+    service = PagedService(knows_parameter=True)
+    service.failures = {number: [NotFoundError("gone", status=404) for _ in range(2)] for number in (2, 3, 4, 5)}
+    assert EVERYTHING == [item async for item in service.list(1)]
+    assert [1, *[2, 1, 2, 1, 2], *[3, 1, 3, 1, 3]] == service.requested[:11]
+
+
+async def test_missing_page_of_a_resumed_iteration() -> None:
+    """A 404, three times, of the first page that a resumed iteration requests is an error, and not the end."""
+    service = PagedService(knows_parameter=True)
+    iterator = aiter(service.list(1))
+    for _ in range(20):
+        await anext(iterator)
+    resumed = aiter(service.list(1, resume=iterator.resume_token))
+    await iterator.aclose()
+    service.failures = {2: [NotFoundError("gone", status=404) for _ in range(3)]}
+    with pytest.raises(NotFoundError, match="gone"):
+        await anext(resumed)
+    assert EVERYTHING[20:] == [item async for item in resumed]
+
+
 async def test_missing_page_that_only_a_total_counts() -> None:
     """A 404 after a page without a next page is the end, even if a number of pages, which may be cached, is higher."""
     requested: list[Params] = []

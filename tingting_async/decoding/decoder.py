@@ -105,11 +105,19 @@ class Decoder:
         self._prepared.add(request.model)
 
     def judge(self, request: Request[Any], response: Response) -> ApiError | None:
-        """Return the error that a response reports, or None for a success."""
-        status = api_errors.error_status(response)
-        if status is None:
-            return None
-        return api_errors.error_from_response(self._with_secrets(request), response, status)
+        """Return the error that a response reports, or None for a success.
+
+        Raises:
+            DecodeError: Judging failed, e.g. for lack of memory.
+        """
+        try:
+            status = api_errors.error_status(response)
+            if status is None:
+                return None
+            return api_errors.error_from_response(self._with_secrets(request), response, status)
+        except Exception as error:  # noqa: BLE001 - a response must not raise anything but our own errors
+            failure = _failure(request, response, error)
+        raise failure
 
     def decode(self, request: Request[T], response: Response) -> T:
         """Decode a response with a single result.
@@ -117,13 +125,21 @@ class Decoder:
         Raises:
             DecodeError: The payload does not fit, or the response to a change does not confirm the change.
         """
-        payload = self.payload(request, response)
-        if not response.body.strip():  # The operation accepts this, and the status alone says that it was done.
-            payload = {**payload, "status": 204}
-        result = self.decode_value(request, response, payload, request.model, request.payload)
-        if request.effect in _MUST_CONFIRM and response.body and not _is_confirmed(response, result):
-            raise self.error(request, response, "does not confirm that it was done")
-        return result
+        try:
+            payload = self.payload(request, response)
+            if not response.body.strip():  # The operation accepts this, and the status alone says that it was done.
+                payload = {**payload, "status": 204}
+            result = self.decode_value(request, response, payload, request.model, request.payload)
+            is_confirmed = request.effect not in _MUST_CONFIRM or not response.body or _is_confirmed(response, result)
+        except DecodeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `judge`
+            failure = _failure(request, response, error)
+        else:
+            if is_confirmed:
+                return result
+            failure = self.error(request, response, "does not confirm that it was done")
+        raise failure
 
     def decode_rows(self, request: Request[list[T]], response: Response) -> tuple[list[T], dict[str, Any]]:
         """Decode the rows of a list, and return them with the fields beside them, at every level of the response.
@@ -207,6 +223,13 @@ class Decoder:
 
     def _with_secrets(self, request: Request[Any]) -> Request[Any]:
         return attrs.evolve(request, secrets=request.secrets + self._secrets()) if request.authenticate else request
+
+
+def _failure(request: Request[Any], response: Response, error: Exception) -> DecodeError:
+    """Return the error for a response that could not be decoded for a reason of this machine, such as its memory."""
+    # Nothing is made of the body, which could fail in the same way.
+    text = f"{request.operation}: {type(error).__name__} while the response to {request.method} was decoded."
+    return DecodeError(text, body=response.body, status=response.status, operation=request.operation)
 
 
 def _is_confirmed(response: Response, result: object) -> bool:

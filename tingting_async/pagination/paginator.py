@@ -6,7 +6,7 @@ from tingting_async.errors import MisuseError, PaginationError, UsageError
 from tingting_async.pagination.exact import MAX_COST, ExactIterator, RequestCounter, id_of
 from tingting_async.pagination.iterators import ItemIterator, PageIterator, decode_token
 from tingting_async.pagination.page import PageRequest, T
-from tingting_async.pagination.prefetch import DecodePage, FairShare, Fetch, Prefetcher, StartTask
+from tingting_async.pagination.prefetch import DecodePage, FairShare, Fetch, Prefetcher, StartTask, decode_failure
 from tingting_async.pagination.styles import LimitOffsetPagination, OverlappingPagination, PaginationStyle
 from tingting_async.tracebacks import short_traceback
 
@@ -141,7 +141,11 @@ class Paginator(Generic[T]):
     async def count(self) -> int:
         """Return the number of items: the total that the first page states, or else by iterating."""
         start = self._style.first()
-        page = self._decode(await self._fetch(start.params), start.number)
+        response = await self._fetch(start.params)
+        try:
+            page = self._decode(response, start.number)
+        except Exception as error:  # noqa: BLE001 - a page must not raise anything but our own errors
+            raise (decode_failure(self._operation, error) or error) from None
         if page.total_items is not None:
             return page.total_items
         total = 0

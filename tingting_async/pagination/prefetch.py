@@ -26,7 +26,15 @@ from typing import Any, Generic
 
 import attrs
 
-from tingting_async.errors import ApiError, NotFoundError, PaginationError, SessionClosedError, UsageError
+from tingting_async.errors import (
+    ApiError,
+    DecodeError,
+    NotFoundError,
+    PaginationError,
+    SessionClosedError,
+    TingTingError,
+    UsageError,
+)
 from tingting_async.http.messages import Params, T
 from tingting_async.http.timeouts import running_loop
 from tingting_async.pagination.page import Page, PageRequest
@@ -189,9 +197,12 @@ class Prefetcher(Generic[T]):
             if isinstance(error, PaginationError) and not str(error).startswith(self._operation):
                 error.args = (f"{self._operation}: {error}",)
             cut_traceback(error, handled)  # Not by `short_traceback`: a wrapper would cost every page a function.
-            raise
+            failure = decode_failure(self._operation, error)
+            if failure is None:
+                raise
         finally:
             self._is_waiting = False
+        raise failure  # Outside of the `except` block, where the error would become its context.
 
     async def _next_page(self) -> Page[T] | None:
         # A loop that ends early should not have requested many pages in vain: 1, 2, 2, 4, 4, 4, 4, 8, … in flight.
@@ -252,7 +263,7 @@ class Prefetcher(Generic[T]):
         self._missing = 0
         try:  # noqa: SIM105 - `suppress` would cost more than the rest of this method, for every page
             self._fill(width - 1)
-        except SessionClosedError:
+        except Exception:  # noqa: BLE001, S110 - a closed session, or a lack of memory
             pass  # Deliver this page; the next call raises the error.
         return page
 
@@ -311,8 +322,9 @@ class Prefetcher(Generic[T]):
             self._append(pending)
 
     def _append(self, pending: _PendingPage) -> None:
+        following = None if self._last is None else self._style.predict(pending.page_request, self._last)
         self._pending.append(pending)
-        self._next = None if self._last is None else self._style.predict(pending.page_request, self._last)
+        self._next = following
 
     async def _is_after_end(self, request: PageRequest, error: NotFoundError) -> bool:
         """Return whether a page whose response was a 404 lies behind the end of the list.
@@ -338,6 +350,18 @@ class Prefetcher(Generic[T]):
         if self._last is None or len(self._last.items) >= len(first.items):
             raise error
         return True  # The last page was a short one, so only a total counted this page here, too.
+
+
+def decode_failure(operation: str, error: BaseException) -> DecodeError | None:
+    """Return the error to raise instead of an error that is not ours; None for an error of ours or a cancellation.
+
+    It may be a `MemoryError`, a `RecursionError`, or a `StopAsyncIteration`, which would look like the end of the list.
+    """
+    if isinstance(error, TingTingError) or not isinstance(error, Exception):
+        return None
+    # The text of the error may quote the page.
+    what = f"{type(error).__name__} while a page was decoded. If you continue, the page is requested again."
+    return DecodeError(f"{operation}: {what}", operation=operation)
 
 
 def _cancel(pending: deque[_PendingPage]) -> None:
