@@ -6,7 +6,6 @@ function, neither in its own traceback nor in those of its causes and contexts.
 """
 
 import asyncio
-import difflib
 import functools
 import inspect
 import sys
@@ -54,7 +53,9 @@ def _suggest_argument(error: BaseException, function: Callable[..., Any]) -> Non
     _, found, rest = str(error).partition("unexpected keyword argument '")
     if not isinstance(error, TypeError) or called or not found or "Did you mean" in rest:
         return
-    near = difflib.get_close_matches(rest.partition("'")[0], inspect.signature(function).parameters, n=1)
+    from difflib import get_close_matches  # noqa: PLC0415 - only for this mistake
+
+    near = get_close_matches(rest.partition("'")[0], inspect.signature(function).parameters, n=1)
     if near:
         error.args = (f"{error}. Did you mean {near[0]!r}?",)
 

@@ -1,6 +1,5 @@
 """Attribute errors that say where a name is."""
 
-import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,11 +14,13 @@ class Hinting:
 
         def __getattr__(self, name: str) -> Any:
             """Raise an `AttributeError` with a hint; Python calls this for names that are not found."""
+            from difflib import get_close_matches  # noqa: PLC0415 - only for this mistake
+
             text = f"{type(self).__name__!r} object has no attribute {name!r}"
             names = [each for each in dir(type(self)) if not each.startswith("_")]
             if hint := self._elsewhere.get(name):
                 text = f"{text}. {hint}".rstrip(".")
-            elif not name.startswith("_") and not difflib.get_close_matches(name, names, n=1):
+            elif not name.startswith("_") and not get_close_matches(name, names, n=1):
                 text = f"{text}. It has {', '.join(names)}"
             # No period at the end: Python's own ". Did you mean: …" may follow.
             raise AttributeError(text, name=name, obj=self)

@@ -3,18 +3,17 @@
 from contextlib import suppress
 from typing import Any, cast
 
-import attrs
-
 from tingting_async.decoding import envelopes
 from tingting_async.http.messages import PayloadPath, Request, Response, format_path
 
 
-@attrs.define
 class PayloadError(Exception):
     """The body has no payload where it should be. The decoder turns this into a `DecodeError`."""
 
-    what: str
-    path: PayloadPath = ()
+    def __init__(self, what: str, path: PayloadPath = ()) -> None:
+        super().__init__(what)
+        self.what = what
+        self.path: PayloadPath = path
 
 
 class InvalidValueError(ValueError):

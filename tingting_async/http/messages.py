@@ -2,7 +2,6 @@
 
 import enum
 import functools
-import html
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -231,7 +230,11 @@ class Request(Generic[T_co]):
 def _forms(secret: str) -> set[str]:
     """Return how an undecoded body may hold a secret: as it is, in JSON, in HTML or in a URL."""
     escaped = json.dumps(secret), json.dumps(secret, ensure_ascii=False)
-    return {secret, *(each[1:-1] for each in escaped), html.escape(secret), quote(secret), quote_plus(secret)}
+    return {secret, *(each[1:-1] for each in escaped), secret.translate(_IN_HTML), quote(secret), quote_plus(secret)}
+
+
+# As `html.escape` does, without importing the table of all entities, which costs as much as several modules.
+_IN_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 
 
 def encode_query(params: Params) -> str:

@@ -1,6 +1,5 @@
 """Pagination styles: pure functions that say which page request follows a page."""
 
-import functools
 from typing import Any
 
 from tingting_async.errors import PaginationError
@@ -170,6 +169,7 @@ class LimitOffsetPagination(PaginationStyle):
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self._limit = str(limit)
         self._step: int | None = None
         """How far the last link led; None before the first link with an offset."""
 
@@ -241,12 +241,12 @@ class LimitOffsetPagination(PaginationStyle):
         return end
 
     def _request(self, offset: int, number: int) -> PageRequest:
-        return _limit_offset_request(self.limit, offset, number)
+        return PageRequest((("limit", self._limit), ("offset", str(offset))), number)
 
     @staticmethod
     def offset(request: PageRequest) -> int:
         """Return the offset in a request of this style."""
-        return int(request.params[1][1])  # In the order of `_limit_offset_request`.
+        return int(request.params[1][1])  # In the order of `_request`.
 
 
 class OverlappingPagination(LimitOffsetPagination):
@@ -286,8 +286,3 @@ class OverlappingPagination(LimitOffsetPagination):
 
     def _overlap(self, end: int, page: Page[Any]) -> int:
         return end - 1 if len(page.items) > 1 else end  # After a page of one item, an overlap would not advance.
-
-
-@functools.lru_cache(maxsize=256)  # A page is predicted first, and then confirmed as the next one.
-def _limit_offset_request(limit: int, offset: int, number: int) -> PageRequest:
-    return PageRequest((("limit", str(limit)), ("offset", str(offset))), number)

@@ -1,6 +1,5 @@
 """Arguments, checked before anything is sent, and encoded as the service expects them."""
 
-import difflib
 import enum
 import inspect
 import itertools
@@ -63,9 +62,11 @@ def refuse_unknown(
     """
     for name in given:
         if name not in known:
+            from difflib import get_close_matches  # noqa: PLC0415 - only for this mistake
+
             parameters = inspect.signature(method).parameters.values()
             names = sorted({*known, *(each.name for each in parameters if each.kind is not each.VAR_KEYWORD)})
-            near = difflib.get_close_matches(name, names, n=1)
+            near = get_close_matches(name, names, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"It accepts {', '.join(names)}."
             raise MisuseError(f"{operation}() got an unexpected keyword argument {name!r}. {hint}")
 
