@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.postgres_servers import Link, linked
+from support.postgres_servers import Link, PostgresServer, linked
 from support.servers import Received, Server
 
-from tingting_async import DuplicateSendError, Reconciliation, SendState, Verdict
+from tingting_async import DuplicateSendError, Ledger, LedgerError, Reconciliation, SendState, Verdict
 from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request, Response
 from tingting_async.ledger.claims import MAX_DELAY
+from tingting_async.ledger.postgres import PostgresStorage
 from tingting_async.outcomes import Send, from_presence
+from tingting_async.postgres import Postgres
+from tingting_async.v1 import TingTing
 
 pytestmark = pytest.mark.anyio
 
@@ -93,3 +96,35 @@ async def test_stopped_process(ledger_place: Any, service: Server, session: str)
     assert b"" == errors
     assert output.startswith(b"LedgerError: contacts.demo_call: nothing was sent, because "), output
     assert [] == service.requests
+
+
+@pytest.mark.parametrize("how", ["cut", "ended", "stopped"])
+async def test_partition(
+    shared_postgres: PostgresServer, database: str, ledger_place: Any, service: Server, how: str
+) -> None:
+    """A call whose process loses its session of the database after its claim sends nothing, and leaves it free."""
+    trusted = ssl.create_default_context(cafile=CERTIFICATE)
+    trusted.check_hostname = False
+    async with linked(service.port) as link, linked(shared_postgres.port) as wire:
+        dsn = shared_postgres.dsn(database, port=wire.port, connect_timeout=2)
+        ledger = Ledger(PostgresStorage(Postgres(dsn, timeout=0.5)))
+        url = f"https://127.0.0.1:{link.port}"
+        async with TingTing(base_url=url, api_token="t", ssl=trusted, ledger=ledger, timeout=100) as tingting:
+            link.stop()
+            call = asyncio.create_task(tingting.contacts.demo_call(7, idempotency_key="k"))
+            await accepted(link)
+            if how == "cut":
+                wire.cut(refuse=True)
+            elif how == "ended":
+                await asyncio.to_thread(ledger_place.end_owners)
+            else:
+                wire.stop()
+            await asyncio.sleep(0.1)  # Longer than a claim counts as new.
+            link.resume()
+            with pytest.raises(LedgerError, match=r"contacts\.demo_call: nothing was sent, because"):
+                await call
+            assert [] == service.requests
+            wire.resume()
+            await tingting.contacts.demo_call(7, idempotency_key="k")
+        await ledger.aclose()
+    assert 1 == len(service.requests)

@@ -182,10 +182,10 @@ class Database:
         self._require(check.fetchone())
         for row in () if done is None else done:
             self._last = (row[0], row[1])
-        stored = set() if claimed is None else {row[0] for row in claimed}
+        stored: set[str] = set() if claimed is None else {row[0] for row in claimed}
         for each in new:
             claims[each.send.id].result = each if each.send.id in stored else None
-        kept = set() if renewed is None else {row[0] for row in renewed}
+        kept: set[str] = set() if renewed is None else {row[0] for row in renewed}
         for id_, work in renewals.items():
             work.result = now if id_ in kept else None
 

@@ -168,7 +168,7 @@ class Session:
                     raise LostError("lacks its tables")
                 done = 0 if found is None else found[1]
                 for statement in (each for migration in _MIGRATIONS[done:] for each in migration):
-                    self.connection.execute(statement, (uuid4().hex,) if "%s" in statement else None)
+                    self.connection.execute(statement.encode(), (uuid4().hex,) if "%s" in statement else None)
                 if 0 < done < VERSION:
                     self.connection.execute("UPDATE tingting_ledger SET version = %s", (VERSION,))
                 found = found or self._found()
