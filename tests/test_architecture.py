@@ -65,12 +65,12 @@ TREE = {
     " refusals scalars",
     "http": "base_url causes clocks deadlines download json messages rate_limits rate_limits.local"
     " rate_limits.postgres rate_limits.queue rate_limits.redis throttle timeouts transport",
-    "ledger": "claims creations ensure_sent evidence expected file ledger owners postgres postgres_database"
+    "ledger": "claims creations ensure_sent evidence expected file jobs ledger owners postgres postgres_database"
     " postgres_session postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition styles",
     "resources": "arguments base concurrency evidence models named phone_numbers",
-    "v1": "accounts additions auth campaign_fields campaigns contacts creations dashboard decoding"
+    "v1": "accounts additions auth campaign_fields campaigns contacts creations dashboard decoding keyed_additions"
     " method_fallback models models.accounts models.campaigns models.common models.contacts models.otp models.reports"
     " models.surveys otp pages phone_numbers preflight progress reconcile reports schedule session survey_templates"
     " surveys voices",

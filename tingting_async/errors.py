@@ -321,7 +321,7 @@ class PartialFailureError(TingTingError):
         result: Any = None,
         unknown: Rows | range = range(0),
         not_done: Rows | range = range(0),
-        failures: tuple[tuple[range, TingTingError], ...] = (),
+        failures: tuple[tuple[Rows, TingTingError], ...] = (),
     ) -> None:
         super().__init__(message)
         self.result = result

@@ -25,6 +25,7 @@ from tingting_async.pagination.prefetch import FairShare
 from tingting_async.pagination.styles import PaginationStyle
 
 if TYPE_CHECKING:
+    from tingting_async.ledger.jobs import Job
     from tingting_async.ledger.ledger import Ledger
 
 PageMaker = Callable[[Decoder, Request[list[T]], Response, int, list[T], dict[str, Any]], Page[T]]
@@ -125,6 +126,30 @@ class Core:
                 read_clocks=self.read_clocks,
                 sleep=sleep,
                 timeout=request.timeout or self._timeout,
+            )
+        except Reconcilable as error:
+            attach_sleep(error, sleep)
+            raise
+
+    async def open_job(self, request: Request[Any]) -> "Job":
+        """Begin or continue an operation of many requests, once for its `idempotency_key`.
+
+        Args:
+            request: Stands for the whole operation; see `tingting_async.ledger.jobs.open_job`.
+
+        Raises:
+            TingTingError: See there.
+        """
+        ledger = self._ledger_for(request)
+        assert ledger is not None, "it has a key"
+        from tingting_async.ledger.jobs import open_job  # noqa: PLC0415 - few programs need it
+
+        sleep = functools.partial(self.sleep, request.operation)
+        limit = request.timeout or self._timeout
+        deadline = asyncio.get_running_loop().time() + limit.total
+        try:
+            return await open_job(
+                ledger, self.base_url, request, read_clocks=self.read_clocks, sleep=sleep, deadline=deadline
             )
         except Reconcilable as error:
             attach_sleep(error, sleep)

@@ -54,17 +54,20 @@ def dumps(value: object) -> bytes:
     return text
 
 
-def dumps_flat(value: dict[Any, Any]) -> bytes | None:
-    """Write an object of texts, integers, booleans and nulls as JSON text, in a tenth of the time of `dumps`.
+def dumps_flat(value: object) -> bytes | None:
+    """Write a dictionary of texts, integers, booleans and nulls as JSON text, in a tenth of the time of `dumps`.
 
     Returns:
-        The text; None if there is anything else in the object, or anything that `dumps` would refuse.
+        The text; None for anything else, or if there is anything that `dumps` would refuse.
     """
-    for name, part in value.items():
-        kind = type(part)
-        if type(name) is not str or not (
-            kind is str or (kind is int and -(2**63) <= part < 2**64) or part is None or kind is bool
-        ):
+    if type(value) is not dict:
+        return None
+    for name, part in cast("dict[object, object]", value).items():
+        if type(name) is not str:
+            return None
+        if type(part) is str or part is None or type(part) is bool:
+            continue
+        if type(part) is not int or not -(2**63) <= part < 2**64:
             return None
     try:
         return _encoder()(value)

@@ -22,7 +22,7 @@ from tingting_async.tracebacks import short_traceback
 
 _log = logging.getLogger("tingting_async")
 
-_FRESH = 0.05
+FRESH = 0.05
 """Seconds after a claim was stored or renewed in which it need not be renewed if the request is only now connected."""
 
 
@@ -60,7 +60,7 @@ class Ledger:
             LedgerError: An outcome cannot be recorded. Everything is closed nevertheless.
         """
         try:
-            await self._ready()
+            await self.ready()
         finally:
             await self._storage.aclose()
 
@@ -71,7 +71,7 @@ class Ledger:
         Raises:
             LedgerError: The ledger cannot be read.
         """
-        unfinished = await (await self._ready()).sends(is_unfinished=True)
+        unfinished = await (await self.ready()).sends(is_unfinished=True)
         return [send for send in unfinished if send.state is SendState.UNKNOWN]
 
     @short_traceback
@@ -114,7 +114,7 @@ class Ledger:
         """
         if not isinstance(before, datetime) or before.tzinfo is None:
             raise UsageError("`before` must be an aware datetime.")
-        return await (await self._ready()).prune(before)
+        return await (await self.ready()).prune(before)
 
     async def execute(
         self,
@@ -156,8 +156,8 @@ class Ledger:
                     raise
                 assert stored.clocks is not None
                 renewed = Elapsed(stored.clocks.monotonic, stored.clocks.local.timestamp())
-            elif not may_have_effect or renewed.seconds() > _FRESH:  # A further attempt, or connecting took long.
-                with _nothing_sent(request):
+            elif not may_have_effect or renewed.seconds() > FRESH:  # A further attempt, or connecting took long.
+                with nothing_sent(request):
                     renewed = await self._storage.renew(claim.id)
             may_have_effect = True
 
@@ -184,7 +184,7 @@ class Ledger:
         except OutcomeUnknownError as error:
             if stored is not None:
                 error.send = attrs.evolve(stored, state=SendState.UNKNOWN)
-                await self._record_own(claim, Verdict.UNKNOWN)
+                await self.record_own(claim, Verdict.UNKNOWN)
                 reconciler = self._reconciler(StoredClaim(stored, claim.digest, claim.evidence), request)
                 attach_reconciler(error, reconciler, stored, self._recorder(stored, request, is_owner=True))
             raise
@@ -193,23 +193,23 @@ class Ledger:
                 is_clear = isinstance(error, TingTingError) or not may_have_effect
                 verdict = Verdict.NOT_DONE if is_clear else Verdict.UNKNOWN
                 if isinstance(error, GeneratorExit):  # Its event loop has ended: the next use records the outcome.
-                    self._note_own(claim, verdict)
+                    self.note_own(claim, verdict)
                 else:
-                    await self._record_own(claim, verdict)
+                    await self.record_own(claim, verdict)
             raise
         if has_claim:
             created = None if request.creation is None else request.creation.identify(result)
-            await self._record_own(claim, Verdict.DONE, created)
+            await self.record_own(claim, Verdict.DONE, created)
         return result
 
     async def find(self, service: str, request: Request[Any]) -> StoredClaim | None:
         """Return the stored claim of the same send or creation, or None. Sessions call this."""
-        with _nothing_sent(request):
-            return await (await self._ready()).find(claim_for(service, request))
+        with nothing_sent(request):
+            return await (await self.ready()).find(claim_for(service, request))
 
     async def same_target(self, claim: Claim) -> list[StoredClaim]:
         """Return the stored claims for the same target, whatever their key. Sessions call this."""
-        return await (await self._ready()).same_target(claim)
+        return await (await self.ready()).same_target(claim)
 
     async def refuse_duplicate(self, service: str, request: Request[Any]) -> None:
         """Refuse a send that was sent before, ahead of other requests that prepare it. Sessions call this.
@@ -223,12 +223,12 @@ class Ledger:
             raise await self.duplicate(stored, request)
 
     async def _claim(self, claim: Claim, request: Request[Any]) -> Send:
-        with _nothing_sent(request):
-            storage = await self._ready()
+        with nothing_sent(request):
+            storage = await self.ready()
             try:
                 stored = await storage.claim(claim)
             except LedgerError:
-                self._note_own(claim, Verdict.NOT_DONE)  # The storage may have stored it before it failed.
+                self.note_own(claim, Verdict.NOT_DONE)  # The storage may have stored it before it failed.
                 raise
         if stored.send.id != claim.id:
             raise await self.duplicate(stored, request)
@@ -268,7 +268,7 @@ class Ledger:
 
         return lambda _: reconcile_creation(creation, stored, read_others)
 
-    async def _ready(self) -> Storage:
+    async def ready(self) -> Storage:
         """Return the storage, after all outcomes that are late have been recorded, the newest first."""
         for claim_id in [*reversed(self._unrecorded)]:
             if claim_id in self._unrecorded and claim_id not in self._recording:
@@ -278,13 +278,13 @@ class Ledger:
     async def _record(self, send: Send, verdict: Verdict, result: str | None = None) -> None:
         """Record what a person decided, as soon as its owner cannot begin any more."""
         decision = Decision(verdict, send.state)
-        if rest := await (await self._ready()).record(send.id, decision, result):
+        if rest := await (await self.ready()).record(send.id, decision, result):
             await asyncio.sleep(rest)
             await self._storage.record(send.id, attrs.evolve(decision, has_waited=True))
 
-    async def _record_own(self, claim: Claim, verdict: Verdict, result: str | None = None) -> None:
+    async def record_own(self, claim: Claim, verdict: Verdict, result: str | None = None) -> None:
         """Record the outcome of a claim of this process. If that fails, the claim stays, and refuses the same send."""
-        self._note_own(claim, verdict, result)
+        self.note_own(claim, verdict, result)
         try:
             await self._record_noted(claim.id)
         except Exception:  # noqa: BLE001 - the send itself has its outcome, which must reach the caller
@@ -292,7 +292,7 @@ class Ledger:
             with suppress(Exception):  # Log filters and handlers may raise; the caller must get the outcome.
                 _log.warning(text, self, claim.operation)
 
-    def _note_own(self, claim: Claim, verdict: Verdict, result: str | None = None) -> None:
+    def note_own(self, claim: Claim, verdict: Verdict, result: str | None = None) -> None:
         """Note the outcome of a claim of this process, so that the next use of the storage records it."""
         self._unrecorded[claim.id] = (Decision(verdict, is_owner=True), result)
 
@@ -317,7 +317,7 @@ class Ledger:
             decision = Decision(found.verdict, send.state, is_owner, has_waited)
             is_created = request.creation is not None and found.result is not None
             result = request.creation.identify(found.result) if request.creation is not None and is_created else None
-            rest = await (await self._ready()).record(send.id, decision, result)
+            rest = await (await self.ready()).record(send.id, decision, result)
             has_waited = True
             return rest
 
@@ -331,7 +331,7 @@ def _require_send(send: object) -> Send:
 
 
 @contextmanager
-def _nothing_sent(request: Request[Any]) -> Generator[None]:
+def nothing_sent(request: Request[Any]) -> Generator[None]:
     """Say in the storage's errors which operation failed, and that nothing was sent."""
     try:
         yield

@@ -95,6 +95,14 @@ class NumberSet:
     def __init__(self) -> None:
         self._blocks: dict[int, array[int] | bytearray] = {}
 
+    def __contains__(self, number: str) -> bool:
+        high, low = divmod(int(number), 65_536)
+        block = self._blocks.get(high, b"")
+        if isinstance(block, array):
+            place = bisect_left(block, low)
+            return place < len(block) and block[place] == low
+        return bool(block) and block[low >> 3] & 1 << (low & 7) > 0
+
     def add(self, number: str) -> bool:
         """Add a number; return whether it is new."""
         high, low = divmod(int(number), 65_536)

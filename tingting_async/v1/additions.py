@@ -2,17 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
 from tingting_async.client.core import Core
 from tingting_async.errors import OutcomeUnknownError, PartialFailureError, TingTingError, UsageError
-from tingting_async.http.json import Encoded, dumps_flat
+from tingting_async.http.json import Encoded, dumps_flat, loads
 from tingting_async.http.messages import Request
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
@@ -47,8 +47,8 @@ class AddProgress:
     _end: int = attrs.field(default=0, init=False)
     _confirmed: Rows = attrs.field(factory=Rows, init=False)
     _unknown: Rows = attrs.field(factory=Rows, init=False)
-    _failures: list[tuple[range, TingTingError]] = attrs.field(
-        factory=list[tuple[range, TingTingError]], init=False, repr=False
+    _failures: list[tuple[Rows, TingTingError]] = attrs.field(
+        factory=list[tuple[Rows, TingTingError]], init=False, repr=False
     )
 
     @property
@@ -82,24 +82,24 @@ class AddProgress:
         """Whether a request was confirmed, or may have been carried out."""
         return bool(self._confirmed or self._unknown)
 
-    async def leaves(self, rows: range) -> None:
+    async def leaves(self, rows: Rows) -> None:
         """Note that the request with these rows is about to leave."""
-        self._unknown = Rows(*self._unknown.ranges, rows)
+        self._unknown = Rows(*self._unknown.ranges, *rows.ranges)
 
-    def stayed(self, rows: range) -> None:
+    def stayed(self, rows: Rows) -> None:
         """Note that the request did not leave, or was refused."""
-        self._unknown = self._unknown.without(Rows(rows))
+        self._unknown = self._unknown.without(rows)
 
-    def failed(self, rows: range, error: TingTingError) -> None:
+    def failed(self, rows: Rows, error: TingTingError) -> None:
         """Note that the request failed."""
         if not isinstance(error, OutcomeUnknownError):
             self.stayed(rows)
         self._failures.append((rows, error))
 
-    def confirmed(self, rows: range, added: ContactsAdded) -> None:
+    def confirmed(self, rows: Rows, added: ContactsAdded) -> None:
         """Note the result of the request."""
         self.stayed(rows)
-        self._confirmed = Rows(*self._confirmed.ranges, rows)
+        self._confirmed = Rows(*self._confirmed.ranges, *rows.ranges)
         self._created += added.created
         self._skipped += added.skipped
         self._contacts += added.contacts
@@ -110,6 +110,18 @@ class AddProgress:
                 self._other_errors.append({"row": index, "error": said})
         self._other_errors += added.other_errors
         self._extra |= added.extra
+
+    def found(self, rows: Rows, *, is_new: bool) -> None:
+        """Note that the campaign has contacts: since a request of this call, or since an earlier one."""
+        self.stayed(rows)
+        self._confirmed = Rows(*self._confirmed.ranges, *rows.ranges)
+        self._created += len(rows) * is_new
+        self._skipped += len(rows) * (not is_new)
+
+    def done_before(self, created: int, skipped: int) -> None:
+        """Note that an earlier call has added everything."""
+        self._confirmed = Rows(range(self._end))
+        self._created, self._skipped = created, skipped
 
     def failure(self, reason: object) -> PartialFailureError:
         """Return the error for a call that ended half-way."""
@@ -128,6 +140,18 @@ class AddProgress:
 
 
 @attrs.frozen
+class Chunk:
+    """The contacts of one request."""
+
+    rows: Rows
+    body: Encoded = attrs.field(repr=False)
+
+    def contacts(self) -> list[dict[str, Any]]:
+        """Return the contacts as the service gets them, in the order of the rows."""
+        return cast("list[dict[str, Any]]", loads(self.body)["contacts"])
+
+
+@attrs.define
 class Addition:
     """A call of `contacts.add_many`.
 
@@ -157,35 +181,10 @@ class Addition:
             PartialFailureError: The call ended half-way.
         """
         core.ensure_open()
-        progress, chunks = self.progress, _Chunks(contacts, self.chunk, self.progress)
-
-        async def add(chunk: _Chunk) -> None:
-            request = Request.create(
-                self.path,
-                ContactsAdded if self.keep_contacts else ContactsCounted,
-                "contacts.add_many",
-                json=chunk.body,
-                timeout=self.timeout,
-                recovery_hint=self.hint,
-                before_send=partial(progress.leaves, chunk.rows),
-                without_effect=partial(progress.stayed, chunk.rows),
-            )
-            try:
-                added = await core.execute(request)
-            except TingTingError as error:
-                progress.failed(chunk.rows, error)
-                raise
-            progress.confirmed(chunk.rows, added)
-
+        progress, chunks = self.progress, Chunks(contacts, self.chunk, self.progress)
         try:
             try:
-                await for_each(
-                    chunks.next,
-                    add,
-                    core.start_task,
-                    limit=min(self.concurrency, core.max_in_flight),
-                    operation="contacts.add_many",
-                )
+                await self.add_all(core, chunks)
             except BaseException as error:
                 if not isinstance(error, GeneratorExit):  # A coroutine that is being closed cannot wait for anything.
                     with suppress(Exception):
@@ -201,16 +200,44 @@ class Addition:
             raise progress.failure(said) from error
         return progress.result
 
+    async def add_all(self, core: Core, chunks: "Chunks") -> None:
+        """Add all contacts."""
+        await self.send_chunks(core, chunks.next)
 
-@attrs.frozen
-class _Chunk:
-    """The contacts of one request."""
+    async def send_chunks(self, core: Core, produce: Callable[[], Awaitable[Chunk | None]]) -> None:
+        """Send a request for each chunk, several at the same time."""
+        await for_each(
+            produce,
+            lambda chunk: self.send(core, chunk),
+            core.start_task,
+            limit=min(self.concurrency, core.max_in_flight),
+            operation="contacts.add_many",
+        )
 
-    rows: range
-    body: Encoded = attrs.field(repr=False)
+    async def send(self, core: Core, chunk: Chunk) -> None:
+        """Send the request for a chunk, and account for its rows."""
+        try:
+            added = await core.execute(self.request(chunk))
+        except TingTingError as error:
+            self.progress.failed(chunk.rows, error)
+            raise
+        self.progress.confirmed(chunk.rows, added)
+
+    def request(self, chunk: Chunk) -> Request[ContactsAdded]:
+        """Return the request for a chunk."""
+        return Request.create(
+            self.path,
+            ContactsAdded if self.keep_contacts else ContactsCounted,
+            "contacts.add_many",
+            json=chunk.body,
+            timeout=self.timeout,
+            recovery_hint=self.hint,
+            before_send=partial(self.progress.leaves, chunk.rows),
+            without_effect=partial(self.progress.stayed, chunk.rows),
+        )
 
 
-class _Chunks:
+class Chunks:
     """The contacts that a call was given, as chunks of valid rows: a collection, or an iterator, read by one task.
 
     All rows of a collection are checked before the first chunk is returned. An iterator is read and checked chunk by
@@ -222,7 +249,7 @@ class _Chunks:
     def __init__(self, contacts: GivenContacts, size: int, progress: AddProgress) -> None:
         # Other tasks may change the collection meanwhile.
         self._unchecked: list[GivenContact] = list(contacts) if isinstance(contacts, Collection) else []
-        self._checked = deque[_Chunk]()
+        self._checked = deque[Chunk]()
         self._size = size
         self._progress = progress
         self._checker = RowChecker("contacts", NumberSet())
@@ -233,8 +260,8 @@ class _Chunks:
         self._end = 0
         self._is_last = self._iterator is None
 
-    async def next(self) -> _Chunk | None:
-        """Return the next chunk; None after the last one.
+    async def check(self) -> deque[Chunk] | None:
+        """Check all rows of a collection, and return the chunks that `next` has still to return; None for an iterator.
 
         Raises:
             UsageError: A contact is not valid, or there are none. `problems` names the rows.
@@ -243,7 +270,18 @@ class _Chunks:
             self._progress.produced(len(self._unchecked))
             self._end = len(self._unchecked)
             self._checked, self._unchecked = await _check_all(self._unchecked, self._size), []
-        elif not self._is_last:
+        if self._is_last and not self._end:
+            raise UsageError("`contacts` is empty.")
+        return self._checked if self._iterator is None else None
+
+    async def next(self) -> Chunk | None:
+        """Return the next chunk; None after the last one.
+
+        Raises:
+            UsageError: A contact is not valid, or there are none. `problems` names the rows.
+        """
+        await self.check()
+        if not self._is_last:
             given = await self._read()
             self._is_last = len(given) < self._size
             if given:
@@ -251,8 +289,7 @@ class _Chunks:
                 self._checker.finish()
                 self._end += len(given)
                 return chunk
-        if not self._end:
-            raise UsageError("`contacts` is empty.")
+            await self.check()
         return self._checked.popleft() if self._checked else None
 
     async def _read(self) -> list[GivenContact]:
@@ -279,7 +316,7 @@ class _Chunks:
             self._iterator.close()
 
 
-async def _check_all(contacts: Sequence[GivenContact], size: int) -> deque[_Chunk]:
+async def _check_all(contacts: Sequence[GivenContact], size: int) -> deque[Chunk]:
     checker = RowChecker("contacts")
     starts = range(0, len(contacts), size)
     chunks = deque([await _check(contacts[first : first + size], first, checker) for first in starts])
@@ -287,14 +324,14 @@ async def _check_all(contacts: Sequence[GivenContact], size: int) -> deque[_Chun
     return chunks
 
 
-async def _check(contacts: Sequence[GivenContact], first: int, checker: RowChecker) -> _Chunk:
+async def _check(contacts: Sequence[GivenContact], first: int, checker: RowChecker) -> Chunk:
     texts: list[bytes] = []
     for row, given in enumerate(contacts, first):
         if row % ROWS_PER_TURN == ROWS_PER_TURN - 1:
             await asyncio.sleep(0)
         each = given if isinstance(given, NewContact) else NewContact(given)
         number = checker.check_number(each.number, row)
-        variables = dumps_flat(each.variables) if type(each.variables) is dict else None
+        variables = dumps_flat(each.variables)
         if variables is None:
             try:
                 variables = arguments.encoded_mapping(each.variables, f"contacts[{row}].variables")
@@ -302,7 +339,7 @@ async def _check(contacts: Sequence[GivenContact], first: int, checker: RowCheck
                 checker.refuse(*(error.problems or ((f"contacts[{row}].variables", str(error)),)))
                 continue
         texts.append(b'{"number":"%b","other_variables":%b}' % ((number or "").encode(), variables))
-    return _Chunk(range(first, first + len(contacts)), Encoded(b'{"contacts":[%b]}' % b",".join(texts)))
+    return Chunk(Rows(range(first, first + len(contacts))), Encoded(b'{"contacts":[%b]}' % b",".join(texts)))
 
 
 def refuse_no_list(contacts: object) -> None:

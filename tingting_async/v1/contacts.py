@@ -89,6 +89,7 @@ class Contacts(MethodFallback):
         concurrency: int = 8,
         keep_contacts: bool | None = None,
         progress: AddProgress | None = None,
+        idempotency_key: str | None = None,
         timeout: TimeoutLike = None,
     ) -> ContactsAdded:
         """Add many contacts, in several requests at the same time (`POST campaign/<campaign_id>/add-contact/`).
@@ -106,18 +107,24 @@ class Contacts(MethodFallback):
             keep_contacts: Whether the result has the new contacts, which take about 1 kB of memory each. By default, it
                 has them if you give a list, and not if you give an iterator.
             progress: A new `AddProgress`, which says at any time what was added.
+            idempotency_key: With a ledger, your name for this list of contacts. Another call with the same key,
+                whenever and wherever it is made, adds what is missing. See docs/ledger.md.
             timeout: The limits of each request.
 
         Returns:
-            The combined result of all requests. The service skips numbers that the campaign already has.
+            The combined result of all requests. The service skips numbers that the campaign already has. With a key,
+            contacts that earlier calls have added count as skipped. If an earlier call has added all of them, the
+            result has its counts.
 
         Raises:
             UsageError: There are no contacts, or a number or a variable is not valid, or a number is given twice. Each
-                is in `problems`, with its row. Nothing was sent.
+                is in `problems`, with its row. Or other contacts were given with the same `idempotency_key`. Nothing
+                was sent.
             PartialFailureError: A request failed after others succeeded, or its outcome is unknown, or an iterator
                 failed or produced a contact that is not valid. The requests in flight were completed, and no others
                 were sent. The error says which contacts were added, may have been added, and were not. If nothing can
                 have been added, the first request's own error is raised instead.
+            DuplicateSendError: Another call with the key was still adding contacts when the time of this call was up.
             asyncio.CancelledError: The call was cancelled, and so were the requests in flight. A `PartialFailureError`
                 is its cause, and also behind the `TimeoutError` of `asyncio.timeout`: see `PartialFailureError.behind`.
         """
@@ -129,14 +136,24 @@ class Contacts(MethodFallback):
         if not isinstance(progress, AddProgress | None) or progress not in (None, AddProgress()):
             raise UsageError("contacts.add_many: `progress` must be an `AddProgress()` that no other call has used.")
         refuse_no_list(contacts)
-        addition = Addition(
-            _addition_path(campaign_id),
-            hint=f"look for them in contacts.list({campaign_id})",
-            chunk=chunk,
-            concurrency=concurrency,
-            keep_contacts=isinstance(contacts, Collection) if keep_contacts is None else keep_contacts,
-            progress=progress or AddProgress(),
-            timeout=timeout,
+        settings: dict[str, Any] = {
+            "path": _addition_path(campaign_id),
+            "hint": f"look for them in contacts.list({campaign_id})",
+            "chunk": chunk,
+            "concurrency": concurrency,
+            "keep_contacts": isinstance(contacts, Collection) if keep_contacts is None else keep_contacts,
+            "progress": progress or AddProgress(),
+            "timeout": timeout,
+        }
+        if idempotency_key is None:
+            return await Addition(**settings).run(self._core, contacts)
+        from tingting_async.v1.keyed_additions import KeyedAddition  # noqa: PLC0415 - it imports the ledger
+
+        addition = KeyedAddition(
+            **settings,
+            key=idempotency_key,
+            target=f"contacts of campaign {campaign_id}",
+            list_contacts=lambda: self.list(campaign_id, exact=True, timeout=timeout),
         )
         return await addition.run(self._core, contacts)
 

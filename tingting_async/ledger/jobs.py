@@ -1,0 +1,201 @@
+"""Jobs: operations of many requests with one key, which one call may begin, and another one, elsewhere, continue.
+
+Two claims stand for a job. The *mark* says that it has begun, and with what content. It stays until the job is done, so
+that whoever continues the job knows that a part of it may be done. The *work* says that a call is working on the job
+now. It is freed if that call ends, or its process does, and is done when the job is.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import attrs
+
+from tingting_async.errors import LedgerError, UsageError
+from tingting_async.http.messages import Request
+from tingting_async.ledger.claims import MAX_DELAY, Claim, Decision, Elapsed, Storage, StoredClaim, claim_for, digest
+from tingting_async.ledger.ledger import FRESH, Ledger, nothing_sent
+from tingting_async.outcomes import Clocks, Send, SendState, Verdict
+from tingting_async.redaction import redact
+
+_BEGUN = " (begun)"
+_FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0
+"""Seconds between two looks at a job that another call works on: the first, and the longest."""
+
+
+@attrs.define(eq=False)
+class Job:
+    """A job that this call works on, or that is done.
+
+    Attributes:
+        had_begun: Whether another call had begun it, so that a part of it may be done.
+        is_done: Whether another call has completed it.
+        result: What that call has recorded; None if there is nothing.
+    """
+
+    had_begun: bool
+    is_done: bool
+    result: dict[str, Any] | None
+    _ledger: Ledger = attrs.field(repr=False)
+    _work: Claim = attrs.field(repr=False)
+    _mark: Send | None = attrs.field(repr=False)
+    _renewed: Elapsed | None = attrs.field(default=None, init=False)
+
+    async def before_send(self) -> None:
+        """Make sure that the job is still this call's, immediately before a request leaves.
+
+        Raises:
+            LedgerError: It is not. The request must not leave.
+        """
+        if self._renewed is None or self._renewed.seconds() > FRESH:
+            self._renewed = await (await self._ledger.ready()).renew(self._work.id)
+
+    def before_first_byte(self) -> None:
+        """Make sure that not too much time has passed since.
+
+        Raises:
+            LedgerError: Too much has passed. The request must not leave.
+        """
+        if self._renewed is None or self._renewed.seconds() > MAX_DELAY:
+            raise LedgerError(
+                f"{self._work.operation}: nothing was sent, because this process was stopped or overloaded for more "
+                f"than {MAX_DELAY:g} s, and others may take it for dead by now. Call again."
+            )
+
+    async def complete(self, result: Mapping[str, Any]) -> None:
+        """Record that the job is done, with values of JSON that tell what was done."""
+        await self._ledger.record_own(self._work, Verdict.DONE, json.dumps(dict(result)))
+        await self._record_mark(Verdict.DONE)
+
+    async def interrupt(self, *, is_unknown: bool, has_effect: bool) -> None:
+        """Record that this call ends before the job is done.
+
+        Args:
+            is_unknown: Whether it is unknown what became of a request.
+            has_effect: Whether this call has done a part of the job, or may have. If no call has, the key is free for
+                another content.
+        """
+        # The mark first: whoever has the work must find out whether the job has begun.
+        await self._record_mark(Verdict.UNKNOWN if has_effect or self.had_begun else Verdict.NOT_DONE)
+        await self._ledger.record_own(self._work, Verdict.UNKNOWN if is_unknown else Verdict.NOT_DONE)
+
+    def abandon(self, *, is_unknown: bool) -> None:
+        """Note, for the next use of the ledger, that this call has ended together with its event loop."""
+        self._ledger.note_own(self._work, Verdict.UNKNOWN if is_unknown else Verdict.NOT_DONE)
+
+    async def _record_mark(self, verdict: Verdict) -> None:
+        if self._mark is not None:
+            with suppress(LedgerError, UsageError):  # It stays as it is: the job has begun.
+                storage = await self._ledger.ready()
+                await storage.record(self._mark.id, Decision(verdict, self._mark.state, is_owner=not self.had_begun))
+
+
+async def open_job(
+    ledger: Ledger,
+    service: str,
+    request: Request[Any],
+    *,
+    read_clocks: Callable[[], Clocks],
+    sleep: Callable[[float], Awaitable[None]],
+    deadline: float,
+) -> Job:
+    """Begin a job, or continue it. If another call works on it, wait until that has ended.
+
+    Args:
+        ledger: The ledger.
+        service: The session's `base_url`.
+        request: Stands for the whole job: it has its operation, its `idempotency_key`, its `send_target` and, as
+            `json`, its content. A content that is None is not compared.
+        read_clocks: Returns what the clocks show.
+        sleep: Waits for so many seconds.
+        deadline: The time after which it does not wait any more, by the clock of the event loop.
+
+    Raises:
+        UsageError: The first call with this key had another content.
+        DuplicateSendError: Another call was still working on it when the time was up.
+        LedgerError: The ledger failed. Nothing was sent.
+    """
+    work = attrs.evolve(claim_for(service, request), read_clocks=read_clocks)
+    content = "" if request.json is None else await digest(request, os.urandom(16))
+    mark = attrs.evolve(
+        work, id=uuid4().hex, operation=work.operation + _BEGUN, target=f"{work.target}{_BEGUN}", evidence=content
+    )
+    try:
+        with nothing_sent(request):
+            storage = await ledger.ready()
+            stored = await _claim(ledger, storage, work, request, sleep, deadline)
+            if stored.send.state is SendState.DONE:
+                begun = await storage.find(mark)
+                await _refuse_other_content(begun, stored, request)
+                if begun is not None and begun.send.state is SendState.UNKNOWN:
+                    await storage.record(begun.send.id, Decision(Verdict.DONE, SendState.UNKNOWN))
+                result = json.loads(stored.send.result) if stored.send.result else None
+                return Job(True, True, result, ledger, work, None)
+            begun = await storage.claim(mark)
+            had_begun = begun.send.id != mark.id
+            if had_begun:
+                await _refuse_other_content(begun, stored, request)
+    except BaseException as error:
+        if isinstance(error, GeneratorExit):
+            ledger.note_own(work, Verdict.NOT_DONE)
+        else:
+            await ledger.record_own(work, Verdict.NOT_DONE)
+        raise
+    return Job(had_begun, False, None, ledger, work, begun.send)
+
+
+async def _claim(
+    ledger: Ledger,
+    storage: Storage,
+    work: Claim,
+    request: Request[Any],
+    sleep: Callable[[float], Awaitable[None]],
+    deadline: float,
+) -> StoredClaim:
+    """Claim the work, as soon as no other call has it. Return this claim, or the stored one of a job that is done.
+
+    Raises:
+        DuplicateSendError: Another call still had it when the time was up.
+    """
+    pause = _FIRST_PAUSE
+    while True:
+        stored = await storage.claim(work)
+        if stored.send.id == work.id or stored.send.state is SendState.DONE:
+            return stored
+        if stored.send.state is SendState.UNKNOWN:  # The call that had it has ended, and the mark is still there.
+            decision = Decision(Verdict.NOT_DONE, SendState.UNKNOWN)
+            if rest := await storage.record(stored.send.id, decision):
+                await sleep(rest)
+                await storage.record(stored.send.id, attrs.evolve(decision, has_waited=True))
+            continue
+        if asyncio.get_running_loop().time() >= deadline:
+            raise await ledger.duplicate(stored, request)
+        await sleep(pause)
+        pause = min(1.5 * pause, _MAX_PAUSE)
+
+
+async def _refuse_other_content(mark: StoredClaim | None, work: StoredClaim, request: Request[Any]) -> None:
+    """Refuse a job whose key was used for something else.
+
+    Raises:
+        UsageError: The target or the content is another one.
+    """
+    target = (work.send.target if mark is None else mark.send.target) or ""
+    target = target.removesuffix(_BEGUN)
+    if target != request.send_target:
+        what = f"was for {redact(target)}"
+    elif mark is None or not mark.evidence or request.json is None:
+        return
+    elif await digest(request, bytes.fromhex(mark.evidence[:32])) != mark.evidence:
+        what = "had another content"
+    else:
+        return
+    raise UsageError(
+        f"{request.operation}: nothing was sent. The first call with {redact(f'the key {request.idempotency_key!r}')} "
+        f"({work.send.started_at:%Y-%m-%d %H:%M:%S} UTC) {what}. Give the same arguments as then, or a new "
+        "`idempotency_key`."
+    )
