@@ -95,11 +95,13 @@ def test_statuses_of_gateways(status: int) -> None:
     assert not is_refusal(Effect.SEND, response({"error": "client has gone"}, status), status)
 
 
-@pytest.mark.parametrize("status", [301, 307, 308])
-def test_redirects(status: int) -> None:
-    """A redirect that asks to repeat the request elsewhere is a refusal, if it says where."""
-    assert is_refusal(Effect.SEND, response(b"", status, Location="/x/"), status)
-    assert not is_refusal(Effect.SEND, response(b"", status), status)
+@pytest.mark.parametrize("status", range(300, 400))
+@pytest.mark.parametrize("effect", [Effect.CREATE, Effect.SEND, Effect.REVOKE])
+def test_redirects(effect: Effect, status: int) -> None:
+    """A redirect is no refusal, whatever it says: a gateway may have written it."""
+    for body in (b"", b"<html>", {"detail": "Moved."}, {"success": False, "message": "no", "errors": []}):
+        assert not is_refusal(effect, response(body, status, Location="/x/"), status)
+        assert not is_refusal(effect, response(body, status), status)
 
 
 @pytest.mark.parametrize("effect", [Effect.READ, Effect.UPDATE])

@@ -137,6 +137,10 @@ def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
     if isinstance(failure, ApiError):  # The advice in its text is for requests that may be sent again.
         what = f"The response to {request.method} {request.path} had status {failure.status}"
         what += ", and a gateway may have written it." if 400 <= failure.status < 500 else "."
+        if 300 <= failure.status < 400:
+            what += (
+                " It names another address, which only reads follow: check `base_url` (`https`, the host, the path)."
+            )
     return OutcomeUnknownError(
         f"{request.operation}: it is unknown whether this happened{not_retried}. {what}{hint}",
         operation=request.operation,

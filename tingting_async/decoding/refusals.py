@@ -38,10 +38,8 @@ def is_refusal(effect: Effect, response: Response, status: int) -> bool:
     if 200 <= response.status < 300:  # A gateway does not report a failure with the status of a success.
         body = response.json()
         return not is_mixed(body) if effect.is_idempotent else response.status == 200 and _is_clear(body)
-    if response.status in (301, 307, 308):  # "Repeat the request there", unlike 302 and 303: "see the result there".
-        return effect.is_idempotent or "Location" in response.headers
-    if effect.is_idempotent:
-        return status >= 400 and status not in (408, 499)
+    if effect.is_idempotent:  # 301, 307 and 308: "repeat the request there", unlike 303: "see the result there".
+        return (status >= 400 and status not in (408, 499)) or status in (301, 307, 308)
     body = _own_error(response)
     return body is not None and (status not in _BY_WORDS_ALONE or _refuses_token(body) or _refuses(body))
 
