@@ -96,7 +96,7 @@ class Service:
         return (
             f"connections closed after {self.idle} s: {sends} sends on {len(self.conversations)}; "
             f"{counts[RETURNED]} returned, {counts[NOT_SENT]} not sent, "
-            f"{len(unknown)} unknown ({len(unknown) / sends:.2%}; {happened} of these happened)"
+            f"{len(unknown)} unknown ({len(unknown) / max(sends, 1):.2%}; {happened} of these happened)"
         )
 
 

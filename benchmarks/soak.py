@@ -164,8 +164,7 @@ async def soak(
             except Exception as error:  # noqa: BLE001 - any other error is a failure
                 wrong.append(f"call {index}: {error!r} is not a TingTingError")
 
-    tasks, files = open_resources()
-    before = (tasks, files + (ledger is not None))  # The lock file that shows other processes that this one is alive.
+    before = open_resources()
     session = TingTing(
         base_url=url,
         email=email,
@@ -181,7 +180,7 @@ async def soak(
     memories.append(memory())
     if ledger is not None:
         wrong += await audit_ledger(outcomes, ledger)
-        await ledger._storage.aclose()  # noqa: SLF001
+        await ledger.aclose()
     for _ in range(2000):  # Closing may take several iterations of the loop.
         if open_resources() == before:
             break

@@ -1,4 +1,4 @@
-"""The soak test, shortened to some seconds."""
+"""The soak tests, shortened to some seconds."""
 
 import subprocess
 import sys
@@ -18,3 +18,13 @@ def test_soak() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert "wrong: nothing" in run.stdout
     assert "600 of the calls are sends, with the SQLite ledger" in run.stdout
+
+
+def test_idle_connections() -> None:
+    """Servers that close idle connections under a stream of sends leave each send done once, or reported."""
+    run = subprocess.run(
+        [sys.executable, SOAK, "--idle", "--seconds", "4"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert 4 == run.stdout.count("connections closed after")
+    assert "wrong: nothing" in run.stdout
