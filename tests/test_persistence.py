@@ -31,6 +31,13 @@ def test_invalid_path(path: Any) -> None:
         resolve_path(path)
 
 
+@pytest.mark.parametrize("path", ["", b"", Path(), ":memory:"])
+def test_path_that_names_no_file(path: Any) -> None:
+    """A path that names no file is a ValueError that says so."""
+    with pytest.raises(ValueError, match=r"`path` is .*, which names no file"):
+        resolve_path(path)
+
+
 def test_private_directories(tmp_path: Path) -> None:
     """Missing directories are created for the owner alone, whatever the umask, and existing ones are left alone."""
     before = os.umask(0)

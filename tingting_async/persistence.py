@@ -28,7 +28,7 @@ def resolve_path(path: str | bytes | os.PathLike[str]) -> Path:
     Raises:
         ValueError: `path` is not a valid path.
     """
-    if path in ("", b"", ":memory:"):
+    if path in ("", b"", ":memory:", Path()):  # `Path("")` is the same as `Path(".")`.
         raise ValueError(f"`path` is {path!r}, which names no file. Give the path of a file.")
     try:
         # Every spelling of a file's name must lead to the same file, and to the same lock.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tingting_async import PaginationError
+from tingting_async import Page, PaginationError
 from tingting_async.http.messages import Effect, Params, Request
 from tingting_async.pagination.page import merge, require_complete
 
@@ -65,3 +65,12 @@ def test_incomplete_list(sibling: dict[str, Any]) -> None:
 def test_complete_list(sibling: dict[str, Any]) -> None:
     """A list is accepted if no other field says that there are more items."""
     require_complete(REQUEST, sibling, 3)
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(0, "[]"), (3, "[0, 1, 2]"), (4, "<4 items>"), (100_000, "<100000 items>")]
+)
+def test_repr(count: int, shown: str) -> None:
+    """The repr of a page shows at most three items, and else their number."""
+    page = Page(list(range(count)), 1, count, 1, has_next=False)
+    assert f"Page(items={shown}, number=1, total_items={count}, total_pages=1, has_next=False)" == repr(page)

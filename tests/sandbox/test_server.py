@@ -1,5 +1,7 @@
 """What the server does around every handler: slashes, methods, the request log."""
 
+import contextlib
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -64,3 +66,21 @@ async def test_no_request_log(post: Post) -> None:
     async with Sandbox(keep_requests=False) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
         await post(http, LOGIN, {})
         assert sandbox.requests == []
+
+
+async def test_an_address_of_ipv6() -> None:
+    """The URL of a sandbox that listens on an IPv6 address has it in brackets."""
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    async with Sandbox(host="::1") as sandbox, aiohttp.ClientSession() as http:
+        assert sandbox.url.startswith("http://[::1]:")
+        async with http.get(f"{sandbox.url}/api/v1/nothing/") as response:
+            assert 404 == response.status
+
+
+def has_ipv6() -> bool:
+    """Return whether this machine can listen on the IPv6 address of the loopback."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.v1 import NUMBERS, always, connect, count_effects, first_contact, make_campaign, serving
 
-from tingting_async import ApiError, NotFoundError, PartialFailureError, UsageError
+from tingting_async import ApiError, File, NotFoundError, PartialFailureError, UsageError
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import NewContact
 
@@ -157,3 +157,22 @@ async def test_upload_by_no_method(tmp_path: Path) -> None:
         (campaign,) = sandbox.world.campaigns
         with pytest.raises(ApiError, match="405"):
             await tingting.contacts.upload(campaign, path)
+
+
+@pytest.mark.parametrize(
+    ("content", "separators"),
+    [
+        (b"numbers;name\n9800000001;Sita\n", "semicolons"),
+        (b"\xef\xbb\xbf\r\nnumbers;name\r\n9800000001;Sita, of Kathmandu\r\n", "semicolons"),
+        (b"numbers\tname\n9800000001\tSita\n", "tabs"),
+    ],
+)
+async def test_upload_without_commas(content: bytes, separators: str) -> None:
+    """A CSV file with other separators than commas is refused before anything is sent; semicolons in text are not."""
+    async with Sandbox(campaigns=1) as sandbox, connect(sandbox) as tingting:
+        (campaign_id,) = sandbox.world.campaigns
+        with pytest.raises(UsageError, match=f"`file` has {separators} between its columns: save it as CSV"):
+            await tingting.contacts.upload(campaign_id, File("n.csv", content))
+        assert 0 == tingting.requests_sent
+        for accepted in (b"numbers\n9800000001\n", b'numbers,name\n9800000002,"a;b"\n', b"numbers,a;b\n9800000003,c\n"):
+            await tingting.contacts.upload(campaign_id, File("n.csv", accepted))

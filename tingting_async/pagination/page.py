@@ -7,6 +7,7 @@ import attrs
 
 from tingting_async.errors import PaginationError
 from tingting_async.http.messages import Params, Request
+from tingting_async.redaction import repr_items
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ class Page(Generic[T]):
         extra: Other fields of the envelope.
     """
 
-    items: Sequence[T] = attrs.field(hash=False)
+    items: Sequence[T] = attrs.field(repr=repr_items, hash=False)
     number: int
     total_items: int | None
     total_pages: int | None

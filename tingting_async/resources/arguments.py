@@ -1,5 +1,6 @@
 """Arguments, checked before anything is sent, and encoded as the service expects them."""
 
+import codecs
 import enum
 import inspect
 import itertools
@@ -342,6 +343,18 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:
     if not source.content:
         raise UsageError(f"`{name}` ({redact(source.name)!r}) is empty.")
     return source
+
+
+def require_commas(content: bytes, name: str) -> None:
+    """Refuse a CSV file whose first line has other separators than commas, as some spreadsheet programs write it.
+
+    Raises:
+        UsageError: The columns are separated by semicolons or tabs: the service would see one column.
+    """
+    line = content[:10_000].removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")[0]
+    for separator, text in ((b";", "semicolons"), (b"\t", "tabs")):
+        if separator in line and b"," not in line:
+            raise UsageError(f"`{name}` has {text} between its columns: save it as CSV with commas, or as .xlsx.")
 
 
 async def audio(source: FileLike, name: str) -> File:

@@ -27,7 +27,8 @@ async def _serve(sandbox: Sandbox) -> None:
         )
         print("# To connect:")
         # The client refuses plain HTTP to any address but this machine's own.
-        print(f"export TINGTING_BASE_URL={sandbox.url.replace('//0.0.0.0:', '//127.0.0.1:')}")
+        url = sandbox.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        print(f"export TINGTING_BASE_URL={url}")
         print(f"export TINGTING_EMAIL={sandbox.email}")
         print(f"export TINGTING_PASSWORD={sandbox.password}")
         print(f"# or, instead of the last two: export TINGTING_API_TOKEN={sandbox.api_token}", flush=True)

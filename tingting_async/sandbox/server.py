@@ -60,7 +60,8 @@ class Sandbox(Service):
     @property
     def url(self) -> str:
         """The client's `base_url`."""
-        return f"http://{self._host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host  # An IPv6 address.
+        return f"http://{host}:{self._port}"
 
     def close_idle_connections(self) -> None:
         """Close the idle connections without notice, as a server does when it restarts."""

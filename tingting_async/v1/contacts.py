@@ -162,14 +162,17 @@ class Contacts(MethodFallback):
 
         Args:
             campaign_id: The campaign's id.
-            file: An .xlsx or .csv file. Its first column is `numbers`; the others become variables.
+            file: An .xlsx or .csv file. Its first column is `numbers`; the others become variables. A .csv file has
+                commas between its columns.
             timeout: See `Resource`.
 
         Raises:
-            UsageError: The file cannot be read, or has another format.
+            UsageError: The file cannot be read, or has another format, such as columns separated by semicolons.
             OutcomeUnknownError: The contacts may have been added: look at `list()` before you add them again.
         """
         sheet = await arguments.file(file, "file", suffixes=(".xlsx", ".csv"))
+        if sheet.name.lower().endswith(".csv"):
+            arguments.require_commas(sheet.content, "file")
         return await self._execute(
             Request.create(
                 f"/api/v1/campaign/create/{arguments.identifier(campaign_id, 'campaign_id')}/detail/",
