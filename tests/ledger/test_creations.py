@@ -187,6 +187,25 @@ async def test_rival_in_progress(sandbox: Sandbox, connect: Any, kind: Any, ledg
     assert [] == await ledger.unresolved()
 
 
+async def test_campaign_of_a_rival(sandbox: Sandbox, connect: Any, kind: Any, ledger: Any) -> None:
+    """The campaign of another creation that is in progress is not taken for one that was lost on its way."""
+    async with connect(kind) as tingting, connect(kind) as other:
+        with sandbox.faults.during([Fault("reset", method="POST", times=1)]):
+            with pytest.raises(OutcomeUnknownError) as caught:
+                await create(tingting, "lost", timeout=1)
+        stall = sandbox.faults.add(Fault("stall_after", method="POST", times=1))
+        rival = asyncio.create_task(create(other, "rival"))
+        await stall.stalled.wait()
+        looks = len(sandbox.requests)
+        lost = asyncio.create_task(caught.value.reconcile(wait=0))
+        while len(sandbox.requests) < looks + (2 if kind is TingTing else 1):
+            await asyncio.sleep(0)
+        stall.release()
+        assert Verdict.NOT_DONE is (await lost).verdict
+        assert [(await rival).id, (await create(tingting, "lost")).id] == created(sandbox)
+    assert [] == await ledger.unresolved()
+
+
 V1_CHANGES: dict[str, dict[str, Any]] = {
     "services": {"services": "SMS", "sms_message": "m", "message": None},
     "message": {"message": "other"},
@@ -357,7 +376,10 @@ async def test_another_campaign_of_the_name(
             await create(tingting)
         await ledger.mark_sent(unnamed.value.__cause__.send, result=ours)  # type: ignore[union-attr]
         assert ours == (await create(tingting)).id
-    assert 2 == posts()
+        (send,) = await ledger._storage.sends()
+        await ledger.mark_not_sent(send)
+        assert {ours, theirs.id} == {*created(sandbox)} - {(await create(tingting)).id}
+    assert 3 == posts()
 
 
 @pytest.mark.parametrize("fault", [None, *LOST[:2]])

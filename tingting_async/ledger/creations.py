@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.errors import DuplicateSendError, NotFoundError, UsageError
+from tingting_async.errors import DuplicateSendError, NotFoundError, TingTingError, UsageError
 from tingting_async.http.messages import Request, T
 from tingting_async.http.timeouts import Timeout
 from tingting_async.ledger.claims import Claim, StoredClaim, claim_for
@@ -95,7 +95,11 @@ async def _prepare(
             raise await ledger.duplicate(busy, request)
         await sleep(pause)
         pause = min(1.5 * pause, _MAX_PAUSE)
-    found = await _creation(request).observe()
+    try:
+        found = await _creation(request).observe()
+    except TingTingError as error:
+        error.add_note(f"{request.operation}: nothing was sent. What is there before could not be read.")
+        raise
     digest, fields = await digests(request, os.urandom(16))
     seen = frozenset(each.send.id for each in unfinished)
     return attrs.evolve(claim, digest=digest, evidence=pack(found, fields, seen), seen=seen)

@@ -42,8 +42,9 @@ class SqliteLedger(Ledger):
         TingTing(email="…", password="…", ledger=SqliteLedger("~/.local/state/my-service/sends.sqlite"))
 
     The file is an SQLite database on a local disk, for its owner alone (mode 0600). All processes of the machine that
-    send for an account share one. It holds keys, operations, times and salted digests, but no messages, codes, phone
-    numbers or tokens. The directory `<path>.owners` beside it holds lock files, which show which processes are alive.
+    send for an account share one. It holds keys, operations, times, salted digests, and the names and ids of campaigns
+    that were created with a key, but no messages, codes, phone numbers or tokens. The directory `<path>.owners` beside
+    it holds lock files, which show which processes are alive.
     The file `<path>.id` shows that there was a ledger. If its file is lost, calls fail instead of making a new one.
     `<path>.queue` is the queue of processes that wait for the file, and `<path>-journal` is SQLite's.
 
