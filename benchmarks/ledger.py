@@ -1,4 +1,4 @@
-"""Measure what a ledger costs: `python benchmarks/ledger.py sqlite`.
+"""Measure what a ledger costs: `python benchmarks/ledger.py sqlite`, or `postgres`, for which a server is started.
 
 It compares, in one run: one durable commit with the ledger's settings; sends one at a time and 64 at a time, with the
 ledger and without; and claims in eight processes of 32 tasks. A send is a one-time password over a kept-alive
@@ -25,7 +25,7 @@ from uuid import uuid4
 
 from processes import client, service, show_progress
 
-from tingting_async import SqliteLedger, TingTingError, Verdict
+from tingting_async import PostgresLedger, SqliteLedger, TingTingError, Verdict
 from tingting_async.ledger.claims import Claim, Decision
 from tingting_async.ledger.ledger import Ledger
 from tingting_async.v1 import TingTing
@@ -71,7 +71,33 @@ def _sqlite_commits(place: str) -> Iterator[Callable[[], None]]:
         yield commit
 
 
-BACKENDS = {"sqlite": Backend(_sqlite_place, SqliteLedger, _sqlite_commits)}
+@contextmanager
+def _postgres_place() -> Iterator[str]:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from support.postgres_servers import postgres_server  # noqa: PLC0415 - found only now
+
+    with postgres_server() as server:
+        yield server.dsn()
+
+
+@contextmanager
+def _postgres_commits(place: str) -> Iterator[Callable[[], None]]:
+    import psycopg  # noqa: PLC0415 - only this backend needs it
+
+    with psycopg.connect(place, autocommit=True) as database:
+        database.execute("CREATE TABLE commits (id text PRIMARY KEY, service text, operation text, started_at float8)")
+
+        def commit() -> None:
+            row = (uuid4().hex, "http://127.0.0.1:1", "otp.send", time.time())
+            database.execute("INSERT INTO commits VALUES (%s, %s, %s, %s)", row)
+
+        yield commit
+
+
+BACKENDS = {
+    "sqlite": Backend(_sqlite_place, SqliteLedger, _sqlite_commits),
+    "postgres": Backend(_postgres_place, PostgresLedger, _postgres_commits),
+}
 
 
 def measure(backend: str, *, quick: bool = False) -> dict[str, Any]:

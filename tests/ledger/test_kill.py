@@ -55,6 +55,7 @@ async def until_done(sandbox: Sandbox, job: Path, seed: int) -> int:
     return killed
 
 
+@pytest.mark.timeout(200)
 async def test_two_workers(tmp_path: Path) -> None:
     """Two workers that are killed at any point and started again send everything once and resolve everything."""
     async with Sandbox() as sandbox:

@@ -13,6 +13,7 @@ import pytest
 from support.frames import chain, frame_locals
 from support.postgres_servers import PASSWORD, PostgresServer, linked
 from support.servers import closed_port
+from support.transaction_pooler import transaction_pooler
 
 from tingting_async import (
     BadRequestError,
@@ -432,3 +433,16 @@ async def test_unknown_after_the_process_is_closed(
             await send_otp(tingting, idempotency_key="lost")
     async with ledger:
         assert ["lost"] == [send.key for send in await ledger.unresolved()]
+
+
+@pytest.mark.parametrize("takes_turns", [False, True])
+async def test_pooler(
+    shared_postgres: PostgresServer, connect: Any, database: str, send_otp: Any, posts: Any, *, takes_turns: bool
+) -> None:
+    """A pooler that gives each transaction another session is noticed before anything is sent."""
+    async with transaction_pooler(shared_postgres.dsn(database), takes_turns=takes_turns) as port:
+        async with connect(ledger=PostgresLedger(shared_postgres.dsn(database, port=port))) as tingting:
+            for _ in range(3):
+                with pytest.raises(LedgerError, match="as behind PgBouncer in transaction mode; give"):
+                    await send_otp(tingting, idempotency_key="a")
+    assert 0 == posts()

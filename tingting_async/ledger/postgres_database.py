@@ -11,7 +11,7 @@ import attrs
 
 from tingting_async.errors import LedgerError, TingTingError
 from tingting_async.ledger.claims import Claim, Elapsed
-from tingting_async.ledger.postgres_session import ADVICE, VERSION, LostError, Session
+from tingting_async.ledger.postgres_session import ADVICE, VERSION, LostError, PooledError, Session
 from tingting_async.ledger.postgres_statements import CHECK, CLAIM, RECORD_OWN, RENEW, Statements, columns, new_claim
 from tingting_async.outcomes import Verdict
 from tingting_async.postgres import Postgres, PostgresError
@@ -203,10 +203,7 @@ class Database:
             raise LostError("is another ledger")
         if not is_session:
             self._drop()
-            raise PostgresError(
-                "each transaction runs in another session of the server, as behind PgBouncer in transaction mode; "
-                "give the address of the server itself"
-            )
+            raise PooledError
         if not is_version:  # The next session migrates the tables, or refuses them.
             raise PostgresError("its tables were migrated", is_lost=True)
         if not is_complete:

@@ -67,6 +67,16 @@ class LostError(PostgresError):
     """The tables do not hold what they held before. The text says what they lack, and follows "The ledger"."""
 
 
+class PooledError(PostgresError):
+    """A connection does not lead to one session, so that it can hold no lock."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "each transaction may run in another session of the server, as behind PgBouncer in transaction mode; give "
+            "the address of the server itself"
+        )
+
+
 class Session:
     """An open session, which owns the claims that it stores.
 
@@ -88,6 +98,8 @@ class Session:
         try:
             with postgres.errors():
                 self._begin()
+                if self.connection.info.backend_pid != self.backend:
+                    self._look_for_pooler(postgres)
         except BaseException:
             self.close()
             raise
@@ -98,6 +110,21 @@ class Session:
             raise PostgresError("it is a read replica", sqlstate="25006")
         if not is_locked:
             raise PostgresError("the lock of a new session is not free")
+
+    def _look_for_pooler(self, postgres: Postgres) -> None:
+        """Raise an error if two connections can lead to the same session.
+
+        What stands in between gave another number for the server's process. It may be harmless all the same.
+        """
+        other = postgres.connect()
+        try:
+            other.execute("BEGIN")  # The pooler now needs another session for this connection, if it pools them.
+            found = other.execute("SELECT pg_backend_pid()").fetchone()
+            own = {self._row("SELECT pg_backend_pid()") for _ in range(10)}  # A pooler may use its sessions in turn.
+            if found in own or own != {(self.backend,)}:
+                raise PooledError
+        finally:
+            other.close()
 
     def __del__(self) -> None:
         if getattr(self, "_pid", 0) == os.getpid():
