@@ -168,8 +168,9 @@ async def test_modes(connect: Any, campaigns: list[int], path: Path) -> None:
             lock = next(Path(f"{path}.owners").iterdir())
     finally:
         os.umask(before)
-    made = (path.parent, path, lock.parent, lock)
-    assert [each.stat().st_mode & 0o777 for each in made] == [0o700, 0o600, 0o700, 0o600]
+    made = (path.parent, path, lock.parent, lock, *(Path(f"{path}{each}") for each in (".id", ".queue", "-journal")))
+    modes = [0o700, 0o600, 0o700, 0o600, 0o600, 0o600, 0o600]
+    assert modes == [each.stat().st_mode & 0o777 for each in made]
 
 
 async def test_prune(sandbox: Sandbox, connect: Any, ledger: Ledger, send_otp: Any) -> None:

@@ -1,11 +1,17 @@
 """Turns: the processes that share a ledger's file use it in the order in which they come."""
 
 import os
-import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+try:
+    import fcntl as _fcntl
+except ImportError:  # Windows: SQLite's lock alone decides who is next.
+    _fcntl = None  # type: ignore[assignment]
+fcntl: Any = _fcntl
 
 PATIENCE = 5.0
 """Seconds to wait for those who came before. They may be stopped, and must not keep others waiting for ever."""
@@ -27,7 +33,7 @@ def take_turn(path: Path, patience: float = PATIENCE) -> Generator[None]:
         patience: Seconds to wait at most. The block runs then, too.
     """
     queue = None
-    if sys.platform != "win32":  # On Windows, SQLite's lock alone decides who is next.
+    if fcntl is not None:
         with suppress(OSError):
             queue = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     if queue is None:
@@ -42,8 +48,6 @@ def take_turn(path: Path, patience: float = PATIENCE) -> Generator[None]:
 
 
 def _wait(queue: int, deadline: float) -> None:
-    import fcntl  # noqa: PLC0415 - Windows has none
-
     _lock(queue, 0, deadline)
     ticket = int.from_bytes(os.pread(queue, 5, 0), "big") % 2**39 + 1
     os.pwrite(queue, ticket.to_bytes(5, "big"), 0)
@@ -58,8 +62,6 @@ def _lock(queue: int, byte: int, deadline: float) -> None:
     Raises:
         BlockingIOError: Another process holds it, and the time is up.
     """
-    import fcntl  # noqa: PLC0415 - as above
-
     while True:
         try:
             fcntl.lockf(queue, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
