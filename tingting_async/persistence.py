@@ -119,9 +119,17 @@ async def run_in_thread(work: Callable[[], T]) -> T:
         executor.shutdown(wait=False)
 
 
+def prepare_to_wait() -> None:
+    """Import what `run_to_completion` needs: when it is called, the system may not let anything be imported."""
+    from anyio import lowlevel  # noqa: F401, PLC0415 - as there
+
+    anyio.CancelScope()  # Imports its module, and that of the event loop.
+
+
 def make_executor() -> "ThreadPoolExecutor | None":
     """Return an executor with one thread; None if there can be none, e.g. because the main thread has ended."""
     try:
+        prepare_to_wait()
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only files, stores and ledgers need it
     except (RuntimeError, ImportError, OSError):
         return None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from tingting_async.persistence import run_to_completion
+from tingting_async.persistence import prepare_to_wait, run_to_completion
 
 C = TypeVar("C")
 C_co = TypeVar("C_co", covariant=True)
@@ -105,6 +105,7 @@ class Writer(Generic[C]):
     def _enqueue(self, piece: "_Piece[C, Any]") -> None:
         if not self._handles_forks:
             self._handles_forks = True
+            prepare_to_wait()
             self._handle_forks()
         with self._lock:
             self._queue.append(piece)
