@@ -4,7 +4,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import assert_type
 
-from tingting_async import DuplicateSendError, Ledger, Reconciliation, Send, SendState, SqliteLedger, TingTing
+from tingting_async import (
+    Campaign,
+    DuplicateSendError,
+    Ledger,
+    Reconciliation,
+    RunStarted,
+    Send,
+    SendState,
+    SqliteLedger,
+    TingTing,
+    ensure_sent,
+)
 
 
 async def ledger(path: Path) -> None:
@@ -17,7 +28,9 @@ async def ledger(path: Path) -> None:
         assert_type(send.state, SendState)
         assert_type(send.started_at, datetime)
         assert_type(await sends.mark_sent(send), None)
+        assert_type(await sends.mark_sent(send, result=31), None)
         assert_type(await sends.mark_not_sent(send), None)
+        assert_type(send.result, str | None)
     assert_type(await sends.prune(datetime(2030, 1, 1, tzinfo=UTC)), int)
 
 
@@ -29,3 +42,11 @@ async def duplicate(api_token: str) -> None:
             assert_type(error.send, Send | None)
             if error.send is not None and error.send.state is SendState.UNKNOWN:
                 assert_type(await error.reconcile(), Reconciliation)
+
+
+async def once(api_token: str) -> None:
+    async with TingTing(api_token=api_token, ledger=SqliteLedger("sends.db")) as tingting:
+        campaign = await tingting.campaigns.create("a", "PHONE", numbers=["9800000001"], idempotency_key="monday")
+        assert_type(campaign, Campaign)
+        started = await ensure_sent(lambda: tingting.campaigns.run(campaign.id, message="a"), timeout=60.0)
+        assert_type(started, RunStarted | None)
