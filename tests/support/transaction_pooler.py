@@ -46,8 +46,7 @@ async def transaction_pooler(dsn: str, *, takes_turns: bool) -> AsyncIterator[in
                 pair = f"{name}\0{value}\0".encode()
                 greeting += b"S" + struct.pack("!i", 4 + len(pair)) + pair
             writer.write(greeting + b"K" + struct.pack("!iii", 12, 1, 1) + _READY)
-            while True:
-                message = await read(reader)
+            while (message := await read(reader))[:1] != b"X":
                 session = await free.get()
                 try:
                     await relay(message, session, reader, writer)

@@ -219,6 +219,7 @@ class Session:
         return row[0], row[1]
 
     def _row(self, query: str, *arguments: Any) -> tuple[Any, ...]:
-        row = self.connection.execute(query.encode(), arguments or None).fetchone()
+        # Not prepared in the session: a pooler would use the name of the statement in another one.
+        row = self.connection.execute(query.encode(), arguments or None, prepare=False).fetchone()
         assert row is not None
         return row
