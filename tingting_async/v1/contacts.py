@@ -1,7 +1,10 @@
 """The contacts of a campaign."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any, Unpack
+
+import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
@@ -157,33 +160,54 @@ class Contacts(MethodFallback):
         )
         return await addition.run(self._core, contacts)
 
-    async def upload(self, campaign_id: int, file: arguments.FileLike, *, timeout: TimeoutLike = None) -> Upload:
+    async def upload(
+        self,
+        campaign_id: int,
+        file: arguments.FileLike,
+        *,
+        idempotency_key: str | None = None,
+        timeout: TimeoutLike = None,
+    ) -> Upload:
         """Add the contacts of a file (`PATCH campaign/create/<campaign_id>/detail/`).
 
         Args:
             campaign_id: The campaign's id.
             file: An .xlsx or .csv file. Its first column is `numbers`; the others become variables. A .csv file has
                 commas between its columns.
+            idempotency_key: With a ledger, your name for this upload. The file is uploaded once for the key: another
+                call with the same key and file returns the number of rows. See docs/ledger.md.
             timeout: See `Resource`.
 
         Raises:
-            UsageError: The file cannot be read, or has another format, such as columns separated by semicolons.
+            UsageError: The file cannot be read, or has another format, such as columns separated by semicolons; or
+                another file was given with the same key.
             OutcomeUnknownError: The contacts may have been added: look at `list()` before you add them again.
+            DuplicateSendError: Another process was still uploading the file when the time of this call was up.
         """
         sheet = await arguments.file(file, "file", suffixes=(".xlsx", ".csv"))
         if sheet.name.lower().endswith(".csv"):
             arguments.require_commas(sheet.content, "file")
-        return await self._execute(
-            Request.create(
-                f"/api/v1/campaign/create/{arguments.identifier(campaign_id, 'campaign_id')}/detail/",
-                Upload,
-                "contacts.upload",
-                method="PATCH",
-                timeout=timeout,
-                recovery_hint=f"look at contacts.list({campaign_id})",
-            ).with_form({}, {"bulk_file": sheet}),
-            other_method("POST"),  # The older documents say POST.
+        request = Request.create(
+            f"/api/v1/campaign/create/{arguments.identifier(campaign_id, 'campaign_id')}/detail/",
+            Upload,
+            "contacts.upload",
+            method="PATCH",
+            timeout=timeout,
+            recovery_hint=f"look at contacts.list({campaign_id})",
+        ).with_form({}, {"bulk_file": sheet})
+        form = other_method("POST")  # The older documents say POST.
+        if idempotency_key is None:
+            return await self._execute(request, form)
+        from tingting_async.v1.uploads import ContactUpload  # noqa: PLC0415 - few programs need it
+
+        recognition = ContactUpload(partial(self.list, campaign_id, timeout=timeout), sheet)
+        request = attrs.evolve(
+            request,
+            send_target=f"file of campaign {campaign_id}",
+            idempotency_key=idempotency_key,
+            creation=recognition.creation(),
         )
+        return await self._core.create(request, lambda request: self._execute(request, form))
 
     async def edit(self, id: int, number: str | int, *, timeout: TimeoutLike = None) -> Contact:
         """Change a contact's number (`PATCH phone-number/update/<contact_id>/`)."""

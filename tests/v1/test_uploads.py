@@ -1,0 +1,141 @@
+"""Uploading a file of contacts with an idempotency key: it is uploaded once, whoever calls it again and whenever."""
+
+import asyncio
+import csv
+import io
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import openpyxl
+import pytest
+from support.v1 import connect
+
+from tingting_async import File, OutcomeUnknownError, SqliteLedger, UsageError
+from tingting_async.sandbox import Fault, Sandbox
+from tingting_async.v1 import TingTing
+from tingting_async.v1.uploads import numbers_of
+
+pytestmark = pytest.mark.anyio
+
+PHONES = [str(9_800_000_000 + 11 * row) for row in range(25)]
+KEY = "fees 2083-08"
+UPLOAD = {"path": "*/detail/", "times": 1}
+
+
+def csv_file(rows: list[Any], name: str = "people.csv") -> File:
+    """Return a .csv file."""
+    text = io.StringIO()
+    csv.writer(text).writerows([["numbers", "name"], *([row, "Sita"] for row in rows)])
+    return File(name, text.getvalue().encode("utf-8-sig"))
+
+
+def xlsx_file(rows: list[Any], name: str = "people.xlsx") -> File:
+    """Return an .xlsx file."""
+    book, content = openpyxl.Workbook(), io.BytesIO()
+    for row in [["numbers", "name"], *([row, "Sita"] for row in rows)]:
+        book.worksheets[0].append(row)
+    book.save(content)
+    return File(name, content.getvalue())
+
+
+@asynccontextmanager
+async def sandbox_with_ledger(path: Path) -> AsyncIterator[tuple[Sandbox, TingTing, int]]:
+    """Yield a sandbox, a session with a ledger, and a campaign without contacts."""
+    async with Sandbox(campaigns=1, numbers=0) as sandbox, SqliteLedger(path / "ledger.sqlite") as ledger:
+        async with connect(sandbox, ledger=ledger) as tingting:
+            [campaign] = sandbox.world.campaigns
+            yield sandbox, tingting, campaign
+
+
+def added(sandbox: Sandbox, campaign: int) -> list[str]:
+    """Return the numbers of a campaign, sorted."""
+    return sorted(contact.number for contact in sandbox.world.campaigns[campaign].contacts)
+
+
+@pytest.mark.parametrize("make", [csv_file, xlsx_file])
+async def test_called_again(make: Any, tmp_path: Path) -> None:
+    """A call after the upload uploads nothing, and returns the number of rows; other files and keys are told apart."""
+    async with sandbox_with_ledger(tmp_path) as (sandbox, tingting, campaign):
+        await tingting.contacts.add(campaign, "9811111111")
+        file = make(PHONES)
+        first = await tingting.contacts.upload(campaign, file, idempotency_key=KEY)
+        again = await tingting.contacts.upload(campaign, file, idempotency_key=KEY)
+        assert (25, 25) == (first.rows, again.rows)
+        with pytest.raises(UsageError, match="`file` differ"):
+            await tingting.contacts.upload(campaign, make(PHONES[:5]), idempotency_key=KEY)
+        assert sorted([*PHONES, "9811111111"]) == added(sandbox, campaign)
+        await tingting.contacts.upload(campaign, make(PHONES), idempotency_key="once more")
+        assert 51 == len(added(sandbox, campaign))
+
+
+@pytest.mark.parametrize("fault", ["reset_after", "gateway_timeout", "truncate"])
+@pytest.mark.parametrize("make", [csv_file, xlsx_file])
+async def test_lost_response(make: Any, fault: Any, tmp_path: Path) -> None:
+    """An upload whose response is lost finds its contacts by itself, among others."""
+    async with sandbox_with_ledger(tmp_path) as (sandbox, tingting, campaign):
+        await tingting.contacts.add_many(campaign, ["9811111111", PHONES[3]])
+        file = make([*PHONES, "98"])
+        with sandbox.faults.during([Fault(fault, **UPLOAD)]):
+            done = await tingting.contacts.upload(campaign, file, idempotency_key=KEY)
+        again = await tingting.contacts.upload(
+            campaign, attrs.evolve(file, name=f"copy {file.name}"), idempotency_key=KEY
+        )
+        assert (25, 25) == (done.rows, again.rows)
+        assert sorted([*PHONES, PHONES[3], "9811111111"]) == added(sandbox, campaign)
+
+
+async def test_never_carried_out(tmp_path: Path) -> None:
+    """An upload that was lost on its way is made again; so is one after a process that did not get to it."""
+    async with sandbox_with_ledger(tmp_path) as (sandbox, tingting, campaign):
+        with sandbox.faults.during([Fault("reset", **UPLOAD)]):
+            await tingting.contacts.upload(campaign, csv_file(PHONES), idempotency_key=KEY)
+        assert PHONES == added(sandbox, campaign)
+
+
+async def test_two_lost_uploads_of_one_size(tmp_path: Path) -> None:
+    """A lost upload is not taken for an earlier one that had as many rows."""
+    async with sandbox_with_ledger(tmp_path) as (sandbox, tingting, campaign):
+        await tingting.contacts.upload(campaign, csv_file(PHONES[:10]), idempotency_key="a")
+        with sandbox.faults.during([Fault("reset_after", **UPLOAD)]):
+            await tingting.contacts.upload(campaign, csv_file(PHONES[10:20]), idempotency_key="b")
+        assert PHONES[:20] == added(sandbox, campaign)
+
+
+@pytest.mark.parametrize("file", [File("a.csv", b"numbers\n\xff\xfe"), File("a.csv", b"numbers,name\nabc,S\n")])
+async def test_what_nobody_can_tell(file: File, tmp_path: Path) -> None:
+    """If the numbers of the file are not known, more contacts than before prove nothing: nothing is uploaded again."""
+    async with sandbox_with_ledger(tmp_path) as (sandbox, tingting, campaign):
+
+        async def add_others() -> None:
+            await tingting.contacts.add(campaign, "9811111111")
+
+        stall = Fault("stall_after", **UPLOAD)
+        with sandbox.faults.during([stall]):
+            task = asyncio.create_task(tingting.contacts.upload(campaign, file, idempotency_key=KEY))
+            await stall.stalled.wait()
+            await add_others()
+            task.cancel()
+            await asyncio.wait([task])
+            stall.release()
+        with pytest.raises(OutcomeUnknownError):
+            await tingting.contacts.upload(campaign, file, idempotency_key=KEY)
+        assert 1 == sum(request.path.endswith("/detail/") for request in sandbox.requests)
+
+
+def test_numbers_of_files() -> None:
+    """The numbers of a file are read from its first column, in whatever way a spreadsheet writes them."""
+    chance = random.Random(4)
+    forms = (str, int, float, lambda number: f"+977-{number}", lambda number: f" {number} ")
+    for make in (csv_file, xlsx_file):
+        for _ in range(20):
+            given = chance.sample(PHONES, k=chance.randrange(1, 20))
+            rows = [chance.choice(forms)(int(number)) for number in given]
+            rows.insert(chance.randrange(len(rows) + 1), chance.choice(["", None, "total", "98", 12.5]))
+            assert frozenset(given) == numbers_of(make(rows))
+    assert frozenset({"9800000001"}) == numbers_of(File("a.csv", b"numbers\n9.800000001E+9\n9.8E9999\n"))
+    for content in (b"PK", b"PK\x03\x04" + b"x" * 100, b"", b"numbers\n", b"\xff", b'"' + b"x" * 200_000):
+        assert numbers_of(File("a.xlsx", content)) is None
