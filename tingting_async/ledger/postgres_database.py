@@ -12,7 +12,7 @@ import attrs
 from tingting_async.errors import LedgerError, TingTingError
 from tingting_async.ledger.claims import Claim, Elapsed
 from tingting_async.ledger.postgres_session import ADVICE, VERSION, LostError, PooledError, Session
-from tingting_async.ledger.postgres_statements import CHECK, CLAIM, RECORD_OWN, RENEW, Statements, columns, new_claim
+from tingting_async.ledger.postgres_statements import CHECK, Statements, columns, new_claim
 from tingting_async.outcomes import Verdict
 from tingting_async.postgres import Postgres, PostgresError
 
@@ -159,35 +159,29 @@ class Database:
 
     def _store(self, session: Session, again: bool, *, works: list[Work]) -> None:
         """Store claims and outcomes, and renew claims, in one transaction and one round trip."""
-        claims = {work.what.id: work for work in works if isinstance(work.what, Claim)}
-        renewals = {work.what.id: work for work in works if isinstance(work.what, Renewal)}
+        statements, now = self._statements(session), Elapsed.start()
+        claims = [work.what for work in works if isinstance(work.what, Claim)]
+        new = {claim.id: new_claim(claim) for claim in claims}
+        given: dict[str, Any] = {"renewed": [work.what.id for work in works if isinstance(work.what, Renewal)]}
         outcomes = [work.what for work in works if isinstance(work.what, Outcome)]
-        new = [new_claim(work.what) for work in works if isinstance(work.what, Claim)]
-        now, execute = Elapsed.start(), self._statements(session).execute
-        done = claimed = renewed = None
-        with session.pipeline():
-            check = execute(CHECK)
-            if again and claims:  # An attempt whose connection was lost may have stored them, for another owner.
-                execute(RECORD_OWN[Verdict.NOT_DONE], id=list(claims))
-            for verdict in {outcome.verdict for outcome in outcomes}:
-                chosen = [outcome for outcome in outcomes if outcome.verdict is verdict]
-                found = execute(
-                    RECORD_OWN[verdict], id=[each.id for each in chosen], result=[each.result for each in chosen]
-                )
-                done = found if verdict is Verdict.DONE else done
-            if claims:
-                claimed = execute(CLAIM, **columns([work.what for work in works if isinstance(work.what, Claim)], new))
-            if renewals:
-                renewed = execute(RENEW, id=list(renewals))
-        self._require(check.fetchone())
-        for row in () if done is None else done:
-            self._last = (row[0], row[1])
-        stored: set[str] = set() if claimed is None else {row[0] for row in claimed}
-        for each in new:
-            claims[each.send.id].result = each if each.send.id in stored else None
-        kept: set[str] = set() if renewed is None else {row[0] for row in renewed}
-        for id_, work in renewals.items():
-            work.result = now if id_ in kept else None
+        for name, verdict in (("done", Verdict.DONE), ("not_done", Verdict.NOT_DONE), ("unknown", Verdict.UNKNOWN)):
+            given[name] = [outcome.id for outcome in outcomes if outcome.verdict is verdict]
+        results = [outcome.result for outcome in outcomes if outcome.verdict is Verdict.DONE]
+        names = [name for name, ids in given.items() if ids]
+        if claims:
+            names.append("claimed")
+            given |= columns(claims, [*new.values()])
+            if again:
+                statements.forget([*new])
+        check, changed = statements.store(names, results=results, **given)
+        self._require(check)
+        for last in changed.get("done", {}).items():
+            self._last = last
+        for work in works:
+            if isinstance(work.what, Claim):
+                work.result = new[work.what.id] if work.what.id in changed["claimed"] else None
+            elif isinstance(work.what, Renewal):
+                work.result = now if work.what.id in changed["renewed"] else None
 
     def _statements(self, session: Session) -> Statements:
         """Return what executes statements that change nothing unless this is the ledger as it was before."""

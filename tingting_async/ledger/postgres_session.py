@@ -7,7 +7,7 @@ it ends. So whoever can see the lock knows that the owner is alive.
 import os
 import secrets
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -149,21 +149,6 @@ class Session:
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, self._descriptor)
             os.close(null)
-
-    @contextmanager
-    def pipeline(self) -> Generator[None]:
-        """Send the statements of the block together, as one transaction. Their results are there after the block."""
-        from psycopg import Pipeline  # noqa: PLC0415 - an extra
-
-        failure: Exception | None = None
-        # An old libpq has no pipelines: each statement is then a transaction, which takes longer.
-        with self.connection.pipeline() if Pipeline.is_supported() else nullcontext():
-            try:
-                yield
-            except Exception as error:  # noqa: BLE001 - psycopg would log what it finds afterwards
-                failure = error
-        if failure is not None:
-            raise failure
 
     @contextmanager
     def transaction(self) -> Generator[None]:

@@ -26,7 +26,8 @@ _GUARD = """(
         OR EXISTS (SELECT 1 FROM tingting_sends WHERE id = %(last)s)
     ) FROM tingting_ledger
 )"""
-CHECK = f"SELECT id = %(ledger)s, version = %(version)s, pg_backend_pid() = %(backend)s, {_GUARD} FROM tingting_ledger"
+_CHECKS = f"id = %(ledger)s, version = %(version)s, pg_backend_pid() = %(backend)s, {_GUARD}"
+CHECK = f"SELECT {_CHECKS} FROM tingting_ledger"
 _COLUMNS = {
     "id": "text",
     "service": "text",
@@ -41,26 +42,32 @@ _COLUMNS = {
 }
 _NAMES = ", ".join(_COLUMNS)
 _ARRAYS = ", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS.items())
-# In the same order in all processes, so that none waits for another one that waits for it.
-CLAIM = f"""
-INSERT INTO tingting_sends ({_NAMES}, owner)
-SELECT {_NAMES}, %(owner)s FROM unnest({_ARRAYS}) AS new({_NAMES})
-WHERE {_GUARD} ORDER BY service, operation, key, target
-ON CONFLICT DO NOTHING RETURNING id
-"""
-RENEW = f"""
-UPDATE tingting_sends SET renewed_at = clock_timestamp()
-WHERE id = ANY(%(id)s) AND owner = %(owner)s AND NOT is_done AND {_GUARD} RETURNING id
-"""
-RECORD_OWN = {
-    Verdict.DONE: f"""
+# Parts of one statement, which is one transaction and one round trip; each has the name of its parameter.
+_PARTS = {
+    # In the same order in all processes, so that none waits for another one that waits for it.
+    "claimed": f"""
+        INSERT INTO tingting_sends ({_NAMES}, owner)
+        SELECT {_NAMES}, %(owner)s FROM unnest({_ARRAYS}) AS new({_NAMES})
+        WHERE {_GUARD} ORDER BY service, operation, key, target
+        ON CONFLICT DO NOTHING RETURNING id, started_at
+    """,
+    "renewed": f"""
+        UPDATE tingting_sends SET renewed_at = clock_timestamp()
+        WHERE id = ANY(%(renewed)s) AND owner = %(owner)s AND NOT is_done AND {_GUARD} RETURNING id, started_at
+    """,
+    "done": f"""
         UPDATE tingting_sends SET is_done = true, result = coalesce(new.result, tingting_sends.result)
-        FROM unnest(%(id)s::text[], %(result)s::text[]) AS new(id, result)
+        FROM unnest(%(done)s::text[], %(results)s::text[]) AS new(id, result)
         WHERE tingting_sends.id = new.id AND NOT is_done AND {_GUARD}
         RETURNING tingting_sends.id, started_at
-        """,
-    Verdict.NOT_DONE: f"DELETE FROM tingting_sends WHERE id = ANY(%(id)s) AND NOT is_done AND {_GUARD}",
-    Verdict.UNKNOWN: f"UPDATE tingting_sends SET owner = 0 WHERE id = ANY(%(id)s) AND NOT is_done AND {_GUARD}",
+    """,
+    "not_done": f"""
+        DELETE FROM tingting_sends WHERE id = ANY(%(not_done)s) AND NOT is_done AND {_GUARD} RETURNING id, started_at
+    """,
+    "unknown": f"""
+        UPDATE tingting_sends SET owner = 0 WHERE id = ANY(%(unknown)s) AND NOT is_done AND {_GUARD}
+        RETURNING id, started_at
+    """,
 }
 _RECORD = {
     Verdict.DONE: "UPDATE tingting_sends SET is_done = true, result = coalesce(%(result)s, result) WHERE id = %(id)s",
@@ -105,6 +112,28 @@ class Statements:
         """Execute a statement."""
         return self.session.connection.execute(query.encode(), self.guard | arguments)
 
+    def store(self, names: Sequence[str], **arguments: Any) -> tuple[tuple[Any, ...] | None, dict[str, dict[str, Any]]]:
+        """Claim, renew and record in one transaction and one round trip.
+
+        Args:
+            names: Which of it to do.
+            **arguments: The columns of claims, and the ids of the others.
+
+        Returns:
+            What `CHECK` finds, and the ids that each part has changed, with the times of their starts.
+        """
+        parts = ", ".join(f"{name} AS ({_PARTS[name]})" for name in names)
+        shown = ", ".join(f"ARRAY(SELECT id FROM {name}), ARRAY(SELECT started_at FROM {name})" for name in names)
+        row = self.execute(f"WITH {parts} SELECT {_CHECKS}, {shown} FROM tingting_ledger", **arguments).fetchone()
+        if row is None:
+            return None, {}
+        pairs = zip(row[4::2], row[5::2], strict=True)
+        return row[:4], {name: dict(zip(*pair, strict=True)) for name, pair in zip(names, pairs, strict=True)}
+
+    def forget(self, ids: list[str]) -> None:
+        """Delete claims that an attempt whose connection was lost may have stored, for another owner."""
+        self.execute(_PARTS["not_done"], not_done=ids)
+
     def rows(self, query: str, **arguments: Any) -> list[StoredClaim]:
         """Return the claims that a query finds."""
         return [_read(row) for row in self.execute(query, **arguments)]
@@ -121,13 +150,12 @@ class Statements:
     def create(self, claim: Claim) -> StoredClaim | None:
         """Store the claim of a creation, or return what is in its way; None if that was deleted meanwhile."""
         with self.session.transaction():
-            # An attempt whose connection was lost may have stored it, for another owner.
-            self.execute(RECORD_OWN[Verdict.NOT_DONE], id=[claim.id])
+            self.forget([claim.id])
             self.execute(_LOCK_TARGET, **_identity(claim))
             if (found := self.find(claim)) is not None:
                 return found
             new = new_claim(claim)
-            return new if self.execute(CLAIM, **columns([claim], [new])).fetchone() is not None else None
+            return new if self.execute(_PARTS["claimed"], **columns([claim], [new])).fetchone() is not None else None
 
     def record(self, id: str, decision: Decision, result: str | None) -> float:
         """Record what somebody decided about a claim; see `Storage`."""
