@@ -44,6 +44,7 @@ class Job:
     _work: Claim = attrs.field(repr=False)
     _mark: Send | None = attrs.field(repr=False)
     _renewed: Elapsed | None = attrs.field(default=None, init=False)
+    _lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False, repr=False)
 
     async def before_send(self) -> None:
         """Make sure that the job is still this call's, immediately before a request leaves.
@@ -51,8 +52,9 @@ class Job:
         Raises:
             LedgerError: It is not. The request must not leave.
         """
-        if self._renewed is None or self._renewed.seconds() > FRESH:
-            self._renewed = await (await self._ledger.ready()).renew(self._work.id)
+        async with self._lock:  # Of requests that leave together, one renews the claim for all.
+            if self._renewed is None or self._renewed.seconds() > FRESH:
+                self._renewed = await (await self._ledger.ready()).renew(self._work.id)
 
     def before_first_byte(self) -> None:
         """Make sure that not too much time has passed since.
