@@ -1,12 +1,12 @@
 # `make demo` shows the main job; `make test` runs everything that CI runs; `make lowest` runs the tests with the oldest
 # dependencies; `make bench` measures; `make linear` shows how the cost of long texts grows; `make soak` calls a failing
-# service for minutes, and accounts for every call.
+# service for minutes, and accounts for every call; `make fleet` kills workers on two hosts, and counts what happened.
 # All create .venv if needed, run without root, and download only packages from PyPI.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -P
 
-.PHONY: demo test bench linear lowest soak lint types unit install format clean
+.PHONY: demo fleet test bench linear lowest soak lint types unit install format clean
 .DEFAULT_GOAL := test
 
 # pyproject.toml alone decides what is installed, so nothing is downloaded again until it changes.
@@ -71,6 +71,12 @@ lowest:
 # `make soak ARGS=--idle` sends to servers that close idle connections, for two minutes. Without -P, as above.
 soak: install
 	@$(VENV)/bin/python benchmarks/soak.py $(ARGS)
+
+# `make fleet FLEET_JOBS=50 FLEET_SEEDS=1` takes minutes; the whole takes an hour.
+fleet: export FLEET_JOBS ?= 300
+fleet: export FLEET_SEEDS ?= 5
+fleet: install
+	$(RUN) -m pytest tests/fleet --durations=0 $(ARGS)
 
 format: install
 	$(RUN) -m ruff check --fix .

@@ -162,6 +162,12 @@ def test_sandbox_docs(tmp_path: Path, snippet: int, passed: int) -> None:
     assert f"{passed} passed" in done.stdout
 
 
+def test_fleet_job() -> None:
+    """A job that runs twice texts each of its two people once. `tests/fleet` runs it in fleets."""
+    printed = run("fleet_job.py", None)
+    assert printed == "bills.report.csv has 2 rows\n" * 2 + "2 people were texted\n"
+
+
 def test_v1_sign_up() -> None:
     """A sign-up by one-time password succeeds."""
     assert run("v1_sign_up.py", None) == "Welcome!\n"

@@ -8,6 +8,7 @@ import errno
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -121,8 +122,7 @@ async def run_in_thread(work: Callable[[], T]) -> T:
 
 def prepare_to_wait() -> None:
     """Import what `run_to_completion` needs: when it is called, the system may not let anything be imported."""
-    from anyio import lowlevel  # noqa: F401, PLC0415 - as there
-
+    import_module("anyio.lowlevel")
     anyio.CancelScope()  # Imports its module, and that of the event loop.
 
 
