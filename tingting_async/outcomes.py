@@ -103,10 +103,10 @@ class Send:
     state: SendState
     started_at: datetime
     clocks: Clocks | None = attrs.field(default=None, repr=False)
-    result: str | None = None
+    result: str | None = attrs.field(default=None, repr=repr_text)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Look:
     """What the service shows of a creation.
 
@@ -121,7 +121,7 @@ class Look:
     otherwise: Reconciliation
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Creation:
     """How a creation with a key is recognised afterwards.
 

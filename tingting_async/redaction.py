@@ -4,26 +4,27 @@ import re
 from collections.abc import Sequence
 
 SECURE = "[secure]"
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+# Patterns as text: `re` compiles them on first use. Compiling them here would take a hundredth of importing aiohttp.
+_UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 # Every text of a server is searched, so the time must be linear: no pattern may scan the same characters from many
 # starting points. Without its dots, this one is no token, but it still skips what it has scanned.
-_JWT = re.compile(r"eyJ[\w-]*+(?:\.[\w-]*+(?:\.[\w-]*+)?)?")
-_TOKEN = re.compile(r"\b[0-9a-fA-F]{20,}\b|(?i:\bbearer\s+)\S+")
-_USER = re.compile(r"(?<=//)[^\s/@]+(?=@)")
+_JWT = r"eyJ[\w-]*+(?:\.[\w-]*+(?:\.[\w-]*+)?)?"
+_TOKENS = r"\b[0-9a-fA-F]{20,}\b|(?i:\bbearer\s+)\S+"
+_USER = r"(?<=//)[^\s/@]+(?=@)"
 # `\d` matches Devanagari digits as well. One-time codes are written with spaces for speech synthesis: "1 2 3 4 5".
-_PHONE_NUMBER = re.compile(r"\d(?:[\s()./_-]{0,3}\d){6,}")
-_ABOUT_CODES = re.compile(r"(?i)\b(otp|one.time|code|pin|passcode)\b|कोड")
-_CODE = re.compile(r"\d(?:[\s()./_-]{0,3}\d){3,}")
+_PHONE_NUMBER = r"\d(?:[\s()./_-]{0,3}\d){6,}"
+_ABOUT_CODES = r"(?i)\b(otp|one.time|code|pin|passcode)\b|कोड"
+_CODE = r"\d(?:[\s()./_-]{0,3}\d){3,}"
 
 # Values that are secret because of their field, whatever their form: an opaque token, a code of three digits.
-_NAMED = re.compile(
-    r'(?i)("(?:access|refresh|token|otp|password|api_?key)"\s*:\s*)(?!null)(?:"(?:[^"\\]|\\.)*"?|[^\s"{\[,}\]]+)'
-)
+_NAMED = r'(?i)("(?:access|refresh|token|otp|password|api_?key)"\s*:\s*)(?!null)(?:"(?:[^"\\]|\\.)*"?|[^\s"{\[,}\]]+)'
 
 # Cookies and credentials that a service or aiohttp quotes from a header or a query, whatever their form.
-_HEADER = re.compile(
-    r"""(?i)(\b(?:set-)?cookie["']?\s*:\s*["']?)[^\r\n"'<]+|(\b(?:access|refresh|token|sessionid|csrftoken|api_?key)=)[^\s;&"'<]+"""
+_HEADER = (
+    r"""(?i)(\b(?:set-)?cookie["']?\s*:\s*["']?)[^\r\n"'<]+"""
+    r"""|(\b(?:access|refresh|token|sessionid|csrftoken|api_?key)=)[^\s;&"'<]+"""
 )
 
 
@@ -34,12 +35,12 @@ def redact(text: str, *, codes: bool = False) -> str:
         text: The text.
         codes: Whether to mask every run of four digits or more, too. A text that mentions codes is always masked so.
     """
-    text = _NAMED.sub(rf'\1"{SECURE}"', text)
-    text = _JWT.sub(lambda match: SECURE if "." in match[0] else match[0], text)
-    text = _HEADER.sub(lambda match: f"{match[1] or match[2]}{SECURE}", text)
-    text = _USER.sub(SECURE, _TOKEN.sub(SECURE, text))
-    codes = codes or _ABOUT_CODES.search(text) is not None
-    return (_CODE if codes else _PHONE_NUMBER).sub(lambda match: mask(match[0]), text)
+    text = re.sub(_NAMED, rf'\1"{SECURE}"', text)
+    text = re.sub(_JWT, lambda match: SECURE if "." in match[0] else match[0], text)
+    text = re.sub(_HEADER, lambda match: f"{match[1] or match[2]}{SECURE}", text)
+    text = re.sub(_USER, SECURE, re.sub(_TOKENS, SECURE, text))
+    codes = codes or re.search(_ABOUT_CODES, text) is not None
+    return re.sub(_CODE if codes else _PHONE_NUMBER, lambda match: mask(match[0]), text)
 
 
 def shorten(text: str, length: int) -> str:
@@ -50,7 +51,7 @@ def shorten(text: str, length: int) -> str:
 
 def repr_uuid(value: object) -> str:
     """Return the repr of an attrs field that holds a UUID, which is no secret. Anything else is masked."""
-    return repr(value) if isinstance(value, str) and _UUID.fullmatch(value) else repr_text(value)
+    return repr(value) if isinstance(value, str) and re.fullmatch(_UUID, value) else repr_text(value)
 
 
 def repr_items(items: Sequence[object]) -> str:

@@ -84,9 +84,9 @@ def test_every_field(kind: type[Any]) -> None:
     assert JWT not in shown
 
 
-@pytest.mark.parametrize("kind", sorted(models(), key=repr))
+@pytest.mark.parametrize("kind", [each for each in sorted(models(), key=repr) if each.__eq__ is not object.__eq__])
 def test_hash(kind: type[Any]) -> None:
-    """Equal models have the same hash, whatever their fields hold."""
+    """Equal models have the same hash, whatever their fields hold. What compares by identity is no value."""
     assert hash(filled(kind)) == hash(filled(kind))
 
 

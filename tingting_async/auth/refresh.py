@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, cast
 
-import attrs
-
 from tingting_async.auth.cooldown import Cooldown
 from tingting_async.auth.flow import Auth
 from tingting_async.auth.stored import StoredTokens
@@ -39,14 +37,15 @@ MAX_SAVE_INTERVAL = 60.0
 """The longest time between two attempts to save the same tokens, in seconds; it begins at one and doubles."""
 
 
-@attrs.define
 class SignInFailedError(Exception):
     """Carries the error of a refresh past the retries of the request that waits for it.
 
     The refresh had its own retries, and the request itself was never sent.
     """
 
-    error: TingTingError
+    def __init__(self, error: TingTingError) -> None:
+        super().__init__(error)
+        self.error: TingTingError = error
 
     def about(self, operation: str) -> TingTingError:
         """Return the error, with a text that names the operation that needed the refresh."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import OpenEnum, StrOrInt, as_model, extra_fields, wire_field
+from tingting_async.decoding.fields import Model, OpenEnum, StrOrInt, as_model, extra_fields, wire_field
 from tingting_async.redaction import hide_repr, mask_repr
 from tingting_async.resources.models import CallStatus, OtpChannel, OtpSource, Services
 
@@ -42,8 +42,8 @@ class Priority(OpenEnum):
     AUDIO = "audio"
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class User:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class User(Model):
     """The user who is signed in (classic documents, Accounts, user details).
 
     Attributes:
@@ -69,8 +69,8 @@ class User:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Campaign:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Campaign(Model):
     """A campaign (classic documents, Campaigns).
 
     Attributes:
@@ -93,8 +93,8 @@ class Campaign:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Number:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Number(Model):
     """A number of a campaign, and the result of calling it (classic documents, Numbers).
 
     Attributes:
@@ -121,8 +121,8 @@ class Number:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class PhoneNumber:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class PhoneNumber(Model):
     """A line, owned or for sale (classic documents, Phone numbers).
 
     Attributes:
@@ -157,8 +157,8 @@ class PhoneNumber:
         return tuple(part.strip() for part in (self.available_capabilities or "").split(",") if part.strip())
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Otp:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Otp(Model):
     """A one-time password that was sent (classic documents, OTP). Its `repr` shows neither the code nor the message.
 
     Attributes:
@@ -178,8 +178,8 @@ class Otp:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Confirmation:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Confirmation(Model):
     """The service's confirmation of an operation: the envelope of its response (classic documents, introduction).
 
     Attributes:
@@ -211,7 +211,7 @@ class Confirmation:
         return self.message or next((value for value in self.data.values() if isinstance(value, str)), "")
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
 class RunStarted(Confirmation):
     """The confirmation that a campaign was run (classic documents, Campaigns, begin).
 
@@ -232,7 +232,7 @@ class RunStarted(Confirmation):
         return int(match[1]) if match else None
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
 class NumberAdded(Confirmation):
     """The confirmation that a number was added (classic documents, Numbers, add; they do not print the response).
 
@@ -249,8 +249,8 @@ class NumberAdded(Confirmation):
         return self.number is not None or super().is_confirmed
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class TokenPair:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class TokenPair(Model):
     """The JWTs of a login. Its `repr` shows neither.
 
     Attributes:
@@ -264,8 +264,8 @@ class TokenPair:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Login:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Login(Model):
     """A login (classic documents, Accounts, login).
 
     Attributes:
@@ -279,8 +279,8 @@ class Login:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Pagination:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Pagination(Model):
     """The position of a page in its list (classic documents, Campaigns).
 
     Attributes:

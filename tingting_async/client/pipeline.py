@@ -30,7 +30,7 @@ REFRESH_TIMEOUT = 10.0
 """Seconds that a token refresh gets at least, even if calls have less: its refresh token may be usable only once."""
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _CallState:
     timeout: Timeout
     deadline: float

@@ -112,7 +112,7 @@ def _reason(status: int) -> str:
 def retry_after(response: Response, *, now: datetime | None = None) -> float | None:
     """Return the seconds to wait that a response asks for, from `Retry-After`; None without a valid one."""
     value = response.headers.get("Retry-After", "").strip()
-    if _SECONDS.fullmatch(value):
+    if re.fullmatch(_SECONDS, value):
         seconds = float(value)
     elif (when := _date(value)) is not None:
         # The service's clock, not this machine's, decides how far away its date is.
@@ -123,7 +123,7 @@ def retry_after(response: Response, *, now: datetime | None = None) -> float | N
     return max(0.0, min(seconds, 1e9))  # About thirty years.
 
 
-_SECONDS = re.compile(r"[+-]?[0-9]{1,1000}(\.[0-9]{0,1000})?")  # The RFC allows whole seconds; some services write 1.5.
+_SECONDS = r"[+-]?[0-9]{1,1000}(\.[0-9]{0,1000})?"  # The RFC allows whole seconds; some services write 1.5.
 
 
 def _date(value: str) -> datetime | None:

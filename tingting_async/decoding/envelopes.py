@@ -4,27 +4,25 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-import attrs
-
 from tingting_async.http.messages import PayloadPath
 
 _MESSAGE_KEYS = ("message", "detail", "error", "messages")
 _ENVELOPE_KEYS = {*_MESSAGE_KEYS, "status", "success", "errors", "data", "code"}
 
 
-@attrs.frozen
 class PageEnvelope:
     """How one generation of the API writes a page, as its documents print it.
 
     A page that has these fields and no others can be decoded in one step.
     """
 
-    rows: str
-    """The field that holds the rows, or the object around them."""
-    outer: Mapping[str, Any]
-    """The other fields of a page and their types, in the documented order. A service writes them in that order."""
-    inner: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
-    """The fields beside the rows and their types, if the rows are in an object of their own."""
+    def __init__(self, rows: str, outer: Mapping[str, Any], inner: Mapping[str, Any] | None = None) -> None:
+        self.rows: str = rows
+        """The field that holds the rows, or the object around them."""
+        self.outer: Mapping[str, Any] = outer
+        """The other fields of a page and their types, in the documented order. A service writes them in that order."""
+        self.inner: Mapping[str, Any] = inner or {}
+        """The fields beside the rows and their types, if the rows are in an object of their own."""
 
     def path(self, payload: PayloadPath) -> PayloadPath:
         """Return the path of a list's rows in a page."""

@@ -1,8 +1,8 @@
 """What models are declared with. Imports only attrs, so that importing the models is cheap."""
 
 import enum
-from collections.abc import Mapping
-from typing import Annotated, Any, get_args, get_origin
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, cast, get_args, get_origin
 
 import attrs
 
@@ -43,20 +43,31 @@ def extra_fields() -> Any:
     return attrs.field(factory=dict[str, Any], metadata={WIRE_NAME: EXTRA}, repr=False, kw_only=True)
 
 
-def as_model(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
-    """Adapt the fields of a model: its repr masks phone numbers and tokens in texts, and its hash omits mappings.
+class Model:
+    """The base of all models: its repr masks phone numbers and tokens in texts.
 
-    Every text of the service may contain a phone number: the name of a campaign, a message, an unknown status.
+    Every text of the service may contain a phone number: the name of a campaign, a message, an unknown status. One repr
+    for all models, as attrs would compile one for each, which costs more than all else about a model.
     """
-    adapted: list[attrs.Attribute[Any]] = []
-    for field in fields:
-        changes: dict[str, Any] = {}
-        if field.repr is True and _may_be_text(field.type):
-            changes["repr"] = repr_text
-        if not _is_hashable(field.type):
-            changes["hash"] = False
-        adapted.append(field.evolve(**changes) if changes else field)
-    return adapted
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        fields = attrs.fields(cast("Any", type(self)))
+        shown = [f"{field.name}={_formatter(field)(getattr(self, field.name))}" for field in fields if field.repr]
+        return f"{type(self).__qualname__}({', '.join(shown)})"
+
+
+def as_model(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
+    """Adapt the fields of a model: its hash omits mappings."""
+    return [field if _is_hashable(field.type) else field.evolve(hash=False) for field in fields]
+
+
+def _formatter(field: "attrs.Attribute[Any]") -> Callable[[Any], str]:
+    """Return the function that formats the values of a field."""
+    if callable(field.repr):
+        return field.repr
+    return repr_text if _may_be_text(field.type) else repr
 
 
 def _may_be_text(kind: Any) -> bool:
@@ -66,6 +77,8 @@ def _may_be_text(kind: Any) -> bool:
 
 def _is_hashable(kind: Any) -> bool:
     """Return whether all values of a type can be hashed."""
+    if type(kind) is type:  # Not true of `dict[str, int]`.
+        return True
     origin = get_origin(kind)
     if kind is Any or (isinstance(origin, type) and issubclass(origin, Mapping)):
         return False

@@ -121,8 +121,8 @@ def _read_rfc3339() -> Callable[[Any], datetime]:
     return functools.partial(convert, type=datetime)
 
 
-_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
-_SPOKEN = re.compile(r"(?:(\d+)\s*h)?\s*(?:(\d+)\s*m)?\s*(?:(\d+(?:\.\d+)?)\s*s)?")
+_CLOCK = r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)"
+_SPOKEN = r"(?:(\d+)\s*h)?\s*(?:(\d+)\s*m)?\s*(?:(\d+(?:\.\d+)?)\s*s)?"
 
 
 def read_duration(value: Any, _: Any = None) -> timedelta:
@@ -150,11 +150,11 @@ def find_duration(value: object) -> timedelta | None:
     if len(value) > MAX_TEXT:
         raise InvalidValueError(value, "a duration")
     text = value.strip()
-    match = _CLOCK.fullmatch(text) or _SPOKEN.fullmatch(text)
+    match = re.fullmatch(_CLOCK, text) or re.fullmatch(_SPOKEN, text)
     if not match or not any(match.groups()):
         return None
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    if match.re is _CLOCK and (seconds >= 60 or (match[1] and minutes >= 60)):
+    if ":" in text and (seconds >= 60 or (match[1] and minutes >= 60)):
         return None
     try:
         return timedelta(hours=hours, minutes=minutes, seconds=seconds)

@@ -18,7 +18,7 @@ RESOLUTION = 0.01
 """By how much a limit may expire late, in seconds."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Limit:
     """The time limit of a task. The task enters it, and gets a `TimeoutError` where it is."""
 

@@ -309,7 +309,7 @@ def format_path(path: PayloadPath) -> str:
 
 
 # The message to a person contains the code, in any spelling.
-_MESSAGE = re.compile(r'("message"\s*:\s*)"(?:[^"\\]|\\.)*"?')
+_MESSAGE = r'("message"\s*:\s*)"(?:[^"\\]|\\.)*"?'
 
 
 def excerpt(request: Request[Any], response: Response, *, length: int = 200) -> str:
@@ -320,5 +320,5 @@ def excerpt(request: Request[Any], response: Response, *, length: int = 200) -> 
         words.pop()
     text = " ".join(words)
     if request.operation.startswith("otp"):
-        text = _MESSAGE.sub(rf'\1"{SECURE}"', text)
+        text = re.sub(_MESSAGE, rf'\1"{SECURE}"', text)
     return request.redact(text, codes=True, length=length)

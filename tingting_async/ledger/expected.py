@@ -9,13 +9,10 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
 
-import attrs
-
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Effect, Request
 
 
-@attrs.define(eq=False)
 class ExpectedSend:
     """What `ensure_sent()` learns about the send that its function makes.
 
@@ -27,12 +24,13 @@ class ExpectedSend:
         is_over: Whether `ensure_sent()` has returned. Tasks that the function has started may still be running.
     """
 
-    outer: "ExpectedSend | None"
-    wait: float
-    request: Request[Any] | None = None
-    refuse_duplicate: Callable[[], Awaitable[None]] | None = None
-    is_over: bool = False
-    _identity: tuple[str, str, str | None, str] | None = None
+    def __init__(self, outer: "ExpectedSend | None", wait: float) -> None:
+        self.outer: ExpectedSend | None = outer
+        self.wait: float = wait
+        self.request: Request[Any] | None = None
+        self.refuse_duplicate: Callable[[], Awaitable[None]] | None = None
+        self.is_over: bool = False
+        self._identity: tuple[str, str, str | None, str] | None = None
 
     def meets(
         self, request: Request[Any], service: str, refuse_duplicate: Callable[[], Awaitable[None]] | None

@@ -79,7 +79,7 @@ class FairShare:
         self.share = -(-self._slots // (self._waiting or 1))
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _PendingPage:
     """A page that is in flight or done."""
 

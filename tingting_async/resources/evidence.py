@@ -54,7 +54,7 @@ def _unproven(what: str, why: str) -> Reconciliation:
     return Reconciliation(Verdict.UNKNOWN, f"{what} was not found, but {why}.")
 
 
-_SPELLING = re.compile(r"(?!.*([\s.\-\u2010-\u2015])\1)[0-9\s+().\-\u2010-\u2015]*", re.DOTALL)
+_SPELLING = r"(?s)(?!.*([\s.\-\u2010-\u2015])\1)[0-9\s+().\-\u2010-\u2015]*"
 """A number that hides no digit: the usual characters, and none that separates digits twice in a row."""
 
 
@@ -69,7 +69,7 @@ def match_number(shown: str | None, digits: str) -> Match:
     visible = "".join(parts)
     # Numbers of Nepal have 8 or 10 digits after the country code: what has another length is a part of a number.
     national = visible.lstrip("0").removeprefix("977").lstrip("0")
-    if _SPELLING.fullmatch(text) and len(national) in (8, 10):
+    if re.fullmatch(_SPELLING, text) and len(national) in (8, 10):
         return Match.OTHER
     if visible == text:
         is_part = digits.startswith(text) or digits.endswith(text)

@@ -2,7 +2,7 @@
 
 import attrs
 
-from tingting_async.decoding.fields import OpenEnum, as_model
+from tingting_async.decoding.fields import Model, OpenEnum, as_model
 
 
 class Services(OpenEnum):
@@ -71,8 +71,8 @@ class OtpSource(OpenEnum):
     PERSONAL = "personnel"
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class SpokenMessage:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class SpokenMessage(Model):
     """A message read aloud (documents of both generations, Campaigns, test voice).
 
     Attributes:

@@ -14,7 +14,7 @@ from tingting_async.pagination.paginator import Paginator
 
 _LETTERS = 20
 """How many letters and digits of a name a service keeps at least."""
-_PLAIN = re.compile("[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
+_PLAIN = "[A-Za-z0-9]+(?: [A-Za-z0-9]+)*"
 _SHORTEST = 3
 
 
@@ -30,11 +30,11 @@ def plain_part(name: str) -> str | None:
     """
     letters = [index for index, character in enumerate(name) if character.isalnum()]
     start = name[: letters[_LETTERS - 1] + 1] if len(letters) >= _LETTERS else name
-    longest = max(_PLAIN.findall(start), key=len, default="")
+    longest = max(re.findall(_PLAIN, start), key=len, default="")
     return longest if len(longest) >= _SHORTEST else None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Before:
     """What was there before a creation.
 

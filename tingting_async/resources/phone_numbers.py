@@ -7,8 +7,6 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from unicodedata import decimal
 
-import attrs
-
 from tingting_async.errors import UsageError
 from tingting_async.redaction import mask
 
@@ -126,7 +124,6 @@ class NumberSet:
         return True
 
 
-@attrs.define
 class RowChecker:
     """Checks the rows of a call, and collects what is wrong with them, so that one error can name all of it.
 
@@ -135,12 +132,13 @@ class RowChecker:
         seen: The numbers of earlier rows, for rows without end: `numbers` is not filled then.
     """
 
-    name: str
-    seen: NumberSet | None = None
-    numbers: dict[str, int] = attrs.field(factory=dict[str, int], init=False)
-    """The numbers that are valid, each with the first row that has it."""
-    _problems: list[tuple[str, str]] = attrs.field(factory=list[tuple[str, str]], init=False)
-    _count: int = attrs.field(default=0, init=False)
+    def __init__(self, name: str, seen: NumberSet | None = None) -> None:
+        self.name: str = name
+        self.seen: NumberSet | None = seen
+        self.numbers: dict[str, int] = {}
+        """The numbers that are valid, each with the first row that has it."""
+        self._problems: list[tuple[str, str]] = []
+        self._count = 0
 
     def check_number(self, value: str | int, row: int) -> str | None:
         """Return a phone number; None if it is not valid, or is the number of an earlier row."""

@@ -139,7 +139,7 @@ class AddProgress:
         )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Chunk:
     """The contacts of one request."""
 
@@ -151,7 +151,7 @@ class Chunk:
         return cast("list[dict[str, Any]]", loads(self.body)["contacts"])
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Addition:
     """A call of `contacts.add_many`.
 

@@ -47,7 +47,7 @@ class V1AuthScheme(AuthScheme):
         return _tokens(request, response, token)
 
 
-_COOKIE = re.compile(r'\s*[^\s=;,"]+\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
+_COOKIE = r'\s*[^\s=;,"]+\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)'
 
 
 def read_cookies(response: Response) -> dict[str, str]:
@@ -56,7 +56,7 @@ def read_cookies(response: Response) -> dict[str, str]:
     found: dict[str, str] = {}
     for header in response.headers.getall("Set-Cookie", []):
         # Only name and value: for attributes that it does not know, `SimpleCookie` makes cookies or drops them all.
-        if (match := _COOKIE.match(header)) is not None:
+        if (match := re.match(_COOKIE, header)) is not None:
             with suppress(CookieError):
                 found |= {name: morsel.value for name, morsel in SimpleCookie(match[0]).items()}
     # An empty cookie deletes the earlier one; a cookie with line breaks cannot be sent.

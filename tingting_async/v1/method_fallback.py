@@ -16,7 +16,6 @@ from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.voices import Voices
 
 
-@attrs.frozen
 class OtherForm:
     """Another form of a request.
 
@@ -26,9 +25,15 @@ class OtherForm:
         apply: Return a request in this form.
     """
 
-    name: str
-    is_wanted: Callable[[ApiError], bool]
-    apply: Callable[[Request[Any]], Awaitable[Request[Any]]]
+    def __init__(
+        self,
+        name: str,
+        is_wanted: Callable[[ApiError], bool],
+        apply: Callable[[Request[Any]], Awaitable[Request[Any]]],
+    ) -> None:
+        self.name: str = name
+        self.is_wanted: Callable[[ApiError], bool] = is_wanted
+        self.apply: Callable[[Request[Any]], Awaitable[Request[Any]]] = apply
 
 
 class MethodFallback(Resource):
@@ -109,8 +114,8 @@ def other_method(method: str) -> OtherForm:
     return OtherForm("method", lambda error: error.status == 405, apply)
 
 
-_ABOUT_TYPE = re.compile(r"expect|dict|object|instance|json|type|integer|number|string|pk|invalid data")
-_ABOUT_EXISTENCE = re.compile(r"exist|not found|language")
+_ABOUT_TYPE = r"expect|dict|object|instance|json|type|integer|number|string|pk|invalid data"
+_ABOUT_EXISTENCE = r"exist|not found|language"
 
 
 def _wants_other_voice(error: ApiError) -> bool:
@@ -123,7 +128,7 @@ def _wants_other_voice(error: ApiError) -> bool:
         return False
     texts = error.field_errors.get("voice") or ([error.message] if "voice" in error.message.lower() else [])
     text = " ".join(texts).lower()
-    return _ABOUT_TYPE.search(text) is not None and _ABOUT_EXISTENCE.search(text) is None
+    return re.search(_ABOUT_TYPE, text) is not None and re.search(_ABOUT_EXISTENCE, text) is None
 
 
 def _with_voice(request: Request[Any], voice: dict[str, Any]) -> Request[Any]:

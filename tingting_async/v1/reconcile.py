@@ -46,7 +46,7 @@ class Age(enum.Enum):
     """Either, as clocks differ, were set, or do not tell."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Since:
     """When a request was about to leave, by the service's clock. Ages are told from this clock alone.
 

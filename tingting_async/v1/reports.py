@@ -1,7 +1,6 @@
 """The result of a campaign, as a file or as rows."""
 
 import codecs
-import csv
 import io
 from os import PathLike
 
@@ -49,8 +48,16 @@ class Reports(Resource):
         Raises:
             DecodeError: The response is empty, is not CSV, or may be incomplete.
         """
-        request = report_request(_path(campaign_id), "reports.rows", timeout)
-        return _decode_rows(self._core.decoder, request, await self._core.execute(request))
+        import csv  # noqa: PLC0415 - few programs need it
+
+        request, decoder = report_request(_path(campaign_id), "reports.rows", timeout), self._core.decoder
+        response = await self._core.execute(request)
+        _require_csv(decoder, request, response)
+        table = io.StringIO(response.body.decode("utf-8-sig", errors="replace"), newline="")
+        try:
+            return [ReportRow.of(row) for row in csv.DictReader(table, restval="", restkey="")]
+        except csv.Error as error:
+            raise decoder.error(request, response, "is not CSV") from error
 
 
 def _path(campaign_id: int) -> str:
@@ -76,15 +83,6 @@ async def download(core: Core, request: Request[Response], path: str | PathLike[
         if response.status == 200:  # Other bodies do not go to the sink, which may hold those of earlier attempts.
             response = Response(response.status, response.headers, sink.head)
         _require_csv(core.decoder, request, response)
-
-
-def _decode_rows(decoder: Decoder, request: Request[Response], response: Response) -> list[ReportRow]:
-    _require_csv(decoder, request, response)
-    table = io.StringIO(response.body.decode("utf-8-sig", errors="replace"), newline="")
-    try:
-        return [ReportRow.of(row) for row in csv.DictReader(table, restval="", restkey="")]
-    except csv.Error as error:
-        raise decoder.error(request, response, "is not CSV") from error
 
 
 def _require_csv(decoder: Decoder, request: Request[Response], response: Response) -> None:

@@ -12,7 +12,7 @@ from tingting_async.resources.base import TimeoutLike
 from tingting_async.v1.models.campaigns import RunStarted
 from tingting_async.v1.reconcile import details
 
-_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
+_DATE = r"\d{4}-\d{1,2}-\d{1,2}"
 
 
 async def with_schedule(
@@ -33,7 +33,7 @@ async def with_schedule(
     Raises:
         asyncio.CancelledError: The call was cancelled. The confirmation is in the `PartialFailureError` behind it.
     """
-    if _DATE.search(started.text) is None:
+    if re.search(_DATE, started.text) is None:
         return started
     try:
         when = known or (await core.execute(details(id, timeout))).schedule

@@ -5,8 +5,6 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import attrs
-
 from tingting_async.errors import TingTingError
 
 LATENESS = 0.05
@@ -56,12 +54,14 @@ class RateFailedError(Exception):
         return failed
 
 
-@attrs.define(eq=False)
 class _Waiter:
-    deadline: float
-    """When the wait ends at the latest, by the clock of the event loop."""
-    ended: asyncio.Future[Callable[[], Exception] | None]
-    """Done when the request may leave; if it may not, with what returns an error of its own."""
+    __slots__ = ("deadline", "ended")
+
+    def __init__(self, deadline: float, ended: "asyncio.Future[Callable[[], Exception] | None]") -> None:
+        self.deadline: float = deadline
+        """When the wait ends at the latest, by the clock of the event loop."""
+        self.ended: asyncio.Future[Callable[[], Exception] | None] = ended
+        """Done when the request may leave; if it may not, with what returns an error of its own."""
 
 
 class RateQueue:

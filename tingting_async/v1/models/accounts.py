@@ -7,12 +7,12 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import StrOrInt, as_model, extra_fields, wire_field
+from tingting_async.decoding.fields import Model, StrOrInt, as_model, extra_fields, wire_field
 from tingting_async.redaction import hide_repr, mask_repr
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class User:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class User(Model):
     """The user who is signed in (v1 documents, Signing in, profile).
 
     Attributes:
@@ -40,8 +40,8 @@ class User:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class ApiToken:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class ApiToken(Model):
     """The account's API token (v1 documents, Signing in). Its `repr` does not show the token.
 
     Attributes:
@@ -59,8 +59,8 @@ class ApiToken:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Voice:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Voice(Model):
     """A voice that reads a message aloud (v1 documents, Campaigns, voices).
 
     If the service sends only the id, all other fields are None.
@@ -82,8 +82,8 @@ class Voice:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Line:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Line(Model):
     """A phone number that calls are made from (v1 documents, Campaigns, lines).
 
     Attributes:
@@ -97,8 +97,8 @@ class Line:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Dashboard:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Dashboard(Model):
     """The account's totals (v1 documents, Dashboard). Fields marked "not described" are kept as received.
 
     Attributes:

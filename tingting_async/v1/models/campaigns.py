@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import OpenEnum, StrOrInt, as_model, extra_fields, wire_field
+from tingting_async.decoding.fields import Model, OpenEnum, StrOrInt, as_model, extra_fields, wire_field
 from tingting_async.resources.models import CallStatus, Services
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
@@ -63,8 +63,8 @@ class Sort(OpenEnum):
     NEWEST_FIRST = "des"
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Campaign:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Campaign(Model):
     """A campaign (v1 documents, Campaigns).
 
     Attributes:
@@ -116,8 +116,8 @@ class Campaign:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class CampaignMessage:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class CampaignMessage(Model):
     """The voice and the texts of a campaign (v1 documents, Campaigns, voice and text).
 
     Attributes:
@@ -134,7 +134,7 @@ class CampaignMessage:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
 class RunStarted(Confirmation):
     """The confirmation that a campaign was run or scheduled (v1 documents, Campaigns, run).
 
@@ -150,8 +150,8 @@ class RunStarted(Confirmation):
     converted_by: str | None = None
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class PreflightReport:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class PreflightReport(Model):
     """What would happen if a campaign were run.
 
     Attributes:

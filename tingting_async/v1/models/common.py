@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import attrs
 
-from tingting_async.decoding.fields import as_model, extra_fields
+from tingting_async.decoding.fields import Model, as_model, extra_fields
 
 DisplayDatetime = Annotated[datetime, "ISO 8601, or as the service displays it"]
 """A datetime in either of the service's formats: ISO 8601, or "Jan. 27, 2026, 05:19 PM"."""
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Confirmation:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Confirmation(Model):
     """The service's confirmation of an operation.
 
     Attributes:

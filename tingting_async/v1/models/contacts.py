@@ -7,14 +7,14 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import StrOrInt, as_model, extra_fields, wire_field
+from tingting_async.decoding.fields import Model, StrOrInt, as_model, extra_fields, wire_field
 from tingting_async.redaction import mask_repr, repr_items, repr_uuid
 from tingting_async.resources.models import CallStatus as ContactStatus
 from tingting_async.v1.models.common import Confirmation, DisplayDatetime
 
 
-@attrs.frozen(field_transformer=as_model)
-class NewContact:
+@attrs.frozen(repr=False, field_transformer=as_model)
+class NewContact(Model):
     """A contact to be added. Its `repr` shows neither field.
 
     Attributes:
@@ -26,8 +26,8 @@ class NewContact:
     variables: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Contact:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Contact(Model):
     """A contact of a campaign, and the result of reaching it (v1 documents, Contacts).
 
     Attributes:
@@ -68,7 +68,7 @@ class Contact:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
 class ContactAdded(Confirmation):
     """The confirmation that a contact was added (v1 documents, Contacts, add one).
 
@@ -85,8 +85,8 @@ class ContactAdded(Confirmation):
         return self.contact is not None or bool(self.message)
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class ContactsAdded:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class ContactsAdded(Model):
     """The result of adding several contacts (v1 documents, Contacts, add many).
 
     Attributes:
@@ -106,13 +106,13 @@ class ContactsAdded:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
 class ContactsCounted(ContactsAdded):
     """The result of adding several contacts, whose new contacts are not decoded."""
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Column:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Column(Model):
     """A column of an uploaded file.
 
     Attributes:
@@ -126,8 +126,8 @@ class Column:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Upload:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Upload(Model):
     """The result of adding a file of contacts (v1 documents, Contacts, add a file).
 
     Attributes:

@@ -7,13 +7,13 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import StrOrInt, as_model, extra_fields, wire_field
+from tingting_async.decoding.fields import Model, StrOrInt, as_model, extra_fields, wire_field
 from tingting_async.redaction import hide_repr, mask_repr
 from tingting_async.resources.models import OtpChannel, OtpSource
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class Otp:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class Otp(Model):
     """A one-time password that was sent (v1 documents, OTP). Its `repr` shows neither the code nor the message.
 
     Attributes:
@@ -45,8 +45,8 @@ class Otp:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class SentOtp:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class SentOtp(Model):
     """An item of the list of one-time passwords that were sent (v1 documents, OTP).
 
     Its `repr` shows neither the code nor the message.

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import attrs
 
-from tingting_async.decoding.fields import as_model
+from tingting_async.decoding.fields import Model, as_model
 from tingting_async.redaction import mask_repr
 from tingting_async.resources.models import CallStatus as ContactStatus
 
 
-@attrs.frozen(field_transformer=as_model)
-class ReportRow:
+@attrs.frozen(repr=False, field_transformer=as_model)
+class ReportRow(Model):
     """A row of a report. The documents do not describe its columns: all are kept, and the usual ones are recognised.
 
     Attributes:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tingting_async.decoding.fields import OpenEnum, as_model, extra_fields
+from tingting_async.decoding.fields import Model, OpenEnum, as_model, extra_fields
 from tingting_async.resources.arguments import UNCHANGED, FileLike, Unchanged
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
@@ -41,8 +41,8 @@ class ResponseType(OpenEnum):
     NONE = "none"
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class SurveyStep:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class SurveyStep(Model):
     """A step of a survey or of a template (v1 documents, Surveys).
 
     Attributes:
@@ -69,8 +69,8 @@ class SurveyStep:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class SurveyTemplate:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class SurveyTemplate(Model):
     """A survey that can be applied to several campaigns (v1 documents, Surveys, templates).
 
     Attributes:
@@ -92,7 +92,7 @@ class SurveyTemplate:
     extra: Mapping[str, Any] = extra_fields()
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
 class TemplateApplied(Confirmation):
     """The result of applying a template to a campaign, all of it or only some steps (status 207).
 
@@ -116,8 +116,8 @@ class TemplateApplied(Confirmation):
         return not self.errors
 
 
-@attrs.frozen(kw_only=True, field_transformer=as_model)
-class NewStep:
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class NewStep(Model):
     """A step to be created, or to be changed if it has an `id`: fields that are not given then stay as they are.
 
     Attributes:
