@@ -101,7 +101,7 @@ class StoredClaim:
 
     send: Send
     digest: str
-    evidence: str = ""
+    evidence: str = attrs.field(default="", repr=False)
     may_begin_for: float = 0.0
 
 

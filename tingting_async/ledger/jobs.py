@@ -27,7 +27,7 @@ _FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0
 """Seconds between two looks at a job that another call works on: the first, and the longest."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Job:
     """A job that this call works on, or that is done.
 

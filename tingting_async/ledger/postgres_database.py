@@ -35,7 +35,7 @@ class Renewal:
     id: str
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Outcome:
     """The owner of a claim knows what became of it."""
 
@@ -44,7 +44,7 @@ class Outcome:
     result: str | None
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Work:
     """Something to do in a batch, and what came of it.
 

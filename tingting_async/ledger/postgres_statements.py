@@ -101,7 +101,7 @@ WHERE id IN (SELECT id FROM tingting_sends WHERE is_done AND started_at < %(unti
 """
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Statements:
     """Executes statements in a session. Those that change something do so only in the ledger that was used before."""
 
