@@ -31,7 +31,7 @@ class LedgerFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.owners = ProcessOwners(Path(f"{path}.owners"))
+        self.owners: ProcessOwners = ProcessOwners(Path(f"{path}.owners"))
         self._path = path
         self._id_path = Path(f"{path}.id")
         self._queue_path = Path(f"{path}.queue")
