@@ -1,12 +1,13 @@
 # `make demo` shows the main job; `make test` runs everything that CI runs; `make lowest` runs the tests with the oldest
-# dependencies; `make bench` measures; `make linear` shows how the cost of long texts grows; `make soak` calls a failing
-# service for minutes, and accounts for every call; `make fleet` kills workers on two hosts, and counts what happened.
+# dependencies; `make bench` measures; `make capacity` shows how far a fleet scales; `make linear` shows how the cost of
+# long texts grows; `make soak` calls a failing service for minutes, and accounts for every call; `make fleet` kills
+# workers on two hosts, and counts what happened.
 # All create .venv if needed, run without root, and download only packages from PyPI.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -P
 
-.PHONY: demo fleet test bench linear lowest soak lint types unit install format clean
+.PHONY: demo fleet test bench capacity linear lowest soak lint types unit install format clean
 .DEFAULT_GOAL := test
 
 # pyproject.toml alone decides what is installed, so nothing is downloaded again until it changes.
@@ -49,6 +50,11 @@ $(VENV)/.bench-packages: pyproject.toml .ci/requirements | $(VENV)/.packages
 # minutes. `--check` fails where a goal is missed; `--write` writes the tables to docs/performance.md and README.md.
 bench: install $(VENV)/.bench-packages
 	@$(VENV)/bin/python benchmarks/run.py $(ARGS)
+
+# It needs PostgreSQL, and takes some minutes; `make capacity ARGS=--quick` half a minute. `--write` writes the tables to
+# docs/scaling.md. Without -P, as above.
+capacity: install $(VENV)/.bench-packages
+	@$(VENV)/bin/python benchmarks/capacity.py $(ARGS)
 
 # `make linear ARGS=page` measures only the cases with "page" in their name. All take about four minutes.
 linear: install

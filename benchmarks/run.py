@@ -46,10 +46,10 @@ def show(found: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def write(page: Path, text: str) -> None:
-    """Replace what is between the two marker comments of a page."""
+def write(page: Path, text: str, by: str = "make bench") -> None:
+    """Replace what is between the two marker comments of a page, which name the command that measures."""
     before = page.read_text(encoding="utf-8")
-    start, end = "<!-- measured by make bench -->", "<!-- end of what make bench measured -->"
+    start, end = f"<!-- measured by {by} -->", f"<!-- end of what {by} measured -->"
     after, count = re.subn(f"{start}.*{end}", lambda _: f"{start}\n\n{text}\n\n{end}", before, flags=re.DOTALL)
     if count != 1:
         sys.exit(f"{page} must have the comments {start} and {end}, once.")
