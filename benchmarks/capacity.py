@@ -196,7 +196,7 @@ def simulate(place: str, rate: float, measured: Constants, seconds: float) -> di
     return {
         "rate": rate,
         "processes": processes,
-        "sent": len(times) / took,
+        "in_time": seconds / took,
         "errors": sum(result["errors"] for result in results),
         "cpu": statistics.mean(result["cpu"] / result["took"] for result in results),
         "cpu_predicted": rate / processes * measured.send_cpu,
