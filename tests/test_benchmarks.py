@@ -66,14 +66,18 @@ def test_only_a_whole_earlier_run_is_written(tmp_path: Path, quick: bool, reason
     assert before == [page.read_bytes() for page in PAGES]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_markers(page: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "command"),
+    [*((page, "make bench") for page in PAGES), (ROOT / "docs" / "scaling.md", "make capacity")],
+    ids=lambda each: getattr(each, "name", None),
+)
+def test_markers(page: Path, command: str) -> None:
     """Each page has the two marker comments once, in order."""
-    before, start, rest = page.read_text(encoding="utf-8").partition("<!-- measured by make bench -->")
-    tables, end, after = rest.partition("<!-- end of what make bench measured -->")
+    before, start, rest = page.read_text(encoding="utf-8").partition(f"<!-- measured by {command} -->")
+    tables, end, after = rest.partition(f"<!-- end of what {command} measured -->")
     assert start
     assert end
-    assert "make bench" not in tables
+    assert command not in tables
     assert "<!--" not in before + tables + after
 
 
