@@ -4,7 +4,6 @@ A claim is a row that stands for one attempt. It is stored just before the first
 outcome is recorded afterwards. If the process ends in between, the claim stays, and the same send is refused.
 """
 
-import hashlib
 import time
 import unicodedata
 from collections.abc import Callable
@@ -14,11 +13,10 @@ from uuid import uuid4
 
 import attrs
 
-from tingting_async.errors import LedgerError, UsageError
+from tingting_async.errors import UsageError
 from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request
 from tingting_async.outcomes import Clocks, Send, SendState, Verdict
-from tingting_async.persistence import run_in_thread
 from tingting_async.redaction import repr_text
 
 MAX_KEY_LENGTH = 200
@@ -215,14 +213,3 @@ def _given_key(request: Request[Any]) -> str | None:
         )
     # The same text has other code points in a file name, on some systems, than when it is typed.
     return unicodedata.normalize("NFC", key)
-
-
-async def digest(request: Request[Any], salt: bytes) -> str:
-    """Return the salt and a hash of the content, both in hexadecimal."""
-    # Salted and slow, so that a code of six digits cannot be guessed from it at once.
-    try:
-        content = repr(request.json).encode(errors="surrogatepass")
-        hashed = await run_in_thread(lambda: hashlib.scrypt(content, salt=salt, n=2**10, r=8, p=1, dklen=16))
-    except (RecursionError, MemoryError, ValueError, AttributeError) as error:  # Some builds of Python lack scrypt.
-        raise LedgerError(f"{request.operation}: nothing was sent, because its content cannot be hashed.") from error
-    return salt.hex() + hashed.hex()

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -100,7 +99,7 @@ async def _prepare(
     except TingTingError as error:
         error.add_note(f"{request.operation}: nothing was sent. What is there before could not be read.")
         raise
-    digest, fields = await digests(request, os.urandom(16))
+    digest, fields = await digests(request)
     seen = frozenset(each.send.id for each in unfinished)
     return attrs.evolve(claim, digest=digest, evidence=pack(found, fields, seen), seen=seen)
 

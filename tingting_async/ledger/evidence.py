@@ -6,44 +6,31 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set as AbstractSet
 from typing import Any, cast
 
-from tingting_async.errors import LedgerError
 from tingting_async.http.messages import File, Request
 from tingting_async.ledger.claims import StoredClaim
+from tingting_async.ledger.digests import hashed
 from tingting_async.outcomes import Creation, Look, Reconciliation, SendState, Verdict
-from tingting_async.persistence import run_in_thread
 
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between the looks at another creation that is in progress."""
 
 
-async def digests(request: Request[Any], salt: bytes) -> tuple[str, dict[str, str]]:
-    """Return the salt with a hash of the content, and a short hash of each of its fields, in hexadecimal.
+async def digests(request: Request[Any], like: str = "") -> tuple[str, dict[str, str]]:
+    """Return a digest of the content, and a short hash of each of its fields.
+
+    Args:
+        request: The request.
+        like: A digest to compare with; see `hashed`.
 
     Raises:
         LedgerError: The content cannot be hashed.
     """
     content = _content(request)
-    fields = await _hashed(request, {name: (text, 4) for name, text in content.items()}, salt)
-    return await _digest(request, salt), fields
-
-
-async def _digest(request: Request[Any], salt: bytes) -> str:
-    content = _content(request)
     whole = "\n".join(f"{name}={content[name]}" for name in sorted(content))
-    return salt.hex() + (await _hashed(request, {"": (whole, 16)}, salt))[""]
-
-
-async def _hashed(request: Request[Any], texts: Mapping[str, tuple[str, int]], salt: bytes) -> dict[str, str]:
-    """Return a hash of each text, which has so many bytes."""
-    try:
-        return await run_in_thread(lambda: {name: _hash(text, salt, size) for name, (text, size) in texts.items()})
-    except (RecursionError, MemoryError, ValueError, AttributeError) as error:  # Some builds of Python lack scrypt.
-        raise LedgerError(f"{request.operation}: nothing was sent, because its content cannot be hashed.") from error
-
-
-def _hash(text: str, salt: bytes, length: int) -> str:
-    # Slow, as of sends: a content may be a single phone number.
-    return hashlib.scrypt(text.encode(errors="surrogatepass"), salt=salt, n=2**10, r=8, p=1, dklen=length).hex()
+    digest, (_, *fields) = await hashed(
+        request, {"": (whole, 16), **{f".{name}": (text, 4) for name, text in content.items()}}, like
+    )
+    return digest, dict(zip(content, fields, strict=True))
 
 
 def _content(request: Request[Any]) -> dict[str, str]:
@@ -72,10 +59,9 @@ def _text(value: Any) -> str:
 
 async def changed_fields(stored: StoredClaim, request: Request[Any]) -> list[str]:
     """Return the arguments in which a creation differs from the stored one with its key."""
-    salt = bytes.fromhex(stored.digest[:32])
-    if await _digest(request, salt) == stored.digest:
+    digest, fields = await digests(request, stored.digest)
+    if digest == stored.digest:
         return []
-    _, fields = await digests(request, salt)
     before: dict[str, str] = _unpack(stored)["fields"]
     names = dict(request.creation.arguments) if request.creation is not None else {}
     changed = [name for name in {**before, **fields} if before.get(name) != fields.get(name)]

@@ -7,7 +7,6 @@ now. It is freed if that call ends, or its process does, and is done when the jo
 
 import asyncio
 import json
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -17,7 +16,8 @@ import attrs
 
 from tingting_async.errors import LedgerError, UsageError
 from tingting_async.http.messages import Request
-from tingting_async.ledger.claims import MAX_DELAY, Claim, Decision, Elapsed, Storage, StoredClaim, claim_for, digest
+from tingting_async.ledger.claims import MAX_DELAY, Claim, Decision, Elapsed, Storage, StoredClaim, claim_for
+from tingting_async.ledger.digests import digest
 from tingting_async.ledger.ledger import FRESH, Ledger, nothing_sent
 from tingting_async.outcomes import Clocks, Send, SendState, Verdict
 from tingting_async.redaction import redact
@@ -122,7 +122,7 @@ async def open_job(
         LedgerError: The ledger failed. Nothing was sent.
     """
     work = attrs.evolve(claim_for(service, request), read_clocks=read_clocks)
-    content = "" if request.json is None else await digest(request, os.urandom(16))
+    content = "" if request.json is None else await digest(request)
     mark = attrs.evolve(
         work, id=uuid4().hex, operation=work.operation + _BEGUN, target=f"{work.target}{_BEGUN}", evidence=content
     )
@@ -192,7 +192,7 @@ async def _refuse_other_content(mark: StoredClaim | None, work: StoredClaim, req
         what = f"was for {redact(target)}"
     elif mark is None or not mark.evidence or request.json is None:
         return
-    elif await digest(request, bytes.fromhex(mark.evidence[:32])) != mark.evidence:
+    elif await digest(request, mark.evidence) != mark.evidence:
         what = "had another content"
     else:
         return

@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import logging
-import os
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -14,7 +13,8 @@ import attrs
 
 from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.messages import Request, T
-from tingting_async.ledger.claims import MAX_DELAY, Claim, Decision, Elapsed, Storage, StoredClaim, claim_for, digest
+from tingting_async.ledger.claims import MAX_DELAY, Claim, Decision, Elapsed, Storage, StoredClaim, claim_for
+from tingting_async.ledger.digests import digest
 from tingting_async.ledger.evidence import changed_fields, reconcile_creation
 from tingting_async.outcomes import Clocks, Reconciler, Reconciliation, Send, SendState, Verdict, attach_reconciler
 from tingting_async.redaction import redact
@@ -140,7 +140,7 @@ class Ledger:
         claim = attrs.evolve(prepared or claim_for(service, request), read_clocks=read_clocks)
         # A target is looked up by itself, and a send without a key is compared with nothing.
         if claim.key is not None and claim.target is None:
-            claim = attrs.evolve(claim, digest=await digest(request, os.urandom(16)))
+            claim = attrs.evolve(claim, digest=await digest(request))
         stored: Send | None = None
         has_claim = may_have_effect = False
         renewed: Elapsed | None = None
@@ -245,11 +245,7 @@ class Ledger:
             reconciler = functools.partial(
                 _known_outcome, Reconciliation(verdict, f"The ledger records it as {send.state.value}.")
             )
-        elif (
-            request.creation is None
-            and stored.digest
-            and stored.digest != await digest(request, bytes.fromhex(stored.digest[:32]))
-        ):
+        elif request.creation is None and stored.digest and stored.digest != await digest(request, stored.digest):
             reason = "The first send with this key had another content, which the ledger does not keep to look for."
             reconciler = functools.partial(_known_outcome, Reconciliation(Verdict.UNKNOWN, reason))
         error = _duplicate_error(send, request)
