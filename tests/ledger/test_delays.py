@@ -16,8 +16,9 @@ from support.servers import Received, Server
 from tingting_async import DuplicateSendError, Ledger, LedgerError, Reconciliation, SendState, Verdict
 from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request, Response
-from tingting_async.ledger.claims import MAX_DELAY
+from tingting_async.ledger.claims import MAX_DELAY, Elapsed
 from tingting_async.ledger.postgres import PostgresStorage
+from tingting_async.ledger.sqlite import SqliteStorage
 from tingting_async.outcomes import Send, from_presence
 from tingting_async.postgres import Postgres
 from tingting_async.v1 import TingTing
@@ -128,3 +129,29 @@ async def test_partition(
             await tingting.contacts.demo_call(7, idempotency_key="k")
         await ledger.aclose()
     assert 1 == len(service.requests)
+
+
+async def test_renewals(path: Path, serve: Callable[..., Awaitable[Server]]) -> None:
+    """A claim is not renewed for a request that gets a connection at once, however many others were stored with it."""
+    renewed = 0
+
+    class Counting(SqliteStorage):
+        async def renew(self, id: str) -> Elapsed:
+            nonlocal renewed
+            renewed += 1
+            return await super().renew(id)
+
+    ledger = Ledger(Counting(path))
+    server = await serve(succeed)
+    async with TingTing(base_url=server.url, api_token="t", ledger=ledger, max_in_flight=64) as tingting:
+
+        async def calls(count: int) -> None:
+            for _ in range(count):
+                await tingting.contacts.demo_call(7)
+
+        await asyncio.gather(*(calls(1) for _ in range(64)))  # Opens the connections.
+        renewed = 0
+        await asyncio.gather(*(calls(5) for _ in range(64)))
+    await ledger.aclose()
+    assert 64 * 6 == len(server.requests)
+    assert renewed < 32  # The machine may stop for a moment, or a connection have been idle for too long.

@@ -189,14 +189,19 @@ class Storage(Protocol):
         ...
 
 
-def claim_for(service: str, request: Request[Any]) -> Claim:
+def claim_for(service: str, request: Request[Any], **options: Any) -> Claim:
     """Return the claim of a request.
+
+    Args:
+        service: The session's `base_url`.
+        request: The request.
+        options: Other fields of the claim.
 
     Raises:
         UsageError: Its `idempotency_key` is not valid.
     """
     key, target = _given_key(request), request.send_target or None
-    return Claim(uuid4().hex, service, request.operation, key, target, digest="")
+    return Claim(uuid4().hex, service, request.operation, key, target, digest="", **options)
 
 
 def _given_key(request: Request[Any]) -> str | None:

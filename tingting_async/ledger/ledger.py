@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,7 +24,12 @@ from tingting_async.tracebacks import short_traceback
 _log = logging.getLogger("tingting_async")
 
 FRESH = 0.05
-"""Seconds after a claim was stored or renewed in which it need not be renewed if the request is only now connected."""
+"""Seconds after a claim was stored or renewed in which it need not be renewed if the request is only now connected.
+
+They count from when this task learnt of it: a task that waited for its turn until then has not waited for a connection.
+"""
+_OLD = MAX_DELAY / 5
+"""Seconds since a claim was stored or renewed, after which it is renewed in any case."""
 
 
 class Ledger:
@@ -137,16 +143,20 @@ class Ledger:
             DuplicateSendError: It was sent before, or may have been. Nothing was sent now.
             LedgerError: The ledger cannot be written. Nothing was sent.
         """
-        claim = attrs.evolve(prepared or claim_for(service, request), read_clocks=read_clocks)
+        if prepared is None:
+            claim = claim_for(service, request, read_clocks=read_clocks)
+        else:
+            claim = attrs.evolve(prepared, read_clocks=read_clocks)
         # A target is looked up by itself, and a send without a key is compared with nothing.
         if claim.key is not None and claim.target is None:
             claim = attrs.evolve(claim, digest=await digest(request))
         stored: Send | None = None
         has_claim = may_have_effect = False
         renewed: Elapsed | None = None
+        looked = 0.0
 
         async def before_send() -> None:
-            nonlocal stored, has_claim, may_have_effect, renewed
+            nonlocal stored, has_claim, may_have_effect, renewed, looked
             if stored is None or renewed is None:
                 has_claim = True  # From here on: if this is cancelled while the storage works, the claim is deleted.
                 try:
@@ -156,9 +166,12 @@ class Ledger:
                     raise
                 assert stored.clocks is not None
                 renewed = Elapsed(stored.clocks.monotonic, stored.clocks.local.timestamp())
-            elif not may_have_effect or renewed.seconds() > FRESH:  # A further attempt, or connecting took long.
+                looked = monotonic()
+            elif not may_have_effect or monotonic() - looked > FRESH or renewed.seconds() > _OLD:
+                # A further attempt, or connecting took long. Most requests get a connection at once.
                 with nothing_sent(request):
                     renewed = await self._storage.renew(claim.id)
+                looked = monotonic()
             may_have_effect = True
 
         def before_first_byte() -> None:
