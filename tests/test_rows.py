@@ -68,3 +68,13 @@ def test_rows_of_an_error_are_data() -> None:
     for same in (copy.deepcopy(error), pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert (Rows(range(2)), Rows(range(2), range(5, 6))) == (same.unknown, same.not_done)
         assert () == same.failures
+
+
+def test_taking_many_rows_away() -> None:
+    """Taking every other row away from twenty thousand rows leaves the others."""
+    odd = Rows(*(range(row, row + 1) for row in range(1, 20_000, 2)))
+    even = Rows(range(20_000)).without(odd)
+    assert list(range(0, 20_000, 2)) == list(even)
+    assert Rows() == even.without(even)
+    assert even == even.without(odd)
+    assert all((row % 2 == 0) == (row in even) for row in range(20_000))

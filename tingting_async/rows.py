@@ -1,5 +1,6 @@
 """Rows of an input, kept as ranges, so that a million of them takes no more memory than one."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import overload
@@ -34,13 +35,17 @@ class Rows(Sequence[int]):
     def without(self, other: "Rows") -> "Rows":
         """Return the rows that another sequence does not have."""
         left: list[range] = []
+        place = 0
         for each in self.ranges:
             start = each.start
-            for taken in other.ranges:
-                if taken.stop > start:
-                    left.append(range(start, min(taken.start, each.stop)))
-                    start = taken.stop
-            left.append(range(start, each.stop))
+            while place < len(other.ranges) and other.ranges[place].start < each.stop:
+                taken = other.ranges[place]
+                left.append(range(start, max(start, taken.start)))
+                start = max(start, taken.stop)
+                if taken.stop > each.stop:
+                    break  # It reaches into the next range of these rows.
+                place += 1
+            left.append(range(min(start, each.stop), each.stop))
         return Rows(*left)
 
     def __len__(self) -> int:
@@ -53,7 +58,10 @@ class Rows(Sequence[int]):
         return chain.from_iterable(reversed(each) for each in reversed(self.ranges))
 
     def __contains__(self, row: object) -> bool:
-        return any(row in each for each in self.ranges)
+        if not isinstance(row, int):
+            return False
+        place = bisect_right(self.ranges, row, key=lambda each: each.start)
+        return place > 0 and row in self.ranges[place - 1]
 
     @overload
     def __getitem__(self, index: int) -> int: ...

@@ -22,6 +22,7 @@ from tingting_async import (
     Timeout,
     UsageError,
 )
+from tingting_async.resources.concurrency import for_each
 from tingting_async.resources.phone_numbers import NumberSet
 from tingting_async.v1 import AddProgress, NewContact
 
@@ -495,3 +496,31 @@ def test_numbers_are_recognised() -> None:
         number = str(base + int(chance.expovariate(1 / chance.choice((10, 3000)))))
         assert (number not in known) == seen.add(number)
         known.add(number)
+
+
+async def test_cancelled_as_the_last_request_ends() -> None:
+    """A cancellation in the very iteration of the event loop in which the last call ends stays a cancellation."""
+    loop = asyncio.get_running_loop()
+    response: asyncio.Future[None] = loop.create_future()
+    items = [1]
+
+    async def produce() -> int | None:
+        return items.pop() if items else None
+
+    async def call(_: int) -> None:
+        await response
+
+    tasks: list[asyncio.Task[None]] = []
+
+    def start(coroutine: Any) -> "asyncio.Task[None]":
+        tasks.append(loop.create_task(coroutine))
+        return tasks[-1]
+
+    job = asyncio.ensure_future(for_each(produce, call, start, limit=8, operation="contacts.add_many"))
+    while not tasks:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    loop.call_soon(job.cancel)
+    response.set_result(None)
+    with pytest.raises(asyncio.CancelledError):
+        await job

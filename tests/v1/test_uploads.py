@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import random
+import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -139,3 +140,28 @@ def test_numbers_of_files() -> None:
     assert frozenset({"9800000001"}) == numbers_of(File("a.csv", b"numbers\n9.800000001E+9\n9.8E9999\n"))
     for content in (b"PK", b"PK\x03\x04" + b"x" * 100, b"", b"numbers\n", b"\xff", b'"' + b"x" * 200_000):
         assert numbers_of(File("a.xlsx", content)) is None
+
+
+def damaged(how: str) -> bytes:
+    """Return a spreadsheet that cannot be read."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", "<a>" + "x1y2z3" * 500 + "</a>")
+    content = bytearray(written.getvalue())
+    entry = content.find(b"PK\x01\x02")
+    if how == "corrupt":
+        content[54:62] = b"\xff" * 8
+    elif how == "an unknown method":
+        content[entry + 10 : entry + 12] = content[8:10] = b"\x63\x00"
+    elif how == "encrypted":
+        content[entry + 8] |= 1
+        content[6] |= 1
+    else:
+        del content[100:120]
+    return bytes(content)
+
+
+@pytest.mark.parametrize("how", ["corrupt", "an unknown method", "encrypted", "cut"])
+def test_numbers_of_a_damaged_file(how: str) -> None:
+    """The numbers of a spreadsheet that cannot be read are not known, and this is no error of Python."""
+    assert numbers_of(File("numbers.xlsx", damaged(how))) is None

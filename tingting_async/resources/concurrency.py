@@ -76,7 +76,8 @@ async def for_each(
             task.cancel()
         if tasks and not isinstance(error, GeneratorExit):
             with suppress(asyncio.CancelledError):
-                await run_to_completion(asyncio.wait(tasks))
+                # A list of its own: the last of the tasks may end, and leave the set, before the wait begins.
+                await run_to_completion(asyncio.wait([*tasks]))
         raise
     if failures:
         raise failures[0]

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from decimal import Decimal
@@ -85,7 +86,10 @@ def numbers_of(file: File) -> frozenset[str] | None:
     try:
         cells = _xlsx_cells(file.content) if file.content.startswith(b"PK") else _csv_cells(file.content)
         texts = [_plain(text) for text in cells][1:]
-    except (ValueError, ArithmeticError, LookupError, csv.Error, zipfile.BadZipFile, ET.ParseError, OSError):
+    except (ValueError, ArithmeticError, LookupError, csv.Error, ET.ParseError, OSError):
+        return None
+    # A file that is damaged, encrypted, or compressed by another method.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):
         return None
     numbers = set[str]()
     for text in texts:

@@ -277,7 +277,9 @@ def test_invalid_arguments(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "client", [5, None, b"redis://:canary@localhost", Redis, redis_client.Redis(), socket.socket], ids=repr
+    "client",
+    [5, None, b"redis://:canary@localhost", Redis, redis_client.Redis(), socket.socket],
+    ids=lambda client: type(client).__name__,
 )
 def test_invalid_client(client: Any) -> None:
     """A client that is neither a URL nor a client of `redis.asyncio` is a UsageError that says what to give."""
