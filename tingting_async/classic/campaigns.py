@@ -218,7 +218,6 @@ class Campaigns(ListResource):
         fields = arguments.given_fields(
             message=text if text is None or voice is None else arguments.collapse_whitespace(text),
             voice_input=None if voice is None else arguments.non_empty_text(voice, "voice"),
-            schedule_date=None if schedule is None else arguments.schedule(schedule),
             individual=None if numbers is None else arguments.identifiers(numbers, "numbers"),
             status=None if rerun is None else _rerun_statuses(rerun),
             priority=None if priority is None else arguments.enum_member(Priority, priority, "priority").value,
@@ -232,13 +231,21 @@ class Campaigns(ListResource):
             send_target=f"campaign {id}",
             idempotency_key=idempotency_key,
         )
+        checks_tags = check_tags and message is not None
+
+        async def prepare() -> None:
+            if schedule is not None:
+                fields["schedule_date"] = arguments.schedule(schedule)
+            if checks_tags:
+                campaign = await self.get(id, timeout=timeout)
+                arguments.require_known_tags(arguments.placeholders(message or ""), campaign.usable_tags, "message")
+
+        if schedule is not None or checks_tags:
+            await self._core.prepare(request, prepare)
         if audio_file is not None:
             request = request.with_form(fields, {"aud_file": await arguments.audio(audio_file, "audio_file")})
         else:
             request = request.with_json(fields)
-        if check_tags and message is not None:
-            campaign = await self.get(id, timeout=timeout)
-            arguments.require_known_tags(arguments.placeholders(message), campaign.usable_tags, "message")
         return await self._core.execute(request)
 
     async def test_voice(

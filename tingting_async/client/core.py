@@ -11,7 +11,7 @@ from tingting_async.auth.refresh import SignInFailedError
 from tingting_async.client.pipeline import RequestPipeline, raise_from
 from tingting_async.client.retries import RetryPolicy, final_error
 from tingting_async.decoding.decoder import Decoder, ResponseFormat
-from tingting_async.errors import DecodeError, SessionClosedError, UsageError
+from tingting_async.errors import DecodeError, SessionClosedError, TingTingError, UsageError
 from tingting_async.http.clocks import note_clocks, read_clocks
 from tingting_async.http.messages import Effect, Params, Request, Response, T
 from tingting_async.http.timeouts import Timeout, running_loop
@@ -184,6 +184,21 @@ class Core:
             except Reconcilable as error:
                 attach_sleep(error, functools.partial(self.sleep, request.operation))
                 raise
+
+    async def prepare(self, request: Request[Any], preparation: Callable[[], Awaitable[T]]) -> T:
+        """Prepare a send by what reads or changes the state of the service, unless the ledger has the send.
+
+        A send that was made has changed this state: the preparation's own error would hide that.
+
+        Raises:
+            DuplicateSendError: The send was made before, or may have been, also by another process meanwhile.
+        """
+        await self.refuse_duplicate(request)
+        try:
+            return await preparation()
+        except TingTingError:
+            await self.refuse_duplicate(request)
+            raise
 
     def _ledger_for(self, request: Request[Any]) -> "Ledger | None":
         if request.effect is Effect.READ:

@@ -279,15 +279,17 @@ class Campaigns(MethodFallback):
             send_target=f"campaign {id}",
             idempotency_key=idempotency_key,
         )
-        known: datetime | None = None
-        if message is not None or sms_message is not None or schedule is not None:
-            await self._core.refuse_duplicate(request)
+        changes = arguments.given_fields(message=message, sms_message=sms_message, schedule=schedule)
+
+        async def prepare() -> datetime | None:
             if (message is None) != (sms_message is None):
                 refuse_other_text((await self.get(id, timeout=timeout)).services, message, sms_message)
-            changes = arguments.given_fields(message=message, sms_message=sms_message, schedule=schedule)
-            known = (await self.update(id, timeout=timeout, **changes)).schedule
-        if preflight and (problems := (await self.preflight(id, timeout=timeout)).problems):
-            raise UsageError(f"campaigns.run: campaign {id} was not run by this call. {' '.join(problems)}")
+            known = (await self.update(id, timeout=timeout, **changes)).schedule if changes else None
+            if preflight and (problems := (await self.preflight(id, timeout=timeout)).problems):
+                raise UsageError(f"campaigns.run: campaign {id} was not run by this call. {' '.join(problems)}")
+            return known
+
+        known = await self._core.prepare(request, prepare) if changes or preflight else None
         called = self._core.note_clocks()  # After the update, which is no evidence of the run.
         return await with_schedule(self._core, id, await self._core.execute(request), timeout, known)
 
