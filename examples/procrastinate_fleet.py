@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio
 from procrastinate_tasks import DATABASE, DEAD_AFTER, app, process
 
-from tingting_async import PostgresLedger, PostgresTokenStore
+from tingting_async import PostgresLedger, PostgresRateLimit, PostgresTokenStore
 from tingting_async.v1 import TingTing
 
 
@@ -23,7 +23,8 @@ async def work() -> None:
     async with (
         app.open_async(),
         PostgresLedger(DATABASE) as ledger,
-        TingTing.from_env(ledger=ledger, token_store=PostgresTokenStore(DATABASE), rate=50) as tingting,
+        PostgresRateLimit(DATABASE, per_second=50) as rate,
+        TingTing.from_env(ledger=ledger, token_store=PostgresTokenStore(DATABASE), rate=rate) as tingting,
     ):
         await app.run_worker_async(
             concurrency=10,

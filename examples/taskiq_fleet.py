@@ -58,10 +58,11 @@ async def work() -> None:
     async with (
         anyio.create_task_group() as tasks,
         PostgresLedger(os.environ["DATABASE_URL"]) as ledger,
+        RedisRateLimit(REDIS, per_second=50) as rate,
         TingTing.from_env(
             ledger=ledger,
             token_store=RedisTokenStore(REDIS, key="tingting tokens"),
-            rate=RedisRateLimit(REDIS, per_second=50),
+            rate=rate,
         ) as tingting,
     ):
         broker.state.tingting = tingting
