@@ -22,6 +22,14 @@ def numbers_of(sandbox: Sandbox, campaign: int) -> Counter[str]:
     return Counter(contact.number for contact in sandbox.world.campaigns[campaign].contacts)
 
 
+async def refuse_to_mark(ledger: Any, send: Any) -> None:
+    """Check that nobody can mark a job as done or not done, and that the error says what to do."""
+    for mark in (ledger.mark_sent, ledger.mark_not_sent):
+        with pytest.raises(UsageError, match=r"Repeat the call with the same `idempotency_key`"):
+            await mark(send)
+    assert [send.id] == [each.id for each in await ledger.unresolved()]
+
+
 async def test_one_call_works_at_a_time(sandbox: Sandbox, connect: Any, ledger: Any) -> None:
     """Calls in several sessions with the same key add each contact once, and return the same."""
     async with connect(TingTing) as one, connect(TingTing) as other:
@@ -43,6 +51,8 @@ async def test_another_call_goes_on(sandbox: Sandbox, connect: Any, ledger: Any)
                 await one.contacts.add_many(campaign, NUMBERS, chunk=4, concurrency=1, idempotency_key="k")
         [left] = await ledger.unresolved()
         assert ("k", SendState.UNKNOWN) == (left.key, left.state)
+        assert ("contacts.add_many", f"contacts of campaign {campaign}") == (left.operation, left.target)
+        await refuse_to_mark(ledger, left)
         with pytest.raises(UsageError, match="another content"):
             await other.contacts.add_many(campaign, NUMBERS[1:], idempotency_key="k")
         done = await other.contacts.add_many(campaign, NUMBERS, idempotency_key="k")
@@ -63,6 +73,9 @@ async def test_a_call_that_lost_its_job(sandbox: Sandbox, connect: Any, ledger: 
             task = asyncio.create_task(call)
             await stall.stalled.wait()
             ledger_place.end_owners()
+            [left] = await ledger.unresolved()  # The job has two claims.
+            assert ("contacts.add_many", "k", SendState.UNKNOWN) == (left.operation, left.key, left.state)
+            await refuse_to_mark(ledger, left)
             await asyncio.sleep(2 * FRESH)  # A claim that was renewed a moment ago is not looked at again.
             stall.release()
             await asyncio.wait([task])

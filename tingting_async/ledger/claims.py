@@ -29,6 +29,12 @@ MARGIN = 1.0
 """Seconds after `MAX_DELAY` in which others still do not free a claim whose owner is dead."""
 
 
+JOB = "job-"
+"""How the ids of the claims of a job begin (`jobs.py`)."""
+BEGUN = " (begun)"
+"""How the operation and the target of the claim end that says that a job has begun."""
+
+
 @attrs.frozen
 class Claim:
     """A send, or a creation with a key, that is about to leave.
@@ -137,6 +143,21 @@ class Decision:
         """Return for how many seconds the claim must not be deleted yet, because its owner may still begin."""
         is_free = self.is_owner or self.has_waited or self.verdict is not Verdict.NOT_DONE
         return 0.0 if is_free or stored.send.state is not SendState.UNKNOWN else stored.may_begin_for
+
+
+def unknown_sends(unfinished: list[Send]) -> list[Send]:
+    """Return the sends whose outcome is unknown, one for each job."""
+    at_work = {(send.service, send.operation, send.key) for send in unfinished if send.id.startswith(JOB)}
+    found: list[Send] = []
+    for each in unfinished:
+        send, operation = each, each.operation.removesuffix(BEGUN)
+        if operation != each.operation and each.id.startswith(JOB):
+            if (each.service, operation, each.key) in at_work:
+                continue
+            send = attrs.evolve(each, operation=operation, target=(each.target or "").removesuffix(BEGUN))
+        if send.state is SendState.UNKNOWN:
+            found.append(send)
+    return found
 
 
 class Storage(Protocol):

@@ -272,9 +272,10 @@ def _not_done(error: OutcomeUnknownError) -> NotSentError:
 
 def _undecided(error: DuplicateSendError | OutcomeUnknownError, reason: str) -> OutcomeUnknownError:
     """Return the error for what `reconcile()` cannot decide, with the data of the error that it is about."""
+    advice = "If you find out yourself, call the ledger's `mark_sent()` or `mark_not_sent()` with this error's `send`."
     undecided = OutcomeUnknownError(
-        f"{error.operation}: it is unknown whether this happened, so it is not sent again. {reason} If you find out "
-        "yourself, call the ledger's `mark_sent()` or `mark_not_sent()` with this error's `send`.",
+        f"{error.operation}: it is unknown whether this happened, so it is not sent again. {reason}"
+        f"{'' if error.send is None else f' {advice}'}",
         operation=error.operation,
         method=getattr(error, "method", ""),
         path=getattr(error, "path", ""),

@@ -16,13 +16,22 @@ import attrs
 
 from tingting_async.errors import LedgerError, UsageError
 from tingting_async.http.messages import Request
-from tingting_async.ledger.claims import MAX_DELAY, Claim, Decision, Elapsed, Storage, StoredClaim, claim_for
+from tingting_async.ledger.claims import (
+    BEGUN,
+    JOB,
+    MAX_DELAY,
+    Claim,
+    Decision,
+    Elapsed,
+    Storage,
+    StoredClaim,
+    claim_for,
+)
 from tingting_async.ledger.digests import digest
 from tingting_async.ledger.ledger import FRESH, Ledger, nothing_sent
 from tingting_async.outcomes import Clocks, Send, SendState, Verdict
 from tingting_async.redaction import redact
 
-_BEGUN = " (begun)"
 _FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0
 """Seconds between two looks at a job that another call works on: the first, and the longest."""
 
@@ -121,10 +130,14 @@ async def open_job(
         DuplicateSendError: Another call was still working on it when the time was up.
         LedgerError: The ledger failed. Nothing was sent.
     """
-    work = attrs.evolve(claim_for(service, request), read_clocks=read_clocks)
+    work = attrs.evolve(claim_for(service, request), id=f"{JOB}{uuid4().hex}", read_clocks=read_clocks)
     content = "" if request.json is None else await digest(request)
     mark = attrs.evolve(
-        work, id=uuid4().hex, operation=work.operation + _BEGUN, target=f"{work.target}{_BEGUN}", evidence=content
+        work,
+        id=f"{JOB}{uuid4().hex}",
+        operation=work.operation + BEGUN,
+        target=f"{work.target}{BEGUN}",
+        evidence=content,
     )
     try:
         with nothing_sent(request):
@@ -187,7 +200,7 @@ async def _refuse_other_content(mark: StoredClaim | None, work: StoredClaim, req
         UsageError: The target or the content is another one.
     """
     target = (work.send.target if mark is None else mark.send.target) or ""
-    target = target.removesuffix(_BEGUN)
+    target = target.removesuffix(BEGUN)
     if target != request.send_target:
         what = f"was for {redact(target)}"
     elif mark is None or not mark.evidence or request.json is None:

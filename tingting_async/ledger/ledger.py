@@ -14,7 +14,17 @@ import attrs
 
 from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.messages import Request, T
-from tingting_async.ledger.claims import MAX_DELAY, Claim, Decision, Elapsed, Storage, StoredClaim, claim_for
+from tingting_async.ledger.claims import (
+    JOB,
+    MAX_DELAY,
+    Claim,
+    Decision,
+    Elapsed,
+    Storage,
+    StoredClaim,
+    claim_for,
+    unknown_sends,
+)
 from tingting_async.ledger.digests import digest
 from tingting_async.ledger.evidence import changed_fields, reconcile_creation
 from tingting_async.outcomes import Clocks, Reconciler, Reconciliation, Send, SendState, Verdict, attach_reconciler
@@ -77,8 +87,7 @@ class Ledger:
         Raises:
             LedgerError: The ledger cannot be read.
         """
-        unfinished = await (await self.ready()).sends(is_unfinished=True)
-        return [send for send in unfinished if send.state is SendState.UNKNOWN]
+        return unknown_sends(await (await self.ready()).sends(is_unfinished=True))
 
     @short_traceback
     async def mark_sent(self, send: Send, *, result: str | int | None = None) -> None:
@@ -89,7 +98,8 @@ class Ledger:
             result: Of a creation: the id of what was created. The same creation then returns that.
 
         Raises:
-            UsageError: The send is in progress: its own process will record the outcome.
+            UsageError: The send is in progress: its own process will record the outcome. Or contacts were added: repeat
+                the call instead.
             LedgerError: The ledger cannot be written.
         """
         await self._record(_require_send(send), Verdict.DONE, None if result is None else str(result))
@@ -99,7 +109,7 @@ class Ledger:
         """Record that a send did not happen. The same send is then allowed, unless it was recorded as done meanwhile.
 
         Raises:
-            UsageError: The send is in progress.
+            UsageError: The send is in progress. Or contacts were added: repeat the call instead.
             LedgerError: The ledger cannot be written.
         """
         await self._record(_require_send(send), Verdict.NOT_DONE)
@@ -336,6 +346,11 @@ class Ledger:
 def _require_send(send: object) -> Send:
     if not isinstance(send, Send):
         raise UsageError("`send` must be a Send, such as one of `await ledger.unresolved()`.")
+    if send.id.startswith(JOB):
+        raise UsageError(
+            f"{redact(f'{send.operation} with the key {send.key!r}')} cannot be marked: nobody knows how far it came. "
+            "Repeat the call with the same `idempotency_key`: it goes on after what is there."
+        )
     return send
 
 
