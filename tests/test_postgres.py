@@ -1,6 +1,7 @@
 """Connections to PostgreSQL: their parameters, their limits, and what their errors say."""
 
 import asyncio
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,18 @@ def test_pool_with_a_coroutine() -> None:
         "postgresql://me:can@ary@host/na%me",
         "hostt=canary",
         "\0canary",
+        "postgresql://me:c@nary@host/name",
+        "postgresql://me:c@nary@host:5432,other:5432/name",
+        "postgresql://me@cloud:canary@host/name",
+        "postgresql://me:c/nary@host:5432/name",
+        "postgresql://me:12/canary@host/name",
+        "postgresql://me:12,/canary@host/name",
+        "postgresql://me:canary/12@host/name?sslmode=disable",
+        "postgresql://canary@@host/name",
+        "postgresql+psycopg://me:c=nary@host/name",
+        "host=me:canary@host dbname=name",
+        "host=host dbname=postgresql://me:canary@host/name",
+        "host=host port=canary",
     ],
 )
 def test_invalid_connection_strings(given: str) -> None:
@@ -106,6 +119,41 @@ def test_invalid_connection_strings(given: str) -> None:
     with pytest.raises(ValueError, match="Write postgresql://user:password@host") as caught:
         Postgres(given)
     assert not any("ary" in str(each) for each in chain(caught.value))
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_passwords_that_are_not_escaped(seed: int) -> None:
+    """Whatever a password contains, the connection string is refused, or no name and no error shows a part of it."""
+    choose = random.Random(seed)
+    parts = ["".join(choose.choices("@/:?#=,%[] 1", k=choose.randint(1, 2))) for _ in range(3)]
+    password = "".join(f"{part}canary{number}" for number, part in enumerate(parts))
+    scheme = choose.choice(["postgresql", "postgres", "postgresql+psycopg", "postgresql+asyncpg"])
+    given = f"{scheme}://me:{password}@127.0.0.1:1/jobs{choose.choice(['', '?connect_timeout=1'])}"
+    try:
+        postgres = Postgres(given)
+    except ValueError as error:
+        assert not any("canary" in str(each) for each in chain(error))
+    else:
+        assert "canary" not in repr(postgres)
+        assert postgres.name == "database 'jobs' on 127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "postgresql://me:c%40n%2Fary@host/name",
+        "postgresql://one:5432,two,three:5433/name?user=me@cloud",
+        "postgresql://%2Frun%2Fpostgresql/name",
+        "postgresql:///name?host=/run/postgresql",
+        "postgresql://[::1]:5432/name",
+        "host=@abstract dbname=name user=me@cloud password='c@n/ary'",
+        "host=one,two port=5432,5433 dbname=me@name",
+        "",
+    ],
+)
+def test_valid_connection_strings(given: str) -> None:
+    """A connection string whose password is escaped, or that is no URL, is accepted."""
+    assert "ary" not in repr(Postgres(given))
 
 
 @pytest.mark.parametrize("given", [None, 5, b"postgresql://host", object(), Postgres])

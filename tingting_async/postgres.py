@@ -208,11 +208,30 @@ class Postgres:
         if "\0" in (conninfo or ""):  # libpq would read the string up to there.
             conninfo = "\n="
         with suppress(ProgrammingError, UnicodeError):  # They quote what they cannot read; that may be the password.
-            return _DEFAULTS | conninfo_to_dict(conninfo or "", **given)
+            found = conninfo_to_dict(conninfo or "", **given)
+            if not _is_misread(found, is_url="://" in (conninfo or "")):
+                return _DEFAULTS | found
         raise ValueError(
             "the connection string of PostgreSQL is not valid. Write postgresql://user:password@host:5432/database, "
             "with %40 for @ and so on"
         )
+
+
+def _is_misread(parameters: Mapping[str, Any], *, is_url: bool) -> bool:
+    """Return whether libpq took a part of the password for something else, because it has an `@` or `/` as it is.
+
+    Messages show the host and the name of the database, and so do libpq's errors.
+    """
+    texts = {name: str(parameters.get(name) or "") for name in ("host", "hostaddr", "port", "dbname")}
+    ports = [port.strip() for port in texts["port"].split(",")]
+    hosts = [host.strip() for name in ("host", "hostaddr") for host in texts[name].split(",")]
+    # Without a URL, a host with an `@` before it is a socket that is no file, and a name may contain one.
+    mark = "@" if is_url else "://"
+    return (
+        any("@" in (host if is_url else host[1:]) for host in hosts)
+        or mark in texts["dbname"]
+        or any(port and not (port.isascii() and port.isdigit()) for port in ports)
+    )
 
 
 def _check_import() -> None:
