@@ -1,10 +1,10 @@
 """What a ledger in PostgreSQL does with its session: claims and outcomes in batches, retries, and checks."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import attrs
@@ -18,10 +18,14 @@ from tingting_async.postgres import Postgres, PostgresError
 
 RETRY_PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0)
 """Seconds before each further attempt if a connection is lost: servers close idle connections, and restart."""
-_RETRY_LIMIT = 8.0
-"""Seconds after which there is no further attempt."""
+_RETRY_LIMIT = 5.0
+"""Seconds after work was asked for in which a further attempt may begin."""
+_RETRY_MINIMUM = 0.5
+"""Seconds after a first attempt in which a further one may begin, however long the work has waited before."""
 _REPEATABLE = ("40001", "40P01")
 """The codes of errors after which the same transaction may succeed: a deadlock, a conflict with another one."""
+_SLOW = "57014"
+"""The code of the error for a statement that took too long: of itself, or because all of them wait for something."""
 _MISSING = ("42P01", "3F000")
 """The codes of errors for a table, or a schema, that is not there."""
 _FOR_NOW = ("starting up", "shutting down", "recovery", "accepting connections", "too many", "connection slots")
@@ -54,6 +58,7 @@ class Work:
     what: "Claim | Renewal | Outcome | Callable[[Statements], Any]"
     result: Any = None
     error: Exception | None = None
+    since: float = attrs.field(factory=time.monotonic)
 
 
 class Database:
@@ -77,11 +82,8 @@ class Database:
         """Collect work, and do it at the end of the block. Its results and errors are in the work itself."""
         batch: list[Work] = []
         yield batch
-        if together := [work for work in batch if not callable(work.what)]:
-            self._do(together, partial(self._store, works=together))
-        for work in batch:
-            if callable(work.what):
-                self._do([work], partial(self._call, work=work))
+        together = [work for work in batch if not callable(work.what)]
+        self._do(deque(works for works in (together, *([work] for work in batch if callable(work.what))) if works))
 
     def close(self) -> None:
         """End the session. The next work begins another one, which is another owner."""
@@ -101,31 +103,53 @@ class Database:
         if session is not None:
             session.close()
 
-    def _do(self, works: list[Work], execute: Callable[[Session, bool], None]) -> None:
-        """Do work in a session. If the server refuses it, do each piece alone: it may be the fault of one of them."""
-        try:
-            self._attempt(execute)
-        except TingTingError as error:
-            works[0].error = error
-        except Exception as error:  # noqa: BLE001 - the server's, the system's, and those of values that cannot be read
-            is_refused = isinstance(error, PostgresError) and not error.is_lost and not isinstance(error, LostError)
-            for work in works:
-                if is_refused and len(works) > 1:
-                    self._do([work], partial(self._store, works=[work]))
-                else:
-                    work.error = self._ledger_error(error)
+    def _do(self, groups: deque[list[Work]]) -> None:
+        """Do groups of work, each in a transaction.
 
-    def _attempt(self, execute: Callable[[Session, bool], None]) -> None:
-        """Execute something in a session, and again in another session if the connection is lost."""
-        again, deadline = False, time.monotonic() + _RETRY_LIMIT
+        If the server refuses a group, each piece of it is done alone: it may be the fault of one of them. If the
+        connection is lost, or two in a row take too long, the rest fails at once: it would only wait as long as they.
+        """
+        slow = 0
+        while groups:
+            works = groups.popleft()
+            try:
+                self._attempt(works)
+            except TingTingError as error:
+                works[0].error = error
+            except Exception as error:  # noqa: BLE001 - the server's, the system's, and those of values that cannot be read
+                is_lost = isinstance(error, PostgresError) and error.is_lost
+                is_refused = isinstance(error, PostgresError) and not is_lost and not isinstance(error, LostError)
+                slow = slow + 1 if isinstance(error, PostgresError) and error.sqlstate == _SLOW else 0
+                if is_refused and len(works) > 1:
+                    groups.extendleft([work] for work in reversed(works))
+                else:
+                    self._fail(works, error)
+                if is_lost or slow > 1:
+                    self._fail([work for each in groups for work in each], error)
+                    return
+            else:
+                slow = 0
+
+    def _fail(self, works: list[Work], error: Exception) -> None:
+        for work in works:
+            work.error = self._ledger_error(error)
+
+    def _attempt(self, works: list[Work]) -> None:
+        """Do work in a transaction, and again in another session if the connection is lost."""
+        again, asked = False, min(work.since for work in works)
+        deadline = max(asked + _RETRY_LIMIT, time.monotonic() + _RETRY_MINIMUM)
         for pause in (*RETRY_PAUSES, None):
             try:
                 with self._postgres.errors():
-                    execute(self._open(), again)
+                    session = self._open()
+                    if callable(works[0].what):
+                        self._call(session, works[0])
+                    else:
+                        self._store(session, works, again=again)
             except PostgresError as error:
                 if error.is_lost:
                     self._drop()
-                if pause is None or time.monotonic() > deadline or not _is_repeatable(error):
+                if pause is None or time.monotonic() + pause > deadline or not _is_repeatable(error):
                     raise
             except TingTingError:
                 raise
@@ -151,13 +175,13 @@ class Database:
             self._session = session
         return self._session
 
-    def _call(self, session: Session, _: bool, *, work: Work) -> None:
+    def _call(self, session: Session, work: Work) -> None:
         statements = self._statements(session)
         self._require(statements.execute(CHECK).fetchone())
         assert callable(work.what)
         work.result = work.what(statements)
 
-    def _store(self, session: Session, again: bool, *, works: list[Work]) -> None:
+    def _store(self, session: Session, works: list[Work], *, again: bool) -> None:
         """Store claims and outcomes, and renew claims, in one transaction and one round trip."""
         statements, now = self._statements(session), Elapsed.start()
         claims = [work.what for work in works if isinstance(work.what, Claim)]
