@@ -1,10 +1,12 @@
 """Adding many contacts with an idempotency key: whatever ends a call, the next adds what is missing, and no more."""
 
 import asyncio
+import itertools
 import random
 import sys
+import weakref
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,82 @@ async def test_another_content(campaign: int, contacts: Any, said: str, fates: A
         if not fates:
             await tingting.contacts.add_many(1, PHONES[5::-1], idempotency_key=KEY)  # In another order.
             assert posts == service.posts
+
+
+async def test_another_iterator(tmp_path: Path) -> None:
+    """If a key is done, an iterator is read to its end, and refused if its contacts are others, in whatever order."""
+    chance = random.Random(20)
+    kinds: list[Callable[[Any], Any]] = [list, iter, later]
+    first = [*PHONES[:20], *(NewContact(number, {"name": "Sita"}) for number in PHONES[20:25])]
+    others: list[list[Any]] = [
+        [*first, PHONES[30]],
+        [*first[:-1]],
+        [*first[1:], PHONES[30]],
+        [*first[:-1], PHONES[24]],
+        [*first[:-1], NewContact(PHONES[24], {"name": "Ram"})],
+    ]
+
+    async def run(number: int) -> None:
+        service = Service()
+        (tmp_path / str(number)).mkdir()
+        async with serving(service, tmp_path / str(number)) as tingting:
+            begin = chance.choice(kinds)
+            options: dict[str, Any] = {"chunk": chance.randrange(1, 9), "idempotency_key": KEY}
+            done = await tingting.contacts.add_many(1, begin(first), **options)
+            posts = service.posts
+            for other in others:
+                for kind in kinds:
+                    given = kind(chance.sample(other, len(other)))
+                    with pytest.raises(UsageError, match=r"another content.*new `idempotency_key`.*does not have"):
+                        await tingting.contacts.add_many(1, given, **options)
+            for kind in kinds:
+                again = await tingting.contacts.add_many(1, kind(chance.sample(first, len(first))), **options)
+                assert (done.created, done.skipped) == (again.created, again.skipped)
+        assert posts == service.posts
+
+    await asyncio.gather(*(run(number) for number in range(6)))
+
+
+async def test_an_iterator_that_is_only_read(tmp_path: Path) -> None:
+    """If a key is done, an iterator that fails or repeats itself raises its own error, and few rows are in memory."""
+    service, alive, most = Service(), weakref.WeakSet[NewContact](), 0
+
+    def rows() -> Iterator[NewContact]:
+        nonlocal most
+        for number in PHONES:
+            made = NewContact(number)
+            alive.add(made)
+            most = max(most, len(alive))
+            yield made
+
+    def failing() -> Iterator[str]:
+        yield from PHONES
+        raise OSError("the disk")
+
+    async with serving(service, tmp_path) as tingting:
+        await tingting.contacts.add_many(1, PHONES, idempotency_key=KEY)
+        await tingting.contacts.add_many(1, rows(), chunk=10, idempotency_key=KEY)
+        with pytest.raises(OSError, match="the disk"):
+            await tingting.contacts.add_many(1, failing(), idempotency_key=KEY)
+        with pytest.raises(UsageError, match="the same as an earlier row"):
+            await tingting.contacts.add_many(1, itertools.cycle(PHONES), idempotency_key=KEY)
+        with pytest.raises(UsageError, match="has 2 digits"):
+            await tingting.contacts.add_many(1, later([*PHONES, "98"]), idempotency_key=KEY)
+    assert 2 == service.posts
+    assert most <= 30
+
+
+async def test_an_iterator_that_goes_on_with_a_list(tmp_path: Path) -> None:
+    """An iterator that goes on with another list is only known at its end: the error says that, and the key stays."""
+    service = Service("", "refuse")
+    async with serving(service, tmp_path) as tingting:
+        with pytest.raises(PartialFailureError):
+            await tingting.contacts.add_many(1, PHONES[:6], chunk=3, concurrency=1, idempotency_key=KEY)
+        with pytest.raises(PartialFailureError, match=r"not those of the first call.*another content"):
+            await tingting.contacts.add_many(1, iter(PHONES[:5]), idempotency_key=KEY)
+        done = await tingting.contacts.add_many(1, iter(PHONES[:6]), idempotency_key=KEY)
+    assert (1, 5) == (done.created, done.skipped)
+    assert service.has_once(PHONES[:6])
 
 
 async def test_a_key_that_is_free_again(tmp_path: Path) -> None:

@@ -49,6 +49,10 @@ class Job:
     had_begun: bool
     is_done: bool
     result: dict[str, Any] | None
+    _content: str = attrs.field(repr=False)
+    """The digest of the content of earlier calls; empty if it is not known."""
+    _request: Request[Any] = attrs.field(repr=False)
+    _first: Send = attrs.field(repr=False)
     _ledger: Ledger = attrs.field(repr=False)
     _work: Claim = attrs.field(repr=False)
     _mark: Send | None = attrs.field(repr=False)
@@ -77,9 +81,24 @@ class Job:
                 f"than {MAX_DELAY:g} s, and others may take it for dead by now. Call again."
             )
 
-    async def complete(self, result: Mapping[str, Any]) -> None:
-        """Record that the job is done, with values of JSON that tell what was done."""
-        await self._ledger.record_own(self._work, Verdict.DONE, json.dumps(dict(result)))
+    async def refuse_other(self, content: str, *, said: str = "nothing was sent. ") -> None:
+        """Refuse a content that is another one than that of earlier calls, if that is known.
+
+        Raises:
+            UsageError: It is another one.
+        """
+        request = attrs.evolve(self._request, json=content)
+        if self._content and await digest(request, self._content) != self._content:
+            raise UsageError(
+                f"{request.operation}: {said}{_first_call(self._first, request)} had another content. To go on with "
+                "that, give the same content as then. With a new `idempotency_key`, this call adds only the numbers "
+                "that the campaign does not have, as the service skips those that it has."
+            )
+
+    async def complete(self, result: Mapping[str, Any], content: str) -> None:
+        """Record that the job is done, with values of JSON that tell what was done, and the digest of its content."""
+        kept = await digest(attrs.evolve(self._request, json=content))
+        await self._ledger.record_own(self._work, Verdict.DONE, json.dumps({**result, "content": kept}))
         await self._record_mark(Verdict.DONE)
 
     async def interrupt(self, *, is_unknown: bool, has_effect: bool) -> None:
@@ -120,7 +139,7 @@ async def open_job(
         ledger: The ledger.
         service: The session's `base_url`.
         request: Stands for the whole job: it has its operation, its `idempotency_key`, its `send_target` and, as
-            `json`, its content. A content that is None is not compared.
+            `json`, its content; None if it is not known yet. `Job.refuse_other` compares it later.
         read_clocks: Returns what the clocks show.
         sleep: Waits for so many seconds.
         deadline: The time after which it does not wait any more, by the clock of the event loop.
@@ -145,22 +164,25 @@ async def open_job(
             stored = await _claim(ledger, storage, work, request, sleep, deadline)
             if stored.send.state is SendState.DONE:
                 begun = await storage.find(mark)
-                await _refuse_other_content(begun, stored, request)
+                result = json.loads(stored.send.result) if stored.send.result else {}
+                known = result.get("content") or (begun.evidence if begun else "")
+                job = Job(True, True, result, known, request, stored.send, ledger, work, None)
+                await _refuse_other(job, begun or stored, request)
                 if begun is not None and begun.send.state is SendState.UNKNOWN:
                     await storage.record(begun.send.id, Decision(Verdict.DONE, SendState.UNKNOWN))
-                result = json.loads(stored.send.result) if stored.send.result else None
-                return Job(True, True, result, ledger, work, None)
+                return job
             begun = await storage.claim(mark)
             had_begun = begun.send.id != mark.id
-            if had_begun:
-                await _refuse_other_content(begun, stored, request)
+            known = begun.evidence if had_begun else ""
+            job = Job(had_begun, False, None, known, request, begun.send, ledger, work, begun.send)
+            await _refuse_other(job, begun, request)
     except BaseException as error:
         if isinstance(error, GeneratorExit):
             ledger.note_own(work, Verdict.NOT_DONE)
         else:
             await ledger.record_own(work, Verdict.NOT_DONE)
         raise
-    return Job(had_begun, False, None, ledger, work, begun.send)
+    return job
 
 
 async def _claim(
@@ -193,24 +215,22 @@ async def _claim(
         pause = min(1.5 * pause, _MAX_PAUSE)
 
 
-async def _refuse_other_content(mark: StoredClaim | None, work: StoredClaim, request: Request[Any]) -> None:
+async def _refuse_other(job: Job, first: StoredClaim, request: Request[Any]) -> None:
     """Refuse a job whose key was used for something else.
 
     Raises:
         UsageError: The target or the content is another one.
     """
-    target = (work.send.target if mark is None else mark.send.target) or ""
-    target = target.removesuffix(BEGUN)
+    target = (first.send.target or "").removesuffix(BEGUN)
     if target != request.send_target:
-        what = f"was for {redact(target)}"
-    elif mark is None or not mark.evidence or request.json is None:
-        return
-    elif await digest(request, mark.evidence) != mark.evidence:
-        what = "had another content"
-    else:
-        return
-    raise UsageError(
-        f"{request.operation}: nothing was sent. The first call with {redact(f'the key {request.idempotency_key!r}')} "
-        f"({work.send.started_at:%Y-%m-%d %H:%M:%S} UTC) {what}. Give the same arguments as then, or a new "
-        "`idempotency_key`."
-    )
+        raise UsageError(
+            f"{request.operation}: nothing was sent. {_first_call(first.send, request)} was for {redact(target)}. Give "
+            "the same arguments as then, or a new `idempotency_key`."
+        )
+    if isinstance(request.json, str):
+        await job.refuse_other(request.json)
+
+
+def _first_call(first: Send, request: Request[Any]) -> str:
+    key = redact(f"the key {request.idempotency_key!r}")
+    return f"The first call with {key} ({first.started_at:%Y-%m-%d %H:%M:%S} UTC)"

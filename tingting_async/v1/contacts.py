@@ -111,7 +111,8 @@ class Contacts(MethodFallback):
                 has them if you give a list, and not if you give an iterator.
             progress: A new `AddProgress`, which says at any time what was added.
             idempotency_key: With a ledger, your name for this list of contacts. Another call with the same key,
-                whenever and wherever it is made, adds what is missing. See docs/ledger.md.
+                whenever and wherever it is made, adds what is missing. If nothing is missing, an iterator is read to
+                its end, to compare its contacts. See docs/ledger.md.
             timeout: The limits of each request.
 
         Returns:

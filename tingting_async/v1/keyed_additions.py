@@ -52,6 +52,8 @@ class KeyedAddition(Addition):
     target: str
     list_contacts: Callable[[], Paginator[Contact]]
     _job: Job | None = attrs.field(default=None, init=False)
+    _content: "Content | None" = attrs.field(default=None, init=False)
+    """The content of an iterator, as far as it was read."""
     _before: NumberSet | None = attrs.field(default=None, init=False)
     """The numbers that the campaign had before this call, if an earlier one had begun."""
     _again: deque[Chunk] = attrs.field(factory=deque[Chunk], init=False)
@@ -63,16 +65,30 @@ class KeyedAddition(Addition):
 
     async def add_all(self, core: Core, chunks: Chunks) -> None:
         """Add the contacts that earlier calls with the key have not added."""
-        progress, content = self.progress, await _content(chunks)
-        header = Request.create(self.path, Response, _OPERATION, json=content, timeout=self.timeout)
+        checked, content = await chunks.check(), Content()
+        for each in checked or ():
+            await content.add(each)
+        self._content = content if checked is None else None
+        given = None if checked is None else str(content)
+        header = Request.create(self.path, Response, _OPERATION, json=given, timeout=self.timeout)
         self._job = job = await core.open_job(self._with_key(header))
         if job.is_done:
-            progress.done_before(**(job.result or {"created": 0, "skipped": 0}))
+            while checked is None and (chunk := await chunks.next()) is not None:
+                await content.add(chunk)
+            await job.refuse_other(str(content))
+            counts = job.result or {}
+            self.progress.done_before(counts.get("created", 0), counts.get("skipped", 0))
             return
+        await self._work(core, chunks, job, content)
+
+    async def _work(self, core: Core, chunks: Chunks, job: Job, content: "Content") -> None:
+        """Add what is missing, and record how far this call has come."""
+        progress = self.progress
         try:
             if job.had_begun:
                 self._before = await self._look_twice(core)
             await self._add_missing(core, chunks)
+            await job.refuse_other(str(content), said="these contacts are not those of the first call. ")
         except BaseException as error:
             is_unknown = bool(progress.unknown)
             if isinstance(error, GeneratorExit):
@@ -83,7 +99,7 @@ class KeyedAddition(Addition):
                     await run_to_completion(ending)
             raise
         result = {"created": progress.result.created, "skipped": progress.result.skipped}
-        await run_to_completion(job.complete(result))
+        await run_to_completion(job.complete(result, str(content)))
 
     async def _add_missing(self, core: Core, chunks: Chunks) -> None:
         attempts = 0
@@ -109,6 +125,8 @@ class KeyedAddition(Addition):
         if self._again:
             return self._again.popleft()
         while len(self._lost) < _MAX_LOST and (chunk := await chunks.next()) is not None:
+            if self._content is not None:
+                await self._content.add(chunk)
             missing = chunk if self._before is None else _without(chunk, self._before)
             self.progress.found(chunk.rows.without(missing.rows), is_new=False)
             if missing.rows:
@@ -201,16 +219,19 @@ def _without(chunk: Chunk, numbers: NumberSet) -> Chunk:
     return Chunk(Rows(*(range(row, row + 1) for row, _ in missing)), body)
 
 
-async def _content(chunks: Chunks) -> str | None:
-    """Return a text that is the same for the same contacts in whatever order; None for an iterator."""
-    checked = await chunks.check()
-    if checked is None:
-        return None
-    total = count = 0
-    for chunk in checked:
+class Content:
+    """The content of contacts, as a text that is the same in whatever order they are."""
+
+    def __init__(self) -> None:
+        self._count = self._total = 0
+
+    async def add(self, chunk: Chunk) -> None:
+        """Add the contacts of a chunk."""
         await asyncio.sleep(0)
         for contact in chunk.contacts():
             text = json.dumps(contact, sort_keys=True).encode()
-            total += int.from_bytes(hashlib.sha256(text).digest(), "big")
-            count += 1
-    return f"{count} contacts, {total:x}"
+            self._total += int.from_bytes(hashlib.sha256(text).digest(), "big")
+            self._count += 1
+
+    def __str__(self) -> str:
+        return f"{self._count} contacts, {self._total:x}"
