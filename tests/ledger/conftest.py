@@ -3,6 +3,7 @@
 import inspect
 import shutil
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ class LedgerPlace:
     def end_owners(self) -> None:
         """Make all processes that have claims seem to be dead, though they are not."""
         if self.server is None:
-            shutil.rmtree(f"{self.where}.owners")
+            with suppress(FileNotFoundError):
+                shutil.rmtree(f"{self.where}.owners")
         else:
             self.server.end_sessions(self.database)
 

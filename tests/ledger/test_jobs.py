@@ -2,11 +2,20 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
+import attrs
 import pytest
+from support.postgres_servers import PostgresServer, linked
+from support.steps import cancel_at
 
-from tingting_async import LedgerError, PartialFailureError, SendState, UsageError
+from tingting_async import LedgerError, PartialFailureError, PostgresLedger, SendState, UsageError
+from tingting_async.http.clocks import read_clocks
+from tingting_async.http.messages import Request, Response
+from tingting_async.ledger.jobs import Job, open_job
 from tingting_async.ledger.ledger import FRESH
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import TingTing
@@ -83,3 +92,157 @@ async def test_a_call_that_lost_its_job(sandbox: Sandbox, connect: Any, ledger: 
         assert isinstance(error, PartialFailureError)
         assert isinstance(error.__cause__, LedgerError)
         assert 1 == sum(request.path.endswith("/add-contact/") for request in sandbox.requests)
+
+
+Opener = Callable[..., Awaitable[Job]]
+
+
+@pytest.fixture
+async def ledgers(ledger_place: Any) -> AsyncIterator[list[Any]]:
+    """Return three ledger objects at one place, as three processes have."""
+    opened = [ledger_place.open() for _ in range(3)]
+    yield opened
+    for each in opened:
+        await each.aclose()
+
+
+async def open_one(ledger: Any, content: str = "20 contacts", patience: float = 0) -> Job:
+    """Begin a job, or continue it, without the waiting that takes time."""
+
+    async def sleep(_: float) -> None:
+        await asyncio.sleep(0)
+
+    request = Request.create("/", Response, "things.add", json=content)
+    given: dict[str, Any] = {"read_clocks": lambda: read_clocks(None), "sleep": sleep}
+    deadline = asyncio.get_running_loop().time() + patience
+    keyed = attrs.evolve(request, idempotency_key="k", send_target="things of 7")
+    return await open_job(ledger, "http://a", keyed, deadline=deadline, **given)
+
+
+@pytest.mark.parametrize("lost_by", ["interrupt", "abandon", "complete"])
+async def test_the_mark_of_a_job_that_was_taken_over(ledgers: list[Any], ledger_place: Any, lost_by: str) -> None:
+    """A call that lost its job before it sent anything does not hide from later ones that the job has begun."""
+    first, second, third = ledgers
+    lost = await open_one(first)
+    ledger_place.end_owners()
+    taken = await open_one(second)
+    assert taken.had_begun
+    await taken.before_send()
+    with pytest.raises(LedgerError, match="not this process's any more"):
+        await lost.before_send()
+    if lost_by == "interrupt":
+        await lost.interrupt(is_unknown=False, has_effect=False)
+    elif lost_by == "abandon":
+        lost.abandon(is_unknown=False, has_effect=False)
+        await first.unresolved()
+    else:
+        await lost.complete({})
+        await first.prune(datetime.now(UTC))
+    ledger_place.end_owners()  # The second call has done a part, and dies.
+    assert (True, False) == ((last := await open_one(third)).had_begun, last.is_done)
+    await last.complete({})
+    assert [SendState.DONE] * 2 == [send.state for send in await third._storage.sends()]
+
+
+async def test_a_job_that_was_lost_to_nobody(ledgers: list[Any], ledger_place: Any) -> None:
+    """If nothing was sent, the key is free for another content, even if the call was taken for dead meanwhile."""
+    first, second, _ = ledgers
+    lost = await open_one(first)
+    ledger_place.end_owners()
+    await lost.interrupt(is_unknown=False, has_effect=False)
+    assert [] == await second._storage.sends()
+    assert not (await open_one(second, "another content")).had_begun
+
+
+@pytest.mark.parametrize("how", ["cancel", "late"])
+async def test_jobs_cancelled_at_every_await(ledgers: list[Any], how: Any) -> None:
+    """A call that is cancelled while it begins a job, at whichever await, leaves nothing in the ledger."""
+    step, is_cancelled = 0, True
+    while is_cancelled:
+        step += 1
+        opening: Any = open_one(ledgers[0])
+        is_cancelled = await cancel_at(opening, step, how)
+        if is_cancelled:
+            assert [] == await ledgers[1]._storage.sends(), f"{how} at step {step}"
+    assert step > 2
+
+
+async def test_additions_cancelled_at_every_await(sandbox: Sandbox, connect: Any, ledger: Any) -> None:
+    """`add_many` that is cancelled at any await before a request left leaves nothing in the ledger."""
+    chance, step, is_cancelled = Random(4), 0, True
+    async with connect(TingTing, ledger=ledger) as tingting:
+        campaign = (await tingting.campaigns.create("Bills", "PHONE")).id
+        before = len(sandbox.requests)
+        while is_cancelled:
+            step += 1
+            call: Any = tingting.contacts.add_many(campaign, NUMBERS[:2], idempotency_key=f"{step}")
+            is_cancelled = await cancel_at(call, step, chance.choice(["cancel", "late"]))
+            if len(sandbox.requests) > before:
+                break
+            assert [] == await ledger._storage.sends(), f"step {step}"
+    assert step > 3
+
+
+async def test_a_job_whose_coroutine_is_closed(ledgers: list[Any]) -> None:
+    """A call that is closed together with its event loop, while it begins a job, leaves nothing after the next use."""
+    for step in range(1, 10):
+        opening: Any = open_one(ledgers[0])
+        waits_for = None
+        for _ in range(step):
+            if waits_for is not None:
+                waits_for._asyncio_future_blocking = False
+                await asyncio.wait([waits_for])
+            try:
+                waits_for = opening.send(None)
+            except StopIteration:
+                assert step > 2
+                return
+        opening.close()
+        assert [] == await ledgers[0].unresolved()
+        assert [] == await ledgers[1]._storage.sends(), f"step {step}"
+    raise AssertionError("it never ended")
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_jobs_that_change_hands(ledgers: list[Any], ledger_place: Any, seed: int) -> None:
+    """However calls begin, lose, take over, end and are cancelled: whoever has a job knows whether a part is done."""
+    chance, jobs, has_effect = Random(seed), dict[int, tuple[Job, bool]](), False
+    holder: int | None = None
+    for _ in range(40):
+        who = chance.randrange(3)
+        match chance.choice(["open", "open", "open", "cancel", "send", "send", "interrupt", "abandon", "lose", "complete"]):
+            case "open" if holder is None and who not in jobs:
+                job = await open_one(ledgers[who])
+                assert job.had_begun or not has_effect
+                assert not job.is_done
+                jobs[who], holder = (job, False), who
+            case "cancel" if holder is None and who not in jobs:
+                opening: Any = open_one(ledgers[who])
+                if not await cancel_at(opening, chance.randrange(1, 6), chance.choice(["cancel", "late"])):
+                    ledger_place.end_owners()  # The call has the job, and its process dies with it.
+            case "send" if who in jobs:
+                job = jobs[who][0]
+                job._renewed = None  # As if some time had passed.
+                try:
+                    await job.before_send()
+                except LedgerError:
+                    assert holder != who
+                else:
+                    assert holder == who
+                    jobs[who], has_effect = (job, True), True
+            case "interrupt" | "abandon" as action if who in jobs:
+                job, sent = jobs.pop(who)
+                ending = {"is_unknown": sent and chance.random() < 0.5, "has_effect": sent}
+                if action == "interrupt":
+                    await job.interrupt(**ending)
+                else:
+                    job.abandon(**ending)
+                    await ledgers[who].ready()
+                holder = None if holder == who else holder
+            case "complete" if who in jobs and holder != who:
+                await jobs.pop(who)[0].complete({})
+            case "lose":
+                ledger_place.end_owners()
+                holder = None
+            case _:
+                continue

@@ -118,12 +118,16 @@ class Decision:
         known: The state in which they saw the send before they found that out.
         is_owner: Whether they sent it.
         has_waited: Whether they waited as long as the owner could begin.
+        mark: Of the owner of a job's work: the id of the job's mark, and the verdict for that. It is recorded in the
+            same transaction, and only if the work is still stored and not done: another call that takes the job over
+            deletes the work first, and needs the mark.
     """
 
     verdict: Verdict
     known: SendState = SendState.IN_PROGRESS
     is_owner: bool = False
     has_waited: bool = False
+    mark: tuple[str, Verdict] | None = None
 
     def verdict_for(self, send: Send) -> Verdict | None:
         """Return the verdict to record for the send as it is now; None to leave it as it is.

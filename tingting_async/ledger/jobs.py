@@ -8,7 +8,6 @@ now. It is freed if that call ends, or its process does, and is done when the jo
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -29,7 +28,7 @@ from tingting_async.ledger.claims import (
 )
 from tingting_async.ledger.digests import digest
 from tingting_async.ledger.ledger import FRESH, Ledger, nothing_sent
-from tingting_async.outcomes import Clocks, Send, SendState, Verdict
+from tingting_async.outcomes import Clocks, SendState, Verdict
 from tingting_async.redaction import redact
 
 _FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0
@@ -55,7 +54,7 @@ class Job:
     _first: Send = attrs.field(repr=False)
     _ledger: Ledger = attrs.field(repr=False)
     _work: Claim = attrs.field(repr=False)
-    _mark: Send | None = attrs.field(repr=False)
+    _mark_id: str | None = attrs.field(repr=False)
     _renewed: Elapsed | None = attrs.field(default=None, init=False)
     _lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False, repr=False)
 
@@ -98,8 +97,8 @@ class Job:
     async def complete(self, result: Mapping[str, Any], content: str) -> None:
         """Record that the job is done, with values of JSON that tell what was done, and the digest of its content."""
         kept = await digest(attrs.evolve(self._request, json=content))
-        await self._ledger.record_own(self._work, Verdict.DONE, json.dumps({**result, "content": kept}))
-        await self._record_mark(Verdict.DONE)
+        mark = None if self._mark_id is None else (self._mark_id, Verdict.DONE)
+        await self._ledger.record_own(self._work, Verdict.DONE, json.dumps({**result, "content": kept}), mark)
 
     async def interrupt(self, *, is_unknown: bool, has_effect: bool) -> None:
         """Record that this call ends before the job is done.
@@ -109,19 +108,19 @@ class Job:
             has_effect: Whether this call has done a part of the job, or may have. If no call has, the key is free for
                 another content.
         """
-        # The mark first: whoever has the work must find out whether the job has begun.
-        await self._record_mark(Verdict.UNKNOWN if has_effect or self.had_begun else Verdict.NOT_DONE)
-        await self._ledger.record_own(self._work, Verdict.UNKNOWN if is_unknown else Verdict.NOT_DONE)
+        verdict, mark = self._ending(is_unknown, has_effect)
+        await self._ledger.record_own(self._work, verdict, mark=mark)
 
-    def abandon(self, *, is_unknown: bool) -> None:
+    def abandon(self, *, is_unknown: bool, has_effect: bool) -> None:
         """Note, for the next use of the ledger, that this call has ended together with its event loop."""
-        self._ledger.note_own(self._work, Verdict.UNKNOWN if is_unknown else Verdict.NOT_DONE)
+        verdict, mark = self._ending(is_unknown, has_effect)
+        self._ledger.note_own(self._work, verdict, mark=mark)
 
-    async def _record_mark(self, verdict: Verdict) -> None:
-        if self._mark is not None:
-            with suppress(LedgerError, UsageError):  # It stays as it is: the job has begun.
-                storage = await self._ledger.ready()
-                await storage.record(self._mark.id, Decision(verdict, self._mark.state, is_owner=not self.had_begun))
+    def _ending(self, is_unknown: bool, has_effect: bool) -> tuple[Verdict, tuple[str, Verdict] | None]:
+        """Return the verdict for the work, and the one for the mark."""
+        verdict = Verdict.UNKNOWN if has_effect or self.had_begun else Verdict.NOT_DONE
+        mark = None if self._mark_id is None else (self._mark_id, verdict)
+        return Verdict.UNKNOWN if is_unknown else Verdict.NOT_DONE, mark
 
 
 async def open_job(
@@ -174,13 +173,15 @@ async def open_job(
             begun = await storage.claim(mark)
             had_begun = begun.send.id != mark.id
             known = begun.evidence if had_begun else ""
-            job = Job(had_begun, False, None, known, request, begun.send, ledger, work, begun.send)
+            job = Job(had_begun, False, None, known, request, begun.send, ledger, work, begun.send.id)
             await _refuse_other(job, begun, request)
     except BaseException as error:
+        # The storage may have stored either, or both. The mark of another call has another id, and stays.
+        own_mark = (mark.id, Verdict.NOT_DONE)
         if isinstance(error, GeneratorExit):
-            ledger.note_own(work, Verdict.NOT_DONE)
+            ledger.note_own(work, Verdict.NOT_DONE, mark=own_mark)
         else:
-            await ledger.record_own(work, Verdict.NOT_DONE)
+            await ledger.record_own(work, Verdict.NOT_DONE, mark=own_mark)
         raise
     return job
 

@@ -301,9 +301,18 @@ class Ledger:
             await asyncio.sleep(rest)
             await self._storage.record(send.id, attrs.evolve(decision, has_waited=True))
 
-    async def record_own(self, claim: Claim, verdict: Verdict, result: str | None = None) -> None:
-        """Record the outcome of a claim of this process. If that fails, the claim stays, and refuses the same send."""
-        self.note_own(claim, verdict, result)
+    async def record_own(
+        self, claim: Claim, verdict: Verdict, result: str | None = None, mark: tuple[str, Verdict] | None = None
+    ) -> None:
+        """Record the outcome of a claim of this process. If that fails, the claim stays, and refuses the same send.
+
+        Args:
+            claim: The claim.
+            verdict: What became of it.
+            result: See `Storage.record`.
+            mark: See `Decision`.
+        """
+        self.note_own(claim, verdict, result, mark)
         try:
             await self._record_noted(claim.id)
         except Exception:  # noqa: BLE001 - the send itself has its outcome, which must reach the caller
@@ -311,9 +320,11 @@ class Ledger:
             with suppress(Exception):  # Log filters and handlers may raise; the caller must get the outcome.
                 _log.warning(text, self, claim.operation)
 
-    def note_own(self, claim: Claim, verdict: Verdict, result: str | None = None) -> None:
+    def note_own(
+        self, claim: Claim, verdict: Verdict, result: str | None = None, mark: tuple[str, Verdict] | None = None
+    ) -> None:
         """Note the outcome of a claim of this process, so that the next use of the storage records it."""
-        self._unrecorded[claim.id] = (Decision(verdict, is_owner=True), result)
+        self._unrecorded[claim.id] = (Decision(verdict, is_owner=True, mark=mark), result)
 
     async def _record_noted(self, claim_id: str) -> None:
         self._recording.add(claim_id)

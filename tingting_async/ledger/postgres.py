@@ -95,7 +95,7 @@ class PostgresStorage:
     async def record(self, id: str, decision: Decision, result: str | None = None) -> float:
         """Record a verdict."""
         if decision.is_owner:
-            await self._run(Outcome(id, decision.verdict, result))
+            await self._run(Outcome(id, decision.verdict, result, decision.mark))
             return 0.0
         return await self._call(lambda statements: statements.record(id, decision, result))
 

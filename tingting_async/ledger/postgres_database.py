@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +46,7 @@ class Outcome:
     id: str
     verdict: Verdict
     result: str | None
+    mark: tuple[str, Verdict] | None = None
 
 
 @attrs.define(eq=False, repr=False)
@@ -182,12 +183,19 @@ class Database:
         work.result = work.what(statements)
 
     def _store(self, session: Session, works: list[Work], *, again: bool) -> None:
-        """Store claims and outcomes, and renew claims, in one transaction and one round trip."""
+        """Store claims and outcomes, and renew claims, in one transaction and, as a rule, one round trip."""
+        is_job = any(isinstance(work.what, Outcome) and work.what.mark is not None for work in works)
+        with session.transaction() if again or is_job else nullcontext():
+            self._store_all(session, works, again=again)
+
+    def _store_all(self, session: Session, works: list[Work], *, again: bool) -> None:
         statements, now = self._statements(session), Elapsed.start()
         claims = [work.what for work in works if isinstance(work.what, Claim)]
         new = {claim.id: new_claim(claim) for claim in claims}
         given: dict[str, Any] = {"renewed": [work.what.id for work in works if isinstance(work.what, Renewal)]}
         outcomes = [work.what for work in works if isinstance(work.what, Outcome)]
+        if marks := {outcome.id: outcome.mark for outcome in outcomes if outcome.mark is not None}:
+            outcomes += [Outcome(*marks[id_], None) for id_ in statements.lock([*marks])]
         for name, verdict in (("done", Verdict.DONE), ("not_done", Verdict.NOT_DONE), ("unknown", Verdict.UNKNOWN)):
             given[name] = [outcome.id for outcome in outcomes if outcome.verdict is verdict]
         results = [outcome.result for outcome in outcomes if outcome.verdict is Verdict.DONE]

@@ -130,6 +130,11 @@ class Statements:
         pairs = zip(row[4::2], row[5::2], strict=True)
         return row[:4], {name: dict(zip(*pair, strict=True)) for name, pair in zip(names, pairs, strict=True)}
 
+    def lock(self, ids: list[str]) -> list[str]:
+        """Return which of these claims are stored and not done. Nobody else can change those in this transaction."""
+        query = "SELECT id FROM tingting_sends WHERE id = ANY(%(ids)s) AND NOT is_done ORDER BY id FOR UPDATE"
+        return [id_ for (id_,) in self.execute(query, ids=ids)]
+
     def forget(self, ids: list[str]) -> None:
         """Delete claims that an attempt whose connection was lost may have stored, for another owner."""
         self.execute(_PARTS["not_done"], not_done=ids)

@@ -30,6 +30,7 @@ _RECORD = {
     Verdict.UNKNOWN: "UPDATE sends SET owner = '' WHERE id = :id",
 }
 _RECORD_OWN = {verdict: f"{statement} AND NOT is_done" for verdict, statement in _RECORD.items()}
+_IS_UNFINISHED = "SELECT 1 FROM sends WHERE id = ? AND NOT is_done"
 _RENEW = "UPDATE sends SET renewed = ? WHERE id = ? AND owner = ? AND NOT is_done"
 _PRUNE = "DELETE FROM sends WHERE is_done AND started_at < ?"
 
@@ -124,6 +125,9 @@ class SqliteStorage:
 
         def work(database: sqlite3.Connection) -> float:
             if decision.is_owner:
+                if decision.mark is not None and database.execute(_IS_UNFINISHED, (id,)).fetchone() is not None:
+                    mark, ending = decision.mark
+                    database.execute(_RECORD_OWN[ending], {"id": mark, "result": None})
                 database.execute(_RECORD_OWN[decision.verdict], {"id": id, "result": result})
                 return 0.0
             row = database.execute(f"{_SELECT} WHERE id = ?", (id,)).fetchone()

@@ -90,11 +90,11 @@ class KeyedAddition(Addition):
             await self._add_missing(core, chunks)
             await job.refuse_other(str(content), said="these contacts are not those of the first call. ")
         except BaseException as error:
-            is_unknown = bool(progress.unknown)
+            is_unknown, has_effect = bool(progress.unknown), progress.has_begun
             if isinstance(error, GeneratorExit):
-                job.abandon(is_unknown=is_unknown)
+                job.abandon(is_unknown=is_unknown, has_effect=has_effect)
             else:
-                ending = job.interrupt(is_unknown=is_unknown, has_effect=progress.has_begun)
+                ending = job.interrupt(is_unknown=is_unknown, has_effect=has_effect)
                 with suppress(asyncio.CancelledError):
                     await run_to_completion(ending)
             raise
