@@ -9,10 +9,9 @@ from typing import Any
 
 import attrs
 import pytest
-from support.postgres_servers import PostgresServer, linked
 from support.steps import cancel_at
 
-from tingting_async import LedgerError, PartialFailureError, PostgresLedger, SendState, UsageError
+from tingting_async import LedgerError, PartialFailureError, SendState, UsageError
 from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request, Response
 from tingting_async.ledger.jobs import Job, open_job
@@ -139,7 +138,8 @@ async def test_the_mark_of_a_job_that_was_taken_over(ledgers: list[Any], ledger_
         await lost.complete({})
         await first.prune(datetime.now(UTC))
     ledger_place.end_owners()  # The second call has done a part, and dies.
-    assert (True, False) == ((last := await open_one(third)).had_begun, last.is_done)
+    last = await open_one(third)
+    assert (True, False) == (last.had_begun, last.is_done)
     await last.complete({})
     assert [SendState.DONE] * 2 == [send.state for send in await third._storage.sends()]
 
@@ -210,7 +210,9 @@ async def test_jobs_that_change_hands(ledgers: list[Any], ledger_place: Any, see
     holder: int | None = None
     for _ in range(40):
         who = chance.randrange(3)
-        match chance.choice(["open", "open", "open", "cancel", "send", "send", "interrupt", "abandon", "lose", "complete"]):
+        match chance.choice(
+            ["open", "open", "open", "cancel", "send", "send", "interrupt", "abandon", "lose", "complete"]
+        ):
             case "open" if holder is None and who not in jobs:
                 job = await open_one(ledgers[who])
                 assert job.had_begun or not has_effect

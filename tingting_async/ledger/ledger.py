@@ -304,14 +304,7 @@ class Ledger:
     async def record_own(
         self, claim: Claim, verdict: Verdict, result: str | None = None, mark: tuple[str, Verdict] | None = None
     ) -> None:
-        """Record the outcome of a claim of this process. If that fails, the claim stays, and refuses the same send.
-
-        Args:
-            claim: The claim.
-            verdict: What became of it.
-            result: See `Storage.record`.
-            mark: See `Decision`.
-        """
+        """Record the outcome of a claim of this process. If that fails, the claim stays, and refuses the same send."""
         self.note_own(claim, verdict, result, mark)
         try:
             await self._record_noted(claim.id)
