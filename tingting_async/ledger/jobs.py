@@ -28,7 +28,7 @@ from tingting_async.ledger.claims import (
 )
 from tingting_async.ledger.digests import digest
 from tingting_async.ledger.ledger import FRESH, Ledger, nothing_sent
-from tingting_async.outcomes import Clocks, SendState, Verdict
+from tingting_async.outcomes import Clocks, Send, SendState, Verdict
 from tingting_async.redaction import redact
 
 _FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0
