@@ -135,12 +135,12 @@ async def test_the_mark_of_a_job_that_was_taken_over(ledgers: list[Any], ledger_
         lost.abandon(is_unknown=False, has_effect=False)
         await first.unresolved()
     else:
-        await lost.complete({})
+        await lost.complete({}, "20 contacts")
         await first.prune(datetime.now(UTC))
     ledger_place.end_owners()  # The second call has done a part, and dies.
     last = await open_one(third)
     assert (True, False) == (last.had_begun, last.is_done)
-    await last.complete({})
+    await last.complete({}, "20 contacts")
     assert [SendState.DONE] * 2 == [send.state for send in await third._storage.sends()]
 
 
@@ -242,7 +242,7 @@ async def test_jobs_that_change_hands(ledgers: list[Any], ledger_place: Any, see
                     await ledgers[who].ready()
                 holder = None if holder == who else holder
             case "complete" if who in jobs and holder != who:
-                await jobs.pop(who)[0].complete({})
+                await jobs.pop(who)[0].complete({}, "20 contacts")
             case "lose":
                 ledger_place.end_owners()
                 holder = None

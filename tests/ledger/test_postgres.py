@@ -139,6 +139,25 @@ async def test_response_that_is_lost(
     assert [(5, True)] == run_sql("SELECT count(*), bool_and(is_done) FROM tingting_sends")
 
 
+async def test_claim_that_cannot_be_stored_again(shared_postgres: PostgresServer, database: str, run_sql: Any) -> None:
+    """If the response to a claim is lost, and storing it again fails, it stays: others may rely on it by then."""
+    async with linked(shared_postgres.port) as link:
+        storage = PostgresLedger(shared_postgres.dsn(database, port=link.port))._storage
+        claim = Claim("mark", "http://a", "things.add (begun)", "k", None, digest="")
+        assert await storage.find(claim) is None
+        run_sql(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN IF nextval('tries') > 1 THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$"
+        )
+        run_sql("CREATE SEQUENCE tries")
+        run_sql("CREATE TRIGGER refuse BEFORE INSERT ON tingting_sends FOR EACH ROW EXECUTE FUNCTION refuse()")
+        link.swallow(1)
+        with pytest.raises(LedgerError, match="no"):
+            await storage.claim(claim)
+        assert [("mark",)] == run_sql("SELECT id FROM tingting_sends")
+        await storage.aclose()
+
+
 async def test_network_that_stops(
     shared_postgres: PostgresServer, connect: Any, database: str, send_otp: Any, posts: Any
 ) -> None:
