@@ -163,7 +163,7 @@ async def open_job(
             stored = await _claim(ledger, storage, work, request, sleep, deadline)
             if stored.send.state is SendState.DONE:
                 begun = await storage.find(mark)
-                result = json.loads(stored.send.result) if stored.send.result else {}
+                result: dict[str, Any] = json.loads(stored.send.result) if stored.send.result else {}
                 known = result.get("content") or (begun.evidence if begun else "")
                 job = Job(True, True, result, known, request, stored.send, ledger, work, None)
                 await _refuse_other(job, begun or stored, request)
