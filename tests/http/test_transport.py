@@ -13,12 +13,14 @@ from support.servers import Script, closed_port, http_response, replies, stall
 
 from tingting_async import (
     DecodeError,
+    File,
     NotSentError,
     OutcomeUnknownError,
     RetryPolicy,
     Timeout,
     TingTing,
     TransportError,
+    UsageError,
 )
 
 pytestmark = pytest.mark.anyio
@@ -270,3 +272,13 @@ async def test_tls_context() -> None:
             with pytest.raises(NotSentError):
                 await tingting.accounts.user_details()
     assert [True] == [b"protocol-of-the-user" in hello for hello in hellos]
+
+
+async def test_form_that_cannot_be_encoded(serve: Any) -> None:
+    """A form with a lone surrogate is refused before anything is sent, and the error names the field, not its text."""
+    server = await serve(replies(http_response()))
+    async with connect(server.url) as tingting:
+        with pytest.raises(UsageError, match="`description` contains half a character") as refused:
+            await tingting.campaigns.create("a", "PHONE", description="secret \ud800", file=File("a.xlsx", b"0"))
+    assert "secret" not in str(refused.value)
+    assert [] == server.requests

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import ssl
 import sys
@@ -21,6 +22,7 @@ from tingting_async.ledger.postgres import PostgresStorage
 from tingting_async.ledger.sqlite import SqliteStorage
 from tingting_async.outcomes import Send, from_presence
 from tingting_async.postgres import Postgres
+from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import TingTing
 
 pytestmark = pytest.mark.anyio
@@ -97,6 +99,34 @@ async def test_stopped_process(ledger_place: Any, service: Server, session: str)
     assert b"" == errors
     assert output.startswith(b"LedgerError: contacts.demo_call: nothing was sent, because "), output
     assert [] == service.requests
+
+
+@pytest.mark.parametrize("session", ["own", "a user's"])
+async def test_every_body(ledger_place: Any, sandbox: Sandbox, campaigns: list[int], session: str) -> None:
+    """Requests with a JSON body, a file or no body send nothing if the process stopped after it renewed the claims."""
+    job = {"kind": ledger_place.kind, "where": ledger_place.where, "session": session}
+    job |= {"url": sandbox.url, "token": sandbox.api_token, "campaign": campaigns[0]}
+    command = [sys.executable, "-P", str(HERE / "stalled_bodies.py"), json.dumps(job)]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    assert process.stdout is not None
+    try:
+        assert b"stops\n" == await process.stdout.readline()
+        await asyncio.to_thread(ledger_place.end_owners)
+        async with ledger_place.open() as ledger:
+            lost = await ledger.unresolved()
+            assert ["1", "2", "3", "4", "5"] == sorted(send.key for send in lost)
+            await asyncio.gather(*map(ledger.mark_not_sent, lost))
+        process.send_signal(signal.SIGCONT)
+        output, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert b"" == errors
+    for outcome in json.loads(output):
+        assert re.match(r"LedgerError: [a-z_.]+: nothing was sent, because this process was stopped", outcome), outcome
+    assert [] == [request for request in sandbox.requests if request.method != "GET"]
 
 
 @pytest.mark.parametrize("how", ["cut", "ended", "stopped"])

@@ -11,7 +11,7 @@ import math
 import ssl as ssl_module
 from collections.abc import Callable, Mapping
 from time import monotonic, time
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -22,11 +22,11 @@ from yarl import URL
 from tingting_async._version import __version__
 from tingting_async.errors import NotSentError, TingTingError, TransportError, UsageError
 from tingting_async.http.base_url import check_proxy, proxy_of_environment, redirect_target
+from tingting_async.http.bodies import check_form, encode_json, too_large
 from tingting_async.http.causes import connect_failure, short_cause
 from tingting_async.http.clocks import Dated
 from tingting_async.http.deadlines import Deadlines, Limit
 from tingting_async.http.download import Inflater
-from tingting_async.http.json import dumps, explain
 from tingting_async.http.messages import Effect, File, Params, Request, Response, decode_error, encode_query
 from tingting_async.http.rate_limits.queue import RateLimit
 from tingting_async.http.throttle import Throttle, closed_error
@@ -43,7 +43,7 @@ ClientSession = aiohttp.ClientSession
 """The type of a user's own session, for modules that must not import aiohttp."""
 
 
-class _Bytes(aiohttp.BytesPayload):
+class _Body(aiohttp.Payload):
     """A body that notes when aiohttp begins to write the request, which is with its first byte."""
 
     attempt: Limit | None = None
@@ -54,7 +54,12 @@ class _Bytes(aiohttp.BytesPayload):
         await super().write_with_length(writer, content_length)
 
 
-_Body = aiohttp.FormData | _Bytes
+class _Bytes(_Body, aiohttp.BytesPayload):
+    """A body of bytes, which may be empty."""
+
+
+class _Form(_Body, aiohttp.MultipartWriter):
+    """A multipart/form-data body."""
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -236,11 +241,11 @@ class Transport:
         attempt = self._attempts.limit(deadline)  # aiohttp's own `total` costs more: it enters its timer three times.
         attempt.request = request
         if self._user_session is not None or request.before_first_byte is not None:
-            is_noticed = self._writes_our_bodies and not request.effect.is_safe and not request.form
+            is_noticed = self._writes_our_bodies and not request.effect.is_safe
             if self._user_session is not None and not is_noticed:  # It does not have our connector.
                 attempt.is_connected = True  # It counts as connected, unless aiohttp says that it could not connect.
-            if is_noticed or (request.before_first_byte is not None and not request.form):
-                body = body if isinstance(body, _Bytes) else _Bytes(b"")
+            if is_noticed or request.before_first_byte is not None:
+                body = _Bytes(b"") if body is None else body
                 body.attempt = attempt
         try:
             with attempt:
@@ -353,20 +358,19 @@ def _client_timeout(connect: float | None) -> aiohttp.ClientTimeout:
 
 
 def _body(request: Request[Any]) -> _Body | None:
-    if request.form:
-        form = aiohttp.FormData(default_to_multipart=True, quote_fields=False)  # Django expects file names in UTF-8.
-        for name, value in request.form:
-            if isinstance(value, File):
-                form.add_field(name, value.content, filename=value.name, content_type=value.content_type)
-            else:
-                form.add_field(name, value)
-        return form
-    if request.json is None:
-        return None
-    try:
-        return _Bytes(dumps(request.json), content_type="application/json")
-    except (TypeError, ValueError, RecursionError) as error:  # Their texts name types, never values.
-        raise UsageError(f"{request.operation}: {explain(request.json, error)}") from None
+    if not request.form:
+        return None if request.json is None else _Bytes(encode_json(request), content_type="application/json")
+    check_form(request)
+    form = aiohttp.FormData(default_to_multipart=True, quote_fields=False)  # Django expects file names in UTF-8.
+    for name, value in request.form:
+        if isinstance(value, File):
+            form.add_field(name, value.content, filename=value.name, content_type=value.content_type)
+        else:
+            form.add_field(name, value)
+    body = _Form("form-data")
+    for part, *_ in cast("aiohttp.MultipartWriter", form()):
+        body.append_payload(part)
+    return body
 
 
 async def _read(request: Request[Any], received: aiohttp.ClientResponse) -> bytes:
@@ -377,7 +381,7 @@ async def _read(request: Request[Any], received: aiohttp.ClientResponse) -> byte
     if sink is not None:
         await sink.start()
     elif (length or 0) > MAX_BODY_SIZE:
-        raise _too_large(request, received)
+        raise too_large(request, received.status, MAX_BODY_SIZE)
     elif length is not None and aiohttp.hdrs.CONTENT_ENCODING not in received.headers:
         return await received.read()
     body = bytearray()  # The size of a compressed body is known only after reading.
@@ -388,12 +392,7 @@ async def _read(request: Request[Any], received: aiohttp.ClientResponse) -> byte
                 continue
             body += piece
             if len(body) > MAX_BODY_SIZE:
-                raise _too_large(request, received)
+                raise too_large(request, received.status, MAX_BODY_SIZE)
     if inflater is not None and not inflater.is_complete:
         raise aiohttp.ClientPayloadError("the compressed body was cut short")
     return bytes(body)
-
-
-def _too_large(request: Request[Any], received: aiohttp.ClientResponse) -> TingTingError:
-    what = f"is larger than {MAX_BODY_SIZE // 2**20} MiB; the rest was not read"
-    return decode_error(request, Response(received.status), what)
