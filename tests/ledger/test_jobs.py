@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
+from support.postgres_servers import PostgresServer
 from support.steps import cancel_at
 
 from tingting_async import LedgerError, PartialFailureError, SendState, UsageError
@@ -142,6 +143,23 @@ async def test_the_mark_of_a_job_that_was_taken_over(ledgers: list[Any], ledger_
     assert (True, False) == (last.had_begun, last.is_done)
     await last.complete({}, "20 contacts")
     assert [SendState.DONE] * 2 == [send.state for send in await third._storage.sends()]
+
+
+async def test_a_job_that_is_being_taken_over(
+    ledgers: list[Any], shared_postgres: PostgresServer, database: str
+) -> None:
+    """While another process takes a job over, its mark is not deleted: who comes first decides, in one transaction."""
+    import psycopg
+
+    job = await open_one(ledgers[0])
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with psycopg.connect(shared_postgres.dsn(database)) as other:
+        other.execute("DELETE FROM tingting_sends WHERE operation = 'things.add'")
+        ending = asyncio.create_task(job.interrupt(is_unknown=False, has_effect=False))
+        while shared_postgres.run(waiting, database=database) != [(1,)]:
+            await asyncio.sleep(0.005)
+    await ending
+    assert ["things.add (begun)"] == [send.operation for send in await ledgers[1]._storage.sends()]
 
 
 async def test_a_job_that_was_lost_to_nobody(ledgers: list[Any], ledger_place: Any) -> None:
