@@ -9,10 +9,17 @@ import sys
 import time
 
 import anyio
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tingting_async import TingTing, TingTingError
+
+try:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+except ImportError as error:
+    sys.exit(
+        f"`rich` cannot be imported ({error}). Install it: `pip install 'tingting-async[demo]'`, or "
+        "`pip install '.[demo]'` in a clone of the repository."
+    )
 
 console = Console()
 

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -111,3 +112,33 @@ def test_copying_and_pickling(kind: type[errors.TingTingError]) -> None:
     for other in (copy.copy(error), pickle.loads(pickle.dumps(error))):
         assert type(other) is kind
         assert (str(other), vars(other)) == ("text", vars(error))
+
+
+@pytest.mark.parametrize(
+    ("extra", "module", "use"),
+    [
+        ("postgres", "psycopg", "import tingting_async as t; t.PostgresLedger('')"),
+        ("postgres", "psycopg", "import tingting_async as t; t.PostgresRateLimit('', per_second=1)"),
+        ("postgres", "psycopg", "import tingting_async as t; t.PostgresTokenStore('')"),
+        ("redis", "redis", "import tingting_async as t; t.RedisRateLimit('redis://localhost', per_second=1)"),
+        ("redis", "redis", "import tingting_async as t; t.RedisTokenStore('redis://localhost', key='k')"),
+        ("otel", "opentelemetry", "import tingting_async as t; t.OpenTelemetryListener()"),
+        ("sandbox", "openpyxl", "from tingting_async.sandbox import sheets; sheets.read_sheet(b'PK', 'file')"),
+        ("demo", "rich", "import runpy; runpy.run_path('examples/main_job.py', run_name='__main__')"),
+    ],
+)
+def test_missing_extra(extra: str, module: str, use: str, tmp_path: Path) -> None:
+    """If what an extra installs is missing, the error says why, and how to install it."""
+    (tmp_path / f"{module}.py").write_text("raise ImportError('canary')")
+    program = f"""
+import sys; sys.path.insert(0, sys.argv[1])
+try:
+    {use}
+except BaseException as error:
+    sys.stdout.write(f"{{error}} {{vars(error)}}")
+"""
+    command = [sys.executable, "-P", "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
+    advice = f"Install it: `pip install 'tingting-async[{extra}]'`, or `pip install '.[{extra}]'` in a clone of the"
+    assert "cannot be imported (canary)" in done.stdout
+    assert advice in done.stdout

@@ -1,7 +1,9 @@
 """Connections to PostgreSQL: their parameters, their limits, and what their errors say."""
 
 import asyncio
+import itertools
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,8 @@ from support.frames import chain, frame_locals
 from support.postgres_servers import PASSWORD, PostgresServer, linked
 from support.servers import closed_port
 
-from tingting_async.postgres import Postgres, PostgresError
+from tingting_async import LedgerError, NotSentError, PostgresLedger, PostgresRateLimit
+from tingting_async.postgres import Postgres, PostgresError, PostgresFailedError, repeat
 
 pytestmark = pytest.mark.anyio
 
@@ -156,6 +159,45 @@ def test_valid_connection_strings(given: str) -> None:
     assert "ary" not in repr(Postgres(given))
 
 
+@pytest.mark.parametrize("driver", ["+asyncpg", "+psycopg", "+psycopg2", "+psycopg_async", "+pg8000"])
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_connection_strings_of_sqlalchemy(scheme: str, driver: str) -> None:
+    """A connection string with a driver of SQLAlchemy is a ValueError that says so, and quotes nothing else."""
+    with pytest.raises(ValueError, match=re.escape(f"a driver of SQLAlchemy, {driver},")) as caught:
+        Postgres(f"{scheme}{driver}://me:canary@host/name")
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"password": "wrong"}, {"user": "absent"}, {"dbname": "absent"}])
+async def test_wrong_connection_string(shared_postgres: PostgresServer, wrong: dict[str, str]) -> None:
+    """If the server refuses the user, the password or the database, every part advises to check the connection string.
+
+    None of them asks again.
+    """
+    dsn = shared_postgres.dsn(**wrong)
+    postgres, attempts = Postgres(dsn), itertools.count(1)
+
+    async def connect() -> None:
+        next(attempts)
+        await postgres.connect_async()
+
+    with pytest.raises(PostgresFailedError) as caught:
+        await repeat(connect, pauses=(0.0, 0.0), timeout=60, advice={})
+    errors: list[BaseException] = [caught.value]
+    async with PostgresRateLimit(dsn, per_second=1) as limit:
+        with pytest.raises(NotSentError) as not_sent:
+            await limit.reserve([1.0])
+        errors.append(not_sent.value)
+    async with PostgresLedger(dsn) as ledger:
+        with pytest.raises(LedgerError) as failed:
+            await ledger.unresolved()
+        errors.append(failed.value)
+    for error in errors:
+        assert "Check the connection string: the user, the password and the name of the database." in str(error)
+        assert "Is the server up" not in str(error)
+    assert 2 == next(attempts)
+
+
 @pytest.mark.parametrize("given", [None, 5, b"postgresql://host", object(), Postgres])
 def test_what_is_neither_a_string_nor_a_pool(given: Any) -> None:
     """Anything else is a ValueError that says what to give."""
@@ -228,9 +270,11 @@ def test_statement_that_lasts(shared_postgres: PostgresServer, database: str) ->
 
 
 def test_without_psycopg(tmp_path: Path) -> None:
-    """Without psycopg, the error names the extra."""
+    """Without psycopg, the error says how to install the extra."""
     (tmp_path / "psycopg.py").write_text("raise ImportError('canary')")
     program = "import sys; sys.path.insert(0, sys.argv[1]); from tingting_async.postgres import Postgres; Postgres('')"
     command = [sys.executable, "-P", "-c", program, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "Install it, or this package with the extra `postgres`." in done.stderr
+    assert (
+        "Install it: `pip install 'tingting-async[postgres]'`, or `pip install '.[postgres]'` in a clone" in done.stderr
+    )

@@ -1,4 +1,4 @@
-"""An asyncio client for TingTing, a service in Nepal that places programmed voice calls and sends SMS.
+"""An asyncio client for TingTing, a service in Nepal that places automated voice calls and sends SMS.
 
 `TingTing` of this module is the session of the classic API; `tingting_async.v1` has the session of the v1 API, which
 new accounts use. Everything else that both need is here: errors, settings, events, ledgers and token stores.

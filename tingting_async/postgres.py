@@ -6,6 +6,7 @@ convert them. `psycopg` is an extra, and imported on first use.
 
 import asyncio
 import os
+import re
 import selectors
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -33,6 +34,8 @@ _DEFAULTS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
+_FOR_NOW = ("starting up", "shutting down", "recovery", "accepting connections", "too many", "connection slots")
+"""What a server says if it refuses a connection, and may accept one in a moment."""
 _SESSION = """
 SELECT set_config(name, value, false)
 FROM (VALUES
@@ -50,12 +53,22 @@ class PostgresError(OSError):
     Attributes:
         sqlstate: The server's code of the error; empty if the error is not the server's.
         is_lost: Whether there is no connection any more, so that a statement may have been executed or not.
+        is_refused: Whether the server refused the connection, and would refuse it again, as with a wrong password.
     """
 
     def __init__(self, text: str, *, sqlstate: str = "", is_lost: bool = False) -> None:
         super().__init__(text)
         self.sqlstate = sqlstate
         self.is_lost = is_lost
+        is_fatal = text.startswith("connection failed") and "FATAL" in text
+        self.is_refused = is_lost and is_fatal and not any(words in text for words in _FOR_NOW)
+
+    @property
+    def advice(self) -> str:
+        """What to do, if nothing is known about the code of the error."""
+        if self.is_refused:
+            return "Check the connection string: the user, the password and the name of the database."
+        return "Is the server up and reachable?" if self.is_lost else "Look in the server's log."
 
 
 class PostgresFailedError(Exception):
@@ -83,13 +96,12 @@ async def repeat(
                 try:
                     return await work()
                 except PostgresError as error:
-                    if not error.is_lost:
+                    if not error.is_lost or error.is_refused:
                         raise
                 await asyncio.sleep(pause)
             return await work()
     except PostgresError as error:
-        default = "Is the server up and reachable?" if error.is_lost else "Look in the server's log."
-        text, cause = f"{error}. {advice.get(error.sqlstate, default)}", error.__cause__
+        text, cause = f"{error}. {advice.get(error.sqlstate, error.advice)}", error.__cause__
     except TimeoutError:
         text = f"no response within {timeout:g} s. Is the server up and reachable?"
     except Exception as error:  # noqa: BLE001 - a pool's functions may raise anything
@@ -205,6 +217,11 @@ class Postgres:
         # The other arguments are psycopg's own, such as `row_factory`, and meant for the pool's connections.
         own = {"autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory"}
         given = {name: value for name, value in kwargs.items() if name not in own}
+        if driver := re.match(r"postgres(?:ql)?(\+\w{1,20})://", conninfo or ""):
+            raise ValueError(
+                f"the connection string of PostgreSQL names a driver of SQLAlchemy, {driver[1]}, which only SQLAlchemy "
+                "reads. Write postgresql://user:password@host:5432/database"
+            )
         if "\0" in (conninfo or ""):  # libpq would read the string up to there.
             conninfo = "\n="
         with suppress(ProgrammingError, UnicodeError):  # They quote what they cannot read; that may be the password.
@@ -244,7 +261,8 @@ def _check_import() -> None:
         import_module("psycopg")
     except ImportError as error:
         raise ImportError(
-            f"`psycopg` 3 cannot be imported ({error}). Install it, or this package with the extra `postgres`."
+            f"`psycopg` 3 cannot be imported ({error}). Install it: `pip install 'tingting-async[postgres]'`, or "
+            "`pip install '.[postgres]'` in a clone of the repository."
         ) from None
 
 

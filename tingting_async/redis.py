@@ -130,8 +130,19 @@ def _is_read_only(error: Exception) -> bool:
 
 
 def _connector(url: str) -> "Callable[[], Redis]":
-    """Return what makes a client for a URL."""
-    from redis.asyncio import Redis  # noqa: PLC0415 - an extra, and slow to import
+    """Return what makes a client for a URL.
+
+    Raises:
+        ImportError: `redis` is not installed. The text says what to install.
+        ValueError: The URL is not valid.
+    """
+    try:
+        from redis.asyncio import Redis  # noqa: PLC0415 - an extra, and slow to import
+    except ImportError as error:
+        raise ImportError(
+            f"`redis` cannot be imported ({error}). Install it: `pip install 'tingting-async[redis]'`, or "
+            "`pip install '.[redis]'` in a clone of the repository."
+        ) from None
 
     def connect() -> Redis:
         client: Redis = cast("Any", Redis).from_url(url)

@@ -232,12 +232,24 @@ async def test_other_content(sandbox: Sandbox, connect: Any, posts: Any, changed
     }
     async with connect() as tingting:
         await create(tingting, "nightly", **given)
-        with pytest.raises(UsageError, match=f"the key 'nightly' .*had another content: .*`{changed}`"):
+        with pytest.raises(UsageError, match=f"the key 'nightly' .*had other arguments: .*`{changed}`"):
             await create(tingting, "nightly", **given | V1_CHANGES[changed])
         with pytest.raises(UsageError, match="`name`"):
             await create(tingting, "nightly", name="Tihar", **given)
         await create(tingting, "nightly", **given)
     assert 1 == posts()
+
+
+async def test_list_that_cannot_be_read(sandbox: Sandbox, connect: Any, kind: Any, posts: Any) -> None:
+    """If the list of campaigns cannot be read before a creation, the error says that nothing was sent, and why."""
+    async with connect(kind) as tingting:
+        with sandbox.faults.during([Fault("status", method="GET", path="*/campaign*", status=403)]):
+            with pytest.raises(TingTingError) as caught:
+                await create(tingting)
+    assert ["campaigns.create: nothing was sent. The list of campaigns could not be read first."] == (
+        caught.value.__notes__
+    )
+    assert 0 == posts()
 
 
 async def test_same_content(sandbox: Sandbox, connect: Any, posts: Any, tmp_path: Path, path: Path) -> None:
@@ -406,7 +418,7 @@ async def test_ensure_sent(sandbox: Sandbox, connect: Any, kind: Any, posts: Any
             await create(other, timeout=0.3)
         stall.release()
         assert (await first).id == (await second).id == (await ensure_sent(lambda: create(one))).id
-        with pytest.raises(UsageError, match="had another content"):
+        with pytest.raises(UsageError, match="had other arguments"):
             await ensure_sent(lambda: create(one, description="d"))
     assert 1 == posts()
 

@@ -413,7 +413,7 @@ def test_invalid_arguments(given: Any) -> None:
 
 
 def test_without_psycopg(tmp_path: Any) -> None:
-    """Without psycopg, the package and the class can be imported; making a ledger names the extra."""
+    """Without psycopg, the package and the class can be imported; making a ledger says how to install the extra."""
     (tmp_path / "psycopg.py").write_text("raise ImportError")
     program = """
 import sys; sys.path.insert(0, sys.argv[1])
@@ -426,7 +426,7 @@ except UsageError as error:
     command = [sys.executable, "-P", "-c", program, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "PostgresLedger: `psycopg` 3 cannot be imported" in done.stdout
-    assert "the extra `postgres`" in done.stdout
+    assert "`pip install 'tingting-async[postgres]'`" in done.stdout
 
 
 async def test_pool(shared_postgres: PostgresServer, connect: Any, database: str, send_otp: Any) -> None:

@@ -32,6 +32,17 @@ async def test_download(tmp_path: Path) -> None:
     assert [path] == list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("suffix", [".xlsx", ".xls", ".XLSX", ".xlsm", ".xlsb"])
+async def test_download_as_excel(tmp_path: Path, suffix: str) -> None:
+    """A path with the suffix of an Excel file is refused before anything is requested, as reports are CSV."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        for download in (tingting.reports.download, tingting.surveys.download):
+            with pytest.raises(UsageError, match=rf"s\.download: `path` ends in {suffix}, but .* is CSV"):
+                await download(1, tmp_path / f"report{suffix}")
+        assert [] == sandbox.requests
+    assert [] == list(tmp_path.iterdir())
+
+
 async def test_rows() -> None:
     """The rows of a report have numbers and statuses; their `repr` hides the numbers."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:

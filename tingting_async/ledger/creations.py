@@ -44,7 +44,7 @@ async def ensure_created(
         timeout: The limits of the call.
 
     Raises:
-        UsageError: The first call with this key had another content, or what it created is not known.
+        UsageError: The first call with this key had other arguments, or what it created is not known.
         NotFoundError: What the first call created was deleted since.
         DuplicateSendError: Another process was still creating it when the time was up.
         OutcomeUnknownError: It may have been created, and the service does not show whether it was.
@@ -97,7 +97,8 @@ async def _prepare(
     try:
         found = await _creation(request).observe()
     except TingTingError as error:
-        error.add_note(f"{request.operation}: nothing was sent. What is there before could not be read.")
+        what = request.operation.partition(".")[0]
+        error.add_note(f"{request.operation}: nothing was sent. The list of {what} could not be read first.")
         raise
     digest, fields = await digests(request)
     seen = frozenset(each.send.id for each in unfinished)

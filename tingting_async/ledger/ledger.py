@@ -269,7 +269,7 @@ class Ledger:
                 _known_outcome, Reconciliation(verdict, f"The ledger records it as {send.state.value}.")
             )
         elif request.creation is None and stored.digest and stored.digest != await digest(request, stored.digest):
-            reason = "The first send with this key had another content, which the ledger does not keep to look for."
+            reason = "The first send with this key had other arguments, which the ledger does not keep to look for."
             reconciler = functools.partial(_known_outcome, Reconciliation(Verdict.UNKNOWN, reason))
         error = _duplicate_error(send, request)
         attach_reconciler(error, reconciler, send, self._recorder(send, request, is_owner=False))
@@ -377,7 +377,7 @@ def _changed_error(send: Send, request: Request[Any], changed: list[str]) -> Usa
     names = " and ".join(f"`{name}`" for name in changed)
     return UsageError(
         f"{request.operation}: nothing was sent. The first call with {redact(f'the key {send.key!r}')} "
-        f"({send.started_at:%Y-%m-%d %H:%M:%S} UTC) had another content: {names} differ. Give the same arguments as "
+        f"({send.started_at:%Y-%m-%d %H:%M:%S} UTC) had other arguments: {names} differ. Give the same arguments as "
         "then, or a new `idempotency_key`."
     )
 

@@ -28,8 +28,6 @@ _SLOW = "57014"
 """The code of the error for a statement that took too long: of itself, or because all of them wait for something."""
 _MISSING = ("42P01", "3F000")
 """The codes of errors for a table, or a schema, that is not there."""
-_FOR_NOW = ("starting up", "shutting down", "recovery", "accepting connections", "too many", "connection slots")
-"""What a server says if it refuses a connection, and may accept one in a moment."""
 
 
 @attrs.frozen
@@ -247,6 +245,8 @@ class Database:
             )
         else:
             advice = ADVICE.get(code, "Check that the server is up and reachable, and look in its log.")
+            if isinstance(error, PostgresError) and error.is_refused:
+                advice = error.advice
             text = f"The ledger in {name} cannot be used: {str(error) or type(error).__name__}. {advice}"
         made = LedgerError(text)
         made.__cause__ = error.with_traceback(None)
@@ -256,5 +256,4 @@ class Database:
 def _is_repeatable(error: PostgresError) -> bool:
     if error.sqlstate in _REPEATABLE:
         return True
-    is_refused = "FATAL" in str(error) and not any(words in str(error) for words in _FOR_NOW)
-    return error.is_lost and not is_refused
+    return error.is_lost and not error.is_refused

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tingting_async._version import __version__
+from tingting_async.errors import UsageError
 from tingting_async.observability.events import RequestEvent, RequestFailed, RequestStarted, ResponseReceived
 
 if TYPE_CHECKING:
@@ -38,10 +39,19 @@ class OpenTelemetryListener:
 
     Args:
         provider: Your tracer provider; None for that of the process.
+
+    Raises:
+        UsageError: `opentelemetry-api` is not installed.
     """
 
     def __init__(self, provider: "TracerProvider | None" = None) -> None:
-        from opentelemetry import trace  # noqa: PLC0415 - an extra
+        try:
+            from opentelemetry import trace  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise UsageError(
+                f"OpenTelemetryListener: `opentelemetry` cannot be imported ({error}). Install it: `pip install "
+                "'tingting-async[otel]'`, or `pip install '.[otel]'` in a clone of the repository."
+            ) from None
 
         self._trace = trace
         self._tracer = trace.get_tracer("tingting_async", __version__, provider)

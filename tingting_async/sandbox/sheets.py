@@ -20,9 +20,13 @@ def read_sheet(content: Any, field: str, *, allow_csv: bool = True) -> list[dict
 def _read_xlsx(content: bytes, field: str) -> list[tuple[Any, ...]]:
     try:
         import openpyxl  # noqa: PLC0415 - an optional dependency
-    except ModuleNotFoundError:  # pragma: no cover - installed for the tests
+    except ImportError as error:
         raise ValidationError(
-            **{field: "The sandbox needs openpyxl to read .xlsx files: pip install openpyxl."}
+            **{
+                field: f"To read .xlsx files, the sandbox needs `openpyxl`, which cannot be imported ({error}). "
+                "Install it: `pip install 'tingting-async[sandbox]'`, or `pip install '.[sandbox]'` in a clone of the "
+                "repository."
+            }
         ) from None
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)

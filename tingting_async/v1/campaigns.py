@@ -129,7 +129,7 @@ class Campaigns(MethodFallback):
 
         Raises:
             MisuseError: A keyword argument is unknown.
-            UsageError: A field is not valid, or another content was given with the same `idempotency_key`.
+            UsageError: A field is not valid, or other arguments were given with the same `idempotency_key`.
             NotFoundError: The campaign that was created with the key does not exist any more.
             OutcomeUnknownError: The campaign may have been created: look for its name before you create it again.
             DuplicateSendError: Another process was still creating the campaign when the time of this call was up.

@@ -8,6 +8,7 @@ import attrs
 
 from tingting_async.client.core import Core
 from tingting_async.decoding.decoder import Decoder
+from tingting_async.errors import UsageError
 from tingting_async.http.download import AtomicFileSink
 from tingting_async.http.messages import Request, Response
 from tingting_async.http.timeouts import Timeout
@@ -17,6 +18,7 @@ from tingting_async.v1.models.reports import ReportRow
 
 REPORT_TIMEOUT = Timeout(attempt=600.0, total=600.0)
 """The default limits of a report's call: the service creates the report before it responds."""
+_EXCEL = (".xlsx", ".xls", ".xlsm", ".xlsb")
 
 
 class Reports(Resource):
@@ -27,13 +29,13 @@ class Reports(Resource):
 
         Args:
             campaign_id: The campaign's id.
-            path: The file; `~` is the user's home. Once the download is complete, it replaces an existing file and
-                keeps its permissions; the umask decides about those of a new one. A symbolic link is replaced, not the
-                file that it names.
+            path: The file, whose name does not end in .xlsx or .xls; `~` is the user's home. Once the download is
+                complete, it replaces an existing file and keeps its permissions; the umask decides about those of a
+                new one. A symbolic link is replaced, not the file that it names.
             timeout: See `Resource`; None for ten minutes, whatever the session's limits.
 
         Raises:
-            UsageError: The file cannot be written.
+            UsageError: The file cannot be written, or has the suffix of an Excel file.
             DecodeError: The response is empty, is not CSV, or may be incomplete; nothing was saved.
         """
         await download(self._core, report_request(_path(campaign_id), "reports.download", timeout), path)
@@ -78,7 +80,13 @@ def report_request(path: str, operation: str, timeout: TimeoutLike) -> Request[R
 
 async def download(core: Core, request: Request[Response], path: str | PathLike[str]) -> None:
     """Save a report as a file."""
-    async with AtomicFileSink(path) as sink:
+    file = AtomicFileSink(path)
+    if file.path.suffix.lower() in _EXCEL:
+        raise UsageError(
+            f"{request.operation}: `path` ends in {file.path.suffix}, but the service's report is CSV, which Excel "
+            "refuses under that name. Give a path that ends in .csv."
+        )
+    async with file as sink:
         response = await core.execute(attrs.evolve(request, sink=sink))
         if response.status == 200:  # Other bodies do not go to the sink, which may hold those of earlier attempts.
             response = Response(response.status, response.headers, sink.head)

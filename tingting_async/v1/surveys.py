@@ -240,7 +240,7 @@ class Surveys(Resource):
             timeout: See `Resource`; None for ten minutes, whatever the session's limits.
 
         Raises:
-            UsageError: The file cannot be written.
+            UsageError: The file cannot be written, or has the suffix of an Excel file.
             DecodeError: The response is empty, is not CSV, or may be incomplete; nothing was saved.
         """
         await download(self._core, report_request(_report_path(survey_id), "surveys.download", timeout), path)

@@ -76,10 +76,8 @@ class RedisTokenStore(RedisBacked):
         self._lease = lease
         try:
             super().__init__(client, timeout=lease)
-        except ImportError:
-            raise UsageError(
-                "RedisTokenStore needs `redis`. Install it, or this package with the extra `redis`."
-            ) from None
+        except ImportError as error:
+            raise UsageError(f"{type(self).__name__}: {error}") from None
         except ValueError as error:
             raise UsageError(str(error)) from None
         self._unreleased: list[str] = []

@@ -83,10 +83,8 @@ class RedisRateLimit(RedisBacked):
         self._name = name
         try:
             super().__init__(client, timeout=timeout)
-        except ImportError:
-            raise UsageError(
-                "RedisRateLimit needs `redis`. Install it, or this package with the extra `redis`."
-            ) from None
+        except ImportError as error:
+            raise UsageError(f"{type(self).__name__}: {error}") from None
         except ValueError as error:
             raise UsageError(str(error)) from None
         self._free_at = 0.0
