@@ -83,6 +83,16 @@ class Model:
             same = [row for row in others if row.claim.service == new.service and row.claim.id not in new.seen]
         return same[0] if same else None
 
+    def same_target(self, new: Claim) -> list[Row]:
+        """Return the rows for the same service and target."""
+        rows = self.rows.values() if new.target else []
+        return [row for row in rows if (row.claim.service, row.claim.target) == (new.service, new.target)]
+
+    def may_prune(self, row: Row) -> bool:
+        """Return whether an old row is deleted: not if it is a creation that protects an unfinished one."""
+        is_needed = row.claim.evidence and not all(each.is_done for each in self.same_target(row.claim))
+        return row.is_done and not is_needed
+
     def shown(self, row: Row | None) -> tuple[Any, ...] | None:
         """Return what is compared of a row."""
         return None if row is None else (row.claim.id, row.claim.key, row.claim.target, row.state, row.result)
@@ -117,6 +127,7 @@ async def test_agreement_with_a_model(make: Any, seed: int) -> None:
                     random.choice([None, "क", "k 'q'\"%s", "k"]),
                     target,
                     digest="",
+                    evidence=random.choice(["", "{}"]),
                     seen=seen if target and not random.randrange(4) else None,
                 )
                 found = model.find(new)
@@ -128,9 +139,12 @@ async def test_agreement_with_a_model(make: Any, seed: int) -> None:
                 assert model.shown(found) == shown(await storage.claim(new))
             case "same":
                 new = claim("none", None, "thing 1")
-                same = [row for row in model.rows.values() if row.claim.target == "thing 1"]
-                expected = [model.shown(row) for row in same if row.claim.service == SERVICE]
-                assert expected == [shown(each) for each in await storage.same_target(new)]
+                new = random.choice([new, *(row.claim for row in model.rows.values())])
+                same = model.same_target(new)
+                expected = [model.shown(row) for row in same if not row.is_done]
+                assert expected == [shown(each) for each in await storage.unfinished(new)]
+                results = {row.result for row in model.same_target(new) if row.is_done and row.claim.id != new.id}
+                assert results - {None} == await storage.results(new)
             case "renew" if model.rows:
                 row = random.choice([*model.rows.values()])
                 if row.owner == who and not row.is_done:
@@ -141,8 +155,8 @@ async def test_agreement_with_a_model(make: Any, seed: int) -> None:
             case "own":
                 mine = [row for row in model.rows.values() if row.owner == who and not row.is_done]
                 if mine:
-                    record(model, row := random.choice(mine), verdict := random.choice([*Verdict]), result="9")
-                    assert 0.0 == await storage.record(row.claim.id, Decision(verdict, is_owner=True), "9")
+                    record(model, row := random.choice(mine), verdict := random.choice([*Verdict]), result=f"{number}")
+                    assert 0.0 == await storage.record(row.claim.id, Decision(verdict, is_owner=True), f"{number}")
             case "other":
                 row = random.choice([*model.rows.values(), Row(claim("none"), None)])
                 decision = Decision(random.choice([*Verdict]), random.choice([*SendState]), has_waited=True)
@@ -159,7 +173,7 @@ async def test_agreement_with_a_model(make: Any, seed: int) -> None:
                     row.owner = None if row.owner == who else row.owner
             case "prune":
                 before = datetime.now(UTC) + timedelta(days=random.choice([-1, -1, 1]))
-                done = [id_ for id_, row in model.rows.items() if row.is_done and before > datetime.now(UTC)]
+                done = [id_ for id_, row in model.rows.items() if before > datetime.now(UTC) and model.may_prune(row)]
                 assert len(done) == await storage.prune(before)
                 for id_ in done:
                     del model.rows[id_]

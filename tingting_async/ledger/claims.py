@@ -186,8 +186,12 @@ class Storage(Protocol):
         """Return the stored claim that this one would duplicate, or None."""
         ...
 
-    async def same_target(self, claim: Claim) -> list[StoredClaim]:
-        """Return the stored claims for the same service and target, whatever their key, the oldest first."""
+    async def unfinished(self, claim: Claim) -> list[StoredClaim]:
+        """Return the stored claims for the same service and target that are not done, the oldest first."""
+        ...
+
+    async def results(self, claim: Claim) -> frozenset[str]:
+        """Return the results of the other claims for the same service and target that are done."""
         ...
 
     async def record(self, id: str, decision: Decision, result: str | None = None) -> float:
@@ -206,7 +210,11 @@ class Storage(Protocol):
         ...
 
     async def prune(self, before: datetime) -> int:
-        """Delete the claims that are done and started before a time, and return how many there were."""
+        """Delete the claims that are done and started before a time, and return how many there were.
+
+        A creation stays as long as there is an unfinished claim for its service and target: whoever finds out what
+        became of that must know which results it does not have.
+        """
         ...
 
     async def aclose(self) -> None:

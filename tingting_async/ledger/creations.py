@@ -85,7 +85,7 @@ async def _prepare(
     """Return the claim of a creation, with what is known before its request leaves."""
     claim, pause = claim_for(service, request), _FIRST_PAUSE
     while True:
-        unfinished = [each for each in await ledger.same_target(claim) if each.send.state is not SendState.DONE]
+        unfinished = await ledger.unfinished(claim)
         busy = next((each for each in unfinished if each.send.state is SendState.IN_PROGRESS), None)
         if busy is None:
             break

@@ -11,6 +11,8 @@ from tingting_async.ledger.claims import StoredClaim
 from tingting_async.ledger.digests import hashed
 from tingting_async.outcomes import Creation, Look, Reconciliation, SendState, Verdict
 
+Others = tuple[list[StoredClaim], frozenset[str]]
+"""The other claims for the same target that are unfinished, and the results of those that are done."""
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between the looks at another creation that is in progress."""
 
@@ -80,26 +82,22 @@ def pack(found: Mapping[str, Any], fields: Mapping[str, str], unfinished: frozen
 
 
 async def reconcile_creation(
-    creation: Creation, stored: StoredClaim, read_others: Callable[[], Awaitable[list[StoredClaim]]]
+    creation: Creation, stored: StoredClaim, read_others: Callable[[], Awaitable[Others]]
 ) -> Reconciliation:
     """Return whether a creation was carried out: whether there is something that was not there before.
 
     Args:
         creation: The creation.
         stored: Its claim.
-        read_others: Returns the other claims for the same target.
+        read_others: Returns what the ledger holds for the same target.
     """
     evidence = _unpack(stored)
     for pause in (*_PAUSES, 0.0):
         look = await creation.look(stored.send, evidence["found"])
         # Read after the look, so that whatever it shows of another creation of this ledger has its claim by now.
-        others = await read_others()
-        rivals = [
-            each
-            for each in others
-            if each.send.state is not SendState.DONE and each.send.id not in evidence["unfinished"]
-        ]
-        verdict = _judge(creation, look, {each.send.result for each in others}, rivals)
+        unfinished, taken = await read_others()
+        rivals = [each for each in unfinished if each.send.id not in evidence["unfinished"]]
+        verdict = _judge(creation, look, taken, rivals)
         may_change = any(each.send.state is SendState.IN_PROGRESS for each in rivals)
         if verdict.verdict is not Verdict.UNKNOWN or not may_change or not pause:
             return verdict
@@ -112,9 +110,7 @@ def _unpack(stored: StoredClaim) -> dict[str, Any]:
     return evidence
 
 
-def _judge(
-    creation: Creation, look: Look, taken: AbstractSet[str | None], rivals: Sequence[StoredClaim]
-) -> Reconciliation:
+def _judge(creation: Creation, look: Look, taken: AbstractSet[str], rivals: Sequence[StoredClaim]) -> Reconciliation:
     """Return the verdict of a look.
 
     Args:

@@ -26,7 +26,7 @@ from tingting_async.ledger.claims import (
     unknown_sends,
 )
 from tingting_async.ledger.digests import digest
-from tingting_async.ledger.evidence import changed_fields, reconcile_creation
+from tingting_async.ledger.evidence import Others, changed_fields, reconcile_creation
 from tingting_async.outcomes import Clocks, Reconciler, Reconciliation, Send, SendState, Verdict, attach_reconciler
 from tingting_async.redaction import redact
 from tingting_async.tracebacks import short_traceback
@@ -230,9 +230,9 @@ class Ledger:
         with nothing_sent(request):
             return await (await self.ready()).find(claim_for(service, request))
 
-    async def same_target(self, claim: Claim) -> list[StoredClaim]:
-        """Return the stored claims for the same target, whatever their key. Sessions call this."""
-        return await (await self.ready()).same_target(claim)
+    async def unfinished(self, claim: Claim) -> list[StoredClaim]:
+        """Return the unfinished claims for the same target, whatever their key. Sessions call this."""
+        return await (await self.ready()).unfinished(claim)
 
     async def refuse_duplicate(self, service: str, request: Request[Any]) -> None:
         """Refuse a send that was sent before, ahead of other requests that prepare it. Sessions call this.
@@ -280,10 +280,12 @@ class Ledger:
         if creation is None:
             return request.reconciler
 
-        async def read_others() -> list[StoredClaim]:
+        async def read_others() -> Others:
             send = stored.send
             claim = Claim(send.id, send.service, send.operation, send.key, send.target, digest="")
-            return [each for each in await self.same_target(claim) if each.send.id != send.id]
+            # In this order: one that ends in between is in both, and not in none.
+            unfinished = [each for each in await self.unfinished(claim) if each.send.id != send.id]
+            return unfinished, await self._storage.results(claim)
 
         return lambda _: reconcile_creation(creation, stored, read_others)
 

@@ -88,9 +88,13 @@ class PostgresStorage:
         """Return the stored claim that this one would duplicate."""
         return await self._call(lambda statements: statements.find(claim))
 
-    async def same_target(self, claim: Claim) -> list[StoredClaim]:
-        """Return the stored claims for the same service and target."""
-        return await self._call(lambda statements: statements.same_target(claim))
+    async def unfinished(self, claim: Claim) -> list[StoredClaim]:
+        """Return the stored claims for the same service and target that are not done."""
+        return await self._call(lambda statements: statements.unfinished(claim))
+
+    async def results(self, claim: Claim) -> frozenset[str]:
+        """Return the results of the other claims for the same service and target that are done."""
+        return await self._call(lambda statements: statements.results(claim))
 
     async def record(self, id: str, decision: Decision, result: str | None = None) -> float:
         """Record a verdict."""

@@ -92,12 +92,21 @@ _FIND = f"""
 OR service = %(service)s AND target = %(target)s AND coalesce(key, '') = coalesce(%(key)s, '')
 ORDER BY target IS DISTINCT FROM %(target)s, number LIMIT 1
 """
-_SAME_TARGET = f"{_SELECT} WHERE service = %(service)s AND target = %(target)s ORDER BY number"
+_UNFINISHED = f"{_SELECT} WHERE service = %(service)s AND target = %(target)s AND NOT is_done ORDER BY number"
+_RESULTS = """
+SELECT result FROM tingting_sends
+WHERE service = %(service)s AND target = %(target)s AND id <> %(id)s AND is_done AND result IS NOT NULL
+"""
 # Until the transaction ends, no other process stores a claim for the target.
 _LOCK_TARGET = "SELECT pg_advisory_xact_lock(hashtextextended(%(service)s || ' ' || %(target)s, 0))"
+# A creation stays as long as it protects an unfinished one of the same target.
 _PRUNE = f"""
-DELETE FROM tingting_sends
-WHERE id IN (SELECT id FROM tingting_sends WHERE is_done AND started_at < %(until)s LIMIT {PRUNED})
+DELETE FROM tingting_sends WHERE id IN (
+    SELECT id FROM tingting_sends AS old WHERE is_done AND started_at < %(until)s AND (evidence = '' OR NOT EXISTS (
+        SELECT 1 FROM tingting_sends AS other
+        WHERE other.service = old.service AND other.target = old.target AND NOT other.is_done
+    )) LIMIT {PRUNED}
+)
 """
 
 
@@ -148,9 +157,13 @@ class Statements:
         found = self.rows(_FIND, **_identity(claim))
         return found[0] if found else self._other(claim)
 
-    def same_target(self, claim: Claim) -> list[StoredClaim]:
-        """Return the stored claims for the same service and target."""
-        return self.rows(_SAME_TARGET, **_identity(claim))
+    def unfinished(self, claim: Claim) -> list[StoredClaim]:
+        """Return the stored claims for the same service and target that are not done."""
+        return self.rows(_UNFINISHED, **_identity(claim))
+
+    def results(self, claim: Claim) -> frozenset[str]:
+        """Return the results of the other claims for the same service and target that are done."""
+        return frozenset(result for (result,) in self.execute(_RESULTS, id=claim.id, **_identity(claim)))
 
     def create(self, claim: Claim) -> StoredClaim | None:
         """Store the claim of a creation, or return what is in its way; None if that was deleted meanwhile."""
@@ -191,8 +204,7 @@ class Statements:
         """Return an unfinished claim for the same target that the evidence of a creation does not allow for."""
         if claim.seen is None:
             return None
-        others = [each for each in self.same_target(claim) if each.send.state is not SendState.DONE]
-        return next((each for each in others if each.send.id not in claim.seen), None)
+        return next((each for each in self.unfinished(claim) if each.send.id not in claim.seen), None)
 
 
 def new_claim(claim: Claim) -> StoredClaim:

@@ -4,7 +4,7 @@ import sqlite3
 from typing import Any
 from uuid import uuid4
 
-VERSION = 4
+VERSION = 5
 """The form of the file, as `PRAGMA user_version`. A file of version 0 is new, or has the oldest form."""
 # The table keeps its name and changed its columns, so that a process that still runs the oldest code fails, and sends
 # nothing, instead of starting a table of its own.
@@ -32,6 +32,10 @@ _THIRD = (
 _FOURTH = (
     # When the owner last said that it is about to begin, by the machine's clock that nobody can set.
     "ALTER TABLE sends ADD COLUMN renewed REAL",
+)
+_FIFTH = (
+    # There are few of them, however many sends with the same target are done.
+    "CREATE INDEX unfinished ON sends (service, target) WHERE NOT is_done",
 )
 _OLD_ROWS = "SELECT service, key, operation, is_done, owner, since, digest FROM old_sends ORDER BY id"
 _INSERT_OLD = "INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -62,7 +66,10 @@ def ensure_schema(database: sqlite3.Connection) -> None:
     if version < 3:
         for statement in _THIRD:
             database.execute(statement)
-    for statement in _FOURTH:
+    if version < 4:
+        for statement in _FOURTH:
+            database.execute(statement)
+    for statement in _FIFTH:
         database.execute(statement)
     database.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -22,7 +22,7 @@ _INSERT = (
 )
 _SELECT = (
     "SELECT id, service, operation, key, target, is_done, owner, started_at, digest, service_time, monotonic, result, "
-    "evidence, renewed FROM sends"
+    "evidence, renewed"
 )
 _RECORD = {
     Verdict.DONE: "UPDATE sends SET is_done = 1, result = coalesce(:result, result) WHERE id = :id",
@@ -32,7 +32,15 @@ _RECORD = {
 _RECORD_OWN = {verdict: f"{statement} AND NOT is_done" for verdict, statement in _RECORD.items()}
 _IS_UNFINISHED = "SELECT 1 FROM sends WHERE id = ? AND NOT is_done"
 _RENEW = "UPDATE sends SET renewed = ? WHERE id = ? AND owner = ? AND NOT is_done"
-_PRUNE = "DELETE FROM sends WHERE is_done AND started_at < ?"
+# A creation stays as long as it protects an unfinished one of the same target.
+_PRUNE = """
+DELETE FROM sends WHERE is_done AND started_at < ? AND (evidence = '' OR NOT EXISTS (
+    SELECT 1 FROM sends AS other INDEXED BY unfinished
+    WHERE other.service = sends.service AND other.target = sends.target AND NOT other.is_done
+))
+"""
+_UNFINISHED = "FROM sends INDEXED BY unfinished WHERE service = ? AND target = ? AND NOT is_done ORDER BY rowid"
+_RESULTS = "SELECT result FROM sends WHERE service = ? AND target = ? AND id != ? AND is_done AND result IS NOT NULL"
 
 
 class SqliteLedger(Ledger):
@@ -116,9 +124,14 @@ class SqliteStorage:
         """Return the stored claim that this one would duplicate."""
         return await self._writer.run(lambda database: self._find(database, claim))
 
-    async def same_target(self, claim: Claim) -> list[StoredClaim]:
-        """Return the stored claims for the same service and target."""
-        return await self._writer.run(lambda database: self._same_target(database, claim))
+    async def unfinished(self, claim: Claim) -> list[StoredClaim]:
+        """Return the stored claims for the same service and target that are not done."""
+        return await self._writer.run(lambda database: self._unfinished(database, claim))
+
+    async def results(self, claim: Claim) -> frozenset[str]:
+        """Return the results of the other claims for the same service and target that are done."""
+        given = (claim.service, claim.target, claim.id)
+        return await self._writer.run(lambda database: frozenset(row[0] for row in database.execute(_RESULTS, given)))
 
     async def record(self, id: str, decision: Decision, result: str | None = None) -> float:
         """Record a decision."""
@@ -130,7 +143,7 @@ class SqliteStorage:
                     database.execute(_RECORD_OWN[ending], {"id": mark, "result": None})
                 database.execute(_RECORD_OWN[decision.verdict], {"id": id, "result": result})
                 return 0.0
-            row = database.execute(f"{_SELECT} WHERE id = ?", (id,)).fetchone()
+            row = database.execute(f"{_SELECT} FROM sends WHERE id = ?", (id,)).fetchone()
             if row is None:
                 return 0.0
             stored = self._read(row)
@@ -146,9 +159,8 @@ class SqliteStorage:
     async def sends(self, *, is_unfinished: bool = False) -> list[Send]:
         """Return all sends, the oldest first."""
         where = "WHERE NOT is_done" if is_unfinished else ""
-        return await self._writer.run(
-            lambda database: [self._read(row).send for row in database.execute(f"{_SELECT} {where} ORDER BY rowid")]
-        )
+        query = f"{_SELECT} FROM sends {where} ORDER BY rowid"
+        return await self._writer.run(lambda database: [self._read(row).send for row in database.execute(query)])
 
     async def prune(self, before: datetime) -> int:
         """Delete the claims that are done and started before a time."""
@@ -173,7 +185,7 @@ class SqliteStorage:
         # A claim of an old file refuses also what the old code would have refused.
         same_old_key = "service = :service AND old_key = :old_key AND old_key != ''"
         row = database.execute(
-            f"{_SELECT} WHERE {same_operation} OR {same_target} OR {same_old_key} "
+            f"{_SELECT} FROM sends WHERE {same_operation} OR {same_target} OR {same_old_key} "
             "ORDER BY target IS NOT :target, rowid LIMIT 1",
             {
                 "service": claim.service,
@@ -186,14 +198,12 @@ class SqliteStorage:
         if row is not None:
             return self._read(row)
         if claim.seen is not None:
-            others = [each for each in self._same_target(database, claim) if each.send.state is not SendState.DONE]
+            others = self._unfinished(database, claim)
             return next((each for each in others if each.send.id not in claim.seen), None)
         return None
 
-    def _same_target(self, database: sqlite3.Connection, claim: Claim) -> list[StoredClaim]:
-        found = database.execute(
-            f"{_SELECT} WHERE service = ? AND target = ? ORDER BY rowid", (claim.service, claim.target)
-        )
+    def _unfinished(self, database: sqlite3.Connection, claim: Claim) -> list[StoredClaim]:
+        found = database.execute(f"{_SELECT} {_UNFINISHED}", (claim.service, claim.target))
         return [self._read(row) for row in found]
 
     def _read(self, row: tuple[Any, ...]) -> StoredClaim:
