@@ -1,58 +1,24 @@
 """How a campaign of the classic API is recognised after it was created with an idempotency key."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from tingting_async.classic.models import Campaign
 from tingting_async.errors import DecodeError, PaginationError
-from tingting_async.outcomes import Creation, Look, Send, from_presence
+from tingting_async.outcomes import Look, Send, from_presence
 from tingting_async.pagination.page import Page
-from tingting_async.pagination.paginator import Paginator
-from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.evidence import Match, match_name, reconcile_rows
-from tingting_async.resources.named import Before, first_page, ids_of, is_newest_first
+from tingting_async.resources.named import Before, NamedCreation, first_page, ids_of, is_newest_first
 
-_WHAT = "A campaign of this name"
-_ARGUMENTS = {"individual_number": "numbers", "send_to_number_file": "file"}
 _MOST_PAGES = 5
 """How many pages of a list in an unknown order are read before a creation."""
 
 
-class _Campaigns(Protocol):
-    """The part of `Campaigns` that is needed here; it imports this module."""
+class CampaignCreation(NamedCreation[Campaign]):
+    """Recognises a campaign by its name and its id: the classic API shows no times, and cannot search."""
 
-    @property
-    def list(self) -> Callable[..., Paginator[Campaign]]: ...
-
-    def get(self, id: int, *, timeout: TimeoutLike = None) -> Awaitable[Campaign]: ...
-
-
-class CampaignCreation:
-    """Recognises a campaign by its name and its id: the classic API shows no times, and cannot search.
-
-    Args:
-        campaigns: The resource.
-        name: The name that is sent.
-        timeout: The limits of each request.
-    """
-
-    def __init__(self, campaigns: _Campaigns, name: str, timeout: TimeoutLike) -> None:
-        self._campaigns = campaigns
-        self._name = name
-        self._timeout = timeout
-
-    def creation(self) -> Creation:
-        """Return how the campaign is recognised."""
-        return Creation(
-            _WHAT,
-            observe=self._observe,
-            look=self._look,
-            was_there=lambda campaign, found: Before.of(found).has(campaign.id) is True,
-            identify=lambda campaign: str(campaign.id),
-            get=lambda result: self._campaigns.get(int(result), timeout=self._timeout),
-            arguments=_ARGUMENTS,
-        )
+    arguments: Mapping[str, str] = {"individual_number": "numbers", "send_to_number_file": "file"}
 
     async def _observe(self) -> Mapping[str, Any]:
         """Return the newest campaign: one request, if the service lists the newest first."""
@@ -88,9 +54,9 @@ class CampaignCreation:
         if page is not None and _shows_all_new(page, before):
             for campaign in page.items:
                 judge(campaign)
-            return Look(new, maybe, from_presence(None, _WHAT))
+            return Look(new, maybe, from_presence(None, self.what))
         rows = self._campaigns.list(exact=True, timeout=self._timeout)
-        otherwise = await reconcile_rows(rows, judge, _WHAT)
+        otherwise = await reconcile_rows(rows, judge, self.what)
         return Look(new, maybe, otherwise)
 
     async def _first_page(self) -> Page[Campaign] | None:

@@ -1,16 +1,19 @@
 """How something that has a name is recognised after it was created: by what its list showed before."""
 
 import re
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, Generic, Protocol
 
 import attrs
 
 from tingting_async.errors import DecodeError, PaginationError
 from tingting_async.http.messages import T
+from tingting_async.outcomes import Creation, Look, Send
 from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
+from tingting_async.resources.base import TimeoutLike
 
 _LETTERS = 20
 """How many letters and digits of a name a service keeps at least."""
@@ -64,6 +67,58 @@ class Before:
         if self.is_complete:
             return False
         return None if self.newest is None else id <= self.newest
+
+
+class CampaignList(Protocol[T]):
+    """The part of `Campaigns` by which a campaign is recognised."""
+
+    @property
+    def list(self) -> Callable[..., Paginator[T]]:
+        """Return the method that lists campaigns."""
+        ...
+
+    def get(self, id: int, *, timeout: TimeoutLike = None) -> Awaitable[T]:
+        """Return a campaign."""
+        ...
+
+
+class NamedCreation(ABC, Generic[T]):
+    """Recognises a campaign that was created with an idempotency key.
+
+    Args:
+        campaigns: The resource.
+        name: The name that is sent.
+        timeout: The limits of each request.
+    """
+
+    what: str = "A campaign of this name"
+    arguments: Mapping[str, str]
+    """The arguments of `create`, by the names of the fields that are sent."""
+
+    def __init__(self, campaigns: CampaignList[T], name: str, timeout: TimeoutLike) -> None:
+        self._campaigns = campaigns
+        self._name = name
+        self._timeout = timeout
+
+    def creation(self) -> Creation:
+        """Return how the campaign is recognised."""
+        return Creation(
+            self.what,
+            observe=self._observe,
+            look=self._look,
+            was_there=lambda campaign, found: Before.of(found).has(campaign.id) is True,
+            identify=lambda campaign: str(campaign.id),
+            get=lambda result: self._campaigns.get(int(result), timeout=self._timeout),
+            arguments=self.arguments,
+        )
+
+    @abstractmethod
+    async def _observe(self) -> Mapping[str, Any]:
+        """Return what is there before the creation, as values of JSON."""
+
+    @abstractmethod
+    async def _look(self, send: Send, found: Mapping[str, Any]) -> Look:
+        """Return what is there now, and was not there before."""
 
 
 def ids_of(rows: Iterable[Any]) -> list[int]:

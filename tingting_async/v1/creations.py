@@ -1,32 +1,21 @@
 """How a v1 campaign is recognised after it was created with an idempotency key."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from tingting_async.outcomes import Creation, Look, Send, Verdict
+from tingting_async.outcomes import Look, Send, Verdict
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.evidence import Match, match_name, reconcile_rows
-from tingting_async.resources.named import Before, first_page, plain_part
+from tingting_async.resources.named import Before, CampaignList, NamedCreation, first_page, plain_part
 from tingting_async.v1.campaign_fields import ARGUMENT_NAMES
 from tingting_async.v1.models.campaigns import Campaign, CampaignStatus, Sort
 from tingting_async.v1.reconcile import Age, ReadClocks, Since, clocks_at
 
-_WHAT = "A campaign of this name"
 
-
-class _Campaigns(Protocol):
-    """The part of `Campaigns` that is needed here; it imports this module."""
-
-    @property
-    def list(self) -> Callable[..., Paginator[Campaign]]: ...
-
-    def get(self, id: int, *, timeout: TimeoutLike = None) -> Awaitable[Campaign]: ...
-
-
-class CampaignCreation:
+class CampaignCreation(NamedCreation[Campaign]):
     """Recognises a campaign by its name, its id, and when it changed.
 
     Args:
@@ -37,32 +26,20 @@ class CampaignCreation:
         timeout: The limits of each request.
     """
 
+    arguments: Mapping[str, str] = ARGUMENT_NAMES
+
     def __init__(
         self,
-        campaigns: _Campaigns,
+        campaigns: CampaignList[Campaign],
         read_clocks: ReadClocks,
         name: str,
         schedule: datetime | None,
         timeout: TimeoutLike,
     ) -> None:
-        self._campaigns = campaigns
+        super().__init__(campaigns, name, timeout)
         self._read_clocks = read_clocks
-        self._name = name
-        self._timeout = timeout
         self._schedule = schedule
         self._plain = plain_part(name)
-
-    def creation(self) -> Creation:
-        """Return how the campaign is recognised."""
-        return Creation(
-            _WHAT,
-            observe=self._observe,
-            look=self._look,
-            was_there=lambda campaign, found: Before.of(found).has(campaign.id) is True,
-            identify=lambda campaign: str(campaign.id),
-            get=lambda result: self._campaigns.get(int(result), timeout=self._timeout),
-            arguments=ARGUMENT_NAMES,
-        )
 
     def _lists(self, search: str | None, **options: Any) -> list[Paginator[Campaign]]:
         # The documents do not say whether a list without the filter for drafts includes them.
@@ -100,7 +77,7 @@ class CampaignCreation:
                 maybe[campaign.id] = campaign
 
         rows, drafts = self._lists(self._plain, exact=True)
-        otherwise = await reconcile_rows(rows, judge, _WHAT)
+        otherwise = await reconcile_rows(rows, judge, self.what)
         if otherwise.verdict is Verdict.NOT_DONE:
-            otherwise = await reconcile_rows(drafts, judge, _WHAT)
+            otherwise = await reconcile_rows(drafts, judge, self.what)
         return Look(list(new.values()), list(maybe.values()), otherwise)
