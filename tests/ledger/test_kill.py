@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import signal
-import sys
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from random import Random
 
 import pytest
+from support import killed
 
 from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.sandbox import Fault, Sandbox
@@ -23,36 +21,17 @@ KILLS = 8
 """How often each of the two workers is killed, at most."""
 
 
-async def start(seed: int, job: Path) -> asyncio.subprocess.Process:
-    """Start a worker."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-P", str(WORKER), str(seed), str(job), stderr=asyncio.subprocess.PIPE
-    )
-
-
 async def until_done(sandbox: Sandbox, job: Path, seed: int) -> int:
-    """Start a worker, kill it at a random point, and start it again, until it has done the whole job.
+    """Kill a worker at a random point, and start it again, until it has done the job; return how often."""
+    random = Random(seed)
 
-    Returns:
-        How often the worker was killed.
-    """
-    random, killed = Random(seed), 0
-    for attempt in range(KILLS):
+    def make_fault() -> Fault:
         # Before a request is carried out, after it was carried out, or at another time.
-        fault = Fault(random.choice(["stall", "stall_after"]), method="POST", nth=random.randint(1, 25))
-        process = await start(seed * 100 + attempt, job)
-        sandbox.faults.add(fault)
-        ended, hit = asyncio.ensure_future(process.wait()), asyncio.ensure_future(fault.triggered.wait())
-        await asyncio.wait([ended, hit], timeout=random.uniform(1.0, 4.0), return_when=asyncio.FIRST_COMPLETED)
-        hit.cancel()
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGKILL)
-        killed += await ended == -signal.SIGKILL
-        fault.release()
-    process = await start(seed, job)
-    _, output = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return killed
+        return Fault(random.choice(["stall", "stall_after"]), method="POST", nth=random.randint(1, 25))
+
+    return await killed.until_done(
+        sandbox, WORKER, job, seed, kills=KILLS, make_fault=make_fault, patience=lambda: random.uniform(1.0, 4.0)
+    )
 
 
 @pytest.mark.timeout(200)
@@ -73,9 +52,9 @@ async def test_two_workers(tmp_path: Path) -> None:
         codes = [(number, f"{random.randrange(10**6):06d}") for number in numbers]
         job.write_text(json.dumps({**settings, "campaigns": [each.id for each in campaigns], "codes": codes}))
 
-        killed = await asyncio.gather(*(until_done(sandbox, job, seed) for seed in (1, 2)))
+        kills = await asyncio.gather(*(until_done(sandbox, job, seed) for seed in (1, 2)))
 
-        assert min(killed) >= KILLS // 2
+        assert min(kills) >= KILLS // 2
         tally = sandbox.tally()
         assert {number: tally["otp", number] for number in numbers} == dict.fromkeys(numbers, 1)
         ran = {campaign.id: tally["run", str(campaign.id)] for campaign in campaigns}

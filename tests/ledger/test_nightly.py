@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import signal
-import sys
-from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from support import killed
 
 from tingting_async.sandbox import Fault, Sandbox
 
@@ -20,36 +18,15 @@ KILLS = 3
 """How often each of the two workers is killed, at most."""
 
 
-async def start(seed: int, job: Path) -> asyncio.subprocess.Process:
-    """Start a worker."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-P", str(WORKER), str(seed), str(job), stderr=asyncio.subprocess.PIPE
-    )
-
-
 async def until_done(sandbox: Sandbox, job: Path, seed: int) -> int:
-    """Start a worker, kill it while it creates or runs a campaign, and start it again, until it has done the whole job.
+    """Kill a worker while it creates or runs a campaign, and start it again, until all is done; return how often."""
+    random = Random(seed)
 
-    Returns:
-        How often the worker was killed.
-    """
-    random, killed = Random(seed), 0
-    for attempt in range(KILLS):
+    def make_fault() -> Fault:
         path = random.choice(["*/campaign/create/", "*/run-campaign/*"])
-        fault = Fault(random.choice(["stall", "stall_after"]), method="POST", path=path, nth=random.randint(1, 4))
-        process = await start(seed * 100 + attempt, job)
-        sandbox.faults.add(fault)
-        ended, hit = asyncio.ensure_future(process.wait()), asyncio.ensure_future(fault.stalled.wait())
-        await asyncio.wait([ended, hit], return_when=asyncio.FIRST_COMPLETED)
-        hit.cancel()
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGKILL)
-        killed += await ended == -signal.SIGKILL
-        fault.release()
-    process = await start(seed, job)
-    _, output = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return killed
+        return Fault(random.choice(["stall", "stall_after"]), method="POST", path=path, nth=random.randint(1, 4))
+
+    return await killed.until_done(sandbox, WORKER, job, seed, kills=KILLS, make_fault=make_fault)
 
 
 @pytest.mark.timeout(240)
@@ -65,9 +42,9 @@ async def test_two_workers(tmp_path: Path, ledger_place: Any) -> None:
         where = {"kind": ledger_place.kind, "ledger": ledger_place.where}
         job.write_text(json.dumps({**settings, **where, "campaigns": campaigns}))
 
-        killed = await asyncio.gather(*(until_done(sandbox, job, seed) for seed in (1, 2)))
+        kills = await asyncio.gather(*(until_done(sandbox, job, seed) for seed in (1, 2)))
 
-        assert sum(killed) >= KILLS
+        assert sum(kills) >= KILLS
         made = sandbox.world.campaigns_by_creation(account)
         assert sorted(names) == sorted(campaign.name for campaign in made)
         tally = sandbox.tally()
