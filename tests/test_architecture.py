@@ -65,7 +65,7 @@ TREE = {
     " refusals scalars",
     "http": "base_url bodies causes clocks deadlines download json messages rate_limits rate_limits.local"
     " rate_limits.postgres rate_limits.queue rate_limits.redis throttle timeouts transport",
-    "ledger": "claims creations digests ensure_sent evidence expected file jobs ledger owners postgres"
+    "ledger": "claims creations digests duplicates ensure_sent evidence expected file jobs ledger owners postgres"
     " postgres_database postgres_session postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition styles",

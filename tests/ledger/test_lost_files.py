@@ -17,7 +17,7 @@ import pytest
 from tingting_async import DuplicateSendError, LedgerError
 from tingting_async.ledger.claims import Claim
 from tingting_async.ledger.sqlite import SqliteLedger, SqliteStorage
-from tingting_async.outcomes import Send, SendState
+from tingting_async.outcomes import Send, SendState, Verdict
 from tingting_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -202,3 +202,23 @@ async def test_replaced_while_a_claim_waits(
         with pytest.raises(LedgerError, match="nothing was sent"):
             await sending
     assert before == posts()
+
+
+async def test_closing_a_lost_ledger(connect: Any, path: Path, send_otp: Any, caplog: Any) -> None:
+    """Closing a ledger whose file is lost does not hide the error of the block; without one, closing fails."""
+    with pytest.raises(ZeroDivisionError) as caught:
+        await use_and_lose(connect, path, send_otp, ZeroDivisionError())
+    assert caught.value.__context__ is None
+    assert "could not be closed" in caplog.text
+    with pytest.raises(LedgerError, match="Restore it"):
+        await use_and_lose(connect, path.with_name("other"), send_otp, None)
+
+
+async def use_and_lose(connect: Any, path: Path, send_otp: Any, error: Exception | None) -> None:
+    """Lose the file of a ledger within its block while an outcome is late, and raise an error, if there is one."""
+    async with SqliteLedger(path) as ledger, connect(ledger=ledger) as tingting:
+        await send_otp(tingting, idempotency_key="first")
+        ledger.note_own(Claim(uuid4().hex, "http://a", "otp.send", None, None, ""), Verdict.DONE)
+        path.unlink()
+        if error is not None:
+            raise error

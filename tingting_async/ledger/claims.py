@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import attrs
 
-from tingting_async.errors import UsageError
+from tingting_async.errors import LedgerError, UsageError
 from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request
 from tingting_async.outcomes import Clocks, Send, SendState, Verdict
@@ -79,6 +79,23 @@ class Elapsed:
     def seconds(self) -> float:
         """Return how many seconds have passed."""
         return max(time.monotonic() - self.monotonic, time.time() - self.time)
+
+
+def require_in_time(renewed: Elapsed | None, operation: str) -> None:
+    """Make sure that a request may still begin.
+
+    Args:
+        renewed: The time since its claim was stored or renewed; None if it was not.
+        operation: The operation, for the error.
+
+    Raises:
+        LedgerError: Too much time has passed. The request must not leave.
+    """
+    if renewed is None or renewed.seconds() > MAX_DELAY:
+        raise LedgerError(
+            f"{operation}: nothing was sent, because this process was stopped or overloaded for more than "
+            f"{MAX_DELAY:g} s, and others may take it for dead by now. Call again."
+        )
 
 
 def may_begin_for(age: float | None) -> float:

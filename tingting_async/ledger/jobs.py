@@ -13,18 +13,18 @@ from uuid import uuid4
 
 import attrs
 
-from tingting_async.errors import LedgerError, UsageError
+from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
 from tingting_async.ledger.claims import (
     BEGUN,
     JOB,
-    MAX_DELAY,
     Claim,
     Decision,
     Elapsed,
     Storage,
     StoredClaim,
     claim_for,
+    require_in_time,
 )
 from tingting_async.ledger.digests import digest
 from tingting_async.ledger.ledger import FRESH, Ledger, nothing_sent
@@ -74,11 +74,7 @@ class Job:
         Raises:
             LedgerError: Too much has passed. The request must not leave.
         """
-        if self._renewed is None or self._renewed.seconds() > MAX_DELAY:
-            raise LedgerError(
-                f"{self._work.operation}: nothing was sent, because this process was stopped or overloaded for more "
-                f"than {MAX_DELAY:g} s, and others may take it for dead by now. Call again."
-            )
+        require_in_time(self._renewed, self._work.operation)
 
     async def refuse_other(self, content: str, *, said: str = "nothing was sent. ") -> None:
         """Refuse a content that is another one than that of earlier calls, if that is known.

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import attrs
 
-from tingting_async.errors import DuplicateSendError, LedgerError, OutcomeUnknownError, TingTingError, UsageError
+from tingting_async.errors import LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.messages import Request, T
 from tingting_async.ledger.claims import (
     JOB,
@@ -23,9 +23,11 @@ from tingting_async.ledger.claims import (
     Storage,
     StoredClaim,
     claim_for,
+    require_in_time,
     unknown_sends,
 )
 from tingting_async.ledger.digests import digest
+from tingting_async.ledger.duplicates import changed_error, duplicate_error, known_outcome
 from tingting_async.ledger.evidence import Others, changed_fields, reconcile_creation
 from tingting_async.outcomes import Clocks, Reconciler, Reconciliation, Send, SendState, Verdict, attach_reconciler
 from tingting_async.redaction import redact
@@ -66,7 +68,12 @@ class Ledger:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.aclose()
+        try:
+            await self.aclose()
+        except LedgerError as failed:
+            if error is None:
+                raise
+            _log.warning("%r could not be closed: %s", self, failed)  # What the block raised says more.
 
     @short_traceback
     async def aclose(self) -> None:
@@ -185,11 +192,7 @@ class Ledger:
             may_have_effect = True
 
         def before_first_byte() -> None:
-            if renewed is None or renewed.seconds() > MAX_DELAY:
-                raise LedgerError(
-                    f"{request.operation}: nothing was sent, because this process was stopped or overloaded for more "
-                    f"than {MAX_DELAY:g} s, and others may take it for dead by now. Send again."
-                )
+            require_in_time(renewed, request.operation)
 
         def without_effect() -> None:
             nonlocal may_have_effect
@@ -262,16 +265,16 @@ class Ledger:
         send, reconciler = stored.send, self._reconciler(stored, request)
         is_same_key = request.creation is not None and send.key == claim_for(send.service, request).key
         if is_same_key and (changed := await changed_fields(stored, request)):
-            return _changed_error(send, request, changed)
+            return changed_error(send, request, changed)
         if send.state is not SendState.UNKNOWN:
             verdict = Verdict.DONE if send.state is SendState.DONE else Verdict.UNKNOWN
             reconciler = functools.partial(
-                _known_outcome, Reconciliation(verdict, f"The ledger records it as {send.state.value}.")
+                known_outcome, Reconciliation(verdict, f"The ledger records it as {send.state.value}.")
             )
         elif request.creation is None and stored.digest and stored.digest != await digest(request, stored.digest):
             reason = "The first send with this key had other arguments, which the ledger does not keep to look for."
-            reconciler = functools.partial(_known_outcome, Reconciliation(Verdict.UNKNOWN, reason))
-        error = _duplicate_error(send, request)
+            reconciler = functools.partial(known_outcome, Reconciliation(Verdict.UNKNOWN, reason))
+        error = duplicate_error(send, request)
         attach_reconciler(error, reconciler, send, self._recorder(send, request, is_owner=False))
         return error
 
@@ -283,7 +286,7 @@ class Ledger:
         async def read_others() -> Others:
             send = stored.send
             claim = Claim(send.id, send.service, send.operation, send.key, send.target, digest="")
-            # In this order: one that ends in between is in both, and not in none.
+            # In this order, one that ends in between is in both.
             unfinished = [each for each in await self.unfinished(claim) if each.send.id != send.id]
             return unfinished, await self._storage.results(claim)
 
@@ -368,34 +371,3 @@ def nothing_sent(request: Request[Any]) -> Generator[None]:
     except LedgerError as error:
         text = f"{request.operation}: nothing was sent, because the ledger failed. {error}"
         raise LedgerError(text) from error.__cause__
-
-
-async def _known_outcome(outcome: Reconciliation, _: Send | None) -> Reconciliation:
-    """Be the reconciler of a send whose outcome the ledger knows."""
-    return outcome
-
-
-def _changed_error(send: Send, request: Request[Any], changed: list[str]) -> UsageError:
-    names = " and ".join(f"`{name}`" for name in changed)
-    return UsageError(
-        f"{request.operation}: nothing was sent. The first call with {redact(f'the key {send.key!r}')} "
-        f"({send.started_at:%Y-%m-%d %H:%M:%S} UTC) had other arguments: {names} differ. Give the same arguments as "
-        "then, or a new `idempotency_key`."
-    )
-
-
-def _duplicate_error(send: Send, request: Request[Any]) -> DuplicateSendError:
-    advice = {
-        SendState.DONE: "To send again on purpose, give a new `idempotency_key`.",
-        SendState.IN_PROGRESS: "A running process is waiting for the response: try again later.",
-        SendState.UNKNOWN: "It may have been sent. Call this error's `reconcile()`; if the verdict is unknown, call "
-        "`mark_sent()` or `mark_not_sent()` of the ledger.",
-    }[send.state]
-    what = f"the target {send.target!r}" if send.key is None else f"the key {send.key!r}"
-    details = send.operation if send.key is None or send.target is None else f"{send.operation}, {send.target}"
-    return DuplicateSendError(
-        f"{request.operation}: nothing was sent. The ledger records {redact(what)} as {send.state.value} "
-        f"({redact(details)}, {send.started_at:%Y-%m-%d %H:%M:%S} UTC). {advice}",
-        operation=request.operation,
-        send=send,
-    )

@@ -1,0 +1,41 @@
+"""What a call gets that the ledger refuses, because it holds the same send or creation already."""
+
+from typing import Any
+
+from tingting_async.errors import DuplicateSendError, UsageError
+from tingting_async.http.messages import Request
+from tingting_async.outcomes import Reconciliation, Send, SendState
+from tingting_async.redaction import redact
+
+
+async def known_outcome(outcome: Reconciliation, _: Send | None) -> Reconciliation:
+    """Be the reconciler of a send whose outcome the ledger knows."""
+    return outcome
+
+
+def changed_error(send: Send, request: Request[Any], changed: list[str]) -> UsageError:
+    """Return the error for a creation whose key was used with other arguments."""
+    names = " and ".join(f"`{name}`" for name in changed)
+    return UsageError(
+        f"{request.operation}: nothing was sent. The first call with {redact(f'the key {send.key!r}')} "
+        f"({send.started_at:%Y-%m-%d %H:%M:%S} UTC) had other arguments: {names} differ. Give the same arguments as "
+        "then, or a new `idempotency_key`."
+    )
+
+
+def duplicate_error(send: Send, request: Request[Any]) -> DuplicateSendError:
+    """Return the error for a send or a creation that the ledger holds already."""
+    advice = {
+        SendState.DONE: "To send again on purpose, give a new `idempotency_key`.",
+        SendState.IN_PROGRESS: "A running process is waiting for the response: try again later.",
+        SendState.UNKNOWN: "It may have been sent. Call this error's `reconcile()`; if the verdict is unknown, call "
+        "`mark_sent()` or `mark_not_sent()` of the ledger.",
+    }[send.state]
+    what = f"the target {send.target!r}" if send.key is None else f"the key {send.key!r}"
+    details = send.operation if send.key is None or send.target is None else f"{send.operation}, {send.target}"
+    return DuplicateSendError(
+        f"{request.operation}: nothing was sent. The ledger records {redact(what)} as {send.state.value} "
+        f"({redact(details)}, {send.started_at:%Y-%m-%d %H:%M:%S} UTC). {advice}",
+        operation=request.operation,
+        send=send,
+    )
