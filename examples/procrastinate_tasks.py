@@ -1,6 +1,6 @@
 """The tasks of `procrastinate_fleet.py`, in a module of their own, because their names contain the module's name.
 
-Reads DATABASE_URL, and DEAD_AFTER if it is set. Nobody is texted here: `fleet_job.py` shows the job on the sandbox.
+Reads DATABASE_URL. Reads DEAD_AFTER if it is set. To try the job on the sandbox, run `fleet_job.py`.
 """
 
 import os
