@@ -35,7 +35,7 @@ async def test_two_workers(tmp_path: Path, ledger_place: Any) -> None:
     async with Sandbox(campaigns=3) as sandbox:
         account = sandbox.world.add_account("pool@example.com", "password")
         account.credits = 10_000
-        names = [f"Newsletter {n}" if n < 8 else "Newsletter" for n in range(14)]
+        names = [f"Bulletin {n}" if n < 8 else "Newsletter" for n in range(14)]
         campaigns = [(f"job {n}", name, [f"98{n:02d}00000{i}" for i in range(3)]) for n, name in enumerate(names)]
         job = tmp_path / "job.json"
         settings = {"url": sandbox.url, "token": account.api_token, "started": sandbox.clock.now()}

@@ -39,7 +39,7 @@ class CampaignCreation(NamedCreation[Campaign]):
         seen = frozenset(id_ for page in found for id_ in page)
         return Before(seen, max(seen, default=None) if _is_falling(found) else None, is_complete).as_json()
 
-    async def _look(self, send: Send, found: Mapping[str, Any]) -> Look:
+    async def _look(self, send: Send, found: Mapping[str, Any]) -> Look:  # noqa: ARG002 - v1 compares its time
         before = Before.of(found)
         new: list[Campaign] = []
         maybe: list[Campaign] = []

@@ -144,7 +144,7 @@ class Decision:
     known: SendState = SendState.IN_PROGRESS
     is_owner: bool = False
     has_waited: bool = False
-    mark: tuple[str, Verdict] | None = None
+    mark: tuple[str, Verdict] | None = attrs.field(default=None, repr=False)
 
     def verdict_for(self, send: Send) -> Verdict | None:
         """Return the verdict to record for the send as it is now; None to leave it as it is.

@@ -9,12 +9,12 @@ from typing import Any, cast
 from tingting_async.http.messages import File, Request
 from tingting_async.ledger.claims import StoredClaim
 from tingting_async.ledger.digests import hashed
-from tingting_async.outcomes import Creation, Look, Reconciliation, SendState, Verdict
+from tingting_async.outcomes import Creation, Look, Reconciliation, Verdict
 
 Others = tuple[list[StoredClaim], frozenset[str]]
 """The other claims for the same target that are unfinished, and the results of those that are done."""
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds between the looks at another creation that is in progress."""
+"""Seconds between the looks while another creation of the same name is unfinished."""
 
 
 async def digests(request: Request[Any], like: str = "") -> tuple[str, dict[str, str]]:
@@ -98,8 +98,8 @@ async def reconcile_creation(
         unfinished, taken = await read_others()
         rivals = [each for each in unfinished if each.send.id not in evidence["unfinished"]]
         verdict = _judge(creation, look, taken, rivals)
-        may_change = any(each.send.state is SendState.IN_PROGRESS for each in rivals)
-        if verdict.verdict is not Verdict.UNKNOWN or not may_change or not pause:
+        # Whoever repeats the calls of the rivals finds out what became of them.
+        if verdict.verdict is not Verdict.UNKNOWN or not rivals or not pause:
             return verdict
         await asyncio.sleep(pause)
     raise AssertionError("the last look has no pause")
