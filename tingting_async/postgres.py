@@ -61,7 +61,7 @@ class PostgresError(OSError):
         self.sqlstate = sqlstate
         self.is_lost = is_lost
         is_fatal = text.startswith("connection failed") and "FATAL" in text
-        self.is_refused = is_lost and is_fatal and not any(words in text for words in _FOR_NOW)
+        self.is_refused: bool = is_lost and is_fatal and not any(words in text for words in _FOR_NOW)
 
     @property
     def advice(self) -> str:
