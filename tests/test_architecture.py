@@ -73,7 +73,7 @@ TREE = {
     "v1": "accounts additions auth campaign_fields campaigns contacts creations dashboard decoding keyed_additions"
     " method_fallback models models.accounts models.campaigns models.common models.contacts models.otp models.reports"
     " models.surveys otp pages phone_numbers preflight progress reconcile reports schedule session survey_templates"
-    " surveys uploads voices",
+    " surveys uploads voices watching",
 }
 """The modules of each folder of the client, as docs/architecture.md describes them."""
 

@@ -1,7 +1,5 @@
 """Campaigns: whom to reach, with what, and when."""
 
-import functools
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Unpack
 
@@ -23,7 +21,7 @@ from tingting_async.v1.campaign_fields import (
     voice_id,
 )
 from tingting_async.v1.creations import CampaignCreation
-from tingting_async.v1.method_fallback import MethodFallback, other_method
+from tingting_async.v1.method_fallback import other_method
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.campaigns import (
     Campaign,
@@ -37,12 +35,12 @@ from tingting_async.v1.models.campaigns import (
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.pages import read_page
 from tingting_async.v1.preflight import preflight
-from tingting_async.v1.progress import Progress
-from tingting_async.v1.reconcile import clocks_at, details, reconcile_created, reconcile_run
+from tingting_async.v1.reconcile import clocks_at, reconcile_created, reconcile_run
 from tingting_async.v1.schedule import with_schedule
+from tingting_async.v1.watching import WatchedCampaigns
 
 
-class Campaigns(MethodFallback):
+class Campaigns(WatchedCampaigns):
     """Campaigns (v1 documents, Campaigns)."""
 
     def list(
@@ -87,14 +85,6 @@ class Campaigns(MethodFallback):
             read_page,
             options,
         )
-
-    async def get(self, id: int, *, timeout: TimeoutLike = None) -> Campaign:
-        """Return a campaign (`GET campaign/<id>/`). Its voice has only an id.
-
-        Raises:
-            NotFoundError: The account has no campaign with this id.
-        """
-        return await self._core.execute(details(id, timeout))
 
     async def create(
         self,
@@ -300,20 +290,6 @@ class Campaigns(MethodFallback):
         """
         return await preflight(self._core, await self.get(id, timeout=timeout), timeout)
 
-    async def stop(self, id: int, *, timeout: TimeoutLike = None) -> Confirmation:
-        """Stop a campaign at once (`POST campaign/emergency-stop/<id>/`)."""
-        return await self._core.execute(
-            Request.update(
-                f"/api/v1/campaign/emergency-stop/{arguments.identifier(id)}/",
-                Confirmation,
-                "campaigns.stop",
-                method="POST",
-                allows_empty_body=True,
-                timeout=timeout,
-                recovery_hint=f"look at the status of campaigns.get({id})",
-            )
-        )
-
     async def test_voice(
         self, message: str, *, campaign_id: int, voice: Voice | int, timeout: TimeoutLike = None
     ) -> SpokenMessage:
@@ -340,57 +316,6 @@ class Campaigns(MethodFallback):
                 timeout=timeout,
             )
         )
-
-    def progress(
-        self, id: int, *, poll_interval: float = 1.0, max_poll_interval: float = 30.0, timeout: TimeoutLike = None
-    ) -> Progress:
-        """Watch a campaign: `async for campaign in tingting.campaigns.progress(id)`.
-
-        Yields the campaign as it is now, and again after each change. Ends once its status is final or unknown.
-
-        Args:
-            id: The campaign's id.
-            poll_interval: Seconds between two polls; grows by half after each poll without a change.
-            max_poll_interval: Seconds between two polls at most.
-            timeout: The limits of each poll.
-
-        Raises:
-            SessionClosedError: While iterating: the session was closed.
-        """
-        arguments.identifier(id)
-        return Progress(
-            id,
-            lambda: self.get(id, timeout=timeout),
-            functools.partial(self._core.sleep, "campaigns.progress"),
-            poll_interval=poll_interval,
-            max_poll_interval=max_poll_interval,
-        )
-
-    async def wait(
-        self,
-        id: int,
-        *,
-        until: CampaignStatus | str | Iterable[CampaignStatus | str] = (),
-        timeout: float | None = None,
-        poll_interval: float = 1.0,
-        max_poll_interval: float = 30.0,
-    ) -> Campaign:
-        """Wait until a campaign has a final or unknown status, or one of those in `until`.
-
-        Args:
-            id: The campaign's id.
-            until: The statuses that end the wait, besides final and unknown ones.
-            timeout: Seconds to wait at most; None for no limit.
-            poll_interval: As of `progress`.
-            max_poll_interval: As of `progress`.
-
-        Raises:
-            WaitTimeoutError: The wait timed out; `last` is the campaign as it was last seen.
-            SessionClosedError: The session was closed meanwhile.
-        """
-        wanted = {until} if isinstance(until, str) or not isinstance(until, Iterable) else set(until)
-        progress = self.progress(id, poll_interval=poll_interval, max_poll_interval=max_poll_interval)
-        return await progress.wait({arguments.enum_member(CampaignStatus, each, "until") for each in wanted}, timeout)
 
 
 def _timestamp(when: datetime, name: str) -> str:
