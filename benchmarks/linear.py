@@ -31,10 +31,10 @@ from tingting_async.http.throttle import Slots
 from tingting_async.http.transport import map_error
 from tingting_async.pagination.links import next_query
 from tingting_async.persistence import Job
+from tingting_async.recipients.spellings import is_same_number, phone_number, phone_numbers
 from tingting_async.redaction import redact
 from tingting_async.resources import arguments
 from tingting_async.resources.models import OtpChannel
-from tingting_async.resources.phone_numbers import is_same_number, phone_number, phone_numbers
 from tingting_async.v1.auth import V1AuthScheme
 from tingting_async.v1.models.campaigns import Campaign, RunStarted
 from tingting_async.v1.models.contacts import Contact, ContactsAdded

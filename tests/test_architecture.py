@@ -20,7 +20,7 @@ ORDER = (
     ("outcomes",),
     ("errors",),
     ("http",),
-    ("auth", "decoding", "pagination", "ledger", "observability"),
+    ("auth", "decoding", "pagination", "ledger", "observability", "recipients"),
     ("client",),
     ("resources",),
     ("classic", "v1"),
@@ -69,7 +69,8 @@ TREE = {
     " postgres_database postgres_session postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition styles",
-    "resources": "arguments base concurrency evidence models named phone_numbers",
+    "recipients": "number_set numbers problems row_checker spellings",
+    "resources": "arguments base concurrency evidence models named",
     "v1": "accounts additions auth campaign_fields campaigns contacts creations dashboard decoding keyed_additions"
     " method_fallback models models.accounts models.campaigns models.common models.contacts models.otp models.reports"
     " models.surveys otp pages phone_numbers preflight progress reconcile reports schedule session survey_templates"

@@ -11,7 +11,7 @@ import pytest
 
 from tingting_async import OutcomeUnknownError, TingTing as Classic, Verdict
 from tingting_async.outcomes import Clocks, Reconciliation
-from tingting_async.resources.phone_numbers import is_same_number
+from tingting_async.recipients.spellings import is_same_number
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import SentOtp, TingTing
 from tingting_async.v1.reconcile import CLOCK_SKEW, reconcile_otp

@@ -84,6 +84,8 @@ if TYPE_CHECKING:
         ResponseReceived,
     )
     from tingting_async.observability.opentelemetry import OpenTelemetryListener
+    from tingting_async.recipients.numbers import NepaliNumber, NumberKind, parse_number
+    from tingting_async.recipients.problems import InvalidNumberError, NumberProblem
     from tingting_async.resources.arguments import UNCHANGED, FileLike, Unchanged
     from tingting_async.resources.base import Resource, TimeoutLike
 
@@ -102,6 +104,7 @@ __all__ = [
     "File",
     "FileLike",
     "FileTokenStore",
+    "InvalidNumberError",
     "ItemIterator",
     "Ledger",
     "LedgerError",
@@ -109,10 +112,13 @@ __all__ = [
     "Login",
     "MemoryTokenStore",
     "MisuseError",
+    "NepaliNumber",
     "NotFoundError",
     "NotSentError",
     "Number",
     "NumberAdded",
+    "NumberKind",
+    "NumberProblem",
     "NumberStatus",
     "OpenTelemetryListener",
     "Otp",
@@ -170,6 +176,7 @@ __all__ = [
     "WaitTimeoutError",
     "__version__",
     "ensure_sent",
+    "parse_number",
 ]
 
 if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every misspelt name.
@@ -179,8 +186,13 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "Unchanged": "resources.arguments",
         "FileLike": "resources.arguments",
         "FileTokenStore": "auth.stores.file",
+        "InvalidNumberError": "recipients.problems",
         "Ledger": "ledger.ledger",
         "ensure_sent": "ledger.ensure_sent",
+        "NepaliNumber": "recipients.numbers",
+        "NumberKind": "recipients.numbers",
+        "NumberProblem": "recipients.problems",
+        "parse_number": "recipients.numbers",
         "Listener": "observability.events",
         "OpenTelemetryListener": "observability.opentelemetry",
         "PostgresLedger": "ledger.postgres",

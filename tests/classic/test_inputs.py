@@ -9,8 +9,8 @@ import pytest
 
 from tingting_async import File, Services, TingTing, UsageError
 from tingting_async.decoding.scalars import KATHMANDU
+from tingting_async.recipients.numbers import phone_number
 from tingting_async.resources import arguments
-from tingting_async.resources.phone_numbers import phone_number
 
 pytestmark = pytest.mark.anyio
 
@@ -161,7 +161,7 @@ async def test_paginator_arguments() -> None:
         "call 9800000001",
         "9800000001 ext. 5",
         "9841CALLME",
-        "tel:+9779800000001",
+        "tel:+9779800000001;ext=5",
         "-9800000001",
         -9800000001,
         "4123456",
@@ -185,6 +185,7 @@ def test_invalid_numbers(text: Any) -> None:
         "00977 9800000001",
         " 980 000 0001 ",
         "(980) 000.0001",
+        "tel:+977-980-0000001",
         "\u096f\u096e00000001",
     ],
 )

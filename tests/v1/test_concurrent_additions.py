@@ -22,8 +22,8 @@ from tingting_async import (
     Timeout,
     UsageError,
 )
+from tingting_async.recipients.number_set import NumberSet
 from tingting_async.resources.concurrency import for_each
-from tingting_async.resources.phone_numbers import NumberSet
 from tingting_async.v1 import AddProgress, NewContact
 
 pytestmark = pytest.mark.anyio

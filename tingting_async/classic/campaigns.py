@@ -11,13 +11,13 @@ from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
 from tingting_async.outcomes import Reconciliation, Verdict
 from tingting_async.pagination.paginator import Paginator
+from tingting_async.recipients.row_checker import phone_numbers
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.evidence import Match, match_name, reconcile_rows
 from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.resources.named import target
-from tingting_async.resources.phone_numbers import phone_numbers
 
 _SERVICES = (Services.PHONE, Services.SMS, Services.SMS_AND_PHONE)
 _OUTCOMES = (Outcome.HUNG_UP, Outcome.UNANSWERED, Outcome.FAILED, Outcome.TERMINATED, Outcome.COMPLETED)

@@ -9,11 +9,11 @@ from tingting_async.classic.pages import ListResource, read_list
 from tingting_async.http.messages import Request
 from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
+from tingting_async.recipients.numbers import phone_number
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.evidence import Match, match_number, reconcile_rows
-from tingting_async.resources.phone_numbers import phone_number
 
 
 class Numbers(ListResource):

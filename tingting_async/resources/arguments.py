@@ -20,9 +20,10 @@ from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.json import dumps
 from tingting_async.http.messages import File
 from tingting_async.persistence import run_in_thread
+from tingting_async.recipients.numbers import phone_number
+from tingting_async.recipients.row_checker import RowChecker
 from tingting_async.redaction import redact, shorten
 from tingting_async.resources.models import OtpChannel, OtpSource
-from tingting_async.resources.phone_numbers import RowChecker, phone_number
 
 FileLike = str | PathLike[str] | File
 """A path, or a `File` with the content in memory. The suffix says the media type; a `File` can have another."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterable, Callable
 from tingting_async.errors import DecodeError, PaginationError
 from tingting_async.http.messages import T
 from tingting_async.outcomes import Reconciliation, Verdict, from_presence
-from tingting_async.resources.phone_numbers import PREFIXES, ascii_digits, is_same_number
+from tingting_async.recipients.spellings import PREFIXES, ascii_digits, is_same_number
 
 
 class Match(enum.Enum):

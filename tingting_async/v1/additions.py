@@ -14,10 +14,11 @@ from tingting_async.client.core import Core
 from tingting_async.errors import OutcomeUnknownError, PartialFailureError, TingTingError, UsageError
 from tingting_async.http.json import Encoded, dumps_flat, loads
 from tingting_async.http.messages import Request
+from tingting_async.recipients.number_set import NumberSet
+from tingting_async.recipients.row_checker import ROWS_PER_TURN, RowChecker
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.concurrency import for_each
-from tingting_async.resources.phone_numbers import ROWS_PER_TURN, NumberSet, RowChecker
 from tingting_async.rows import Rows
 from tingting_async.tracebacks import cut_traceback
 from tingting_async.v1.models.contacts import Contact, ContactsAdded, ContactsCounted, NewContact

@@ -10,9 +10,9 @@ from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
+from tingting_async.recipients.numbers import phone_number
 from tingting_async.resources import arguments
 from tingting_async.resources.base import IN_CLASSIC, PageOptions, TimeoutLike
-from tingting_async.resources.phone_numbers import phone_number
 from tingting_async.v1.additions import Addition, AddProgress, GivenContacts, refuse_no_list
 from tingting_async.v1.method_fallback import MethodFallback, other_method
 from tingting_async.v1.models.common import Confirmation

@@ -24,7 +24,8 @@ from tingting_async.http.messages import Request, Response
 from tingting_async.ledger.jobs import Job
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.persistence import run_to_completion
-from tingting_async.resources.phone_numbers import NumberSet, phone_number
+from tingting_async.recipients.number_set import NumberSet
+from tingting_async.recipients.numbers import phone_number
 from tingting_async.rows import Rows
 from tingting_async.v1.additions import Addition, Chunk, Chunks
 from tingting_async.v1.models.contacts import Contact, ContactsAdded

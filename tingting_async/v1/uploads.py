@@ -17,8 +17,8 @@ from tingting_async.http.messages import File
 from tingting_async.outcomes import Creation, Look, Send
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.persistence import run_in_thread
+from tingting_async.recipients.numbers import phone_number
 from tingting_async.resources.evidence import reconcile_rows
-from tingting_async.resources.phone_numbers import phone_number
 from tingting_async.v1.models.contacts import Contact, Upload
 
 _WHAT = "A contact that was not there before"

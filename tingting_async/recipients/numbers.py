@@ -1,0 +1,242 @@
+"""Phone numbers of Nepal."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from typing import NoReturn
+
+import attrs
+
+from tingting_async.recipients.problems import InvalidNumberError, NumberProblem, Refusal
+from tingting_async.recipients.spellings import PREFIXES, dialled
+from tingting_async.redaction import mask, mask_repr
+from tingting_async.tracebacks import short_traceback
+
+
+class NumberKind(StrEnum):
+    """What a phone number belongs to.
+
+    Attributes:
+        MOBILE: A mobile phone, which can be called and receives texts.
+        LANDLINE: A landline, which can only be called.
+    """
+
+    MOBILE = "mobile"
+    LANDLINE = "landline"
+
+
+@attrs.frozen
+class NepaliNumber:
+    """A phone number of Nepal.
+
+    Attributes:
+        national: The digits as the service writes them, without the country code: `"9841234567"`.
+        kind: Whether it is a mobile number or a landline.
+    """
+
+    national: str = attrs.field(repr=mask_repr)
+    kind: NumberKind
+
+    @property
+    def e164(self) -> str:
+        """The number in international form: `"+9779841234567"`."""
+        return f"+977{self.national}"
+
+
+# Most numbers of a list are mobile numbers with nothing but spaces, dashes and brackets between the digits. All others
+# take ten times as long.
+_ORDINARY = re.compile(r"\s*(?:\+\s*(?=977))?[0-9][0-9 ()-]*")
+_MOBILE = re.compile(r"9[78][0-9]{8}")
+_BETWEEN = dict.fromkeys(map(ord, "+ ()-\t\r\n\v\f"), None)
+
+
+@short_traceback
+def parse_number(
+    value: object,
+    *,
+    mobile_only: bool = False,
+    allow_unknown_prefix: bool = False,
+    allow_padded: bool = False,
+    name: str = "value",
+) -> NepaliNumber:
+    """Return the phone number that a value means, in any spelling that people and spreadsheets produce.
+
+    Args:
+        value: The number as text or as a number: an integer, a float or a Decimal, also NumPy's.
+        mobile_only: Whether to refuse landlines, which cannot receive texts.
+        allow_unknown_prefix: Whether to accept a number of the right length that begins like no known number. Operators
+            receive new prefixes from time to time.
+        allow_padded: Whether to accept a number that ends in so many zeros that a spreadsheet may have replaced digits
+            by zeros, or that it may be an amount.
+        name: What to call the value in the error.
+
+    Raises:
+        InvalidNumberError: The value is not a phone number of Nepal. `problem` says why.
+    """
+    ordinary = value if type(value) is str else str(value) if type(value) is int and 0 < value < 10**13 else ""
+    if len(ordinary) < 40 and _ORDINARY.fullmatch(ordinary):
+        digits = ordinary.translate(_BETWEEN)
+        national = digits[3:] if len(digits) == 13 and digits.startswith("977") else digits
+        if _patterns().mobile.fullmatch(national) and (allow_padded or not national.endswith(_ZEROS)):
+            return NepaliNumber(national, NumberKind.MOBILE)
+    if isinstance(value, NepaliNumber):
+        value = value.national
+    found = dialled(value)
+    number = found if isinstance(found, Refusal) else _nepali(found, allow_unknown_prefix, allow_padded)
+    if isinstance(number, Refusal):
+        _fail(number, value, name)
+    if mobile_only and number.kind is NumberKind.LANDLINE:
+        _fail(Refusal(NumberProblem.LANDLINE, "is a landline, which cannot receive texts"), value, name)
+    return number
+
+
+def phone_number(value: object, name: str = "number", *, mobile_only: bool = False) -> str:
+    """Return the digits of a number that a caller of the session gives, as the service writes them.
+
+    The service decides about unknown prefixes, and a round number is the caller's own, unless a float may have rounded
+    it.
+
+    Raises:
+        InvalidNumberError: The value is not a phone number, or one of another country.
+    """
+    if type(value) is str and _MOBILE.fullmatch(value):  # Most numbers are.
+        return value
+    is_typed = isinstance(value, str | int)
+    number = parse_number(value, mobile_only=mobile_only, allow_unknown_prefix=True, allow_padded=is_typed, name=name)
+    return number.national
+
+
+@attrs.frozen
+class _Patterns:
+    """What the national digits of a number of Nepal look like."""
+
+    mobile: re.Pattern[str]
+    landline: re.Pattern[str]
+    toll_free: re.Pattern[str]
+
+
+@cache
+def _patterns() -> _Patterns:
+    # Imported for the first number: its tables take longer to import than everything else.
+    from phonenumbers.data.region_NP import PHONE_METADATA_NP as nepal  # noqa: N811, PLC0415
+
+    kinds: tuple[Any, ...] = (nepal.mobile, nepal.fixed_line, nepal.toll_free)
+    return _Patterns(*(re.compile(kind.national_number_pattern) for kind in kinds))
+
+
+_ZEROS = "0" * 7
+"""The end of a number that a spreadsheet may have padded: it shows 9779841234567 as 9.77984E+12."""
+_AMOUNT_ZEROS = "0" * 5
+
+_TRUNK = frozenset(PREFIXES - {""})
+
+
+def _nepali(dialled: str, allow_unknown_prefix: bool, allow_padded: bool) -> NepaliNumber | Refusal:
+    """Return the number of Nepal that is dialled with these digits."""
+    national = _without_prefix(dialled)
+    if isinstance(national, Refusal):
+        return national
+    patterns, length = _patterns(), len(national)
+    if patterns.mobile.fullmatch(national):
+        kind = NumberKind.MOBILE
+    elif patterns.landline.fullmatch(national):
+        kind = NumberKind.LANDLINE
+    elif patterns.toll_free.fullmatch(national):
+        return Refusal(NumberProblem.TOLL_FREE, "is a toll-free number, which belongs to no person")
+    elif length in (8, 10) and not national.startswith("0"):
+        if not allow_unknown_prefix:
+            begin = f"begins with {national[:3]}, as no known number of Nepal does"
+            return Refusal(NumberProblem.UNKNOWN_PREFIX, begin)
+        kind = NumberKind.MOBILE if length == 10 else NumberKind.LANDLINE
+    else:
+        return _wrong_length(dialled, national)
+    if not allow_padded and national.endswith(_ZEROS):
+        padded = "ends in so many zeros that a spreadsheet may have padded it; give it as a string or an integer if not"
+        return Refusal(NumberProblem.PADDED, padded)
+    if not allow_padded and kind is NumberKind.LANDLINE and dialled == national and national.endswith(_AMOUNT_ZEROS):
+        advice = "seems to be an amount; if it is a landline, write it with 0 before its area code"
+        return Refusal(NumberProblem.AMOUNT, advice)
+    return NepaliNumber(national, kind)
+
+
+def _without_prefix(dialled: str) -> str | Refusal:
+    """Return the digits after the prefix for calls to Nepal, or within it."""
+    digits, is_international = dialled.removeprefix("+"), dialled.startswith("+")
+    if digits.startswith("00"):
+        digits, is_international = digits[2:], True
+    elif digits.startswith("0977") and len(digits) >= 12:
+        digits, is_international = digits[1:], True
+    if digits.startswith("977") and (is_international or len(digits) > 10):
+        return digits[3:].removeprefix("0")
+    if not is_international:
+        return digits.removeprefix("0")
+    if digits.startswith("0") or not digits:
+        return Refusal(NumberProblem.NOT_A_NUMBER, "is not a valid phone number")
+    return Refusal(NumberProblem.FOREIGN, "is a number of another country; TingTing calls only Nepal")
+
+
+def _wrong_length(dialled: str, national: str) -> Refusal:
+    length = len(national)
+    if any(map(_are_two, _halves(national))):
+        return Refusal(NumberProblem.AMBIGUOUS, "may be more than one number: give one number only")
+    if not dialled.startswith(("+", "0", "977")) and not _patterns().mobile.match(national) and _is_foreign(national):
+        return Refusal(NumberProblem.FOREIGN, "is a number of another country; TingTing calls only Nepal")
+    if length < 8:
+        too_few = f"has {length} digits: too few for a number of Nepal. A landline needs its area code"
+        return Refusal(NumberProblem.TOO_SHORT, too_few)
+    is_landline = _patterns().landline.match(national) is not None
+    if length == 9 and not is_landline:
+        return Refusal(NumberProblem.TOO_SHORT, "has 9 digits, too few; a mobile number of Nepal has 10")
+    many = f"has {length} digits, too many; a mobile number of Nepal has 10, and a landline 8 with its area code"
+    return Refusal(NumberProblem.TOO_LONG, many)
+
+
+def _halves(digits: str) -> Iterator[tuple[str, str]]:
+    """Yield each way to split digits into two numbers."""
+    return ((digits[:place], digits[place:]) for place in range(7, len(digits) - 6))
+
+
+def _are_two(halves: tuple[str, str]) -> bool:
+    """Return whether both halves are numbers of Nepal; a landline may lack its area code."""
+    return all(
+        isinstance(national := _without_prefix(half), str)
+        and (
+            _patterns().mobile.fullmatch(national)
+            or _patterns().landline.fullmatch(national)
+            or re.fullmatch(r"[4-6]\d{6}", half)
+        )
+        for half in halves
+    )
+
+
+def _is_foreign(digits: str) -> bool:
+    """Return whether digits are a valid number of another country, written without a plus sign."""
+    if not 11 <= len(digits) <= 15:
+        return False
+    from phonenumbers import NumberParseException, is_valid_number, parse  # noqa: PLC0415
+
+    try:
+        return is_valid_number(parse(f"+{digits}"))
+    except NumberParseException:
+        return False
+
+
+def _fail(refusal: Refusal, value: object, name: str) -> NoReturn:
+    """Raise the error of a refused value. It shows the end of what was typed."""
+    end = "" if refusal.problem is NumberProblem.BLANK else _masked_end(value)
+    raise InvalidNumberError(f"`{name}` {end}{refusal.reason}.", problem=refusal.problem)
+
+
+def _masked_end(value: object) -> str:
+    """Return the end of a value as it was typed, in brackets; nothing for what is no number at all."""
+    if isinstance(value, bool) or (
+        isinstance(value, int) and abs(value) >= 10**18
+    ):  # Python converts no integer of more than 4,300 digits.
+        return ""
+    typed = str(value).strip() if isinstance(value, str | int | float | Decimal) else ""
+    whole, dot, fraction = typed.rpartition(".")
+    if dot and fraction.isdigit() and len(fraction) <= 2:  # `mask` would show the end of 9841234567.0 as 70.
+        return f"({mask(whole)}.{fraction}) "
+    return f"({mask(typed)}) " if typed else ""

@@ -1,0 +1,69 @@
+"""What can be wrong with a phone number."""
+
+from enum import StrEnum
+
+import attrs
+
+from tingting_async.errors import UsageError
+
+
+class NumberProblem(StrEnum):
+    """Why a value is refused as a phone number.
+
+    Attributes:
+        BLANK: There is no value: None, an empty string, white space, NaN.
+        NOT_A_NUMBER: The value is something else, or it contains something else beside a number.
+        TOO_SHORT: It has too few digits. Perhaps a digit is missing, or the area code of a landline.
+        TOO_LONG: It has too many digits.
+        FOREIGN: It is a number of another country. TingTing reaches only numbers of Nepal.
+        LANDLINE: It is a landline, which cannot receive texts.
+        TOLL_FREE: It is a toll-free number, which belongs to no person.
+        DATE: It is a date or a time.
+        AMOUNT: It is an amount of money, or another quantity.
+        AMBIGUOUS: It may be more than one number.
+        EXTENSION: It has an extension, which the service cannot dial.
+        LOST_DIGITS: A spreadsheet has replaced digits, as in `9.84E+09`. Only the original has them.
+        PADDED: It ends in so many zeros that a spreadsheet may have replaced digits by zeros.
+        UNKNOWN_PREFIX: It has the right length, but no known number begins like this.
+    """
+
+    BLANK = "blank"
+    NOT_A_NUMBER = "not a number"
+    TOO_SHORT = "too short"
+    TOO_LONG = "too long"
+    FOREIGN = "foreign"
+    LANDLINE = "landline"
+    TOLL_FREE = "toll-free"
+    DATE = "date"
+    AMOUNT = "amount"
+    AMBIGUOUS = "ambiguous"
+    EXTENSION = "extension"
+    LOST_DIGITS = "lost digits"
+    PADDED = "padded"
+    UNKNOWN_PREFIX = "unknown prefix"
+
+
+class InvalidNumberError(UsageError):
+    """A value is not a phone number that TingTing can reach.
+
+    Args:
+        message: The text of the error, safe to show.
+        problem: What is wrong with the value.
+    """
+
+    def __init__(self, message: str = "", *, problem: NumberProblem = NumberProblem.NOT_A_NUMBER) -> None:
+        super().__init__(message)
+        self.problem = problem
+
+
+@attrs.frozen
+class Refusal:
+    """A value that is refused.
+
+    Attributes:
+        problem: What is wrong with it.
+        reason: The same as the end of a sentence that begins with the value.
+    """
+
+    problem: NumberProblem
+    reason: str
