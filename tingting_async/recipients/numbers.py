@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import attrs
 
