@@ -25,6 +25,32 @@ async def test_add(body: Any) -> None:
         assert {"name": "राहुल"} == await tingting.contacts.variables(contact.id)
 
 
+@pytest.mark.parametrize("exact", [True, False])
+async def test_listed_contacts_know_their_campaign(exact: bool) -> None:
+    """A listed contact has the id of its campaign. Its variables, which the list does not contain, are None."""
+    async with Sandbox(campaigns=2, numbers=13) as sandbox, connect(sandbox) as tingting:
+        for campaign in sandbox.world.campaigns:
+            contacts = await tingting.contacts.list(campaign, exact=exact).collect()
+            assert [(campaign, None)] * 13 == [(contact.campaign_id, contact.variables) for contact in contacts]
+
+
+async def test_the_campaign_that_a_response_names() -> None:
+    """A campaign that the service names stays as it is."""
+    body = b'{"count": 1, "next": null, "results": [{"id": 1, "number": 9800000001, "campaing": 7}]}'
+    async with serving(always(body)) as tingting:
+        assert 7 == (await tingting.contacts.list(5).collect())[0].campaign_id
+
+
+async def test_an_added_contact_knows_its_campaign() -> None:
+    """A contact that the response to its addition contains has the id of its campaign."""
+    options = {"campaigns": 1, "numbers": 0, "add_contact_response": "contact"}
+    async with Sandbox(**options) as sandbox, connect(sandbox) as tingting:
+        (campaign,) = sandbox.world.campaigns
+        added = await tingting.contacts.add(campaign, NUMBERS[0])
+        assert added.contact is not None
+        assert campaign == added.contact.campaign_id
+
+
 async def test_edit() -> None:
     """A contact's number can be changed."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:

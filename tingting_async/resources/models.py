@@ -22,18 +22,21 @@ class Services(OpenEnum):
 
 
 class CallStatus(OpenEnum):
-    """The result of calling a recipient, or how far the call has got. The documents do not define these values.
+    """The result of reaching a recipient, or how far that has got. The documents list these values, without a meaning.
+
+    The final ones are those for which the classic API can call again. An unknown status, which the service may add at
+    any time, is neither final nor reached.
 
     Attributes:
-        NOT_STARTED: The recipient was not called yet.
-        DIALING: The call is being set up.
-        RINGING: The phone is ringing.
-        ANSWERED: The call was answered.
-        HUNG_UP: The call was hung up.
-        UNANSWERED: The call was not answered.
-        FAILED: The call failed.
-        TERMINATED: The call was terminated.
-        COMPLETED: The call was completed.
+        NOT_STARTED: Nothing was tried yet. Neither final nor reached.
+        DIALING: The call is being set up. Neither final nor reached.
+        RINGING: The phone is ringing. Neither final nor reached.
+        ANSWERED: Somebody has answered, and the call goes on. Reached, not final.
+        HUNG_UP: Somebody has answered, and hung up before the end; `playback` says how much was heard. Final, reached.
+        UNANSWERED: Nobody has answered. Final, not reached.
+        FAILED: The call could not be made. Final, not reached.
+        TERMINATED: The campaign was stopped first. Final, not reached.
+        COMPLETED: The call was heard to its end, or the text message was sent. Final and reached.
     """
 
     NOT_STARTED = "not started"
@@ -45,6 +48,23 @@ class CallStatus(OpenEnum):
     FAILED = "failed"
     TERMINATED = "terminated"
     COMPLETED = "completed"
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether the status no longer changes by itself; false for unknown statuses."""
+        return self in _FINAL
+
+    @property
+    def was_reached(self) -> bool:
+        """Return whether somebody has answered the call or was sent the text message; false for unknown statuses.
+
+        A person whose call failed may have got a text message instead: see `Contact.failover_sms_sent` of v1.
+        """
+        return self in _REACHED
+
+
+_FINAL = frozenset({"hungup", "unanswered", "failed", "terminated", "completed"})
+_REACHED = frozenset({"answered", "hungup", "completed"})
 
 
 class OtpChannel(OpenEnum):

@@ -6,8 +6,10 @@ from typing import Any, Unpack
 
 import attrs
 
+from tingting_async.decoding.decoder import Decoder
 from tingting_async.errors import UsageError
-from tingting_async.http.messages import Request
+from tingting_async.http.messages import Request, Response
+from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.recipients.numbers import phone_number
@@ -30,21 +32,32 @@ class Contacts(MethodFallback):
         """List a campaign's contacts (`GET campaign-detail/<campaign_id>/`).
 
         A page's `extra` contains `total_credits_consumed` and `carrier_summary`. The service's list does not contain
-        variables, so the contacts' `variables` are empty. Get them with `variables(contact.id)`.
+        variables, so the contacts' `variables` are None. Get them with `variables(contact.id)`.
 
         Args:
             campaign_id: The campaign's id.
             **options: See `Resource`.
         """
+        campaign_id = arguments.identifier(campaign_id, "campaign_id")
+
+        def make_page(
+            decoder: Decoder,
+            request: Request[list[Contact]],
+            response: Response,
+            number: int,
+            rows: list[Contact],
+            beside: dict[str, Any],
+        ) -> Page[Contact]:
+            for contact in rows:
+                _fill_campaign(contact, campaign_id)
+            return read_page(decoder, request, response, number, rows, beside)
+
         return self._paginate(
             Request.read(
-                f"/api/v1/campaign-detail/{arguments.identifier(campaign_id, 'campaign_id')}/",
-                list[Contact],
-                "contacts.list",
-                payload=("results",),
+                f"/api/v1/campaign-detail/{campaign_id}/", list[Contact], "contacts.list", payload=("results",)
             ),
             LimitOffsetPagination(10),
-            read_page,
+            make_page,
             options,
         )
 
@@ -69,7 +82,7 @@ class Contacts(MethodFallback):
             OutcomeUnknownError: The contact may have been added: look for it in `list()` before you add it again.
         """
         digits, called = phone_number(number), self._core.note_clocks()
-        return await self._core.execute(
+        added = await self._core.execute(
             Request.create(
                 _addition_path(campaign_id),
                 ContactAdded,
@@ -82,6 +95,9 @@ class Contacts(MethodFallback):
                 ),
             )
         )
+        if added.contact is not None:
+            _fill_campaign(added.contact, campaign_id)
+        return added
 
     async def add_many(
         self,
@@ -286,6 +302,13 @@ class Contacts(MethodFallback):
                 idempotency_key=idempotency_key,
             )
         )
+
+
+def _fill_campaign(contact: Contact, campaign_id: int) -> None:
+    """Fill in the campaign of a contact that the response does not name."""
+    if contact.campaign_id is None:
+        # Nobody else has the contact yet, and a copy of it would take longer than decoding it.
+        object.__setattr__(contact, "campaign_id", campaign_id)
 
 
 def _addition_path(campaign_id: int) -> str:

@@ -42,11 +42,11 @@ class Contact(Model):
         credit_consumed: The cost of calls, in credits.
         credit_consumed_sms: The cost of text messages, in credits.
         carrier: The phone company, such as "NTC".
-        variables: The values of the message's placeholders, by name. Empty for the contacts of `contacts.list`, whose
-            response does not contain them; use `contacts.variables`.
+        variables: The values of the message's placeholders, by name. None if they are unknown, as for the contacts of
+            `contacts.list`, whose response does not contain them; use `contacts.variables`.
         uuid: Another id of the contact.
         failover_sms_sent: Whether a text message was sent after the call.
-        campaign_id: The campaign's id.
+        campaign_id: The campaign's id; None if neither the request nor the response names it, as of `contacts.edit`.
         extra: Fields that this class does not name.
     """
 
@@ -61,7 +61,7 @@ class Contact(Model):
     credit_consumed: Decimal | None = None
     credit_consumed_sms: Decimal | None = wire_field("credit_consumed_SMS", default=None)
     carrier: str | None = None
-    variables: Mapping[str, Any] = wire_field("other_variables", factory=dict[str, Any], repr=False)
+    variables: Mapping[str, Any] | None = wire_field("other_variables", default=None, repr=False)
     uuid: str | None = attrs.field(default=None, repr=repr_uuid)
     failover_sms_sent: bool | None = None
     campaign_id: int | None = wire_field("campaing", default=None)
