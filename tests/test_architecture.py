@@ -64,7 +64,7 @@ TREE = {
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
     " refusals scalars",
     "http": "base_url bodies causes clocks deadlines download json messages rate_limits rate_limits.local"
-    " rate_limits.postgres rate_limits.queue rate_limits.redis throttle timeouts transport",
+    " rate_limits.postgres rate_limits.queue rate_limits.redis rate_limits.shared throttle timeouts transport",
     "ledger": "claims creations digests duplicates ensure_sent evidence expected file jobs ledger owners postgres"
     " postgres_database postgres_session postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.messages import SEND
 from support.postgres_servers import PASSWORD, PostgresServer, linked
-from support.rate_limits import require_shared_by_loops
+from support.rate_limits import require_shared_by_loops, require_slowest_rate
 from support.servers import closed_port, succeed
 
 from tingting_async import NotSentError, PostgresRateLimit, TingTing, UsageError
@@ -40,6 +40,36 @@ async def test_evenly_spaced(dsn: str) -> None:
         waits = [*await one.reserve([1e6] * 3), *await two.reserve([1e6] * 2), *await one.reserve([1e6])]
         assert [0, 100, 200, 300, 400, 500] == [round(wait or 0, -1) for wait in waits]
         assert [0.0] == await other.reserve([1.0])
+
+
+async def test_slowest_rate(
+    shared_postgres: PostgresServer, database: str, dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Limits of different rates keep to the slowest until ten minutes after its last moment; the faster one warns."""
+
+    def lapse() -> None:
+        (row,) = shared_postgres.run(
+            "SELECT extract(epoch FROM spacing_until - now()) FROM tingting_rates", database=database
+        )
+        assert float(row[0]) == pytest.approx(4200 + 600, abs=60)
+        shared_postgres.run("UPDATE tingting_rates SET spacing_until = now() - interval '1 second'", database=database)
+
+    await require_slowest_rate(lambda **options: PostgresRateLimit(dsn, **options), lapse, caplog)
+
+
+async def test_table_of_an_earlier_version(
+    shared_postgres: PostgresServer, database: str, dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A table that an earlier version made gets the new columns, and its moments still count."""
+    shared_postgres.run(
+        "CREATE TABLE tingting_rates (name text PRIMARY KEY, free_at timestamptz NOT NULL, seen_at timestamptz "
+        "NOT NULL); INSERT INTO tingting_rates VALUES ('default', now() + interval '5000 s', now())",
+        database=database,
+    )
+    async with PostgresRateLimit(dsn, per_second=0.01) as fast, PostgresRateLimit(dsn, per_second=0.001) as slow:
+        for limit, expected in ((fast, 5000), (slow, 5100), (fast, 6100), (fast, 7100)):
+            assert [expected] == [round(wait or 0, -2) for wait in await limit.reserve([1e6])]
+    assert 1 == len(caplog.records)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -180,7 +210,7 @@ def test_event_loops_and_threads(dsn: str) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        *({"per_second": value} for value in (0, math.nan, math.inf, "5", None, True)),
+        *({"per_second": value} for value in (0, math.nan, math.inf, "5", None, True, 5e-324, 10**400)),
         *({"name": value} for value in ("", None, "a\0b")),
         *({"timeout": value} for value in (0, math.nan, math.inf, "5", None)),
         *({"dsn_or_pool": value} for value in (5, None, "postgresql://:canary%@x")),

@@ -4,6 +4,7 @@ With a rate of one request in a thousand seconds, the first request is sent and 
 """
 
 import asyncio
+import logging
 import math
 import random
 import socket
@@ -13,7 +14,7 @@ import pytest
 import redis as redis_client
 from redis.asyncio import Redis
 from support.messages import READ, SEND
-from support.rate_limits import require_shared_by_loops
+from support.rate_limits import require_shared_by_loops, require_slowest_rate
 from support.redis_servers import RedisServer, cutting_proxy
 from support.servers import succeed
 
@@ -29,6 +30,7 @@ from tingting_async import (
 pytestmark = pytest.mark.anyio
 
 KEY = "tingting:rate:default"
+SPACING = f"tingting:spacing:{{{KEY}}}"
 HOUR = 3600 * 10**6
 
 
@@ -54,6 +56,39 @@ async def test_evenly_spaced(redis: RedisServer) -> None:
         assert [0, 100, 200, 300, 400, 500] == [round(wait or 0, -1) for wait in waits]
         assert [0.0] == await other.reserve([1.0])
     assert redis.run("PTTL", KEY) > 600_000
+
+
+async def test_slowest_rate(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Limits of different rates keep to the slowest until ten minutes after its last moment; the faster one warns."""
+
+    def lapse() -> None:
+        assert redis.run("PTTL", SPACING) == pytest.approx(1000 * (4200 + 600), abs=60_000)
+        redis.run("DEL", SPACING)
+
+    await require_slowest_rate(lambda **options: RedisRateLimit(redis.url, **options), lapse, caplog)
+
+
+async def test_same_rate(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Limits whose rates are equal as shown log no warning, and each reservation is one round trip."""
+    async with cutting_proxy(redis.port, lambda _: "") as (port, commands):
+        url = redis.url.replace(str(redis.port), str(port))
+        for rate in (0.3, 0.1 + 0.2, 0.3):
+            async with RedisRateLimit(url, per_second=rate) as limit:
+                await limit.reserve([1e6])
+    assert (3, []) == (len(commands), caplog.records)
+
+
+async def test_handler_that_raises(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """A logging handler that raises an error for the warning does not fail the requests."""
+
+    def fail(record: logging.LogRecord) -> bool:
+        raise RuntimeError(record.msg)
+
+    caplog.handler.addFilter(fail)
+    async with RedisRateLimit(redis.url, per_second=0.001) as slow, RedisRateLimit(redis.url, per_second=1) as fast:
+        assert [0.0] == await slow.reserve([1.0])
+        assert [None] == await fast.reserve([1.0])
+    caplog.handler.removeFilter(fail)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -249,7 +284,7 @@ def test_own_client_in_two_event_loops(redis: RedisServer) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        *({"per_second": value} for value in (0, -1, math.nan, math.inf, "5", None, True)),
+        *({"per_second": value} for value in (0, -1, math.nan, math.inf, "5", None, True, 5e-324, 10**400)),
         *({"name": value} for value in ("", None, 5)),
         *({"timeout": value} for value in (0, -1, math.nan, math.inf, "5", None)),
     ],

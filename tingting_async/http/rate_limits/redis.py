@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tingting_async.errors import NotSentError, UsageError
 from tingting_async.http.rate_limits.local import seconds_between
+from tingting_async.http.rate_limits.shared import KEPT, SharedRate
 from tingting_async.redis import RedisBacked, RedisFailedError
 from tingting_async.tracebacks import short_traceback
 
@@ -16,28 +17,34 @@ if TYPE_CHECKING:
 _RESERVE = """
 local time = redis.call("TIME")
 local now = time[1] * 1000000 + time[2]
-local interval, own = tonumber(ARGV[1]), tonumber(ARGV[2])
+local spacing, own, kept = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local free, seen = string.match(redis.call("GET", KEYS[1]) or "", "^(%d+) (%d+)$")
 free, seen = tonumber(free or now), tonumber(seen or now)
 if now < seen then free = free - (seen - now) end
 if free > now then own = own - 100000 end
 free = math.max(free, now + own)
+local slowest = math.max(tonumber(redis.call("GET", KEYS[2]) or "") or 0, spacing)
 local waits = {}
-for index = 3, #ARGV do
+for index = 4, #ARGV do
   local wait = math.ceil(free - now)
-  if wait <= tonumber(ARGV[index]) then free = free + interval else wait = -1 end
-  waits[index - 2] = wait
+  if wait <= tonumber(ARGV[index]) then free = free + slowest else wait = -1 end
+  waits[index - 3] = wait
 end
-local expiry = string.format("%.0f", (free - now) / 1000 + 60000)
+local expiry = string.format("%.0f", (free - now + kept) / 1000)
 redis.call("SET", KEYS[1], string.format("%.0f %.0f", free, now), "PX", expiry)
+if slowest == spacing then redis.call("SET", KEYS[2], ARGV[1], "PX", expiry) end
+waits[#ARGV - 2] = string.format("%.17g", slowest)
 return waits
 """
 """Reserves a moment for each request whose limit it keeps; all times are in microseconds, by the clock of the server.
 
-The key holds the next free moment, and when that was written. If the clock was set back since then, the moment moves
-back with it. `own` is the time until the next free moment that the caller knows of: if the key was lost, or the clock
-was set forward, it takes the place of the key. Otherwise both agree, apart from the time that commands need to arrive,
-and `own` counts only if it is later by more than a tenth of a second.
+The first key holds the next free moment, and when that was written. If the clock was set back since then, the moment
+moves back with it. `own` is the time until the next free moment that the caller knows of: if the key was lost, or the
+clock was set forward, it takes the place of the key. Otherwise both agree, apart from the time that commands need to
+arrive, and `own` counts only if it is later by more than a tenth of a second.
+
+The second key holds the spacing of the slowest process. It expires some time (`kept`) after the last moment that a
+process of this spacing has reserved. The slowest spacing is returned after the waits.
 """
 
 _LONGEST = 10**9
@@ -63,7 +70,8 @@ class RedisRateLimit(RedisBacked):
 
     Args:
         client: A `redis.asyncio.Redis` of your own, which is never closed, or a URL: `redis://`, `rediss://` or `unix://`.
-        per_second: The number of requests per second, the same for all that share the limit.
+        per_second: The number of requests per second. Give the same in all processes that share the limit: otherwise
+            all keep to the slowest, and the others log a warning.
         name: The name of the limit. Sessions with the same name share it; use one for each account.
         timeout: Seconds after which a reservation fails if Redis does not respond.
 
@@ -79,7 +87,7 @@ class RedisRateLimit(RedisBacked):
             raise UsageError(f"`name` must be the name of the limit: a string that is not empty, not {name!r}.")
         if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
             raise UsageError(f"`timeout` must be a number of seconds above 0, not {timeout!r}.")
-        self._interval = seconds_between(per_second, "per_second")
+        self._rate = SharedRate(f"{type(self).__name__} {name!r}", seconds_between(per_second, "per_second"))
         self._name = name
         try:
             super().__init__(client, timeout=timeout)
@@ -87,11 +95,9 @@ class RedisRateLimit(RedisBacked):
             raise UsageError(f"{type(self).__name__}: {error}") from None
         except ValueError as error:
             raise UsageError(str(error)) from None
-        self._free_at = 0.0
-        """The next free moment that this object knows of, by the monotonic clock of this machine."""
 
     def __repr__(self) -> str:  # Without the URL, which may contain a password.
-        return f"<{type(self).__name__} name={self._name!r} per_second={1 / self._interval:g}>"
+        return f"<{type(self).__name__} name={self._name!r} per_second={self._rate.per_second}>"
 
     async def reserve(self, limits: Sequence[float]) -> list[float | None]:
         """Reserve a moment for each of several requests, as `RateLimit.reserve` says.
@@ -101,22 +107,24 @@ class RedisRateLimit(RedisBacked):
         """
         started = sent = monotonic()
 
-        async def reserve(client: "Redis") -> list[int]:
+        async def reserve(client: "Redis") -> list[Any]:
             nonlocal sent
             sent = monotonic()
             patience = [_microseconds(min(limit - (sent - started), _LONGEST)) for limit in limits]
-            own = _microseconds(max(self._free_at - sent, 0.0))
-            arguments = (f"tingting:rate:{self._name}", self._interval * 1e6, own, *patience)
-            waits: list[int] = await cast("Any", client).eval(_RESERVE, 1, *arguments)
-            return waits
+            own = _microseconds(self._rate.time_until_free(sent))
+            key = f"tingting:rate:{self._name}"
+            keys = (key, f"tingting:spacing:{{{key}}}")  # A cluster keeps both on the same server, for the braces.
+            arguments = (self._rate.spacing * 1e6, own, _microseconds(KEPT), *patience)
+            response: list[Any] = await cast("Any", client).eval(_RESERVE, len(keys), *keys, *arguments)
+            return response
 
         try:
-            waits = [None if wait < 0 else wait / 1e6 for wait in await self._execute(reserve)]
+            *found, spacing = await self._execute(reserve)
         except RedisFailedError as error:
             text, cause = str(error), error.__cause__
         else:
-            # Counted from the request, not from the response: a slow connection must not slow down all others.
-            self._free_at = max([self._free_at, *(sent + wait + self._interval for wait in waits if wait is not None)])
+            waits = [None if wait < 0 else wait / 1e6 for wait in found]
+            self._rate.note(sent, waits, float(spacing) / 1e6)
             return waits
         raise NotSentError(f"the limit {self._name!r} in Redis could not be reserved: {text}", phase="rate") from cause
 
