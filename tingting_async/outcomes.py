@@ -153,6 +153,11 @@ Reconciler = Callable[[Send | None], Awaitable[Reconciliation]]
 """Finds out whether a request was carried out: the send that the ledger recorded, or, for None, the present request."""
 
 
+async def known_outcome(outcome: Reconciliation, _: Send | None) -> Reconciliation:
+    """Be the reconciler of what is known, or of what the service shows no evidence of."""
+    return outcome
+
+
 class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
     """An error about a request whose outcome can be looked up."""
 

@@ -1,12 +1,13 @@
 """One-time passwords."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support.v1 import connect
 
-from tingting_async import UsageError
-from tingting_async.sandbox import Sandbox
+from tingting_async import OutcomeUnknownError, SqliteLedger, UsageError, Verdict, ensure_sent
+from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import OtpChannel
 
 pytestmark = pytest.mark.anyio
@@ -43,3 +44,47 @@ async def test_a_voice_is_for_calls(arguments: dict[str, Any]) -> None:
         with pytest.raises(UsageError, match="`voice`"):
             await tingting.otp.send("9800000001", "{otp}", **arguments)
         assert [] == sandbox.requests
+
+
+async def test_code_that_the_service_chose() -> None:
+    """If the service chose the code and the response is lost, the error says what a person can do, and no more."""
+    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+        with sandbox.faults.during([Fault("reset_after", method="POST", times=2)]):
+            with pytest.raises(OutcomeUnknownError) as chosen:
+                await tingting.otp.send("9800000001", "{otp}", channel="text")
+            with pytest.raises(OutcomeUnknownError) as own:
+                await tingting.otp.send("9800000001", "{otp}", channel="text", otp="0042")
+        reconciliation = await chosen.value.reconcile()
+    advice = "To find out, ask the person whether it arrived, or look in otp.list() for a row with this number and "
+    advice += "time: the service chose the code, so `reconcile()` cannot recognise it."
+    assert str(chosen.value).endswith(advice)
+    said = "The service shows no proof of what became of otp.send. "
+    assert (Verdict.UNKNOWN, said + advice) == (reconciliation.verdict, reconciliation.reason)
+    assert str(own.value).endswith("look for it in otp.list(). This error's `reconcile()` does that.")
+
+
+async def test_ensure_sent_of_a_code_that_the_service_chose(tmp_path: Path) -> None:
+    """`ensure_sent` does not send such a code again, and says what a person can do and how to record it."""
+    async with Sandbox() as sandbox, SqliteLedger(tmp_path / "ledger") as ledger:
+        async with connect(sandbox, ledger=ledger) as tingting:
+            with sandbox.faults.during([Fault("reset_after", method="POST", times=1)]):
+                with pytest.raises(OutcomeUnknownError, match=r"ask the person.*`mark_sent\(\)`") as caught:
+                    await ensure_sent(
+                        lambda: tingting.otp.send("9800000001", "{otp}", channel="text", idempotency_key="a")
+                    )
+    assert "cannot recognise it." in str(caught.value)
+
+
+async def test_no_evidence() -> None:
+    """If the service shows no evidence of an operation, `reconcile()` says what a person can do."""
+    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.create("A", "PHONE", message="m")
+        await tingting.contacts.add(campaign.id, "9800000001")
+        contact = await tingting.contacts.list(campaign.id).first()
+        assert contact is not None
+        with sandbox.faults.during([Fault("reset_after", method="POST", times=1)]):
+            with pytest.raises(OutcomeUnknownError) as caught:
+                await tingting.contacts.demo_call(contact.id)
+        reconciliation = await caught.value.reconcile()
+    said = "The service shows no proof of what became of contacts.demo_call. To find out, ask the person whether the "
+    assert f"{said}phone rang." == reconciliation.reason

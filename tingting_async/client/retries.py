@@ -129,7 +129,7 @@ def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
         return failure
     if request.effect is Effect.UPDATE and not isinstance(failure, TransportError):
         return failure
-    hint = f" To find out, {request.recovery_hint}." if request.recovery_hint else ""
+    hint = request.advice
     if request.reconciler is not None:
         hint += " This error's `reconcile()` does that."
     not_retried = "" if request.effect is Effect.UPDATE else ", so it was not retried"
@@ -148,7 +148,7 @@ def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
         path=request.path,
         phase=getattr(failure, "phase", "response"),
         status=getattr(failure, "status", None),
-        reconciler=request.reconciler,
+        reconciler=request.reconciler_or_advice,
     )
 
 

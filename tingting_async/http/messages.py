@@ -15,7 +15,7 @@ from tingting_async.errors import DecodeError
 from tingting_async.http.download import AtomicFileSink
 from tingting_async.http.json import loads
 from tingting_async.http.timeouts import Timeout
-from tingting_async.outcomes import Creation, Reconciler
+from tingting_async.outcomes import Creation, Reconciler, Reconciliation, Verdict, known_outcome
 from tingting_async.redaction import SECURE, redact, repr_text
 
 T = TypeVar("T")
@@ -131,7 +131,7 @@ class Request(Generic[T_co]):
     recovery_hint: str = ""
     """How to find out whether the request was carried out. The text follows "To find out, "."""
     reconciler: Reconciler | None = attrs.field(default=None, repr=False)
-    """Finds out whether the request was carried out."""
+    """Finds out whether the request was carried out; None if only a person can, as `recovery_hint` says."""
     send_target: str = attrs.field(default="", repr=repr_text)
     """What the send belongs to, such as a campaign. A ledger allows one send for each target."""
     idempotency_key: str | None = attrs.field(default=None, repr=False)
@@ -185,6 +185,19 @@ class Request(Generic[T_co]):
     ) -> "Request[T]":
         """Return a request that calls or texts someone, or spends money (`POST`, `Effect.SEND`)."""
         return Request("POST", path, Effect.SEND, operation, model, reconciler=reconciler, **options)
+
+    @property
+    def advice(self) -> str:
+        """How to find out whether the request was carried out, as a sentence after a space; empty without a hint."""
+        return f" To find out, {self.recovery_hint}." if self.recovery_hint else ""
+
+    @property
+    def reconciler_or_advice(self) -> Reconciler:
+        """What `reconcile()` of an error does. Without a `reconciler`, it says what a person can do."""
+        if self.reconciler is not None:
+            return self.reconciler
+        reason = f"The service shows no proof of what became of {self.operation}.{self.advice}"
+        return functools.partial(known_outcome, Reconciliation(Verdict.UNKNOWN, reason))
 
     @property
     def query(self) -> str:

@@ -4,13 +4,8 @@ from typing import Any
 
 from tingting_async.errors import DuplicateSendError, UsageError
 from tingting_async.http.messages import Request
-from tingting_async.outcomes import Reconciliation, Send, SendState
+from tingting_async.outcomes import Send, SendState
 from tingting_async.redaction import redact
-
-
-async def known_outcome(outcome: Reconciliation, _: Send | None) -> Reconciliation:
-    """Be the reconciler of a send whose outcome the ledger knows."""
-    return outcome
 
 
 def changed_error(send: Send, request: Request[Any], changed: list[str]) -> UsageError:

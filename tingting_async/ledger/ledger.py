@@ -27,9 +27,18 @@ from tingting_async.ledger.claims import (
     unknown_sends,
 )
 from tingting_async.ledger.digests import digest
-from tingting_async.ledger.duplicates import changed_error, duplicate_error, known_outcome
+from tingting_async.ledger.duplicates import changed_error, duplicate_error
 from tingting_async.ledger.evidence import Others, changed_fields, reconcile_creation
-from tingting_async.outcomes import Clocks, Reconciler, Reconciliation, Send, SendState, Verdict, attach_reconciler
+from tingting_async.outcomes import (
+    Clocks,
+    Reconciler,
+    Reconciliation,
+    Send,
+    SendState,
+    Verdict,
+    attach_reconciler,
+    known_outcome,
+)
 from tingting_async.redaction import redact
 from tingting_async.tracebacks import short_traceback
 
@@ -278,10 +287,10 @@ class Ledger:
         attach_reconciler(error, reconciler, send, self._recorder(send, request, is_owner=False))
         return error
 
-    def _reconciler(self, stored: StoredClaim, request: Request[Any]) -> Reconciler | None:
+    def _reconciler(self, stored: StoredClaim, request: Request[Any]) -> Reconciler:
         creation = request.creation
         if creation is None:
-            return request.reconciler
+            return request.reconciler_or_advice
 
         async def read_others() -> Others:
             send = stored.send

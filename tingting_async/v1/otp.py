@@ -4,6 +4,7 @@ from typing import Unpack
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
+from tingting_async.outcomes import Reconciler
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
@@ -13,6 +14,12 @@ from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.otp import Otp, SentOtp
 from tingting_async.v1.pages import read_page
 from tingting_async.v1.reconcile import clocks_at, reconcile_otp
+
+_HINT = (
+    "ask the person whether it arrived, or look in otp.list() for a row with this number and time: the service chose "
+    "the code, so `reconcile()` cannot recognise it"
+)
+"""How a person finds out what became of a code that the caller does not know."""
 
 
 class Otps(Resource):
@@ -48,7 +55,8 @@ class Otps(Resource):
         Raises:
             UsageError: The message lacks `{otp}`; the number is not valid; both `otp` and `length` are given; `voice`
                 does not match the channel.
-            OutcomeUnknownError: It may have been sent. `reconcile()` looks for a code of your own in `list()`.
+            OutcomeUnknownError: It may have been sent. `reconcile()` looks for a code of your own in `list()`. Only a
+                person can find out what became of a code that the service chose.
             DuplicateSendError: The ledger says that a send with this `idempotency_key` was made before, or may have
                 been.
         """
@@ -60,7 +68,6 @@ class Otps(Resource):
             company_name=None if company_name is None else arguments.non_empty_text(company_name, "company_name"),
             voice_input=None if voice is None else arguments.non_empty_text(name or "", "voice"),
         )
-        called = self._core.note_clocks()
         return await self._core.execute(
             Request.send(
                 "/api/v1/auths/send/otp/",
@@ -69,13 +76,18 @@ class Otps(Resource):
                 payload=("data", "details"),
                 json=fields,
                 timeout=timeout,
-                recovery_hint="look for it in otp.list()",
-                reconciler=lambda send: reconcile_otp(
-                    self._core.read_clocks, self.list(exact=True), fields["number"], otp, clocks_at(send, called)
-                ),
+                recovery_hint=_HINT if otp is None else "look for it in otp.list()",
+                reconciler=None if otp is None else self._reconciler(fields["number"], otp),
                 idempotency_key=idempotency_key,
                 secrets=() if otp is None else (otp,),
             )
+        )
+
+    def _reconciler(self, number: str, otp: str) -> Reconciler:
+        """Return what looks for a code of the caller's own."""
+        called = self._core.note_clocks()
+        return lambda send: reconcile_otp(
+            self._core.read_clocks, self.list(exact=True), number, otp, clocks_at(send, called)
         )
 
     def list(self, **options: Unpack[PageOptions]) -> Paginator[SentOtp]:
