@@ -19,8 +19,9 @@ settings.register_profile("tests", deadline=None, derandomize=True, database=Non
 settings.load_profile("tests")
 
 
-def pytest_collection_finish() -> None:
-    """Leave the thousands of collected tests out of garbage collection, which some tests run again and again."""
+@pytest.fixture(scope="module", autouse=True)
+def _frozen_heap() -> None:
+    """Leave out of garbage collection what was there before a file of tests. Some tests collect garbage often."""
     gc.collect()
     gc.freeze()
 

@@ -93,6 +93,7 @@ class Send:
         started_at: When the request was about to leave, by this machine's clock; an aware datetime in UTC.
         clocks: What all clocks showed then; None if the ledger's file was written by an older version.
         result: The id of what was created, of a creation that is done; None for a send.
+        is_only: Whether the ledger was asked for other sends with the same `target`, and has none.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Send:
     started_at: datetime
     clocks: Clocks | None = attrs.field(default=None, repr=False)
     result: str | None = attrs.field(default=None, repr=repr_text)
+    is_only: bool = attrs.field(default=False, repr=False)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -19,9 +19,9 @@ from tingting_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
 
-MUTATIONS = 10_000
+MUTATIONS = 4_000
 """For each generation of the API."""
-PARTS = 20
+PARTS = 8
 """The tests that share the mutations, so that each test takes seconds only."""
 PER_PART = MUTATIONS // PARTS
 WORKERS = 24

@@ -20,7 +20,7 @@ from support.redis_servers import RedisServer, redis_server
 from tingting_async import PostgresLedger
 from tingting_async.sandbox import Sandbox
 
-JOBS = int(os.environ.get("FLEET_JOBS", "8"))
+JOBS = int(os.environ.get("FLEET_JOBS", "5"))
 SEEDS = range(int(os.environ.get("FLEET_SEEDS", "1")))
 LIMIT = 150 + JOBS * 3
 """Seconds after which a fleet has failed."""

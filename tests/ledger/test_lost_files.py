@@ -52,6 +52,9 @@ async def damage(path: Path, kind: str, older: bytes, random: Random) -> None:
         case "truncated":
             with path.open("r+b") as file:
                 file.truncate(random.randrange(1, size))
+        case "truncated within its last page":
+            with path.open("r+b") as file:
+                file.truncate(size - random.randrange(1, 4096))
         case "truncated to whole pages":
             with path.open("r+b") as file:
                 file.truncate(4096 * random.randrange(1, size // 4096))
@@ -76,6 +79,7 @@ KINDS = (
     "emptied",
     "truncated",
     "truncated to whole pages",
+    "truncated within its last page",
     "another ledger",
     "another ledger of the same age",
     "another ledger, renamed",

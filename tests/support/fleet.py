@@ -53,7 +53,8 @@ class Fleet:
     def variables(self) -> dict[str, str]:
         """The environment of a worker."""
         path = os.pathsep.join(map(str, [*[UNSAFE] * (not self.is_safe), EXAMPLES, *filter(None, sys.path)]))
-        return {**os.environ, **self.environment, "PYTHONPATH": path}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+        return {**inherited, **self.environment, "PYTHONPATH": path}  # A worker that is killed measures no coverage.
 
     def command(self, *arguments: str) -> list[str]:
         """Return a command line of the example."""

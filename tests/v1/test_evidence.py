@@ -258,6 +258,35 @@ async def test_run_whose_response_was_lost(
         assert (Verdict.DONE, "Scheduled" if is_scheduled else "Running") == (found.verdict, found.result.status)
 
 
+@pytest.mark.parametrize("key", [None, "spring"])
+@pytest.mark.parametrize("has_ledger", [True, False])
+async def test_completed_run(sandbox: Sandbox, tmp_path: Path, *, key: str | None, has_ledger: bool) -> None:
+    """A run that has ended since it was sent is done, if a ledger shows that there was no other."""
+    campaign = only_campaign(sandbox)
+    options = {"idempotency_key": key} if has_ledger else {}
+    async with connect(sandbox, ledger=SqliteLedger(tmp_path / "l") if has_ledger else None) as tingting:
+        await tingting.campaigns.get(campaign.id)  # Tells the service's time.
+        error = await lose(sandbox, lambda: tingting.campaigns.run(campaign.id, **options), happens=True)
+        sandbox.clock.advance(200)
+        found = await error.reconcile(wait=0)
+        assert "Completed" == found.result.status
+        assert (Verdict.DONE if has_ledger else Verdict.UNKNOWN) is found.verdict
+
+
+@pytest.mark.parametrize("first", ["in the ledger", "elsewhere"])
+async def test_completed_run_that_may_be_another(sandbox: Sandbox, tmp_path: Path, first: str) -> None:
+    """A run that never arrived is not done, although another run of the campaign has ended since."""
+    campaign = only_campaign(sandbox)
+    async with connect(sandbox, ledger=SqliteLedger(tmp_path / "l")) as tingting, connect(sandbox) as other:
+        await (tingting if first == "in the ledger" else other).campaigns.run(campaign.id)
+        # The run that the ledger does not know has reached somebody before.
+        sandbox.clock.advance(1 if first == "in the ledger" else 30)
+        lost = await lose(sandbox, lambda: tingting.campaigns.run(campaign.id, idempotency_key="second"), happens=False)
+        sandbox.clock.advance(200)
+        found = await lost.reconcile(wait=0)
+        assert ("Completed", Verdict.UNKNOWN) == (found.result.status, found.verdict)
+
+
 async def test_run_that_begins_between_the_checks(sandbox: Sandbox) -> None:
     """A run that the service begins only after the first check is found by the second one, after `wait` seconds."""
     campaign = only_campaign(sandbox)

@@ -211,6 +211,10 @@ class Storage(Protocol):
         """Return the results of the other claims for the same service and target that are done."""
         ...
 
+    async def has_others(self, claim: Claim) -> bool:
+        """Return whether there is another claim for the same service and target, done or not."""
+        ...
+
     async def record(self, id: str, decision: Decision, result: str | None = None) -> float:
         """Record a decision about the stored claim of this id, if there is one.
 

@@ -96,8 +96,15 @@ class LedgerFile:
         self._database.execute("BEGIN IMMEDIATE")
         if is_empty(self._database):
             raise self._lost("is empty")
+        self._require_whole(self._database)
         ensure_schema(self._database)
         return self._database
+
+    def _require_whole(self, database: sqlite3.Connection) -> None:
+        """Refuse a file that was cut off within its last page. SQLite would read the rest of that page as zeros."""
+        (pages,), (size,) = (database.execute(f"PRAGMA page_{each}").fetchone() for each in ("count", "size"))
+        if self._path.stat().st_size < pages * size:
+            raise self._lost("was cut off")
 
     def _look(self) -> tuple[int, ...] | None:
         """Return what changes if the file is replaced or written; None if it is missing."""

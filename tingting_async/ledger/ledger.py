@@ -288,18 +288,22 @@ class Ledger:
         return error
 
     def _reconciler(self, stored: StoredClaim, request: Request[Any]) -> Reconciler:
-        creation = request.creation
-        if creation is None:
-            return request.reconciler_or_advice
+        creation, send = request.creation, stored.send
+        claim = Claim(send.id, send.service, send.operation, send.key, send.target, digest="")
+
+        async def look(recorded: Send | None) -> Reconciliation:
+            if recorded is not None and recorded.target is not None:
+                recorded = attrs.evolve(recorded, is_only=not await (await self.ready()).has_others(claim))
+            return await request.reconciler_or_advice(recorded)
 
         async def read_others() -> Others:
-            send = stored.send
-            claim = Claim(send.id, send.service, send.operation, send.key, send.target, digest="")
             # In this order, one that ends in between is in both.
             unfinished = [each for each in await self.unfinished(claim) if each.send.id != send.id]
             return unfinished, await self._storage.results(claim)
 
-        return lambda _: reconcile_creation(creation, stored, read_others)
+        if creation is not None:
+            return lambda _: reconcile_creation(creation, stored, read_others)
+        return look
 
     async def ready(self) -> Storage:
         """Return the storage, after all outcomes that are late have been recorded, the newest first."""

@@ -96,6 +96,10 @@ class PostgresStorage:
         """Return the results of the other claims for the same service and target that are done."""
         return await self._call(lambda statements: statements.results(claim))
 
+    async def has_others(self, claim: Claim) -> bool:
+        """Return whether there is another claim for the same service and target."""
+        return await self._call(lambda statements: statements.has_others(claim))
+
     async def record(self, id: str, decision: Decision, result: str | None = None) -> float:
         """Record a verdict."""
         if decision.is_owner:

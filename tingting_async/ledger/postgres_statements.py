@@ -97,6 +97,7 @@ _RESULTS = """
 SELECT result FROM tingting_sends
 WHERE service = %(service)s AND target = %(target)s AND id <> %(id)s AND is_done AND result IS NOT NULL
 """
+_OTHERS = "SELECT 1 FROM tingting_sends WHERE service = %(service)s AND target = %(target)s AND id <> %(id)s LIMIT 1"
 # Until the transaction ends, no other process stores a claim for the target.
 _LOCK_TARGET = "SELECT pg_advisory_xact_lock(hashtextextended(%(service)s || ' ' || %(target)s, 0))"
 # A creation stays as long as it protects an unfinished one of the same target.
@@ -164,6 +165,10 @@ class Statements:
     def results(self, claim: Claim) -> frozenset[str]:
         """Return the results of the other claims for the same service and target that are done."""
         return frozenset(result for (result,) in self.execute(_RESULTS, id=claim.id, **_identity(claim)))
+
+    def has_others(self, claim: Claim) -> bool:
+        """Return whether there is another claim for the same service and target."""
+        return bool(self.execute(_OTHERS, id=claim.id, **_identity(claim)))
 
     def create(self, claim: Claim) -> StoredClaim | None:
         """Store the claim of a creation, or return what is in its way; None if that was deleted meanwhile."""

@@ -41,6 +41,7 @@ DELETE FROM sends WHERE is_done AND started_at < ? AND (evidence = '' OR NOT EXI
 """
 _UNFINISHED = "FROM sends INDEXED BY unfinished WHERE service = ? AND target = ? AND NOT is_done ORDER BY rowid"
 _RESULTS = "SELECT result FROM sends WHERE service = ? AND target = ? AND id != ? AND is_done AND result IS NOT NULL"
+_OTHERS = "SELECT 1 FROM sends WHERE service = ? AND target = ? AND id != ? LIMIT 1"
 
 
 class SqliteLedger(Ledger):
@@ -132,6 +133,11 @@ class SqliteStorage:
         """Return the results of the other claims for the same service and target that are done."""
         given = (claim.service, claim.target, claim.id)
         return await self._writer.run(lambda database: frozenset(row[0] for row in database.execute(_RESULTS, given)))
+
+    async def has_others(self, claim: Claim) -> bool:
+        """Return whether there is another claim for the same service and target."""
+        given = (claim.service, claim.target, claim.id)
+        return await self._writer.run(lambda database: database.execute(_OTHERS, given).fetchone() is not None)
 
     async def record(self, id: str, decision: Decision, result: str | None = None) -> float:
         """Record a decision."""

@@ -113,9 +113,17 @@ async def reconcile_run(core: Core, id: int, send: Send | None, called: ReadCloc
     # It may be the status of an earlier run, which also leaves times of its own.
     since = Since.compare(clocks_at(send, called), core.read_clocks())
     is_after = since.age(campaign.updated_at) is Age.AFTER
-    if campaign.status == CampaignStatus.RUNNING and is_after:
-        is_after = not await _was_reached_before(core, campaign.id, since)
-    if is_after and campaign.status in (CampaignStatus.RUNNING, CampaignStatus.SCHEDULED):
+    match campaign.status:
+        case CampaignStatus.SCHEDULED:
+            is_done = is_after
+        case CampaignStatus.RUNNING:
+            is_done = is_after and await _ages_of_reached(core, campaign.id, since) <= {Age.AFTER}
+        case CampaignStatus.COMPLETED if send is not None and send.is_only:
+            # A run that began before this one may end after it. So the ledger must have no other.
+            is_done = await _ages_of_reached(core, campaign.id, since) == {Age.AFTER}
+        case _:
+            is_done = False
+    if is_done:
         return Reconciliation(Verdict.DONE, f"{reason}, and began when this run was sent.", campaign)
     reason += ". That may be the work of another run."
     if send is not None:
@@ -123,13 +131,12 @@ async def reconcile_run(core: Core, id: int, send: Send | None, called: ReadCloc
     return Reconciliation(Verdict.UNKNOWN, reason, campaign)
 
 
-async def _was_reached_before(core: Core, campaign_id: int, since: Since) -> bool:
-    """Return whether a run has reached contacts before this one was sent, as far as the first page shows."""
+async def _ages_of_reached(core: Core, campaign_id: int, since: Since) -> set[Age]:
+    """Return when contacts were reached, compared with the time when a run was sent, as far as the first page shows."""
     contacts = await core.execute(
         Request.read(f"/api/v1/campaign-detail/{campaign_id}/", list[Contact], "contacts.list", payload=("results",))
     )
-    reached = [each for each in contacts if each.status not in (None, CallStatus.NOT_STARTED)]
-    return any(since.age(each.updated_at) is not Age.AFTER for each in reached)
+    return {since.age(each.updated_at) for each in contacts if each.status not in (None, CallStatus.NOT_STARTED)}
 
 
 async def reconcile_created(
