@@ -69,7 +69,8 @@ TREE = {
     " postgres_database postgres_session postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition styles",
-    "recipients": "number_set numbers problems row_checker spellings",
+    "recipients": "builder columns files headers number_set numbers problems python_rows recipient_list row_checker"
+    " rows spellings values",
     "resources": "arguments base concurrency evidence models named",
     "v1": "accounts additions auth campaign_fields campaigns contacts creations dashboard decoding keyed_additions"
     " method_fallback models models.accounts models.campaigns models.common models.contacts models.otp models.reports"

@@ -84,8 +84,10 @@ if TYPE_CHECKING:
         ResponseReceived,
     )
     from tingting_async.observability.opentelemetry import OpenTelemetryListener
+    from tingting_async.recipients.builder import RowProblem, RowProblemKind
     from tingting_async.recipients.numbers import NepaliNumber, NumberKind, parse_number
     from tingting_async.recipients.problems import InvalidNumberError, NumberProblem
+    from tingting_async.recipients.recipient_list import InputRow, ListSummary, Recipient, RecipientList
     from tingting_async.resources.arguments import UNCHANGED, FileLike, Unchanged
     from tingting_async.resources.base import Resource, TimeoutLike
 
@@ -104,10 +106,12 @@ __all__ = [
     "File",
     "FileLike",
     "FileTokenStore",
+    "InputRow",
     "InvalidNumberError",
     "ItemIterator",
     "Ledger",
     "LedgerError",
+    "ListSummary",
     "Listener",
     "Login",
     "MemoryTokenStore",
@@ -139,6 +143,8 @@ __all__ = [
     "Priority",
     "RateLimit",
     "RateLimitedError",
+    "Recipient",
+    "RecipientList",
     "Reconciliation",
     "RedisRateLimit",
     "RedisTokenStore",
@@ -149,6 +155,8 @@ __all__ = [
     "Resource",
     "ResponseReceived",
     "RetryPolicy",
+    "RowProblem",
+    "RowProblemKind",
     "Rows",
     "RunStarted",
     "Send",
@@ -199,6 +207,12 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "PostgresRateLimit": "http.rate_limits.postgres",
         "PostgresTokenStore": "auth.stores.postgres",
         "RateLimit": "http.rate_limits.queue",
+        "InputRow": "recipients.recipient_list",
+        "ListSummary": "recipients.recipient_list",
+        "Recipient": "recipients.recipient_list",
+        "RecipientList": "recipients.recipient_list",
+        "RowProblem": "recipients.builder",
+        "RowProblemKind": "recipients.builder",
         "RedisRateLimit": "http.rate_limits.redis",
         "RedisTokenStore": "auth.stores.redis",
         "RequestEvent": "observability.events",

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from tingting_async import RecipientList
+
+pytestmark = pytest.mark.anyio
+
+MESSY = """\
+Class 5 parents,,,
+क्र.सं.,नाम,मोबाइल नम्बर,बाँकी रकम
+1,सीता,9841000001,"1,250.00"
+2,राम,9851000002.0,900
+3,हरि,+977-9841000001,900
+4,गीता,01-4412345,0
+,,,
+5,शिव,98610000,450
+जम्मा,,5,"3,500.00"
+"""
+"""A spreadsheet's export with a title, Nepali headers, a float, one number twice, a landline, and a total."""
+
+
+async def test_messy_file(tmp_path: Path) -> None:
+    """Titles, empty rows and totals are passed over, and all rows of one number are held if their values differ."""
+    path = tmp_path / "parents.csv"
+    path.write_text(MESSY, encoding="utf-8")
+    people = await RecipientList.read(path)
+    assert [("9851000002", 4), ("14412345", 6)] == [(each.number, each.row) for each in people]
+    assert {"क्र.सं.": "2", "नाम": "राम", "बाँकी रकम": "900"} == people[0].variables
+    assert [3, 5, 8] == [problem.row for problem in people.problems]
+    assert ["conflict", "conflict"] == [problem.kind for problem in people.problems[:2]]
+    assert "मोबाइल नम्बर" == people.number_column
+
+
+async def test_mappings() -> None:
+    """Mappings, as a DataFrame or a database has them, keep the values that JSON can hold."""
+    rows = [{"name": "Sita", "phone": 9841000001, "due": 12.5}, {"name": "Ram", "phone": "98410"}]
+    people = await RecipientList.from_rows(rows)
+    assert [("9841000001", {"name": "Sita", "due": 12.5}, 1)] == [(p.number, p.variables, p.row) for p in people]
+    assert [(2, "phone", "too short")] == [(p.row, p.column, p.kind) for p in people.problems]
+
+
+async def test_bare_numbers_of_an_async_iterable() -> None:
+    """Phone numbers alone are rows, too, and the second of the same number is a duplicate."""
+
+    async def numbers():  # noqa: ANN202
+        for number in ("9841000001", 9851000002.0, "+977 984-1000001"):
+            yield number
+
+    people = await RecipientList.from_rows(numbers())
+    assert ["9841000001", "9851000002"] == [each.number for each in people]
+    assert [(3, "duplicate")] == [(problem.row, problem.kind) for problem in people.problems]

@@ -1,0 +1,340 @@
+"""Makes a list of recipients of rows: checks each of them, and compares them with each other."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+from itertools import groupby
+
+import attrs
+
+from tingting_async.errors import UsageError
+from tingting_async.recipients import headers
+from tingting_async.recipients.columns import SAMPLE, ColumnFinder, Columns, Row, shown
+from tingting_async.recipients.numbers import parse_number
+from tingting_async.recipients.problems import InvalidNumberError, NumberProblem
+from tingting_async.recipients.rows import PackedRows
+from tingting_async.recipients.values import (
+    ERRORS,
+    Cell,
+    cell_of_python,
+    cell_of_sheet,
+    is_blank,
+    is_formula,
+    unescape,
+    unquote,
+)
+from tingting_async.redaction import mask
+
+
+class RowProblemKind(StrEnum):
+    """Why a row is left out, if its phone number alone does not say it.
+
+    Attributes:
+        DUPLICATE: An earlier row has the same number and the same values.
+        CONFLICT: Another row has the same number with other values. Both are left out.
+        ERROR: A cell has the error of a spreadsheet's formula, such as `#N/A`.
+        FORMULA: A cell has a formula, and the file does not have its result.
+        VALUE: A value cannot be sent, e.g. because it is bytes.
+        EXTRA_CELLS: The row has more cells than there are columns.
+        TOTAL: The row says that it is a total, and has a phone number.
+    """
+
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    ERROR = "error"
+    FORMULA = "formula"
+    VALUE = "value"
+    EXTRA_CELLS = "extra cells"
+    TOTAL = "total"
+
+
+@attrs.frozen
+class RowProblem:
+    """A row that is left out, and why. All texts are safe to show: phone numbers are masked.
+
+    Attributes:
+        row: The number of the row, as the spreadsheet shows it.
+        column: The header of the column with the problem; its letters if it has no header.
+        kind: What is wrong. Both enums are strings, such as `"too short"` and `"duplicate"`.
+        message: What is wrong, as a sentence that names row and column.
+    """
+
+    row: int
+    column: str
+    kind: NumberProblem | RowProblemKind
+    message: str
+
+
+@attrs.frozen
+class Options:
+    """How rows are read; see `RecipientList.read`."""
+
+    number: str | None = None
+    has_header: bool | None = None
+    mobile_only: bool = False
+    split_numbers: bool = False
+    allow_unknown_prefix: bool = False
+
+
+_IMPLAUSIBLE = {NumberProblem.NOT_A_NUMBER, NumberProblem.DATE, NumberProblem.AMOUNT, NumberProblem.TOO_SHORT}
+_SEPARATORS = re.compile(r"\s*(?::::|[/,;|&\r\n]|\b(?:or|and)\b|(?<!\w)(?:वा|र|तथा|अथवा)(?!\w))\s*", re.IGNORECASE)
+
+
+class ListBuilder:
+    """Takes the rows of a list one after the other, and compares them at the end.
+
+    Args:
+        options: How they are read.
+        is_file: Whether the cells are those of a file, so that all values become text.
+        names: The names of the columns, if the rows have names for their values. The list may grow. None if a row of
+            headers has the names, if anything has.
+    """
+
+    def __init__(self, options: Options, *, is_file: bool, names: list[str] | None = None) -> None:
+        self.rows = PackedRows()
+        self.problems: dict[int, RowProblem] = {}
+        """The problems, by the places of their rows."""
+        self.skipped: list[int] = []
+        """The numbers of the rows that are not rows of the list: totals, and headers that are repeated."""
+        self.columns: Columns = Columns([], 0)
+        self._options = options
+        self._is_file = is_file
+        self._names = names
+        self._first: list[Row] | None = []
+        self._header: list[str] = []
+        self._width = 0
+        self._filled: set[int] = set()
+
+    def add(self, row: int, cells: Sequence[object]) -> None:
+        """Add a row. Empty ones are passed over."""
+        if all(map(is_blank, cells)):
+            return
+        if self._first is None:
+            self._take(row, cells)
+        else:
+            self._first.append((row, cells))
+            if len(self._first) == SAMPLE:
+                self._decide(self._first)
+
+    def finish(self) -> None:
+        """Compare the rows with each other. No row can be added after that.
+
+        Raises:
+            UsageError: No column has phone numbers, or several have.
+        """
+        if self._first is not None:
+            self._decide(self._first)
+        self._refuse_wrong_column()
+        self._find_duplicates()
+        empty = self.columns.unnamed - self._filled
+        self.columns = attrs.evolve(self.columns, ours=self.columns.ours | empty)
+
+    def variables(self, place: int) -> dict[str, Cell]:
+        """Return the values of a row, apart from its phone number."""
+        columns, cells = self.columns, self.rows.cells(place)
+        return {
+            columns.names[index]: cell
+            for index, cell in enumerate(cells)
+            if index != columns.number and index not in columns.ours and cell is not None
+        }
+
+    # The columns.
+
+    def _decide(self, first: Sequence[Row]) -> None:
+        self._first = None
+        finder = ColumnFinder(self._options.number, self._options.has_header, self._is_number)
+        if self._names is None:
+            self.columns = finder.of_rows(first)
+        else:
+            self.columns = attrs.evolve(finder.of_names(self._names, first), names=self._names, has_letters=False)
+        columns = self.columns
+        self._width = len(columns.names)
+        for row, cells in first:
+            if row == columns.header_row:
+                self._header = [str(cell) for cell in cells]
+                # In a file of rejects, the columns without a header have the cells that were too many.
+                named = [index for index in range(len(columns.names)) if index not in columns.unnamed]
+                self._width = named[-1] + 1 if columns.ours else len(cells)
+            elif row not in columns.titles:
+                self._take(row, cells)
+
+    def _is_number(self, cell: object) -> bool:
+        if isinstance(cell, str) and not 7 <= sum(map(str.isdigit, cell)) <= 40:
+            return False
+        try:
+            return bool(self._parse(cell, "number"))
+        except InvalidNumberError:
+            return False
+
+    def _parse(self, cell: object, name: str) -> str:
+        options = self._options
+        unknown = options.allow_unknown_prefix
+        return parse_number(cell, mobile_only=options.mobile_only, allow_unknown_prefix=unknown, name=name).national
+
+    # The rows, one by one.
+
+    def _take(self, row: int, given: Sequence[object]) -> None:
+        columns = self.columns
+        cells, problem = self._cells(row, given)
+        if columns.unnamed:
+            self._filled.update(index for index in columns.unnamed if index < len(cells) and not is_blank(cells[index]))
+        extra = next((index for index in range(self._width, len(cells)) if not is_blank(cells[index])), None)
+        if extra is not None and self._names is None:
+            self._keep(row, cells, self._extra(row, extra))
+            return
+        # A spreadsheet's number is parsed as it is: its text may have another meaning, as that of an error has.
+        cell = given[columns.number] if columns.number < len(given) else None
+        text = cells[columns.number] if columns.number < len(cells) else None
+        cell = text if isinstance(cell, str) else cell
+        is_total = self._is_total(cells)
+        number, refusal = None, self._failed(row, columns.number, text)
+        if refusal is None:
+            number, refusal = self._number(row, cell)
+        if number is None and (is_total or self._is_header(cells)):
+            self.skipped.append(row)
+            return
+        if is_total:
+            said = "says that it is a total, and has a phone number. Remove the row, or change what it says"
+            number, refusal = None, self._problem(row, columns.number, RowProblemKind.TOTAL, said)
+        if refusal and refusal.kind is NumberProblem.AMBIGUOUS and self._options.split_numbers:
+            for piece in filter(None, _SEPARATORS.split(str(cell))):
+                own = [*cells]
+                own[columns.number] = piece
+                number, refusal = self._number(row, piece)
+                self._keep(row, own, refusal or problem, number)
+        else:
+            self._keep(row, cells, refusal or problem, number)
+
+    def _keep(self, row: int, cells: Sequence[Cell], problem: RowProblem | None, number: str | None = None) -> None:
+        if problem is not None:
+            self.problems[len(self.rows)] = problem
+        self.rows.append(row, number, cells)
+
+    def _cells(self, row: int, given: Sequence[object]) -> tuple[list[Cell], RowProblem | None]:
+        """Return the cells as they are kept, and the first problem of those that are no phone number."""
+        cells: list[Cell] = []
+        problem = None
+        is_ours, is_file = bool(self.columns.ours), self._is_file
+        for index, value in enumerate(given):
+            cell: Cell
+            if type(value) is str:
+                cell = unescape(value) if is_ours else unquote(value) if is_file else value
+            elif is_file:
+                cell = cell_of_sheet(value)
+            else:
+                try:
+                    cell = None if value is MISSING else cell_of_python(value)
+                except ValueError as error:
+                    cell = f"<{type(value).__name__}>"
+                    if index != self.columns.number:
+                        said = f"is {error}. Convert it to text"
+                        problem = problem or self._problem(row, index, RowProblemKind.VALUE, said)
+            if index != self.columns.number and index not in self.columns.ours:
+                problem = problem or self._failed(row, index, cell)
+            cells.append(cell)
+        return cells, problem
+
+    def _failed(self, row: int, index: int, cell: Cell) -> RowProblem | None:
+        """Return the problem of a cell whose formula failed, or was not calculated."""
+        if not isinstance(cell, str) or not cell.startswith(("#", "E", "e", "=")):
+            return None
+        if ERRORS.fullmatch(cell):
+            said = f"has the error {cell} of a spreadsheet's formula. Correct the formula, or write the value"
+            return self._problem(row, index, RowProblemKind.ERROR, said)
+        if self._is_file and is_formula(cell):
+            said = "has a formula without its result. Open the file in a spreadsheet program, and save it again"
+            return self._problem(row, index, RowProblemKind.FORMULA, said)
+        return None
+
+    def _number(self, row: int, cell: object) -> tuple[str | None, RowProblem | None]:
+        try:
+            return self._parse(cell, "number"), None
+        except InvalidNumberError as error:
+            index, message = self.columns.number, str(error).removeprefix("`number` ").removesuffix(".")
+            if error.problem is NumberProblem.AMBIGUOUS and not self._options.split_numbers:
+                message += ", or take each of them with `split_numbers=True`"
+            return None, self._problem(row, index, error.problem, message)
+
+    def _problem(self, row: int, index: int, kind: NumberProblem | RowProblemKind, said: str) -> RowProblem:
+        columns = self.columns
+        name = columns.names[index] if index < len(columns.names) else headers.letters(index)
+        where = columns.where(index) if index < len(columns.names) else name
+        return RowProblem(row, name, kind, f"Row {row}, column {where}: {_sentence(said)}.")
+
+    def _extra(self, row: int, index: int) -> RowProblem:
+        said = (
+            f"the row has more cells than the {self._width} columns. "
+            "If a value has a comma in it, put the value into quotation marks"
+        )
+        return self._problem(row, index, RowProblemKind.EXTRA_CELLS, said)
+
+    def _is_total(self, cells: Sequence[Cell]) -> bool:
+        serials, ours = self.columns.serials, self.columns.ours
+        first = (
+            cell
+            for index, cell in enumerate(cells)
+            if index not in ours and not is_blank(cell) and not (index in serials and str(cell).isdecimal())
+        )
+        text = next(first, None)
+        return self._names is None and isinstance(text, str) and headers.is_total(text)
+
+    def _is_header(self, cells: Sequence[Cell]) -> bool:
+        return bool(self._header) and [str(cell) for cell in cells] == self._header
+
+    # All rows together.
+
+    def _refuse_wrong_column(self) -> None:
+        """Refuse a column in which few cells are phone numbers."""
+        kinds = Counter[StrEnum](
+            problem.kind
+            for problem in self.problems.values()
+            if isinstance(problem.kind, NumberProblem) and problem.kind is not NumberProblem.BLANK
+        )
+        invalid = kinds.total()
+        total = invalid + len(self.rows) - self.rows.numbers.count(0)
+        valid = total - invalid
+        if self.columns.ours or total < 3 or len(self.columns.names) == 1 or valid * 5 >= total:
+            return
+        most, count = kinds.most_common(1)[0]
+        if total >= 20 or count * 5 >= total * 4 or sum(kinds[kind] for kind in _IMPLAUSIBLE) * 2 > total:
+            raise UsageError(
+                f"Of the {total} cells of column {self.columns.where(self.columns.number)}, {valid or 'none'} "
+                f"{'is a phone number' if valid < 2 else 'are phone numbers'} that can be reached "
+                f"({count} times: {most}). If it is the wrong column, give the right one as `number=`."
+            )
+
+    def _find_duplicates(self) -> None:
+        numbers = self.rows.numbers
+        places = sorted((place for place in range(len(numbers)) if numbers[place]), key=numbers.__getitem__)
+        for number, group in groupby(places, key=numbers.__getitem__):
+            same = list(group)
+            if len(same) > 1:
+                self._compare(number, same)
+
+    def _compare(self, number: int, same: Sequence[int]) -> None:
+        """Leave out all but the first of the rows with a number; all of them, if their values are not the same."""
+        serials = {self.columns.names[index] for index in self.columns.serials}
+        values = [
+            {name: value for name, value in self.variables(place).items() if name not in serials} for place in same
+        ]
+        index, rows = self.columns.number, self.rows.rows
+        differ = {name for each in values for name in {**values[0], **each} if each.get(name) != values[0].get(name)}
+        first = next((place for place in same if place not in self.problems), None)
+        for place in same:
+            if place in self.problems or (not differ and place == first):
+                continue
+            others = ", ".join(str(rows[other]) for other in same[:5] if other != place)
+            kind, said = RowProblemKind.DUPLICATE, f"({mask(number)}) is the same number as in row {others}"
+            if differ:
+                names = ", ".join(sorted(repr(shown(name)) for name in differ)[:5])
+                kind, said = RowProblemKind.CONFLICT, f"{said}, with other values in {names}. Remove the wrong row"
+            self.problems[place] = self._problem(rows[place], index, kind, said)
+
+
+MISSING = object()
+"""Stands for a value that a row does not have, in rows that have names for their values."""
+
+
+def _sentence(text: str) -> str:
+    return text if text.startswith("the row") else f"the value {text}"

@@ -1,0 +1,114 @@
+"""Reads the rows of a file."""
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import attrs
+
+from tingting_async.errors import UsageError
+from tingting_async.recipients.columns import Row
+from tingting_async.redaction import redact
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # It begins like that of UTF-16.
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+@attrs.frozen
+class Source:
+    """The rows of a file.
+
+    Attributes:
+        rows: The rows, one after the other.
+        notes: What was decided about the file.
+    """
+
+    rows: Iterator[Row]
+    notes: Sequence[str] = ()
+
+
+def open_rows(path: Path, *, sheet: str | None, encoding: str | None, delimiter: str | None) -> Source:
+    """Open a file, and return its rows.
+
+    Raises:
+        UsageError: The file cannot be read as a table.
+        OSError: It cannot be read at all.
+    """
+    if path.suffix.lower() in (".xlsx", ".xls", ".ods") or sheet is not None:
+        raise UsageError("Spreadsheets cannot be read yet: save the sheet as CSV.")
+    content = path.read_bytes()
+    return _csv(content, redact(path.name), encoding, delimiter)
+
+
+def _csv(content: bytes, name: str, encoding: str | None, delimiter: str | None) -> Source:
+    if encoding is None:
+        encoding = next((each for mark, each in _MARKS if content.startswith(mark)), "utf-8")
+    # The whole file is decoded before any of its rows is used: the start of a file may be plain ASCII.
+    text = _decode(content, encoding, name)
+    del content
+    first = re.match(r"sep=(.)\r?\n", text)
+    if first:  # Excel's own way to say what is between the columns.
+        delimiter = delimiter or first[1]
+    start = first.end() if first else 0
+    delimiter = delimiter or _find_delimiter(text[start : start + 50_000])
+    stream = io.StringIO(text, newline="")
+    del text
+    stream.seek(start)
+    return Source(_records(stream, delimiter, name), [f"{encoding}, {_DELIMITERS.get(delimiter, delimiter)}"])
+
+
+def _decode(content: bytes, encoding: str, name: str) -> str:
+    try:
+        text = content.decode(encoding)
+    except LookupError:
+        raise UsageError(f"`encoding` is {encoding!r}, which Python does not know.") from None
+    except UnicodeError as error:
+        at = getattr(error, "start", 0)
+        line = content.count(b"\n", 0, at) + 1
+        advice = "Save it as UTF-8, or give its encoding as `encoding=`, such as 'cp1252'"
+        raise UsageError(f"The file {name!r} is not {encoding}: line {line} cannot be decoded. {advice}.") from None
+    if "\0" in text:
+        raise UsageError(
+            f"The file {name!r} is not text, or is in UTF-16 without its mark: give `encoding='utf-16-le'`."
+        )
+    return text
+
+
+def _find_delimiter(text: str) -> str:
+    """Return what is between the columns: the character that divides most rows into the same number of cells."""
+    best, most = ",", (0.0, 1)
+    for delimiter in (",", ";", "\t"):
+        counts = Counter[int]()
+        try:
+            for cells in islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 200):
+                counts[len(cells)] += 1
+        except csv.Error:
+            continue
+        del counts[0]  # Empty lines.
+        width, rows = max(counts.items(), key=lambda each: (each[0] > 1, each[1]), default=(1, 0))
+        score = (rows / counts.total(), width) if width > 1 else (0.0, 1)
+        if score > most:
+            best, most = delimiter, score
+    return best
+
+
+def _records(stream: io.StringIO, delimiter: str, name: str) -> Iterator[Row]:
+    row = 0
+    try:
+        for row, cells in enumerate(csv.reader(stream, delimiter=delimiter, strict=True), 1):
+            yield row, cells
+    except csv.Error as error:
+        raise UsageError(
+            f"The file {name!r} is malformed after row {row}: {error}. Correct its quotation marks."
+        ) from None

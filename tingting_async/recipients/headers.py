@@ -1,0 +1,103 @@
+"""The headers of columns: what people, phones and spreadsheets call the columns of a list of recipients."""
+
+import re
+import unicodedata
+from typing import Final
+
+REASON: Final = "TingTing: reason"
+"""The column of a file of rejects that says what is wrong with the row."""
+ROW: Final = "TingTing: row"
+"""The column of a file of rejects that has the number of the row in the original file."""
+
+_NOT_PHONES = re.compile(
+    r"\b(?:name|person|type|label|id|e ?mail|address|fax|pager|date|time|amount|account|acc|a c|roll|bill|invoice"
+    r"|serial|house|ward|pan|vat|citizenship|registration|reg|count|total|status|carrier|operator|network|code|model|group|notes?"
+    r"|remarks?)\b"
+    r"|\b(?:no|number|count) of\b|नाम|व्यक्ति|ठेगाना|इमेल|किसिम|प्रकार|फ्याक्स|रोल|खाता|घर|वडा|दर्ता|रकम|मिति|कोड|नागरिकता"
+)
+_JOINED = r"(?:\s*(?:no|nos|num|number|numbers|nambar|नम्बर|नं|न))*"
+_NAMES: Final = (
+    re.compile(
+        rf"(?:^numbers$|\b(?:mobiles?|mob|cell|cells|cellular|cellphones?|msisdn){_JOINED}\b|मोबाइल)|^(?:मो|सेल)(?:\s|$)"
+    ),
+    re.compile(rf"\b(?:phones?|telephones?|tele|tel|ph|phn|fon|sms){_JOINED}\b|फोन|दूरभाष|^(?:number|नम्बर|नम्बरहरू|नं)$"),
+    re.compile(rf"\b(?:contacts?|samparka?|whatsapp|viber|recipients?|receivers?){_JOINED}\b|सम्पर्क|^(?:to|प्रापक)$"),
+)
+"""What columns with phone numbers are called: first the names that say most."""
+_SECOND = re.compile(
+    r"\b(?:2nd|3rd|second|secondary|third|alternate|alternative|alternet|alt|other|another|emergency|backup|extra|optional)\b"
+    r"|अर्को|वैकल्पिक|दोस्रो|अन्य|आकस्मिक"
+)
+_ORDINAL = re.compile(r"(?:^|[^\d])([2-9])(?:$|[^\d])")
+_SERIALS = re.compile(
+    r"s n|s ?no|sn|sr|sr ?no|sr ?num(?:ber)?|sl|sl ?no|serial|serial (?:no|num|number)|si ?no|no|nos|row|index"
+    r"|क्र ?सं?|क्र ?स|सि ?नं?|क्रम|क्रम संख्या|क्रमसंख्या|क्रमाङ्क"
+)
+_TOTALS = re.compile(
+    r"(?:(?:grand|sub|sum|net|overall) )?(?:totals?|subtotals?|sum|average|avg|count)"
+    r"(?: (?:amount|due|rows|records|contacts|people|students|numbers|count|number|rs|npr|\d+))*"
+    r"|(?:कुल |कूल |उप )?(?:जम्मा|कुल|कूल|योग|जोड|औसत)(?: (?:रकम|संख्या|जना|रु|\d+))*"
+)
+
+
+_TOTAL_WORDS = re.compile(r"total|sum|average|avg|count|जम्मा|कुल|कूल|योग|जोड|औसत", re.IGNORECASE)
+
+
+def plain(text: str) -> str:
+    """Return a header as words: in lower case, with single spaces, and without punctuation and invisible marks."""
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", text)).casefold()
+    text = text.replace("मोबाईल", "मोबाइल").replace("नंबर", "नम्बर").replace("नम्वर", "नम्बर").replace("संपर्क", "सम्पर्क")
+    letters = (each if unicodedata.category(each)[0] in "LMN" else _gap(each) for each in text)
+    return " ".join("".join(letters).split())
+
+
+def _gap(character: str) -> str:
+    return "" if unicodedata.category(character) in ("Cf", "Cc") and not character.isspace() else " "
+
+
+def clean(text: str) -> str:
+    """Return a header as the name of a variable: as it was typed, without invisible marks and superfluous spaces."""
+    visible = "".join(each for each in unicodedata.normalize("NFC", text) if unicodedata.category(each) != "Cf")
+    return " ".join(visible.split())
+
+
+def rank(header: str) -> int | None:
+    """Return how surely a header names a column of phone numbers: 0 is best. None if it does not name one."""
+    words = plain(header)
+    if _NOT_PHONES.search(words):
+        return None
+    found = next((place for place, names in enumerate(_NAMES) if names.search(words)), None)
+    if found is None:
+        return None
+    ordinal = _ORDINAL.search(words)
+    return found + (10 * int(ordinal[1]) if ordinal else 0) + (100 if _SECOND.search(words) else 0)
+
+
+def is_serial(header: str) -> bool:
+    """Return whether a header names a column that counts the rows."""
+    return header.strip() in ("#", "№") or _SERIALS.fullmatch(plain(header)) is not None
+
+
+def is_total(text: str) -> bool:
+    """Return whether a cell says that its row is a total."""
+    return len(text) < 60 and _TOTAL_WORDS.search(text) is not None and _TOTALS.fullmatch(plain(text)) is not None
+
+
+def letters(index: int) -> str:
+    """Return the letters with which spreadsheets name a column: A is 0."""
+    name = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name
+
+
+def index_of(name: str) -> int | None:
+    """Return the index of a column that is named with letters; None if they are not letters of a column."""
+    if not re.fullmatch(r"[A-Za-z]{1,3}", name):
+        return None
+    index = 0
+    for letter in name.upper():
+        index = index * 26 + ord(letter) - ord("A") + 1
+    return index - 1

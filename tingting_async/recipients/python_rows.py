@@ -1,0 +1,100 @@
+"""Rows that a Python program gives: mappings, tuples, phone numbers, DataFrames."""
+
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, cast
+
+from tingting_async.errors import UsageError
+from tingting_async.recipients.builder import MISSING, ListBuilder, Options
+from tingting_async.recipients.numbers import NepaliNumber
+
+
+class RowReader:
+    """Takes rows, all of the kind of the first one.
+
+    Args:
+        options: How they are read.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._names: dict[str, int] = {}
+        self._columns: list[str] = []
+        self._kind: str | None = None
+        self._builder: ListBuilder | None = None
+        self._count = 0
+
+    def rows_of(self, rows: Any) -> Iterable[Any] | AsyncIterable[Any]:
+        """Return the rows of what the caller gave: an iterable, or a DataFrame.
+
+        Raises:
+            UsageError: It is something else.
+        """
+        columns = getattr(rows, "columns", None)
+        if columns is not None and hasattr(rows, "iter_rows"):  # Polars
+            self._set_names(columns)
+            return cast("Iterable[Any]", rows.iter_rows())
+        if columns is not None and hasattr(rows, "itertuples"):  # pandas
+            self._set_names(columns)
+            return cast("Iterable[Any]", rows.itertuples(index=False, name=None))
+        if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable | AsyncIterable):
+            raise UsageError(f"`rows` must be an iterable of rows, not {type(rows).__name__}.")
+        return rows
+
+    @property
+    def builder(self) -> ListBuilder:
+        """What has the rows."""
+        if self._builder is None:
+            self._builder = ListBuilder(self._options, is_file=False, names=self._columns if self._kind else None)
+        return self._builder
+
+    def add(self, row: Any) -> int:
+        """Add a row, and return how many there are.
+
+        Raises:
+            UsageError: It is not of the same kind as the others, or is no row.
+        """
+        self._count += 1
+        kind, cells = self._cells(row)
+        if self._kind is None:
+            self._kind = kind
+            builder = ListBuilder(self._options, is_file=False, names=None if kind == "tuple" else self._columns)
+            self._builder = builder
+        elif self._kind != kind:
+            raise UsageError(f"`rows[{self._count - 1}]` is a {kind}, and the rows before it are {self._kind}s.")
+        self.builder.add(self._count, cells)
+        return self._count
+
+    def _set_names(self, names: Iterable[object]) -> None:
+        self._columns += [str(name) for name in names]
+        self._kind = "named tuple"
+
+    def _cells(self, row: Any) -> tuple[str, Sequence[object]]:
+        if isinstance(row, tuple | list) and self._kind == "named tuple":
+            return "named tuple", row
+        if isinstance(row, tuple) and hasattr(row, "_asdict"):
+            row = row._asdict()
+        elif hasattr(row, "number") and isinstance(getattr(row, "variables", None), Mapping):
+            row = {"number": row.number, **row.variables}
+        if isinstance(row, Mapping):
+            return "mapping", self._of_mapping(row)
+        if isinstance(row, tuple | list):
+            return "tuple", row
+        if isinstance(row, str | int | float | Decimal | NepaliNumber) or hasattr(row, "dtype") or row is None:
+            self._columns[:] = ["number"]
+            return "number", [row]
+        raise UsageError(
+            f"`rows[{self._count - 1}]` must be a mapping, a tuple or a phone number, not {type(row).__name__}."
+        )
+
+    def _of_mapping(self, row: Mapping[Any, Any]) -> list[object]:
+        nested = row.get("variables")
+        if isinstance(nested, Mapping) and len(row) == 2:
+            row = {**{key: value for key, value in row.items() if key != "variables"}, **nested}
+        for key in row:
+            if not isinstance(key, str):
+                raise UsageError(f"`rows[{self._count - 1}]` has the key {str(key)[:20]!r}, which is not a string.")
+            if key not in self._names:
+                self._names[key] = len(self._columns)
+                self._columns.append(key)
+        return [row.get(name, MISSING) for name in self._columns]

@@ -1,0 +1,268 @@
+"""A list of recipients, read from a spreadsheet or from rows."""
+
+import asyncio
+import os
+from array import array
+from collections import Counter
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Self, overload
+
+import attrs
+
+from tingting_async.errors import UsageError
+from tingting_async.persistence import resolve_path, run_in_thread
+from tingting_async.recipients.builder import ListBuilder, Options, RowProblem
+from tingting_async.recipients.files import open_rows
+from tingting_async.recipients.python_rows import RowReader
+from tingting_async.recipients.values import Cell
+from tingting_async.redaction import mask_repr, redact
+from tingting_async.tracebacks import short_traceback
+
+_ROWS_PER_TURN = 100
+"""How many rows are taken before other tasks run."""
+
+
+@attrs.frozen
+class Recipient:
+    """A person to be called or texted. Its `repr` does not show the values.
+
+    Attributes:
+        number: The phone number's digits, without the country code.
+        variables: The values of the message's placeholders, by the headers of their columns.
+        row: The number of the row, as the spreadsheet shows it.
+    """
+
+    number: str = attrs.field(repr=mask_repr)
+    variables: Mapping[str, Cell] = attrs.field(repr=False)
+    row: int
+
+
+@attrs.frozen
+class InputRow:
+    """A row of the input, whether it is ready or left out. Its `repr` does not show the cells.
+
+    Attributes:
+        row: The number of the row, as the spreadsheet shows it. If a cell has several numbers, and they are split, so
+            many rows have the same.
+        number: The phone number's digits; None if the row has no valid number.
+        cells: The cells of the user's own columns, in their order.
+        problem: Why it is left out; None if it is ready.
+    """
+
+    row: int
+    number: str | None = attrs.field(repr=mask_repr)
+    cells: Sequence[Cell] = attrs.field(repr=False)
+    problem: RowProblem | None
+
+
+@attrs.frozen
+class ListSummary:
+    """How many rows a list has, and what was decided about them. `str()` of it is a text to show.
+
+    Attributes:
+        rows: The number of rows of the input: without titles, headers, empty rows and totals.
+        ready: The number of those that are ready.
+        problems: The number of rows that are left out, by the kind of their problem.
+        skipped: The number of totals and repeated headers.
+        notes: What was decided about the file and its columns.
+    """
+
+    rows: int
+    ready: int
+    problems: Mapping[str, int]
+    skipped: int
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = [f"{self.ready} of {self.rows} rows are ready."]
+        parts += [f"{count} left out: {kind}." for kind, count in self.problems.items()]
+        return "\n".join((*parts, *(f"{note}." for note in self.notes)))
+
+
+class RecipientList(Sequence[Recipient]):
+    """The recipients of a file or of rows: each row is ready, or has a problem.
+
+    As a sequence, it has the recipients that are ready, in the order of the input. Make one with `read` or `from_rows`.
+    """
+
+    def __init__(self, builder: ListBuilder, notes: Iterable[str] = ()) -> None:
+        self._builder = builder
+        self._notes = tuple(notes)
+        self._ready = array("L", (place for place in range(len(builder.rows)) if place not in builder.problems))
+        self._columns = [index for index in range(len(builder.columns.names)) if index not in builder.columns.ours]
+
+    @classmethod
+    @short_traceback
+    async def read(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        number: str | None = None,
+        sheet: str | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        has_header: bool | None = None,
+        mobile_only: bool = False,
+        split_numbers: bool = False,
+        allow_unknown_prefix: bool = False,
+    ) -> Self:
+        """Read a file in worker threads.
+
+        Args:
+            path: A file with the suffix .csv, .xlsx, .xls or .ods. All but .csv need the extra `sheets`.
+            number: The header or the letters of the column with the phone numbers. By default, it is found.
+            sheet: The name of the sheet. By default, the only one that is visible and not empty.
+            encoding: The encoding of a .csv file. By default, UTF-8, or UTF-16 if the file begins with its mark.
+            delimiter: What is between the columns of a .csv file. By default, it is found: `,`, `;` or a tab.
+            has_header: Whether a row has the headers. By default, it is found out.
+            mobile_only: Whether to leave out landlines, which cannot receive texts.
+            split_numbers: Whether to take each number of a cell that has several. By default, such a row is left out.
+            allow_unknown_prefix: Whether to take numbers of the right length that begin like no known number.
+
+        Raises:
+            UsageError: The file cannot be read, is malformed, or does not show which column has the phone numbers. The
+                message says what to do.
+        """
+        options = Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix)
+        return await run_in_thread(
+            lambda: cls._read(path, options, sheet=sheet, encoding=encoding, delimiter=delimiter)
+        )
+
+    @classmethod
+    def _read(cls, path: str | os.PathLike[str], options: Options, **how: str | None) -> Self:
+        try:
+            source = open_rows(resolve_path(path), **how)
+        except (OSError, ValueError) as error:
+            if isinstance(error, UsageError):
+                raise
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(f"`path` cannot be read: {reason} ({redact(str(path))!r}).") from None
+        builder = ListBuilder(options, is_file=True)
+        for row, cells in source.rows:
+            builder.add(row, cells)
+        builder.finish()
+        return cls(builder, source.notes)
+
+    @classmethod
+    @short_traceback
+    async def from_rows(
+        cls,
+        rows: Iterable[Any] | AsyncIterable[Any],
+        *,
+        number: str | None = None,
+        has_header: bool | None = None,
+        mobile_only: bool = False,
+        split_numbers: bool = False,
+        allow_unknown_prefix: bool = False,
+    ) -> Self:
+        """Take rows from Python. Other tasks run meanwhile.
+
+        Args:
+            rows: Mappings, tuples or phone numbers, in an iterable, an async iterable, or a DataFrame of pandas or
+                Polars. Rows count from 1.
+            number: The key of the phone numbers; of tuples, the header or the letters of their place. By default, it is
+                found.
+            has_header: Whether the first tuple has headers. By default, it is found out.
+            mobile_only: See `read`.
+            split_numbers: See `read`.
+            allow_unknown_prefix: See `read`.
+
+        Raises:
+            UsageError: The rows are of another kind, or it is not clear where their phone numbers are.
+        """
+        reader = RowReader(Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix))
+        given = reader.rows_of(rows)
+        if isinstance(given, AsyncIterable):
+            async for row in given:
+                if reader.add(row) % _ROWS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+        else:
+            for row in given:
+                if reader.add(row) % _ROWS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+        builder = reader.builder
+        await run_in_thread(builder.finish)
+        return cls(builder)
+
+    # The recipients that are ready.
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    @overload
+    def __getitem__(self, index: int) -> Recipient: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Recipient]: ...
+    def __getitem__(self, index: int | slice) -> Recipient | list[Recipient]:
+        if isinstance(index, slice):
+            return [self._recipient(place) for place in self._ready[index]]
+        return self._recipient(self._ready[index])
+
+    def __iter__(self) -> Iterator[Recipient]:
+        return map(self._recipient, self._ready)
+
+    def _recipient(self, place: int) -> Recipient:
+        rows = self._builder.rows
+        return Recipient(str(rows.numbers[place]), self._builder.variables(place), rows.rows[place])
+
+    def __repr__(self) -> str:
+        return f"<RecipientList: {len(self)} ready, {len(self._builder.problems)} with a problem>"
+
+    # The whole input.
+
+    @property
+    def problems(self) -> tuple[RowProblem, ...]:
+        """The rows that are left out, and why, in the order of the input."""
+        return tuple(self._builder.problems[place] for place in sorted(self._builder.problems))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the user's own columns, in their order."""
+        return tuple(self._builder.columns.names[index] for index in self._columns)
+
+    @property
+    def number_column(self) -> str:
+        """The name of the column with the phone numbers."""
+        names = self._builder.columns.names
+        return names[self._builder.columns.number] if names else ""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of the columns that become variables."""
+        columns = self._builder.columns
+        return tuple(columns.names[index] for index in self._columns if index != columns.number)
+
+    @property
+    def digest(self) -> str:
+        """A hash of the names of the columns and of the cells of all rows, in their order.
+
+        It is the same for the same content in another format. Empty rows, titles and totals do not matter.
+        """
+        return self._builder.rows.digest(self.columns)
+
+    def input_rows(self) -> Iterator[InputRow]:
+        """Iterate over all rows of the input: those that are ready, and those that are left out."""
+        builder = self._builder
+        for place in range(len(builder.rows)):
+            cells = builder.rows.cells(place)
+            number = builder.rows.numbers[place]
+            yield InputRow(
+                builder.rows.rows[place],
+                str(number) if number else None,
+                tuple(cells[index] if index < len(cells) else None for index in self._columns),
+                builder.problems.get(place),
+            )
+
+    def summary(self) -> ListSummary:
+        """Return how many rows are ready and how many are left out, and what was decided."""
+        builder, columns = self._builder, self._builder.columns
+        kinds = Counter(str(problem.kind) for problem in builder.problems.values())
+        notes = [*self._notes]
+        with suppress(IndexError):
+            notes.append(f"phone numbers: column {columns.where(columns.number)}")
+        if columns.header_row is not None:
+            notes.append(f"headers: row {columns.header_row}")
+        if builder.skipped:
+            notes.append(f"totals and repeated headers, passed over: {len(builder.skipped)}")
+        return ListSummary(len(builder.rows), len(self), dict(kinds), len(builder.skipped), tuple(notes))

@@ -1,0 +1,51 @@
+"""The rows of a list of recipients, in little memory."""
+
+import json
+from array import array
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import cast
+
+from tingting_async.recipients.values import Cell
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class PackedRows:
+    """Rows of cells: about as many bytes as their text has, and 24 for each row.
+
+    A row has its number in the file, its cells, and its phone number, if that is valid.
+    """
+
+    def __init__(self) -> None:
+        self.rows: array[int] = array("L")
+        """The number of each row, as the file shows it."""
+        self.numbers: array[int] = array("Q")
+        """The phone number of each row; 0 if it is not valid."""
+        self._ends: array[int] = array("Q")
+        self._cells: bytearray = bytearray()
+        self._hash = sha256()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def append(self, row: int, number: str | None, cells: Sequence[Cell]) -> None:
+        """Add a row."""
+        packed = _encode(cells).encode("utf-8", "surrogatepass")
+        self.rows.append(row)
+        self.numbers.append(int(number) if number else 0)
+        self._cells += packed
+        self._ends.append(len(self._cells))
+        self._hash.update(packed + b"\n")
+
+    def cells(self, place: int) -> list[Cell]:
+        """Return the cells of the row at a place."""
+        start = self._ends[place - 1] if place else 0
+        packed = bytes(self._cells[start : self._ends[place]])
+        return cast("list[Cell]", json.loads(packed.decode("utf-8", "surrogatepass")))
+
+    def digest(self, names: Sequence[str]) -> str:
+        """Return a hash of the names of the columns and the cells of all rows, in their order."""
+        whole = self._hash.copy()
+        whole.update(_encode(names).encode("utf-8", "surrogatepass"))
+        return whole.hexdigest()
