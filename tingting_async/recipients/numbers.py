@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
+from numbers import Real
 from typing import Any, NoReturn
 
 import attrs
@@ -45,11 +46,31 @@ class NepaliNumber:
         return f"+977{self.national}"
 
 
-# Most numbers of a list are mobile numbers with nothing but spaces, dashes and brackets between the digits. All others
-# take ten times as long.
-_ORDINARY = re.compile(r"\s*(?:\+\s*(?=977))?[0-9][0-9 ()-]*")
+# Most cells are mobile numbers with nothing but a few familiar marks. All others take ten times as long.
 _MOBILE = re.compile(r"9[78][0-9]{8}")
-_BETWEEN = dict.fromkeys(map(ord, "+ ()-\t\r\n\v\f"), None)
+_ORDINARY = re.compile(r"\s*'?\s*(\+\s*(?=977))?([0-9][0-9 ()-]*)(?:\.0{0,2})?\s*")
+_BETWEEN = dict.fromkeys(map(ord, " ()-"))
+_FAMILIAR: dict[int, str] = {
+    **{zero + digit: str(digit) for zero in (0x966, 0xFF10) for digit in range(10)},  # Devanagari and full-width.
+    **dict.fromkeys((0xA0, 0x202F), " "),  # Spaces that do not break.
+    **dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2212), "-"),
+    **dict.fromkeys((0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x202A, 0x202C, 0x2066, 0x2069, 0xFEFF), ""),
+}
+
+
+def _ordinary_mobile(value: object) -> str | None:
+    """Return the national digits of a mobile number in a usual spelling; None for anything else."""
+    if type(value) is int:
+        value = str(value) if 0 < value < 10**13 else ""
+    if type(value) is not str or len(value) > 40:
+        return None
+    found = _ORDINARY.fullmatch(value if value.isascii() else value.translate(_FAMILIAR))
+    if found is None:
+        return None
+    digits = found[2].translate(_BETWEEN)
+    national, prefix = digits[-10:], digits[:-10]
+    is_known = prefix in PREFIXES and (prefix or not found[1])
+    return national if is_known and _patterns().mobile.fullmatch(national) else None
 
 
 @short_traceback
@@ -75,12 +96,9 @@ def parse_number(
     Raises:
         InvalidNumberError: The value is not a phone number of Nepal. `problem` says why.
     """
-    ordinary = value if type(value) is str else str(value) if type(value) is int and 0 < value < 10**13 else ""
-    if len(ordinary) < 40 and _ORDINARY.fullmatch(ordinary):
-        digits = ordinary.translate(_BETWEEN)
-        national = digits[3:] if len(digits) == 13 and digits.startswith("977") else digits
-        if _patterns().mobile.fullmatch(national) and (allow_padded or not national.endswith(_ZEROS)):
-            return NepaliNumber(national, NumberKind.MOBILE)
+    mobile = _ordinary_mobile(value)
+    if mobile is not None and (allow_padded or not mobile.endswith(_ZEROS)):
+        return NepaliNumber(mobile, NumberKind.MOBILE)
     if isinstance(value, NepaliNumber):
         value = value.national
     found = dialled(value)
@@ -145,10 +163,11 @@ def _nepali(dialled: str, allow_unknown_prefix: bool, allow_padded: bool) -> Nep
         kind = NumberKind.LANDLINE
     elif patterns.toll_free.fullmatch(national):
         return Refusal(NumberProblem.TOLL_FREE, "is a toll-free number, which belongs to no person")
-    elif length in (8, 10) and not national.startswith("0"):
+    elif (length == 8 and not national.startswith(("0", "98"))) or (length == 10 and national.startswith("9")):
         if not allow_unknown_prefix:
-            begin = f"begins with {national[:3]}, as no known number of Nepal does"
-            return Refusal(NumberProblem.UNKNOWN_PREFIX, begin)
+            return Refusal(
+                NumberProblem.UNKNOWN_PREFIX, f"begins with {national[:3]}, as no known number of Nepal does"
+            )
         kind = NumberKind.MOBILE if length == 10 else NumberKind.LANDLINE
     else:
         return _wrong_length(dialled, national)
@@ -187,8 +206,11 @@ def _wrong_length(dialled: str, national: str) -> Refusal:
         too_few = f"has {length} digits: too few for a number of Nepal. A landline needs its area code"
         return Refusal(NumberProblem.TOO_SHORT, too_few)
     is_landline = _patterns().landline.match(national) is not None
-    if length == 9 and not is_landline:
-        return Refusal(NumberProblem.TOO_SHORT, "has 9 digits, too few; a mobile number of Nepal has 10")
+    if length in (8, 9) and not is_landline:
+        return Refusal(NumberProblem.TOO_SHORT, f"has {length} digits, too few; a mobile number of Nepal has 10")
+    if length == 10 and not is_landline:
+        begin = f"begins with {national[0]}, but every number of Nepal that has 10 digits begins with 9"
+        return Refusal(NumberProblem.UNKNOWN_PREFIX, begin)
     many = f"has {length} digits, too many; a mobile number of Nepal has 10, and a landline 8 with its area code"
     return Refusal(NumberProblem.TOO_LONG, many)
 
@@ -235,7 +257,7 @@ def _masked_end(value: object) -> str:
         isinstance(value, int) and abs(value) >= 10**18
     ):  # Python converts no integer of more than 4,300 digits.
         return ""
-    typed = str(value).strip() if isinstance(value, str | int | float | Decimal) else ""
+    typed = str(value).strip() if isinstance(value, str | Decimal | Real) else ""
     whole, dot, fraction = typed.rpartition(".")
     if dot and fraction.isdigit() and len(fraction) <= 2:  # `mask` would show the end of 9841234567.0 as 70.
         return f"({mask(whole)}.{fraction}) "

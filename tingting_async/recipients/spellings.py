@@ -49,27 +49,27 @@ def _of_object(value: Any) -> str | Refusal:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return Refusal(NumberProblem.BLANK, "is empty")
     kind = type(value).__name__
+    if kind == "datetime64" and value != value:  # noqa: PLR0124 - NumPy's "not a time"
+        return Refusal(NumberProblem.BLANK, "is empty")
     if isinstance(value, date | time | timedelta) or kind in ("datetime64", "timedelta64"):
         return Refusal(NumberProblem.DATE, f"is a {kind}, not a phone number")
     no_number = Refusal(NumberProblem.NOT_A_NUMBER, f"must be a phone number as a string or an integer, not {kind}")
     if isinstance(value, bool) or kind in ("bool", "bool_"):
         return no_number
-    if isinstance(value, Decimal | Real) and not hasattr(value, "__index__"):
-        return _of_fraction(value)
     try:
-        whole = operator.index(value)
+        return _of_whole(operator.index(value))
     except TypeError:
-        return no_number
-    return _of_whole(whole)
+        return _of_fraction(value) if isinstance(value, Decimal | Real) else no_number
 
 
 def _of_fraction(value: Any) -> str | Refusal:
     """Return the digits of a float, a Decimal or another number that may have a fraction."""
-    if value != value:  # noqa: PLR0124 - not a number
+    if value.is_nan() if isinstance(value, Decimal) else value != value:  # noqa: PLR0124
         return Refusal(NumberProblem.BLANK, "is empty")
     size = getattr(getattr(value, "dtype", None), "itemsize", 8)
-    if size < 8 and abs(value) >= 2**24:  # NumPy's float32 has no more digits.
+    if size < 8 and abs(float(value)) >= 2**24:  # NumPy's float32 has no more digits.
         return Refusal(NumberProblem.LOST_DIGITS, f"is a {type(value).__name__}, which has lost digits of the number")
+    value = value if size >= 8 else float(value)
     if not -1e18 < value < 1e18:
         return _of_whole(10**18)
     whole = int(value)
@@ -81,10 +81,13 @@ def _of_whole(whole: int) -> str | Refusal:
         return Refusal(NumberProblem.TOO_LONG, "has too many digits for a number of Nepal")
     if whole < 0:
         return Refusal(NumberProblem.NOT_A_NUMBER, "is negative, so it is not a valid phone number")
-    return str(whole)
+    text = str(whole)
+    return Refusal(NumberProblem.DATE, _IS_DATE) if _COMPACT_DATE.fullmatch(text) else text
 
 
 # Texts.
+
+_IS_DATE = "is a date or a time, not a phone number"
 
 _QUOTES = dict.fromkeys(map(ord, "'\"`\u00b4\u2018\u2019\u201b\u201c\u201d\u02bc\u2032\u2033\uff07\uff02"), "'")
 _SLASHES = dict.fromkeys(map(ord, "\u2044\u2215\u29f8"), "/")
@@ -105,13 +108,14 @@ _GROUPED = re.compile(
 )
 _SCIENTIFIC = re.compile(r"(\d+)(?:[.,](\d*))?e([+-]?)(\d{1,3})")
 _FRACTION = re.compile(r"([^.]*\d)[.](\d+)")
-_COMMA_FRACTION = re.compile(r"\d+,\d{1,2}")
+_COMMA_FRACTION = re.compile(r"\d{1,7},\d{1,2}")
 
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?(?:\s*[ap]\.?m\.?)?(?:\s*(?:z|utc|gmt|[+-]\d{2}:?\d{2}))?"
+_COMPACT_DATE = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[0-2])")  # No landline begins like this.
 _DATE = re.compile(
     rf"(?:(?P<y>(?:19|20|21)\d\d)\s*[-/. ]\s*(?P<m>\d{{1,2}})\s*[-/. ]\s*(?P<d>\d{{1,2}})"
     rf"|(?P<a>\d{{1,2}})\s*[-/. ]\s*(?P<b>\d{{1,2}})\s*[-/. ]\s*(?:(?:19|20|21)\d\d|\d\d)"
-    rf"|(?P<compact>(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[0-2])))(?:[t\s,]+{_CLOCK})?[.\s]*"
+    rf"|(?P<compact>{_COMPACT_DATE.pattern}))(?:[t\s,]+{_CLOCK})?[.\s]*"
 )
 _FISCAL_YEAR = re.compile(r"(?:19|20)\d\d\s*[-/]\s*\d{2,3}")
 _TIME = re.compile(_CLOCK)
@@ -123,7 +127,7 @@ _MONTH = re.compile(
     "|फागुन|फाल्गुन|चैत"
 )
 _EXTENSION = re.compile(r"(.*\d)\s*[;,]?\s*[(]?(?:ext(?:ensio)?n?|x|#|एक्सटेन्सन)[\s.:=]*\d{1,6}[)]?")
-_SEPARATED = re.compile(r"\d[^\d]*(?:[/,;|&\\+]|\b(?:or|and)\b|(?<!\w)(?:वा|र|तथा|अथवा)(?!\w))[^\d]*\d")
+_SEPARATED = re.compile(r"\d[^\d]*(?:[/,;:|&\\+]|\b(?:or|and)\b|(?<!\w)(?:वा|र|तथा|अथवा)(?!\w))[^\d]*\d")
 _SHAPE = re.compile(r"[(\[\s]*\+?\s*[\d(\[][\d\s().\[\]_\u00b7\u2022-]*")
 
 
@@ -164,7 +168,7 @@ def _plain_character(character: str) -> str:
 def _other_value(text: str) -> Refusal | None:
     """Return the refusal of a text that is a date, an amount, or a number that lost digits; None for any other."""
     if _is_date(text):
-        return Refusal(NumberProblem.DATE, "is a date or a time, not a phone number")
+        return Refusal(NumberProblem.DATE, _IS_DATE)
     if _CURRENCY.fullmatch(text) or _GROUPED.fullmatch(text) or _COMMA_FRACTION.fullmatch(text):
         return Refusal(NumberProblem.AMOUNT, "is written as an amount, not as a phone number")
     if text.strip("#") == "" or ((found := _SCIENTIFIC.fullmatch(text)) and found[3] != "-" and _is_lossy(found)):
@@ -196,10 +200,11 @@ def _written_number(text: str) -> str | Refusal:
         text = f"{digits[: len(digits) - places]}.{digits[len(digits) - places :]}" if places else digits
     if found := _FRACTION.fullmatch(text):
         whole, fraction = found.groups()
-        if not fraction.strip("0"):
-            text = whole  # A spreadsheet's "9841234567.0".
-        elif whole.isdigit() and _is_quantity(whole, fraction):
+        is_zero = not fraction.strip("0")
+        if whole.isdigit() and _is_quantity(whole, fraction, is_zero):
             return Refusal(NumberProblem.AMOUNT, "has a fraction, as an amount has")
+        if is_zero:
+            text = whole  # A spreadsheet's "9841234567.0".
     if (found := _EXTENSION.fullmatch(text)) and sum(map(str.isdigit, found[1])) >= 6:
         return Refusal(NumberProblem.EXTENSION, "has an extension, which the service cannot dial")
     if _SEPARATED.search(text):
@@ -210,8 +215,10 @@ def _written_number(text: str) -> str | Refusal:
     return f"+{digits}" if "+" in text else digits
 
 
-def _is_quantity(whole: str, fraction: str) -> bool:
+def _is_quantity(whole: str, fraction: str, is_zero: bool) -> bool:
     """Return whether a text with a single dot is a decimal number, such as a price, a share or a latitude."""
+    if is_zero:  # A spreadsheet writes 500 as "500.0"; a person writes 500 rupees as "500.00".
+        return len(fraction) == 2 and len(whole) < 8
     if len(fraction) <= 2 or len(whole) >= 8 or whole == "0":
         return True
     return not whole.startswith("0") and len(whole) + len(fraction) < 10
