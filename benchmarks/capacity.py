@@ -25,7 +25,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
-import anyio
 import capacity_model
 from capacity_model import CAMPAIGN, DAYS, LOAD, PEAK, Constants, commits, keeps_up
 from ledger import BACKENDS
@@ -36,6 +35,7 @@ from tingting_async import TingTingError, Verdict
 from tingting_async.ledger.claims import Claim, Decision
 from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import NewContact, Services, TingTing
+from tingting_async.v1.report_rows import read_rows
 
 # Measuring the constants
 
@@ -134,13 +134,17 @@ async def measure_campaign() -> dict[str, float]:
             start = time.thread_time()
             for _ in range(50):
                 await tingting.campaigns.get(made.id)
-            polled = time.thread_time()
-            rows = await tingting.reports.rows(made.id)
-            read = time.thread_time() - polled
-            await tingting.reports.download(made.id, path := anyio.Path(folder, "report.csv"))
-            size = (await path.stat()).st_size
-    request = (polled - start) / 50
-    return {"request_cpu": request, "report_row_cpu": read / len(rows), "report_row_bytes": size / len(rows)}
+            request = (time.thread_time() - start) / 50
+            await tingting.reports.download(made.id, path := Path(folder, "report.csv"))
+            return {"request_cpu": request, **measure_rows(path)}
+
+
+def measure_rows(path: Path) -> dict[str, float]:
+    """Read the rows of a report, which `reports.rows` does in another thread."""
+    start = time.thread_time()
+    rows = [*read_rows(path.open("rb"))]
+    read = time.thread_time() - start
+    return {"report_row_cpu": read / len(rows), "report_row_bytes": path.stat().st_size / len(rows)}
 
 
 def measure_constants(places: dict[str, str], *, quick: bool) -> dict[str, dict[str, float]]:

@@ -37,7 +37,7 @@ async def main() -> None:
             path = Path(folder) / "report.csv"
             await tingting.reports.download(campaign.id, path)
             print(f"The report has {len(await anyio.Path(path).read_bytes())} bytes")
-        for row in await tingting.reports.rows(campaign.id):
+        async for row in tingting.reports.rows(campaign.id):
             print(row)  # Shows only the last two digits.
 
 

@@ -174,7 +174,7 @@ async def test_the_campaign_of_the_model(model: Any, tmp_path: Path) -> None:
         await ensure_sent(lambda: tingting.campaigns.run(created.id, idempotency_key="July"))
         sandbox.clock.advance(model.CAMPAIGN)
         await tingting.campaigns.wait(created.id)  # One poll, as it has ended.
-        assert model.CAMPAIGN == len(await tingting.reports.rows(created.id))
+        assert model.CAMPAIGN == len(await tingting.reports.rows(created.id).collect())
         assert job.requests == len(sandbox.requests) - 1 + model.POLLS
         assert job.rows == len(await ledger._storage.sends())
 

@@ -84,6 +84,7 @@ if TYPE_CHECKING:
         ResponseReceived,
     )
     from tingting_async.observability.opentelemetry import OpenTelemetryListener
+    from tingting_async.pagination.stream import RowStream
     from tingting_async.recipients.builder import RowProblem, RowProblemKind
     from tingting_async.recipients.numbers import NepaliNumber, NumberKind, parse_number
     from tingting_async.recipients.problems import InvalidNumberError, NumberProblem
@@ -157,6 +158,7 @@ __all__ = [
     "RetryPolicy",
     "RowProblem",
     "RowProblemKind",
+    "RowStream",
     "Rows",
     "RunStarted",
     "Send",
@@ -221,6 +223,7 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "RequestStarted": "observability.events",
         "Resource": "resources.base",
         "ResponseReceived": "observability.events",
+        "RowStream": "pagination.stream",
         "SqliteLedger": "ledger.sqlite",
         "TimeoutLike": "resources.base",
     }

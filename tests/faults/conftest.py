@@ -105,7 +105,7 @@ V1: dict[str, Call] = {
     "survey_templates.apply": lambda to, on: to.survey_templates.apply(on.template, on.survey),
     "survey_templates.delete": lambda to, on: to.survey_templates.delete(on.template),
     "reports.download": lambda to, on: to.reports.download(on.campaign, on.folder / "report.csv", timeout=2),
-    "reports.rows": lambda to, on: to.reports.rows(on.campaign, timeout=2),
+    "reports.rows": lambda to, on: to.reports.rows(on.campaign, timeout=2).collect(),
     "campaigns.delete": lambda to, on: to.campaigns.delete(on.campaign),
 }
 

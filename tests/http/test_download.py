@@ -146,7 +146,7 @@ async def test_rows_that_are_cut_short() -> None:
     for end, count in ((None, 20_000), (-9, 0)):
         async with serving(replies(framed(body[:end], "gzip", "length"))) as server, connect(server.url) as tingting:
             with pytest.raises(TransportError, match="cut short") if end else contextlib.nullcontext():
-                assert count == len(await tingting.reports.rows(1))
+                assert count == len(await tingting.reports.rows(1).collect())
 
 
 async def test_rows_without_an_end() -> None:
@@ -154,7 +154,7 @@ async def test_rows_without_an_end() -> None:
     content = framed(REPORT, "identity", "close")
     async with serving(replies(content, close=True)) as server, connect(server.url) as tingting:
         with pytest.raises(TingTingError, match="does not say where it ends"):
-            await tingting.reports.rows(1)
+            await tingting.reports.rows(1).collect()
 
 
 async def test_a_refusal_without_an_end(tmp_path: Path) -> None:

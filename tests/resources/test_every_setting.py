@@ -110,7 +110,7 @@ async def test_v1_campaigns(seed: int, tmp_path: Path) -> None:
         assert CampaignStatus.RUNNING == (await anext(tingting.campaigns.progress(made.id))).status
         sandbox.clock.advance(600)
         assert CampaignStatus.COMPLETED == (await tingting.campaigns.wait(made.id, timeout=5)).status
-        rows = await tingting.reports.rows(made.id)
+        rows = await tingting.reports.rows(made.id).collect()
         assert ContactStatus.NOT_STARTED not in {row.status for row in rows}
         await tingting.reports.download(made.id, tmp_path / "report.csv")
         assert len(rows) + 1 == len((tmp_path / "report.csv").read_text().splitlines())

@@ -165,7 +165,9 @@ async def survey_templates(tingting: TingTing) -> None:
 
 
 async def reports(tingting: TingTing) -> None:
-    rows = await tingting.reports.rows(1)
+    async for row in tingting.reports.rows(1):
+        assert_type(row, ReportRow)
+    rows = await tingting.reports.rows(1).collect()
     assert_type(rows, list[ReportRow])
     assert_type(rows[0].status, ContactStatus | None)
     assert_type(await tingting.reports.download(1, "report.csv"), None)

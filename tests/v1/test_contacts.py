@@ -43,8 +43,8 @@ async def test_the_campaign_that_a_response_names() -> None:
 
 async def test_an_added_contact_knows_its_campaign() -> None:
     """A contact that the response to its addition contains has the id of its campaign."""
-    options = {"campaigns": 1, "numbers": 0, "add_contact_response": "contact"}
-    async with Sandbox(**options) as sandbox, connect(sandbox) as tingting:
+    sandbox = Sandbox(campaigns=1, numbers=0, add_contact_response="contact")
+    async with sandbox, connect(sandbox) as tingting:
         (campaign,) = sandbox.world.campaigns
         added = await tingting.contacts.add(campaign, NUMBERS[0])
         assert added.contact is not None

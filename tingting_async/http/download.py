@@ -1,25 +1,97 @@
-"""Downloaded files that are complete or absent."""
+"""Downloaded files: complete or absent, or read only once they are complete."""
 
 import functools
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Self, TypeVar
 
 from tingting_async.errors import UsageError
 from tingting_async.persistence import atomic_write, make_executor, run_to_completion, start_in
 from tingting_async.redaction import redact
 
+T = TypeVar("T")
+
 _HEAD_SIZE = 4096
+_IN_MEMORY = 2**20
 _PIECE_SIZE = 2**18
 _ENCODINGS = ("gzip", "x-gzip", "deflate")
 _ANY_HEADER = zlib.MAX_WBITS + 32  # Decompress what has a header of gzip or of zlib.
 
 
-class AtomicFileSink:
+class FileSink:
+    """Writes a response body to a file, which a subclass opens."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.head: bytes = b""
+        """The first bytes of the body, enough to recognise its format."""
+        self._file: IO[bytes] | None = None
+        self._closing = ExitStack()
+        # One thread does everything with the file, in the order in which it was requested. A write whose attempt timed
+        # out meanwhile cannot land in the file of the next attempt.
+        self._thread = make_executor()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._run(self._enter)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, None)
+            raise
+        return self
+
+    async def start(self) -> None:
+        """Start the file, or start it again for another attempt."""
+        self.head = b""
+        await self.use(_truncate)
+
+    async def write(self, piece: bytes) -> None:
+        """Write the next piece of the body."""
+        self.head = (self.head + piece)[:_HEAD_SIZE] if len(self.head) < _HEAD_SIZE else self.head
+        await self.use(lambda file: file.write(piece))
+
+    async def use(self, work: Callable[[IO[bytes]], T]) -> T:
+        """Do something with the file in its thread, and return the result.
+
+        Raises:
+            UsageError: The file cannot be written.
+        """
+        assert self._file is not None
+        return await self._run(functools.partial(work, self._file))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # To its end: this must also happen while the task is being cancelled.
+        try:
+            await self._run(functools.partial(self._closing.__exit__, kind, error, trace), to_completion=True)
+        finally:
+            if self._thread is not None:
+                self._thread.shutdown(wait=False)
+
+    def _enter(self) -> None:
+        self._file = self._closing.enter_context(self._open())
+
+    def _open(self) -> AbstractContextManager[IO[bytes]]:
+        raise NotImplementedError
+
+    async def _run(self, work: Callable[[], T], *, to_completion: bool = False) -> T:
+        """Do something in the file's thread; errors of the file become ours."""
+        try:
+            future = start_in(self._thread, work)
+            if future is None:
+                return work()
+            return await (run_to_completion(future) if to_completion else future)
+        except OSError as error:
+            # Not an OSError: the transport would take a full disk for a broken connection, and retry.
+            error.filename = None  # Our text names it, with phone numbers masked.
+            raise UsageError(f"{self._name} cannot be written: {error.strerror or error}.") from error
+
+
+class AtomicFileSink(FileSink):
     """Writes a response body to a temporary file, which replaces `path` once the body is complete.
 
     Args:
@@ -40,66 +112,37 @@ class AtomicFileSink:
             raise UsageError(
                 f"`path` is {redact(repr(path))}, which is not a valid file path: {redact(str(error))}."
             ) from None
-        self.head: bytes = b""
-        """The first bytes of the body, enough to recognise its format."""
-        self._file: IO[bytes] | None = None
-        self._closing = ExitStack()
-        # One thread does everything with the file, in the order in which it was requested. A write whose attempt timed
-        # out meanwhile cannot land in the file of the next attempt.
-        self._thread = make_executor()
+        super().__init__(repr(redact(str(self.path))))
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self._run(self._open)
-        except BaseException as error:
-            await self.__aexit__(type(error), error, None)
-            raise
-        return self
+    def _open(self) -> AbstractContextManager[IO[bytes]]:
+        return atomic_write(self.path, is_private=False)
 
-    async def start(self) -> None:
-        """Start the file, or start it again for another attempt."""
-        self.head = b""
-        await self._run(self._truncate)
 
-    async def write(self, piece: bytes) -> None:
-        """Write the next piece of the body."""
-        self.head = (self.head + piece)[:_HEAD_SIZE] if len(self.head) < _HEAD_SIZE else self.head
-        await self._run(functools.partial(self._append, piece))
+class SpoolSink(FileSink):
+    """Writes a response body to memory, and a large one to an unnamed temporary file, which only this process can open.
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # To its end: this must also happen while the task is being cancelled.
-        try:
-            await self._run(functools.partial(self._closing.__exit__, kind, error, trace), to_completion=True)
-        finally:
-            if self._thread is not None:
-                self._thread.shutdown(wait=False)
+    At its end, the file is closed unless it was taken.
+    """
 
-    def _open(self) -> None:
-        self._file = self._closing.enter_context(atomic_write(self.path, is_private=False))
+    def __init__(self) -> None:
+        super().__init__("A temporary file (see `TMPDIR`)")
 
-    def _truncate(self) -> None:
+    def take(self) -> IO[bytes]:
+        """Return the file, from its start. The caller closes it."""
         assert self._file is not None
+        self._closing.pop_all()
         self._file.seek(0)
-        self._file.truncate()
+        return self._file
 
-    def _append(self, piece: bytes) -> None:
-        assert self._file is not None
-        self._file.write(piece)
+    def _open(self) -> AbstractContextManager[IO[bytes]]:
+        from tempfile import SpooledTemporaryFile  # noqa: PLC0415 - few programs need it
 
-    async def _run(self, work: Callable[[], object], *, to_completion: bool = False) -> None:
-        """Do something with the file in its thread; errors of the file become ours."""
-        try:
-            future = start_in(self._thread, work)
-            if future is None:
-                work()
-            else:
-                await (run_to_completion(future) if to_completion else future)
-        except OSError as error:
-            # Not an OSError: the transport would take a full disk for a broken connection, and retry.
-            error.filename = None  # Our text names it, with phone numbers masked.
-            raise UsageError(f"{redact(str(self.path))!r} cannot be written: {error.strerror or error}.") from error
+        return SpooledTemporaryFile(_IN_MEMORY)
+
+
+def _truncate(file: IO[bytes]) -> None:
+    file.seek(0)
+    file.truncate()
 
 
 class Inflater:

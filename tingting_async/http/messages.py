@@ -12,7 +12,7 @@ import attrs
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from tingting_async.errors import DecodeError
-from tingting_async.http.download import AtomicFileSink
+from tingting_async.http.download import FileSink
 from tingting_async.http.json import loads
 from tingting_async.http.timeouts import Timeout
 from tingting_async.outcomes import Creation, Reconciler, Reconciliation, Verdict, known_outcome
@@ -122,7 +122,7 @@ class Request(Generic[T_co]):
     authenticate: bool = True
     allows_empty_body: bool = False
     """Whether plain text or an empty body is accepted, because the documents do not print the response."""
-    sink: AtomicFileSink | None = attrs.field(default=None, repr=False)
+    sink: FileSink | None = attrs.field(default=None, repr=False)
     """Receives the body of a response with status 200 piece by piece, so that it is not held in memory."""
     must_prove_end: bool = False
     """Whether a body that may be cut short is an error, because nothing in the content would show it (`Inflater`)."""

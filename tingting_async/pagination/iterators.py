@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from operator import length_hint
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
 
@@ -21,10 +21,10 @@ MAX_POSITION = 10**15
 """No list is as long."""
 
 
-class AsyncForIterator(AsyncIterator[T]):
-    """An iterator that says what to write if it is used without `async for`."""
+class NeedsAsyncFor:
+    """An object that says what to write if it is used without `async for`."""
 
-    _usage: ClassVar[str]
+    _usage: str
     """What to write, e.g. "write `async for page in ….list().pages()`"."""
 
     if not TYPE_CHECKING:  # Type checkers report these mistakes only if they do not see the methods.
@@ -43,6 +43,10 @@ class AsyncForIterator(AsyncIterator[T]):
 
         def __getitem__(self, index: object) -> NoReturn:
             raise MisuseError(f"{type(self).__name__} has no item [{index!r}]: {self._usage}.")
+
+
+class AsyncForIterator(NeedsAsyncFor, AsyncIterator[T]):
+    """An iterator that says what to write if it is used without `async for`."""
 
 
 class _Iterator(AsyncForIterator[T]):

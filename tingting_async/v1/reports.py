@@ -1,17 +1,18 @@
-"""The result of a campaign, as a file or as rows."""
+"""The report of a campaign, as a file or as rows."""
 
 import codecs
-import io
 from os import PathLike
+from typing import IO
 
 import attrs
 
 from tingting_async.client.core import Core
 from tingting_async.decoding.decoder import Decoder
-from tingting_async.errors import UsageError
-from tingting_async.http.download import AtomicFileSink
+from tingting_async.errors import DecodeError, UsageError
+from tingting_async.http.download import AtomicFileSink, FileSink, SpoolSink
 from tingting_async.http.messages import Request, Response
 from tingting_async.http.timeouts import Timeout
+from tingting_async.pagination.stream import RowStream
 from tingting_async.resources import arguments
 from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.v1.models.reports import ReportRow
@@ -40,26 +41,40 @@ class Reports(Resource):
         """
         await download(self._core, report_request(_path(campaign_id), "reports.download", timeout), path)
 
-    async def rows(self, campaign_id: int, *, timeout: TimeoutLike = None) -> list[ReportRow]:
-        """Return the rows of a campaign's report (`GET download/report/<id>/`).
+    def rows(self, campaign_id: int, *, timeout: TimeoutLike = None) -> RowStream[ReportRow]:
+        """Return the rows of a campaign's report, as a stream (`GET download/report/<id>/`).
+
+        ::
+
+            async for row in tingting.reports.rows(campaign_id): ...
+            rows = await tingting.reports.rows(campaign_id).collect()
+
+        The report is first saved in a temporary file, and its rows are read from there as they are needed. So no row
+        of an incomplete report is yielded, and memory does not grow with the report.
 
         Args:
             campaign_id: The campaign's id.
-            timeout: See `Resource`; None for ten minutes, whatever the session's limits.
+            timeout: See `Resource`; None for ten minutes, whatever the session's limits. It does not limit the
+                iteration after the download.
 
         Raises:
-            DecodeError: The response is empty, is not CSV, or may be incomplete.
+            DecodeError: While iterating: the response is empty or may be incomplete, and no row was yielded. Or a line
+                is not CSV, and the rows before it may have been yielded.
+            UsageError: While iterating: the temporary file cannot be written. `TMPDIR` says where it is.
         """
-        import csv  # noqa: PLC0415 - few programs need it
+        from tingting_async.v1.report_rows import ReportIterator  # noqa: PLC0415 - few programs need it
 
-        request, decoder = report_request(_path(campaign_id), "reports.rows", timeout), self._core.decoder
-        response = await self._core.execute(request)
-        _require_csv(decoder, request, response)
-        table = io.StringIO(response.body.decode("utf-8-sig", errors="replace"), newline="")
-        try:
-            return [ReportRow.of(row) for row in csv.DictReader(table, restval="", restkey="")]
-        except csv.Error as error:
-            raise decoder.error(request, response, "is not CSV") from error
+        request, core = report_request(_path(campaign_id), "reports.rows", timeout), self._core
+
+        async def fetch() -> IO[bytes]:
+            async with SpoolSink() as sink:
+                await _execute(core, request, sink)
+                return sink.take()
+
+        def failure() -> DecodeError:
+            return core.decoder.error(request, Response(200), "is not CSV")
+
+        return RowStream(lambda: ReportIterator(fetch, failure), "reports.rows")
 
 
 def _path(campaign_id: int) -> str:
@@ -87,10 +102,15 @@ async def download(core: Core, request: Request[Response], path: str | PathLike[
             "refuses under that name. Give a path that ends in .csv."
         )
     async with file as sink:
-        response = await core.execute(attrs.evolve(request, sink=sink))
-        if response.status == 200:  # Other bodies do not go to the sink, which may hold those of earlier attempts.
-            response = Response(response.status, response.headers, sink.head)
-        _require_csv(core.decoder, request, response)
+        await _execute(core, request, sink)
+
+
+async def _execute(core: Core, request: Request[Response], sink: FileSink) -> None:
+    """Execute the request for a report, and write the report into a file."""
+    response = await core.execute(attrs.evolve(request, sink=sink))
+    if response.status == 200:  # Other bodies do not go to the sink, which may hold those of earlier attempts.
+        response = Response(response.status, response.headers, sink.head)
+    _require_csv(core.decoder, request, response)
 
 
 def _require_csv(decoder: Decoder, request: Request[Response], response: Response) -> None:

@@ -1,6 +1,8 @@
 """Models of reports."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import attrs
 
@@ -13,21 +15,24 @@ from tingting_async.resources.models import CallStatus as ContactStatus
 class ReportRow(Model):
     """A row of a report. The documents do not describe its columns: all are kept, and the usual ones are recognised.
 
+    A field is None if no column is recognised as such, or if its value is not of that kind.
+
     Attributes:
         values: The values as strings, by column name.
-        number: The phone number, if a column is recognised as such.
-        status: What became of the contact, if a column is recognised as such.
+        number: The phone number, as the report writes it.
+        status: What became of the contact.
+        duration: The length of the call.
+        playback: How much of the message was heard, in percent.
+        credits: The cost in credits, of calls and text messages together.
+        carrier: The phone company, such as "NTC".
+        updated_at: When the contact was last changed.
     """
 
     values: Mapping[str, str] = attrs.field(repr=False)
     number: str | None = attrs.field(default=None, repr=mask_repr)
     status: ContactStatus | None = None
-
-    @classmethod
-    def of(cls, row: Mapping[str, str | list[str]]) -> "ReportRow":
-        """Return a row of a CSV file as a model; values beyond the last column of the header have an empty name."""
-        values = {name: ",".join(value) if isinstance(value, list) else value for name, value in row.items()}
-        by_name = {name.strip().lower().replace("_", " "): value for name, value in values.items()}
-        number = next((by_name[name] for name in ("number", "phone number", "contact") if name in by_name), None)
-        status = by_name.get("status")
-        return cls(values, number, ContactStatus(status) if status else None)
+    duration: timedelta | None = None
+    playback: Decimal | None = None
+    credits: Decimal | None = None
+    carrier: str | None = None
+    updated_at: datetime | None = None
