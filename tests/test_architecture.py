@@ -17,6 +17,7 @@ MODULES = {
 
 ORDER = (
     ("_version", "redaction", "tracebacks", "persistence", "postgres", "redis", "rows"),
+    ("quantities",),
     ("outcomes",),
     ("errors",),
     ("http",),

@@ -97,6 +97,8 @@ class DuplicateSendError(Reconcilable, TingTingError):
         send: The ledger's record: the key, the state (done, in progress or unknown), and when the send started.
     """
 
+    _usage_error = UsageError
+
     def __init__(self, message: str = "", *, operation: str = "", send: Send | None = None) -> None:
         super().__init__(message)
         self.operation = operation
@@ -148,6 +150,8 @@ class OutcomeUnknownError(Reconcilable, TransportError):
         reconciler: Finds out what happened; None if the service has no data to tell.
         send: The ledger's record, for its `mark_sent()` and `mark_not_sent()`; None without a ledger.
     """
+
+    _usage_error = UsageError
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import attrs
 
+from tingting_async.quantities import SECONDS_FROM_0, is_seconds, shown
 from tingting_async.redaction import repr_text
 from tingting_async.tracebacks import short_traceback
 
@@ -164,6 +165,8 @@ class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
     """An error about a request whose outcome can be looked up."""
 
     operation: str
+    _usage_error: type[ValueError] = ValueError
+    """What is raised if an argument of `reconcile()` is not valid."""
     _reconciler: Reconciler | None = None
     _recorded: Send | None = None
     _on_reconciled: Callable[[Reconciliation], Awaitable[float]] | None = None
@@ -194,9 +197,12 @@ class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
             The verdict: done, with what was found; not done, so that it is safe to send again; or unknown.
 
         Raises:
+            UsageError: `wait` is not a number of seconds.
             SessionClosedError: The session is closed, or was closed during the wait.
             TingTingError: A check failed. Call `reconcile()` again.
         """
+        if not is_seconds(wait, zero=True):
+            raise self._usage_error(f"reconcile: `wait` is {shown(wait)}; it must be {SECONDS_FROM_0}.")
         if self._reconciler is None:
             return Reconciliation(Verdict.UNKNOWN, f"The service shows no evidence of what became of {self.operation}.")
         reconciliation = await self._reconciler(self._recorded)

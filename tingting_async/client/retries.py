@@ -20,6 +20,7 @@ from tingting_async.errors import (
     UsageError,
 )
 from tingting_async.http.messages import Effect, Request
+from tingting_async.quantities import SECONDS_FROM_0, is_count, is_seconds, shown
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying
@@ -59,8 +60,12 @@ class RetryPolicy:
 
     def __attrs_post_init__(self) -> None:
         """Refuse values that make no sense."""
-        if self.attempts < 1 or min(self.initial_backoff, self.max_backoff, self.max_retry_after, self.budget) < 0:
-            raise UsageError("`retries`: `attempts` must be at least 1, and no value may be negative.")
+        for name, least in (("attempts", 1), ("budget", 0)):
+            if not is_count(count := getattr(self, name), least=least):
+                raise UsageError(f"`retries`: `{name}` must be at least {least}, an integer, not {shown(count)}.")
+        for name in ("initial_backoff", "max_backoff", "max_retry_after"):
+            if not is_seconds(seconds := getattr(self, name), zero=True, endless=name == "max_retry_after"):
+                raise UsageError(f"`retries`: `{name}` must be {SECONDS_FROM_0}, not {shown(seconds)}.")
 
 
 class RetryBudget:

@@ -20,6 +20,7 @@ from tingting_async.http.base_url import normalise_base_url
 from tingting_async.http.rate_limits.queue import RateLimit
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import ClientSession, Transport
+from tingting_async.quantities import is_count, shown
 from tingting_async.tracebacks import short_traceback
 
 if TYPE_CHECKING:
@@ -114,8 +115,8 @@ class Session(Hinting):
                 "TINGTING_EMAIL and TINGTING_PASSWORD, or TINGTING_API_TOKEN."
             )
         for name, number in (("window", window), ("max_in_flight", max_in_flight)):
-            if type(number) is not int or number < 1:
-                raise UsageError(f"`{name}` must be an integer of 1 or more, not {number!r}.")
+            if not is_count(number):
+                raise UsageError(f"`{name}` must be an integer of 1 or more, not {shown(number)}.")
         if http is not None and (proxy or ssl or trust_env or fresh_connections):
             raise UsageError(
                 "Set `proxy`, `ssl` and `trust_env` on your own `http` session, not here. For `fresh_connections`, "

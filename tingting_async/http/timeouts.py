@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from tingting_async.errors import MisuseError, UsageError
+from tingting_async.quantities import SECONDS, is_seconds, shown
 
 
 @attrs.frozen
@@ -35,6 +36,8 @@ class Timeout:
             return value
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UsageError(f"`timeout` must be a Timeout or a number of seconds, not {type(value).__name__}.")
+        if not is_seconds(value, endless=True):
+            raise UsageError(f"`timeout` is {shown(value)}; it must be {SECONDS}.")
         return cls(total=float(value))
 
     def at_least(self, seconds: float) -> "Timeout":
@@ -48,8 +51,8 @@ class Timeout:
             seconds: Any = getattr(self, name)
             if seconds is None and name != "total":
                 continue
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-                raise UsageError(f"`timeout`: {name}={seconds!r} is invalid: it must be more than 0 seconds.")
+            if not is_seconds(seconds, endless=True):
+                raise UsageError(f"`timeout`: {name}={shown(seconds)} is invalid: it must be {SECONDS}.")
 
 
 def running_loop() -> asyncio.AbstractEventLoop:

@@ -23,6 +23,7 @@ from tingting_async.http.messages import Effect
 from tingting_async.http.timeouts import running_loop
 from tingting_async.ledger.expected import ExpectedSend, expected_send
 from tingting_async.outcomes import SendState, Verdict, share_reconciler, wait_for_other
+from tingting_async.quantities import SECONDS_FROM_0, is_seconds, shown
 from tingting_async.tracebacks import short_traceback
 
 T = TypeVar("T")
@@ -151,8 +152,8 @@ def _require_function(call: object, timeout: Any, wait: Any) -> None:
             "have to be called again. Write `ensure_sent(lambda: tingting.otp.send(…, idempotency_key=…))`."
         )
     for name, seconds in (("timeout", timeout), ("wait", wait)):
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
-            raise UsageError(f"ensure_sent: `{name}` is {seconds!r}; it must be a number of seconds, 0 or more.")
+        if not is_seconds(seconds, zero=True, endless=name == "timeout"):
+            raise UsageError(f"ensure_sent: `{name}` is {shown(seconds)}; it must be {SECONDS_FROM_0}.")
 
 
 async def _call(call: Callable[[], Awaitable[T]], expected: ExpectedSend) -> T:

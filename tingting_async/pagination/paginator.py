@@ -8,6 +8,7 @@ from tingting_async.pagination.iterators import ItemIterator, PageIterator, deco
 from tingting_async.pagination.page import PageRequest, T
 from tingting_async.pagination.prefetch import DecodePage, FairShare, Fetch, Prefetcher, StartTask, decode_failure
 from tingting_async.pagination.styles import LimitOffsetPagination, OverlappingPagination, PaginationStyle
+from tingting_async.quantities import is_count, is_number, shown
 from tingting_async.tracebacks import short_traceback
 
 
@@ -40,16 +41,18 @@ class Paginator(Generic[T]):
         max_cost: float | None = None,
         resume: str | None = None,
     ) -> None:
-        if window is not None and (type(window) is not int or window < 1):
-            raise UsageError(f"`window` is {window!r}; it must be an integer from 1 up, the number of pages in flight.")
+        if window is not None and not is_count(window):
+            raise UsageError(
+                f"`window` is {shown(window)}; it must be an integer from 1 up, the number of pages in flight."
+            )
         if exact and resume is not None:
             raise UsageError("An exact iteration cannot be resumed: give either `exact` or `resume`.")
         if max_cost is not None and not exact:
             raise UsageError("`max_cost` limits an exact iteration: give it with `exact=True`.")
-        if max_cost is not None and (type(max_cost) not in (int, float) or not 1 <= max_cost < float("inf")):
+        if max_cost is not None and (not is_number(max_cost) or max_cost < 1):
             raise UsageError(
-                f"`max_cost` is {max_cost!r}; it must be a number from 1 up: how many times the requests of a plain "
-                "iteration an exact one may send."
+                f"`max_cost` is {shown(max_cost)}; it must be a number from 1 up: how many times the requests of a "
+                "plain iteration an exact one may send."
             )
         self._fingerprint = fingerprint
         self._operation = fingerprint.partition(" ")[0]
@@ -104,8 +107,8 @@ class Paginator(Generic[T]):
             PaginationError: Pages contradict each other, or an exact iteration is not proven to be complete. The
                 error's `items` are those that were read.
         """
-        if limit is not None and (type(limit) is not int or limit < 0):
-            raise UsageError(f"`limit` is {limit!r}; it must be the number of items wanted, or None for all.")
+        if limit is not None and not is_count(limit, least=0):
+            raise UsageError(f"`limit` is {shown(limit)}; it must be the number of items wanted, or None for all.")
         items: list[T] = []
         if limit == 0:
             return items

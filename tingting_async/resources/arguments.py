@@ -20,6 +20,7 @@ from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.json import dumps
 from tingting_async.http.messages import File
 from tingting_async.persistence import run_in_thread
+from tingting_async.quantities import is_count, shown
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.row_checker import RowChecker
 from tingting_async.redaction import redact, shorten
@@ -219,8 +220,8 @@ def otp(
         raise UsageError("otp.send: `length` is for a code that the service generates: give `otp` or `length`.")
     if otp is not None and not (isinstance(otp, str) and otp.isascii() and otp.isdigit()):
         raise UsageError("otp.send: `otp` must be a string of digits (a string, as it may begin with zeros).")
-    if length is not None and (type(length) is not int or length < 1):
-        raise UsageError(f"otp.send: `length` is {length!r}; it must be a number of digits.")
+    if length is not None and not is_count(length):
+        raise UsageError(f"otp.send: `length` is {shown(length)}; it must be a number of digits.")
     return given_fields(
         number=phone_number(number),
         message=collapse_whitespace(message) if by is OtpChannel.VOICE else message,

@@ -1,12 +1,12 @@
 """The fields of a campaign: their types, and how the service expects them."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypedDict, cast
 
 from tingting_async.errors import UsageError
+from tingting_async.quantities import is_number, shown
 from tingting_async.resources import arguments
 from tingting_async.resources.models import CallStatus, Services
 from tingting_async.v1.models.accounts import Voice
@@ -108,8 +108,9 @@ def encode_length_factor(value: Decimal | float) -> str:
     Raises:
         UsageError: The value is not a number above 0.
     """
-    if isinstance(value, bool) or not isinstance(value, Decimal | int | float) or not 0 < float(value) < math.inf:
-        raise UsageError(f"`length_factor` is {value!r}; it must be a number above 0.")
+    is_finite = value.is_finite() if isinstance(value, Decimal) else is_number(value)
+    if not is_finite or value <= 0:
+        raise UsageError(f"`length_factor` is {shown(value)}; it must be a number above 0.")
     return str(value)
 
 
@@ -133,8 +134,8 @@ def _failover(statuses: Any) -> list[str]:
 
 
 def _credit_limit(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise UsageError(f"`credit_limit` is {value!r}; it must be a number of credits from 0 up.")
+    if not is_number(value) or value < 0:
+        raise UsageError(f"`credit_limit` is {shown(value)}; it must be a number of credits from 0 up.")
     return value
 
 

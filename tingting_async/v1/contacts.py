@@ -12,6 +12,7 @@ from tingting_async.http.messages import Request, Response
 from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
+from tingting_async.quantities import is_count, shown
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.resources import arguments
 from tingting_async.resources.base import IN_CLASSIC, PageOptions, TimeoutLike
@@ -149,8 +150,8 @@ class Contacts(MethodFallback):
                 is its cause, and also behind the `TimeoutError` of `asyncio.timeout`: see `PartialFailureError.behind`.
         """
         for name, number in (("chunk", chunk), ("concurrency", concurrency)):
-            if type(number) is not int or number < 1:
-                raise UsageError(f"contacts.add_many: `{name}` is {number!r}; it must be an integer of 1 or more.")
+            if not is_count(number):
+                raise UsageError(f"contacts.add_many: `{name}` is {shown(number)}; it must be an integer of 1 or more.")
         if type(keep_contacts) not in (bool, type(None)):
             raise UsageError(f"contacts.add_many: `keep_contacts` must be True, False or None, not {keep_contacts!r}.")
         if not isinstance(progress, AddProgress | None) or progress not in (None, AddProgress()):

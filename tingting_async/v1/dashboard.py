@@ -2,6 +2,7 @@
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
+from tingting_async.quantities import is_count, shown
 from tingting_async.resources.base import Resource, TimeoutLike
 from tingting_async.v1.models.accounts import Dashboard
 
@@ -19,8 +20,8 @@ class Dashboards(Resource):
         Raises:
             UsageError: `days` is less than 1.
         """
-        if type(days) is not int or days < 1:
-            raise UsageError(f"dashboard.get: `days` is {days!r}; it must be an integer of 1 or more.")
+        if not is_count(days):
+            raise UsageError(f"dashboard.get: `days` is {shown(days)}; it must be an integer of 1 or more.")
         return await self._core.execute(
             Request.read(
                 "/api/v1/dashboard/", Dashboard, "dashboard.get", params=(("days", str(days)),), timeout=timeout

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from tingting_async.errors import UsageError, WaitTimeoutError
 from tingting_async.pagination.iterators import AsyncForIterator
+from tingting_async.quantities import SECONDS, is_seconds, shown
 from tingting_async.v1.models.campaigns import Campaign, CampaignStatus
 
 
@@ -22,11 +23,13 @@ class Progress(AsyncForIterator[Campaign]):
         poll_interval: float,
         max_poll_interval: float,
     ) -> None:
-        are_numbers = all(isinstance(seconds, int | float) for seconds in (poll_interval, max_poll_interval))
-        if not are_numbers or not 0 < poll_interval <= max_poll_interval:
+        for name, seconds in (("poll_interval", poll_interval), ("max_poll_interval", max_poll_interval)):
+            if not is_seconds(seconds):
+                raise UsageError(f"`{name}` is {shown(seconds)}; it must be {SECONDS}.")
+        if poll_interval > max_poll_interval:
             raise UsageError(
-                f"`poll_interval` is {poll_interval!r} and `max_poll_interval` is {max_poll_interval!r}; they must be "
-                "seconds above 0, the first at most as long as the second."
+                f"`poll_interval` is {poll_interval:g} s; it must be at most as long as `max_poll_interval`, which is "
+                f"{max_poll_interval:g} s."
             )
         self._id = id
         self._poll = poll
@@ -58,8 +61,10 @@ class Progress(AsyncForIterator[Campaign]):
         Raises:
             WaitTimeoutError: The wait timed out.
         """
-        if timeout is not None and not isinstance(timeout, int | float):
-            raise UsageError(f"campaigns.wait: `timeout` must be seconds, not {type(timeout).__name__}.")
+        if timeout is not None and not is_seconds(timeout):
+            raise UsageError(
+                f"campaigns.wait: `timeout` is {shown(timeout)}; it must be {SECONDS}, or None for no limit."
+            )
         try:
             async with asyncio.timeout(timeout):
                 async for campaign in self:

@@ -9,6 +9,7 @@ from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import PageNumberPagination
+from tingting_async.quantities import is_count, shown
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import PageOptions, TimeoutLike
@@ -34,8 +35,8 @@ class SurveyTemplates(MethodFallback):
             page_size: The number of templates on a page.
             **options: See `Resource`.
         """
-        if type(page_size) is not int or page_size < 1:
-            raise UsageError(f"`page_size` is {page_size!r}; it must be an integer of 1 or more.")
+        if not is_count(page_size):
+            raise UsageError(f"`page_size` is {shown(page_size)}; it must be an integer of 1 or more.")
         params = arguments.given_fields(
             page_size=str(page_size),
             search=None if search in (None, "") else arguments.non_empty_text(search, "search"),

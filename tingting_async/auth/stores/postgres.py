@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import logging
-import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
@@ -16,6 +15,7 @@ from tingting_async.auth.tokens import LOCK_POLL_INTERVAL, Tokens
 from tingting_async.errors import TokenStoreError, UsageError
 from tingting_async.persistence import run_to_completion
 from tingting_async.postgres import Postgres, PostgresError, PostgresFailedError, repeat
+from tingting_async.quantities import is_seconds, shown
 from tingting_async.tracebacks import short_traceback
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ class PostgresTokenStore:
     def __init__(self, dsn_or_pool: Any, *, key: str = "default", timeout: float = 15.0) -> None:
         if not isinstance(key, str) or not key or "\0" in key:
             raise UsageError("`key` must be the name of the tokens: a string that is not empty, without NUL.")
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0.1 <= timeout < math.inf:
-            raise UsageError(f"`timeout` is {timeout!r}; it must be a number of seconds, at least 0.1.")
+        if not is_seconds(timeout) or timeout < 0.1:
+            raise UsageError(f"`timeout` is {shown(timeout)}; it must be a number of seconds from 0.1 to 1e9.")
         try:
             self._database = Postgres(dsn_or_pool, timeout=timeout)
         except ImportError as error:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from tingting_async.auth.stores.codec import decode, encode
 from tingting_async.auth.tokens import LOCK_POLL_INTERVAL, Tokens
 from tingting_async.errors import TokenStoreError, UsageError
 from tingting_async.persistence import run_to_completion
+from tingting_async.quantities import is_seconds, shown
 from tingting_async.redis import RedisBacked, RedisFailedError
 from tingting_async.tracebacks import short_traceback
 
@@ -69,8 +69,8 @@ class RedisTokenStore(RedisBacked):
         if not isinstance(key, str) or not key:
             raise UsageError("`key` must be the name of a key in Redis: a string that is not empty.")
         for name, seconds in (("ttl", 1.0 if ttl is None else ttl), ("lease", lease)):
-            if not isinstance(seconds, int | float) or not 0.1 <= seconds < math.inf:
-                raise UsageError(f"`{name}` is {seconds!r}; it must be a number of seconds, at least 0.1.")
+            if not is_seconds(seconds) or seconds < 0.1:
+                raise UsageError(f"`{name}` is {shown(seconds)}; it must be a number of seconds from 0.1 to 1e9.")
         self._key = key
         self._ttl = ttl
         self._lease = lease

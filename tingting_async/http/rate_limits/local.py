@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any
 
 from tingting_async.errors import UsageError
+from tingting_async.quantities import shown
 
 _LEAST = 1e-9
 """The lowest rate, one request in thirty years; its inverse is the highest. Spacings then stay finite, and above 0."""
@@ -22,7 +23,7 @@ def seconds_between(per_second: Any, argument: str) -> float:
         UsageError: The rate is not a number above 0, or is out of range.
     """
     if type(per_second) not in (int, float) or not 0 < per_second < math.inf:
-        raise UsageError(f"`{argument}` must be a number of requests per second above 0, not {per_second!r}.")
+        raise UsageError(f"`{argument}` must be a number of requests per second above 0, not {shown(per_second)}.")
     if not _LEAST <= per_second <= 1 / _LEAST:
         raise UsageError(f"`{argument}` must be a number of requests per second from {_LEAST:g} to {1 / _LEAST:g}.")
     return float(1 / per_second)

@@ -1,7 +1,6 @@
 """A rate limit in PostgreSQL, for the processes of several machines."""
 
 import asyncio
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
@@ -12,6 +11,7 @@ from tingting_async.errors import NotSentError, UsageError
 from tingting_async.http.rate_limits.local import seconds_between
 from tingting_async.http.rate_limits.shared import KEPT, SharedRate
 from tingting_async.postgres import Postgres, PostgresError, PostgresFailedError, repeat
+from tingting_async.quantities import SECONDS, is_seconds, shown
 from tingting_async.tracebacks import short_traceback
 
 if TYPE_CHECKING:
@@ -129,8 +129,8 @@ class PostgresRateLimit:
     def __init__(self, dsn_or_pool: Any, *, per_second: float, name: str = "default", timeout: float = 5.0) -> None:
         if not isinstance(name, str) or not name or "\0" in name:
             raise UsageError("`name` must be the name of the limit: a string that is not empty, without NUL.")
-        if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
-            raise UsageError(f"`timeout` must be a number of seconds above 0, not {timeout!r}.")
+        if not is_seconds(timeout):
+            raise UsageError(f"`timeout` must be {SECONDS}, not {shown(timeout)}.")
         self._rate = SharedRate(f"{type(self).__name__} {name!r}", seconds_between(per_second, "per_second"))
         self._name = name
         self._timeout = timeout

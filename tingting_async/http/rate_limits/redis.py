@@ -1,6 +1,5 @@
 """A rate limit in Redis, for the processes of several machines."""
 
-import math
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from tingting_async.errors import NotSentError, UsageError
 from tingting_async.http.rate_limits.local import seconds_between
 from tingting_async.http.rate_limits.shared import KEPT, SharedRate
+from tingting_async.quantities import SECONDS, is_seconds, shown
 from tingting_async.redis import RedisBacked, RedisFailedError
 from tingting_async.tracebacks import short_traceback
 
@@ -85,8 +85,8 @@ class RedisRateLimit(RedisBacked):
     ) -> None:
         if not isinstance(name, str) or not name:
             raise UsageError(f"`name` must be the name of the limit: a string that is not empty, not {name!r}.")
-        if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
-            raise UsageError(f"`timeout` must be a number of seconds above 0, not {timeout!r}.")
+        if not is_seconds(timeout):
+            raise UsageError(f"`timeout` must be {SECONDS}, not {shown(timeout)}.")
         self._rate = SharedRate(f"{type(self).__name__} {name!r}", seconds_between(per_second, "per_second"))
         self._name = name
         try:

@@ -1,0 +1,45 @@
+"""Which numbers are valid as seconds, and which as counts. Every argument that is one of them is checked here."""
+
+import math
+from typing import cast
+
+from tingting_async.redaction import redact, shorten
+
+LONGEST = 1e9
+"""The longest time, in seconds: thirty years. Whatever is longer is a mistake, and clocks cannot add all numbers."""
+
+SECONDS = "a number of seconds above 0, at most 1e9"
+SECONDS_FROM_0 = "a number of seconds from 0 to 1e9"
+
+MOST = 2**63 - 1
+"""The highest number of anything else, which databases and JSON can hold."""
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a finite number, and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -MOST <= value <= MOST
+
+
+def is_seconds(value: object, *, zero: bool = False, endless: bool = False) -> bool:
+    """Return whether a value is a number of seconds.
+
+    Args:
+        value: The value.
+        zero: Whether 0 is valid.
+        endless: Whether infinity is valid, as no limit.
+    """
+    if endless and value == math.inf:
+        return True
+    return is_number(value) and (zero or value != 0) and 0 <= cast("float", value) <= LONGEST
+
+
+def is_count(value: object, *, least: int = 1) -> bool:
+    """Return whether a value is a number of things, `least` or more."""
+    return type(value) is int and least <= value <= MOST
+
+
+def shown(value: object) -> str:
+    """Return a refused value for an error: short, and with phone numbers masked."""
+    if isinstance(value, int) and abs(value) > MOST:
+        return f"a number of about {int(math.log10(abs(value))) + 1} digits"  # `repr` refuses more than 4300 digits.
+    return redact(shorten(repr(value), 60))
