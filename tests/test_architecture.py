@@ -69,9 +69,9 @@ TREE = {
     "ledger": "claims creations digests duplicates ensure_sent evidence expected file jobs ledger owners postgres"
     " postgres_database postgres_session postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",
-    "recipients": "builder columns files headers number_set numbers problems python_rows recipient_list row_checker"
-    " rows spellings values",
     "pagination": "exact iterators links page paginator passes prefetch repetition stream styles",
+    "recipients": "builder columns files headers legacy_fonts number_set numbers problems python_rows recipient_list"
+    " row_checker rows spellings texts values",
     "resources": "arguments base concurrency evidence models named",
     "v1": "accounts additions auth campaign_fields campaigns contacts creations dashboard decoding keyed_additions"
     " method_fallback models models.accounts models.campaigns models.common models.contacts models.otp models.reports"

@@ -86,9 +86,11 @@ if TYPE_CHECKING:
     from tingting_async.observability.opentelemetry import OpenTelemetryListener
     from tingting_async.pagination.stream import RowStream
     from tingting_async.recipients.builder import RowProblem, RowProblemKind
+    from tingting_async.recipients.legacy_fonts import is_legacy_font
     from tingting_async.recipients.numbers import NepaliNumber, NumberKind, parse_number
     from tingting_async.recipients.problems import InvalidNumberError, NumberProblem
     from tingting_async.recipients.recipient_list import InputRow, ListSummary, Recipient, RecipientList
+    from tingting_async.recipients.texts import SmsEncoding, SmsParts, sms_parts, speakable
     from tingting_async.resources.arguments import UNCHANGED, FileLike, Unchanged
     from tingting_async.resources.base import Resource, TimeoutLike
 
@@ -167,6 +169,8 @@ __all__ = [
     "Services",
     "Session",
     "SessionClosedError",
+    "SmsEncoding",
+    "SmsParts",
     "SpokenMessage",
     "SqliteLedger",
     "Timeout",
@@ -186,7 +190,10 @@ __all__ = [
     "WaitTimeoutError",
     "__version__",
     "ensure_sent",
+    "is_legacy_font",
     "parse_number",
+    "sms_parts",
+    "speakable",
 ]
 
 if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every misspelt name.
@@ -203,6 +210,8 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "NumberKind": "recipients.numbers",
         "NumberProblem": "recipients.problems",
         "parse_number": "recipients.numbers",
+        "is_legacy_font": "recipients.legacy_fonts",
+        **dict.fromkeys(("SmsEncoding", "SmsParts", "sms_parts", "speakable"), "recipients.texts"),
         "Listener": "observability.events",
         "OpenTelemetryListener": "observability.opentelemetry",
         "PostgresLedger": "ledger.postgres",

@@ -4,8 +4,6 @@ import codecs
 import enum
 import inspect
 import itertools
-import re
-import string
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -21,6 +19,7 @@ from tingting_async.http.json import dumps
 from tingting_async.http.messages import File
 from tingting_async.persistence import run_in_thread
 from tingting_async.quantities import is_count, shown
+from tingting_async.recipients import texts
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.row_checker import RowChecker
 from tingting_async.redaction import redact, shorten
@@ -237,12 +236,7 @@ def collapse_whitespace(message: str) -> str:
     return " ".join(message.split())
 
 
-def placeholders(message: str) -> set[str]:
-    """Return the names of a message's `{placeholders}`."""
-    try:
-        return {name for _, name, _, _ in string.Formatter().parse(message) if name}
-    except ValueError:
-        return set(re.findall(r"\{([^{}]+)\}", message))
+placeholders = texts.placeholders
 
 
 def mapping(value: Mapping[str, Any], name: str) -> dict[str, Any]:
