@@ -10,7 +10,7 @@ import functools
 import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
@@ -47,17 +47,24 @@ def cut_traceback(error: BaseException, handled: BaseException | None) -> None:
             rest += cast("BaseExceptionGroup[BaseException]", each).exceptions
 
 
+def suggest_name(unknown: str, names: Collection[str]) -> str:
+    """Return a sentence that names the valid name that is nearest to an unknown one, or else all valid names."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only for this mistake
+
+    near = get_close_matches(unknown, names, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"It accepts {', '.join(names)}."
+
+
 def _suggest_argument(error: BaseException, function: Callable[..., Any]) -> None:
-    """Add the nearest name to Python's error for an argument that a function does not have."""
+    """Add the nearest name, or else all names, to Python's error for an argument that a function does not have."""
     called = error.__traceback__ is not None and error.__traceback__.tb_next is not None
     _, found, rest = str(error).partition("unexpected keyword argument '")
     if not isinstance(error, TypeError) or called or not found or "Did you mean" in rest:
         return
-    from difflib import get_close_matches  # noqa: PLC0415 - only for this mistake
-
-    near = get_close_matches(rest.partition("'")[0], inspect.signature(function).parameters, n=1)
-    if near:
-        error.args = (f"{error}. Did you mean {near[0]!r}?",)
+    names = [name for name in inspect.signature(function).parameters if name not in ("self", "cls")]
+    if names:
+        unknown = rest.partition("'")[0]
+        error.args = (f"{error}. {suggest_name(unknown, names)}",)
 
 
 def short_traceback(function: Callable[P, R]) -> Callable[P, R]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tingting_async import FileTokenStore, SqliteLedger, TingTing, UsageError
+from tingting_async.v1 import TingTing as TingTingV1
 
 
 @pytest.mark.parametrize(
@@ -64,9 +65,13 @@ def test_texts(options: dict[str, Any], said: str) -> None:
 
 
 def test_unknown_argument() -> None:
-    """An unknown argument is a TypeError; no warning follows when the half-made session is collected."""
-    with pytest.raises(TypeError, match="windows"):
+    """An unknown argument is a TypeError that suggests the nearest one; and no warning follows."""
+    with pytest.raises(TypeError, match=r"^TingTing\(\) got .* 'windows'\. Did you mean 'window'\?$"):
         TingTing(api_token="t", windows=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"'leger'\. Did you mean 'ledger'\?"):
+        TingTingV1(api_token="t", leger=None)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"'xyzzy'\. It accepts base_url, .*, telemetry\.$"):
+        TingTing(xyzzy=3)  # type: ignore[call-arg]
     gc.collect()  # An error in a finalizer would fail the test.
 
 

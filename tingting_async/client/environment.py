@@ -4,7 +4,8 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from tingting_async.errors import UsageError
+from tingting_async.errors import MisuseError, UsageError
+from tingting_async.tracebacks import suggest_name
 
 
 def options_from_env(options: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
@@ -20,10 +21,12 @@ def options_from_env(options: Mapping[str, Any], known: Collection[str]) -> dict
         All options together.
 
     Raises:
-        UsageError: An option is unknown, or the credentials are missing.
+        MisuseError: An option is unknown; the message suggests the nearest one. It is a `TypeError`.
+        UsageError: The credentials are missing.
     """
-    if unknown := options.keys() - set(known):
-        raise UsageError(f"from_env: unknown option {', '.join(sorted(unknown))}; the options are {', '.join(known)}.")
+    for name in options:
+        if name not in known:
+            raise MisuseError(f"from_env: unknown option {name!r}. {suggest_name(name, known)}")
     found = {
         name: value
         for name in ("base_url", "api_token", "email", "password")

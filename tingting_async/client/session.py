@@ -21,7 +21,7 @@ from tingting_async.http.rate_limits.queue import RateLimit
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import ClientSession, Transport
 from tingting_async.quantities import is_count, shown
-from tingting_async.tracebacks import short_traceback
+from tingting_async.tracebacks import short_traceback, suggest_name
 
 if TYPE_CHECKING:
     from tingting_async.ledger.ledger import Ledger
@@ -33,7 +33,8 @@ DEFAULT_BASE_URL = "https://app.tingting.io"
 
 
 def _named_only(init: Callable[P, None]) -> Callable[P, None]:
-    """Let positional arguments of a session be an error that says what to write."""
+    """Let positional and unknown arguments of a session be an error that says what to write."""
+    _, *names = inspect.signature(init).parameters
 
     @functools.wraps(init)
     def check(self: "Session", *positional: object, **named: Any) -> None:
@@ -42,6 +43,10 @@ def _named_only(init: Callable[P, None]) -> Callable[P, None]:
                 f"{type(self).__name__} takes no positional arguments: write `TingTing(email=…, password=…)`, or "
                 "`TingTing(api_token=…)`."
             )
+        for name in named:
+            if name not in names:
+                hint = suggest_name(name, names)
+                raise MisuseError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}. {hint}")
         cast("Callable[..., None]", init)(self, **named)
 
     return cast("Callable[P, None]", check)
@@ -163,6 +168,7 @@ class Session(Hinting):
             **options: The arguments of the class.
 
         Raises:
+            MisuseError: An argument is unknown; the message suggests the nearest one. It is a `TypeError`.
             UsageError: There is neither a token nor an e-mail address with a password.
         """
         return cls(**options_from_env(options, inspect.signature(cls).parameters))

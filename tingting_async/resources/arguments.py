@@ -24,6 +24,7 @@ from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.row_checker import RowChecker
 from tingting_async.redaction import redact, shorten
 from tingting_async.resources.models import OtpChannel, OtpSource
+from tingting_async.tracebacks import suggest_name
 
 FileLike = str | PathLike[str] | File
 """A path, or a `File` with the content in memory. The suffix says the media type; a `File` can have another."""
@@ -64,12 +65,9 @@ def refuse_unknown(
     """
     for name in given:
         if name not in known:
-            from difflib import get_close_matches  # noqa: PLC0415 - only for this mistake
-
             parameters = inspect.signature(method).parameters.values()
             names = sorted({*known, *(each.name for each in parameters if each.kind is not each.VAR_KEYWORD)})
-            near = get_close_matches(name, names, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"It accepts {', '.join(names)}."
+            hint = suggest_name(name, names)
             raise MisuseError(f"{operation}() got an unexpected keyword argument {name!r}. {hint}")
 
 

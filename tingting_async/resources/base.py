@@ -57,12 +57,19 @@ class Resource(Hinting):
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Cut the tracebacks of every operation: its arguments may be secrets."""
+    def __init_subclass__(cls, *, resource: str = "", **options: Any) -> None:
+        """Cut the tracebacks of every operation: its arguments may be secrets.
+
+        Args:
+            resource: The session's name for this resource; by default, the name of the module.
+            **options: The options of other bases.
+        """
         super().__init_subclass__(**options)
         for name, value in [*vars(cls).items()]:
             if inspect.isfunction(value) and not name.startswith("_"):
                 setattr(cls, name, short_traceback(value))
+                # Python's own errors name an operation as all others do: `campaigns.run() takes 2 positional …`.
+                value.__qualname__ = f"{resource or cls.__module__.rpartition('.')[2]}.{name}"
 
     def _paginate(
         self,
@@ -96,7 +103,7 @@ class Resource(Hinting):
         return SpokenMessage(url=url, audio=audio, content_type=content_type)
 
 
-class BaseAccounts(Resource):
+class BaseAccounts(Resource, resource="accounts"):
     """The operations on tokens that both generations share."""
 
     async def refresh(self) -> None:

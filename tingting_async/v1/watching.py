@@ -13,7 +13,7 @@ from tingting_async.v1.progress import Progress
 from tingting_async.v1.reconcile import details
 
 
-class WatchedCampaigns(MethodFallback):
+class WatchedCampaigns(MethodFallback, resource="campaigns"):
     """The operations on campaigns that look at one while it runs, or stop it."""
 
     async def get(self, id: int, *, timeout: TimeoutLike = None) -> Campaign:
