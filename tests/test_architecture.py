@@ -71,7 +71,7 @@ TREE = {
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition stream styles",
     "recipients": "builder columns files headers legacy_fonts number_set numbers problems python_rows recipient_list"
-    " row_checker rows spellings texts values",
+    " records row_checker rows spellings tables texts values",
     "resources": "arguments base concurrency evidence models named",
     "v1": "accounts additions auth campaign_fields campaigns contacts creations dashboard decoding keyed_additions"
     " method_fallback models models.accounts models.campaigns models.common models.contacts models.otp models.reports"

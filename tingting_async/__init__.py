@@ -90,6 +90,8 @@ if TYPE_CHECKING:
     from tingting_async.recipients.numbers import NepaliNumber, NumberKind, parse_number
     from tingting_async.recipients.problems import InvalidNumberError, NumberProblem
     from tingting_async.recipients.recipient_list import InputRow, ListSummary, Recipient, RecipientList
+    from tingting_async.recipients.records import as_record
+    from tingting_async.recipients.tables import write_table
     from tingting_async.recipients.texts import SmsEncoding, SmsParts, sms_parts, speakable
     from tingting_async.resources.arguments import UNCHANGED, FileLike, Unchanged
     from tingting_async.resources.base import Resource, TimeoutLike
@@ -189,11 +191,13 @@ __all__ = [
     "Voice",
     "WaitTimeoutError",
     "__version__",
+    "as_record",
     "ensure_sent",
     "is_legacy_font",
     "parse_number",
     "sms_parts",
     "speakable",
+    "write_table",
 ]
 
 if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every misspelt name.
@@ -205,6 +209,8 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "FileTokenStore": "auth.stores.file",
         "InvalidNumberError": "recipients.problems",
         "Ledger": "ledger.ledger",
+        "as_record": "recipients.records",
+        "write_table": "recipients.tables",
         "ensure_sent": "ledger.ensure_sent",
         "NepaliNumber": "recipients.numbers",
         "NumberKind": "recipients.numbers",

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from itertools import islice
 from typing import IO, Any
 
@@ -104,7 +105,7 @@ def read_rows(file: IO[bytes]) -> Generator[ReportRow]:
     """
     with io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="") as text:
         table = csv.reader(text)
-        header = next((row for row in table if row), [])
+        header: list[str] = next((row for row in table if row), list[str]())
         columns = {name: column for column, title in enumerate(header) if (name := _field_of(title)) is not None}
         costs = [column for column, title in enumerate(header) if _CREDITS.fullmatch(_plain(title))]
         for row in table:
@@ -117,7 +118,9 @@ def _make_row(header: Sequence[str], columns: dict[str, int], costs: Sequence[in
     if len(row) > len(header):
         values[""] = ",".join(row[len(header) :])
     given = {name: text for name, column in columns.items() if (text := "".join(row[column : column + 1]).strip())}
-    spent = [cost for column in costs if (cost := _parsed(read_decimal, "".join(row[column : column + 1]))) is not None]
+    spent: list[Decimal] = [
+        cost for column in costs if (cost := _parsed(read_decimal, "".join(row[column : column + 1]))) is not None
+    ]
     status = given.get("status")
     return ReportRow(
         values,
@@ -125,7 +128,7 @@ def _make_row(header: Sequence[str], columns: dict[str, int], costs: Sequence[in
         status=None if status is None else _STATUSES.get(re.sub(r"[\W_]", "", status.lower()), CallStatus(status)),
         duration=_parsed(read_duration, given.get("duration")),
         playback=_parsed(read_decimal, given.get("playback", "").removesuffix("%")),
-        credits=sum(spent, start=spent.pop()) if spent else None,
+        credits=sum(spent, start=Decimal()) if spent else None,
         carrier=given.get("carrier"),
         updated_at=_parsed(read_display_datetime, given.get("updated_at")),
     )
