@@ -159,7 +159,7 @@ async def test_refused_input(generation: Any, world: Any) -> None:
         people = tingting.contacts if "contacts" in dir(tingting) else tingting.numbers
         for number in ("9812345678 9812345678", "981234567812345678", "98123456x78"):
             shown = await show(people.add(targets.campaign, number))
-            assert "UsageError" in shown
+            assert "InvalidNumberError" in shown
             assert not SECRET.search(shown)
         shown = await show(tingting.otp.send("9812345678", "no place for 482917", channel="text", otp="482917"))
         assert "UsageError" in shown

@@ -6,6 +6,7 @@ import pytest
 
 import tingting_async
 import tingting_async.v1
+from tingting_async import InvalidNumberError, NumberProblem, parse_number
 from tingting_async.decoding.fields import OpenEnum
 from tingting_async.sandbox import Sandbox
 
@@ -33,6 +34,25 @@ async def test_same_script(generation: Any) -> None:
             with pytest.raises(tingting_async.NotFoundError):
                 await tingting.campaigns.get(ids[1])
         assert ["run", "otp"] == [effect.kind for effect in sandbox.side_effects if effect.kind in ("run", "otp")]
+
+
+@pytest.mark.parametrize("generation", [tingting_async, tingting_async.v1])
+async def test_a_landline_is_called_and_not_texted(generation: Any) -> None:
+    """A one-time password is read out to a landline, in any spelling, and its text is refused before it is sent."""
+    async with Sandbox() as sandbox:
+        async with generation.TingTing(
+            base_url=sandbox.url, email=sandbox.email, password=sandbox.password
+        ) as tingting:
+            for number in ("01-4412345", parse_number("+977 1 4412345")):
+                with pytest.raises(InvalidNumberError, match=r"`number` \(…45\) is a landline") as caught:
+                    await tingting.otp.send(number, "{otp}", channel="text")
+                assert NumberProblem.LANDLINE is caught.value.problem
+                assert 0 == sum(effect.kind == "otp" for effect in sandbox.side_effects)
+            voice = {} if generation is tingting_async else {"voice": "np_rija"}
+            await tingting.otp.send(number, "{otp}", channel="voice", **voice)
+        assert [("otp", "14412345")] == [
+            (each.kind, each.target) for each in sandbox.side_effects if each.kind == "otp"
+        ]
 
 
 def enums(generation: Any) -> dict[str, type[OpenEnum]]:

@@ -2,6 +2,7 @@
 
 from tingting_async.classic.models import Otp
 from tingting_async.http.messages import Request
+from tingting_async.recipients.numbers import NepaliNumber
 from tingting_async.resources import arguments
 from tingting_async.resources.base import IN_V1, Resource, TimeoutLike
 from tingting_async.resources.models import OtpChannel
@@ -14,7 +15,7 @@ class Otps(Resource):
 
     async def send(
         self,
-        number: str | int,
+        number: str | int | NepaliNumber,
         message: str,
         *,
         channel: OtpChannel | str,
@@ -26,7 +27,7 @@ class Otps(Resource):
         """Call or text a person with a one-time password (`POST /api/system/send/otp/`).
 
         Args:
-            number: Whom to reach: a phone number of Nepal in any usual spelling.
+            number: Whom to reach: a phone number of Nepal in any usual spelling. A landline can only be called.
             message: What is read aloud or texted, with `{otp}` in place of the code. For a call, line breaks and
                 repeated spaces, which disturb speech synthesis, are sent as single spaces.
             channel: Whether to call or to text.
@@ -36,7 +37,8 @@ class Otps(Resource):
             timeout: The limits of this call.
 
         Raises:
-            UsageError: The message lacks `{otp}`; the number is invalid; both `otp` and `length` are given.
+            UsageError: The message lacks `{otp}`; the number is invalid, or a landline is to be texted; both `otp` and
+                `length` are given.
             OutcomeUnknownError: The password may have been sent. The classic API has no list in which to look for it. A
                 code that you chose yourself remains valid on your side, whether or not it was sent.
             DuplicateSendError: According to the ledger, `idempotency_key` was sent before, or may have been.

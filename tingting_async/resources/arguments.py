@@ -20,7 +20,7 @@ from tingting_async.http.messages import File
 from tingting_async.persistence import run_in_thread
 from tingting_async.quantities import is_count, shown
 from tingting_async.recipients import texts
-from tingting_async.recipients.numbers import phone_number
+from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.recipients.row_checker import RowChecker
 from tingting_async.redaction import redact, shorten
 from tingting_async.resources.models import OtpChannel, OtpSource
@@ -203,12 +203,13 @@ def schedule(when: datetime, *, now: datetime | None = None) -> str:
 
 
 def otp(
-    number: str | int, message: str, channel: OtpChannel | str, *, otp: str | None, length: int | None
+    number: str | int | NepaliNumber, message: str, channel: OtpChannel | str, *, otp: str | None, length: int | None
 ) -> dict[str, Any]:
     """Return the fields that both generations send for a one-time password.
 
     Raises:
-        UsageError: The message lacks `{otp}`; the number is not valid; the code or its length is not valid.
+        UsageError: The message lacks `{otp}`; the number is not valid, or is a landline that is to receive a text; the
+            code or its length is not valid.
     """
     by = enum_member(OtpChannel, channel, "channel")
     if "{otp}" not in non_empty_text(message, "message"):
@@ -220,7 +221,7 @@ def otp(
     if length is not None and not is_count(length):
         raise UsageError(f"otp.send: `length` is {shown(length)}; it must be a number of digits.")
     return given_fields(
-        number=phone_number(number),
+        number=phone_number(number, mobile_only=by is OtpChannel.TEXT),
         message=collapse_whitespace(message) if by is OtpChannel.VOICE else message,
         sms_send_options=by.value,
         otp=otp,

@@ -7,6 +7,7 @@ from tingting_async.http.messages import Request
 from tingting_async.outcomes import Reconciler
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
+from tingting_async.recipients.numbers import NepaliNumber
 from tingting_async.resources import arguments
 from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
 from tingting_async.resources.models import OtpChannel
@@ -27,7 +28,7 @@ class Otps(Resource):
 
     async def send(
         self,
-        number: str | int,
+        number: str | int | NepaliNumber,
         message: str,
         *,
         channel: OtpChannel | str,
@@ -41,7 +42,7 @@ class Otps(Resource):
         """Send a person a one-time password by call or by SMS (`POST auths/send/otp/`).
 
         Args:
-            number: The recipient: a phone number of Nepal in any usual spelling.
+            number: The recipient: a phone number of Nepal in any usual spelling. A landline can only be called.
             message: The message, with `{otp}` in place of the code. For a call, line breaks and repeated spaces are
                 sent as single spaces, because they upset the service's speech synthesis.
             channel: Whether to call or to send an SMS.
@@ -53,8 +54,8 @@ class Otps(Resource):
             timeout: See `Resource`.
 
         Raises:
-            UsageError: The message lacks `{otp}`; the number is not valid; both `otp` and `length` are given; `voice`
-                does not match the channel.
+            UsageError: The message lacks `{otp}`; the number is invalid, or a landline is to be texted; both `otp` and
+                `length` are given; `voice` does not match the channel.
             OutcomeUnknownError: It may have been sent. `reconcile()` looks for a code of your own in `list()`. Only a
                 person can find out what became of a code that the service chose.
             DuplicateSendError: The ledger says that a send with this `idempotency_key` was made before, or may have
