@@ -60,8 +60,8 @@ INNER = sorted(MODULES.keys() - {PACKAGE})
 
 TREE = {
     "auth": "cooldown flow refresh stored stores stores.codec stores.file stores.postgres stores.redis tokens",
-    "classic": "accounts auth campaigns creations decoding models numbers otp pages phone_numbers session",
-    "client": "core environment hints pipeline retries session",
+    "classic": "accounts auth campaigns creations decoding models numbers otp pages phone_numbers reach session",
+    "client": "core environment guards hints pipeline retries session suppression",
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
     " refusals scalars",
     "http": "base_url bodies causes clocks deadlines download json messages rate_limits rate_limits.local"
@@ -72,11 +72,11 @@ TREE = {
     "pagination": "exact iterators links page paginator passes prefetch repetition stream styles",
     "recipients": "builder columns files headers legacy_fonts number_set numbers problems python_rows recipient_list"
     " records row_checker rows spellings tables texts values",
-    "resources": "arguments base concurrency evidence models named",
+    "resources": "arguments base concurrency evidence models named reach",
     "v1": "accounts additions auth campaign_fields campaigns contacts creations dashboard decoding keyed_additions"
     " method_fallback models models.accounts models.campaigns models.common models.contacts models.otp models.reports"
-    " models.surveys otp pages phone_numbers preflight progress reconcile report_rows reports schedule session"
-    " survey_templates surveys uploads voices watching",
+    " models.surveys otp pages phone_numbers preflight progress reach reconcile report_rows reports schedule"
+    " session survey_templates surveys uploads voices watching",
 }
 """The modules of each folder of the client, as docs/architecture.md describes them."""
 

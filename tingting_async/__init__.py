@@ -17,6 +17,7 @@ from tingting_async.errors import (
     ConflictError,
     DecodeError,
     DuplicateSendError,
+    GuardError,
     LedgerError,
     MisuseError,
     NotFoundError,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
         User,
         Voice,
     )
+    from tingting_async.client.guards import Guards, Prices
     from tingting_async.http.rate_limits.postgres import PostgresRateLimit
     from tingting_async.http.rate_limits.queue import RateLimit
     from tingting_async.http.rate_limits.redis import RedisRateLimit
@@ -111,6 +113,8 @@ __all__ = [
     "File",
     "FileLike",
     "FileTokenStore",
+    "GuardError",
+    "Guards",
     "InputRow",
     "InvalidNumberError",
     "ItemIterator",
@@ -145,6 +149,7 @@ __all__ = [
     "PostgresLedger",
     "PostgresRateLimit",
     "PostgresTokenStore",
+    "Prices",
     "Priority",
     "RateLimit",
     "RateLimitedError",
@@ -207,6 +212,8 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "Unchanged": "resources.arguments",
         "FileLike": "resources.arguments",
         "FileTokenStore": "auth.stores.file",
+        "Guards": "client.guards",
+        "Prices": "client.guards",
         "InvalidNumberError": "recipients.problems",
         "Ledger": "ledger.ledger",
         "as_record": "recipients.records",

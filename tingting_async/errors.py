@@ -4,7 +4,8 @@
 
     TingTingError
     ├── UsageError                 an argument or a call is wrong; nothing was sent (also a ValueError)
-    │   └── MisuseError            an object is used in a way it does not support (also a TypeError)
+    │   ├── MisuseError            an object is used in a way it does not support (also a TypeError)
+    │   └── GuardError             a guard of the session does not allow it; nothing was sent
     ├── SessionClosedError         the session is closed or belongs to another event loop
     ├── TokenStoreError            the token store failed; nothing was sent
     ├── LedgerError                the ledger failed; nothing was sent
@@ -72,6 +73,37 @@ class MisuseError(UsageError, TypeError):
     Raised where Python itself would raise a `TypeError`. The message says what to write instead. Type checkers report
     the same mistake.
     """
+
+
+class GuardError(UsageError):
+    """A guard of the session does not allow the request, so nothing was sent; see `Guards`.
+
+    Args:
+        message: The text of the error, safe to show; it says by how much the limit is exceeded.
+        guard: The guard: `"max_recipients"`, `"max_credits"`, `"quiet_hours"` or `"suppressed"`.
+        limit: What the guard allows; None if `suppressed` cannot be read.
+        actual: What the request would do: how many recipients, how many credits, when it would begin (a datetime in
+            Nepal's time), or how many recipients are on the suppression list. None if that cannot be known, which is no
+            less a reason to refuse.
+        operation: The operation, e.g. `"campaigns.run"`.
+        problems: The rows of `suppressed` that cannot be read.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        guard: str = "",
+        limit: Any = None,
+        actual: Any = None,
+        operation: str = "",
+        problems: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(message, problems=problems)
+        self.guard = guard
+        self.limit = limit
+        self.actual = actual
+        self.operation = operation
 
 
 class SessionClosedError(TingTingError):

@@ -1,17 +1,22 @@
 """Type-checked, never run: the settings of a session, its events, and where tokens are kept."""
 
 from collections.abc import Callable, Sequence
+from datetime import time
+from decimal import Decimal
 from typing import assert_type
 
 from tingting_async import (
     Effect,
     FileLike,
     FileTokenStore,
+    GuardError,
+    Guards,
     Listener,
     MemoryTokenStore,
     OpenTelemetryListener,
     PostgresRateLimit,
     PostgresTokenStore,
+    Prices,
     RateLimit,
     RedisRateLimit,
     RedisTokenStore,
@@ -55,6 +60,19 @@ async def sessions() -> None:
 
 async def options(tingting: TingTing, timeout: TimeoutLike, file: FileLike) -> None:
     await tingting.campaigns.create("a", "SMS", file=file, timeout=timeout)
+
+
+async def numbers() -> list[str]:
+    return ["9800000001"]
+
+
+def guards(error: GuardError) -> None:
+    prices = Prices(per_sms_part=1.5, per_call_minute=Decimal(2), minutes_per_call=1)
+    assert_type(prices.estimate(sms_parts=3, calls=1), Decimal)
+    TingTing(api_token="…", guards=Guards(max_recipients=5, max_credits=10, prices=prices))
+    V1TingTing(api_token="…", guards=Guards(quiet_hours=(time(20), time(8)), suppressed=["9800000001", 9800000002]))
+    TingTing(api_token="…", guards=Guards(suppressed=numbers))
+    assert_type((error.guard, error.operation), tuple[str, str])
 
 
 def listener(event: RequestEvent) -> None:

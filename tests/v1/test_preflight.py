@@ -1,14 +1,18 @@
 """The check of a campaign before it is run."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
 from aiohttp import web
-from support.v1 import connect, count_effects, make_campaign, page, serving
+from support.v1 import connect, count_effects, first_contact, make_campaign, page, serving
 
-from tingting_async import PermissionDeniedError, UsageError
+from tingting_async import Guards, PermissionDeniedError, Prices, UsageError
 from tingting_async.sandbox import Sandbox
+from tingting_async.v1 import NewContact
 
 pytestmark = pytest.mark.anyio
 
@@ -109,3 +113,160 @@ async def test_a_check_that_fails_leaves_no_task() -> None:
             await tingting.campaigns.preflight(1)
         assert before == reading()
         released.set()
+
+
+@attrs.frozen
+class Person:
+    """A recipient as a list has it: with the row of its file."""
+
+    number: str
+    variables: dict[str, Any]
+    row: int
+
+
+async def test_contacts_of_all_pages() -> None:
+    """The values of all contacts are checked, not those of the first page alone."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="Hi {name}")
+        people = [NewContact(f"98000000{row:02}", {"name": "Sita"} if row != 17 else {}) for row in range(25)]
+        await tingting.contacts.add_many(campaign.id, people)
+        report = await tingting.campaigns.preflight(campaign.id)
+        (bad,) = [each.id async for each in tingting.contacts.list(campaign.id) if each.number == "9800000017"]
+    assert ((f"Contact {bad} has no value for name.",), 25, 25) == (report.problems, report.checked, report.contacts)
+
+
+@pytest.mark.parametrize("value", ["", "  ", "\u00a0", None])
+async def test_an_empty_value(value: str | None) -> None:
+    """An empty value is no value: nobody gets "Dear ,"."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="Dear {name}, Rs. {amount}.")
+        await tingting.contacts.add(campaign.id, "9800000001", variables={"name": value, "amount": 0})
+        contact = await first_contact(tingting, campaign.id)
+        report = await tingting.campaigns.preflight(campaign.id)
+        assert (f"Contact {contact.id} has no value for name.",) == report.problems
+        listed = await tingting.campaigns.preflight(campaign.id, recipients=[Person("9800000001", {"name": value}, 7)])
+        assert ("Row 7 has no value for amount, name.",) == listed.problems
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_recipients(is_async: bool) -> None:
+    """Recipients are checked without a request for each, and problems name their rows."""
+    people = [Person(f"98{row:08}", {"name": "Sita" if row != 301 else ""}, row + 2) for row in range(400)]
+
+    async def stream() -> AsyncIterator[Person]:
+        for person in people:
+            yield person
+
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="Hi {name}")
+        before = len(sandbox.requests)
+        report = await tingting.campaigns.preflight(campaign.id, recipients=stream() if is_async else people)
+        assert (("Row 303 has no value for name.",), 400, 0) == (report.problems, report.checked, report.contacts)
+        assert 2 == len(sandbox.requests) - before
+
+
+async def test_recipients_without_rows() -> None:
+    """Recipients that know no row are named by their index, and bare numbers have no values."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="Hi {name}")
+        people = [NewContact("9800000001", {"name": "Sita"}), "9800000002"]
+        report = await tingting.campaigns.preflight(campaign.id, recipients=people)
+        assert ("`recipients[1]` has no value for name.",) == report.problems
+        assert ("`recipients` is empty.",) == (await tingting.campaigns.preflight(campaign.id, recipients=[])).problems
+
+
+async def test_many_rows_with_problems() -> None:
+    """A report names a thousand recipients at most, and counts the others."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="Hi {name}")
+        people = [Person(f"98{row:08}", {}, row) for row in range(1200)]
+        problems = (await tingting.campaigns.preflight(campaign.id, recipients=people)).problems
+    assert (1001, "And 200 more have problems like these.") == (len(problems), problems[-1])
+
+
+@pytest.mark.parametrize("recipients", ["9800000001", {"9800000001": {}}, 9800000001])
+async def test_what_is_no_list_of_recipients(recipients: Any) -> None:
+    """What is no list of recipients is refused."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await make_campaign(tingting)
+        with pytest.raises(UsageError, match="`recipients` must be a list of recipients"):
+            await tingting.campaigns.preflight(campaign.id, recipients=recipients)
+
+
+async def test_the_cost_of_the_filled_texts() -> None:
+    """The parts of the SMS are counted on the text of each recipient, and priced as the user states."""
+    prices = Prices(per_sms_part=0.5)
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox, guards=Guards(prices=prices)) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="{text}")
+        people = [Person(f"980000000{row}", {"text": text}, row) for row, text in enumerate(("a", "a" * 161, "क" * 71))]
+        report = await tingting.campaigns.preflight(campaign.id, recipients=people)
+        assert (5, Decimal("2.5"), ()) == (report.sms_parts, report.estimated_credits, report.problems)
+        sandbox.world.owner.credits = 2
+        report = await tingting.campaigns.preflight(campaign.id, recipients=people)
+        assert 2 == report.credits_left
+        assert ("It is estimated to cost 2.5 credits, and the account has 2 left.",) == report.problems
+
+
+async def test_the_cost_of_calls() -> None:
+    """Calls are priced, too; without prices, nothing is estimated, and a price that is missing is an error."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await make_campaign(tingting)
+        report = await tingting.campaigns.preflight(campaign.id)
+        assert (0, None, None) == (report.sms_parts, report.estimated_credits, report.credits_left)
+        report = await tingting.campaigns.preflight(campaign.id, prices=Prices(per_call_minute=2, minutes_per_call=1.5))
+        assert (Decimal(9), 3) == (report.estimated_credits, report.checked)
+        with pytest.raises(UsageError, match="per_call"):
+            await tingting.campaigns.preflight(campaign.id, prices=Prices(per_sms_part=2))
+
+
+async def test_more_contacts_than_may_be_asked() -> None:
+    """If some contacts were not checked, that is a problem, and the cost is not estimated."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="Hi {name}")
+        people = [NewContact(f"98000000{row:02}", {"name": "Sita"}) for row in range(25)]
+        await tingting.contacts.add_many(campaign.id, people)
+        options: dict[str, Any] = {"max_contacts": 20, "prices": Prices(per_sms_part=1)}
+        report = await tingting.campaigns.preflight(campaign.id, **options)
+        assert (20, None, None) == (report.checked, report.sms_parts, report.estimated_credits)
+        (problem,) = report.problems
+        assert problem.startswith("Only 20 of its 25 contacts were checked")
+        with pytest.raises(UsageError, match="max_contacts"):
+            await tingting.campaigns.preflight(campaign.id, max_contacts=0)
+
+
+async def test_requests_for_variables_are_bounded() -> None:
+    """At most eight contacts' variables are requested at the same time."""
+    waiting, most = 0, 0
+    may_answer = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        nonlocal waiting, most
+        if request.path.endswith("/attributes/"):
+            waiting += 1
+            most = max(most, waiting)
+            if waiting == 8:
+                may_answer.set()
+            await may_answer.wait()
+            waiting -= 1
+            return web.json_response({"name": "Sita"})
+        if "campaign-detail" in request.path:
+            return web.json_response(page([{"id": index, "number": f"98{index:08}"} for index in range(10)]))
+        return web.json_response({"id": 1, "services": "SMS", "sms_message": "{name}", "user_phone": [1]})
+
+    async with serving(handler) as tingting:
+        assert () == (await tingting.campaigns.preflight(1)).problems
+    assert 8 == most
+
+
+async def test_a_text_of_a_legacy_font() -> None:
+    """A message or a value that was typed for a legacy Nepali font is a problem: it would arrive as `/fd`."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        message = "tkfO{sf] ljBfyL{sf] z'Ns afFsL 5"
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message=message)
+        await tingting.contacts.add(campaign.id, "9800000001")
+        (problem,) = (await tingting.campaigns.preflight(campaign.id, recipients=["9800000001"])).problems
+        assert problem.startswith("It has an SMS message that seems to be typed for a legacy Nepali font")
+        await tingting.campaigns.update(campaign.id, sms_message="{name}")
+        people = [Person("9800000001", {"name": "/fd ax'b'/"}, 5), Person("9800000002", {"name": "Ram"}, 6)]
+        (problem,) = (await tingting.campaigns.preflight(campaign.id, recipients=people)).problems
+        assert problem.startswith("Row 5 has a value for name that seems to be typed for a legacy Nepali font")

@@ -6,7 +6,9 @@ from typing import Unpack
 
 from tingting_async.classic.creations import CampaignCreation
 from tingting_async.classic.models import Campaign, Confirmation, Outcome, Priority, RunStarted, Voice
+from tingting_async.classic.numbers import Numbers
 from tingting_async.classic.pages import ListResource, read_page
+from tingting_async.classic.reach import Run, details
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
 from tingting_async.outcomes import Reconciliation, Verdict
@@ -207,6 +209,7 @@ class Campaigns(ListResource):
 
         Raises:
             UsageError: An argument is invalid.
+            GuardError: A guard of the session does not allow it. Nothing was run.
             OutcomeUnknownError: The campaign may be running: look at its numbers before you run it again.
             DuplicateSendError: According to the ledger it was run before, or may have been.
         """
@@ -222,14 +225,16 @@ class Campaigns(ListResource):
             status=None if rerun is None else _rerun_statuses(rerun),
             priority=None if priority is None else arguments.enum_member(Priority, priority, "priority").value,
         )
+        run = Run(arguments.identifier(id), text, fields.get("individual"), fields.get("status"), schedule, timeout)
         request = Request.send(
-            f"/api/system/campaigns/{arguments.identifier(id)}/begin/",
+            f"/api/system/campaigns/{id}/begin/",
             RunStarted,
             "campaigns.run",
             timeout=timeout,
             recovery_hint=f"look at the statuses in numbers.list({id})",
             send_target=f"campaign {id}",
             idempotency_key=idempotency_key,
+            reaches=run.reaches(self._core, Numbers(self._core).list),
         )
         checks_tags = check_tags and message is not None
 
@@ -276,17 +281,6 @@ class Campaigns(ListResource):
                 timeout=timeout,
             )
         )
-
-
-def details(id: int, timeout: TimeoutLike) -> Request[Campaign]:
-    """Return the request for one campaign, which `Numbers` uses to check tags as well."""
-    return Request.read(
-        f"/api/system/campaigns/{arguments.identifier(id)}/details",
-        Campaign,
-        "campaigns.get",
-        payload=("data", "details", 0),
-        timeout=timeout,
-    )
 
 
 def _services(services: Services | str) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-from tingting_async.classic.campaigns import details
 from tingting_async.classic.models import Confirmation, Number, NumberAdded
 from tingting_async.classic.pages import ListResource, read_list
+from tingting_async.classic.reach import details
 from tingting_async.http.messages import Request
 from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
@@ -14,6 +14,7 @@ from tingting_async.resources import arguments
 from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.evidence import Match, match_number, reconcile_rows
+from tingting_async.resources.reach import reaches_number
 
 
 class Numbers(ListResource):
@@ -78,6 +79,7 @@ class Numbers(ListResource):
             timeout: The limits of this call.
 
         Raises:
+            GuardError: The number is on the session's suppression list.
             UsageError: The number is invalid; with `check_tags`, the campaign does not have one of the tags.
             BadRequestError: The service refuses the number or, without `check_tags`, an unknown tag.
             OutcomeUnknownError: The number may have been added: look for it in `list()` before you add it again.
@@ -91,6 +93,7 @@ class Numbers(ListResource):
             timeout=timeout,
             recovery_hint=f"look for it in numbers.list({campaign_id})",
             reconciler=lambda _: self._find(campaign_id, str(fields["number"]), fields.get("available_tags", {})),
+            reaches=reaches_number(str(fields["number"])),
         )
         if check_tags and tags:
             campaign = await self._core.execute(details(campaign_id, timeout))
@@ -129,9 +132,11 @@ class Numbers(ListResource):
             timeout: The limits of this call.
 
         Raises:
+            GuardError: The number is on the session's suppression list.
             UsageError: The number is invalid.
             NotFoundError: The account has no number with this id.
         """
+        fields = _fields(number, None if tags is UNCHANGED else tags or {})
         return await self._core.execute(
             Request.update(
                 f"/api/system/number/{arguments.identifier(id)}/",
@@ -139,8 +144,9 @@ class Numbers(ListResource):
                 "numbers.edit",
                 method="PUT",
                 payload=("data", "details"),
-                json=_fields(number, None if tags is UNCHANGED else tags or {}),
+                json=fields,
                 timeout=timeout,
+                reaches=reaches_number(str(fields["number"])),
             )
         )
 

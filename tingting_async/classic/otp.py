@@ -6,6 +6,7 @@ from tingting_async.recipients.numbers import NepaliNumber
 from tingting_async.resources import arguments
 from tingting_async.resources.base import IN_V1, Resource, TimeoutLike
 from tingting_async.resources.models import OtpChannel
+from tingting_async.resources.reach import reaches_with_otp
 
 
 class Otps(Resource):
@@ -39,6 +40,7 @@ class Otps(Resource):
         Raises:
             UsageError: The message lacks `{otp}`; the number is invalid, or a landline is to be texted; both `otp` and
                 `length` are given.
+            GuardError: A guard of the session does not allow it. Nothing was sent.
             OutcomeUnknownError: The password may have been sent. The classic API has no list in which to look for it. A
                 code that you chose yourself remains valid on your side, whether or not it was sent.
             DuplicateSendError: According to the ledger, `idempotency_key` was sent before, or may have been.
@@ -54,6 +56,7 @@ class Otps(Resource):
                 timeout=timeout,
                 recovery_hint="ask the person whether it arrived",
                 idempotency_key=idempotency_key,
+                reaches=reaches_with_otp(fields),
                 secrets=() if otp is None else (otp,),
             )
         )

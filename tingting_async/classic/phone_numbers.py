@@ -1,6 +1,8 @@
 """The account's own lines, and those for sale."""
 
-from typing import Unpack
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Unpack
 
 from tingting_async.classic.models import Confirmation, PhoneNumber
 from tingting_async.classic.pages import ListResource, read_list
@@ -10,6 +12,9 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.resources import arguments
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.evidence import Match, match_id, reconcile_rows
+
+if TYPE_CHECKING:
+    from tingting_async.client.guards import Guards, Reach
 
 
 class PhoneNumbers(ListResource):
@@ -63,6 +68,7 @@ class PhoneNumbers(ListResource):
             timeout: The limits of this call.
 
         Raises:
+            GuardError: The line costs more than the guard `max_credits` allows.
             OutcomeUnknownError: The line may have been bought: look for it in `owned()` before you buy it again.
             DuplicateSendError: According to the ledger, it was bought before, or may have been.
         """
@@ -78,7 +84,20 @@ class PhoneNumbers(ListResource):
                 reconciler=lambda send: self._find(target_id(send, sid)),
                 send_target=f"line {sid}",
                 idempotency_key=idempotency_key,
+                reaches=partial(self._reach, sid, timeout),
             )
+        )
+
+    async def _reach(self, sid: str, timeout: TimeoutLike, guards: "Guards") -> "Reach":
+        """Say that a purchase reaches nobody, and what it costs."""
+        from tingting_async.client.guards import Reach  # noqa: PLC0415 - only with guards
+
+        rate: Decimal | None = Decimal(0)
+        if guards.max_credits is not None:
+            lines = await self.for_sale(exact=True, timeout=timeout).collect()
+            rate = next((line.rate for line in lines if line.sid == sid), None)
+        return Reach(
+            recipients=0, numbers=(), price=rate, unknown="The list of lines for sale does not show its price."
         )
 
     async def _find(self, sid: str) -> Reconciliation:

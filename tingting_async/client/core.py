@@ -25,6 +25,7 @@ from tingting_async.pagination.prefetch import FairShare
 from tingting_async.pagination.styles import PaginationStyle
 
 if TYPE_CHECKING:
+    from tingting_async.client.guards import Guards
     from tingting_async.ledger.jobs import Job
     from tingting_async.ledger.ledger import Ledger
 
@@ -46,6 +47,7 @@ class Core:
         window: How many pages of a list are prefetched, at most.
         max_in_flight: How many requests are in flight at the same time, at most.
         ledger: Records sends, so that none happens twice; None for no ledger.
+        guards: Limits of the user's own for sends; None for none.
         telemetry: Whether to subscribe the OpenTelemetry listener if the process has a tracer provider.
     """
 
@@ -60,6 +62,7 @@ class Core:
         window: int,
         max_in_flight: int,
         ledger: "Ledger | None",
+        guards: "Guards | None",
         telemetry: bool,
     ) -> None:
         self.auth = auth
@@ -73,6 +76,7 @@ class Core:
         self._window = window
         self._share = FairShare(slots=max_in_flight)
         self._ledger = ledger
+        self.guards: Guards | None = guards
         self._has_telemetry = telemetry
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -93,10 +97,13 @@ class Core:
         """
         ledger = self._ledger_for(request)
         self.decoder.prepare(request)
+        send: Callable[[Request[T]], Awaitable[T]] = self._send
+        if self.guards is not None and (request.reaches is not None or request.effect is Effect.SEND):
+            send = await self._admit(self.guards, request)
         try:
             if ledger is None or request.before_send is not None:  # A creation has its claim by now; see `create`.
-                return await self._send(request)
-            return await ledger.execute(self.base_url, request, self._send, self.read_clocks)
+                return await send(request)
+            return await ledger.execute(self.base_url, request, send, self.read_clocks)
         except Reconcilable as error:
             attach_sleep(error, functools.partial(self.sleep, request.operation))
             raise
@@ -213,6 +220,25 @@ class Core:
         )
         is_recorded = request.effect is Effect.SEND or request.idempotency_key is not None
         return self._ledger if is_recorded else None
+
+    async def _admit(self, guards: "Guards", request: Request[T]) -> Callable[[Request[T]], Awaitable[T]]:
+        """Let the guards look at a request, and return what sends it; before that, they look at a send again."""
+        from tingting_async.client.guards import admit  # noqa: PLC0415 - few programs need it
+
+        if request.effect is not Effect.SEND:
+            await admit(guards, request)
+            return self._send
+        # A send that was made may not be allowed any more: that it was made says more.
+        admission = await self.prepare(request, functools.partial(admit, guards, request))
+        return lambda claimed: self._send(admission.protect(claimed))
+
+    async def suppressed_numbers(self) -> frozenset[str]:
+        """Return the national digits of the numbers that a guard does not allow to add; empty without that guard.
+
+        Raises:
+            GuardError: The suppression list cannot be read.
+        """
+        return frozenset() if self.guards is None else await self.guards.suppressed_numbers()
 
     async def _send(self, request: Request[T]) -> T:
         response = await self.fetch(request)

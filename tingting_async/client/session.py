@@ -24,6 +24,7 @@ from tingting_async.quantities import is_count, shown
 from tingting_async.tracebacks import short_traceback, suggest_name
 
 if TYPE_CHECKING:
+    from tingting_async.client.guards import Guards
     from tingting_async.ledger.ledger import Ledger
     from tingting_async.observability.events import Listener
 
@@ -71,6 +72,7 @@ class Session(Hinting):
             `RedisRateLimit` or `PostgresRateLimit` that they share. Waiting for it counts towards `Timeout.pool`.
         retries: How failures are retried if the operation allows it: a `RetryPolicy`, or the number of attempts.
         ledger: Records sends, so that none happens twice: an `SqliteLedger`.
+        guards: Limits of your own for everything that calls or texts: `Guards(max_recipients=500)`.
         http: Your own `aiohttp.ClientSession`. Its proxy and TLS settings are used. It is never closed.
         proxy: The URL of an HTTP proxy.
         ssl: A TLS context.
@@ -105,6 +107,7 @@ class Session(Hinting):
         rate: "float | RateLimit | None" = None,
         retries: RetryPolicy | int = RetryPolicy(),  # noqa: B008 - a frozen value
         ledger: "Ledger | None" = None,
+        guards: "Guards | None" = None,
         http: ClientSession | None = None,
         proxy: str | None = None,
         ssl: ssl_module.SSLContext | None = None,
@@ -129,6 +132,7 @@ class Session(Hinting):
             )
         for name, given, needed, example in (
             ("ledger", ledger, "execute", 'SqliteLedger("sends.sqlite")'),
+            ("guards", guards, "suppressed_numbers", "Guards(max_recipients=500)"),
             ("token_store", token_store, "load", 'FileTokenStore("tokens.json")'),
         ):
             if given is not None and (isinstance(given, type) or not hasattr(given, needed)):
@@ -152,6 +156,7 @@ class Session(Hinting):
             window=window,
             max_in_flight=max_in_flight,
             ledger=ledger,
+            guards=guards,
             telemetry=telemetry,
         )
 

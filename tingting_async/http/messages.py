@@ -143,6 +143,8 @@ class Request(Generic[T_co]):
     error, and nothing is sent."""
     before_first_byte: Callable[[], None] | None = attrs.field(default=None, repr=False)
     """Called immediately before the first byte of an attempt is written. If it raises, nothing is sent."""
+    reaches: Callable[[Any], Awaitable[Any]] | None = attrs.field(default=None, repr=False)
+    """Finds out whom a send reaches, or whom a later send reaches because of this request; called only by guards."""
     without_effect: Callable[[], None] | None = attrs.field(default=None, repr=False)
     """Called after `before_send`, if the attempt turns out not to have left, or to have been refused."""
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)

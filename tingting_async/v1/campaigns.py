@@ -1,7 +1,7 @@
 """Campaigns: whom to reach, with what, and when."""
 
 from datetime import datetime
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
@@ -11,6 +11,7 @@ from tingting_async.resources import arguments
 from tingting_async.resources.base import PageOptions, TimeoutLike
 from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.resources.named import target
+from tingting_async.resources.reach import starts_at
 from tingting_async.v1.campaign_fields import (
     CampaignFields,
     MessageFields,
@@ -35,9 +36,13 @@ from tingting_async.v1.models.campaigns import (
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.pages import read_page
 from tingting_async.v1.preflight import preflight
+from tingting_async.v1.reach import Recipients, iterate, reaches_campaign
 from tingting_async.v1.reconcile import clocks_at, reconcile_created, reconcile_run
 from tingting_async.v1.schedule import with_schedule
 from tingting_async.v1.watching import WatchedCampaigns
+
+if TYPE_CHECKING:
+    from tingting_async.client.guards import Prices
 
 
 class Campaigns(WatchedCampaigns):
@@ -142,6 +147,7 @@ class Campaigns(WatchedCampaigns):
                 send_target=target("campaign", name),
                 idempotency_key=idempotency_key,
                 creation=recognition.creation(),
+                reaches=starts_at(fields.get("schedule")),
             ),
             lambda request: self._execute(request, *self._voice_forms(fields.get("voice"))),
         )
@@ -170,6 +176,7 @@ class Campaigns(WatchedCampaigns):
                 "campaigns.update",
                 json=body,
                 timeout=timeout,
+                reaches=starts_at(fields.get("schedule")),
             ),
             other_method("PUT"),  # One public client found only PUT accepted.
             *self._voice_forms(fields.get("voice")),
@@ -235,6 +242,7 @@ class Campaigns(WatchedCampaigns):
         sms_message: str | None = None,
         schedule: datetime | None = None,
         preflight: bool = False,
+        recipients: Recipients | None = None,
         idempotency_key: str | None = None,
         timeout: TimeoutLike = None,
     ) -> RunStarted:
@@ -249,15 +257,19 @@ class Campaigns(WatchedCampaigns):
             sms_message: The message that is sent as SMS; None leaves it as it is.
             schedule: When the run starts, an aware datetime; None leaves it as it is.
             preflight: Whether to refuse the run if `preflight()` finds problems.
+            recipients: Whom the campaign's contacts were made of, such as a `RecipientList`. The preflight checks them.
+                The guard `max_credits` takes their variables from here, and requests only those of other contacts.
             idempotency_key: See `Resource`; without one, a ledger lets the campaign run once.
             timeout: The limits of each call.
 
         Raises:
             UsageError: The preflight found problems, or the campaign does not use the text that is given. Nothing was
                 run.
+            GuardError: A guard of the session does not allow it. Nothing was run.
             OutcomeUnknownError: The campaign may be running: look at its status before you run it again.
             DuplicateSendError: The ledger says that it was run before, or may have been.
         """
+        people = None if recipients is None else [each async for each in iterate(recipients)]
         called = self._core.note_clocks()  # The ledger may refuse the send, and its error is reconciled, too.
         request = Request.send(
             f"/api/v1/run-campaign/{arguments.identifier(id)}/",
@@ -268,6 +280,7 @@ class Campaigns(WatchedCampaigns):
             reconciler=lambda send: reconcile_run(self._core, id, send, called),
             send_target=f"campaign {id}",
             idempotency_key=idempotency_key,
+            reaches=reaches_campaign(self._core, id, people, timeout),
         )
         changes = arguments.given_fields(message=message, sms_message=sms_message, schedule=schedule)
 
@@ -275,7 +288,7 @@ class Campaigns(WatchedCampaigns):
             if (message is None) != (sms_message is None):
                 refuse_other_text((await self.get(id, timeout=timeout)).services, message, sms_message)
             known = (await self.update(id, timeout=timeout, **changes)).schedule if changes else None
-            if preflight and (problems := (await self.preflight(id, timeout=timeout)).problems):
+            if preflight and (problems := (await self.preflight(id, recipients=people, timeout=timeout)).problems):
                 raise UsageError(f"campaigns.run: campaign {id} was not run by this call. {' '.join(problems)}")
             return known
 
@@ -283,12 +296,37 @@ class Campaigns(WatchedCampaigns):
         called = self._core.note_clocks()  # After the update, which is no evidence of the run.
         return await with_schedule(self._core, id, await self._core.execute(request), timeout, known)
 
-    async def preflight(self, id: int, *, timeout: TimeoutLike = None) -> PreflightReport:
-        """Check a campaign before it is run: contacts, placeholders and variables, lines, voice and status.
+    async def preflight(
+        self,
+        id: int,
+        *,
+        recipients: Recipients | None = None,
+        prices: "Prices | None" = None,
+        max_contacts: int = 1000,
+        timeout: TimeoutLike = None,
+    ) -> PreflightReport:
+        """Check a campaign before it is run: contacts, placeholders and variables, lines, voice, status and cost.
 
-        Only the variables of the contacts on the first page of their list are checked: at most ten.
+        A placeholder for which someone has no value, or an empty one, is a problem. With `recipients`, this costs two
+        requests, however many they are. Without, the service is asked for the variables of each contact, if the
+        messages have placeholders: a request for each, and one for ten contacts.
+
+        Args:
+            id: The campaign's id.
+            recipients: Whom to check, such as a `RecipientList`: objects with a number and variables. Problems name
+                their rows. None checks the contacts that the campaign has.
+            prices: What you pay; by default, what the session's guards say. They are needed for `estimated_credits`,
+                which costs one more request, for the credits that the account has left.
+            max_contacts: The most contacts to ask for their variables. If the campaign has more, that is a problem.
+            timeout: The limits of each request.
+
+        Raises:
+            UsageError: `recipients` is no list of recipients, or `prices` lack a price that the campaign needs.
         """
-        return await preflight(self._core, await self.get(id, timeout=timeout), timeout)
+        if type(max_contacts) is not int or max_contacts < 1:
+            raise UsageError(f"campaigns.preflight: `max_contacts` is {max_contacts!r}; it must be 1 or more.")
+        campaign = await self.get(id, timeout=timeout)
+        return await preflight(self._core, campaign, timeout, recipients, prices, max_contacts)
 
     async def test_voice(
         self, message: str, *, campaign_id: int, voice: Voice | int, timeout: TimeoutLike = None

@@ -16,6 +16,7 @@ from tingting_async.quantities import is_count, shown
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.resources import arguments
 from tingting_async.resources.base import IN_CLASSIC, PageOptions, TimeoutLike
+from tingting_async.resources.reach import reaches_contact, reaches_number
 from tingting_async.v1.additions import Addition, AddProgress, GivenContacts, refuse_no_list
 from tingting_async.v1.method_fallback import MethodFallback, other_method
 from tingting_async.v1.models.common import Confirmation
@@ -80,6 +81,7 @@ class Contacts(MethodFallback):
 
         Raises:
             UsageError: The number is not valid.
+            GuardError: The number is on the session's suppression list.
             OutcomeUnknownError: The contact may have been added: look for it in `list()` before you add it again.
         """
         digits, called = phone_number(number), self._core.note_clocks()
@@ -94,6 +96,7 @@ class Contacts(MethodFallback):
                 reconciler=lambda send: reconcile_contact(
                     self._core.read_clocks, self.list(campaign_id, exact=True), digits, clocks_at(send, called)
                 ),
+                reaches=reaches_number(digits),
             )
         )
         if added.contact is not None:
@@ -228,14 +231,21 @@ class Contacts(MethodFallback):
         return await self._core.create(request, lambda request: self._execute(request, form))
 
     async def edit(self, id: int, number: str | int, *, timeout: TimeoutLike = None) -> Contact:
-        """Change a contact's number (`PATCH phone-number/update/<contact_id>/`)."""
+        """Change a contact's number (`PATCH phone-number/update/<contact_id>/`).
+
+        Raises:
+            UsageError: The number is not valid.
+            GuardError: The number is on the session's suppression list.
+        """
+        digits = phone_number(number)
         return await self._core.execute(
             Request.update(
                 f"/api/v1/phone-number/update/{arguments.identifier(id)}/",
                 Contact,
                 "contacts.edit",
-                json={"number": phone_number(number)},
+                json={"number": digits},
                 timeout=timeout,
+                reaches=reaches_number(digits),
             )
         )
 
@@ -278,16 +288,23 @@ class Contacts(MethodFallback):
         )
 
     async def demo_call(
-        self, id: int, *, idempotency_key: str | None = None, timeout: TimeoutLike = None
+        self,
+        id: int,
+        *,
+        campaign_id: int | None = None,
+        idempotency_key: str | None = None,
+        timeout: TimeoutLike = None,
     ) -> Confirmation:
         """Call one contact, to try out a campaign (`POST demo-call/<contact_id>/`).
 
         Args:
             id: The contact's id.
+            campaign_id: The campaign of the contact. The guard `suppressed` needs it, to read the contact's number.
             idempotency_key: See `Resource`.
             timeout: See `Resource`.
 
         Raises:
+            GuardError: A guard of the session does not allow it. Nobody was called.
             OutcomeUnknownError: The phone may be ringing.
             DuplicateSendError: The ledger says that a send with this `idempotency_key` was made before, or may have
                 been.
@@ -301,6 +318,7 @@ class Contacts(MethodFallback):
                 timeout=timeout,
                 recovery_hint="ask the person whether the phone rang",
                 idempotency_key=idempotency_key,
+                reaches=reaches_contact(self.list, id, campaign_id, timeout),
             )
         )
 

@@ -11,6 +11,7 @@ from tingting_async.recipients.numbers import NepaliNumber
 from tingting_async.resources import arguments
 from tingting_async.resources.base import PageOptions, Resource, TimeoutLike
 from tingting_async.resources.models import OtpChannel
+from tingting_async.resources.reach import reaches_with_otp
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.otp import Otp, SentOtp
 from tingting_async.v1.pages import read_page
@@ -56,6 +57,7 @@ class Otps(Resource):
         Raises:
             UsageError: The message lacks `{otp}`; the number is invalid, or a landline is to be texted; both `otp` and
                 `length` are given; `voice` does not match the channel.
+            GuardError: A guard of the session does not allow it. Nothing was sent.
             OutcomeUnknownError: It may have been sent. `reconcile()` looks for a code of your own in `list()`. Only a
                 person can find out what became of a code that the service chose.
             DuplicateSendError: The ledger says that a send with this `idempotency_key` was made before, or may have
@@ -80,6 +82,7 @@ class Otps(Resource):
                 recovery_hint=_HINT if otp is None else "look for it in otp.list()",
                 reconciler=None if otp is None else self._reconciler(fields["number"], otp),
                 idempotency_key=idempotency_key,
+                reaches=reaches_with_otp(fields),
                 secrets=() if otp is None else (otp,),
             )
         )

@@ -1,41 +1,135 @@
 """The check of a campaign before it is run."""
 
-import asyncio
-from collections.abc import Coroutine, Iterable
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from tingting_async.client.core import Core
+from tingting_async.errors import UsageError
+from tingting_async.recipients.legacy_fonts import is_legacy_font
+from tingting_async.recipients.texts import is_blank
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.models import Services
+from tingting_async.resources.reach import CALLS, TEXTS, parts_of
 from tingting_async.v1.contacts import Contacts
+from tingting_async.v1.dashboard import Dashboards
 from tingting_async.v1.models.campaigns import Campaign, CampaignStatus, PreflightReport
+from tingting_async.v1.reach import Recipients, iterate, read_values
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from tingting_async.client.guards import Prices
+
+_MAX_PROBLEMS = 1000
+"""How many recipients with problems a report names at most."""
+_LEGACY = "that seems to be typed for a legacy Nepali font such as Preeti: nobody could read it. Convert it to Unicode."
 
 
-async def preflight(core: Core, campaign: Campaign, timeout: TimeoutLike) -> PreflightReport:
-    """Find the problems that a run of a campaign would have."""
-    contacts = Contacts(core)
-    page = await anext(contacts.list(campaign.id, window=1, timeout=timeout).pages())
+class _Values:
+    """The values of all recipients: those that are missing, and the parts of the SMS that they make."""
+
+    def __init__(self, placeholders: frozenset[str], text: str) -> None:
+        self._placeholders = placeholders
+        self._text = text
+        self._problems: dict[int, str] = {}
+        self._found = 0
+        self.count = 0
+        self.sms_parts = 0
+
+    def take(self, row: int, name: str, values: Mapping[str, Any]) -> None:
+        """Look at the values of a recipient, who has this name in a problem."""
+        self.count += 1
+        used = {each: values.get(each) for each in self._placeholders}
+        missing = sorted(each for each, value in used.items() if is_blank(value))
+        garbled = sorted(each for each, value in used.items() if isinstance(value, str) and is_legacy_font(value))
+        if missing or garbled:
+            self._found += 1
+            if len(self._problems) < _MAX_PROBLEMS:
+                said = [f"{name} has no value for {arguments.names_of(missing)}."] if missing else []
+                said += [f"{name} has a value for {arguments.names_of(garbled)} {_LEGACY}"] if garbled else []
+                self._problems[row] = " ".join(said)
+        if self._text:
+            self.sms_parts += parts_of(self._text, [values])
+
+    def problems(self) -> list[str]:
+        """Return the problems in the order of the recipients."""
+        found = [text for _, text in sorted(self._problems.items())]
+        if (more := self._found - len(found)) > 0:
+            found.append(f"And {more} more have problems like these.")
+        return found
+
+
+async def preflight(
+    core: Core,
+    campaign: Campaign,
+    timeout: TimeoutLike,
+    recipients: Recipients | None,
+    prices: "Prices | None",
+    max_contacts: int,
+) -> PreflightReport:
+    """Find the problems that a run of a campaign would have, and estimate its cost."""
+    contacts, problems = Contacts(core), list[str]()
+    total = await contacts.list(campaign.id, timeout=timeout).count()
     placeholders = frozenset(arguments.placeholders(f"{campaign.message or ''} {campaign.sms_message or ''}"))
-    problems: list[str] = []
-
-    async def missing_values(contact_id: int) -> str:
-        # It returns neither values nor names as they are: asyncio logs the results of tasks in its debug mode.
-        variables = await contacts.variables(contact_id, timeout=timeout)
-        return arguments.names_of(sorted(placeholders - variables.keys()))
-
-    if not page.total_items:
+    text = (campaign.sms_message or "") if campaign.services in TEXTS else ""
+    values = _Values(placeholders, text)
+    expected = total
+    if recipients is not None:
+        row = 0
+        async for each in iterate(recipients):
+            name = f"`recipients[{row}]`" if getattr(each, "row", None) is None else f"Row {each.row}"
+            values.take(row, name, getattr(each, "variables", {}))
+            row += 1
+        expected = row
+        if not row:
+            problems.append("`recipients` is empty.")
+    elif not total:
         problems.append("It has no contacts.")
-    if placeholders and page.items:
-        calls = [missing_values(contact.id) for contact in page.items]
-        for contact, missing in zip(page.items, await gather_or_cancel(calls), strict=True):
-            if missing:
-                problems.append(f"Contact {contact.id} has no value for {missing}.")
-    problems += _problems(campaign)
-    total: Any = page.total_items
-    return PreflightReport(campaign=campaign, contacts=total, placeholders=placeholders, problems=tuple(problems))
+    elif placeholders:
+        rows = await contacts.list(campaign.id, exact=True, timeout=timeout).collect(max_contacts)
+
+        def take(row: int, found: Mapping[str, Any]) -> None:
+            values.take(row, f"Contact {rows[row].id}", found)
+
+        await read_values(contacts, rows, take, timeout)
+        if values.count < total:
+            problems.append(
+                f"Only {values.count} of its {total} contacts were checked (`max_contacts`). Call "
+                "campaigns.preflight() with `recipients`, which needs no request for each."
+            )
+    else:
+        values.count, values.sms_parts = total, parts_of(text, [{}]) * total
+    problems = [*problems[:1], *values.problems(), *_problems(campaign)]
+    parts = values.sms_parts if values.count >= expected else None
+    estimate = _estimate(core, campaign, prices, expected, parts)
+    left = None if estimate is None else (await Dashboards(core).get(timeout=timeout)).remaining_credits
+    if estimate is not None and left is not None and estimate > left:
+        problems.append(f"It is estimated to cost {estimate:f} credits, and the account has {left:f} left.")
+    return PreflightReport(
+        campaign=campaign,
+        contacts=total,
+        placeholders=placeholders,
+        problems=tuple(problems),
+        checked=values.count,
+        sms_parts=parts,
+        estimated_credits=estimate,
+        credits_left=left,
+    )
+
+
+def _estimate(
+    core: Core, campaign: Campaign, prices: "Prices | None", recipients: int, parts: int | None
+) -> Decimal | None:
+    """Return what the run is estimated to cost; None if there are no prices for it."""
+    given = prices if prices is not None or core.guards is None else core.guards.prices
+    if given is None or parts is None or campaign.services not in CALLS | TEXTS:
+        return None
+    try:
+        return given.estimate(sms_parts=parts, calls=recipients if campaign.services in CALLS else 0)
+    except UsageError:
+        if prices is not None:
+            raise
+        return None  # The guards need no price for campaigns that nobody runs.
 
 
 def _problems(campaign: Campaign) -> list[str]:
@@ -48,18 +142,9 @@ def _problems(campaign: Campaign) -> list[str]:
         "It has no voice.": is_call and campaign.voice is None and not campaign.audio_file,
         "It has no message.": has_message and not campaign.message and not campaign.audio_file,
         "It has no SMS message.": has_sms and not campaign.sms_message,
+        f"It has a message {_LEGACY}": has_message and is_legacy_font(campaign.message or ""),
+        f"It has an SMS message {_LEGACY}": has_sms and is_legacy_font(campaign.sms_message or ""),
         "It is a draft.": campaign.draft,
         f"Its status is {str(campaign.status)!r}.": campaign.status not in (None, CampaignStatus.NOT_STARTED),
     }
     return [problem for problem, is_found in found.items() if is_found]
-
-
-async def gather_or_cancel(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Return the results of calls; if one of them fails, cancel the others and wait for them."""
-    tasks = [asyncio.ensure_future(call) for call in calls]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -13,10 +13,13 @@ from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import UNCHANGED
 from tingting_async.resources.base import Resource, TimeoutLike
+from tingting_async.resources.reach import reaches_contact
+from tingting_async.v1.contacts import Contacts
 from tingting_async.v1.models.campaigns import RunStarted
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.surveys import ContentType, NewStep, ResponseType, SurveyStep
 from tingting_async.v1.pages import read_results
+from tingting_async.v1.reach import reaches_campaign
 from tingting_async.v1.reconcile import reconcile_run
 from tingting_async.v1.reports import download, report_request
 from tingting_async.v1.schedule import with_schedule
@@ -162,6 +165,7 @@ class Surveys(Resource):
             timeout: See `Resource`.
 
         Raises:
+            GuardError: A guard of the session does not allow it. Nothing was run.
             OutcomeUnknownError: The survey may be running: look at its status before you run it again.
             DuplicateSendError: The ledger says that it was run before, or may have been.
         """
@@ -177,21 +181,29 @@ class Surveys(Resource):
                 reconciler=lambda send: reconcile_run(self._core, campaign_id, send, called),
                 send_target=f"campaign {campaign_id}",
                 idempotency_key=idempotency_key,
+                reaches=reaches_campaign(self._core, campaign_id, None, timeout),
             )
         )
         return await with_schedule(self._core, campaign_id, started, timeout)
 
     async def test_call(
-        self, contact_id: int, *, idempotency_key: str | None = None, timeout: TimeoutLike = None
+        self,
+        contact_id: int,
+        *,
+        campaign_id: int | None = None,
+        idempotency_key: str | None = None,
+        timeout: TimeoutLike = None,
     ) -> Confirmation:
         """Call one contact, to try out a survey (`POST test-survey/<contact_id>/`).
 
         Args:
             contact_id: The contact's id.
+            campaign_id: The campaign of the contact. The guard `suppressed` needs it, to read the contact's number.
             idempotency_key: See `Resource`.
             timeout: See `Resource`.
 
         Raises:
+            GuardError: A guard of the session does not allow it. Nobody was called.
             OutcomeUnknownError: The phone may be ringing.
             DuplicateSendError: The ledger says that a send with this `idempotency_key` was made before, or may have
                 been.
@@ -205,6 +217,7 @@ class Surveys(Resource):
                 timeout=timeout,
                 recovery_hint="ask the person whether the phone rang",
                 idempotency_key=idempotency_key,
+                reaches=reaches_contact(Contacts(self._core).list, contact_id, campaign_id, timeout),
             )
         )
 

@@ -158,10 +158,19 @@ class PreflightReport(Model):
         campaign: The campaign.
         contacts: The number of contacts it would reach.
         placeholders: The names in braces in its messages.
-        problems: The reasons not to run it; empty if there are none.
+        problems: The reasons not to run it; empty if there are none. At most 1,000 recipients are named.
+        checked: The number of recipients whose values were checked.
+        sms_parts: The number of parts of all SMS together, counted on the filled text of each recipient; 0 if the
+            campaign sends none, None if not everyone was checked.
+        estimated_credits: What the run is estimated to cost, by the prices that you stated; None without prices.
+        credits_left: The credits that the account has left; None if they were not needed.
     """
 
     campaign: Campaign
     contacts: int
     placeholders: frozenset[str]
     problems: tuple[str, ...]
+    checked: int = 0
+    sms_parts: int | None = None
+    estimated_credits: Decimal | None = None
+    credits_left: Decimal | None = None

@@ -1,0 +1,90 @@
+"""Whom the run of a campaign reaches, for the guards; and the request for a campaign."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+
+from tingting_async.classic.models import Campaign, Number
+from tingting_async.client.core import Core
+from tingting_async.http.messages import Request
+from tingting_async.pagination.paginator import Paginator
+from tingting_async.resources import arguments
+from tingting_async.resources.base import TimeoutLike
+from tingting_async.resources.reach import CALLS, TEXTS, UNKNOWN_SERVICES, parts_of
+
+if TYPE_CHECKING:
+    from tingting_async.client.guards import Guards, Reach, Reaches
+
+
+@attrs.frozen(eq=False, repr=False)
+class Run:
+    """A run of a campaign.
+
+    Attributes:
+        id: The campaign's id.
+        message: What is read aloud or texted; None for audio.
+        numbers: The ids of the numbers to reach; None for all.
+        rerun: The statuses of the numbers to reach again; None for a first run.
+        schedule: When it begins; None for now.
+        timeout: The limits of each request.
+    """
+
+    id: int
+    message: str | None
+    numbers: Sequence[int] | None
+    rerun: Sequence[str] | None
+    schedule: datetime | None
+    timeout: TimeoutLike
+
+    def reaches(self, core: Core, listed: Callable[..., Paginator[Number]]) -> "Reaches":
+        """Return what says whom the run reaches; `listed` lists the numbers of a campaign."""
+        return partial(_reach, self, core, partial(listed, self.id, timeout=self.timeout))
+
+    def includes(self, number: Number) -> bool:
+        """Return whether the run reaches a number. One that shows no status may be one of those to reach again."""
+        if self.numbers is not None and number.id not in self.numbers:
+            return False
+        return self.rerun is None or number.status is None or str(number.status) in self.rerun
+
+
+async def _reach(run: Run, core: Core, listed: Callable[..., Paginator[Number]], guards: "Guards") -> "Reach":
+    from tingting_async.client.guards import Reach  # noqa: PLC0415 - only with guards
+
+    services = None if guards.max_credits is None else (await core.execute(details(run.id, run.timeout))).services
+    text = run.message if services in TEXTS else None
+    rows: list[Number] | None = None
+    count: int | None = None if run.numbers is None else len(run.numbers)
+    if guards.suppressed is not None or (guards.counts and (run.rerun is not None or "{" in (text or ""))):
+        rows = [number async for number in listed(exact=True) if run.includes(number)]
+        if run.numbers is None or run.rerun is not None:
+            count = len(rows)
+    elif guards.counts and count is None:
+        count = await listed().count()
+    if guards.max_credits is not None and services not in CALLS | TEXTS:
+        return Reach(recipients=count, sms_parts=None, starts_at=run.schedule, unknown=UNKNOWN_SERVICES)
+    parts = 0
+    if text is not None and count is not None:
+        parts = parts_of(text, [{}]) * count if rows is None else parts_of(text, [row.available_tags for row in rows])
+    is_known = rows is not None and len(rows) == count  # The list may not have every number of `numbers`.
+    return Reach(
+        recipients=count,
+        numbers=[row.number for row in rows] if rows is not None and is_known else None,
+        calls=(count or 0) if services in CALLS else 0,
+        sms_parts=parts if rows is None or is_known else None,
+        starts_at=run.schedule,
+        unknown="" if is_known else "The campaign's list does not have all of them.",
+    )
+
+
+def details(id: int, timeout: TimeoutLike) -> Request[Campaign]:
+    """Return the request for one campaign, which other operations read as well."""
+    return Request.read(
+        f"/api/system/campaigns/{arguments.identifier(id)}/details",
+        Campaign,
+        "campaigns.get",
+        payload=("data", "details", 0),
+        timeout=timeout,
+    )

@@ -1,0 +1,145 @@
+"""Whom a send reaches, for the guards: what they need is read from the service, and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from tingting_async.client.core import Core
+from tingting_async.errors import UsageError
+from tingting_async.recipients.numbers import phone_number
+from tingting_async.resources import arguments
+from tingting_async.resources.base import TimeoutLike
+from tingting_async.resources.reach import CALLS, TEXTS, UNKNOWN_SERVICES, parts_of
+from tingting_async.v1.contacts import Contacts
+from tingting_async.v1.models.contacts import Contact
+from tingting_async.v1.reconcile import details
+
+if TYPE_CHECKING:
+    from tingting_async.client.guards import Guards, Reach, Reaches
+
+T = TypeVar("T")
+
+ROWS_PER_TURN = 100
+"""How many rows are looked at before other tasks run."""
+AT_ONCE = 8
+"""How many contacts' variables are requested at the same time."""
+
+Values = Mapping[str, Any]
+Recipients = Iterable[Any] | AsyncIterable[Any]
+"""A `RecipientList`, contacts, or other objects that have a number and variables."""
+
+
+def reaches_campaign(core: Core, id: int, recipients: Recipients | None, timeout: TimeoutLike) -> "Reaches":
+    """Return what says whom the run of a campaign reaches."""
+    return partial(_campaign, core, id, recipients, timeout)
+
+
+async def _campaign(
+    core: Core, id: int, recipients: Recipients | None, timeout: TimeoutLike, guards: "Guards"
+) -> "Reach":
+    from tingting_async.client.guards import Reach  # noqa: PLC0415 - only with guards
+
+    contacts, count, rows = Contacts(core), None, None
+    campaign = await core.execute(details(id, timeout))
+    calls, texts = campaign.services in CALLS, campaign.services in TEXTS
+    text = (campaign.sms_message or "") if guards.max_credits is not None and texts else ""
+    has_names = bool(arguments.placeholders(text))
+    if guards.counts:
+        count = await contacts.list(id, timeout=timeout).count()
+    if guards.suppressed is not None or has_names:
+        rows = await contacts.list(id, exact=True, timeout=timeout).collect()
+        count = max(count or 0, len(rows))
+    parts: int | None = parts_of(text, [{}]) * (count or 0)
+    if guards.max_credits is not None and not calls and not texts:
+        parts = None
+    elif rows is not None and has_names:
+        parts = 0
+
+        def add(_: int, values: Values) -> None:
+            nonlocal parts
+            parts = (parts or 0) + parts_of(text, [values])
+
+        await read_values(contacts, rows, add, timeout, known=await values_by_number(recipients))
+    return Reach(
+        recipients=count,
+        numbers=None if rows is None else [contact.number for contact in rows],
+        calls=(count or 0) if calls else 0,
+        sms_parts=parts,
+        starts_at=campaign.schedule,
+        unknown=UNKNOWN_SERVICES if parts is None else "",
+    )
+
+
+async def read_values(
+    contacts: Contacts,
+    rows: Iterable[Contact],
+    take: Callable[[int, Values], None],
+    timeout: TimeoutLike,
+    *,
+    known: Mapping[str, Values] | None = None,
+) -> None:
+    """Read the variables of contacts, a request for each, several at the same time.
+
+    Args:
+        contacts: The resource.
+        rows: The contacts.
+        take: Is called with the index of each contact and its variables, in any order.
+        timeout: The limits of each request.
+        known: Variables by national number, which need not be read.
+    """
+    rest = enumerate(rows)
+
+    async def read_variables() -> None:
+        # It returns nothing: asyncio logs the results of tasks in its debug mode.
+        for index, contact in rest:
+            values = None if known is None else known.get(national(contact.number) or "")
+            take(index, await contacts.variables(contact.id, timeout=timeout) if values is None else values)
+
+    await gather_or_cancel(read_variables() for _ in range(AT_ONCE))
+
+
+def national(number: object) -> str | None:
+    """Return the national digits of a number; None if it cannot be read."""
+    with suppress(UsageError):
+        return phone_number(number)
+    return None
+
+
+async def values_by_number(recipients: Recipients | None) -> dict[str, Values]:
+    """Return the variables of recipients by national number."""
+    found: dict[str, Values] = {}
+    if recipients is not None:
+        async for recipient in iterate(recipients):
+            found[national(getattr(recipient, "number", recipient)) or ""] = getattr(recipient, "variables", {})
+    return found
+
+
+async def iterate(recipients: Recipients) -> AsyncIterator[Any]:
+    """Yield recipients of an iterable of either kind. Other tasks run meanwhile.
+
+    Raises:
+        UsageError: It is no list of recipients.
+    """
+    if isinstance(recipients, str | bytes | Mapping) or not isinstance(recipients, Iterable | AsyncIterable):
+        raise UsageError(f"`recipients` must be a list of recipients, not {type(cast('object', recipients)).__name__}.")
+    if isinstance(recipients, AsyncIterable):
+        async for each in recipients:
+            yield each
+        return
+    for row, each in enumerate(recipients):
+        if row % ROWS_PER_TURN == ROWS_PER_TURN - 1:
+            await asyncio.sleep(0)
+        yield each
+
+
+async def gather_or_cancel(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return the results of calls; if one of them fails, cancel the others and wait for them."""
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
