@@ -70,8 +70,8 @@ TREE = {
     " postgres_database postgres_session postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition stream styles",
-    "recipients": "builder columns files headers legacy_fonts number_set numbers problems python_rows recipient_list"
-    " records row_checker rows spellings tables texts values",
+    "recipients": "builder columns files formulas headers legacy_fonts number_set numbers problems python_rows"
+    " recipient_list records rejects row_checker rows spellings spreadsheets tables texts values",
     "resources": "arguments base concurrency evidence models named reach",
     "v1": "accounts additions auth campaign_fields campaigns contacts creations dashboard decoding keyed_additions"
     " method_fallback models models.accounts models.campaigns models.common models.contacts models.otp models.reports"

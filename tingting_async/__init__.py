@@ -91,8 +91,9 @@ if TYPE_CHECKING:
     from tingting_async.recipients.legacy_fonts import is_legacy_font
     from tingting_async.recipients.numbers import NepaliNumber, NumberKind, parse_number
     from tingting_async.recipients.problems import InvalidNumberError, NumberProblem
-    from tingting_async.recipients.recipient_list import InputRow, ListSummary, Recipient, RecipientList
+    from tingting_async.recipients.recipient_list import ListSummary, Recipient, RecipientList
     from tingting_async.recipients.records import as_record
+    from tingting_async.recipients.rejects import InputRow
     from tingting_async.recipients.tables import write_table
     from tingting_async.recipients.texts import SmsEncoding, SmsParts, sms_parts, speakable
     from tingting_async.resources.arguments import UNCHANGED, FileLike, Unchanged
@@ -231,7 +232,7 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "PostgresRateLimit": "http.rate_limits.postgres",
         "PostgresTokenStore": "auth.stores.postgres",
         "RateLimit": "http.rate_limits.queue",
-        "InputRow": "recipients.recipient_list",
+        "InputRow": "recipients.rejects",
         "ListSummary": "recipients.recipient_list",
         "Recipient": "recipients.recipient_list",
         "RecipientList": "recipients.recipient_list",

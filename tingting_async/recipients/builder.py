@@ -1,6 +1,7 @@
 """Makes a list of recipients of rows: checks each of them, and compares them with each other."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
@@ -16,6 +17,7 @@ from tingting_async.recipients.problems import InvalidNumberError, NumberProblem
 from tingting_async.recipients.rows import PackedRows
 from tingting_async.recipients.values import (
     ERRORS,
+    MISSING,
     Cell,
     cell_of_python,
     cell_of_sheet,
@@ -36,7 +38,7 @@ class RowProblemKind(StrEnum):
         ERROR: A cell has the error of a spreadsheet's formula, such as `#N/A`.
         FORMULA: A cell has a formula, and the file does not have its result.
         VALUE: A value cannot be sent, e.g. because it is bytes.
-        EXTRA_CELLS: The row has more cells than there are columns.
+        CELLS: The row has more or fewer cells than there are columns.
         TOTAL: The row says that it is a total, and has a phone number.
     """
 
@@ -45,7 +47,7 @@ class RowProblemKind(StrEnum):
     ERROR = "error"
     FORMULA = "formula"
     VALUE = "value"
-    EXTRA_CELLS = "extra cells"
+    CELLS = "cells"
     TOTAL = "total"
 
 
@@ -103,12 +105,12 @@ class ListBuilder:
         self._names = names
         self._first: list[Row] | None = []
         self._header: list[str] = []
-        self._width = 0
+        self._least, self._most = 0, sys.maxsize
         self._filled: set[int] = set()
 
     def add(self, row: int, cells: Sequence[object]) -> None:
-        """Add a row. Empty ones are passed over."""
-        if all(map(is_blank, cells)):
+        """Add a row. Empty ones of files are passed over."""
+        if self._is_file and all(map(is_blank, cells)):
             return
         if self._first is None:
             self._take(row, cells)
@@ -149,15 +151,28 @@ class ListBuilder:
         else:
             self.columns = attrs.evolve(finder.of_names(self._names, first), names=self._names, has_letters=False)
         columns = self.columns
-        self._width = len(columns.names)
         for row, cells in first:
             if row == columns.header_row:
                 self._header = [str(cell) for cell in cells]
-                # In a file of rejects, the columns without a header have the cells that were too many.
-                named = [index for index in range(len(columns.names)) if index not in columns.unnamed]
-                self._width = named[-1] + 1 if columns.ours else len(cells)
-            elif row not in columns.titles:
+        self._set_widths([len(cells) for _, cells in first])
+        for row, cells in first:
+            if row != columns.header_row and row not in columns.titles:
                 self._take(row, cells)
+
+    def _set_widths(self, lengths: Sequence[int]) -> None:
+        """Decide how many cells a row may have."""
+        columns = self.columns
+        if self._names is not None:
+            return
+        if not self._header:
+            # What most rows have: one that has more must not make all others too short.
+            self._least = self._most = Counter(lengths).most_common(1)[0][0] if lengths else 0
+            return
+        named = [index for index in range(len(self._header)) if index not in columns.unnamed]
+        self._least = named[-1] + 1
+        # In a file of rejects, the columns without a header have the cells that were too many.
+        own = [index for index in named if index not in columns.ours]
+        self._most = own[-1] + 1 if columns.ours and own else len(self._header)
 
     def _is_number(self, cell: object) -> bool:
         if isinstance(cell, str) and not 7 <= sum(map(str.isdigit, cell)) <= 40:
@@ -179,20 +194,19 @@ class ListBuilder:
         cells, problem = self._cells(row, given)
         if columns.unnamed:
             self._filled.update(index for index in columns.unnamed if index < len(cells) and not is_blank(cells[index]))
-        extra = next((index for index in range(self._width, len(cells)) if not is_blank(cells[index])), None)
-        if extra is not None and self._names is None:
-            self._keep(row, cells, self._extra(row, extra))
-            return
         # A spreadsheet's number is parsed as it is: its text may have another meaning, as that of an error has.
         cell = given[columns.number] if columns.number < len(given) else None
         text = cells[columns.number] if columns.number < len(cells) else None
-        cell = text if isinstance(cell, str) else cell
+        cell = text if isinstance(cell, str) else None if cell is MISSING else cell
         is_total = self._is_total(cells)
         number, refusal = None, self._failed(row, columns.number, text)
         if refusal is None:
             number, refusal = self._number(row, cell)
         if number is None and (is_total or self._is_header(cells)):
             self.skipped.append(row)
+            return
+        if (shape := self._misshapen(row, cells)) is not None:
+            self._keep(row, cells, shape)
             return
         if is_total:
             said = "says that it is a total, and has a phone number. Remove the row, or change what it says"
@@ -262,12 +276,20 @@ class ListBuilder:
         where = columns.where(index) if index < len(columns.names) else name
         return RowProblem(row, name, kind, f"Row {row}, column {where}: {_sentence(said)}.")
 
-    def _extra(self, row: int, index: int) -> RowProblem:
-        said = (
-            f"the row has more cells than the {self._width} columns. "
-            "If a value has a comma in it, put the value into quotation marks"
-        )
-        return self._problem(row, index, RowProblemKind.EXTRA_CELLS, said)
+    def _misshapen(self, row: int, cells: Sequence[Cell]) -> RowProblem | None:
+        """Return the problem of a row with too many or too few cells: a value may be in the wrong column."""
+        ours = self.columns.ours
+        extra = (index for index in range(self._most, len(cells)) if index not in ours and not is_blank(cells[index]))
+        if (index := next(extra, None)) is not None:
+            said = "A value with a delimiter in it needs quotation marks around it"
+            said = f"the row has more cells than there are columns ({self._most}). {said}"
+        elif len(cells) < self._least:
+            index = len(cells)
+            said = "Perhaps a value with a line break lacks quotation marks around it; or add what is missing"
+            said = f"the row has {len(cells)} cells, fewer than there are columns ({self._least}). {said}"
+        else:
+            return None
+        return self._problem(row, index, RowProblemKind.CELLS, said)
 
     def _is_total(self, cells: Sequence[Cell]) -> bool:
         serials, ours = self.columns.serials, self.columns.ours
@@ -330,10 +352,6 @@ class ListBuilder:
                 names = ", ".join(sorted(repr(shown(name)) for name in differ)[:5])
                 kind, said = RowProblemKind.CONFLICT, f"{said}, with other values in {names}. Remove the wrong row"
             self.problems[place] = self._problem(rows[place], index, kind, said)
-
-
-MISSING = object()
-"""Stands for a value that a row does not have, in rows that have names for their values."""
 
 
 def _sentence(text: str) -> str:

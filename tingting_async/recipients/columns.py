@@ -106,6 +106,10 @@ class ColumnFinder:
 
     def _header(self, rows: Sequence[Row], width: int) -> int | None:
         """Return the place of the row with the headers."""
+        if (
+            place := next((place for place, (_, cells) in enumerate(rows) if headers.REASON in cells), None)
+        ) is not None:
+            return place
         first = next((place for place, (_, cells) in enumerate(rows) if any(map(self._is_number, cells))), None)
         above = rows[: _SEARCHED if first is None else first]
         for place, (_, cells) in enumerate(above):
@@ -193,10 +197,11 @@ def _refuse_duplicates(named: Sequence[str]) -> None:
 
 
 def _given(number: str, names: Sequence[str]) -> int:
-    for same in (lambda name: name == number, lambda name: headers.plain(name) == headers.plain(number)):
-        found = [index for index, name in enumerate(names) if same(name)]
-        if len(found) == 1:
-            return found[0]
+    if number in names:
+        return names.index(number)
+    found = [index for index, name in enumerate(names) if headers.plain(name) == headers.plain(number)]
+    if len(found) == 1:
+        return found[0]
     index = headers.index_of(number)
     if index is not None and index < len(names):
         return index

@@ -13,6 +13,7 @@ import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.recipients.columns import Row
+from tingting_async.recipients.spreadsheets import open_sheet
 from tingting_async.redaction import redact
 
 _MARKS = (
@@ -22,6 +23,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_NUMBER = r"[\s()+-]*(?:\d[\s()-]*){8,}"
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -45,10 +47,20 @@ def open_rows(path: Path, *, sheet: str | None, encoding: str | None, delimiter:
         UsageError: The file cannot be read as a table.
         OSError: It cannot be read at all.
     """
-    if path.suffix.lower() in (".xlsx", ".xls", ".ods") or sheet is not None:
-        raise UsageError("Spreadsheets cannot be read yet: save the sheet as CSV.")
-    content = path.read_bytes()
-    return _csv(content, redact(path.name), encoding, delimiter)
+    content, name = path.read_bytes(), redact(path.name)
+    start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if content.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
+        return Source(*open_sheet(content, name, sheet))
+    if start.startswith((b"<html", b"<!doctype", b"<?xml", b"<table", b"mime-version", b"{\\rtf", b"%pdf")):
+        # Some programs write a web page, and name it .xls.
+        raise UsageError(
+            f"{name!r} is not a spreadsheet, whatever its name says. Open it, and save it as .xlsx or .csv."
+        )
+    if start.startswith(b"begin:vcard"):
+        raise UsageError(f"{name!r} has contacts as vCards. Import it into Google Contacts, and export it as CSV.")
+    if sheet is not None:
+        raise UsageError(f"`sheet` is given, and {name!r} is a text file, which has no sheets.")
+    return _csv(content, name, encoding, delimiter)
 
 
 def _csv(content: bytes, name: str, encoding: str | None, delimiter: str | None) -> Source:
@@ -104,11 +116,21 @@ def _find_delimiter(text: str) -> str:
 
 
 def _records(stream: io.StringIO, delimiter: str, name: str) -> Iterator[Row]:
-    row = 0
+    row = width = 0
     try:
         for row, cells in enumerate(csv.reader(stream, delimiter=delimiter, strict=True), 1):
+            width = max(width, len(cells))
+            if any("\n" in cell and _has_rows(cell, delimiter, width) for cell in cells):
+                said = "a quotation mark opens in this row, and closes in a later one"
+                raise UsageError(f"The file {name!r} is malformed in row {row}: {said}. Correct its quotation marks.")
             yield row, cells
     except csv.Error as error:
         raise UsageError(
             f"The file {name!r} is malformed after row {row}: {error}. Correct its quotation marks."
         ) from None
+
+
+def _has_rows(cell: str, delimiter: str, width: int) -> bool:
+    """Return whether a cell has swallowed other rows, because a quotation mark is missing or superfluous."""
+    parts = [part for line in cell.splitlines() for part in line.split(delimiter)]
+    return cell.count(delimiter) >= max(1, width - 1) and any(re.fullmatch(_NUMBER, part) for part in parts)

@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Any, cast
 
 from tingting_async.errors import UsageError
-from tingting_async.recipients.builder import MISSING, ListBuilder, Options
+from tingting_async.recipients.builder import ListBuilder, Options
 from tingting_async.recipients.numbers import NepaliNumber
+from tingting_async.recipients.values import MISSING
 
 
 class RowReader:
@@ -37,9 +38,9 @@ class RowReader:
         if columns is not None and hasattr(rows, "itertuples"):  # pandas
             self._set_names(columns)
             return cast("Iterable[Any]", rows.itertuples(index=False, name=None))
-        if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable | AsyncIterable):
+        if _is(rows, str | bytes | Mapping) or not _is(rows, Iterable | AsyncIterable):
             raise UsageError(f"`rows` must be an iterable of rows, not {type(rows).__name__}.")
-        return rows
+        return cast("Iterable[Any] | AsyncIterable[Any]", rows)
 
     @property
     def builder(self) -> ListBuilder:
@@ -58,8 +59,8 @@ class RowReader:
         kind, cells = self._cells(row)
         if self._kind is None:
             self._kind = kind
-            builder = ListBuilder(self._options, is_file=False, names=None if kind == "tuple" else self._columns)
-            self._builder = builder
+            names = None if kind == "tuple" else self._columns
+            self._builder = ListBuilder(self._options, is_file=False, names=names)
         elif self._kind != kind:
             raise UsageError(f"`rows[{self._count - 1}]` is a {kind}, and the rows before it are {self._kind}s.")
         self.builder.add(self._count, cells)
@@ -70,27 +71,30 @@ class RowReader:
         self._kind = "named tuple"
 
     def _cells(self, row: Any) -> tuple[str, Sequence[object]]:
-        if isinstance(row, tuple | list) and self._kind == "named tuple":
-            return "named tuple", row
-        if isinstance(row, tuple) and hasattr(row, "_asdict"):
+        is_tuple = _is(row, tuple | list)
+        if self._kind == "named tuple" and is_tuple:
+            return "named tuple", cast("Sequence[object]", row)
+        if is_tuple and hasattr(row, "_asdict"):
             row = row._asdict()
-        elif hasattr(row, "number") and isinstance(getattr(row, "variables", None), Mapping):
+        elif hasattr(row, "number") and _is(getattr(row, "variables", None), Mapping):
             row = {"number": row.number, **row.variables}
-        if isinstance(row, Mapping):
-            return "mapping", self._of_mapping(row)
-        if isinstance(row, tuple | list):
-            return "tuple", row
-        if isinstance(row, str | int | float | Decimal | NepaliNumber) or hasattr(row, "dtype") or row is None:
+        elif not is_tuple and not _is(row, Mapping) and hasattr(row, "keys"):  # A row of a database.
+            row = {key: row[key] for key in row.keys()}  # noqa: SIM118 - not a mapping: it iterates over its values
+        elif is_tuple:
+            return "tuple", cast("Sequence[object]", row)
+        if _is(row, Mapping):
+            return "mapping", self._of_mapping(cast("Mapping[Any, Any]", row))
+        if row is None or _is(row, str | int | float | Decimal | NepaliNumber) or hasattr(row, "dtype"):
             self._columns[:] = ["number"]
-            return "number", [row]
+            return "phone number", [row]
         raise UsageError(
             f"`rows[{self._count - 1}]` must be a mapping, a tuple or a phone number, not {type(row).__name__}."
         )
 
     def _of_mapping(self, row: Mapping[Any, Any]) -> list[object]:
-        nested = row.get("variables")
-        if isinstance(nested, Mapping) and len(row) == 2:
-            row = {**{key: value for key, value in row.items() if key != "variables"}, **nested}
+        nested = next((key for key in ("variables", "other_variables") if _is(row.get(key), Mapping)), None)
+        if nested and len(row) == 2:  # As `contacts.add_many` and the service take them.
+            row = {**{key: value for key, value in row.items() if key != nested}, **row[nested]}
         for key in row:
             if not isinstance(key, str):
                 raise UsageError(f"`rows[{self._count - 1}]` has the key {str(key)[:20]!r}, which is not a string.")
@@ -98,3 +102,8 @@ class RowReader:
                 self._names[key] = len(self._columns)
                 self._columns.append(key)
         return [row.get(name, MISSING) for name in self._columns]
+
+
+def _is(value: Any, types: Any) -> bool:
+    """Return whether a value has a type, without saying so to the type checker, which knows nothing about the items."""
+    return isinstance(value, types)

@@ -4,8 +4,8 @@ import asyncio
 import os
 from array import array
 from collections import Counter
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from typing import Any, Self, overload
 
 import attrs
@@ -15,6 +15,7 @@ from tingting_async.persistence import resolve_path, run_in_thread
 from tingting_async.recipients.builder import ListBuilder, Options, RowProblem
 from tingting_async.recipients.files import open_rows
 from tingting_async.recipients.python_rows import RowReader
+from tingting_async.recipients.rejects import InputRow, write_rejects
 from tingting_async.recipients.values import Cell
 from tingting_async.redaction import mask_repr, redact
 from tingting_async.tracebacks import short_traceback
@@ -36,24 +37,6 @@ class Recipient:
     number: str = attrs.field(repr=mask_repr)
     variables: Mapping[str, Cell] = attrs.field(repr=False)
     row: int
-
-
-@attrs.frozen
-class InputRow:
-    """A row of the input, whether it is ready or left out. Its `repr` does not show the cells.
-
-    Attributes:
-        row: The number of the row, as the spreadsheet shows it. If a cell has several numbers, and they are split, so
-            many rows have the same.
-        number: The phone number's digits; None if the row has no valid number.
-        cells: The cells of the user's own columns, in their order.
-        problem: Why it is left out; None if it is ready.
-    """
-
-    row: int
-    number: str | None = attrs.field(repr=mask_repr)
-    cells: Sequence[Cell] = attrs.field(repr=False)
-    problem: RowProblem | None
 
 
 @attrs.frozen
@@ -173,14 +156,17 @@ class RecipientList(Sequence[Recipient]):
         """
         reader = RowReader(Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix))
         given = reader.rows_of(rows)
-        if isinstance(given, AsyncIterable):
-            async for row in given:
-                if reader.add(row) % _ROWS_PER_TURN == 0:
-                    await asyncio.sleep(0)
-        else:
-            for row in given:
-                if reader.add(row) % _ROWS_PER_TURN == 0:
-                    await asyncio.sleep(0)
+        async with AsyncExitStack() as stack:
+            if isinstance(given, AsyncGenerator):
+                stack.push_async_callback(given.aclose)
+            if isinstance(given, AsyncIterable):
+                async for row in given:
+                    if reader.add(row) % _ROWS_PER_TURN == 0:
+                        await asyncio.sleep(0)
+            else:
+                for row in given:
+                    if reader.add(row) % _ROWS_PER_TURN == 0:
+                        await asyncio.sleep(0)
         builder = reader.builder
         await run_in_thread(builder.finish)
         return cls(builder)
@@ -243,16 +229,41 @@ class RecipientList(Sequence[Recipient]):
 
     def input_rows(self) -> Iterator[InputRow]:
         """Iterate over all rows of the input: those that are ready, and those that are left out."""
+        for place in range(len(self._builder.rows)):
+            yield self._input_row(place)
+
+    def _input_row(self, place: int) -> InputRow:
         builder = self._builder
-        for place in range(len(builder.rows)):
-            cells = builder.rows.cells(place)
-            number = builder.rows.numbers[place]
-            yield InputRow(
-                builder.rows.rows[place],
-                str(number) if number else None,
-                tuple(cells[index] if index < len(cells) else None for index in self._columns),
-                builder.problems.get(place),
-            )
+        cells, number = builder.rows.cells(place), builder.rows.numbers[place]
+        own = [cells[index] if index < len(cells) else None for index in self._columns]
+        own += cells[len(builder.columns.names) :]
+        return InputRow(
+            builder.rows.rows[place], str(number) if number else None, tuple(own), builder.problems.get(place)
+        )
+
+    @short_traceback
+    async def write_rejects(self, path: str | os.PathLike[str]) -> int:
+        """Write the rows that are left out to a file, to be corrected and read again.
+
+        It has the user's own columns, the number of the row, and the reason. A spreadsheet program shows all cells as
+        text; what would be a formula begins with an apostrophe in a .csv file. `read` ignores what was added.
+
+        Args:
+            path: A file with the suffix .csv, or .xlsx, which needs the extra `sheets`. It is replaced.
+
+        Returns:
+            The number of rows that were written.
+
+        Raises:
+            UsageError: The file cannot be written.
+        """
+        names = list(self.columns)
+        if self._builder.columns.header_row is None and self._builder.columns.has_letters and names:
+            names[self._columns.index(self._builder.columns.number)] = "number"
+        return await run_in_thread(lambda: write_rejects(path, names, self._rejects()))
+
+    def _rejects(self) -> Iterator[InputRow]:
+        return map(self._input_row, sorted(self._builder.problems))
 
     def summary(self) -> ListSummary:
         """Return how many rows are ready and how many are left out, and what was decided."""

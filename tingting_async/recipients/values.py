@@ -12,6 +12,8 @@ from uuid import UUID
 Cell: TypeAlias = str | int | float | list[Any] | dict[str, Any] | None
 """A cell of a row, as JSON can hold it. None is a cell that the row does not have; an empty one is an empty text."""
 
+MISSING: Final = object()
+"""Stands for a value that a row does not have, in rows that have names for their values."""
 ERRORS: Final = re.compile(
     r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!|FIELD!|GETTING_DATA|BLOCKED!|CONNECT!|BUSY!|UNKNOWN!"
     r"|EXTERNAL!|PYTHON!|ERROR!)|Err:\d{3}",
@@ -28,7 +30,9 @@ _ESCAPABLE = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 def is_blank(cell: object) -> bool:
     """Return whether a cell has nothing that can be seen."""
-    return cell is None or (isinstance(cell, str) and _BLANK.fullmatch(cell) is not None)
+    if isinstance(cell, str):
+        return _BLANK.fullmatch(cell) is not None
+    return cell is None or cell is MISSING or (isinstance(cell, float) and cell != cell)  # noqa: PLR0124 - NaN
 
 
 def is_formula(text: str) -> bool:
@@ -70,7 +74,7 @@ def cell_of_python(value: Any) -> Cell:
     Raises:
         ValueError: It has no text that a person would expect. The message says what it is.
     """
-    kind = type(value)
+    kind = cast("type[object]", type(value))
     if kind is str or kind is int or kind is bool:
         return cast("Cell", value)
     if value is None or kind.__name__ in ("NAType", "NaTType"):

@@ -1,0 +1,285 @@
+"""Finds the cells of a spreadsheet whose formula failed or was not calculated.
+
+The library that reads spreadsheets shows such a cell as an empty one, and a person whose fee is `#N/A` would be told
+that nothing is due.
+"""
+
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeAlias
+from xml.etree import ElementTree as ET
+from xml.parsers import expat
+
+from tingting_async.recipients.values import UNCALCULATED
+
+Failed: TypeAlias = dict[tuple[int, int], str]
+"""The error of a cell, or `UNCALCULATED`, by its row and column, from 0."""
+
+_CHUNK = 2**16
+_OLE = b"\xd0\xcf\x11\xe0"
+
+
+def failed_formulas(content: bytes, sheet: str, index: int) -> Failed:
+    """Return the cells of a sheet whose formula failed or was not calculated.
+
+    Args:
+        content: The content of an .xlsx, .xls or .ods file that another reader was able to read.
+        sheet: The name of the sheet.
+        index: Its index among all sheets.
+    """
+    try:
+        if content.startswith(_OLE):
+            return _of_xls(content, index)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if "content.xml" in archive.namelist():
+                return _OdsCells(sheet).read(archive, "content.xml")
+            if (part := _part_of(archive, sheet)) is not None:
+                is_new = b'fullCalcOnLoad="1"' in archive.read("xl/workbook.xml")
+                return _XlsxCells(is_new=is_new).read(archive, part)
+    except (
+        ValueError,
+        LookupError,
+        OSError,
+        ET.ParseError,
+        expat.ExpatError,
+        struct.error,
+        zipfile.BadZipFile,
+        zlib.error,
+    ):
+        pass  # The other reader has read it: the cells are what it says.
+    return {}
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+class _Cells:
+    """Searches the XML of a sheet; most sheets have no formulas at all, and are only scanned for them."""
+
+    signs: re.Pattern[bytes]
+
+    def __init__(self) -> None:
+        self.failed: Failed = {}
+        self.text: list[str] | None = None
+
+    def read(self, archive: zipfile.ZipFile, part: str) -> Failed:
+        """Return the cells of a part of the file."""
+        if self._has_signs(archive, part):
+            parser = expat.ParserCreate()
+            parser.StartElementHandler = self.start
+            parser.EndElementHandler = self.end
+            parser.CharacterDataHandler = self.data
+            with archive.open(part) as file:
+                parser.ParseFile(file)
+        return self.failed
+
+    def _has_signs(self, archive: zipfile.ZipFile, part: str) -> bool:
+        with archive.open(part) as file:
+            end = b""
+            while chunk := file.read(_CHUNK):
+                if self.signs.search(end + chunk):
+                    return True
+                end = chunk[-40:]
+        return False
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        """Note the start of an element."""
+        raise NotImplementedError
+
+    def end(self, name: str) -> None:
+        """Note the end of an element."""
+        raise NotImplementedError
+
+    def data(self, text: str) -> None:
+        """Note a text."""
+        if self.text is not None:
+            self.text.append(text)
+
+
+class _XlsxCells(_Cells):
+    """The cells of a sheet of an .xlsx file.
+
+    Args:
+        is_new: Whether the file says that it was written by a program that does not calculate. Such programs write 0.
+    """
+
+    signs = re.compile(rb'\st="e"|<(?:\w+:)?f[\s>/]')
+
+    def __init__(self, *, is_new: bool) -> None:
+        super().__init__()
+        self._unknown = ("", "0") if is_new else ("",)
+        self._row = self._column = -1
+        self._type = ""
+        self._has_formula = False
+        self._value = ""
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        name = _local(name)
+        if name == "row":
+            self._row = int(attributes["r"]) - 1 if "r" in attributes else self._row + 1
+            self._column = -1
+        elif name == "c":
+            place = re.match(r"[A-Z]+", attributes.get("r", ""))
+            self._column = _column(place[0]) if place else self._column + 1
+            self._type = attributes.get("t", "n")
+            self._has_formula, self._value = False, ""
+        elif name == "f":
+            self._has_formula = True
+        elif name == "v":
+            self.text = []
+
+    def end(self, name: str) -> None:
+        name = _local(name)
+        if name == "v" and self.text is not None:
+            self._value, self.text = "".join(self.text).strip(), None
+        elif name == "c":
+            if self._type == "e":
+                self.failed[self._row, self._column] = self._value or "#N/A"
+            elif self._has_formula and self._type != "str" and self._value in self._unknown:
+                self.failed[self._row, self._column] = UNCALCULATED
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number - 1
+
+
+def _part_of(archive: zipfile.ZipFile, sheet: str) -> str | None:
+    """Return the part of an .xlsx file with a sheet."""
+    book, links = (
+        ET.fromstring(archive.read(part))  # noqa: S314 - the caller's own file; Python limits entities
+        for part in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
+    )
+    found = (each for each in book.iter() if each.tag.rpartition("}")[2] == "sheet" and each.get("name") == sheet)
+    element = next(found, None)
+    ids = {} if element is None else {key.rpartition("}")[2]: value for key, value in element.items() if "}" in key}
+    target = next((each.get("Target", "") for each in links if each.get("Id") == ids.get("id")), None)
+    if target is None:
+        return None
+    return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+
+
+class _OdsCells(_Cells):
+    """The cells of a sheet of an .ods file.
+
+    Args:
+        sheet: The name of the sheet.
+    """
+
+    signs = re.compile(rb'="error"|table:formula=')
+
+    def __init__(self, sheet: str) -> None:
+        super().__init__()
+        self._sheet = sheet
+        self._is_inside = False
+        self._row = self._column = 0
+        self._rows = self._columns = 1
+        self._error = self._is_unknown = False
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name == "table:table":
+            self._is_inside = attributes.get("table:name") == self._sheet
+        if not self._is_inside:
+            return
+        if name == "table:table-row":
+            self._rows, self._column = int(attributes.get("table:number-rows-repeated", 1)), 0
+        elif name in ("table:table-cell", "table:covered-table-cell"):
+            self._columns = int(attributes.get("table:number-columns-repeated", 1))
+            self._error = attributes.get("calcext:value-type") == "error"
+            self._is_unknown = "table:formula" in attributes and "office:value-type" not in attributes
+            self.text = []
+
+    def end(self, name: str) -> None:
+        if name == "table:table":
+            self._is_inside = False
+        if not self._is_inside:
+            return
+        if name == "table:table-row":
+            self._row += self._rows
+        elif name in ("table:table-cell", "table:covered-table-cell"):
+            said = "".join(self.text or ()).strip() or "#N/A" if self._error else UNCALCULATED
+            if self._error or self._is_unknown:
+                for column in range(self._column, self._column + min(self._columns, 1000)):
+                    self.failed.update(
+                        dict.fromkeys(((self._row + each, column) for each in range(min(self._rows, 1000))), said)
+                    )
+            self._column += self._columns
+            self.text = None
+
+
+# .xls files: a file system of sectors, in which one stream has the records of all sheets.
+
+_ERRORS: Final = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
+_FORMULA, _END, _BOUND_SHEET, _BOOL_ERR = 0x0006, 0x000A, 0x0085, 0x0205
+_NO_SECTOR = 0xFFFFFFFA
+
+
+def _of_xls(content: bytes, index: int) -> Failed:
+    stream = _workbook(content)
+    sheets = [struct.unpack_from("<I", stream, at)[0] for kind, at, _ in _records(stream, 0) if kind == _BOUND_SHEET]
+    failed, empty = Failed(), Failed()
+    has_results = False
+    for kind, at, length in _records(stream, sheets[index]):
+        if kind not in (_BOOL_ERR, _FORMULA) or length < 8:
+            continue
+        row, column = struct.unpack_from("<HH", stream, at)
+        is_text = kind == _FORMULA and stream[at + 12 : at + 14] == b"\xff\xff"
+        if kind == _BOOL_ERR and stream[at + 7]:
+            failed[row, column] = _ERRORS.get(stream[at + 6], "#N/A")
+        elif is_text and stream[at + 6] == 2:
+            failed[row, column] = _ERRORS.get(stream[at + 8], "#N/A")
+        elif is_text and stream[at + 6] == 3:
+            empty[row, column] = UNCALCULATED
+        elif kind == _FORMULA:
+            has_results = True
+    # An empty result may be a text without characters, unless no formula has any other result.
+    return failed if has_results else failed | empty
+
+
+def _records(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the kind of each record of a sheet, where its content begins, and how long that is."""
+    while start + 4 <= len(stream):
+        kind, length = struct.unpack_from("<HH", stream, start)
+        if kind == _END:
+            return
+        yield kind, start + 4, length
+        start += 4 + length
+
+
+def _workbook(content: bytes) -> bytes:
+    """Return the stream with the records."""
+    shift = struct.unpack_from("<H", content, 30)[0]
+    size = 1 << shift
+    (directory,) = struct.unpack_from("<I", content, 48)
+    first, count = struct.unpack_from("<II", content, 68)
+    lists = list(struct.unpack_from("<109I", content, 76))
+    for _ in range(count):
+        more = struct.unpack_from(f"<{size // 4}I", content, (first + 1) << shift)
+        lists += more[:-1]
+        first = more[-1]
+    table: list[int] = []
+    for sector in lists:
+        if sector < _NO_SECTOR:
+            table += struct.unpack_from(f"<{size // 4}I", content, (sector + 1) << shift)
+
+    def chain(sector: int) -> bytes:
+        parts: list[bytes] = []
+        while sector < _NO_SECTOR and len(parts) <= len(table):
+            parts.append(content[(sector + 1) << shift : (sector + 2) << shift])
+            sector = table[sector]
+        return b"".join(parts)
+
+    entries = chain(directory)
+    for at in range(0, len(entries), 128):
+        length = struct.unpack_from("<H", entries, at + 64)[0]
+        if entries[at : at + max(0, length - 2)].decode("utf-16-le") in ("Workbook", "Book"):
+            start, stream_size = struct.unpack_from("<II", entries, at + 116)
+            return chain(start)[:stream_size] if stream_size >= 4096 else b""  # Short streams are elsewhere.
+    return b""
