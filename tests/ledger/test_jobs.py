@@ -12,7 +12,7 @@ import pytest
 from support.postgres_servers import PostgresServer
 from support.steps import cancel_at
 
-from tingting_async import LedgerError, PartialFailureError, SendState, UsageError
+from tingting_async import LedgerError, NotFoundError, PartialFailureError, SendState, UsageError
 from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request, Response
 from tingting_async.ledger.jobs import Job, open_job
@@ -32,10 +32,9 @@ def numbers_of(sandbox: Sandbox, campaign: int) -> Counter[str]:
 
 
 async def refuse_to_mark(ledger: Any, send: Any) -> None:
-    """Check that nobody can mark a job as done or not done, and that the error says what to do."""
-    for mark in (ledger.mark_sent, ledger.mark_not_sent):
-        with pytest.raises(UsageError, match=r"Repeat the call with the same `idempotency_key`"):
-            await mark(send)
+    """Check that nobody can mark a job as done, and that the error says what to do."""
+    with pytest.raises(UsageError, match=r"Repeat the call with the same `idempotency_key`.*`mark_not_sent\(\)`"):
+        await ledger.mark_sent(send)
     assert [send.id] == [each.id for each in await ledger.unresolved()]
 
 
@@ -92,6 +91,61 @@ async def test_a_call_that_lost_its_job(sandbox: Sandbox, connect: Any, ledger: 
         assert isinstance(error, PartialFailureError)
         assert isinstance(error.__cause__, LedgerError)
         assert 1 == sum(request.path.endswith("/add-contact/") for request in sandbox.requests)
+
+
+async def test_a_campaign_that_was_deleted(sandbox: Sandbox, connect: Any, ledger: Any) -> None:
+    """A job whose campaign was deleted is resolved by `mark_not_sent()`, as its error says, and its key is free."""
+    async with connect(TingTing) as tingting:
+        campaigns = [(await tingting.campaigns.create("Bills", "PHONE")).id for _ in range(2)]
+        with sandbox.faults.during([Fault("status", path=ADDING, nth=2, status=400, body={"detail": "No."})]):
+            with pytest.raises(PartialFailureError):
+                await tingting.contacts.add_many(campaigns[0], NUMBERS, chunk=9, concurrency=1, idempotency_key="k")
+        await tingting.campaigns.delete(campaigns[0])
+        with pytest.raises(NotFoundError, match=r"does not exist any more.*`await ledger\.mark_not_sent\(send\)`"):
+            await tingting.contacts.add_many(campaigns[0], NUMBERS, idempotency_key="k")
+        [left] = await ledger.unresolved()
+        await ledger.mark_not_sent(left)
+        await ledger.mark_not_sent(left)  # A second time changes nothing.
+        assert [] == await ledger.unresolved() == await ledger._storage.sends()
+        added = await tingting.contacts.add_many(campaigns[1], NUMBERS[:3], idempotency_key="k")
+        await ledger.mark_not_sent(left)  # It was done meanwhile.
+        again = await tingting.contacts.add_many(campaigns[1], NUMBERS[:3], idempotency_key="k")
+    assert [3, 3] == [added.created, again.created]
+    assert Counter(NUMBERS[:3]) == numbers_of(sandbox, campaigns[1])
+
+
+async def test_forgetting_a_job(ledgers: list[Any], ledger_place: Any) -> None:
+    """A job that a call works on cannot be forgotten; of one whose process died, nothing is left."""
+    first, second, third = ledgers
+    job = await open_one(first)
+    await job.interrupt(is_unknown=False, has_effect=True)
+    [left] = await second.unresolved()
+    job = await open_one(first)
+    with pytest.raises(UsageError, match="is in progress: its own process will record the outcome"):
+        await second.mark_not_sent(left)
+    await job.before_send()
+    ledger_place.end_owners()
+    [left] = await second.unresolved()
+    await second.mark_not_sent(left)
+    assert [] == await third._storage.sends()
+    with pytest.raises(LedgerError, match="not this process's any more"):
+        await job.before_send()
+    assert not (await open_one(third, "another content")).had_begun
+
+
+async def test_forgetting_a_job_is_cancelled_at_every_await(ledgers: list[Any]) -> None:
+    """`mark_not_sent` of a job that is cancelled, at whichever await, leaves the job as it was, or nothing."""
+    step, is_cancelled = 0, True
+    while is_cancelled:
+        step += 1
+        await (await open_one(ledgers[0])).interrupt(is_unknown=False, has_effect=True)
+        [left] = await ledgers[1].unresolved()
+        forgetting: Any = ledgers[0].mark_not_sent(left)
+        is_cancelled = await cancel_at(forgetting, step, "cancel")
+        assert await ledgers[1].unresolved() in ([], [left])
+        await ledgers[1].mark_not_sent(left)
+        assert [] == await ledgers[2]._storage.sends()
+    assert step > 2
 
 
 Opener = Callable[..., Awaitable[Job]]

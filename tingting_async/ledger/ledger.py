@@ -29,6 +29,7 @@ from tingting_async.ledger.claims import (
 from tingting_async.ledger.digests import digest
 from tingting_async.ledger.duplicates import changed_error, duplicate_error
 from tingting_async.ledger.evidence import Others, changed_fields, reconcile_creation
+from tingting_async.ledger.forget import forget_job, unmarkable_error
 from tingting_async.outcomes import (
     Clocks,
     Reconciler,
@@ -39,7 +40,6 @@ from tingting_async.outcomes import (
     attach_reconciler,
     known_outcome,
 )
-from tingting_async.redaction import redact
 from tingting_async.tracebacks import short_traceback
 
 _log = logging.getLogger("tingting_async")
@@ -118,17 +118,25 @@ class Ledger:
                 the call instead.
             LedgerError: The ledger cannot be written.
         """
-        await self._record(_require_send(send), Verdict.DONE, None if result is None else str(result))
+        if _is_job(send):
+            raise unmarkable_error(send)
+        await self._record(send, Verdict.DONE, None if result is None else str(result))
 
     @short_traceback
     async def mark_not_sent(self, send: Send) -> None:
         """Record that a send did not happen. The same send is then allowed, unless it was recorded as done meanwhile.
 
+        Of `contacts.add_many` with a key: forget the call, for example because its campaign was deleted. What it has
+        added stays. The key is then free, for any contacts and any campaign.
+
         Raises:
-            UsageError: The send is in progress. Or contacts were added: repeat the call instead.
+            UsageError: The send is in progress: its own process will record the outcome.
             LedgerError: The ledger cannot be written.
         """
-        await self._record(_require_send(send), Verdict.NOT_DONE)
+        if _is_job(send):
+            await forget_job(await self.ready(), send, self.record_own)
+        else:
+            await self._record(send, Verdict.NOT_DONE)
 
     @short_traceback
     async def prune(self, before: datetime) -> int:
@@ -365,15 +373,15 @@ class Ledger:
         return record
 
 
-def _require_send(send: object) -> Send:
+def _is_job(send: object) -> bool:
+    """Return whether a send is a job, of which nobody knows how far it came.
+
+    Raises:
+        UsageError: It is no send.
+    """
     if not isinstance(send, Send):
         raise UsageError("`send` must be a Send, such as one of `await ledger.unresolved()`.")
-    if send.id.startswith(JOB):
-        raise UsageError(
-            f"{redact(f'{send.operation} with the key {send.key!r}')} cannot be marked: nobody knows how far it came. "
-            "Repeat the call with the same `idempotency_key`: it goes on after what is there."
-        )
-    return send
+    return send.id.startswith(JOB)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import attrs
 from tingting_async.client.core import Core
 from tingting_async.errors import (
     DecodeError,
+    NotFoundError,
     NotSentError,
     OutcomeUnknownError,
     PaginationError,
@@ -194,6 +195,19 @@ class KeyedAddition(Addition):
                     numbers.add(phone_number(contact.number or ""))
                 except UsageError:
                     doubt = "shows numbers in another form"
+        except NotFoundError as error:
+            raise NotFoundError(
+                f"{_OPERATION}: an earlier call with this `idempotency_key` has not added all contacts, and the "
+                "campaign does not exist any more. Nothing more was sent. To forget that call, give its record in "
+                "`await ledger.unresolved()` to `await ledger.mark_not_sent(send)`: the key is then free.",
+                status=error.status,
+                message=error.message,
+                body=error.body,
+                operation=_OPERATION,
+                method=error.method,
+                path=error.path,
+                request_id=error.request_id,
+            ) from error
         except PaginationError:
             doubt = "is not proven to be complete"
         except DecodeError:

@@ -1,0 +1,51 @@
+"""Forgetting a job: what a person does about one that nobody can complete, such as one of a deleted campaign."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import attrs
+
+from tingting_async.errors import UsageError
+from tingting_async.ledger.claims import BEGUN, JOB, Claim, Decision, Storage
+from tingting_async.outcomes import Send, SendState, Verdict
+from tingting_async.redaction import redact
+
+
+def unmarkable_error(send: Send) -> UsageError:
+    """Return the error for a job that a person marks as done."""
+    return UsageError(
+        f"{redact(f'{send.operation} with the key {send.key!r}')} cannot be marked as sent: nobody knows how far it "
+        "came. Repeat the call with the same `idempotency_key`: it goes on after what is there. If it cannot, because "
+        "its campaign was deleted, call `mark_not_sent()`."
+    )
+
+
+async def forget_job(storage: Storage, send: Send, record_own: Callable[..., Awaitable[Any]]) -> None:
+    """Delete what is stored of a job, unless it is done, so that its key is free.
+
+    The job is taken over first, so that no other call can continue it at the same time.
+
+    Args:
+        storage: The ledger's storage.
+        send: The job, as `unresolved()` shows it.
+        record_own: Records the outcome of a claim of this process; see `Ledger`.
+
+    Raises:
+        UsageError: Another call works on the job.
+        LedgerError: The storage failed.
+    """
+    work = Claim(f"{JOB}{uuid4().hex}", send.service, send.operation, send.key, send.target, digest="")
+    decision, mark = Decision(Verdict.NOT_DONE, SendState.UNKNOWN), None
+    try:
+        while (stored := await storage.claim(work)).send.id != work.id:
+            if stored.send.state is SendState.DONE:
+                return
+            if rest := await storage.record(stored.send.id, decision):  # Its owner is dead, or this is refused.
+                await asyncio.sleep(rest)
+                await storage.record(stored.send.id, attrs.evolve(decision, has_waited=True))
+        begun = await storage.find(attrs.evolve(work, operation=send.operation + BEGUN, target=f"{send.target}{BEGUN}"))
+        mark = None if begun is None else (begun.send.id, Verdict.NOT_DONE)
+    finally:
+        await record_own(work, Verdict.NOT_DONE, mark=mark)
