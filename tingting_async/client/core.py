@@ -232,13 +232,13 @@ class Core:
         admission = await self.prepare(request, functools.partial(admit, guards, request))
         return lambda claimed: self._send(admission.protect(claimed))
 
-    async def suppressed_numbers(self) -> frozenset[str]:
+    async def suppressed_numbers(self, operation: str) -> frozenset[str]:
         """Return the national digits of the numbers that a guard does not allow to add; empty without that guard.
 
         Raises:
             GuardError: The suppression list cannot be read.
         """
-        return frozenset() if self.guards is None else await self.guards.suppressed_numbers()
+        return frozenset() if self.guards is None else await self.guards.suppressed_numbers(operation)
 
     async def _send(self, request: Request[T]) -> T:
         response = await self.fetch(request)

@@ -181,13 +181,16 @@ class Guards:
         """Whether a guard needs the number of recipients."""
         return self.max_recipients is not None or self.max_credits is not None
 
-    async def suppressed_numbers(self) -> frozenset[str]:
+    async def suppressed_numbers(self, operation: str) -> frozenset[str]:
         """Return the national digits of the numbers that are never reached.
+
+        Args:
+            operation: The operation that needs them, for the error.
 
         Raises:
             GuardError: The list cannot be read.
         """
-        return frozenset() if self._list is None else await self._list.numbers()
+        return frozenset() if self._list is None else await self._list.numbers(operation)
 
 
 # A traceback must not show the suppression list; attrs has written the function.
@@ -271,7 +274,7 @@ class Admission:
         is_empty = numbers is not None and not numbers
         if self.guards.suppressed is None or is_empty or monotonic() - self._listed < _FRESH:
             return
-        listed = await self.guards.suppressed_numbers()
+        listed = await self.guards.suppressed_numbers(self.operation)
         self._listed = monotonic()
         if numbers is None:
             raise self._error("suppressed", 0, None, f"it is not known which numbers it reaches. {self.reach.unknown}")

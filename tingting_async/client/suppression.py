@@ -37,8 +37,11 @@ class Suppressed:
                 rows.add(row, value)
             self._numbers = rows.finish()
 
-    async def numbers(self) -> frozenset[str]:
+    async def numbers(self, operation: str) -> frozenset[str]:
         """Return the national digits of the numbers; a function is called for them again.
+
+        Args:
+            operation: The operation that needs them, for the error.
 
         Raises:
             GuardError: The list cannot be read, or a row of it.
@@ -62,13 +65,15 @@ class Suppressed:
                         await asyncio.sleep(0)
             return rows.finish()
         except UsageError as error:
-            text = f"The suppression list cannot be read, so nothing was sent. {error}"
-            raise GuardError(text, guard="suppressed", problems=error.problems) from error
+            raise self._unreadable(operation, str(error), error.problems) from error
         except Exception as error:
-            text = (
-                f"The suppression list cannot be read, so nothing was sent: `suppressed` raised {type(error).__name__}."
-            )
-            raise GuardError(text, guard="suppressed") from error
+            said = f"The function `suppressed` raised {type(error).__name__}."
+            raise self._unreadable(operation, said) from error
+
+    @staticmethod
+    def _unreadable(operation: str, said: str, problems: tuple[tuple[str, str], ...] = ()) -> GuardError:
+        text = f"{operation}: nothing was sent, because the suppression list cannot be read. {said}"
+        return GuardError(text, guard="suppressed", operation=operation, problems=problems)
 
 
 class _Rows:
