@@ -27,8 +27,8 @@
     └── WaitTimeoutError           the awaited state was not reached in time (also a TimeoutError)
 
 Apart from `asyncio.CancelledError`, and Python's own `TypeError` for a wrong argument list, the library raises nothing
-else. Error messages never contain passwords, tokens, one-time codes or full phone numbers. Attributes hold what the
-service sent, unmasked.
+else. `InvalidNumberError`, a `UsageError` about a phone number, is in `recipients.problems`. Error messages never
+contain passwords, tokens, one-time codes or full phone numbers. Attributes hold what the service sent, unmasked.
 
 Errors are data: they can be copied and pickled. Only `reconcile()`, from `tingting_async.outcomes`, sends requests.
 """

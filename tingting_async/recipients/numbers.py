@@ -60,6 +60,8 @@ _FAMILIAR: dict[int, str] = {
 
 def _ordinary_mobile(value: object) -> str | None:
     """Return the national digits of a mobile number in a usual spelling; None for anything else."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
     if type(value) is int:
         value = str(value) if 0 < value < 10**13 else ""
     if type(value) is not str or len(value) > 40:
