@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from tingting_async.client.core import Core
 from tingting_async.errors import UsageError
-from tingting_async.recipients.legacy_fonts import is_legacy_font
 from tingting_async.recipients.texts import is_blank
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
@@ -41,7 +40,7 @@ class _Values:
         self.count += 1
         used = {each: values.get(each) for each in self._placeholders}
         missing = sorted(each for each, value in used.items() if is_blank(value))
-        garbled = sorted(each for each, value in used.items() if isinstance(value, str) and is_legacy_font(value))
+        garbled = sorted(each for each, value in used.items() if _is_garbled(value))
         if missing or garbled:
             self._found += 1
             if len(self._problems) < _MAX_PROBLEMS:
@@ -57,6 +56,12 @@ class _Values:
         if (more := self._found - len(found)) > 0:
             found.append(f"And {more} more have problems like these.")
         return found
+
+
+def _is_garbled(value: object) -> bool:
+    from tingting_async.recipients.legacy_fonts import is_legacy_font  # noqa: PLC0415 - few programs need it
+
+    return isinstance(value, str) and is_legacy_font(value)
 
 
 async def preflight(
@@ -142,8 +147,8 @@ def _problems(campaign: Campaign) -> list[str]:
         "It has no voice.": is_call and campaign.voice is None and not campaign.audio_file,
         "It has no message.": has_message and not campaign.message and not campaign.audio_file,
         "It has no SMS message.": has_sms and not campaign.sms_message,
-        f"It has a message {_LEGACY}": has_message and is_legacy_font(campaign.message or ""),
-        f"It has an SMS message {_LEGACY}": has_sms and is_legacy_font(campaign.sms_message or ""),
+        f"It has a message {_LEGACY}": has_message and _is_garbled(campaign.message),
+        f"It has an SMS message {_LEGACY}": has_sms and _is_garbled(campaign.sms_message),
         "It is a draft.": campaign.draft,
         f"Its status is {str(campaign.status)!r}.": campaign.status not in (None, CampaignStatus.NOT_STARTED),
     }
