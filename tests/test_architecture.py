@@ -72,11 +72,11 @@ TREE = {
     "pagination": "exact iterators links page paginator passes prefetch repetition stream styles",
     "recipients": "builder columns files formulas headers legacy_fonts number_set numbers problems python_rows"
     " recipient_list records rejects row_checker rows spellings spreadsheets tables texts values",
-    "resources": "arguments base concurrency evidence models named reach",
-    "v1": "accounts additions auth campaign_fields campaigns contacts creations dashboard decoding keyed_additions"
-    " method_fallback models models.accounts models.campaigns models.common models.contacts models.otp models.reports"
-    " models.surveys otp pages phone_numbers preflight progress reach reconcile report_rows reports schedule"
-    " session survey_templates surveys uploads voices watching",
+    "resources": "arguments base concurrency evidence models named reach results",
+    "v1": "accounts additions auth campaign_fields campaign_lists campaigns contacts creations dashboard decoding"
+    " keyed_additions method_fallback models models.accounts models.campaigns models.common models.contacts"
+    " models.otp models.reports models.surveys otp pages phone_numbers preflight progress reach reconcile"
+    " report_rows reports schedule session survey_templates surveys uploads voices watching",
 }
 """The modules of each folder of the client, as docs/architecture.md describes them."""
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from tingting_async.auth.stores.redis import RedisTokenStore
     from tingting_async.classic import (
         Campaign,
+        CampaignResult,
         Confirmation,
         Login,
         Number,
@@ -105,6 +106,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Campaign",
+    "CampaignResult",
     "Confirmation",
     "ConflictError",
     "DecodeError",

@@ -80,3 +80,12 @@ async def test_usable_tags_are_accepted() -> None:
         await tingting.numbers.add(campaign.id, "9811111111", tags={tag: "सीता"}, check_tags=True)
         numbers = await tingting.numbers.list(campaign.id).collect()
         assert "सीता" in [number.available_tags.get(tag) for number in numbers]
+
+
+@pytest.mark.parametrize("exact", [True, False])
+async def test_results_of_all_campaigns(exact: bool) -> None:
+    """Every number of every campaign is in one row, which knows both."""
+    async with Sandbox(campaigns=25, numbers=3) as sandbox, connect(sandbox) as tingting:
+        rows = await tingting.campaigns.results(exact=exact).collect()
+        expected = {contact.id: contact.campaign_id for contact in sandbox.world.contacts.values()}
+    assert (75, expected) == (len(rows), {row.number.id: row.campaign.id for row in rows})

@@ -1,6 +1,7 @@
 """Every operation of both generations, for tests that execute all of them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tingting_async.v1 import NewStep
 
 NUMBER = "9812345678"
 CODE = "482917"
+SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @attrs.frozen
@@ -37,6 +39,7 @@ CLASSIC: dict[str, Call] = {
     "accounts.refresh": lambda to, on: to.accounts.refresh(),
     "accounts.user_details": lambda to, on: to.accounts.user_details(),
     "campaigns.list": lambda to, on: to.campaigns.list(window=2).collect(100),
+    "campaigns.results": lambda to, on: to.campaigns.results().collect(100),
     "campaigns.create": lambda to, on: to.campaigns.create("Made", "SMS", numbers=[NUMBER]),
     "campaigns.get": lambda to, on: to.campaigns.get(on.campaign),
     "campaigns.update": lambda to, on: to.campaigns.update(on.campaign, name="Changed"),
@@ -67,6 +70,7 @@ V1: dict[str, Call] = {
     "phone_numbers.list": lambda to, on: to.phone_numbers.list().collect(),
     "phone_numbers.active": lambda to, on: to.phone_numbers.active().collect(),
     "campaigns.list": lambda to, on: to.campaigns.list(window=2).collect(100),
+    "campaigns.results": lambda to, on: to.campaigns.results(since=SINCE).collect(100),
     "campaigns.create": lambda to, on: to.campaigns.create("Made", "PHONE"),
     "campaigns.get": lambda to, on: to.campaigns.get(on.campaign),
     "campaigns.update": lambda to, on: to.campaigns.update(on.campaign, lines=[1], draft=False),

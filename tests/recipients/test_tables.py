@@ -226,7 +226,7 @@ async def test_an_awaitable(tmp_path: Path) -> None:
 @pytest.mark.parametrize("columns", [[], ["a", "a"], [5]])
 async def test_invalid_columns(columns: Any, tmp_path: Path) -> None:
     """Columns that are not different names are refused."""
-    with pytest.raises(UsageError, match="`columns` is"):
+    with pytest.raises(UsageError, match="`columns` must be"):
         await write_table(ROWS, tmp_path / "table.csv", columns=columns)
 
 

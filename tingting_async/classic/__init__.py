@@ -2,6 +2,7 @@
 
 from tingting_async.classic.models import (
     Campaign,
+    CampaignResult,
     Confirmation,
     Login,
     Number,
@@ -20,6 +21,7 @@ from tingting_async.resources.models import CallStatus as NumberStatus, OtpChann
 
 __all__ = [
     "Campaign",
+    "CampaignResult",
     "Confirmation",
     "Login",
     "Number",

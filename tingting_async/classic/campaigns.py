@@ -5,14 +5,25 @@ from datetime import datetime
 from typing import Unpack
 
 from tingting_async.classic.creations import CampaignCreation
-from tingting_async.classic.models import Campaign, Confirmation, Outcome, Priority, RunStarted, Voice
+from tingting_async.classic.models import (
+    Campaign,
+    CampaignResult,
+    Confirmation,
+    Number,
+    Outcome,
+    Priority,
+    RunStarted,
+    Voice,
+)
 from tingting_async.classic.numbers import Numbers
 from tingting_async.classic.pages import ListResource, read_page
 from tingting_async.classic.reach import Run, details
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
 from tingting_async.outcomes import Reconciliation, Verdict
+from tingting_async.pagination.iterators import ItemIterator
 from tingting_async.pagination.paginator import Paginator
+from tingting_async.pagination.stream import RowStream
 from tingting_async.recipients.row_checker import phone_numbers
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import UNCHANGED, Unchanged
@@ -20,6 +31,7 @@ from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.evidence import Match, match_name, reconcile_rows
 from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.resources.named import target
+from tingting_async.resources.results import ResultIterator
 
 _SERVICES = (Services.PHONE, Services.SMS, Services.SMS_AND_PHONE)
 _OUTCOMES = (Outcome.HUNG_UP, Outcome.UNANSWERED, Outcome.FAILED, Outcome.TERMINATED, Outcome.COMPLETED)
@@ -44,6 +56,33 @@ class Campaigns(ListResource):
             read_page,
             options,
         )
+
+    def results(
+        self, *, concurrency: int = 4, exact: bool = False, timeout: TimeoutLike = None
+    ) -> RowStream[CampaignResult]:
+        """Return the numbers of all campaigns, each with its campaign, as a stream.
+
+        The classic API has no dates, so the results cannot be limited to a period, as those of v1 can.
+
+        Args:
+            concurrency: Of how many campaigns numbers are requested at the same time, at most.
+            exact: See `Resource`; it applies to every list.
+            timeout: The limits of each page request.
+
+        Raises:
+            UsageError: An argument is invalid.
+        """
+        arguments.at_least_one(concurrency, "campaigns.results", "concurrency")
+        numbers = Numbers(self._core)
+
+        def list_numbers(campaign: Campaign) -> ItemIterator[Number]:
+            return aiter(numbers.list(campaign.id, exact=exact, timeout=timeout))
+
+        def start() -> ResultIterator[Campaign, Number, CampaignResult]:
+            lists = [aiter(self.list(exact=exact, timeout=timeout))]
+            return ResultIterator(lists, list_numbers, CampaignResult, self._core.start_task, concurrency=concurrency)
+
+        return RowStream(start, "campaigns.results")
 
     async def get(self, id: int, *, timeout: TimeoutLike = None) -> Campaign:
         """Return a campaign (`GET /api/system/campaigns/<id>/details`).

@@ -121,6 +121,19 @@ class Number(Model):
     extra: Mapping[str, Any] = extra_fields()
 
 
+@attrs.frozen(repr=False, field_transformer=as_model)
+class CampaignResult(Model):
+    """What became of a number of a campaign.
+
+    Attributes:
+        campaign: The campaign.
+        number: The number, with its status.
+    """
+
+    campaign: Campaign
+    number: Number
+
+
 @attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
 class PhoneNumber(Model):
     """A line, owned or for sale (classic documents, Phone numbers).

@@ -8,6 +8,7 @@ from typing import Generic
 from tingting_async.errors import UsageError
 from tingting_async.pagination.iterators import AsyncForIterator, NeedsAsyncFor
 from tingting_async.pagination.page import T
+from tingting_async.quantities import is_count, shown
 
 
 class RowIterator(AsyncForIterator[T]):
@@ -42,8 +43,8 @@ class RowStream(NeedsAsyncFor, Generic[T]):
         Args:
             limit: How many rows to return at most, from the start; None for all.
         """
-        if limit is not None and (type(limit) is not int or limit < 0):
-            raise UsageError(f"`limit` is {limit!r}; it must be the number of rows wanted, or None for all.")
+        if limit is not None and not is_count(limit, least=0):
+            raise UsageError(f"`limit` is {shown(limit)}; it must be the number of rows wanted, or None for all.")
         rows: list[T] = []
         if limit == 0:
             return rows

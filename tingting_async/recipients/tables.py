@@ -191,7 +191,7 @@ def _cell(value: Any) -> Any:
 def _checked(columns: Iterable[str]) -> list[str]:
     names = [columns] if isinstance(columns, str) else [*columns]
     if not names or not all(isinstance(name, str) for name in names) or len({*names}) < len(names):
-        raise UsageError(f"write_table: `columns` is {names!r}; it must be names of columns, each once.")
+        raise UsageError("write_table: `columns` must be names of columns, each once.")
     return names
 
 

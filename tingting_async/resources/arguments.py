@@ -157,6 +157,16 @@ def enum_member(kind: type[E], value: E | str, name: str, *, among: Iterable[E] 
     )
 
 
+def at_least_one(number: object, operation: str, name: str) -> None:
+    """Refuse a number that is not an integer from 1 up.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if not is_count(number):
+        raise UsageError(f"{operation}: `{name}` is {shown(number)}; it must be an integer of 1 or more.")
+
+
 def aware_datetime(when: datetime, name: str) -> datetime:
     """Return a datetime in the service's local time.
 

@@ -15,6 +15,7 @@ from tingting_async.v1.models.campaigns import (
 )
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import (
+    CampaignResult,
     Column,
     Contact,
     ContactAdded,
@@ -41,6 +42,7 @@ __all__ = [
     "ApiToken",
     "Campaign",
     "CampaignMessage",
+    "CampaignResult",
     "CampaignStatus",
     "Category",
     "Column",

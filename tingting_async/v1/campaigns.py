@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, Unpack
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
-from tingting_async.pagination.paginator import Paginator
-from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.resources import arguments
-from tingting_async.resources.base import PageOptions, TimeoutLike
+from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.resources.named import target
 from tingting_async.resources.reach import starts_at
@@ -21,75 +19,29 @@ from tingting_async.v1.campaign_fields import (
     refuse_other_text,
     voice_id,
 )
+from tingting_async.v1.campaign_lists import ListedCampaigns
 from tingting_async.v1.creations import CampaignCreation
 from tingting_async.v1.method_fallback import other_method
 from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.campaigns import (
     Campaign,
     CampaignMessage,
-    CampaignStatus,
     Category,
     PreflightReport,
     RunStarted,
-    Sort,
 )
 from tingting_async.v1.models.common import Confirmation
-from tingting_async.v1.pages import read_page
 from tingting_async.v1.preflight import preflight
 from tingting_async.v1.reach import Recipients, iterate, reaches_campaign
 from tingting_async.v1.reconcile import clocks_at, reconcile_created, reconcile_run
 from tingting_async.v1.schedule import with_schedule
-from tingting_async.v1.watching import WatchedCampaigns
 
 if TYPE_CHECKING:
     from tingting_async.client.guards import Prices
 
 
-class Campaigns(WatchedCampaigns):
+class Campaigns(ListedCampaigns):
     """Campaigns (v1 documents, Campaigns)."""
-
-    def list(
-        self,
-        *,
-        status: CampaignStatus | str | None = None,
-        search: str | None = None,
-        drafts: bool = False,
-        sort: Sort | str | None = None,
-        changed_from: datetime | None = None,
-        changed_to: datetime | None = None,
-        **options: Unpack[PageOptions],
-    ) -> Paginator[Campaign]:
-        """List the account's campaigns (`GET campaign/`).
-
-        Args:
-            status: Only campaigns with this status.
-            search: Only campaigns whose name contains this text.
-            drafts: Only drafts.
-            sort: The order, by the time of the last change.
-            changed_from: Only campaigns changed at this time or later; an aware datetime.
-            changed_to: Only campaigns changed on this day or earlier; an aware datetime. The whole day is included.
-            **options: See `Resource`.
-        """
-        filters = arguments.given_fields(
-            status=None if status is None else arguments.enum_member(CampaignStatus, status, "status").value,
-            search=None if search in (None, "") else arguments.non_empty_text(search, "search"),
-            draft="true" if drafts else None,
-            sort_by=None if sort is None else arguments.enum_member(Sort, sort, "sort").value,
-            from_date=None if changed_from is None else _timestamp(changed_from, "changed_from"),
-            to_date=None if changed_to is None else _timestamp(changed_to, "changed_to"),
-        )
-        return self._paginate(
-            Request.read(
-                "/api/v1/campaign/",
-                list[Campaign],
-                "campaigns.list",
-                payload=("results",),
-                params=tuple(filters.items()),
-            ),
-            LimitOffsetPagination(10),
-            read_page,
-            options,
-        )
 
     async def create(
         self,
@@ -354,7 +306,3 @@ class Campaigns(WatchedCampaigns):
                 timeout=timeout,
             )
         )
-
-
-def _timestamp(when: datetime, name: str) -> str:
-    return str(int(arguments.aware_datetime(when, name).timestamp()))

@@ -101,7 +101,14 @@ class Checked:
             raise ValueError(self.id)
 
 
-NOT_DECODED: set[type] = {v1.NewContact, v1.NewStep, v1.PreflightReport, v1.ReportRow}
+NOT_DECODED: set[type] = {
+    classic.CampaignResult,
+    v1.CampaignResult,
+    v1.NewContact,
+    v1.NewStep,
+    v1.PreflightReport,
+    v1.ReportRow,
+}
 """Models that no response is decoded into."""
 
 

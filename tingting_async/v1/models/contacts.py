@@ -10,6 +10,7 @@ import attrs
 from tingting_async.decoding.fields import Model, StrOrInt, as_model, extra_fields, wire_field
 from tingting_async.redaction import mask_repr, repr_items, repr_uuid
 from tingting_async.resources.models import CallStatus as ContactStatus
+from tingting_async.v1.models.campaigns import Campaign
 from tingting_async.v1.models.common import Confirmation, DisplayDatetime
 
 
@@ -66,6 +67,19 @@ class Contact(Model):
     failover_sms_sent: bool | None = None
     campaign_id: int | None = wire_field("campaing", default=None)
     extra: Mapping[str, Any] = extra_fields()
+
+
+@attrs.frozen(repr=False, field_transformer=as_model)
+class CampaignResult(Model):
+    """What became of a contact of a campaign.
+
+    Attributes:
+        campaign: The campaign.
+        contact: The contact, with its status.
+    """
+
+    campaign: Campaign
+    contact: Contact
 
 
 @attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
