@@ -79,7 +79,7 @@ V1: dict[str, Call] = {
     "campaigns.preflight": lambda to, on: to.campaigns.preflight(on.campaign),
     "campaigns.run": lambda to, on: to.campaigns.run(on.campaign),
     "campaigns.progress": lambda to, on: anext(to.campaigns.progress(on.campaign, poll_interval=0.001)),
-    "campaigns.wait": lambda to, on: to.campaigns.wait(on.campaign, until="Running", timeout=0.05, poll_interval=0.01),
+    "campaigns.wait": lambda to, on: to.campaigns.wait(on.campaign, until="Running", timeout=0.5, poll_interval=0.01),
     "campaigns.stop": lambda to, on: to.campaigns.stop(on.campaign),
     "contacts.list": lambda to, on: to.contacts.list(on.campaign, exact=True).collect(100),
     "contacts.add": lambda to, on: to.contacts.add(on.campaign, NUMBER),

@@ -29,7 +29,7 @@ from tingting_async.v1 import NewStep
 
 pytestmark = pytest.mark.anyio
 
-SCRIPTS = 32
+SCRIPTS = 64
 """For each operation."""
 AT_ONCE = 16
 

@@ -42,7 +42,7 @@ async def test_timeout_ends_the_attempt_only(serve: Any) -> None:
     server = await serve(stall)
     async with TingTing(base_url=server.url, api_token="t", retries=ONCE) as tingting:
         with pytest.raises(TransportError) as caught:
-            await tingting._core.execute(request(timeout=Timeout(attempt=0.05)))
+            await tingting._core.execute(request(timeout=Timeout(attempt=0.5)))
     task = asyncio.current_task()
     assert task is not None
     assert ("response", 0) == (caught.value.phase, task.cancelling())
