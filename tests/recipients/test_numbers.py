@@ -225,10 +225,8 @@ def texts(draw: st.DrawFn) -> str:
     digits = draw(st.sampled_from(PREFIXES)) + draw(MOBILES | LANDLINES)
     for _ in range(draw(st.integers(0, 3))):
         place = draw(st.integers(0, len(digits)))
-        mark = st.sampled_from(
-            [*" -.()/,;'+exE0९", "\uff19", "\u200e", "\u00a0", "\u2013", ".0", "", "\n", "E+09", "+977", "ext"]
-        )
-        digits = digits[:place] + draw(mark) + digits[place + draw(st.integers(0, 1)) :]
+        marks = [*" -.()/,;'+exE0९\uff19\u200e\u00a0\u2013\u00b7\n", ".0", " .0", "", "E+09", "+977", "ext"]
+        digits = digits[:place] + draw(st.sampled_from(marks)) + digits[place + draw(st.integers(0, 1)) :]
     digits = digits.translate(str.maketrans(SCRIPTS[0], draw(st.sampled_from(SCRIPTS))))
     return digits + draw(st.sampled_from(["", "", ".0", ".00", ".5", "E+09", "/68", " ", ";", "\u200f"]))
 
@@ -239,7 +237,7 @@ def digits_of(text: str) -> str:
     plain = plain.strip(" '\n.;,-/\u2013\u00a0")
     if re.fullmatch(r"\d+([.,]\d+)?[eE]\+?\d+", plain):
         return str(int(Decimal(plain.replace(",", "."))))
-    return "".join(filter(str.isdecimal, re.sub(r"\A([^.]*)\.0+\Z", r"\1", plain)))
+    return "".join(filter(str.isdecimal, re.sub(r"\A(\+?\d+)[.\u00b7]0+\Z", r"\1", plain)))
 
 
 @settings(deadline=None, max_examples=600)

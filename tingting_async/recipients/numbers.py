@@ -1,7 +1,6 @@
 """Phone numbers of Nepal."""
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -48,7 +47,7 @@ class NepaliNumber:
 
 # Most cells are mobile numbers with nothing but a few familiar marks. All others take ten times as long.
 _MOBILE = re.compile(r"9[78][0-9]{8}")
-_ORDINARY = re.compile(r"\s*'?\s*(\+\s*(?=977))?([0-9][0-9 ()-]*)(?:\.0{0,2})?\s*")
+_ORDINARY = re.compile(r"\s*'?\s*(\+(?=977))?(?:([0-9][0-9 ()-]*)\.?|([0-9]+)\.00?)\s*")
 _BETWEEN = dict.fromkeys(map(ord, " ()-"))
 _FAMILIAR: dict[int, str] = {
     **{zero + digit: str(digit) for zero in (0x966, 0xFF10) for digit in range(10)},  # Devanagari and full-width.
@@ -69,7 +68,7 @@ def _ordinary_mobile(value: object) -> str | None:
     found = _ORDINARY.fullmatch(value if value.isascii() else value.translate(_FAMILIAR))
     if found is None:
         return None
-    digits = found[2].translate(_BETWEEN)
+    digits = found[3] or found[2].translate(_BETWEEN)
     national, prefix = digits[-10:], digits[:-10]
     is_known = prefix in PREFIXES and (prefix or not found[1])
     return national if is_known and _patterns().mobile.fullmatch(national) else None
@@ -200,7 +199,7 @@ def _without_prefix(dialled: str) -> str | Refusal:
 
 def _wrong_length(dialled: str, national: str) -> Refusal:
     length = len(national)
-    if any(map(_are_two, _halves(national))):
+    if _are_several(national):
         return Refusal(NumberProblem.AMBIGUOUS, "may be more than one number: give one number only")
     if not dialled.startswith(("+", "0", "977")) and not _patterns().mobile.match(national) and _is_foreign(national):
         return Refusal(NumberProblem.FOREIGN, "is a number of another country; TingTing calls only Nepal")
@@ -217,22 +216,21 @@ def _wrong_length(dialled: str, national: str) -> Refusal:
     return Refusal(NumberProblem.TOO_LONG, many)
 
 
-def _halves(digits: str) -> Iterator[tuple[str, str]]:
-    """Yield each way to split digits into two numbers."""
-    return ((digits[:place], digits[place:]) for place in range(7, len(digits) - 6))
+def _are_several(digits: str) -> bool:
+    """Return whether digits are several numbers of Nepal in a row."""
+    if not 14 <= len(digits) <= 60:
+        return False
+    splits = ((digits[:place], digits[place:]) for place in range(7, min(16, len(digits) - 6)))
+    return any(_is_one(first) and (_is_one(rest) or _are_several(rest)) for first, rest in splits)
 
 
-def _are_two(halves: tuple[str, str]) -> bool:
-    """Return whether both halves are numbers of Nepal; a landline may lack its area code."""
-    return all(
-        isinstance(national := _without_prefix(half), str)
-        and (
-            _patterns().mobile.fullmatch(national)
-            or _patterns().landline.fullmatch(national)
-            or re.fullmatch(r"[4-6]\d{6}", half)
-        )
-        for half in halves
-    )
+def _is_one(digits: str) -> bool:
+    """Return whether digits are a number of Nepal; a landline may lack its area code."""
+    national = _without_prefix(digits)
+    if isinstance(national, Refusal):
+        return False
+    patterns = (_patterns().mobile, _patterns().landline, re.compile(r"[4-6]\d{6}"))
+    return any(pattern.fullmatch(national) for pattern in patterns)
 
 
 def _is_foreign(digits: str) -> bool:

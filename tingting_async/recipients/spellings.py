@@ -54,7 +54,7 @@ def _of_object(value: Any) -> str | Refusal:
     if isinstance(value, date | time | timedelta) or kind in ("datetime64", "timedelta64"):
         return Refusal(NumberProblem.DATE, f"is a {kind}, not a phone number")
     no_number = Refusal(NumberProblem.NOT_A_NUMBER, f"must be a phone number as a string or an integer, not {kind}")
-    if isinstance(value, bool) or kind in ("bool", "bool_"):
+    if kind in ("bool", "bool_"):
         return no_number
     try:
         return _of_whole(operator.index(value))
@@ -90,12 +90,12 @@ def _of_whole(whole: int) -> str | Refusal:
 _IS_DATE = "is a date or a time, not a phone number"
 
 _QUOTES = dict.fromkeys(map(ord, "'\"`\u00b4\u2018\u2019\u201b\u201c\u201d\u02bc\u2032\u2033\uff07\uff02"), "'")
-_SLASHES = dict.fromkeys(map(ord, "\u2044\u2215\u29f8"), "/")
+_MARKS = {**dict.fromkeys((0x2044, 0x2215, 0x29F8), "/"), **dict.fromkeys((0xB7, 0x2022, 0x2219), ".")}
 
 _LABEL = re.compile(
     r"(?:telephone|tele|tel|phone|ph|mobile|mob|mo|m|cell|contact|number|num|no|whatsapp|viber|callto|sms"
     "|टेलिफोन|फोन|मोबाइल|मोबाईल|मो|सम्पर्क|नम्बर|नं)"
-    r"(?:\s*(?:number|num|no|नम्बर|नं))?[\s.:/-]+(?=[+(\[\d])"
+    r"(?:\s*(?:number|num|no|नम्बर|नं))?[\s.:/-]+(?=[+(\[\d])|[\u260e\u260f\u2706\U0001f4de\U0001f4f1\U0001f4f2]\ufe0f?\s*"
 )
 _CURRENCY = re.compile(
     r"(?:(?:nrs|rs|npr|inr|usd|रुपैयाँ|रु|रू|[₨₹$€£¥])[\s.]*(?=\d).*"
@@ -107,7 +107,8 @@ _GROUPED = re.compile(
     r"|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}"  # 14.500.000,00
 )
 _SCIENTIFIC = re.compile(r"(\d+)(?:[.,](\d*))?e([+-]?)(\d{1,3})")
-_FRACTION = re.compile(r"([^.]*\d)[.](\d+)")
+_FRACTION = re.compile(r"([^.]*\d)\.(\d+)")
+_ZERO_FRACTION = re.compile(r"\d\s*\.\s*0\Z|\A[^.]*\.\s*0+\Z")
 _COMMA_FRACTION = re.compile(r"\d{1,7},\d{1,2}")
 
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?(?:\s*[ap]\.?m\.?)?(?:\s*(?:z|utc|gmt|[+-]\d{2}:?\d{2}))?"
@@ -128,7 +129,7 @@ _MONTH = re.compile(
 )
 _EXTENSION = re.compile(r"(.*\d)\s*[;,]?\s*[(]?(?:ext(?:ensio)?n?|x|#|एक्सटेन्सन)[\s.:=]*\d{1,6}[)]?")
 _SEPARATED = re.compile(r"\d[^\d]*(?:[/,;:|&\\+]|\b(?:or|and)\b|(?<!\w)(?:वा|र|तथा|अथवा)(?!\w))[^\d]*\d")
-_SHAPE = re.compile(r"[(\[\s]*\+?\s*[\d(\[][\d\s().\[\]_\u00b7\u2022-]*")
+_SHAPE = re.compile(r"[(\[\s]*\+?\s*[\d(\[][\d\s().\[\]_-]*")
 
 
 def _of_text(text: str) -> str | Refusal:
@@ -147,12 +148,14 @@ def _of_text(text: str) -> str | Refusal:
 def _plain(text: str) -> str:
     """Return a text in lower case, with ASCII digits, dashes and spaces, without marks that cannot be seen."""
     text = text.replace("_x000D_", "").replace("_x000A_", " ").translate(_QUOTES)
-    text = unicodedata.normalize("NFKC", text).translate(_SLASHES)
+    text = unicodedata.normalize("NFKC", text).translate(_MARKS)
     text = "".join(map(_plain_character, ascii_digits(text))).lower().strip(" '")
     text = text.removeprefix("=").strip(" '")  # `="9841234567"` keeps a spreadsheet from making it a number.
     if text.endswith(("/-", "/=")):  # An amount of rupees.
         return text
-    return re.sub(r"[\s.,;:/|\u0964-]+\Z", "", text) if any(map(str.isdigit, text)) else text
+    if not any(map(str.isdigit, text)):
+        return text
+    return re.sub(r"\A[\s,;:/|]+|[\s.,;:/|\u0964-]+\Z", "", text)
 
 
 def _plain_character(character: str) -> str:
@@ -160,9 +163,9 @@ def _plain_character(character: str) -> str:
         return " "
     if character == "\u2212":
         return "-"
-    if character.isascii():
+    if character.isascii() and character.isprintable():
         return character
-    return {"Cf": "", "Pd": "-"}.get(unicodedata.category(character), character)
+    return {"Cf": "", "Cc": "", "Pd": "-"}.get(unicodedata.category(character), character)
 
 
 def _other_value(text: str) -> Refusal | None:
@@ -185,7 +188,7 @@ def _is_lossy(found: re.Match[str]) -> bool:
 def _is_date(text: str) -> bool:
     if found := _DATE.fullmatch(text):
         if found["y"]:
-            return int(found["m"]) <= 12 and int(found["d"]) <= 32  # Months of Bikram Sambat have up to 32 days.
+            return int(found["m"]) <= 32 and int(found["d"]) <= 32  # Months of Bikram Sambat have up to 32 days.
         return bool(found["compact"]) or sorted((int(found["a"]), int(found["b"]))) <= [12, 32]
     if _TIME.fullmatch(text) or _FISCAL_YEAR.fullmatch(text):
         return True
@@ -203,8 +206,10 @@ def _written_number(text: str) -> str | Refusal:
         is_zero = not fraction.strip("0")
         if whole.isdigit() and _is_quantity(whole, fraction, is_zero):
             return Refusal(NumberProblem.AMOUNT, "has a fraction, as an amount has")
-        if is_zero:
+        if is_zero and whole.removeprefix("+").isdigit():
             text = whole  # A spreadsheet's "9841234567.0".
+    if _ZERO_FRACTION.search(text):
+        return Refusal(NumberProblem.NOT_A_NUMBER, "is not a valid phone number: it ends in .0 as no number does")
     if (found := _EXTENSION.fullmatch(text)) and sum(map(str.isdigit, found[1])) >= 6:
         return Refusal(NumberProblem.EXTENSION, "has an extension, which the service cannot dial")
     if _SEPARATED.search(text):
