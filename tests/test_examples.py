@@ -173,6 +173,19 @@ def test_v1_sign_up() -> None:
     assert run("v1_sign_up.py", None) == "Welcome!\n"
 
 
+def test_month_of_results() -> None:
+    """A month of outcomes becomes a DataFrame, whose columns have the types that its computations need."""
+    with Sandbox(campaigns=3, numbers=12).in_thread() as sandbox:
+        first = next(iter(sandbox.world.campaigns.values()))
+        for contact in first.contacts[:9]:
+            contact.status, contact.credit_consumed = "completed", 2
+        lines = run("month_of_results.py", sandbox).splitlines()
+    assert [f"{first.id}", "12", "0.75", "18.0"] == next(
+        line.split() for line in lines if line.startswith(f"{first.id}")
+    )
+    assert 3 == sum(line[:1].isdigit() for line in lines)
+
+
 def test_v1_survey() -> None:
     """A survey is run, and its answers are printed."""
     assert run("v1_survey.py", None).startswith("Completed; answers:\n")

@@ -52,6 +52,9 @@ async def test_a_period() -> None:
         assert 0 < len(changed)
         rows = await tingting.campaigns.results(since=since).collect()
         assert changed == {row.contact.id for row in rows}
+        assert [row.contact.status and row.contact.status.was_reached for row in rows] == [
+            row.was_reached for row in rows
+        ]
         before = await tingting.campaigns.results(until=since).collect()
         assert 9 + 3 - len(changed) == len(before)
         assert [] == await tingting.campaigns.results(since=since + timedelta(hours=1)).collect()

@@ -133,6 +133,11 @@ class CampaignResult(Model):
     campaign: Campaign
     number: Number
 
+    @property
+    def was_reached(self) -> bool:
+        """Return whether the status says that the person was reached; false without a status."""
+        return self.number.status is not None and self.number.status.was_reached
+
 
 @attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
 class PhoneNumber(Model):

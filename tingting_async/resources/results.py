@@ -93,7 +93,7 @@ class ResultIterator(RowIterator[R], Generic[C, P, R]):
         *,
         concurrency: int,
     ) -> None:
-        self._lists = deque(lists)
+        self._lists: deque[ItemIterator[C]] = deque(lists)
         self._list_recipients = list_recipients
         self._make_row = make_row
         self._start_task = start_task

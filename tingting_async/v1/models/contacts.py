@@ -81,6 +81,11 @@ class CampaignResult(Model):
     campaign: Campaign
     contact: Contact
 
+    @property
+    def was_reached(self) -> bool:
+        """Return whether the status says that the person was reached; false without a status."""
+        return self.contact.status is not None and self.contact.status.was_reached
+
 
 @attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
 class ContactAdded(Confirmation):

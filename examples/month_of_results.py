@@ -1,0 +1,25 @@
+"""A month of outcomes of the v1 API as a DataFrame: how many people each campaign has reached, and what that cost.
+
+It reads TINGTING_EMAIL, TINGTING_PASSWORD and TINGTING_BASE_URL, and needs pandas: `pip install pandas`.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import pandas as pd
+
+from tingting_async import as_record
+from tingting_async.v1 import TingTing
+
+
+async def main() -> None:
+    """Print a line for each campaign of the last thirty days."""
+    since = datetime.now(UTC) - timedelta(days=30)
+    async with TingTing.from_env() as tingting:
+        rows = tingting.campaigns.results(since=since)
+        frame: Any = pd.DataFrame([as_record(row) | {"reached": row.was_reached} async for row in rows])
+    print(frame.groupby("campaign.id").agg({"reached": ["count", "mean"], "contact.credit_consumed": "sum"}))
+
+
+anyio.run(main)
