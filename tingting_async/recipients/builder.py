@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from itertools import groupby
+from typing import cast
 
 import attrs
 
@@ -80,6 +81,8 @@ class Options:
 
 
 _IMPLAUSIBLE = {NumberProblem.NOT_A_NUMBER, NumberProblem.DATE, NumberProblem.AMOUNT, NumberProblem.TOO_SHORT}
+_SPECIAL = frozenset("#Ee='")
+"""How cells begin that may have an error, a formula or an escape."""
 _SEPARATORS = re.compile(r"\s*(?::::|[/,;|&\r\n]|\b(?:or|and)\b|(?<!\w)(?:वा|र|तथा|अथवा)(?!\w))\s*", re.IGNORECASE)
 
 
@@ -107,6 +110,7 @@ class ListBuilder:
         self._header: list[str] = []
         self._least, self._most = 0, sys.maxsize
         self._filled: set[int] = set()
+        self._labels: dict[int, tuple[str, str]] = {}
 
     def add(self, row: int, cells: Sequence[object]) -> None:
         """Add a row. Empty ones of files are passed over."""
@@ -128,9 +132,11 @@ class ListBuilder:
         if self._first is not None:
             self._decide(self._first)
         self._refuse_wrong_column()
+        columns = self.columns
+        extra = sorted(columns.unnamed) if columns.ours else ()
+        ours = columns.ours | {*extra} | (columns.unnamed - self._filled)
+        self.columns = attrs.evolve(columns, ours=ours, extra=tuple(extra))
         self._find_duplicates()
-        empty = self.columns.unnamed - self._filled
-        self.columns = attrs.evolve(self.columns, ours=self.columns.ours | empty)
 
     def variables(self, place: int) -> dict[str, Cell]:
         """Return the values of a row, apart from its phone number."""
@@ -227,27 +233,32 @@ class ListBuilder:
 
     def _cells(self, row: int, given: Sequence[object]) -> tuple[list[Cell], RowProblem | None]:
         """Return the cells as they are kept, and the first problem of those that are no phone number."""
+        if self._is_file:
+            texts = [cell if type(cell) is str else cell_of_sheet(cell) for cell in given]
+            if _SPECIAL.isdisjoint([text[:1] for text in texts]):
+                return cast("list[Cell]", texts), None  # So are nearly all rows.
+            change = unescape if self.columns.ours else unquote
+            return self._checked(row, list(map(change, texts)), None)
         cells: list[Cell] = []
         problem = None
-        is_ours, is_file = bool(self.columns.ours), self._is_file
         for index, value in enumerate(given):
-            cell: Cell
-            if type(value) is str:
-                cell = unescape(value) if is_ours else unquote(value) if is_file else value
-            elif is_file:
-                cell = cell_of_sheet(value)
-            else:
-                try:
-                    cell = None if value is MISSING else cell_of_python(value)
-                except ValueError as error:
-                    cell = f"<{type(value).__name__}>"
-                    if index != self.columns.number:
-                        said = f"is {error}. Convert it to text"
-                        problem = problem or self._problem(row, index, RowProblemKind.VALUE, said)
-            if index != self.columns.number and index not in self.columns.ours:
-                problem = problem or self._failed(row, index, cell)
-            cells.append(cell)
-        return cells, problem
+            try:
+                cells.append(None if value is MISSING else cell_of_python(value))
+            except ValueError as error:
+                cells.append(f"<{type(value).__name__}>")
+                if index != self.columns.number and problem is None:
+                    said = f"is {error}. Convert it to text"
+                    problem = self._problem(row, index, RowProblemKind.VALUE, said)
+        return self._checked(row, cells, problem)
+
+    def _checked(
+        self, row: int, cells: Sequence[Cell], problem: RowProblem | None
+    ) -> tuple[list[Cell], RowProblem | None]:
+        """Return cells, and the first problem of those that are not a phone number."""
+        for index, cell in enumerate(cells):
+            if problem is None and index != self.columns.number and index not in self.columns.ours:
+                problem = self._failed(row, index, cell)
+        return list(cells), problem
 
     def _failed(self, row: int, index: int, cell: Cell) -> RowProblem | None:
         """Return the problem of a cell whose formula failed, or was not calculated."""
@@ -271,13 +282,17 @@ class ListBuilder:
             return None, self._problem(row, index, error.problem, message)
 
     def _problem(self, row: int, index: int, kind: NumberProblem | RowProblemKind, said: str) -> RowProblem:
-        columns = self.columns
-        name = columns.names[index] if index < len(columns.names) else headers.letters(index)
-        where = columns.where(index) if index < len(columns.names) else name
+        if (found := self._labels.get(index)) is None:
+            columns = self.columns
+            name = columns.names[index] if index < len(columns.names) else headers.letters(index)
+            found = self._labels[index] = name, columns.where(index) if index < len(columns.names) else name
+        name, where = found
         return RowProblem(row, name, kind, f"Row {row}, column {where}: {_sentence(said)}.")
 
     def _misshapen(self, row: int, cells: Sequence[Cell]) -> RowProblem | None:
         """Return the problem of a row with too many or too few cells: a value may be in the wrong column."""
+        if self._least <= len(cells) <= self._most:
+            return None
         ours = self.columns.ours
         extra = (index for index in range(self._most, len(cells)) if index not in ours and not is_blank(cells[index]))
         if (index := next(extra, None)) is not None:
@@ -292,14 +307,13 @@ class ListBuilder:
         return self._problem(row, index, RowProblemKind.CELLS, said)
 
     def _is_total(self, cells: Sequence[Cell]) -> bool:
-        serials, ours = self.columns.serials, self.columns.ours
-        first = (
-            cell
-            for index, cell in enumerate(cells)
-            if index not in ours and not is_blank(cell) and not (index in serials and str(cell).isdecimal())
-        )
-        text = next(first, None)
-        return self._names is None and isinstance(text, str) and headers.is_total(text)
+        """Return whether the first cell of a row that is not a figure says that the row is a total."""
+        if self._names is not None:
+            return False
+        for cell in cells:
+            if isinstance(cell, str) and not cell.isdecimal() and not is_blank(cell):
+                return headers.is_total(cell)
+        return False
 
     def _is_header(self, cells: Sequence[Cell]) -> bool:
         return bool(self._header) and [str(cell) for cell in cells] == self._header

@@ -34,6 +34,7 @@ class Columns:
         unnamed: The indexes of the columns without a header, in a table with headers.
         serials: The indexes of the columns that count the rows.
         ours: The indexes of the columns that `write_rejects` has added.
+        extra: The indexes of the columns that `write_rejects` has added for cells that were too many.
         has_letters: Whether the columns have letters, as those of spreadsheets have.
     """
 
@@ -44,6 +45,7 @@ class Columns:
     unnamed: frozenset[int] = frozenset()
     serials: frozenset[int] = frozenset()
     ours: frozenset[int] = frozenset()
+    extra: tuple[int, ...] = ()
     has_letters: bool = True
 
     def where(self, index: int) -> str:
@@ -88,7 +90,6 @@ class ColumnFinder:
             return Columns(names, number, titles=[row for row, _ in rows[:titles]])
         row, cells = rows[place]
         named = [headers.clean(str(cell)) if not is_blank(cell) else "" for cell in cells]
-        named += [""] * (width - len(named))
         columns = self.of_names(named, rows[place + 1 :])
         return attrs.evolve(columns, header_row=row, titles=[row for row, _ in rows[:place]])
 

@@ -47,20 +47,21 @@ def open_rows(path: Path, *, sheet: str | None, encoding: str | None, delimiter:
         UsageError: The file cannot be read as a table.
         OSError: It cannot be read at all.
     """
-    content, name = path.read_bytes(), redact(path.name)
-    start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if content.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
-        return Source(*open_sheet(content, name, sheet))
+    name = redact(path.name)
+    with path.open("rb") as file:
+        start = file.read(1000)
+    if start.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
+        return Source(*open_sheet(path, name, sheet))
+    start = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<html", b"<!doctype", b"<?xml", b"<table", b"mime-version", b"{\\rtf", b"%pdf")):
         # Some programs write a web page, and name it .xls.
-        raise UsageError(
-            f"{name!r} is not a spreadsheet, whatever its name says. Open it, and save it as .xlsx or .csv."
-        )
+        advice = "Open it in a spreadsheet program, and save it as .xlsx or .csv"
+        raise UsageError(f"{name!r} is not a spreadsheet, whatever its name says. {advice}.")
     if start.startswith(b"begin:vcard"):
         raise UsageError(f"{name!r} has contacts as vCards. Import it into Google Contacts, and export it as CSV.")
     if sheet is not None:
         raise UsageError(f"`sheet` is given, and {name!r} is a text file, which has no sheets.")
-    return _csv(content, name, encoding, delimiter)
+    return _csv(path.read_bytes(), name, encoding, delimiter)
 
 
 def _csv(content: bytes, name: str, encoding: str | None, delimiter: str | None) -> Source:
@@ -116,13 +117,15 @@ def _find_delimiter(text: str) -> str:
 
 
 def _records(stream: io.StringIO, delimiter: str, name: str) -> Iterator[Row]:
-    row = width = 0
+    row = width = line = 0
     try:
-        for row, cells in enumerate(csv.reader(stream, delimiter=delimiter, strict=True), 1):
+        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        for row, cells in enumerate(reader, 1):
             width = max(width, len(cells))
-            if any("\n" in cell and _has_rows(cell, delimiter, width) for cell in cells):
+            if reader.line_num - line > 1 and any(_has_rows(cell, delimiter, width) for cell in cells):
                 said = "a quotation mark opens in this row, and closes in a later one"
                 raise UsageError(f"The file {name!r} is malformed in row {row}: {said}. Correct its quotation marks.")
+            line = reader.line_num
             yield row, cells
     except csv.Error as error:
         raise UsageError(

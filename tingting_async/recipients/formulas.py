@@ -4,13 +4,16 @@ The library that reads spreadsheets shows such a cell as an empty one, and a per
 that nothing is due.
 """
 
-import io
 import re
 import struct
 import zipfile
 import zlib
+from array import array
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeAlias
+from html import unescape
+from itertools import pairwise, product
+from pathlib import Path
+from typing import IO, Final, TypeAlias
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
@@ -20,21 +23,25 @@ Failed: TypeAlias = dict[tuple[int, int], str]
 """The error of a cell, or `UNCALCULATED`, by its row and column, from 0."""
 
 _CHUNK = 2**16
+_LONGEST_TAG = 30
+_REPEATED = 1000
+"""How many cells that repeat an error are noted at most, in each direction: a file may say that a million follow."""
 _OLE = b"\xd0\xcf\x11\xe0"
 
 
-def failed_formulas(content: bytes, sheet: str, index: int) -> Failed:
+def failed_formulas(path: Path, sheet: str, index: int) -> Failed:
     """Return the cells of a sheet whose formula failed or was not calculated.
 
     Args:
-        content: The content of an .xlsx, .xls or .ods file that another reader was able to read.
+        path: An .xlsx, .xls or .ods file that another reader was able to read.
         sheet: The name of the sheet.
         index: Its index among all sheets.
     """
     try:
-        if content.startswith(_OLE):
-            return _of_xls(content, index)
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with path.open("rb") as file:
+            if file.read(len(_OLE)) == _OLE:
+                return _of_xls(_workbook(file), index)
+        with zipfile.ZipFile(path) as archive:
             if "content.xml" in archive.namelist():
                 return _OdsCells(sheet).read(archive, "content.xml")
             if (part := _part_of(archive, sheet)) is not None:
@@ -59,9 +66,14 @@ def _local(name: str) -> str:
 
 
 class _Cells:
-    """Searches the XML of a sheet; most sheets have no formulas at all, and are only scanned for them."""
+    """Searches the XML of a sheet. Only the rows that have a sign of a failed formula are parsed."""
 
+    starts: re.Pattern[bytes]
+    """Where a row begins."""
+    end_tag: bytes
+    """How a row ends."""
     signs: re.Pattern[bytes]
+    """What a row with a failed formula has."""
 
     def __init__(self) -> None:
         self.failed: Failed = {}
@@ -69,23 +81,29 @@ class _Cells:
 
     def read(self, archive: zipfile.ZipFile, part: str) -> Failed:
         """Return the cells of a part of the file."""
-        if self._has_signs(archive, part):
+        with archive.open(part) as file:
+            rest = b""
+            while chunk := file.read(_CHUNK):
+                rest += chunk
+                starts = [found.start() for found in self.starts.finditer(rest)]
+                for start, end in pairwise(starts):
+                    self.add(rest[start:end])
+                rest = rest[starts[-1] :] if starts else rest[-_LONGEST_TAG:]
+            self.add(rest)
+        return self.failed
+
+    def add(self, row: bytes) -> None:
+        """Take what begins with a row, and ends before the next one."""
+        raise NotImplementedError
+
+    def parse(self, row: bytes) -> None:
+        """Parse a row, if it has a sign of a failed formula."""
+        if self.signs.search(row) is not None:
             parser = expat.ParserCreate()
             parser.StartElementHandler = self.start
             parser.EndElementHandler = self.end
             parser.CharacterDataHandler = self.data
-            with archive.open(part) as file:
-                parser.ParseFile(file)
-        return self.failed
-
-    def _has_signs(self, archive: zipfile.ZipFile, part: str) -> bool:
-        with archive.open(part) as file:
-            end = b""
-            while chunk := file.read(_CHUNK):
-                if self.signs.search(end + chunk):
-                    return True
-                end = chunk[-40:]
-        return False
+            parser.Parse(row[: row.rfind(self.end_tag) + len(self.end_tag)], True)
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """Note the start of an element."""
@@ -108,7 +126,12 @@ class _XlsxCells(_Cells):
         is_new: Whether the file says that it was written by a program that does not calculate. Such programs write 0.
     """
 
-    signs = re.compile(rb'\st="e"|<(?:\w+:)?f[\s>/]')
+    starts = re.compile(rb"<(?:\w+:)?row[\s>/]")
+    end_tag = b"row>"
+    signs = re.compile(
+        rb'\st="e"|<(?:\w+:)?f(?:\s[^>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*(?:/>|>\s*0?\s*<)|</(?:\w+:)?c>)'
+    )
+    """Errors, and formulas whose value is missing, empty or 0."""
 
     def __init__(self, *, is_new: bool) -> None:
         super().__init__()
@@ -118,12 +141,16 @@ class _XlsxCells(_Cells):
         self._has_formula = False
         self._value = ""
 
+    def add(self, row: bytes) -> None:
+        if self.starts.match(row):
+            number = re.search(rb'\sr="(\d+)"', row[: row.find(b">") + 1])
+            self._row = int(number[1]) - 1 if number else self._row + 1
+            self._column = -1
+            self.parse(row)
+
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         name = _local(name)
-        if name == "row":
-            self._row = int(attributes["r"]) - 1 if "r" in attributes else self._row + 1
-            self._column = -1
-        elif name == "c":
+        if name == "c":
             place = re.match(r"[A-Z]+", attributes.get("r", ""))
             self._column = _column(place[0]) if place else self._column + 1
             self._type = attributes.get("t", "n")
@@ -173,7 +200,9 @@ class _OdsCells(_Cells):
         sheet: The name of the sheet.
     """
 
-    signs = re.compile(rb'="error"|table:formula=')
+    starts = re.compile(rb"<table:table(?:-row)?[\s>]")
+    end_tag = b"</table:table-row>"
+    signs = re.compile(rb'="error"|<table:(?:covered-)?table-cell\b(?=[^>]*table:formula=)(?![^>]*office:value-type=)')
 
     def __init__(self, sheet: str) -> None:
         super().__init__()
@@ -183,33 +212,32 @@ class _OdsCells(_Cells):
         self._rows = self._columns = 1
         self._error = self._is_unknown = False
 
+    def add(self, row: bytes) -> None:
+        tag = row[: row.find(b">") + 1]
+        if row.startswith(b"<table:table-row"):
+            if self._is_inside:
+                repeated = re.search(rb'table:number-rows-repeated="(\d+)"', tag)
+                self._rows, self._column = int(repeated[1]) if repeated else 1, 0
+                self.parse(row)
+                self._row += self._rows
+        elif row.startswith(b"<table:table"):
+            name = re.search(rb'table:name="([^"]*)"', tag)
+            self._is_inside, self._row = name is not None and unescape(name[1].decode()) == self._sheet, 0
+
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        if name == "table:table":
-            self._is_inside = attributes.get("table:name") == self._sheet
-        if not self._is_inside:
-            return
-        if name == "table:table-row":
-            self._rows, self._column = int(attributes.get("table:number-rows-repeated", 1)), 0
-        elif name in ("table:table-cell", "table:covered-table-cell"):
+        if name in ("table:table-cell", "table:covered-table-cell"):
             self._columns = int(attributes.get("table:number-columns-repeated", 1))
             self._error = attributes.get("calcext:value-type") == "error"
             self._is_unknown = "table:formula" in attributes and "office:value-type" not in attributes
             self.text = []
 
     def end(self, name: str) -> None:
-        if name == "table:table":
-            self._is_inside = False
-        if not self._is_inside:
-            return
-        if name == "table:table-row":
-            self._row += self._rows
-        elif name in ("table:table-cell", "table:covered-table-cell"):
-            said = "".join(self.text or ()).strip() or "#N/A" if self._error else UNCALCULATED
+        if name in ("table:table-cell", "table:covered-table-cell"):
+            said = ("".join(self.text or ()).strip() or "#N/A") if self._error else UNCALCULATED
             if self._error or self._is_unknown:
-                for column in range(self._column, self._column + min(self._columns, 1000)):
-                    self.failed.update(
-                        dict.fromkeys(((self._row + each, column) for each in range(min(self._rows, 1000))), said)
-                    )
+                rows, columns = (min(each, _REPEATED) for each in (self._rows, self._columns))
+                places = product(range(self._row, self._row + rows), range(self._column, self._column + columns))
+                self.failed.update(dict.fromkeys(places, said))
             self._column += self._columns
             self.text = None
 
@@ -221,8 +249,7 @@ _FORMULA, _END, _BOUND_SHEET, _BOOL_ERR = 0x0006, 0x000A, 0x0085, 0x0205
 _NO_SECTOR = 0xFFFFFFFA
 
 
-def _of_xls(content: bytes, index: int) -> Failed:
-    stream = _workbook(content)
+def _of_xls(stream: bytearray, index: int) -> Failed:
     sheets = [struct.unpack_from("<I", stream, at)[0] for kind, at, _ in _records(stream, 0) if kind == _BOUND_SHEET]
     failed, empty = Failed(), Failed()
     has_results = False
@@ -243,7 +270,7 @@ def _of_xls(content: bytes, index: int) -> Failed:
     return failed if has_results else failed | empty
 
 
-def _records(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
+def _records(stream: bytearray, start: int) -> Iterator[tuple[int, int, int]]:
     """Yield the kind of each record of a sheet, where its content begins, and how long that is."""
     while start + 4 <= len(stream):
         kind, length = struct.unpack_from("<HH", stream, start)
@@ -253,33 +280,41 @@ def _records(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
         start += 4 + length
 
 
-def _workbook(content: bytes) -> bytes:
+def _workbook(file: IO[bytes]) -> bytearray:
     """Return the stream with the records."""
-    shift = struct.unpack_from("<H", content, 30)[0]
-    size = 1 << shift
-    (directory,) = struct.unpack_from("<I", content, 48)
-    first, count = struct.unpack_from("<II", content, 68)
-    lists = list(struct.unpack_from("<109I", content, 76))
+    file.seek(0)
+    head = file.read(512)
+    size = 1 << struct.unpack_from("<H", head, 30)[0]
+    (directory,) = struct.unpack_from("<I", head, 48)
+    first, count = struct.unpack_from("<II", head, 68)
+
+    def read(sector: int) -> bytes:
+        file.seek((sector + 1) * size)
+        return file.read(size)
+
+    lists = list(struct.unpack_from("<109I", head, 76))
     for _ in range(count):
-        more = struct.unpack_from(f"<{size // 4}I", content, (first + 1) << shift)
+        more = struct.unpack(f"<{size // 4}I", read(first))
         lists += more[:-1]
         first = more[-1]
-    table: list[int] = []
+    table = array("I")
     for sector in lists:
         if sector < _NO_SECTOR:
-            table += struct.unpack_from(f"<{size // 4}I", content, (sector + 1) << shift)
+            table.extend(struct.unpack(f"<{size // 4}I", read(sector)))
 
-    def chain(sector: int) -> bytes:
-        parts: list[bytes] = []
-        while sector < _NO_SECTOR and len(parts) <= len(table):
-            parts.append(content[(sector + 1) << shift : (sector + 2) << shift])
+    def chain(sector: int) -> bytearray:
+        found = bytearray()
+        for _ in range(len(table) + 1):
+            if sector >= _NO_SECTOR:
+                break
+            found += read(sector)
             sector = table[sector]
-        return b"".join(parts)
+        return found
 
     entries = chain(directory)
     for at in range(0, len(entries), 128):
         length = struct.unpack_from("<H", entries, at + 64)[0]
         if entries[at : at + max(0, length - 2)].decode("utf-16-le") in ("Workbook", "Book"):
             start, stream_size = struct.unpack_from("<II", entries, at + 116)
-            return chain(start)[:stream_size] if stream_size >= 4096 else b""  # Short streams are elsewhere.
-    return b""
+            return chain(start) if stream_size >= 4096 else bytearray()  # Short streams are elsewhere.
+    return bytearray()

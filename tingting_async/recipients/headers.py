@@ -21,7 +21,7 @@ _NAMES: Final = (
         rf"(?:^numbers$|\b(?:mobiles?|mob|cell|cells|cellular|cellphones?|msisdn){_JOINED}\b|मोबाइल)|^(?:मो|सेल)(?:\s|$)"
     ),
     re.compile(rf"\b(?:phones?|telephones?|tele|tel|ph|phn|fon|sms){_JOINED}\b|फोन|दूरभाष|^(?:number|नम्बर|नम्बरहरू|नं)$"),
-    re.compile(rf"\b(?:contacts?|samparka?|whatsapp|viber|recipients?|receivers?){_JOINED}\b|सम्पर्क|^(?:to|प्रापक)$"),
+    re.compile(rf"\b(?:contacts?|samparka?|whats ?app|viber|recipients?|receivers?){_JOINED}\b|सम्पर्क|^(?:to|प्रापक)$"),
 )
 """What columns with phone numbers are called: first the names that say most."""
 _SECOND = re.compile(

@@ -236,7 +236,8 @@ class RecipientList(Sequence[Recipient]):
         builder = self._builder
         cells, number = builder.rows.cells(place), builder.rows.numbers[place]
         own = [cells[index] if index < len(cells) else None for index in self._columns]
-        own += cells[len(builder.columns.names) :]
+        extra = [cells[index] for index in builder.columns.extra if index < len(cells)]
+        own += [cell for cell in (*extra, *cells[len(builder.columns.names) :]) if cell]
         return InputRow(
             builder.rows.rows[place], str(number) if number else None, tuple(own), builder.problems.get(place)
         )

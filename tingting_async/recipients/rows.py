@@ -8,7 +8,7 @@ from typing import cast
 
 from tingting_async.recipients.values import Cell
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode_slowly = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class PackedRows:
@@ -18,6 +18,9 @@ class PackedRows:
     """
 
     def __init__(self) -> None:
+        from msgspec.json import Encoder  # noqa: PLC0415 - imported with the first response, or the first list
+
+        self._encoder = Encoder()
         self.rows: array[int] = array("L")
         """The number of each row, as the file shows it."""
         self.numbers: array[int] = array("Q")
@@ -31,7 +34,7 @@ class PackedRows:
 
     def append(self, row: int, number: str | None, cells: Sequence[Cell]) -> None:
         """Add a row."""
-        packed = _encode(cells).encode("utf-8", "surrogatepass")
+        packed = self._encode(cells)
         self.rows.append(row)
         self.numbers.append(int(number) if number else 0)
         self._cells += packed
@@ -47,5 +50,11 @@ class PackedRows:
     def digest(self, names: Sequence[str]) -> str:
         """Return a hash of the names of the columns and the cells of all rows, in their order."""
         whole = self._hash.copy()
-        whole.update(_encode(names).encode("utf-8", "surrogatepass"))
+        whole.update(self._encode(names))
         return whole.hexdigest()
+
+    def _encode(self, cells: Sequence[Cell]) -> bytes:
+        try:
+            return self._encoder.encode(cells)
+        except (UnicodeError, OverflowError):  # Half of a surrogate pair, or a huge integer.
+            return _encode_slowly(cells).encode("utf-8", "surrogatepass")

@@ -1,7 +1,7 @@
 """Reads the rows of a spreadsheet."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tingting_async.errors import UsageError
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
 
-def open_sheet(content: bytes, name: str, wanted: str | None) -> tuple[Iterator[Row], Sequence[str]]:
+def open_sheet(path: Path, name: str, wanted: str | None) -> tuple[Iterator[Row], Sequence[str]]:
     """Return the rows of a sheet, and what was decided about it.
 
     Args:
-        content: The content of an .xlsx, .xls or .ods file.
+        path: An .xlsx, .xls or .ods file.
         name: The name of the file, for errors.
         wanted: The name of the sheet; None for the only one that is visible and not empty.
 
     Raises:
         UsageError: The file is not a spreadsheet, or there is no such sheet.
     """
-    book = _open(content, name)
-    sheet, notes = _choose(book, name, wanted)
-    failed = failed_formulas(content, sheet.name, book.sheet_names.index(sheet.name))
-    return _rows(sheet, failed), notes
+    with _open(path, name) as book:
+        sheet, notes = _choose(book, name, wanted)
+        index = book.sheet_names.index(sheet.name)
+    return _rows(sheet, failed_formulas(path, sheet.name, index)), notes
 
 
-def _open(content: bytes, name: str) -> "CalamineWorkbook":
+def _open(path: Path, name: str) -> "CalamineWorkbook":
     try:
         from python_calamine import CalamineError, CalamineWorkbook, PasswordError  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -38,7 +38,7 @@ def _open(content: bytes, name: str) -> "CalamineWorkbook":
             "`pip install 'tingting-async[sheets]'`, or `pip install '.[sheets]'` in a clone of the repository."
         ) from None
     try:
-        return CalamineWorkbook.from_filelike(io.BytesIO(content))
+        return CalamineWorkbook.from_path(path)
     except PasswordError:
         raise UsageError(f"{name!r} cannot be read: it has a password. Save it without one.") from None
     except (CalamineError, OSError, ValueError) as error:

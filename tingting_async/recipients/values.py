@@ -31,6 +31,8 @@ _ESCAPABLE = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 def is_blank(cell: object) -> bool:
     """Return whether a cell has nothing that can be seen."""
     if isinstance(cell, str):
+        if cell and " " < cell[0] < "\x7f":  # Nearly all cells begin like this.
+            return False
         return _BLANK.fullmatch(cell) is not None
     return cell is None or cell is MISSING or (isinstance(cell, float) and cell != cell)  # noqa: PLR0124 - NaN
 

@@ -1,0 +1,32 @@
+"""Files of all formats, in which 3 % of the rows have a problem of each kind."""
+
+from pathlib import Path
+
+import pytest
+from support.people import HEADER, OTHERS, PROBLEMS, people
+from support.sheets import FORMATS, write_sheet
+
+from tingting_async import RecipientList
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("format", FORMATS)
+async def test_every_row(tmp_path: Path, format: str) -> None:
+    """Every good number is ready once, and every other row is among the rejects with its reason."""
+    rows, wrong, right = people(2000)
+    assert {*PROBLEMS, *OTHERS} == set(wrong.values())
+    given = await RecipientList.read(write_sheet(tmp_path / f"people.{format}", rows), mobile_only=True)
+    assert right == {each.number: each.row for each in given}
+    assert len(right) == len(given)
+    assert wrong == {problem.row: str(problem.kind) for problem in given.problems}
+    summary = given.summary()
+    assert (2000, len(right), len(wrong)) == (summary.rows, summary.ready, sum(summary.problems.values()))
+
+    path = tmp_path / "rejects.csv"
+    assert len(wrong) == await given.write_rejects(path)
+    again = await RecipientList.read(path, mobile_only=True)
+    assert tuple(HEADER) == again.columns
+    # Rows of one number are no duplicates any more, if the first of them was right.
+    expected = [kind for _, kind in sorted(wrong.items()) if kind != "duplicate"]
+    assert expected == [str(problem.kind) for problem in again.problems]

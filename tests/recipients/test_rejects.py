@@ -1,0 +1,99 @@
+import csv
+from pathlib import Path
+
+import openpyxl
+import pytest
+from support.sheets import write_sheet
+
+from tingting_async import RecipientList, UsageError
+
+pytestmark = pytest.mark.anyio
+
+LINK = '=HYPERLINK("http://a.example","x")'
+ROWS = [
+    ["Name", "Phone", "", "Note"],
+    ["Sita", "9841000001", "", ""],
+    ["Ram", "+977-98410", "5", "-5"],
+    ["'=x", "+977 (984) 100-0002 or 3", "", "@home"],
+    [LINK, "98510", "7", "\tx"],
+    ["Hari, B", "9851000009", "", "a", "b"],
+]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+async def test_round_trip(tmp_path: Path, suffix: str) -> None:
+    """Rejects have the user's own columns; once corrected, the file is read as if nothing had been added."""
+    people = await RecipientList.read(write_sheet(tmp_path / "list.csv", ROWS))
+    path = tmp_path / f"rejects{suffix}"
+    assert 4 == await people.write_rejects(path)
+    again = await RecipientList.read(path)
+    assert ("Name", "Phone", "C", "Note") == again.columns
+    assert [row.cells for row in people.input_rows() if row.problem] == [row.cells for row in again.input_rows()]
+    assert [problem.kind for problem in people.problems] == [problem.kind for problem in again.problems]
+
+
+async def test_csv(tmp_path: Path) -> None:
+    """A .csv file begins with the mark that Excel needs, and no cell of it is a formula."""
+    people = await RecipientList.read(write_sheet(tmp_path / "list.csv", ROWS))
+    path = tmp_path / "rejects.csv"
+    await people.write_rejects(path)
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfName,Phone,C,Note,")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.reader(file))
+    assert ["Ram", "'+977-98410", "5", "'-5"] == rows[1][:4]
+    assert f"'{LINK}" == rows[3][0]
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t")) for row in rows for cell in row)
+    assert ["TingTing: row", "TingTing: reason"] == rows[0][-2:]
+    assert "3" == rows[1][-2]
+    assert "digits" in rows[1][-1]
+
+
+async def test_xlsx(tmp_path: Path) -> None:
+    """All cells of an .xlsx file are text: no formula, and no number that a spreadsheet could round."""
+    people = await RecipientList.read(write_sheet(tmp_path / "list.csv", ROWS))
+    path = tmp_path / "rejects.xlsx"
+    await people.write_rejects(path)
+    sheet = openpyxl.load_workbook(path).worksheets[0]
+    cells = [cell for row in sheet.iter_rows() for cell in row if cell.value is not None]
+    assert {"s"} == {cell.data_type for cell in cells}
+    assert ("98510", LINK) == (sheet["B4"].value, sheet["A4"].value)
+
+
+async def test_corrected(tmp_path: Path) -> None:
+    """A corrected row is ready, with the values that it had."""
+    people = await RecipientList.read(write_sheet(tmp_path / "list.csv", ROWS))
+    path = tmp_path / "rejects.csv"
+    await people.write_rejects(path)
+    text = path.read_text(encoding="utf-8").replace("'+977-98410", "'+977-9841000005")
+    path.write_text(text, encoding="utf-8")
+    (ready,) = await RecipientList.read(path)
+    assert ("9841000005", {"Name": "Ram", "C": "5", "Note": "-5"}, 2) == (ready.number, ready.variables, ready.row)
+
+
+async def test_no_headers(tmp_path: Path) -> None:
+    """Rejects of a list without headers are recognised when they are read again."""
+    people = await RecipientList.read(write_sheet(tmp_path / "list.csv", [["98410"], ["9841000001"], ["98510"]]))
+    path = tmp_path / "rejects.csv"
+    assert 2 == await people.write_rejects(path)
+    assert [(2, "too short"), (3, "too short")] == [(p.row, p.kind) for p in (await RecipientList.read(path)).problems]
+
+
+async def test_python_rows(tmp_path: Path) -> None:
+    """Rejects of rows from Python have their keys as headers."""
+    people = await RecipientList.from_rows(
+        [{"phone": "98410", "due": 12.5, "ok": True}, {"phone": None, "tags": ["a"]}]
+    )
+    path = tmp_path / "rejects.csv"
+    await people.write_rejects(path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = [row[:4] for row in csv.reader(file)]
+    assert [["phone", "due", "ok", "tags"], ["98410", "12.5", "TRUE", ""], ["", "", "", '["a"]']] == rows
+
+
+@pytest.mark.parametrize("name", ["rejects.txt", "rejects", "missing/rejects.csv"])
+async def test_wrong_path(tmp_path: Path, name: str) -> None:
+    """A path that cannot be written is an error of the argument, and leaves nothing behind."""
+    people = await RecipientList.from_rows(["98410"])
+    with pytest.raises(UsageError, match="`path`"):
+        await people.write_rejects(tmp_path / name)
+    assert [] == list(tmp_path.iterdir())
