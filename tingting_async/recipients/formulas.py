@@ -257,7 +257,7 @@ def _of_xls(stream: bytearray, index: int) -> Failed:
         if kind not in (_BOOL_ERR, _FORMULA) or length < 8:
             continue
         row, column = struct.unpack_from("<HH", stream, at)
-        is_text = kind == _FORMULA and stream[at + 12 : at + 14] == b"\xff\xff"
+        is_text = kind == _FORMULA and bytes(stream[at + 12 : at + 14]) == b"\xff\xff"
         if kind == _BOOL_ERR and stream[at + 7]:
             failed[row, column] = _ERRORS.get(stream[at + 6], "#N/A")
         elif is_text and stream[at + 6] == 2:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from tingting_async.errors import UsageError
 from tingting_async.recipients.columns import Row, shown
@@ -38,7 +38,9 @@ def _open(path: Path, name: str) -> "CalamineWorkbook":
             "`pip install 'tingting-async[sheets]'`, or `pip install '.[sheets]'` in a clone of the repository."
         ) from None
     try:
-        return CalamineWorkbook.from_path(path)
+        return cast(
+            "CalamineWorkbook", cast("Any", CalamineWorkbook).from_path(path)
+        )  # Its annotations are incomplete.
     except PasswordError:
         raise UsageError(f"{name!r} cannot be read: it has a password. Save it without one.") from None
     except (CalamineError, OSError, ValueError) as error:
