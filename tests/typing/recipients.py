@@ -24,6 +24,10 @@ async def numbers(classic: TingTing, v1: V1TingTing) -> None:
     assert_type((number.national, number.e164, number.kind), tuple[str, str, NumberKind])
     try:
         await classic.otp.send(number, "{otp}", channel="text")
+        await classic.numbers.add(1, number)
+        await classic.numbers.edit(1, number)
+        await v1.contacts.add(1, number)
+        await v1.contacts.edit(1, number)
         await v1.otp.send(number, "{otp}", channel="text")
     except InvalidNumberError as error:
         assert_type(error.problem, NumberProblem)

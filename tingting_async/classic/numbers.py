@@ -9,7 +9,7 @@ from tingting_async.classic.reach import details
 from tingting_async.http.messages import Request
 from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
-from tingting_async.recipients.numbers import phone_number
+from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.resources import arguments
 from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
@@ -60,7 +60,7 @@ class Numbers(ListResource):
     async def add(
         self,
         campaign_id: int,
-        number: str | int,
+        number: str | int | NepaliNumber,
         *,
         tags: Mapping[str, str] | None = None,
         check_tags: bool = False,
@@ -117,7 +117,7 @@ class Numbers(ListResource):
     async def edit(
         self,
         id: int,
-        number: str | int,
+        number: str | int | NepaliNumber,
         *,
         tags: Mapping[str, str] | Unchanged | None = UNCHANGED,
         timeout: TimeoutLike = None,
@@ -167,7 +167,7 @@ class Numbers(ListResource):
         )
 
 
-def _fields(number: str | int, tags: Mapping[str, str] | None) -> dict[str, Any]:
+def _fields(number: str | int | NepaliNumber, tags: Mapping[str, str] | None) -> dict[str, Any]:
     """Return a number and its tags in the service's form."""
     return arguments.given_fields(
         number=int(phone_number(number)), available_tags=None if tags is None else arguments.mapping(tags, "tags")

@@ -13,7 +13,7 @@ from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.quantities import is_count, shown
-from tingting_async.recipients.numbers import phone_number
+from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.resources import arguments
 from tingting_async.resources.base import IN_CLASSIC, PageOptions, TimeoutLike
 from tingting_async.resources.reach import reaches_contact, reaches_number
@@ -66,7 +66,7 @@ class Contacts(MethodFallback):
     async def add(
         self,
         campaign_id: int,
-        number: str | int,
+        number: str | int | NepaliNumber,
         *,
         variables: Mapping[str, Any] | None = None,
         timeout: TimeoutLike = None,
@@ -230,7 +230,7 @@ class Contacts(MethodFallback):
         )
         return await self._core.create(request, lambda request: self._execute(request, form))
 
-    async def edit(self, id: int, number: str | int, *, timeout: TimeoutLike = None) -> Contact:
+    async def edit(self, id: int, number: str | int | NepaliNumber, *, timeout: TimeoutLike = None) -> Contact:
         """Change a contact's number (`PATCH phone-number/update/<contact_id>/`).
 
         Raises:
