@@ -151,6 +151,8 @@ class ListBuilder:
 
     def _decide(self, first: Sequence[Row]) -> None:
         self._first = None
+        if not first and not self._names and not self._is_file:
+            return
         finder = ColumnFinder(self._options.number, self._options.has_header, self._is_number)
         if self._names is None:
             self.columns = finder.of_rows(first)

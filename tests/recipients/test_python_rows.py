@@ -1,0 +1,149 @@
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+
+from tingting_async import RecipientList, UsageError
+from tingting_async.v1 import NewContact
+
+pytestmark = pytest.mark.anyio
+
+
+class Row(NamedTuple):
+    mobile: str
+    name: str
+
+
+class Color(Enum):
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("  as typed ", "  as typed "),
+        ("1,45,000.00", "1,45,000.00"),
+        (900, 900),
+        (True, True),
+        (12.5, 12.5),
+        (["a", 1], ["a", 1]),
+        (None, ""),
+        (float("nan"), ""),
+        (Decimal("1250.00"), "1250.00"),
+        (Decimal("1E+3"), "1000"),
+        (Decimal("NaN"), ""),
+        (date(2026, 1, 2), "2026-01-02"),
+        (datetime(2026, 1, 2), "2026-01-02"),
+        (datetime(2026, 1, 2, 15, 4), "2026-01-02 15:04"),
+        (datetime(2026, 1, 2, 15, 4, 5), "2026-01-02 15:04:05"),
+        (datetime(2026, 1, 2, 15, 4, tzinfo=UTC), "2026-01-02 15:04+00:00"),
+        (time(9, 5), "09:05"),
+        (timedelta(days=1, hours=12), "36:00"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (Color.RED, "red"),
+        (10**30, 10**30),
+        ("\ud800", "\ud800"),
+    ],
+)
+async def test_values(value: Any, expected: Any) -> None:
+    """Values stay as they are if JSON has a type for them, and become the text that a person expects otherwise."""
+    (person,) = await RecipientList.from_rows([{"phone": "9841000001", "value": value}])
+    assert [expected] == [person.variables["value"]]
+    assert type(expected) is type(person.variables["value"])
+
+
+@pytest.mark.parametrize("value", [b"bytes", object(), float("inf"), {"a": date(2026, 1, 2)}])
+async def test_no_text(value: Any) -> None:
+    """A value without a text that a person would expect is a problem, whose message does not show it."""
+    people = await RecipientList.from_rows([{"phone": "9841000001", "value": value}])
+    assert [(1, "value", "value")] == [(p.row, p.column, p.kind) for p in people.problems]
+    assert "Convert it to text" in people.problems[0].message
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"phone": "9841000001", "name": "Sita"},
+        {"number": "9841000001", "variables": {"name": "Sita"}},
+        {"number": "9841000001", "other_variables": {"name": "Sita"}},
+        NewContact(number="9841000001", variables={"name": "Sita"}),
+        Row("9841000001", "Sita"),
+    ],
+)
+async def test_named_values(row: Any) -> None:
+    """Rows with names may be mappings, contacts or named tuples."""
+    (person,) = await RecipientList.from_rows([row])
+    assert ("9841000001", {"name": "Sita"}, 1) == (person.number, person.variables, person.row)
+
+
+async def test_other_keys() -> None:
+    """A row has only the variables that were given for it, and rows may have different ones."""
+    people = await RecipientList.from_rows([{"phone": "9841000001", "a": 1}, {"b": 2, "phone": "9851000002"}])
+    assert [{"a": 1}, {"b": 2}] == [each.variables for each in people]
+    assert ("phone", "a", "b") == people.columns
+
+
+async def test_tuples() -> None:
+    """Tuples may have headers, as those of a CSV reader have."""
+    rows = [("9841000001", "Sita"), ("9851000002", "Ram")]
+    assert [{"B": "Sita"}, {"B": "Ram"}] == [each.variables for each in await RecipientList.from_rows(rows)]
+    people = await RecipientList.from_rows(iter([("phone", "name"), *rows]))
+    assert [({"name": "Sita"}, 2), ({"name": "Ram"}, 3)] == [(each.variables, each.row) for each in people]
+
+
+async def test_split_numbers() -> None:
+    """A cell with two numbers is left out, or each of them is taken if that is asked for."""
+    rows = [{"phone": "9841000001 / 9851000002", "name": "A"}, {"phone": "9841000001 ::: 98510", "name": "A"}]
+    people = await RecipientList.from_rows(rows)
+    assert ([], ["ambiguous", "ambiguous"]) == ([*people], [problem.kind for problem in people.problems])
+    people = await RecipientList.from_rows(rows[:1], split_numbers=True)
+    assert [("9841000001", 1), ("9851000002", 1)] == [(each.number, each.row) for each in people]
+
+
+async def test_blank_rows() -> None:
+    """A row from Python that is empty is a problem, and is not passed over."""
+    people = await RecipientList.from_rows(["9841000001", None, "", float("nan")])
+    assert [(2, "blank"), (3, "blank"), (4, "blank")] == [(p.row, p.kind) for p in people.problems]
+
+
+@pytest.mark.parametrize("rows", ["9841000001", b"9841000001", {"phone": ["9841000001"]}, 9841000001, [object()]])
+async def test_no_rows(rows: Any) -> None:
+    """What is no iterable of rows is refused."""
+    with pytest.raises(UsageError, match="`rows"):
+        await RecipientList.from_rows(rows)
+
+
+async def test_mixed_rows() -> None:
+    """Rows of two kinds are refused, and the iterator is closed."""
+    closed = False
+
+    async def rows() -> AsyncIterator[Any]:
+        nonlocal closed
+        try:
+            yield "9841000001"
+            yield {"phone": "9851000002"}
+        finally:
+            closed = True
+
+    with pytest.raises(UsageError, match=r"`rows\[1\]` is a mapping, and the rows before it are phone numbers"):
+        await RecipientList.from_rows(rows())
+    assert closed
+
+
+async def test_empty() -> None:
+    """A list without rows is a list without recipients."""
+    people = await RecipientList.from_rows([])
+    assert (0, (), 0) == (len(people), people.problems, people.summary().rows)
+
+
+async def test_sequence() -> None:
+    """A list is a sequence, and its reprs show no phone number."""
+    people = await RecipientList.from_rows([{"phone": 9_841_000_001 + place, "name": place} for place in range(5)])
+    assert ["9841000002", "9841000003"] == [each.number for each in people[1:3]]
+    assert "9841000005" == people[-1].number
+    shown = repr((people, people[0], [*people.input_rows()], people.summary(), str(people.summary())))
+    assert "984100" not in shown
