@@ -62,7 +62,7 @@ def run(text: str, folder: Path, sandbox: Sandbox) -> str:
     environment |= {"HOME": str(folder), "TINGTING_BASE_URL": sandbox.url}
     environment |= {"TINGTING_EMAIL": sandbox.email, "TINGTING_PASSWORD": sandbox.password}
     command = [sys.executable, "-P", str(script)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=50, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -166,6 +167,15 @@ def test_fleet_job() -> None:
     """A job that runs twice texts each of its two people once. `tests/fleet` runs it in fleets."""
     printed = run("fleet_job.py", None)
     assert printed == "bills.report.csv has 2 rows\n" * 2 + "2 people were texted\n"
+
+
+def test_spreadsheet_to_outcomes() -> None:
+    """Two of three people are texted, and the file of outcomes has a line for each of them."""
+    *printed, count, folder = run("spreadsheet_to_outcomes.py", None).splitlines()
+    outcomes = (Path(folder) / "outcomes.csv").read_text(encoding="utf-8-sig").splitlines()
+    shutil.rmtree(folder)
+    assert "2 of 3 rows were reached." in printed
+    assert ("3", "5,,left out") == (count, outcomes[3][:11])
 
 
 def test_v1_sign_up() -> None:

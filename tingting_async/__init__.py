@@ -74,6 +74,9 @@ if TYPE_CHECKING:
     from tingting_async.http.rate_limits.postgres import PostgresRateLimit
     from tingting_async.http.rate_limits.queue import RateLimit
     from tingting_async.http.rate_limits.redis import RedisRateLimit
+    from tingting_async.jobs.campaign_job import CampaignJob
+    from tingting_async.jobs.job_result import JobOutcome, JobResult, JobRow, JobSummary
+    from tingting_async.jobs.steps import JobProgress, JobStep
     from tingting_async.ledger.ensure_sent import ensure_sent
     from tingting_async.ledger.ledger import Ledger
     from tingting_async.ledger.postgres import PostgresLedger
@@ -106,6 +109,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Campaign",
+    "CampaignJob",
     "CampaignResult",
     "Confirmation",
     "ConflictError",
@@ -121,6 +125,12 @@ __all__ = [
     "InputRow",
     "InvalidNumberError",
     "ItemIterator",
+    "JobOutcome",
+    "JobProgress",
+    "JobResult",
+    "JobRow",
+    "JobStep",
+    "JobSummary",
     "Ledger",
     "LedgerError",
     "ListSummary",
@@ -213,6 +223,13 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
     _LATE = {
         "UNCHANGED": "resources.arguments",
         "Unchanged": "resources.arguments",
+        "CampaignJob": "jobs.campaign_job",
+        "JobOutcome": "jobs.job_result",
+        "JobProgress": "jobs.steps",
+        "JobResult": "jobs.job_result",
+        "JobRow": "jobs.job_result",
+        "JobStep": "jobs.steps",
+        "JobSummary": "jobs.job_result",
         "FileLike": "resources.arguments",
         "FileTokenStore": "auth.stores.file",
         "Guards": "client.guards",

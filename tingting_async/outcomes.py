@@ -136,6 +136,8 @@ class Creation:
         identify: Returns the id of what was created.
         get: Returns what has an id.
         arguments: The names of its arguments by the names of the request's fields, if they differ.
+        content: What another call with the same key must have, besides the request's fields: texts by the names of
+            arguments.
     """
 
     what: str
@@ -145,6 +147,7 @@ class Creation:
     identify: Callable[[Any], str]
     get: Callable[[str], Awaitable[Any]]
     arguments: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    content: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
 
 def target_id(send: Send | None, default: str) -> str:

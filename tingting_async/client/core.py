@@ -207,6 +207,11 @@ class Core:
             await self.refuse_duplicate(request)
             raise
 
+    @property
+    def ledger(self) -> "Ledger | None":
+        """What records sends; None if nothing does."""
+        return self._ledger
+
     def _ledger_for(self, request: Request[Any]) -> "Ledger | None":
         if request.effect is Effect.READ:
             return None

@@ -234,3 +234,9 @@ class Session(Hinting):
             UsageError: `listener` is a coroutine function, which would not be awaited.
         """
         return self._core.emitter.subscribe(listener)
+
+
+def core_of(session: Session) -> Core:
+    """Return what the resources of a session share, for what stands above the generations."""
+    core: Core = vars(session)["_core"]  # It is no part of what users see.
+    return core

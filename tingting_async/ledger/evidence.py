@@ -36,7 +36,7 @@ async def digests(request: Request[Any], like: str = "") -> tuple[str, dict[str,
 
 
 def _content(request: Request[Any]) -> dict[str, str]:
-    """Return the fields that a request sends, as texts that are equal if the fields are."""
+    """Return what another call with the same key must have, too, as texts that are equal if the values are."""
     if request.form:
         fields: dict[str, Any] = {}
         for name, value in request.form:
@@ -45,7 +45,8 @@ def _content(request: Request[Any]) -> dict[str, str]:
             fields.setdefault(name, []).append(shown)
     else:
         fields = cast("dict[str, Any]", request.json or {})
-    return {name: _text(value) for name, value in fields.items()}
+    beside: Mapping[str, str] = {} if request.creation is None else request.creation.content
+    return {**{name: _text(value) for name, value in fields.items()}, **beside}
 
 
 def _text(value: Any) -> str:

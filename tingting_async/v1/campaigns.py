@@ -1,7 +1,10 @@
 """Campaigns: whom to reach, with what, and when."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
+
+import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
@@ -82,6 +85,18 @@ class Campaigns(ListedCampaigns):
             DuplicateSendError: Another process was still creating the campaign when the time of this call was up.
         """
         arguments.refuse_unknown("campaigns.create", fields, OptionalFields.__optional_keys__, self.create)
+        return await self._create(name, services, fields, {}, idempotency_key, timeout)
+
+    async def _create(
+        self,
+        name: str,
+        services: Services | str,
+        fields: OptionalFields,
+        content: Mapping[str, str],
+        idempotency_key: str | None,
+        timeout: TimeoutLike,
+    ) -> Campaign:
+        """Create a campaign. Another call with the same key must have the same `content`, too."""
         given = {"lines": (), **fields, "name": arguments.non_empty_text(name, "name"), "services": services}
         called = self._core.note_clocks()
         recognition = CampaignCreation(self, self._core.read_clocks, name, fields.get("schedule"), timeout)
@@ -98,7 +113,7 @@ class Campaigns(ListedCampaigns):
                 ),
                 send_target=target("campaign", name),
                 idempotency_key=idempotency_key,
-                creation=recognition.creation(),
+                creation=attrs.evolve(recognition.creation(), content=content),
                 reaches=starts_at(fields.get("schedule")),
             ),
             lambda request: self._execute(request, *self._voice_forms(fields.get("voice"))),

@@ -1,0 +1,1 @@
+"""Whole jobs: from a list of recipients to what became of each of them."""

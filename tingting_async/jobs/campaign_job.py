@@ -1,0 +1,230 @@
+"""A campaign from its list of recipients to its outcomes, which may be killed anywhere and run again anywhere."""
+
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from inspect import iscoroutinefunction
+from typing import Any, Unpack
+
+from tingting_async.client.core import Core
+from tingting_async.client.session import Session, core_of
+from tingting_async.errors import MisuseError, TingTingError, UsageError
+from tingting_async.jobs.checks import check, read_suppressed
+from tingting_async.jobs.job_result import JobResult
+from tingting_async.jobs.outcomes import read_outcomes
+from tingting_async.jobs.selection import Selection, select
+from tingting_async.jobs.steps import JobProgress, JobRun, JobStep
+from tingting_async.ledger.ensure_sent import RECONCILE_WAIT
+from tingting_async.persistence import run_in_thread
+from tingting_async.recipients.recipient_list import RecipientList
+from tingting_async.redaction import redact
+from tingting_async.resources import arguments
+from tingting_async.resources.models import Services
+from tingting_async.tracebacks import short_traceback
+from tingting_async.v1.campaign_fields import OptionalFields, encode_new_campaign
+from tingting_async.v1.session import TingTing
+
+_CALLS = (Services.PHONE, Services.SMS_AND_PHONE)
+_TEXTS = (Services.SMS, Services.SMS_AND_PHONE)
+
+
+class CampaignJob:
+    """A whole campaign: check the recipients, create it, add them, run it, follow it, and read what became of each.
+
+    ::
+
+        people = await RecipientList.read("fees.xlsx")
+        job = CampaignJob(
+            name="Fees 2083-08",
+            services="SMS",
+            sms_message="{name}, your fee is {amount}.",
+            recipients=people,
+            idempotency_key="fees 2083-08",
+        )
+        result = await job.run(tingting)
+        await result.write("outcomes.xlsx")
+
+    With a ledger and an `idempotency_key`, the job may be killed at any moment, and run again by any process that has
+    the same recipients: it continues where it ended, and nobody is called or texted twice. See docs/recipients.md.
+
+    Args:
+        name: The name of the campaign.
+        services: How it reaches its contacts: by SMS, by phone, or both.
+        recipients: A `RecipientList`, or rows as `RecipientList.from_rows` takes them.
+        idempotency_key: Your name for this job. The session needs a ledger for it. Without a key, the job can be run
+            once, and is not protected: if it fails half-way, running it again would reach people twice.
+        **fields: The other fields of the campaign, as in `campaigns.create`: `sms_message`, `message`, `voice`,
+            `lines`, `schedule`, ….
+
+    Raises:
+        UsageError: A field is not valid, or is missing.
+        MisuseError: A keyword argument is unknown.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        services: Services | str,
+        recipients: RecipientList | Iterable[Any] | AsyncIterable[Any],
+        idempotency_key: str | None = None,
+        **fields: Unpack[OptionalFields],
+    ) -> None:
+        arguments.refuse_unknown("CampaignJob", fields, OptionalFields.__optional_keys__, type(self))
+        given: dict[str, Any] = {**fields}
+        for listed in ("lines", "failover"):  # An iterator could be read only once.
+            if isinstance(given.get(listed), Iterable) and not isinstance(given[listed], str):
+                given[listed] = tuple(given[listed])
+        encode_new_campaign({**given, "name": name, "services": services}, may_be_past=True)
+        self._name = name
+        self._services: Services = arguments.enum_member(Services, services, "services")
+        self._fields: OptionalFields = {**given}  # type: ignore[typeddict-item]
+        self._recipients = recipients
+        self._key = idempotency_key
+        self._has_begun = False
+        self._require_complete()
+
+    def __repr__(self) -> str:
+        return f"<CampaignJob {redact(self._name)!r}>"
+
+    def _require_complete(self) -> None:
+        """Refuse a job whose campaign would reach nobody.
+
+        Raises:
+            UsageError: A field is missing.
+        """
+        given = self._fields
+        if self._services is Services.SURVEY:
+            raise UsageError("CampaignJob: it runs no surveys. Use `tingting.surveys` and `surveys.run`.")
+        calls, texts = self._services in _CALLS, self._services in _TEXTS
+        missing = {
+            "message": calls and not (given.get("message") or "").strip(),
+            "voice": calls and given.get("voice") is None,
+            "lines": calls and not given.get("lines"),
+            "sms_message": texts and not (given.get("sms_message") or "").strip(),
+        }
+        if names := [f"`{name}`" for name, is_missing in missing.items() if is_missing]:
+            raise UsageError(f"CampaignJob: a campaign with services `{self._services.name}` needs {', '.join(names)}.")
+        if given.get("draft"):
+            raise UsageError("CampaignJob: a draft cannot be run: do not give `draft`.")
+
+    @short_traceback
+    async def run(
+        self,
+        tingting: Session,
+        *,
+        on_progress: Callable[[JobProgress], object] | None = None,
+        timeout: float | None = None,
+        poll_interval: float = 1.0,
+        max_poll_interval: float = 30.0,
+        wait: float = RECONCILE_WAIT,
+    ) -> JobResult:
+        """Do what is still to be done of the job, and return what became of every row.
+
+        Two runs at the same time, of one process or of several, are one job: each step is done by the one that is
+        first, and the other waits for it.
+
+        Args:
+            tingting: A session of the v1 API.
+            on_progress: A function that is called with the progress at each step, and whenever the campaign changes. If
+                it raises an error, that is logged, and the job goes on.
+            timeout: Seconds to follow the campaign at most; None for no limit.
+            poll_interval: Seconds between two polls, as in `campaigns.progress`.
+            max_poll_interval: Seconds between two polls at most.
+            wait: Seconds between the two checks after a lost response, as in `ensure_sent`.
+
+        Raises:
+            MisuseError: The session is not one of the v1 API.
+            UsageError: There is a key and no ledger, or a ledger and no key; the recipients cannot be read, or a
+                placeholder of a message has no column; or an earlier run with this key had other recipients or other
+                fields. Nobody was called or texted by this call.
+            GuardError: A guard of the session does not allow it. Nobody was called or texted.
+            WaitTimeoutError: The campaign has not ended within `timeout`. Run the job again to follow it again.
+            OutcomeUnknownError: Only a person can find out whether a step was done. See docs/recipients.md.
+            DuplicateSendError: Another process is still working on a step.
+            TingTingError: A step failed. With a key, run the job again.
+        """
+        core = self._core(tingting, on_progress)
+        assert isinstance(tingting, TingTing)
+        run = JobRun(tingting, core, self._key, on_progress, wait)
+        run.report(JobStep.CHECKING)
+        selection = await self._select()
+        is_sent = await run.was_sent()
+        suppressed = await read_suppressed(core, must_be_known=not is_sent)
+        people = selection.people(suppressed)
+        if not is_sent:  # What was sent is only followed, whatever is allowed by now.
+            await check(core, self._services, self._fields, people)
+        self._begin()
+        refused: Mapping[str, str] = {}
+        with _advice(self._key):
+            await run.create(self._name, self._services, self._fields, selection)
+            if not is_sent:
+                refused = await run.add(people)
+            await run.send(people)
+            campaign = await run.follow(timeout, poll_interval, max_poll_interval)
+            run.report(JobStep.READING)
+            return await read_outcomes(tingting, campaign, selection, refused, suppressed)
+
+    def _core(self, tingting: object, on_progress: object) -> Core:
+        """Return what the resources of the session share, if the job can use them.
+
+        Raises:
+            UsageError: It cannot.
+        """
+        if not isinstance(tingting, TingTing):
+            name = f"{type(tingting).__module__}.{type(tingting).__qualname__}"
+            raise MisuseError(
+                f"CampaignJob.run: `tingting` must be a session of the v1 API, not {name}. Write `from "
+                "tingting_async.v1 import TingTing`."
+            )
+        if on_progress is not None and (not callable(on_progress) or iscoroutinefunction(on_progress)):
+            raise UsageError("CampaignJob.run: `on_progress` must be a function, and not an async one.")
+        core = core_of(tingting)
+        if self._key is not None and core.ledger is None:
+            raise UsageError(
+                "CampaignJob.run: `idempotency_key` needs a ledger, which records what was done: "
+                '`TingTing(…, ledger=SqliteLedger("sends.sqlite"))`.'
+            )
+        if self._key is None and core.ledger is not None:
+            raise UsageError(
+                "CampaignJob.run: the session has a ledger, so give an `idempotency_key`: your name for this job, such "
+                'as "fees 2083-08". The job can then be run again without reaching anybody twice.'
+            )
+        return core
+
+    async def _select(self) -> Selection:
+        """Decide who is reached, and who is left out."""
+        if not isinstance(self._recipients, RecipientList):
+            self._recipients = await RecipientList.from_rows(self._recipients)
+        people, given = self._recipients, self._fields
+        texts = [
+            text
+            for services, text in ((_CALLS, given.get("message")), (_TEXTS, given.get("sms_message")))
+            if self._services in services and text
+        ]
+        mobile_only = self._services is Services.SMS
+        return await run_in_thread(lambda: select(people, texts, mobile_only=mobile_only))
+
+    def _begin(self) -> None:
+        """Refuse to create a second campaign, if no key says that it is the same."""
+        if self._key is None and self._has_begun:
+            raise UsageError(
+                "CampaignJob.run: this job was run before, without an `idempotency_key`, so it cannot continue: it "
+                "would create a second campaign and reach people twice. Look at the first one with `campaigns.list()`."
+            )
+        self._has_begun = True
+
+
+@contextmanager
+def _advice(key: str | None) -> Generator[None]:
+    """Say in errors how to go on with the job."""
+    try:
+        yield
+    except UsageError:
+        raise  # It says what to change, and nothing was sent.
+    except TingTingError as error:
+        if key is not None:
+            advice = "CampaignJob: run the job again with the same key, recipients and fields. It continues from here."
+        else:
+            advice = "CampaignJob: without an `idempotency_key`, the job cannot be continued. See docs/recipients.md."
+        error.add_note(advice)
+        raise

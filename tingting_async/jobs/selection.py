@@ -1,0 +1,146 @@
+"""Who of a list is called or texted, and who is left out, decided before anything is created."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Sequence, Set as AbstractSet
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from tingting_async.errors import UsageError
+from tingting_async.recipients.legacy_fonts import is_legacy_font
+from tingting_async.recipients.numbers import phone_number
+from tingting_async.recipients.problems import InvalidNumberError
+from tingting_async.recipients.recipient_list import RecipientList
+from tingting_async.recipients.texts import is_blank, placeholders
+from tingting_async.redaction import mask_repr
+from tingting_async.resources import arguments
+from tingting_async.v1.models.contacts import NewContact
+
+if TYPE_CHECKING:
+    from tingting_async.recipients.rejects import InputRow
+
+NO_VALUE, LEGACY_FONT, SUPPRESSED = "no value", "legacy font", "suppressed"
+"""The kinds of problems that a job finds. The other kinds are those of a list."""
+
+
+@attrs.frozen
+class SelectedRow:
+    """A row of the input.
+
+    Attributes:
+        row: The row, as the spreadsheet shows it.
+        number: The phone number's digits; None if the row has no valid number.
+        problem: The kind of the problem for which it is left out; empty if there is none.
+        reason: The same as a sentence.
+    """
+
+    row: int
+    number: str | None = attrs.field(repr=mask_repr)
+    problem: str = ""
+    reason: str = ""
+
+
+@attrs.frozen(repr=False)
+class Selection:
+    """The rows of a list: those that become contacts of the campaign, and those that are left out.
+
+    Attributes:
+        rows: All rows of the input, in their order.
+        contacts: The contacts.
+    """
+
+    rows: Sequence[SelectedRow]
+    contacts: Sequence[NewContact]
+
+    def people(self, suppressed: AbstractSet[str]) -> list[NewContact]:
+        """Return the contacts without those who are never reached.
+
+        Raises:
+            UsageError: Nobody is left.
+        """
+        people = [each for each in self.contacts if each.number not in suppressed]
+        if not people:
+            raise UsageError("`recipients` has nobody who can be reached: all are on the suppression list.")
+        return people
+
+    def digest(self) -> str:
+        """Return a text that is the same for the same contacts in whatever order."""
+        total = 0
+        for contact in self.contacts:
+            content = json.dumps([contact.number, dict(contact.variables)], sort_keys=True)
+            total += int.from_bytes(hashlib.sha256(content.encode()).digest(), "big")
+        return f"{len(self.contacts)} contacts, {total:x}"
+
+
+def select(people: RecipientList, texts: Iterable[str], *, mobile_only: bool) -> Selection:
+    """Decide about every row of a list.
+
+    Args:
+        people: The list.
+        texts: The messages, whose placeholders need a value in every row.
+        mobile_only: Whether to leave out landlines.
+
+    Raises:
+        UsageError: A message was typed for a legacy font, the list has no column for a placeholder, or every row is
+            left out.
+    """
+    texts = [*texts]
+    if any(map(is_legacy_font, texts)):
+        raise UsageError(
+            "The message was typed for a legacy Nepali font, such as Preeti, so nobody could read it. Convert it to "
+            "Unicode."
+        )
+    needed = sorted({name for text in texts for name in placeholders(text)})
+    ready = iter(people)
+    rows: list[SelectedRow] = []
+    contacts: list[NewContact] = []
+    for each in people.input_rows():
+        if each.problem is not None:
+            rows.append(SelectedRow(each.row, each.number, str(each.problem.kind), each.problem.message))
+            continue
+        recipient = next(ready)
+        selected = _judge(each, recipient.variables, needed, mobile_only=mobile_only)
+        rows.append(selected)
+        if not selected.problem:
+            contacts.append(NewContact(recipient.number, recipient.variables))
+    _refuse_unknown_placeholders(people, needed)
+    if not contacts:
+        reasons = " ".join(each.reason for each in rows[:3])
+        raise UsageError(
+            f"`recipients` has nobody who can be reached: of its {len(rows)} rows, all are left out. {reasons}".rstrip()
+        )
+    return Selection(rows, contacts)
+
+
+def _judge(row: "InputRow", variables: Any, needed: Collection[str], *, mobile_only: bool) -> SelectedRow:
+    number = row.number
+    if missing := [name for name in needed if is_blank(variables.get(name))]:
+        reason = f"Row {row.row} has no value for {arguments.names_of(missing)}."
+        return SelectedRow(row.row, number, NO_VALUE, reason)
+    if illegible := [name for name in needed if is_legacy_font(str(variables[name]))]:
+        reason = (
+            f"Row {row.row}: the value for {arguments.names_of(illegible)} was typed for a legacy Nepali font, such as "
+            "Preeti, so nobody could read it. Convert it to Unicode."
+        )
+        return SelectedRow(row.row, number, LEGACY_FONT, reason)
+    if mobile_only:
+        try:
+            phone_number(number, "number", mobile_only=True)
+        except InvalidNumberError as error:
+            return SelectedRow(row.row, number, str(error.problem), f"Row {row.row}: {error}")
+    return SelectedRow(row.row, number)
+
+
+def _refuse_unknown_placeholders(people: RecipientList, needed: Collection[str]) -> None:
+    """Refuse a message with a placeholder that no row can fill.
+
+    Raises:
+        UsageError: No column has the name of the placeholder.
+    """
+    if unknown := [name for name in needed if name not in people.variables]:
+        columns = arguments.names_of(people.variables) or "none beside the phone numbers"
+        raise UsageError(
+            f"The message has a placeholder for {arguments.names_of(unknown)}, and `recipients` has no such column. "
+            f"Its columns are: {columns}."
+        )

@@ -1,0 +1,202 @@
+"""The steps of a job: each is done once for its key, whoever does it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from functools import partial
+from typing import TypeVar
+
+import attrs
+
+from tingting_async.client.core import Core
+from tingting_async.errors import UsageError, WaitTimeoutError
+from tingting_async.http.messages import Request, Response
+from tingting_async.jobs.selection import Selection
+from tingting_async.ledger.ensure_sent import ensure_sent
+from tingting_async.persistence import run_in_thread
+from tingting_async.redaction import redact
+from tingting_async.resources.models import Services
+from tingting_async.v1.campaign_fields import OptionalFields
+from tingting_async.v1.campaigns import Campaigns
+from tingting_async.v1.models.campaigns import Campaign
+from tingting_async.v1.models.contacts import NewContact
+from tingting_async.v1.session import TingTing
+
+T = TypeVar("T")
+
+_log = logging.getLogger("tingting_async")
+
+
+class JobStep(StrEnum):
+    """What a job is doing.
+
+    Attributes:
+        CHECKING: It checks the messages against every row. Nothing is created yet.
+        CREATING: It creates the campaign.
+        ADDING: It adds the contacts.
+        RUNNING: It runs the campaign.
+        FOLLOWING: The campaign reaches its contacts.
+        READING: It reads what became of them.
+    """
+
+    CHECKING = "checking"
+    CREATING = "creating"
+    ADDING = "adding"
+    RUNNING = "running"
+    FOLLOWING = "following"
+    READING = "reading"
+
+
+@attrs.frozen
+class JobProgress:
+    """How far a job has come. `str()` of it is a text to show.
+
+    Attributes:
+        step: What it is doing.
+        recipients: How many recipients are called or texted; None while they are being checked.
+        campaign: The campaign as it was last seen; None before it is created.
+    """
+
+    step: JobStep
+    recipients: int | None = None
+    campaign: Campaign | None = None
+
+    def __str__(self) -> str:
+        percent = None if self.campaign is None else self.campaign.progress_percent
+        is_known = self.step is JobStep.FOLLOWING and percent is not None
+        people = f" {self.recipients} recipients" if self.step is JobStep.ADDING else ""
+        return f"{self.step}{people}{f': {percent:f} %' if is_known else ''}"
+
+
+class _Campaigns(Campaigns):
+    """Campaigns that are created for a list of recipients."""
+
+    async def create_for(
+        self, content: Mapping[str, str], name: str, services: Services, fields: OptionalFields, key: str | None
+    ) -> Campaign:
+        """Create a campaign. With a key, another call with another content is refused."""
+        return await self._create(name, services, fields, content, key, None)
+
+
+class JobRun:
+    """One run of a job: its steps, each of which is done once for the key.
+
+    Args:
+        tingting: The session.
+        core: What its resources share.
+        key: The key of the job.
+        on_progress: Is called with the progress.
+        wait: Seconds between the two checks after a lost response.
+    """
+
+    def __init__(
+        self,
+        tingting: TingTing,
+        core: Core,
+        key: str | None,
+        on_progress: Callable[[JobProgress], object] | None,
+        wait: float,
+    ) -> None:
+        self._tingting = tingting
+        self._core = core
+        self._key = key
+        self._on_progress = on_progress
+        self._wait = wait
+        self._recipients: int | None = None
+        self._campaign: Campaign | None = None
+
+    def report(self, step: JobStep) -> None:
+        """Call `on_progress`. If it fails, the job goes on."""
+        if self._on_progress is not None:
+            try:
+                self._on_progress(JobProgress(step, self._recipients, self._campaign))
+            except Exception as error:  # noqa: BLE001 - it may raise anything
+                with suppress(Exception):
+                    _log.error("CampaignJob: `on_progress` raised %s. The job goes on.", type(error).__name__)
+
+    async def was_sent(self) -> bool:
+        """Return whether the ledger has the run of the campaign, so that all contacts were added before.
+
+        Raises:
+            UsageError: It has the run of a campaign that no job has created with this key.
+        """
+        if self._key is None or not await self._is_recorded("campaigns.run"):
+            return False
+        if not await self._is_recorded("campaigns.create"):
+            raise UsageError(
+                f"CampaignJob: nothing was sent. {redact(f'The key {self._key!r}')} was used for a run of a campaign "
+                "that no job has created, or the ledger was pruned since. Give a new `idempotency_key`."
+            )
+        return True
+
+    async def _is_recorded(self, operation: str) -> bool:
+        core, request = self._core, Request.send("", Response, operation, idempotency_key=self._key)
+        return core.ledger is not None and await core.ledger.find(core.base_url, request) is not None
+
+    async def create(self, name: str, services: Services, fields: OptionalFields, selection: Selection) -> None:
+        """Create the campaign, or get it if it was created before."""
+        self._recipients = len(selection.contacts)
+        self.report(JobStep.CREATING)
+        content = {"recipients": await run_in_thread(selection.digest)}
+        create = partial(_Campaigns(self._core).create_for, content, name, services, fields, self._key)
+        campaign = await self._once(create)
+        assert campaign is not None, "a creation returns what was created"
+        self._campaign = campaign
+
+    async def add(self, people: Sequence[NewContact]) -> Mapping[str, str]:
+        """Add the contacts that the campaign does not have yet. Return why the service refused numbers."""
+        self.report(JobStep.ADDING)
+        try:
+            added = await self._tingting.contacts.add_many(
+                self._id, people, keep_contacts=False, idempotency_key=self._key
+            )
+        except UsageError as error:
+            if self._core.guards is not None:
+                error.add_note(
+                    "CampaignJob: the suppression list may have changed since contacts were added. The campaign was "
+                    "not run. To reach the others, give a new `idempotency_key`."
+                )
+            raise
+        if not added.created and not added.skipped:
+            reasons = redact(" ".join(list(added.errors.values())[:3]))
+            raise UsageError(f"CampaignJob: the service refused all contacts; nobody was reached. {reasons}".rstrip())
+        return {str(people[index].number): reason for index, reason in added.errors.items()}
+
+    async def send(self, people: Sequence[NewContact]) -> None:
+        """Run the campaign, unless it was run before."""
+        self.report(JobStep.RUNNING)
+        run = self._tingting.campaigns.run
+        await self._once(partial(run, self._id, recipients=people, idempotency_key=self._key))
+
+    async def follow(self, timeout: float | None, poll_interval: float, max_poll_interval: float) -> Campaign:
+        """Wait until the campaign has ended."""
+        polls = self._tingting.campaigns.progress(
+            self._id, poll_interval=poll_interval, max_poll_interval=max_poll_interval
+        )
+        try:
+            async with asyncio.timeout(timeout):
+                async for campaign in polls:
+                    self._campaign = campaign
+                    self.report(JobStep.FOLLOWING)
+        except TimeoutError:
+            raise WaitTimeoutError(
+                f"CampaignJob: timed out after {timeout:g} s; campaign {self._id} had the status "
+                f"{str(self._seen.status)!r}. Run the job again to follow it again.",
+                last=self._seen,
+            ) from None
+        return self._seen
+
+    async def _once(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        """Make a call whose key the ledger knows, until it is certain that it was made once."""
+        return await (call() if self._key is None else ensure_sent(call, wait=self._wait))
+
+    @property
+    def _seen(self) -> Campaign:
+        assert self._campaign is not None, "it was created"
+        return self._campaign
+
+    @property
+    def _id(self) -> int:
+        return self._seen.id
