@@ -50,7 +50,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("campaigns.create", {"name": 5, "services": "SMS", "numbers": ["9800000001"]}, "`name` must be a string"),
     ("campaigns.run", {"id": 1, "message": "m", "schedule": "2030-01-01"}, "`schedule` must be a datetime"),
     ("campaigns.run", {"id": 1, "message": "m", "timeout": "5"}, "`timeout` must be"),
-    ("campaigns.run", {"id": 1, "message": "m", "timeout": 0}, "more than 0"),
+    ("campaigns.run", {"id": 1, "message": "m", "timeout": 0}, "seconds above 0"),
     ("numbers.add", {"campaign_id": 1, "number": "9800000001", "tags": ["a"]}, "`tags` must be a mapping"),
     ("numbers.add", {"campaign_id": 1, "number": "9800000001", "tags": {1: "a"}}, "`tags` must be a mapping"),
     ("campaigns.update", {"id": 1}, "give `name`"),
