@@ -305,7 +305,7 @@ async def test_arguments(options: Any, said: str) -> None:
         ([("number",), ("9800000001",)], "{name}", "columns are: none beside the phone numbers"),
         ([*PEOPLE[:1], ("A", "014444444", "1")], "{name}", "all are left out. Row 2.*landline"),
         (PEOPLE, "g]kfn ;/sf/sf] ;rgf", "typed for a legacy Nepali font"),
-        ([], "Hi", "No column with phone numbers was found"),
+        ([], "Hi {name}", "`recipients` is empty: it has no rows"),
     ],
 )
 async def test_check(tmp_path: Path, rows: Any, message: str, said: str) -> None:

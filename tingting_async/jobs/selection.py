@@ -91,6 +91,8 @@ def select(people: RecipientList, texts: Iterable[str], *, mobile_only: bool) ->
             "The message was typed for a legacy Nepali font, such as Preeti, so nobody could read it. Convert it to "
             "Unicode."
         )
+    if not any(True for _ in people.input_rows()):
+        raise UsageError("`recipients` is empty: it has no rows.")
     needed = sorted({name for text in texts for name in placeholders(text)})
     ready = iter(people)
     rows: list[SelectedRow] = []
