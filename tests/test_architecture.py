@@ -61,7 +61,7 @@ INNER = sorted(MODULES.keys() - {PACKAGE})
 
 TREE = {
     "auth": "cooldown flow refresh stored stores stores.codec stores.file stores.postgres stores.redis tokens",
-    "classic": "accounts auth campaigns creations decoding models numbers otp pages phone_numbers reach session",
+    "classic": "accounts additions auth campaigns creations decoding models numbers otp pages phone_numbers reach session",
     "client": "core environment guards hints pipeline retries session suppression",
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
     " refusals scalars",
@@ -74,11 +74,12 @@ TREE = {
     "pagination": "exact iterators links page paginator passes prefetch repetition stream styles",
     "recipients": "builder columns files formulas headers legacy_fonts number_set numbers problems python_rows"
     " recipient_list records rejects row_checker rows spellings spreadsheets tables texts values",
-    "resources": "arguments base concurrency evidence models named reach results",
+    "resources": "add_many add_progress add_results additions arguments base concurrency evidence given_rows"
+    " keyed_additions models named reach results",
     "v1": "accounts additions auth campaign_fields campaign_lists campaigns contacts creations dashboard decoding"
-    " keyed_additions method_fallback models models.accounts models.campaigns models.common models.contacts"
-    " models.otp models.reports models.surveys otp pages phone_numbers preflight progress reach reconcile"
-    " report_rows reports schedule session survey_templates surveys uploads voices watching",
+    " method_fallback models models.accounts models.campaigns models.common models.contacts models.otp models.reports"
+    " models.surveys otp pages phone_numbers preflight progress reach reconcile report_rows reports schedule"
+    " session survey_templates surveys uploads voices watching",
 }
 """The modules of each folder of the client, as docs/architecture.md describes them."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Unpack
 
+from tingting_async.classic.additions import AddProgress, accounting
 from tingting_async.classic.creations import CampaignCreation
 from tingting_async.classic.models import (
     Campaign,
@@ -24,11 +25,12 @@ from tingting_async.outcomes import Reconciliation, Verdict
 from tingting_async.pagination.iterators import ItemIterator
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.stream import RowStream
-from tingting_async.recipients.row_checker import phone_numbers
 from tingting_async.resources import arguments
+from tingting_async.resources.add_many import OnProblem, new_progress, refuse_no_list, skips_problems
 from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.evidence import Match, match_name, reconcile_rows
+from tingting_async.resources.given_rows import GivenContacts, read_all, rows_of
 from tingting_async.resources.models import Services, SpokenMessage
 from tingting_async.resources.named import target
 from tingting_async.resources.results import ResultIterator
@@ -97,9 +99,11 @@ class Campaigns(ListResource):
         name: str,
         services: Services | str,
         *,
-        numbers: Iterable[str | int] | None = None,
+        numbers: GivenContacts | None = None,
         file: arguments.FileLike | None = None,
         description: str | None = None,
+        on_problem: OnProblem = "raise",
+        progress: AddProgress | None = None,
         idempotency_key: str | None = None,
         timeout: TimeoutLike = None,
     ) -> Campaign:
@@ -108,9 +112,15 @@ class Campaigns(ListResource):
         Args:
             name: The name.
             services: Whether the campaign calls or texts; not `Services.SURVEY`.
-            numbers: Whom to reach: phone numbers of Nepal in any usual spelling. Give either these or `file`.
+            numbers: Whom to reach: a `RecipientList`, or phone numbers of Nepal in any usual spelling, also from an
+                iterator. All are checked before the request. Variables are not sent: give those with `file`, or with
+                `numbers.add_many()`. Give either these or `file`.
             file: An .xlsx file with the phone numbers.
             description: The description.
+            on_problem: What happens to rows in `numbers` that cannot be sent, because the number is not valid, is a
+                landline and the campaign texts, or was given before. With "raise", the call is refused. With "skip",
+                they are left out; `progress` says which.
+            progress: A new `AddProgress`, which says afterwards what became of each row in `numbers`.
             idempotency_key: With a ledger, your name for this campaign. It is created once for the key: another call
                 with the same key and arguments returns it, whenever and wherever it is made. See docs/ledger.md.
             timeout: The limits of this call.
@@ -127,6 +137,8 @@ class Campaigns(ListResource):
         fields = arguments.given_fields(
             name=arguments.non_empty_text(name, "name"), services=_services(services), description=description
         )
+        skips = skips_problems("campaigns.create", on_problem)
+        noted = new_progress("campaigns.create", AddProgress, progress)
         request = Request.create(
             "/api/system/campaigns/",
             Campaign,
@@ -140,12 +152,15 @@ class Campaigns(ListResource):
             creation=CampaignCreation(self, name, timeout).creation(),
         )
         if numbers is not None:
-            fields["individual_number"] = [int(number) for number in await phone_numbers(numbers)]
-            request = request.with_json(fields)
-        else:
-            assert file is not None
-            sheet = await arguments.file(file, "file", suffixes=(".xlsx",))
-            request = request.with_form(fields, {"send_to_number_file": sheet})
+            refuse_no_list(numbers, "numbers")
+            texts = fields["services"] == Services.SMS
+            rows = await read_all(numbers, "numbers", noted, skips=skips, mobile_only=texts)
+            fields["individual_number"] = [int(number) for number in rows]
+            async with accounting(noted, rows_of([*rows.values()])):
+                return await self._core.create(request.with_json(fields), self._core.execute)
+        assert file is not None
+        sheet = await arguments.file(file, "file", suffixes=(".xlsx",))
+        request = request.with_form(fields, {"send_to_number_file": sheet})
         return await self._core.create(request, self._core.execute)
 
     async def _find_created(self, name: str) -> Reconciliation:

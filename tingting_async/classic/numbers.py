@@ -1,8 +1,9 @@
 """The numbers of a campaign, which the service also calls actions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Unpack
 
+from tingting_async.classic.additions import AddProgress, NumberAddition, NumbersAdded
 from tingting_async.classic.models import Confirmation, Number, NumberAdded
 from tingting_async.classic.pages import ListResource, read_list
 from tingting_async.classic.reach import details
@@ -11,16 +12,18 @@ from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.resources import arguments
+from tingting_async.resources.add_many import OnProblem, add_many, new_progress
 from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.evidence import Match, match_number, reconcile_rows
+from tingting_async.resources.given_rows import GivenContacts
 from tingting_async.resources.reach import reaches_number
 
 
 class Numbers(ListResource):
     """The numbers of a campaign (classic documents, Numbers)."""
 
-    _elsewhere = dict.fromkeys(("add_many", "demo_call", "set_variables", "upload", "variables"), IN_V1)
+    _elsewhere = dict.fromkeys(("demo_call", "set_variables", "upload", "variables"), IN_V1)
 
     def list(self, campaign_id: int, **options: Unpack[PageOptions]) -> Paginator[Number]:
         """List a campaign's numbers (`GET /api/system/campaigns/number/<campaign_id>`).
@@ -86,7 +89,7 @@ class Numbers(ListResource):
         """
         fields = _fields(number, tags)
         request = Request.create(
-            f"/api/system/campaigns/number/{arguments.identifier(campaign_id, 'campaign_id')}/",
+            _addition_path(campaign_id),
             NumberAdded,
             "numbers.add",
             json=fields,
@@ -113,6 +116,78 @@ class Numbers(ListResource):
             return Reconciliation(Verdict.UNKNOWN, reason, row)
 
         return await reconcile_rows(self.list(campaign_id, exact=True), judge, "The number")
+
+    async def add_many(
+        self,
+        campaign_id: int,
+        numbers: GivenContacts,
+        *,
+        on_problem: OnProblem = "raise",
+        concurrency: int = 8,
+        progress: AddProgress | None = None,
+        on_progress: Callable[[AddProgress], object] | None = None,
+        idempotency_key: str | None = None,
+        timeout: TimeoutLike = None,
+    ) -> NumbersAdded:
+        """Add many numbers to a campaign (`POST /api/system/campaigns/number/<campaign_id>/`).
+
+        The service takes one number in a request, so 5,000 numbers are 5,000 requests. To begin a campaign with a file,
+        give `file` to `campaigns.create()`: that is one request.
+
+        The service adds a number again that the campaign already has. So this call reads the campaign's list first, and
+        leaves out the numbers that are there. It does not see what others add meanwhile.
+
+        Args:
+            campaign_id: The campaign's id.
+            numbers: A `RecipientList`, or phone numbers, or numbers with tags (`NewContact`). All numbers of a list are
+                checked before the first request. An iterator, sync or async, is read and checked number by number, and
+                closed at the end. Variables are sent as tags, so their names must be the campaign's usable tags.
+            on_problem: What happens to rows that cannot be sent: those with a number that is not valid or was given
+                before, and those with a value that JSON does not have. With "raise", the call is refused. With "skip",
+                they are left out, and the result says why.
+            concurrency: The maximum number of requests in flight; the session's `max_in_flight` limits it, too.
+            progress: A new `AddProgress`, which says at any time what was added.
+            on_progress: A function that is called with the progress after each request. If it raises an error, that is
+                logged, and the call goes on.
+            idempotency_key: With a ledger, your name for this list of numbers. Another call with the same key, whenever
+                and wherever it is made, adds what is missing. See docs/ledger.md.
+            timeout: The limits of each request.
+
+        Returns:
+            The combined result of all requests; `outcomes` says what became of each row. Numbers that the campaign
+            had before count as skipped. If the service refuses a number, the others are still added.
+
+        Raises:
+            UsageError: There are no numbers, or a number or a tag is not valid, or a number is given twice. Each is in
+                `problems`, with its row. Or other numbers were given with the same `idempotency_key`. Nothing was sent.
+            NotSentError: The campaign's list does not show which numbers are there. Nothing was sent.
+            PartialFailureError: A request failed after others succeeded, or its outcome is unknown, or an iterator
+                failed or produced a number that is not valid. The requests in flight were completed, and no others
+                were sent. The error says which numbers were added, may have been added, and were not.
+            DuplicateSendError: Another call with the key was still adding numbers when the time of this call was up.
+            asyncio.CancelledError: The call was cancelled, and so were the requests in flight. A `PartialFailureError`
+                is its cause; see `PartialFailureError.behind`.
+        """
+        endpoint = NumberAddition(
+            _addition_path(campaign_id),
+            f"numbers of campaign {campaign_id}",
+            f"look for them in numbers.list({campaign_id})",
+            lambda: aiter(self.list(campaign_id, exact=True, timeout=timeout)),
+        )
+        added: NumbersAdded = await add_many(
+            self._core,
+            endpoint,
+            "numbers",
+            numbers,
+            on_problem=on_problem,
+            chunk=1,
+            concurrency=concurrency,
+            progress=new_progress(endpoint.operation, AddProgress, progress),
+            on_progress=on_progress,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+        )
+        return added
 
     async def edit(
         self,
@@ -165,6 +240,10 @@ class Numbers(ListResource):
                 recovery_hint="call numbers.get(): a NotFoundError means that it is deleted",
             )
         )
+
+
+def _addition_path(campaign_id: int) -> str:
+    return f"/api/system/campaigns/number/{arguments.identifier(campaign_id, 'campaign_id')}/"
 
 
 def _fields(number: str | int | NepaliNumber, tags: Mapping[str, str] | None) -> dict[str, Any]:

@@ -275,7 +275,7 @@ def encoded_mapping(value: Mapping[str, Any], name: str) -> bytes:
         return dumps(given)
     except (TypeError, ValueError, RecursionError):
         pass
-    checker = RowChecker(name)
+    checker = RowChecker()
     for key, part in given.items():
         where = f"{name}[{repr(key)[:60]}]"
         if not isinstance(key, str):

@@ -1,5 +1,8 @@
 """The models that both generations of the API share, so that the same value is the same object in both."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
 
 from tingting_async.decoding.fields import Model, OpenEnum, as_model
@@ -104,3 +107,17 @@ class SpokenMessage(Model):
     url: str | None = None
     audio: bytes | None = attrs.field(default=None, repr=False)
     content_type: str = ""
+
+
+@attrs.frozen(repr=False, field_transformer=as_model)
+class NewContact(Model):
+    """A contact to be added; in the classic API, a number with its tags. Its `repr` shows neither field.
+
+    Attributes:
+        number: A phone number of Nepal in any usual spelling.
+        variables: The values of the message's placeholders, by name. In the classic API, the names are the campaign's
+            usable tags.
+    """
+
+    number: str | int = attrs.field(repr=False)
+    variables: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)

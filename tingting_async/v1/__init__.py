@@ -1,7 +1,15 @@
 """The v1 API (`/api/v1`)."""
 
+from tingting_async.resources.add_results import RowOutcome, RowOutcomes, RowStatus
 from tingting_async.resources.arguments import UNCHANGED, Unchanged
-from tingting_async.resources.models import CallStatus as ContactStatus, OtpChannel, OtpSource, Services, SpokenMessage
+from tingting_async.resources.models import (
+    CallStatus as ContactStatus,
+    NewContact,
+    OtpChannel,
+    OtpSource,
+    Services,
+    SpokenMessage,
+)
 from tingting_async.v1.additions import AddProgress
 from tingting_async.v1.models.accounts import ApiToken, Dashboard, Line, User, Voice
 from tingting_async.v1.models.campaigns import (
@@ -20,7 +28,6 @@ from tingting_async.v1.models.contacts import (
     Contact,
     ContactAdded,
     ContactsAdded,
-    NewContact,
     Upload,
 )
 from tingting_async.v1.models.otp import Otp, SentOtp
@@ -63,6 +70,9 @@ __all__ = [
     "Progress",
     "ReportRow",
     "ResponseType",
+    "RowOutcome",
+    "RowOutcomes",
+    "RowStatus",
     "RunStarted",
     "SentOtp",
     "Services",

@@ -1,6 +1,6 @@
 """The contacts of a campaign."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Unpack
 
@@ -12,12 +12,13 @@ from tingting_async.http.messages import Request, Response
 from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
-from tingting_async.quantities import is_count, shown
 from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.resources import arguments
+from tingting_async.resources.add_many import OnProblem, add_many, new_progress
 from tingting_async.resources.base import IN_CLASSIC, PageOptions, TimeoutLike
+from tingting_async.resources.given_rows import GivenContacts, ReadyList
 from tingting_async.resources.reach import reaches_contact, reaches_number
-from tingting_async.v1.additions import Addition, AddProgress, GivenContacts, refuse_no_list
+from tingting_async.v1.additions import AddProgress, ContactAddition
 from tingting_async.v1.method_fallback import MethodFallback, other_method
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, Upload
@@ -108,10 +109,12 @@ class Contacts(MethodFallback):
         campaign_id: int,
         contacts: GivenContacts,
         *,
+        on_problem: OnProblem = "raise",
         chunk: int = 100,
         concurrency: int = 8,
         keep_contacts: bool | None = None,
         progress: AddProgress | None = None,
+        on_progress: Callable[[AddProgress], object] | None = None,
         idempotency_key: str | None = None,
         timeout: TimeoutLike = None,
     ) -> ContactsAdded:
@@ -119,26 +122,32 @@ class Contacts(MethodFallback):
 
         The campaign may have the contacts in another order than they were given. The service's documents do not say how
         it processes additions to one campaign that arrive at the same time. `concurrency=1` sends one request after the
-        other.
+        other. For a file of more than some ten thousand rows, see `upload`.
 
         Args:
             campaign_id: The campaign's id.
-            contacts: Contacts or phone numbers. All contacts of a list are checked before the first request. An
-                iterator, sync or async, is read and checked chunk by chunk, and closed at the end.
+            contacts: A `RecipientList`, or contacts (`NewContact`) or phone numbers. All contacts of a list are checked
+                before the first request. An iterator, sync or async, is read and checked chunk by chunk, and closed at
+                the end.
+            on_problem: What happens to rows that cannot be sent: those with a number that is not valid or was given
+                before, and those with a value that JSON does not have. With "raise", the call is refused. With "skip",
+                they are left out, and the result says why.
             chunk: The number of contacts in one request. The service's maximum is not documented.
             concurrency: The maximum number of requests in flight; the session's `max_in_flight` limits it, too.
             keep_contacts: Whether the result has the new contacts, which take about 1 kB of memory each. By default, it
-                has them if you give a list, and not if you give an iterator.
+                has them if you give a list, and not if you give an iterator or a `RecipientList`.
             progress: A new `AddProgress`, which says at any time what was added.
+            on_progress: A function that is called with the progress after each request. If it raises an error, that is
+                logged, and the call goes on.
             idempotency_key: With a ledger, your name for this list of contacts. Another call with the same key,
                 whenever and wherever it is made, adds what is missing. If nothing is missing, an iterator is read to
                 its end, to compare its contacts. See docs/ledger.md.
             timeout: The limits of each request.
 
         Returns:
-            The combined result of all requests. The service skips numbers that the campaign already has. With a key,
-            contacts that earlier calls have added count as skipped. If an earlier call has added all of them, the
-            result has its counts.
+            The combined result of all requests; `outcomes` says what became of each row. The service skips numbers that
+            the campaign already has. With a key, contacts that earlier calls have added count as skipped. If an earlier
+            call has added all of them, the result has its counts.
 
         Raises:
             UsageError: There are no contacts, or a number or a variable is not valid, or a number is given twice. Each
@@ -152,34 +161,30 @@ class Contacts(MethodFallback):
             asyncio.CancelledError: The call was cancelled, and so were the requests in flight. A `PartialFailureError`
                 is its cause, and also behind the `TimeoutError` of `asyncio.timeout`: see `PartialFailureError.behind`.
         """
-        for name, number in (("chunk", chunk), ("concurrency", concurrency)):
-            if not is_count(number):
-                raise UsageError(f"contacts.add_many: `{name}` is {shown(number)}; it must be an integer of 1 or more.")
         if type(keep_contacts) not in (bool, type(None)):
             raise UsageError(f"contacts.add_many: `keep_contacts` must be True, False or None, not {keep_contacts!r}.")
-        if not isinstance(progress, AddProgress | None) or progress not in (None, AddProgress()):
-            raise UsageError("contacts.add_many: `progress` must be an `AddProgress()` that no other call has used.")
-        refuse_no_list(contacts)
-        settings: dict[str, Any] = {
-            "path": _addition_path(campaign_id),
-            "hint": f"look for them in contacts.list({campaign_id})",
-            "chunk": chunk,
-            "concurrency": concurrency,
-            "keep_contacts": isinstance(contacts, Collection) if keep_contacts is None else keep_contacts,
-            "progress": progress or AddProgress(),
-            "timeout": timeout,
-        }
-        if idempotency_key is None:
-            return await Addition(**settings).run(self._core, contacts)
-        from tingting_async.v1.keyed_additions import KeyedAddition  # noqa: PLC0415 - it imports the ledger
-
-        addition = KeyedAddition(
-            **settings,
-            key=idempotency_key,
-            target=f"contacts of campaign {campaign_id}",
-            list_contacts=lambda: self.list(campaign_id, exact=True, timeout=timeout),
+        is_list = isinstance(contacts, Collection) and not isinstance(contacts, ReadyList)
+        endpoint = ContactAddition(
+            _addition_path(campaign_id),
+            f"contacts of campaign {campaign_id}",
+            f"look for them in contacts.list({campaign_id})",
+            is_list if keep_contacts is None else keep_contacts,
+            lambda: aiter(self.list(campaign_id, exact=True, timeout=timeout)),
         )
-        return await addition.run(self._core, contacts)
+        added: ContactsAdded = await add_many(
+            self._core,
+            endpoint,
+            "contacts",
+            contacts,
+            on_problem=on_problem,
+            chunk=chunk,
+            concurrency=concurrency,
+            progress=new_progress(endpoint.operation, AddProgress, progress),
+            on_progress=on_progress,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+        )
+        return added
 
     async def upload(
         self,

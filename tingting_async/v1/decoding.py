@@ -15,7 +15,7 @@ from tingting_async.decoding.scalars import KATHMANDU, MAX_TEXT, find_datetime, 
 from tingting_async.v1.models.accounts import User, Voice
 from tingting_async.v1.models.campaigns import RunStarted
 from tingting_async.v1.models.common import Confirmation, DisplayDatetime
-from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, ContactsCounted
+from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, ContactsCounted, ContactsResponse
 from tingting_async.v1.models.surveys import TemplateApplied
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -114,7 +114,7 @@ def _contact_added_hook(kind: Any, converter: Converter) -> HookFunction:
 
 def _contacts_added_hook(kind: Any, converter: Converter) -> HookFunction:
     """Return the hook of added contacts. How errors name their row is not documented (sample v1_add_contacts.json)."""
-    hook = ModelHook(kind, converter)
+    hook = ModelHook(ContactsResponse, converter)
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
@@ -123,11 +123,20 @@ def _contacts_added_hook(kind: Any, converter: Converter) -> HookFunction:
         silent = {"errors", *(["skipped"] if given.get("skipped") is None else [])}
         if kind is ContactsCounted:
             silent.add("contacts")
-        made: ContactsAdded = hook({name: part for name, part in given.items() if name not in silent}, kind)
+        made: Any = hook({name: part for name, part in given.items() if name not in silent}, ContactsResponse)
         by_row, other = _by_row(given.get("errors"))
-        return attrs.evolve(made, errors=by_row, other_errors=other)
+        fields = {**attrs.asdict(made, recurse=False), "errors": by_row, "other_errors": other}
+        if kind is ContactsCounted and made.created and (made.skipped or other):
+            fields["numbers"] = _numbers(given.get("contacts"))
+        return kind(**fields)
 
     return read
+
+
+def _numbers(contacts: Any) -> tuple[str, ...]:
+    """Return the numbers of contacts that are not decoded."""
+    rows = cast("list[Any]", contacts) if isinstance(contacts, list) else []
+    return tuple(str(cast("dict[str, Any]", row).get("number")) for row in rows if isinstance(row, dict))
 
 
 def _by_row(errors: Any) -> tuple[dict[int, str], tuple[Any, ...]]:

@@ -9,22 +9,10 @@ import attrs
 
 from tingting_async.decoding.fields import Model, StrOrInt, as_model, extra_fields, wire_field
 from tingting_async.redaction import mask_repr, repr_items, repr_uuid
+from tingting_async.resources.add_results import AddResult
 from tingting_async.resources.models import CallStatus as ContactStatus
 from tingting_async.v1.models.campaigns import Campaign
 from tingting_async.v1.models.common import Confirmation, DisplayDatetime
-
-
-@attrs.frozen(repr=False, field_transformer=as_model)
-class NewContact(Model):
-    """A contact to be added. Its `repr` shows neither field.
-
-    Attributes:
-        number: A phone number of Nepal in any usual spelling.
-        variables: The values of the message's placeholders, by name.
-    """
-
-    number: str | int = attrs.field(repr=False)
-    variables: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 
 
 @attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
@@ -104,30 +92,38 @@ class ContactAdded(Confirmation):
         return self.contact is not None or bool(self.message)
 
 
+class ContactsAdded(AddResult[Contact]):
+    """The result of adding several contacts (v1 documents, Contacts, add many)."""
+
+    __slots__ = ()
+
+
 @attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
-class ContactsAdded(Model):
-    """The result of adding several contacts (v1 documents, Contacts, add many).
+class ContactsCounted(ContactsAdded):
+    """The result of adding several contacts, whose new contacts are not decoded.
+
+    Attributes:
+        numbers: The phone numbers of the new contacts, if only some of those given are new.
+    """
+
+    numbers: tuple[str, ...] = attrs.field(default=(), repr=False)
+
+
+@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
+class ContactsResponse(Model):
+    """The response to adding several contacts, as the service sends it.
 
     Attributes:
         created: The number of contacts that were added.
-        skipped: The number of contacts that were there already, or were given twice.
-        contacts: The new contacts, in the order of the responses. Empty if they were not to be kept.
-        errors: The service's messages about refused contacts, by their index among those given.
-        other_errors: The service's messages that name no contact that was given.
+        skipped: The number of contacts that were there already.
+        contacts: The new contacts.
         extra: Fields that this class does not name.
     """
 
     created: int
     skipped: int = 0
     contacts: tuple[Contact, ...] = attrs.field(default=(), repr=repr_items)
-    errors: Mapping[int, str] = attrs.field(factory=dict[int, str], repr=False)
-    other_errors: tuple[Any, ...] = attrs.field(default=(), repr=False)
     extra: Mapping[str, Any] = extra_fields()
-
-
-@attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
-class ContactsCounted(ContactsAdded):
-    """The result of adding several contacts, whose new contacts are not decoded."""
 
 
 @attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)

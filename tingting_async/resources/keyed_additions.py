@@ -1,0 +1,238 @@
+"""`add_many` with an idempotency key: called again, it adds what is missing, and nothing twice."""
+
+import asyncio
+import hashlib
+import json
+from collections import deque
+from contextlib import suppress
+from typing import Any
+
+import attrs
+
+from tingting_async.client.core import Core
+from tingting_async.errors import NotFoundError, NotSentError, OutcomeUnknownError, TingTingError
+from tingting_async.http.messages import Request, Response
+from tingting_async.ledger.jobs import Job
+from tingting_async.persistence import run_to_completion
+from tingting_async.recipients.number_set import NumberSet
+from tingting_async.resources.add_results import RowStatus
+from tingting_async.resources.additions import Addition, without
+from tingting_async.resources.given_rows import Chunk, GivenRows
+from tingting_async.rows import Rows
+
+WAIT = 10.0
+"""Seconds between the two looks that have to agree before a contact counts as not added."""
+_MAX_LOST = 64
+"""After how many lost responses the campaign's contacts are looked up, although not everything was sent yet."""
+_ATTEMPTS = 5
+"""How often requests may be lost, one time after the other, without any contact being added."""
+_GONE = "An earlier call with this key has sent it, and the campaign does not have it: it was refused, or deleted."
+
+
+@attrs.define(eq=False, repr=False)
+class KeyedAddition(Addition):
+    """A call of `add_many` with an idempotency key.
+
+    Attributes:
+        key: The key.
+    """
+
+    key: str
+    _job: Job | None = attrs.field(default=None, init=False)
+    _content: "Content | None" = attrs.field(default=None, init=False)
+    """The content of an iterator, as far as it was read."""
+    _again: deque[Chunk] = attrs.field(factory=deque[Chunk], init=False)
+    """What has to be sent again, as it was lost on its way."""
+    _lost: list[tuple[Chunk, OutcomeUnknownError]] = attrs.field(
+        factory=list[tuple[Chunk, OutcomeUnknownError]], init=False
+    )
+    """The requests whose outcome is unknown."""
+
+    async def add_all(self, core: Core, rows: GivenRows) -> None:
+        """Add the contacts that earlier calls with the key have not added."""
+        checked, content = await rows.check(), Content()
+        for each in checked or ():
+            await content.add(each)
+        self._content = content if checked is None else None
+        given = None if checked is None else str(content)
+        endpoint = self.endpoint
+        header = Request.create(endpoint.path, Response, endpoint.operation, json=given, timeout=self.timeout)
+        self._job = job = await core.open_job(self._with_key(header))
+        if job.is_done:
+            await self._note_done(rows, job, content)
+        else:
+            await self._work(core, rows, job, content)
+
+    async def read(self, rows: GivenRows) -> Chunk | None:
+        """Return the next chunk; None after the last one."""
+        chunk = await rows.next()
+        if chunk is not None and self._content is not None:
+            await self._content.add(chunk)
+        return chunk
+
+    async def _note_done(self, rows: GivenRows, job: Job, content: "Content") -> None:
+        """Account for the rows if an earlier call with the key has added everything."""
+        progress, counts, numbers, doubt = self.progress, job.result or {}, None, ""
+        if counts.get("refused", 1):  # Which rows the service refused is not recorded.
+            try:
+                numbers = await self.look(OutcomeUnknownError)
+            except (OutcomeUnknownError, NotFoundError) as error:
+                doubt = str(error)
+        gone: list[range] = []
+        while (chunk := await self.read(rows)) is not None:
+            gone += without(chunk, numbers).rows.ranges if numbers is not None else ()
+        await job.refuse_other(str(content))
+        created, skipped = counts.get("created", 0), counts.get("skipped", 0)
+        status = RowStatus.IN_CAMPAIGN if created and skipped else RowStatus.PRESENT if skipped else RowStatus.ADDED
+        given, refused = progress.not_done, Rows(*gone)
+        progress.mark(refused, RowStatus.REFUSED, _GONE)
+        progress.mark(given.without(refused), status)
+        if doubt:
+            progress.mark_unclear(given, doubt)
+        progress.done_before(created, skipped)
+        self.notify()
+
+    async def _work(self, core: Core, rows: GivenRows, job: Job, content: "Content") -> None:
+        """Add what is missing, and record how far this call has come."""
+        progress = self.progress
+        try:
+            if job.had_begun:
+                self.before = await self._look_twice(core)
+            elif self.endpoint.looks_first:
+                self.before = await self.look(NotSentError)
+            await self._add_missing(core, rows)
+            await job.refuse_other(str(content), said="these contacts are not those of the first call. ")
+        except BaseException as error:
+            is_unknown, has_effect = bool(progress.unknown), progress.has_begun
+            if isinstance(error, GeneratorExit):
+                job.abandon(is_unknown=is_unknown, has_effect=has_effect)
+            else:
+                ending = job.interrupt(is_unknown=is_unknown, has_effect=has_effect)
+                with suppress(asyncio.CancelledError):
+                    await run_to_completion(ending)
+            raise
+        refused = len(progress.outcomes.rows(RowStatus.REFUSED, RowStatus.UNKNOWN))
+        result = {"created": progress.created, "skipped": progress.skipped, "refused": refused}
+        await run_to_completion(job.complete(result, str(content)))
+
+    async def _add_missing(self, core: Core, rows: GivenRows) -> None:
+        attempts = 0
+        while True:
+            await self.send_chunks(core, lambda: self._next(rows))
+            if not self._lost:
+                return
+            lost, self._lost = self._lost, []
+            there = await self._find(core, lost)
+            attempts = 0 if there else attempts + 1
+            if attempts == _ATTEMPTS:
+                error, operation = lost[-1][1], self.endpoint.operation
+                raise NotSentError(
+                    f"{operation}: the service did not get the last requests, however often they were sent.",
+                    operation=operation,
+                    method=error.method,
+                    path=error.path,
+                    phase=error.phase,
+                ) from error
+
+    async def _next(self, rows: GivenRows) -> Chunk | None:
+        """Return the next chunk to send: what was lost, and then what the campaign did not have before."""
+        if self._again:
+            return self._again.popleft()
+        return await self.next_missing(rows) if len(self._lost) < _MAX_LOST else None
+
+    def request(self, chunk: Chunk) -> Request[Any]:
+        """Return the request for a chunk, which leaves only as long as this call has the job."""
+        job = self._job
+        assert job is not None
+
+        async def before_send() -> None:
+            await job.before_send()
+            await self.progress.leaves(chunk.rows)
+
+        request = super().request(chunk)
+        return self._with_key(attrs.evolve(request, before_send=before_send, before_first_byte=job.before_first_byte))
+
+    async def send(self, core: Core, chunk: Chunk) -> None:
+        """Send the request for a chunk, and account for its rows. If it is lost, the others go on."""
+        try:
+            await self.add(core, chunk)
+        except OutcomeUnknownError as error:
+            self._lost.append((chunk, error))
+        except TingTingError as error:
+            self.progress.failed(chunk.rows, error)
+            raise
+        finally:
+            self.notify()
+
+    def _with_key(self, request: Request[Any]) -> Request[Any]:
+        return attrs.evolve(request, idempotency_key=self.key, send_target=self.endpoint.target)
+
+    async def _find(self, core: Core, lost: list[tuple[Chunk, OutcomeUnknownError]]) -> int:
+        """Find out what became of lost requests. Return how many of their contacts the campaign has."""
+        numbers = await self.look(OutcomeUnknownError)
+        if any(without(chunk, numbers).rows for chunk, _ in lost):
+            numbers = await self._look_twice(core, numbers)
+        count = 0
+        for chunk, _ in lost:
+            missing = without(chunk, numbers)
+            there = chunk.rows.without(missing.rows)
+            self.progress.found(there, is_new=True)
+            self.progress.stayed(missing.rows)
+            count += len(there)
+            if missing.rows:
+                self._again.append(missing)
+        self.notify()
+        return count
+
+    async def _look_twice(self, core: Core, numbers: NumberSet | None = None) -> NumberSet:
+        """Return the numbers that the campaign has, after the service had time to carry out what was lost."""
+        numbers = await self.look(OutcomeUnknownError) if numbers is None else numbers
+        await core.sleep(self.endpoint.operation, WAIT)
+        return await self.look(OutcomeUnknownError, numbers)
+
+    async def look(
+        self, error: type[OutcomeUnknownError | NotSentError], numbers: NumberSet | None = None
+    ) -> NumberSet:
+        """Return the numbers that the campaign has; see `Addition`.
+
+        Raises:
+            NotFoundError: The campaign does not exist any more.
+        """
+        try:
+            return await super().look(error, numbers)
+        except NotFoundError as missing:
+            job = self._job
+            if job is None or job.is_done or not (job.had_begun or self.progress.has_begun):
+                raise
+            operation = self.endpoint.operation
+            raise NotFoundError(
+                f"{operation}: an earlier call with this `idempotency_key` has not added all "
+                f"{operation.partition('.')[0]}, and the campaign does not exist any more. Nothing more was sent. To "
+                "forget that call, give its record in `await ledger.unresolved()` to "
+                "`await ledger.mark_not_sent(send)`: the key is then free.",
+                status=missing.status,
+                message=missing.message,
+                body=missing.body,
+                operation=operation,
+                method=missing.method,
+                path=missing.path,
+                request_id=missing.request_id,
+            ) from missing
+
+
+class Content:
+    """The content of contacts, as a text that is the same in whatever order they are."""
+
+    def __init__(self) -> None:
+        self._count = self._total = 0
+
+    async def add(self, chunk: Chunk) -> None:
+        """Add the contacts of a chunk."""
+        await asyncio.sleep(0)
+        for contact in chunk.items():
+            text = json.dumps(contact, sort_keys=True).encode()
+            self._total += int.from_bytes(hashlib.sha256(text).digest(), "big")
+            self._count += 1
+
+    def __str__(self) -> str:
+        return f"{self._count} contacts, {self._total:x}"
