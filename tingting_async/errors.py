@@ -345,8 +345,9 @@ class PartialFailureError(TingTingError):
     Args:
         message: The text of the error, safe to show.
         result: What was carried out, as the operation would have returned it; None if it could not be decoded.
-        unknown: The rows, from 0, whose request failed after it may have been carried out; empty if there are none.
-        not_done: The rows, from 0, that were certainly not carried out.
+        unknown: The rows whose request failed after it may have been carried out; empty if there are none. Rows count
+            from 0, or as the file of a `RecipientList` shows them.
+        not_done: The rows that were certainly not carried out, counted in the same way.
         failures: The requests that failed: the rows of each, and its error.
     """
 

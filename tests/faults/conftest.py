@@ -48,6 +48,7 @@ CLASSIC: dict[str, Call] = {
     "numbers.list": lambda to, on: to.numbers.list(on.campaign, exact=True).collect(100),
     "numbers.get": lambda to, on: to.numbers.get(on.contact),
     "numbers.add": lambda to, on: to.numbers.add(on.campaign, NUMBER),
+    "numbers.add_many": lambda to, on: to.numbers.add_many(on.campaign, [NUMBER, "9812345679"]),
     "numbers.edit": lambda to, on: to.numbers.edit(on.contact, NUMBER),
     "numbers.delete": lambda to, on: to.numbers.delete(on.contact),
     "phone_numbers.owned": lambda to, on: to.phone_numbers.owned().collect(),

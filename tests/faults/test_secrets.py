@@ -38,6 +38,7 @@ ONCE_MORE = RetryPolicy(attempts=2, initial_backoff=0, max_retry_after=0)
 WITH_SECRETS = {
     *("accounts.login", "accounts.refresh", "accounts.user_details", "accounts.api_token"),
     *("accounts.generate_api_token", "campaigns.create", "numbers.list", "numbers.get", "numbers.add", "numbers.edit"),
+    "numbers.add_many",
     *("contacts.list", "contacts.add", "contacts.add_many", "contacts.upload", "contacts.edit", "phone_numbers.list"),
     *("phone_numbers.owned", "phone_numbers.for_sale", "otp.send", "otp.list", "surveys.answers", "reports.rows"),
 }

@@ -64,7 +64,7 @@ def statuses(result: Any) -> dict[int, RowStatus]:
 async def test_a_list_with_problems_is_refused(adding: Adding) -> None:
     """A list whose rows have problems is refused as a whole: the error counts them, names the first, and says how."""
     given = people(PHONES[:5], 4, 6, 7, 8, 9)
-    with pytest.raises(UsageError, match=r"5 of the 10 rows.*Row 4: Mobile.*2 more.*write_rejects.*skip") as caught:
+    with pytest.raises(UsageError, match=r"5 of the 10 rows.*Row 4, Mobile.*2 more.*write_rejects.*skip") as caught:
         await adding(given)
     assert ["row 4", "row 6", "row 7", "row 8", "row 9"] == [place for place, _ in caught.value.problems]
     assert [] == adding.sandbox.requests
@@ -74,7 +74,7 @@ async def test_a_list_whose_problems_are_skipped(adding: Adding) -> None:
     """Of a list with problems the others are added, and each row has its outcome, by its row in the file."""
     result = await adding(people(PHONES[:4], 4, 6), on_problem="skip")
     assert {2: ADDED, 3: ADDED, 4: LEFT_OUT, 5: ADDED, 6: LEFT_OUT, 7: ADDED} == statuses(result)
-    assert RowOutcome(6, LEFT_OUT, "Mobile (…33) has 5 digits.") == result.outcome(6)
+    assert RowOutcome(6, LEFT_OUT, "Row 6, Mobile: (…33) has 5 digits.") == result.outcome(6)
     assert (4, [4, 6], PHONES[:4]) == (result.created, list(result.left_out), sorted(adding.numbers()))
     for missing in (-1, 0, 1, 8):
         with pytest.raises(LookupError):

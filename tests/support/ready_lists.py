@@ -43,4 +43,4 @@ def people(numbers: list[str], *bad: int, first: int = 2, **variables: Any) -> P
     """Return the people of a sheet whose rows begin at `first`; `bad` are the rows with a problem, in between."""
     rows = [row for row in range(first, first + len(numbers) + len(bad)) if row not in bad]
     ready = [Person(number, variables, row) for number, row in zip(numbers, rows, strict=True)]
-    return People(ready, tuple(Trouble(row, "Mobile (…33) has 5 digits.") for row in bad))
+    return People(ready, tuple(Trouble(row, f"Row {row}, Mobile: (…33) has 5 digits.") for row in bad))

@@ -7,13 +7,16 @@ from typing import Any, assert_type
 
 from tingting_async import (
     UNCHANGED,
+    AddProgress,
     Campaign,
     Confirmation,
     ExactIterator,
     ItemIterator,
     Login,
+    NewContact,
     Number,
     NumberAdded,
+    NumbersAdded,
     NumberStatus,
     Otp,
     OtpChannel,
@@ -23,6 +26,10 @@ from tingting_async import (
     Paginator,
     PhoneNumber,
     Priority,
+    RecipientList,
+    RowOutcome,
+    Rows,
+    RowStatus,
     RunStarted,
     Services,
     SpokenMessage,
@@ -99,6 +106,17 @@ async def numbers(tingting: TingTing) -> None:
     added = await tingting.numbers.add(1, "9800000001", tags={"tags_name": "a"}, check_tags=True)
     assert_type(added, NumberAdded)
     assert_type(added.number, Number | None)
+    progress = AddProgress()
+    people: RecipientList = await RecipientList.read("people.csv")
+    many = await tingting.numbers.add_many(1, people, on_problem="skip", progress=progress, idempotency_key="k")
+    assert_type(many, NumbersAdded)
+    assert_type(many.contacts, tuple[Number, ...])
+    assert_type(many.outcome(1), RowOutcome)
+    assert_type(many.outcome(1).status, RowStatus)
+    assert_type(many.outcomes.rows(RowStatus.REFUSED), Rows)
+    assert_type(progress.result, NumbersAdded)
+    await tingting.numbers.add_many(1, [NewContact("9800000001", {"tags_name": "a"}), 9800000002], concurrency=4)
+    await tingting.campaigns.create("c", "SMS", numbers=people, on_problem="skip", progress=progress)
     assert_type(await tingting.numbers.edit(1, 9800000001), Number)
     assert_type(await tingting.numbers.edit(1, 9800000001, tags=None), Number)
     assert_type(await tingting.numbers.delete(1), Confirmation)

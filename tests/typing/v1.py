@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, assert_type
 
-from tingting_async import Paginator, Rows
+from tingting_async import Paginator, RecipientList, Rows
 from tingting_async.v1 import (
     UNCHANGED,
     AddProgress,
@@ -115,6 +115,13 @@ async def contacts(tingting: TingTing) -> None:
     await tingting.contacts.add_many(1, iter(["9800000001"]), progress=progress)
     await tingting.contacts.add_many(1, numbers(), concurrency=4, keep_contacts=True, idempotency_key="k")
     assert_type(progress.result, ContactsAdded)
+
+    def report(progress: AddProgress) -> None:
+        assert_type(progress.created, int)
+
+    people: RecipientList = await RecipientList.from_rows(["9800000001"])
+    many = await tingting.contacts.add_many(1, people, on_problem="skip", on_progress=report)
+    assert_type([outcome.reason for outcome in many.outcomes], list[str])
     assert_type(progress.unknown, Rows)
     assert_type(progress.not_done, Rows)
     assert_type(await tingting.contacts.upload(1, "contacts.csv", idempotency_key="k"), Upload)

@@ -1,6 +1,6 @@
 """The requests of `numbers.add_many`: one for each number."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -92,7 +92,7 @@ class NumberAddition:
 
 
 @asynccontextmanager
-async def accounting(progress: AddProgress, rows: Rows) -> AsyncIterator[None]:
+async def accounting(progress: AddProgress, rows: Rows) -> AsyncGenerator[None]:
     """Account for rows that are sent in one request, which is sent in the block."""
     progress.mark(rows, RowStatus.UNKNOWN)
     try:

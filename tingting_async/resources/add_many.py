@@ -58,12 +58,21 @@ async def add_many(
         raise UsageError(f"{operation}: `on_progress` must be a function, and not an async one.")
     skips = skips_problems(operation, on_problem)
     refuse_no_list(given, argument)
-    settings: Any = (endpoint, argument, chunk, concurrency, skips, progress, on_progress, timeout)
+    settings: dict[str, Any] = {
+        "endpoint": endpoint,
+        "argument": argument,
+        "chunk": chunk,
+        "concurrency": concurrency,
+        "skips": skips,
+        "progress": progress,
+        "on_progress": on_progress,
+        "timeout": timeout,
+    }
     if idempotency_key is None:
-        return await Addition(*settings).run(core, given)
+        return await Addition(**settings).run(core, given)
     from tingting_async.resources.keyed_additions import KeyedAddition  # noqa: PLC0415 - it imports the ledger
 
-    return await KeyedAddition(*settings, key=idempotency_key).run(core, given)
+    return await KeyedAddition(**settings, key=idempotency_key).run(core, given)
 
 
 def new_progress(operation: str, kind: type[P], given: P | None) -> P:

@@ -1,18 +1,18 @@
 """How far adding many contacts or numbers has come: every row is accounted for, however the call ends."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import attrs
 
 from tingting_async.errors import OutcomeUnknownError, PartialFailureError, TingTingError
-from tingting_async.resources.add_results import CODES, UNCLEAR, AddResult, RowOutcomes, RowStatus, rows_with
+from tingting_async.resources.add_results import CODES, UNCLEAR, AddResult, RowOutcomes, RowStatus, label, places_with
 from tingting_async.rows import Rows
 from tingting_async.tracebacks import cut_traceback
 
 R = TypeVar("R", bound=AddResult[Any])
 
-_NOT_SENT = (0, CODES[RowStatus.LEFT_OUT], CODES[RowStatus.NOT_ADDED])
+_NOT_SENT = (CODES[RowStatus.LEFT_OUT], CODES[RowStatus.NOT_ADDED])
 
 
 @attrs.define
@@ -28,7 +28,9 @@ class BaseAddProgress(Generic[R]):
     _other_errors: list[Any] = attrs.field(factory=list[Any], init=False, repr=False)
     _extra: dict[str, Any] = attrs.field(factory=dict[str, Any], init=False, repr=False)
     _codes: bytearray = attrs.field(factory=bytearray, init=False, repr=False)
-    """What is known of each row, by `CODES`."""
+    """What is known of each row, by `CODES`. The methods below that note something count rows from 0, too."""
+    _labels: Sequence[int] | None = attrs.field(default=None, init=False, repr=False)
+    """The row of each place, as its file shows it; None if rows count from 0."""
     _reasons: dict[int, str] = attrs.field(factory=dict[int, str], init=False, repr=False)
     _failures: list[tuple[Rows, TingTingError]] = attrs.field(
         factory=list[tuple[Rows, TingTingError]], init=False, repr=False
@@ -41,7 +43,7 @@ class BaseAddProgress(Generic[R]):
             created=self._created,
             skipped=self._skipped,
             contacts=tuple(self._contacts),
-            errors=dict(sorted(self._errors.items())),
+            errors={self._label(row): said for row, said in sorted(self._errors.items())},
             other_errors=tuple(self._other_errors),
             extra=dict(self._extra),
             outcomes=self.outcomes,
@@ -65,29 +67,39 @@ class BaseAddProgress(Generic[R]):
         for rows, error in self._failures:
             open_rows = (row for row in rows if self._codes[row] in (CODES[RowStatus.UNKNOWN], _NOT_SENT[-1]))
             reasons |= dict.fromkeys(open_rows, str(error))
-        return RowOutcomes(bytes(self._codes), reasons)
+        return RowOutcomes(bytes(self._codes), reasons, self._labels)
 
     @property
     def unknown(self) -> Rows:
         """The rows whose request may have been carried out, and was not confirmed."""
-        return rows_with(self._codes, CODES[RowStatus.UNKNOWN])
+        return label(places_with(self._codes, CODES[RowStatus.UNKNOWN]), self._labels)
 
     @property
     def not_done(self) -> Rows:
         """The rows that were certainly not added, and are not left out. Of an iterator, only those it has produced."""
-        return rows_with(self._codes, CODES[RowStatus.NOT_ADDED])
+        return label(self.remaining, self._labels)
+
+    @property
+    def remaining(self) -> Rows:
+        """The same, counted from 0."""
+        return places_with(self._codes, CODES[RowStatus.NOT_ADDED])
+
+    def _label(self, row: int) -> int:
+        return row if self._labels is None else self._labels[row]
 
     @property
     def has_begun(self) -> bool:
         """Whether a request was confirmed, or may have been carried out."""
         return len(self._codes) > sum(self._codes.count(code) for code in _NOT_SENT)
 
-    def produced(self, rows: Iterable[int]) -> None:
-        """Note that the input has these rows."""
-        for row in rows:
-            if row >= len(self._codes):
-                self._codes.extend(bytes(row + 1 - len(self._codes)))
-            self._codes[row] = CODES[RowStatus.NOT_ADDED]
+    def produced(self, count: int) -> None:
+        """Note that the input has so many more rows."""
+        self._codes.extend(bytes((CODES[RowStatus.NOT_ADDED],)) * count)
+
+    def label(self, rows: Sequence[int]) -> None:
+        """Note the rows of the input as its file shows them, in ascending order."""
+        self._labels = rows
+        self.produced(len(rows))
 
     def mark(self, rows: Rows, status: RowStatus, reason: str = "") -> None:
         """Note what became of rows."""
@@ -156,7 +168,8 @@ class BaseAddProgress(Generic[R]):
 
     def failure(self, operation: str, reason: object) -> PartialFailureError:
         """Return the error for a call that ended half-way."""
-        unknown, not_done, failures = self.unknown, self.not_done, tuple(self._failures)
+        unknown, not_done = self.unknown, self.not_done
+        failures = tuple((label(rows, self._labels), error) for rows, error in self._failures)
         for _, error in failures:
             cut_traceback(error, None)
         more = f" See `failures` for all {len(failures)} requests that failed." if len(failures) > 1 else ""

@@ -2,7 +2,8 @@
 
 import enum
 import re
-from collections.abc import Collection, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -36,17 +37,24 @@ class RowStatus(enum.StrEnum):
     NOT_ADDED = "not added"
 
 
-STATUSES = (None, *RowStatus, RowStatus.UNKNOWN)
-"""The statuses by their codes. 0 stands for a row that the input does not have."""
-CODES = {status: code for code, status in enumerate(RowStatus, 1)}
+STATUSES = (*RowStatus, RowStatus.UNKNOWN)
+"""The statuses by their codes."""
+CODES = {status: code for code, status in enumerate(RowStatus)}
 UNCLEAR = len(STATUSES) - 1
 """The code of an unknown row whose request was confirmed, though the response does not say what became of the row."""
 
 
-def rows_with(codes: bytes | bytearray, *wanted: int) -> Rows:
-    """Return the rows that have one of these codes."""
+def places_with(codes: bytes | bytearray, *wanted: int) -> Rows:
+    """Return the places that have one of these codes."""
     pattern = re.compile(b"[%b]+" % b"".join(re.escape(bytes((code,))) for code in wanted))
     return Rows(*(range(*found.span()) for found in pattern.finditer(codes)))
+
+
+def label(places: Rows, labels: Sequence[int] | None) -> Rows:
+    """Return the rows at these places, as their file shows them."""
+    if labels is None:
+        return places
+    return Rows(*(range(labels[place], labels[place] + 1) for place in places))
 
 
 @attrs.frozen
@@ -66,37 +74,50 @@ class RowOutcome:
 
 @attrs.frozen(repr=False)
 class RowOutcomes(Collection[RowOutcome]):
-    """What became of every row, in the order of the rows. It takes one byte for each row, and the reasons.
+    """What became of every row, in the order of the rows. It takes a few bytes for each row, and the reasons.
 
-    `outcomes[row]` is the outcome of one row.
+    `outcomes[row]` is the outcome of one row. If `split_numbers` made several recipients of a row, iteration yields an
+    outcome for each of them, and `outcomes[row]` is that of the first.
     """
 
     _codes: bytes = b""
     _reasons: Mapping[int, str] = attrs.field(factory=dict[int, str], hash=False)
+    """By the place of the row."""
+    _labels: Sequence[int] | None = attrs.field(default=None, hash=False)
+    """The row of each place, as the file shows it, in ascending order; None if rows count from 0."""
 
     def __getitem__(self, row: int) -> RowOutcome:
-        status = STATUSES[self._codes[row]] if 0 <= row < len(self._codes) else None
-        if status is None:
+        place = row
+        if self._labels is not None:
+            place = bisect_left(self._labels, row)
+            place = place if place < len(self._labels) and self._labels[place] == row else -1
+        if not 0 <= place < len(self._codes):
             raise LookupError(f"the input has no row {row}")
-        return RowOutcome(row, status, self._reasons.get(row, ""))
+        return self._at(place)
+
+    def _at(self, place: int) -> RowOutcome:
+        row = place if self._labels is None else self._labels[place]
+        return RowOutcome(row, STATUSES[self._codes[place]], self._reasons.get(place, ""))
 
     def __iter__(self) -> Iterator[RowOutcome]:
-        return (self[row] for row, code in enumerate(self._codes) if code)
+        return map(self._at, range(len(self._codes)))
 
     def __len__(self) -> int:
-        return len(self._codes) - self._codes.count(0)
+        return len(self._codes)
 
     def __contains__(self, outcome: object) -> bool:
-        return isinstance(outcome, RowOutcome) and outcome in (self[row] for row in self.rows() if row == outcome.row)
+        return any(outcome == each for each in self)
 
     def rows(self, *statuses: RowStatus) -> Rows:
         """Return the rows with one of these statuses; all rows if none is given."""
-        wanted = [code for code, status in enumerate(STATUSES) if status and (not statuses or status in statuses)]
-        return rows_with(self._codes, *wanted)
+        wanted = [code for code, status in enumerate(STATUSES) if not statuses or status in statuses]
+        return label(places_with(self._codes, *wanted), self._labels)
 
     def counts(self) -> dict[RowStatus, int]:
         """Return how many rows have each status, without the statuses that no row has."""
-        found = {status: len(self.rows(status)) for status in RowStatus}
+        found = dict.fromkeys(RowStatus, 0)
+        for code, status in enumerate(STATUSES):
+            found[status] += self._codes.count(code)
         return {status: count for status, count in found.items() if count}
 
     def __repr__(self) -> str:

@@ -135,7 +135,8 @@ class Addition:
                 raise  # Nothing was added: the error itself says why.
             said = error if isinstance(error, TingTingError) else f"The iterator raised {type(error).__name__}."
             raise progress.failure(operation, said) from error
-        return progress.result
+        result: AddResult[Any] = progress.result
+        return result
 
     async def add_all(self, core: Core, rows: GivenRows) -> None:
         """Add all rows."""

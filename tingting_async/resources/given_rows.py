@@ -1,6 +1,7 @@
 """The contacts or numbers that a call is given: they are read and checked, and come out as chunks of valid rows."""
 
 import asyncio
+from array import array
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
@@ -169,10 +170,11 @@ class Checker:
             return given.number, given.variables
         if isinstance(given, str) or not isinstance(given, Collection):
             return given, {}
+        kind = type(cast("object", given)).__name__
         raise UsageError(
-            f"`{self._place(row)}` must be a phone number, a `NewContact` or a `Recipient`, not "
-            f"{type(given).__name__}. Write `NewContact(number, {{...}})` for a number with variables; for the rows of "
-            "a table, give `RecipientList.from_rows(...)`."
+            f"`{self._place(row)}` must be a phone number, a `NewContact` or a `Recipient`, not {kind}. Write "
+            "`NewContact(number, {...})` for a number with variables; for the rows of a table, give "
+            "`RecipientList.from_rows(...)`."
         )
 
     def _refuse(self, row: int, *problems: tuple[str, str]) -> None:
@@ -224,6 +226,8 @@ class GivenRows:
         self._progress = progress
         self._skips = skips
         self._list = given if isinstance(given, ReadyList) else None
+        self._labels: Sequence[int] | None = None
+        """The row of each place, as the file of a list shows it."""
         # Other tasks may change the collection meanwhile.
         self._unchecked: list[Any] | None = list(given) if isinstance(given, Collection | ReadyList) else None
         self._checked = deque[Chunk]()
@@ -237,7 +241,7 @@ class GivenRows:
         self._is_last = self._iterator is None
 
     def _place(self, row: int) -> str:
-        return f"{self._name}[{row}]" if self._list is None else f"row {row}"
+        return f"{self._name}[{row}]" if self._labels is None else f"row {self._labels[row]}"
 
     async def check(self) -> deque[Chunk] | None:
         """Check all rows of a collection, and return the chunks that `next` has still to return; None for an iterator.
@@ -247,11 +251,12 @@ class GivenRows:
         """
         if self._unchecked is not None:
             unchecked, self._unchecked = self._unchecked, None
-            self._end = len(unchecked)
-            if self._list is not None:
-                self._end += self._note_problems(self._list)
-            rows: Sequence[int] = range(len(unchecked)) if self._list is None else [each.row for each in unchecked]
-            self._progress.produced(rows)
+            if self._list is None:
+                rows: Sequence[int] = range(len(unchecked))
+                self._progress.produced(len(unchecked))
+            else:
+                rows = self._label_rows(unchecked, self._list.problems)
+            self._end = len(self._labels) if self._labels else len(unchecked)
             checker = self._new_checker(unchecked if self._list is None else None)
             for start in range(0, len(unchecked), self._size):
                 part = slice(start, start + self._size)
@@ -294,7 +299,7 @@ class GivenRows:
                 row = await anext(self._iterator) if self._is_async else next(self._iterator)
             except (StopAsyncIteration, StopIteration):
                 break
-            self._progress.produced((self._end + len(rows),))
+            self._progress.produced(1)
             rows.append(row)
         return rows
 
@@ -311,29 +316,30 @@ class GivenRows:
                 valid.append(row)
         return Chunk(rows_of(valid), b",".join(bodies))
 
-    def _note_problems(self, given: ReadyList) -> int:
-        """Leave out the rows of a list that have problems; return how many there are.
+    def _label_rows(self, ready: Sequence[ReadyContact], problems: Sequence[Any]) -> Sequence[int]:
+        """Return the places of ready contacts among all rows of their list, and leave out the other rows.
 
         Raises:
             UsageError: They are not to be left out.
         """
-        reasons: dict[int, list[str]] = {}
-        for problem in given.problems:
-            reasons.setdefault(problem.row, []).append(problem.message)
-        if reasons and not self._skips:
-            said = [(f"row {row}", " ".join(texts)) for row, texts in reasons.items()]
-            shown = " ".join(f"{place.capitalize()}: {text}" for place, text in said[:_SHOWN])
+        if problems and not self._skips:
+            said = [(f"row {each.row}", each.message) for each in problems]
+            shown = " ".join(text for _, text in said[:_SHOWN])
             more = f" And {len(said) - _SHOWN} more, see `problems` of this error." if len(said) > _SHOWN else ""
             raise UsageError(
-                f"Nothing was sent: {len(said)} of the {len(said) + len(given)} rows in `{self._name}` have problems. "
+                f"Nothing was sent: {len(said)} of the {len(said) + len(ready)} rows in `{self._name}` have problems. "
                 f"{shown}{more} Write them to a file with `write_rejects(path)` of the list and correct them, or give "
                 '`on_problem="skip"` to leave them out.',
                 problems=tuple(said[:MAX_PROBLEMS]),
             )
-        self._progress.produced(reasons)
-        for row, texts in reasons.items():
-            self._progress.mark(Rows(range(row, row + 1)), RowStatus.LEFT_OUT, " ".join(texts))
-        return len(reasons)
+        rows = [*((each.row, "") for each in ready), *((each.row, each.message) for each in problems)]
+        rows.sort(key=lambda row: row[0])
+        self._labels = array("L", (row for row, _ in rows))
+        self._progress.label(self._labels)
+        for place, (_, message) in enumerate(rows):
+            if message:
+                self._progress.mark(Rows(range(place, place + 1)), RowStatus.LEFT_OUT, message)
+        return [place for place, (_, message) in enumerate(rows) if not message]
 
     def _drop_problems(self, checker: Checker) -> dict[int, list[tuple[str, str]]]:
         """Leave out the rows in which the checker has found a problem, and return them.

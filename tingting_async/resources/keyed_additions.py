@@ -84,7 +84,7 @@ class KeyedAddition(Addition):
         await job.refuse_other(str(content))
         created, skipped = counts.get("created", 0), counts.get("skipped", 0)
         status = RowStatus.IN_CAMPAIGN if created and skipped else RowStatus.PRESENT if skipped else RowStatus.ADDED
-        given, refused = progress.not_done, Rows(*gone)
+        given, refused = progress.remaining, Rows(*gone)
         progress.mark(refused, RowStatus.REFUSED, _GONE)
         progress.mark(given.without(refused), status)
         if doubt:

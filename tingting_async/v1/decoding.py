@@ -125,7 +125,7 @@ def _contacts_added_hook(kind: Any, converter: Converter) -> HookFunction:
             silent.add("contacts")
         made: Any = hook({name: part for name, part in given.items() if name not in silent}, ContactsResponse)
         by_row, other = _by_row(given.get("errors"))
-        fields = {**attrs.asdict(made, recurse=False), "errors": by_row, "other_errors": other}
+        fields: dict[str, Any] = {**attrs.asdict(made, recurse=False), "errors": by_row, "other_errors": other}
         if kind is ContactsCounted and made.created and (made.skipped or other):
             fields["numbers"] = _numbers(given.get("contacts"))
         return kind(**fields)
