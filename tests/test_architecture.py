@@ -76,7 +76,8 @@ TREE = {
     " recipient_list records rejects row_checker rows spellings spreadsheets tables texts values",
     "resources": "add_many add_progress add_results additions arguments base concurrency evidence given_rows"
     " keyed_additions models named reach results",
-    "v1": "accounts additions auth campaign_fields campaign_lists campaigns contacts creations dashboard decoding"
+    "v1": "accounts additions auth campaign_fields campaign_lists campaigns contact_files contacts creations dashboard"
+    " decoding"
     " method_fallback models models.accounts models.campaigns models.common models.contacts models.otp models.reports"
     " models.surveys otp pages phone_numbers preflight progress reach reconcile report_rows reports schedule"
     " session survey_templates surveys uploads voices watching",

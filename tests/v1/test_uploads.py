@@ -13,9 +13,10 @@ from typing import Any
 import attrs
 import openpyxl
 import pytest
+from support.people import People, Person, Trouble
 from support.v1 import connect
 
-from tingting_async import File, OutcomeUnknownError, SqliteLedger, UsageError
+from tingting_async import File, OutcomeUnknownError, RecipientList, SqliteLedger, UsageError
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import TingTing
 from tingting_async.v1.uploads import numbers_of
@@ -165,3 +166,67 @@ def damaged(how: str) -> bytes:
 def test_numbers_of_a_damaged_file(how: str) -> None:
     """The numbers of a spreadsheet that cannot be read are not known, and this is no error of Python."""
     assert numbers_of(File("numbers.xlsx", damaged(how))) is None
+
+
+def people_of(numbers: list[str]) -> Any:
+    """Return a list with values of each kind, and a variable that not everybody has."""
+    values = ["1,250.00", 'a "b", c', "दुई\nलाइन", "", 5, None]
+    ready = [
+        Person(each, {"name": values[row % 6], **({"x;y": row} if row % 2 else {})}, row + 2)
+        for row, each in enumerate(numbers)
+    ]
+    return People(ready, (Trouble(99, "Row 99, Mobile: is empty."),))
+
+
+async def test_a_list_is_uploaded(tmp_path: Path) -> None:
+    """A list is uploaded without the rows that have a problem, once for its key, with the values as they are."""
+    async with sandbox_with_ledger(tmp_path) as (sandbox, tingting, campaign):
+        with pytest.raises(UsageError, match=r"1 of the 26 rows in `file`.*Row 99.*skip"):
+            await tingting.contacts.upload(campaign, people_of(PHONES))
+        for _ in range(2):
+            uploaded = await tingting.contacts.upload(
+                campaign, people_of(PHONES), on_problem="skip", idempotency_key=KEY
+            )
+            assert 25 == uploaded.rows
+        contacts = {each.number: each.tags for each in sandbox.world.campaigns[campaign].contacts}
+    assert PHONES == sorted(contacts)
+    expected = {
+        each.number: {"name": str(each.variables["name"] or ""), "x;y": str(each.variables.get("x;y", ""))}
+        for each in people_of(PHONES)
+    }
+    assert expected == contacts
+
+
+async def test_a_list_that_is_read_from_a_file(tmp_path: Path) -> None:
+    """A list that was read from a file can be uploaded and added, and rows are named as the file shows them."""
+    path = tmp_path / "people.csv"
+    path.write_text(f"Fees 2083\n\nName,Mobile\nSita,{PHONES[3]}\nRam,98\nHari,{PHONES[4]}\n", encoding="utf-8")
+    people = await RecipientList.read(path)
+    async with sandbox_with_ledger(tmp_path) as (sandbox, tingting, campaign):
+        assert 2 == (await tingting.contacts.upload(campaign, people, on_problem="skip")).rows
+        again = await tingting.contacts.add_many(campaign, people, on_problem="skip")
+        assert PHONES[3:5] == added(sandbox, campaign)
+    assert [(4, "already there"), (5, "left out"), (6, "already there")] == [
+        (each.row, each.status) for each in again.outcomes
+    ]
+
+
+async def test_split_numbers(tmp_path: Path) -> None:
+    """Two recipients of one row are both added, and the row has an outcome for each."""
+    people = await RecipientList.from_rows(
+        [{"phone": f"{PHONES[3]} / {PHONES[4]}"}, {"phone": PHONES[5]}], split_numbers=True
+    )
+    async with sandbox_with_ledger(tmp_path) as (sandbox, tingting, campaign):
+        result = await tingting.contacts.add_many(campaign, people)
+        assert PHONES[3:6] == added(sandbox, campaign)
+    assert [1, 1, 2] == [each.row for each in result.outcomes]
+    assert ([1, 2], 3) == (list(result.outcomes.rows()), len(result.outcomes))
+
+
+async def test_lists_that_cannot_be_uploaded(tmp_path: Path) -> None:
+    """A list without a ready row, or with a variable that is named like the column of numbers, is refused."""
+    async with sandbox_with_ledger(tmp_path) as (sandbox, tingting, campaign):
+        for given, said in ((People([]), "no row"), (People([Person(PHONES[0], {"Numbers": 1}, 2)]), "'numbers'")):
+            with pytest.raises(UsageError, match=said):
+                await tingting.contacts.upload(campaign, given)
+        assert [] == sandbox.requests

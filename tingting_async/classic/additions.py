@@ -18,7 +18,11 @@ from tingting_async.rows import Rows
 
 
 class NumbersAdded(AddResult[Number]):
-    """The result of adding several numbers. Its `contacts` are the new numbers, if the responses contain them."""
+    """The result of adding several numbers. Its `contacts` are the new numbers, if the responses contain them.
+
+    Attributes:
+        created, skipped, contacts, errors, other_errors, extra, outcomes: As in `AddResult`.
+    """
 
     __slots__ = ()
 

@@ -19,7 +19,7 @@ class RowStatus(enum.StrEnum):
     """What became of a row.
 
     Attributes:
-        ADDED: This call added it.
+        ADDED: This call added it, or the earlier call with the key that has added everything.
         PRESENT: It was in the campaign already, and was not added again.
         IN_CAMPAIGN: It is in the campaign. The service does not say whether this call added it.
         REFUSED: The service refused it. The reason is the service's.
@@ -29,7 +29,7 @@ class RowStatus(enum.StrEnum):
     """
 
     ADDED = "added"
-    PRESENT = "present"
+    PRESENT = "already there"
     IN_CAMPAIGN = "in campaign"
     REFUSED = "refused"
     LEFT_OUT = "left out"

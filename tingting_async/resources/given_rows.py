@@ -255,6 +255,8 @@ class GivenRows:
                 rows: Sequence[int] = range(len(unchecked))
                 self._progress.produced(len(unchecked))
             else:
+                if not self._skips:
+                    refuse_list_problems(self._list, self._name)
                 rows = self._label_rows(unchecked, self._list.problems)
             self._end = len(self._labels) if self._labels else len(unchecked)
             checker = self._new_checker(unchecked if self._list is None else None)
@@ -317,21 +319,7 @@ class GivenRows:
         return Chunk(rows_of(valid), b",".join(bodies))
 
     def _label_rows(self, ready: Sequence[ReadyContact], problems: Sequence[Any]) -> Sequence[int]:
-        """Return the places of ready contacts among all rows of their list, and leave out the other rows.
-
-        Raises:
-            UsageError: They are not to be left out.
-        """
-        if problems and not self._skips:
-            said = [(f"row {each.row}", each.message) for each in problems]
-            shown = " ".join(text for _, text in said[:_SHOWN])
-            more = f" And {len(said) - _SHOWN} more, see `problems` of this error." if len(said) > _SHOWN else ""
-            raise UsageError(
-                f"Nothing was sent: {len(said)} of the {len(said) + len(ready)} rows in `{self._name}` have problems. "
-                f"{shown}{more} Write them to a file with `write_rejects(path)` of the list and correct them, or give "
-                '`on_problem="skip"` to leave them out.',
-                problems=tuple(said[:MAX_PROBLEMS]),
-            )
+        """Return the places of ready contacts among all rows of their list, and leave out the other rows."""
         rows = [*((each.row, "") for each in ready), *((each.row, each.message) for each in problems)]
         rows.sort(key=lambda row: row[0])
         self._labels = array("L", (row for row, _ in rows))
@@ -360,6 +348,24 @@ class GivenRows:
             await self._iterator.aclose()
         elif hasattr(self._iterator, "close"):
             self._iterator.close()
+
+
+def refuse_list_problems(given: ReadyList, name: str) -> None:
+    """Refuse a list with rows that have problems.
+
+    Raises:
+        UsageError: There are some. The message says how to go on.
+    """
+    said = [(f"row {each.row}", str(each.message)) for each in given.problems]
+    if said:
+        shown = " ".join(text for _, text in said[:_SHOWN])
+        more = f" And {len(said) - _SHOWN} more, see `problems` of this error." if len(said) > _SHOWN else ""
+        raise UsageError(
+            f"Nothing was sent: {len(said)} of the {len(said) + len(given)} rows in `{name}` have problems. "
+            f"{shown}{more} Write them to a file with `write_rejects(path)` of the list and correct them, or give "
+            '`on_problem="skip"` to leave them out.',
+            problems=tuple(said[:MAX_PROBLEMS]),
+        )
 
 
 async def read_all(

@@ -14,11 +14,12 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.resources import arguments
-from tingting_async.resources.add_many import OnProblem, add_many, new_progress
+from tingting_async.resources.add_many import OnProblem, add_many, new_progress, skips_problems
 from tingting_async.resources.base import IN_CLASSIC, PageOptions, TimeoutLike
 from tingting_async.resources.given_rows import GivenContacts, ReadyList
 from tingting_async.resources.reach import reaches_contact, reaches_number
 from tingting_async.v1.additions import AddProgress, ContactAddition
+from tingting_async.v1.contact_files import contact_file
 from tingting_async.v1.method_fallback import MethodFallback, other_method
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, Upload
@@ -189,27 +190,39 @@ class Contacts(MethodFallback):
     async def upload(
         self,
         campaign_id: int,
-        file: arguments.FileLike,
+        file: arguments.FileLike | ReadyList,
         *,
+        on_problem: OnProblem = "raise",
         idempotency_key: str | None = None,
         timeout: TimeoutLike = None,
     ) -> Upload:
         """Add the contacts of a file (`PATCH campaign/create/<campaign_id>/detail/`).
 
+        One request adds any number of contacts. Prefer `add_many` up to some ten thousand contacts: it says what became
+        of each, skips those that the campaign has, and sends each value as it is. The service's documents do not say
+        whether an upload skips contacts, how large a file may be, or how the cells of a .csv file are read: "007" may
+        become 7.
+
         Args:
             campaign_id: The campaign's id.
-            file: An .xlsx or .csv file. Its first column is `numbers`; the others become variables. A .csv file has
-                commas between its columns.
+            file: An .xlsx or .csv file, or a `RecipientList`, which is sent as a .csv file. The first column of a file
+                is `numbers`; the others become variables. A .csv file has commas between its columns. The file is held
+                in memory, and must be sent within the time limit.
+            on_problem: What happens to the rows of a `RecipientList` that have a problem. With "raise", the call is
+                refused. With "skip", they are left out; `problems` of the list says which.
             idempotency_key: With a ledger, your name for this upload. The file is uploaded once for the key: another
                 call with the same key and file returns the number of rows. See docs/ledger.md.
             timeout: See `Resource`.
 
         Raises:
-            UsageError: The file cannot be read, or has another format, such as columns separated by semicolons; or
-                another file was given with the same key.
+            UsageError: The file cannot be read, or has another format, such as columns separated by semicolons; rows
+                have problems; or another file was given with the same key.
             OutcomeUnknownError: The contacts may have been added: look at `list()` before you add them again.
             DuplicateSendError: Another process was still uploading the file when the time of this call was up.
         """
+        skips = skips_problems("contacts.upload", on_problem)
+        if isinstance(file, ReadyList):
+            file = await contact_file(file, "file", skips=skips)
         sheet = await arguments.file(file, "file", suffixes=(".xlsx", ".csv"))
         if sheet.name.lower().endswith(".csv"):
             arguments.require_commas(sheet.content, "file")

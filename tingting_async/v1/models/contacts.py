@@ -93,7 +93,11 @@ class ContactAdded(Confirmation):
 
 
 class ContactsAdded(AddResult[Contact]):
-    """The result of adding several contacts (v1 documents, Contacts, add many)."""
+    """The result of adding several contacts (v1 documents, Contacts, add many).
+
+    Attributes:
+        created, skipped, contacts, errors, other_errors, extra, outcomes: As in `AddResult`.
+    """
 
     __slots__ = ()
 
