@@ -61,7 +61,8 @@ INNER = sorted(MODULES.keys() - {PACKAGE})
 
 TREE = {
     "auth": "cooldown flow refresh stored stores stores.codec stores.file stores.postgres stores.redis tokens",
-    "classic": "accounts additions auth campaigns creations decoding models numbers otp pages phone_numbers reach session",
+    "classic": "accounts additions auth campaigns creations decoding models numbers otp pages phone_numbers reach"
+    " session",
     "client": "core environment guards hints pipeline retries session suppression",
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
     " refusals scalars",

@@ -169,7 +169,7 @@ async def test_a_list_that_hides_numbers() -> None:
 
 
 async def test_called_again_with_a_key(tmp_path: Path) -> None:
-    """A call after everything was added sends nothing, and has the counts of the first, and what was refused."""
+    """A call after everything was added sends nothing, with the counts of the first, and says what is missing."""
     service = Service(lambda _, number: "refuse" if number == PHONES[1] else "")
     service.numbers = PHONES[3:4]
     async with serving(service, tmp_path) as tingting:
@@ -178,7 +178,8 @@ async def test_called_again_with_a_key(tmp_path: Path) -> None:
         for given in (PHONES[:4], iter(PHONES[:4])):
             again = await tingting.numbers.add_many(1, given, idempotency_key=KEY)
             assert (2, 1) == (again.created, again.skipped)
-            assert [RowStatus.IN_CAMPAIGN, REFUSED, *[RowStatus.IN_CAMPAIGN] * 2] == statuses(again)
+            assert [RowStatus.IN_CAMPAIGN, RowStatus.NOT_ADDED, *[RowStatus.IN_CAMPAIGN] * 2] == statuses(again)
+            assert "refused" in again.outcome(1).reason
         with pytest.raises(UsageError, match="had another content"):
             await tingting.numbers.add_many(1, PHONES[:3], idempotency_key=KEY)
     assert [ADDED, REFUSED, ADDED, PRESENT] == statuses(first)

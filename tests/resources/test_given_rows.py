@@ -10,7 +10,7 @@ import pytest
 from support import classic, v1
 from support.ready_lists import people
 
-from tingting_async import NewContact, PartialFailureError, RowOutcome, RowStatus, UsageError, parse_number
+from tingting_async import Guards, NewContact, PartialFailureError, RowOutcome, RowStatus, UsageError, parse_number
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -211,3 +211,30 @@ async def test_a_lost_response_has_every_row(adding: Adding) -> None:
     assert {2: ADDED, 3: RowStatus.UNKNOWN, 4: RowStatus.NOT_ADDED} == statuses(result)
     assert ([3], True) == (list(caught.value.unknown), bool(result.outcome(3).reason))
     assert PHONES[:2] == sorted(adding.numbers())
+
+
+@pytest.mark.parametrize("kind", [list, iter, people])
+async def test_numbers_on_the_suppression_list(adding: Adding, kind: Any) -> None:
+    """Numbers on the suppression list are left out whatever `on_problem` is, and the result says so."""
+    options: Any = {"guards": Guards(suppressed=[f"+977 {PHONES[1]}", PHONES[2]])}
+    module = v1 if adding.name == "contacts" else classic
+    async with module.connect(adding.sandbox, **options) as tingting:
+        result = await getattr(tingting, adding.name).add_many(adding.campaign, kind(PHONES[:4]))
+    assert [ADDED, LEFT_OUT, LEFT_OUT, ADDED] == [each.status for each in result.outcomes]
+    assert {"", "The number is on the suppression list."} == {each.reason for each in result.outcomes}
+    assert [PHONES[0], PHONES[3]] == sorted(adding.numbers())
+
+
+async def test_a_suppression_list_for_files_and_campaigns(adding: Adding) -> None:
+    """Numbers on the suppression list are not in the file that is uploaded, nor in a campaign that is created."""
+    options: Any = {"guards": Guards(suppressed=PHONES[1:3])}
+    module: Any = v1 if adding.name == "contacts" else classic
+    async with module.connect(adding.sandbox, **options) as tingting:
+        if adding.name == "contacts":
+            await tingting.contacts.upload(adding.campaign, people(PHONES[:4]))
+        else:
+            campaign = await tingting.campaigns.create("Fees", "SMS", numbers=PHONES[:4])
+            adding.campaign = campaign.id
+            with pytest.raises(UsageError, match="all numbers in `numbers` are on the suppression list"):
+                await tingting.campaigns.create("Fees", "SMS", numbers=PHONES[1:3])
+    assert [PHONES[0], PHONES[3]] == sorted(adding.numbers())

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import openpyxl
 import pytest
-from support.people import People, Person, Trouble
+from support.ready_lists import People, Person, Trouble
 from support.v1 import connect
 
 from tingting_async import File, OutcomeUnknownError, RecipientList, SqliteLedger, UsageError

@@ -27,6 +27,8 @@ from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.stream import RowStream
 from tingting_async.resources import arguments
 from tingting_async.resources.add_many import OnProblem, new_progress, refuse_no_list, skips_problems
+from tingting_async.resources.add_results import RowStatus
+from tingting_async.resources.additions import SUPPRESSED
 from tingting_async.resources.arguments import UNCHANGED, Unchanged
 from tingting_async.resources.base import IN_V1, PageOptions, TimeoutLike
 from tingting_async.resources.evidence import Match, match_name, reconcile_rows
@@ -119,7 +121,7 @@ class Campaigns(ListResource):
             description: The description.
             on_problem: What happens to rows in `numbers` that cannot be sent, because the number is not valid, is a
                 landline and the campaign texts, or was given before. With "raise", the call is refused. With "skip",
-                they are left out; `progress` says which.
+                they are left out; `progress` says which. Numbers on the suppression list are always left out.
             progress: A new `AddProgress`, which says afterwards what became of each row in `numbers`.
             idempotency_key: With a ledger, your name for this campaign. It is created once for the key: another call
                 with the same key and arguments returns it, whenever and wherever it is made. See docs/ledger.md.
@@ -155,6 +157,11 @@ class Campaigns(ListResource):
             refuse_no_list(numbers, "numbers")
             texts = fields["services"] == Services.SMS
             rows = await read_all(numbers, "numbers", noted, skips=skips, mobile_only=texts)
+            suppressed = await self._core.suppressed_numbers("campaigns.create")
+            left_out = [rows.pop(number) for number in list(rows) if number in suppressed]
+            noted.mark(rows_of(left_out), RowStatus.LEFT_OUT, SUPPRESSED)
+            if not rows:
+                raise UsageError("Nothing was sent: all numbers in `numbers` are on the suppression list.")
             fields["individual_number"] = [int(number) for number in rows]
             async with accounting(noted, rows_of([*rows.values()])):
                 return await self._core.create(request.with_json(fields), self._core.execute)

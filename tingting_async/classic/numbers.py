@@ -144,7 +144,7 @@ class Numbers(ListResource):
                 closed at the end. Variables are sent as tags, so their names must be the campaign's usable tags.
             on_problem: What happens to rows that cannot be sent: those with a number that is not valid or was given
                 before, and those with a value that JSON does not have. With "raise", the call is refused. With "skip",
-                they are left out, and the result says why.
+                they are left out, and the result says why. Numbers on the suppression list are always left out.
             concurrency: The maximum number of requests in flight; the session's `max_in_flight` limits it, too.
             progress: A new `AddProgress`, which says at any time what was added.
             on_progress: A function that is called with the progress after each request. If it raises an error, that is

@@ -23,9 +23,9 @@ class RowStatus(enum.StrEnum):
         PRESENT: It was in the campaign already, and was not added again.
         IN_CAMPAIGN: It is in the campaign. The service does not say whether this call added it.
         REFUSED: The service refused it. The reason is the service's.
-        LEFT_OUT: It has a problem, so it was not sent (`on_problem="skip"`).
+        LEFT_OUT: It was not sent, because it has a problem (`on_problem="skip"`), or is on the suppression list.
         UNKNOWN: It may have been added. Look for it before you add it again.
-        NOT_ADDED: It was certainly not added: the call ended before.
+        NOT_ADDED: It was certainly not added: the call ended before, or an earlier call with the key did not add it.
     """
 
     ADDED = "added"

@@ -21,10 +21,12 @@ from tingting_async.http.messages import Request
 from tingting_async.recipients.number_set import NumberSet
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.resources.add_progress import BaseAddProgress, OnProgress
-from tingting_async.resources.add_results import AddResult
+from tingting_async.resources.add_results import AddResult, RowStatus
 from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.concurrency import for_each
 from tingting_async.resources.given_rows import Chunk, GivenContacts, GivenRows
+
+SUPPRESSED = "The number is on the suppression list."
 
 _log = logging.getLogger("tingting_async")
 
@@ -107,6 +109,10 @@ class Addition:
     timeout: TimeoutLike
     before: NumberSet | None = attrs.field(default=None, init=False)
     """The numbers that the campaign had before this call, if that is known."""
+    suppressed: frozenset[str] = attrs.field(default=frozenset(), init=False)
+    """The numbers that a guard of the session does not allow to add."""
+    suppressed_rows: int = attrs.field(default=0, init=False)
+    """How many rows had such a number."""
 
     async def run(self, core: Core, given: GivenContacts) -> AddResult[Any]:
         """Check and add the rows.
@@ -120,6 +126,7 @@ class Addition:
         rows = GivenRows(given, self.argument, self.endpoint.encode, self.chunk, progress, skips=self.skips)
         try:
             try:
+                self.suppressed = await core.suppressed_numbers(operation)
                 await self.add_all(core, rows)
             except BaseException as error:
                 if not isinstance(error, GeneratorExit):  # A coroutine that is being closed cannot wait for anything.
@@ -146,8 +153,19 @@ class Addition:
         await self.send_chunks(core, lambda: self.next_missing(rows))
 
     async def read(self, rows: GivenRows) -> Chunk | None:
-        """Return the next chunk; None after the last one."""
-        return await rows.next()
+        """Return the next chunk, without numbers on the suppression list; None after the last one."""
+        while (chunk := await rows.next()) is not None:
+            await self.note(chunk)
+            allowed = chunk.only(lambda _, number: number not in self.suppressed) if self.suppressed else chunk
+            if left_out := chunk.rows.without(allowed.rows):
+                self.progress.mark(left_out, RowStatus.LEFT_OUT, SUPPRESSED)
+                self.suppressed_rows += len(left_out)
+            if allowed.rows:
+                return allowed
+        return None
+
+    async def note(self, chunk: Chunk) -> None:
+        """Take notice of a chunk that was read."""
 
     async def next_missing(self, rows: GivenRows) -> Chunk | None:
         """Return the next chunk, without the rows that the campaign had before; None after the last one."""

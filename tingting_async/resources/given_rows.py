@@ -12,7 +12,7 @@ import attrs
 from tingting_async.errors import UsageError
 from tingting_async.http.json import dumps, loads
 from tingting_async.recipients.number_set import NumberSet
-from tingting_async.recipients.numbers import phone_number
+from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.recipients.row_checker import MAX_PROBLEMS, ROWS_PER_TURN, RowChecker
 from tingting_async.redaction import mask
 from tingting_async.resources.add_progress import BaseAddProgress
@@ -58,7 +58,7 @@ class ReadyList(Protocol):
         ...
 
 
-GivenContact = NewContact | ReadyContact | str | int
+GivenContact = NewContact | ReadyContact | NepaliNumber | str | int
 GivenContacts = Iterable[GivenContact] | AsyncIterable[GivenContact]
 
 Encode = Callable[[str, Any, str], bytes]

@@ -26,7 +26,7 @@ _MAX_LOST = 64
 """After how many lost responses the campaign's contacts are looked up, although not everything was sent yet."""
 _ATTEMPTS = 5
 """How often requests may be lost, one time after the other, without any contact being added."""
-_GONE = "An earlier call with this key has sent it, and the campaign does not have it: it was refused, or deleted."
+_GONE = "The campaign does not have it: the earlier call left it out, the service refused it, or it was deleted."
 
 
 @attrs.define(eq=False, repr=False)
@@ -63,12 +63,10 @@ class KeyedAddition(Addition):
         else:
             await self._work(core, rows, job, content)
 
-    async def read(self, rows: GivenRows) -> Chunk | None:
-        """Return the next chunk; None after the last one."""
-        chunk = await rows.next()
-        if chunk is not None and self._content is not None:
+    async def note(self, chunk: Chunk) -> None:
+        """Add a chunk of an iterator to the content."""
+        if self._content is not None:
             await self._content.add(chunk)
-        return chunk
 
     async def _note_done(self, rows: GivenRows, job: Job, content: "Content") -> None:
         """Account for the rows if an earlier call with the key has added everything."""
@@ -84,11 +82,13 @@ class KeyedAddition(Addition):
         await job.refuse_other(str(content))
         created, skipped = counts.get("created", 0), counts.get("skipped", 0)
         status = RowStatus.IN_CAMPAIGN if created and skipped else RowStatus.PRESENT if skipped else RowStatus.ADDED
-        given, refused = progress.remaining, Rows(*gone)
-        progress.mark(refused, RowStatus.REFUSED, _GONE)
-        progress.mark(given.without(refused), status)
+        absent = Rows(*gone)
+        there = progress.remaining.without(absent)
+        progress.mark(absent, RowStatus.NOT_ADDED, _GONE)
         if doubt:
-            progress.mark_unclear(given, doubt)
+            progress.mark_unclear(there, doubt)
+        else:
+            progress.mark(there, status)
         progress.done_before(created, skipped)
         self.notify()
 
@@ -111,7 +111,7 @@ class KeyedAddition(Addition):
                 with suppress(asyncio.CancelledError):
                     await run_to_completion(ending)
             raise
-        refused = len(progress.outcomes.rows(RowStatus.REFUSED, RowStatus.UNKNOWN))
+        refused = len(progress.outcomes.rows(RowStatus.REFUSED, RowStatus.UNKNOWN)) + self.suppressed_rows
         result = {"created": progress.created, "skipped": progress.skipped, "refused": refused}
         await run_to_completion(job.complete(result, str(content)))
 

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from tingting_async.decoding.fields import Model, OpenEnum, as_model
+from tingting_async.recipients.numbers import NepaliNumber
 
 
 class Services(OpenEnum):
@@ -119,5 +120,5 @@ class NewContact(Model):
             usable tags.
     """
 
-    number: str | int = attrs.field(repr=False)
+    number: str | int | NepaliNumber = attrs.field(repr=False)
     variables: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)

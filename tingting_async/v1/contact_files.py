@@ -6,17 +6,18 @@ import io
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import File
 from tingting_async.persistence import run_in_thread
-from tingting_async.resources.given_rows import ReadyList, refuse_list_problems
+from tingting_async.resources.given_rows import ReadyContact, ReadyList, refuse_list_problems
 
 _NUMBERS = "numbers"
 
 
-async def contact_file(people: ReadyList, name: str, *, skips: bool) -> File:
+async def contact_file(people: ReadyList, name: str, suppressed: frozenset[str], *, skips: bool) -> File:
     """Return the recipients without problems as a .csv file. The same list makes the same bytes, wherever it is made.
 
     Args:
         people: The list.
         name: The name of the argument.
+        suppressed: The numbers that are left out in any case.
         skips: Whether rows with a problem are left out.
 
     Raises:
@@ -24,12 +25,12 @@ async def contact_file(people: ReadyList, name: str, *, skips: bool) -> File:
     """
     if not skips:
         refuse_list_problems(people, name)
-    if not len(people):
+    return await run_in_thread(lambda: _write([each for each in people if each.number not in suppressed], name))
+
+
+def _write(people: list[ReadyContact], name: str) -> File:
+    if not people:
         raise UsageError(f"`{name}` has no row that is ready.")
-    return await run_in_thread(lambda: _write(people, name))
-
-
-def _write(people: ReadyList, name: str) -> File:
     columns = list(dict.fromkeys(column for each in people for column in each.variables))
     if any(column.strip().lower() == _NUMBERS for column in columns):
         raise UsageError(f"`{name}` has the variable {_NUMBERS!r}, which is the name of the column of phone numbers.")

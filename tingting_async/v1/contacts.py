@@ -132,7 +132,7 @@ class Contacts(MethodFallback):
                 the end.
             on_problem: What happens to rows that cannot be sent: those with a number that is not valid or was given
                 before, and those with a value that JSON does not have. With "raise", the call is refused. With "skip",
-                they are left out, and the result says why.
+                they are left out, and the result says why. Numbers on the suppression list are always left out.
             chunk: The number of contacts in one request. The service's maximum is not documented.
             concurrency: The maximum number of requests in flight; the session's `max_in_flight` limits it, too.
             keep_contacts: Whether the result has the new contacts, which take about 1 kB of memory each. By default, it
@@ -209,7 +209,8 @@ class Contacts(MethodFallback):
                 is `numbers`; the others become variables. A .csv file has commas between its columns. The file is held
                 in memory, and must be sent within the time limit.
             on_problem: What happens to the rows of a `RecipientList` that have a problem. With "raise", the call is
-                refused. With "skip", they are left out; `problems` of the list says which.
+                refused. With "skip", they are left out; `problems` of the list says which. Numbers on the suppression
+                list are always left out of a `RecipientList`.
             idempotency_key: With a ledger, your name for this upload. The file is uploaded once for the key: another
                 call with the same key and file returns the number of rows. See docs/ledger.md.
             timeout: See `Resource`.
@@ -222,7 +223,8 @@ class Contacts(MethodFallback):
         """
         skips = skips_problems("contacts.upload", on_problem)
         if isinstance(file, ReadyList):
-            file = await contact_file(file, "file", skips=skips)
+            suppressed = await self._core.suppressed_numbers("contacts.upload")
+            file = await contact_file(file, "file", suppressed, skips=skips)
         sheet = await arguments.file(file, "file", suffixes=(".xlsx", ".csv"))
         if sheet.name.lower().endswith(".csv"):
             arguments.require_commas(sheet.content, "file")
