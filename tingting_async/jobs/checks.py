@@ -5,11 +5,10 @@ from collections.abc import Collection
 from tingting_async.client.core import Core
 from tingting_async.errors import GuardError, UsageError
 from tingting_async.persistence import run_in_thread
-from tingting_async.resources.models import Services
+from tingting_async.resources.models import NewContact, Services
 from tingting_async.resources.reach import CALLS, TEXTS, parts_of
 from tingting_async.v1.campaign_fields import OptionalFields
 from tingting_async.v1.dashboard import Dashboards
-from tingting_async.v1.models.contacts import NewContact
 
 
 async def read_suppressed(core: Core, *, must_be_known: bool) -> frozenset[str]:

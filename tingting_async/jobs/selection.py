@@ -15,7 +15,7 @@ from tingting_async.recipients.recipient_list import RecipientList
 from tingting_async.recipients.texts import is_blank, placeholders
 from tingting_async.redaction import mask_repr
 from tingting_async.resources import arguments
-from tingting_async.v1.models.contacts import NewContact
+from tingting_async.resources.models import NewContact
 
 if TYPE_CHECKING:
     from tingting_async.recipients.rejects import InputRow

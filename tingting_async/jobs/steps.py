@@ -17,11 +17,10 @@ from tingting_async.jobs.selection import Selection
 from tingting_async.ledger.ensure_sent import ensure_sent
 from tingting_async.persistence import run_in_thread
 from tingting_async.redaction import redact
-from tingting_async.resources.models import Services
+from tingting_async.resources.models import NewContact, Services
 from tingting_async.v1.campaign_fields import OptionalFields
 from tingting_async.v1.campaigns import Campaigns
 from tingting_async.v1.models.campaigns import Campaign
-from tingting_async.v1.models.contacts import NewContact
 from tingting_async.v1.session import TingTing
 
 T = TypeVar("T")
