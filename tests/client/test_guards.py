@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from support import classic, v1
 
-from tingting_async import DuplicateSendError, GuardError, Guards, Prices, RecipientList, SqliteLedger, UsageError
+from tingting_async import DuplicateSendError, File, GuardError, Guards, Prices, RecipientList, SqliteLedger, UsageError
 from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import NewContact, Services
@@ -505,3 +505,15 @@ async def test_suppressed_numbers_that_a_classic_run_leaves_out() -> None:
                 await run(numbers=[others[0].id, 999_999])
             await run(numbers=[each.id for each in others])
         assert 1 == classic.count_effects(sandbox, "run")
+
+
+async def test_suppressed_numbers_of_a_file() -> None:
+    """A file with a number on the suppression list is not uploaded; one without is."""
+    guards = Guards(suppressed=["9800000003"])
+    async with Sandbox(campaigns=0) as sandbox, v1.connect(sandbox, guards=guards) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="Hi")
+        with pytest.raises(GuardError, match=r"1 of 2 recipients are on the suppression list \(…03\)"):
+            await tingting.contacts.upload(campaign.id, File("a.csv", b"numbers\n9800000003\n9800000004"))
+        assert 0 == v1.count_effects(sandbox, "contact")
+        await tingting.contacts.upload(campaign.id, File("a.csv", b"numbers\n9800000004\n9800000005"))
+        assert 2 == await tingting.contacts.list(campaign.id).count()

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
 from tingting_async.decoding.decoder import Decoder
 from tingting_async.errors import UsageError
-from tingting_async.http.messages import Request, Response
+from tingting_async.http.messages import File, Request, Response
 from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
+from tingting_async.persistence import run_in_thread
 from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.resources import arguments
 from tingting_async.resources.add_many import OnProblem, add_many, new_progress, skips_problems
@@ -25,6 +26,9 @@ from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, Upload
 from tingting_async.v1.pages import read_page
 from tingting_async.v1.reconcile import clocks_at, reconcile_contact
+
+if TYPE_CHECKING:
+    from tingting_async.client.guards import Guards, Reach
 
 
 class Contacts(MethodFallback):
@@ -218,6 +222,7 @@ class Contacts(MethodFallback):
         Raises:
             UsageError: The file cannot be read, or has another format, such as columns separated by semicolons; rows
                 have problems; or another file was given with the same key.
+            GuardError: The file has numbers on the session's suppression list.
             OutcomeUnknownError: The contacts may have been added: look at `list()` before you add them again.
             DuplicateSendError: Another process was still uploading the file when the time of this call was up.
         """
@@ -235,6 +240,7 @@ class Contacts(MethodFallback):
             method="PATCH",
             timeout=timeout,
             recovery_hint=f"look at contacts.list({campaign_id})",
+            reaches=partial(_reach_of_file, sheet),
         ).with_form({}, {"bulk_file": sheet})
         form = other_method("POST")  # The older documents say POST.
         if idempotency_key is None:
@@ -348,6 +354,15 @@ def _fill_campaign(contact: Contact, campaign_id: int) -> None:
     if contact.campaign_id is None:
         # Nobody else has the contact yet, and a copy of it would take longer than decoding it.
         object.__setattr__(contact, "campaign_id", campaign_id)
+
+
+async def _reach_of_file(file: File, guards: "Guards") -> "Reach":
+    """Return the numbers of a file. A file that cannot be read here is judged when its campaign is run."""
+    from tingting_async.client.guards import Reach  # noqa: PLC0415 - only with guards
+    from tingting_async.v1.uploads import numbers_of  # noqa: PLC0415 - few programs need it
+
+    numbers = None if guards.suppressed is None else await run_in_thread(lambda: numbers_of(file))
+    return Reach(recipients=None, numbers=numbers or ())
 
 
 def _addition_path(campaign_id: int) -> str:
