@@ -13,8 +13,8 @@ import attrs
 from tingting_async.errors import UsageError
 from tingting_async.recipients import headers
 from tingting_async.recipients.columns import SAMPLE, ColumnFinder, Columns, Row, shown
-from tingting_async.recipients.numbers import parse_number
-from tingting_async.recipients.problems import InvalidNumberError, NumberProblem
+from tingting_async.recipients.numbers import NepaliNumber, described, find_number
+from tingting_async.recipients.problems import NumberProblem
 from tingting_async.recipients.rows import PackedRows
 from tingting_async.recipients.values import (
     ERRORS,
@@ -185,15 +185,8 @@ class ListBuilder:
     def _is_number(self, cell: object) -> bool:
         if isinstance(cell, str) and not 7 <= sum(map(str.isdigit, cell)) <= 40:
             return False
-        try:
-            return bool(self._parse(cell, "number"))
-        except InvalidNumberError:
-            return False
-
-    def _parse(self, cell: object, name: str) -> str:
         options = self._options
-        unknown = options.allow_unknown_prefix
-        return parse_number(cell, mobile_only=options.mobile_only, allow_unknown_prefix=unknown, name=name).national
+        return isinstance(find_number(cell, options.mobile_only, options.allow_unknown_prefix), NepaliNumber)
 
     # The rows, one by one.
 
@@ -275,13 +268,14 @@ class ListBuilder:
         return None
 
     def _number(self, row: int, cell: object) -> tuple[str | None, RowProblem | None]:
-        try:
-            return self._parse(cell, "number"), None
-        except InvalidNumberError as error:
-            index, message = self.columns.number, str(error).removeprefix("`number` ").removesuffix(".")
-            if error.problem is NumberProblem.AMBIGUOUS and not self._options.split_numbers:
-                message += ", or take each of them with `split_numbers=True`"
-            return None, self._problem(row, index, error.problem, message)
+        options = self._options
+        found = find_number(cell, options.mobile_only, options.allow_unknown_prefix)
+        if isinstance(found, NepaliNumber):
+            return found.national, None
+        message = described(found, cell)
+        if found.problem is NumberProblem.AMBIGUOUS and not options.split_numbers:
+            message += ", or take each of them with `split_numbers=True`"
+        return None, self._problem(row, self.columns.number, found.problem, message)
 
     def _problem(self, row: int, index: int, kind: NumberProblem | RowProblemKind, said: str) -> RowProblem:
         if (found := self._labels.get(index)) is None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from numbers import Real
-from typing import Any, NoReturn
+from typing import Any
 
 import attrs
 
@@ -97,6 +97,16 @@ def parse_number(
     Raises:
         InvalidNumberError: The value is not a phone number of Nepal. `problem` says why.
     """
+    number = find_number(value, mobile_only, allow_unknown_prefix, allow_padded)
+    if isinstance(number, Refusal):
+        raise InvalidNumberError(f"`{name}` {described(number, value)}.", problem=number.problem)
+    return number
+
+
+def find_number(
+    value: object, mobile_only: bool, allow_unknown_prefix: bool, allow_padded: bool = False
+) -> NepaliNumber | Refusal:
+    """Return the phone number that a value means, or why it is none; see `parse_number`."""
     mobile = _ordinary_mobile(value)
     if mobile is not None and (allow_padded or not mobile.endswith(_ZEROS)):
         return NepaliNumber(mobile, NumberKind.MOBILE)
@@ -104,10 +114,8 @@ def parse_number(
         value = value.national
     found = dialled(value)
     number = found if isinstance(found, Refusal) else _nepali(found, allow_unknown_prefix, allow_padded)
-    if isinstance(number, Refusal):
-        _fail(number, value, name)
-    if mobile_only and number.kind is NumberKind.LANDLINE:
-        _fail(Refusal(NumberProblem.LANDLINE, "is a landline, which cannot receive texts"), value, name)
+    if mobile_only and isinstance(number, NepaliNumber) and number.kind is NumberKind.LANDLINE:
+        return Refusal(NumberProblem.LANDLINE, "is a landline, which cannot receive texts")
     return number
 
 
@@ -245,10 +253,10 @@ def _is_foreign(digits: str) -> bool:
         return False
 
 
-def _fail(refusal: Refusal, value: object, name: str) -> NoReturn:
-    """Raise the error of a refused value. It shows the end of what was typed."""
+def described(refusal: Refusal, value: object) -> str:
+    """Return what is wrong with a refused value, after the end of what was typed."""
     end = "" if refusal.problem is NumberProblem.BLANK else _masked_end(value)
-    raise InvalidNumberError(f"`{name}` {end}{refusal.reason}.", problem=refusal.problem)
+    return f"{end}{refusal.reason}"
 
 
 def _masked_end(value: object) -> str:
