@@ -1,13 +1,13 @@
 # `make demo` shows the main job; `make test` runs everything that CI runs; `make lowest` runs the tests with the oldest
 # dependencies; `make bench` measures; `make capacity` shows how far a fleet scales; `make linear` shows how the cost of
 # long texts grows; `make soak` calls a failing service for minutes, and accounts for every call; `make fleet` kills
-# workers on two hosts, and counts what happened.
+# workers on two hosts, and counts what happened; `make jobs` kills whole jobs fifty times.
 # All create .venv if needed, run without root, and download only packages from PyPI.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -P
 
-.PHONY: demo fleet test bench capacity linear lowest soak lint types unit install format clean
+.PHONY: demo fleet jobs test bench capacity linear lowest soak lint types unit install format clean
 .DEFAULT_GOAL := test
 
 # pyproject.toml alone decides what is installed, so nothing is downloaded again until it changes.
@@ -83,6 +83,11 @@ fleet: export FLEET_JOBS ?= 300
 fleet: export FLEET_SEEDS ?= 5
 fleet: install
 	$(RUN) -m pytest tests/fleet --durations=0 $(ARGS)
+
+# `make jobs JOB_KILLS=10` takes a minute; the whole takes about ten.
+jobs: export JOB_KILLS ?= 50
+jobs: install
+	$(RUN) -m pytest tests/jobs/test_killed_jobs.py --durations=0 $(ARGS)
 
 format: install
 	$(RUN) -m ruff check --fix .

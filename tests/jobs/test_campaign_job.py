@@ -16,7 +16,6 @@ from support.v1 import connect, count_effects
 import tingting_async
 from tingting_async import (
     CampaignJob,
-    GuardError,
     Guards,
     JobOutcome,
     JobProgress,
@@ -198,7 +197,7 @@ async def test_progress(tmp_path: Path) -> None:
 
         result = await run_job(sandbox, await make_job(), ledger, on_progress=note)
     assert list(JobStep) == list(dict.fromkeys(each.step for each in seen))
-    assert ["checking", "creating", "adding 3 recipients", "running", "following: 0 %"] == [*map(str, seen)][:5]
+    assert ["checking", "creating", "adding 0 of 3 recipients", "adding 3 of 3 recipients"] == [*map(str, seen)][:4]
     assert ["following: 100 %", "reading"] == [*map(str, seen)][-2:]
     assert result.campaign == seen[-1].campaign
 
@@ -496,24 +495,26 @@ async def test_suppressed(tmp_path: Path) -> None:
         assert expected == [(row.outcome, row.problem) for row in result.rows]
 
 
-async def test_suppressed_meanwhile(tmp_path: Path) -> None:
-    """If somebody who was added is put on the list before the run, nobody is reached, and the error says why."""
-    suppressed = list[str]()
+@pytest.mark.parametrize("is_stopped", [False, True])
+async def test_suppressed_meanwhile(tmp_path: Path, is_stopped: bool) -> None:
+    """Who is put on the suppression list after being added is removed from the campaign, in the same run or a later."""
+    suppressed = ["9800000099"]
     guards = Guards(suppressed=lambda: suppressed)
     async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
+        if is_stopped:
+            await stop_at(JobStep.RUNNING, sandbox, ledger)
+        advance = forward(sandbox)
 
         def suppress(progress: JobProgress) -> None:
-            if progress.step is JobStep.RUNNING:
+            if progress.step is JobStep.RUNNING or is_stopped:
                 suppressed.append(NUMBERS[0])
+            advance(progress)
 
         async with connect(sandbox, ledger=ledger, guards=guards) as tingting:
-            job = await make_job()
-            with pytest.raises(GuardError, match="1 of 3 recipients are on the suppression list"):
-                await job.run(tingting, on_progress=suppress)
-            with pytest.raises(UsageError) as caught:
-                await job.run(tingting)
-            assert "the suppression list may have changed" in " ".join(caught.value.__notes__)
-        assert [] == texted(sandbox)
+            result = await (await make_job()).run(tingting, on_progress=suppress, poll_interval=0.01)
+        assert NUMBERS[1:] == texted(sandbox)
+    assert ["suppressed", "", ""] == [row.problem for row in result.rows]
+    assert 3 == sum(result.summary().outcomes.values())
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A campaign from its list of recipients to its outcomes, which may be killed anywhere and run again anywhere."""
 
-from collections.abc import AsyncIterable, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Mapping, Set as AbstractSet
 from contextlib import contextmanager
 from inspect import iscoroutinefunction
 from typing import Any, Unpack
@@ -149,17 +149,17 @@ class CampaignJob:
         run.report(JobStep.CHECKING)
         selection = await self._select()
         is_sent = await run.was_sent()
-        suppressed = await read_suppressed(core, must_be_known=not is_sent)
+        suppressed: AbstractSet[str] = await read_suppressed(core, must_be_known=not is_sent)
         people = selection.people(suppressed)
         if not is_sent:  # What was sent is only followed, whatever is allowed by now.
             await check(core, self._services, self._fields, people)
         self._begin()
         refused: Mapping[str, str] = {}
         with _advice(self._key):
-            await run.create(self._name, self._services, self._fields, selection)
+            await run.create(self._name, self._services, self._fields, selection, people)
             if not is_sent:
-                refused = await run.add(people)
-            await run.send(people)
+                refused = await run.add(selection)
+            suppressed |= await run.send(people)
             campaign = await run.follow(timeout, poll_interval, max_poll_interval)
             run.report(JobStep.READING)
             return await read_outcomes(tingting, campaign, selection, refused, suppressed)

@@ -7,10 +7,10 @@ from decimal import Decimal
 from tingting_async.errors import ApiError, DecodeError, UsageError
 from tingting_async.jobs.job_result import JobOutcome, JobResult, JobRow
 from tingting_async.jobs.selection import SUPPRESSED, SelectedRow, Selection
-from tingting_async.recipients.numbers import phone_number
 from tingting_async.redaction import mask
 from tingting_async.v1.models.campaigns import Campaign
 from tingting_async.v1.models.contacts import Contact
+from tingting_async.v1.reach import national
 from tingting_async.v1.session import TingTing
 
 _ATTEMPTS = ("attempts", "attempt", "call attempts", "attempt count", "no of attempts", "number of attempts", "tries")
@@ -38,7 +38,7 @@ async def read_outcomes(
     found: dict[str, Contact] = {}
     unreadable = 0
     async for contact in tingting.contacts.list(campaign.id, exact=True):
-        if (number := _national(contact.number)) is None:
+        if (number := national(contact.number)) is None:
             unreadable += 1
         else:
             found.setdefault(number, contact)
@@ -97,7 +97,7 @@ async def _read_attempts(tingting: TingTing, campaign: Campaign) -> tuple[dict[s
     attempts: dict[str, int] = {}
     try:
         async for row in tingting.reports.rows(campaign.id):
-            number, count = _national(row.number), _attempts(row.values)
+            number, count = national(row.number), _attempts(row.values)
             if number is not None and count is not None:
                 attempts[number] = count
     except (DecodeError, ApiError, UsageError) as error:  # The contacts themselves say what became of them.
@@ -110,13 +110,6 @@ def _attempts(values: Mapping[str, object]) -> int | None:
         if " ".join(name.replace("_", " ").lower().split()) in _ATTEMPTS:
             with suppress(ValueError, TypeError):
                 return int(str(value))
-    return None
-
-
-def _national(number: object) -> str | None:
-    """Return the national digits of a number; None if it cannot be read."""
-    with suppress(UsageError):
-        return phone_number(number)
     return None
 
 

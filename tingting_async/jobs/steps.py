@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set as AbstractSet, Sized
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial
@@ -11,16 +11,18 @@ from typing import TypeVar
 import attrs
 
 from tingting_async.client.core import Core
-from tingting_async.errors import UsageError, WaitTimeoutError
+from tingting_async.errors import GuardError, UsageError, WaitTimeoutError
 from tingting_async.http.messages import Request, Response
 from tingting_async.jobs.selection import Selection
 from tingting_async.ledger.ensure_sent import ensure_sent
 from tingting_async.persistence import run_in_thread
 from tingting_async.redaction import redact
 from tingting_async.resources.models import NewContact, Services
+from tingting_async.v1.additions import AddProgress
 from tingting_async.v1.campaign_fields import OptionalFields
 from tingting_async.v1.campaigns import Campaigns
 from tingting_async.v1.models.campaigns import Campaign
+from tingting_async.v1.reach import national
 from tingting_async.v1.session import TingTing
 
 T = TypeVar("T")
@@ -55,17 +57,19 @@ class JobProgress:
     Attributes:
         step: What it is doing.
         recipients: How many recipients are called or texted; None while they are being checked.
+        added: How many of them the campaign has, as far as this run knows it; None before it adds them.
         campaign: The campaign as it was last seen; None before it is created.
     """
 
     step: JobStep
     recipients: int | None = None
+    added: int | None = None
     campaign: Campaign | None = None
 
     def __str__(self) -> str:
         percent = None if self.campaign is None else self.campaign.progress_percent
         is_known = self.step is JobStep.FOLLOWING and percent is not None
-        people = f" {self.recipients} recipients" if self.step is JobStep.ADDING else ""
+        people = f" {self.added or 0} of {self.recipients} recipients" if self.step is JobStep.ADDING else ""
         return f"{self.step}{people}{f': {percent:f} %' if is_known else ''}"
 
 
@@ -104,13 +108,15 @@ class JobRun:
         self._on_progress = on_progress
         self._wait = wait
         self._recipients: int | None = None
+        self._added: int | None = None
         self._campaign: Campaign | None = None
 
-    def report(self, step: JobStep) -> None:
+    def report(self, step: JobStep, recipients: int | None = None) -> None:
         """Call `on_progress`. If it fails, the job goes on."""
+        self._recipients = recipients or self._recipients
         if self._on_progress is not None:
             try:
-                self._on_progress(JobProgress(step, self._recipients, self._campaign))
+                self._on_progress(JobProgress(step, self._recipients, self._added, self._campaign))
             except Exception as error:  # noqa: BLE001 - it may raise anything
                 with suppress(Exception):
                     _log.error("CampaignJob: `on_progress` raised %s. The job goes on.", type(error).__name__)
@@ -134,40 +140,59 @@ class JobRun:
         core, request = self._core, Request.send("", Response, operation, idempotency_key=self._key)
         return core.ledger is not None and await core.ledger.find(core.base_url, request) is not None
 
-    async def create(self, name: str, services: Services, fields: OptionalFields, selection: Selection) -> None:
+    async def create(
+        self, name: str, services: Services, fields: OptionalFields, selection: Selection, people: Sized
+    ) -> None:
         """Create the campaign, or get it if it was created before."""
-        self._recipients = len(selection.contacts)
-        self.report(JobStep.CREATING)
+        self.report(JobStep.CREATING, len(people))
         content = {"recipients": await run_in_thread(selection.digest)}
         create = partial(_Campaigns(self._core).create_for, content, name, services, fields, self._key)
         campaign = await self._once(create)
         assert campaign is not None, "a creation returns what was created"
         self._campaign = campaign
 
-    async def add(self, people: Sequence[NewContact]) -> Mapping[str, str]:
-        """Add the contacts that the campaign does not have yet. Return why the service refused numbers."""
+    async def add(self, selection: Selection) -> Mapping[str, str]:
+        """Add the contacts that the campaign does not have yet. Return why the service refused numbers.
+
+        Numbers on the suppression list are left out.
+        """
+
+        def note(progress: AddProgress) -> None:
+            self._added = progress.created + progress.skipped
+            self.report(JobStep.ADDING)
+
         self.report(JobStep.ADDING)
-        try:
-            added = await self._tingting.contacts.add_many(
-                self._id, people, keep_contacts=False, idempotency_key=self._key
-            )
-        except UsageError as error:
-            if self._core.guards is not None:
-                error.add_note(
-                    "CampaignJob: the suppression list may have changed since contacts were added. The campaign was "
-                    "not run. To reach the others, give a new `idempotency_key`."
-                )
-            raise
+        added = await self._tingting.contacts.add_many(
+            self._id, selection.contacts, keep_contacts=False, on_progress=note, idempotency_key=self._key
+        )
         if not added.created and not added.skipped:
             reasons = redact(" ".join(list(added.errors.values())[:3]))
             raise UsageError(f"CampaignJob: the service refused all contacts; nobody was reached. {reasons}".rstrip())
-        return {str(people[index].number): reason for index, reason in added.errors.items()}
+        return {str(selection.contacts[index].number): reason for index, reason in added.errors.items()}
 
-    async def send(self, people: Sequence[NewContact]) -> None:
-        """Run the campaign, unless it was run before."""
+    async def send(self, people: Sequence[NewContact]) -> AbstractSet[str]:
+        """Run the campaign, unless it was run before. Return the numbers that were suppressed meanwhile."""
         self.report(JobStep.RUNNING)
-        run = self._tingting.campaigns.run
-        await self._once(partial(run, self._id, recipients=people, idempotency_key=self._key))
+        run = partial(self._tingting.campaigns.run, self._id, recipients=people, idempotency_key=self._key)
+        try:
+            await self._once(run)
+        except GuardError as error:
+            if error.guard != "suppressed" or not (removed := await self._remove_suppressed()):
+                raise
+            await self._once(run)
+            return removed
+        return frozenset()
+
+    async def _remove_suppressed(self) -> AbstractSet[str]:
+        """Delete contacts that were put on the suppression list after they were added. Return their numbers."""
+        suppressed, contacts = await self._core.suppressed_numbers("CampaignJob"), self._tingting.contacts
+        found: dict[str, int] = {}
+        async for contact in contacts.list(self._id, exact=True):
+            if (number := national(contact.number)) is not None and number in suppressed:
+                found[number] = contact.id
+        for contact_id in found.values():
+            await contacts.delete(contact_id)
+        return found.keys()
 
     async def follow(self, timeout: float | None, poll_interval: float, max_poll_interval: float) -> Campaign:
         """Wait until the campaign has ended."""
