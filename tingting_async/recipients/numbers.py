@@ -255,6 +255,7 @@ def _is_foreign(digits: str) -> bool:
 
 def described(refusal: Refusal, value: object) -> str:
     """Return what is wrong with a refused value, after the end of what was typed."""
+    value = value.national if isinstance(value, NepaliNumber) else value
     end = "" if refusal.problem is NumberProblem.BLANK else _masked_end(value)
     return f"{end}{refusal.reason}"
 

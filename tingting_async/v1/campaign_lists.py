@@ -19,7 +19,7 @@ from tingting_async.v1.pages import read_page
 from tingting_async.v1.watching import WatchedCampaigns
 
 
-class ListedCampaigns(WatchedCampaigns):
+class ListedCampaigns(WatchedCampaigns, resource="campaigns"):
     """The operations that list campaigns, and the contacts of all campaigns."""
 
     def list(
