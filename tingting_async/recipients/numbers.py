@@ -156,6 +156,8 @@ def _patterns() -> _Patterns:
 _ZEROS = "0" * 7
 """The end of a number that a spreadsheet may have padded: it shows 9779841234567 as 9.77984E+12."""
 _AMOUNT_ZEROS = "0" * 5
+_DAY_FIRST = re.compile(r"(?:0[1-9]|[12]\d|3[0-2])(?:0[1-9]|1[0-2])(?:19|20)\d\d")
+"""A date without marks, such as 15082024."""
 
 _TRUNK = frozenset(PREFIXES - {""})
 
@@ -183,9 +185,12 @@ def _nepali(dialled: str, allow_unknown_prefix: bool, allow_padded: bool) -> Nep
     if not allow_padded and national.endswith(_ZEROS):
         padded = "ends in so many zeros that a spreadsheet may have padded it; give it as a string or an integer if not"
         return Refusal(NumberProblem.PADDED, padded)
-    if not allow_padded and kind is NumberKind.LANDLINE and dialled == national and national.endswith(_AMOUNT_ZEROS):
-        advice = "seems to be an amount; if it is a landline, write it with 0 before its area code"
-        return Refusal(NumberProblem.AMOUNT, advice)
+    if not allow_padded and kind is NumberKind.LANDLINE and dialled == national:
+        advice = "if it is a landline, write it with 0 before its area code"
+        if national.endswith(_AMOUNT_ZEROS):
+            return Refusal(NumberProblem.AMOUNT, f"seems to be an amount; {advice}")
+        if _DAY_FIRST.fullmatch(national):
+            return Refusal(NumberProblem.DATE, f"seems to be a date; {advice}")
     return NepaliNumber(national, kind)
 
 

@@ -129,6 +129,7 @@ _MONTH = re.compile(
 )
 _EXTENSION = re.compile(r"(.*\d)\s*[;,]?\s*[(]?(?:ext(?:ensio)?n?|x|#|एक्सटेन्सन)[\s.:=]*\d{1,6}[)]?")
 _SEPARATED = re.compile(r"\d[^\d]*(?:[/,;:|&\\+]|\b(?:or|and)\b|(?<!\w)(?:वा|र|तथा|अथवा)(?!\w))[^\d]*\d")
+_RANGE = re.compile(r"(?:.*[\s-])?\d{6,7}\s?-\s?\d{1,2}")  # 4442345-6 are two landlines: 4442345 and 4442346.
 _SHAPE = re.compile(r"[(\[\s]*\+?\s*[\d(\[][\d\s().\[\]_-]*")
 
 
@@ -212,7 +213,7 @@ def _written_number(text: str) -> str | Refusal:
         return Refusal(NumberProblem.NOT_A_NUMBER, "is not a valid phone number: it ends in .0 as no number does")
     if (found := _EXTENSION.fullmatch(text)) and sum(map(str.isdigit, found[1])) >= 6:
         return Refusal(NumberProblem.EXTENSION, "has an extension, which the service cannot dial")
-    if _SEPARATED.search(text):
+    if _SEPARATED.search(text) or _RANGE.fullmatch(text):
         return Refusal(NumberProblem.AMBIGUOUS, "may be more than one number: give one number only")
     digits = "".join(filter(str.isdigit, text))
     if not digits or not _SHAPE.fullmatch(text):
