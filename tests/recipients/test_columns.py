@@ -98,6 +98,15 @@ async def test_two_columns(tmp_path: Path) -> None:
         await read(tmp_path, rows, number="C")
 
 
+async def test_blank_cells_beyond_the_headers(tmp_path: Path) -> None:
+    """A delimiter at the end of each row but that of the headers is no cell: not in a file, not in tuples."""
+    rows = [["mobile", "name"], [NUMBERS[0], "Ram", ""], [NUMBERS[1], "Sita", " ", ""], [NUMBERS[2], "Hari", "", "x"]]
+    for people in (await read(tmp_path, rows), await RecipientList.from_rows(map(tuple, rows))):
+        assert [{"name": "Ram"}, {"name": "Sita"}] == [each.variables for each in people]
+        assert [(4, "cells")] == [(problem.row, problem.kind) for problem in people.problems]
+        assert [2, 2, 3] == [len(row.cells) for row in people.input_rows()]
+
+
 async def test_same_headers(tmp_path: Path) -> None:
     """Two columns with one header are refused: a placeholder would mean either."""
     with pytest.raises(UsageError, match="columns A and C have the same header, 'name'"):

@@ -193,6 +193,8 @@ class ListBuilder:
     def _take(self, row: int, given: Sequence[object]) -> None:
         columns = self.columns
         cells, problem = self._cells(row, given)
+        while self._names is None and len(cells) > len(columns.names) and is_blank(cells[-1]):
+            del cells[-1]  # Some programs write a delimiter after each row.
         if columns.unnamed:
             self._filled.update(index for index in columns.unnamed if index < len(cells) and not is_blank(cells[index]))
         # A spreadsheet's number is parsed as it is: its text may have another meaning, as that of an error has.
