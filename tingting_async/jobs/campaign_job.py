@@ -6,7 +6,7 @@ from inspect import iscoroutinefunction
 from typing import Any, Unpack
 
 from tingting_async.client.core import Core
-from tingting_async.client.session import Session, core_of
+from tingting_async.client.session import core_of
 from tingting_async.errors import MisuseError, TingTingError, UsageError
 from tingting_async.jobs.checks import check, read_suppressed
 from tingting_async.jobs.job_result import JobResult
@@ -110,7 +110,7 @@ class CampaignJob:
     @short_traceback
     async def run(
         self,
-        tingting: Session,
+        tingting: TingTing,
         *,
         on_progress: Callable[[JobProgress], object] | None = None,
         timeout: float | None = None,
@@ -144,7 +144,6 @@ class CampaignJob:
             TingTingError: A step failed. With a key, run the job again.
         """
         core = self._core(tingting, on_progress)
-        assert isinstance(tingting, TingTing)
         run = JobRun(tingting, core, self._key, on_progress, wait)
         run.report(JobStep.CHECKING)
         selection = await self._select()
