@@ -10,6 +10,7 @@ import pytest
 from tingting_async import File, Services, TingTing, UsageError
 from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.recipients.numbers import phone_number
+from tingting_async.recipients.texts import placeholders
 from tingting_async.resources import arguments
 
 pytestmark = pytest.mark.anyio
@@ -213,7 +214,7 @@ def test_schedule_keeps_its_instant() -> None:
 )
 def test_placeholders(message: str, names: set[str]) -> None:
     """The names of placeholders are found, even in messages that are not valid format strings."""
-    assert arguments.placeholders(message) == names
+    assert placeholders(message) == names
 
 
 def test_collapsed_whitespace() -> None:

@@ -25,6 +25,7 @@ from tingting_async.outcomes import Reconciliation, Verdict
 from tingting_async.pagination.iterators import ItemIterator
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.stream import RowStream
+from tingting_async.recipients import texts
 from tingting_async.resources import arguments
 from tingting_async.resources.add_many import OnProblem, new_progress, refuse_no_list, skips_problems
 from tingting_async.resources.add_results import RowStatus
@@ -304,7 +305,7 @@ class Campaigns(ListResource):
                 fields["schedule_date"] = arguments.schedule(schedule)
             if checks_tags:
                 campaign = await self.get(id, timeout=timeout)
-                arguments.require_known_tags(arguments.placeholders(message or ""), campaign.usable_tags, "message")
+                arguments.require_known_tags(texts.placeholders(message or ""), campaign.usable_tags, "message")
 
         if schedule is not None or checks_tags:
             await self._core.prepare(request, prepare)

@@ -97,7 +97,7 @@ class ListBuilder:
     """
 
     def __init__(self, options: Options, *, is_file: bool, names: list[str] | None = None) -> None:
-        self.rows = PackedRows()
+        self.rows: PackedRows = PackedRows()
         self.problems: dict[int, RowProblem] = {}
         """The problems, by the places of their rows."""
         self.skipped: list[int] = []

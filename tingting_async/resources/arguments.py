@@ -19,7 +19,6 @@ from tingting_async.http.json import dumps
 from tingting_async.http.messages import File
 from tingting_async.persistence import run_in_thread
 from tingting_async.quantities import is_count, shown
-from tingting_async.recipients import texts
 from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.recipients.row_checker import RowChecker
 from tingting_async.redaction import redact, shorten
@@ -243,9 +242,6 @@ def otp(
 def collapse_whitespace(message: str) -> str:
     """Return a message with single spaces only: other white space upsets the service's speech synthesis."""
     return " ".join(message.split())
-
-
-placeholders = texts.placeholders
 
 
 def mapping(value: Mapping[str, Any], name: str) -> dict[str, Any]:

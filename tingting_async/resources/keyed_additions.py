@@ -97,7 +97,7 @@ class KeyedAddition(Addition):
         progress = self.progress
         try:
             if job.had_begun:
-                self.before = await self._look_twice(core)
+                self.before: NumberSet | None = await self._look_twice(core)
             elif self.endpoint.looks_first:
                 self.before = await self.look(NotSentError)
             await self._add_missing(core, rows)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tingting_async.client.core import Core
 from tingting_async.errors import UsageError
+from tingting_async.recipients import texts
 from tingting_async.recipients.texts import is_blank
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
@@ -75,7 +76,7 @@ async def preflight(
     """Find the problems that a run of a campaign would have, and estimate its cost."""
     contacts, problems = Contacts(core), list[str]()
     total = await contacts.list(campaign.id, timeout=timeout).count()
-    placeholders = frozenset(arguments.placeholders(f"{campaign.message or ''} {campaign.sms_message or ''}"))
+    placeholders = frozenset(texts.placeholders(f"{campaign.message or ''} {campaign.sms_message or ''}"))
     text = (campaign.sms_message or "") if campaign.services in TEXTS else ""
     values = _Values(placeholders, text)
     expected = total

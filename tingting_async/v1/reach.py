@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from tingting_async.client.core import Core
 from tingting_async.errors import UsageError
 from tingting_async.recipients.numbers import phone_number
-from tingting_async.resources import arguments
+from tingting_async.recipients.texts import placeholders
 from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.reach import CALLS, TEXTS, UNKNOWN_SERVICES, parts_of
 from tingting_async.v1.contacts import Contacts
@@ -45,7 +45,7 @@ async def _campaign(
     campaign = await core.execute(details(id, timeout))
     calls, texts = campaign.services in CALLS, campaign.services in TEXTS
     text = (campaign.sms_message or "") if guards.max_credits is not None and texts else ""
-    has_names = bool(arguments.placeholders(text))
+    has_names = bool(placeholders(text))
     if guards.counts:
         count = await contacts.list(id, timeout=timeout).count()
     if guards.suppressed is not None or has_names:
