@@ -466,6 +466,25 @@ async def test_write(tmp_path: Path) -> None:
     assert "9851000002" == rows[1]["number"]
 
 
+async def test_write_own_columns(tmp_path: Path) -> None:
+    """Each row that is written has the columns of the input, also if one of them has the name of a field."""
+    rows = [
+        {"phone": "+977-9841000001", "name": "Sita", "status": "paid"},
+        {"phone": "984", "name": "Ram", "status": ""},
+    ]
+    async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
+        job = await make_job(rows, sms_message="{name}!")
+        result = await run_job(sandbox, job, ledger)
+    await result.write(tmp_path / "outcomes.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text(encoding="utf-8").splitlines()]
+    names = ["row", "phone", "name", "status (input)", "number", "outcome", "status"]
+    assert [
+        [1, "+977-9841000001", "Sita", "paid", "9841000001", "reached", "completed"],
+        [2, "984", "Ram", "", None, "left out", None],
+    ] == [[line[name] for name in names] for line in lines]
+    assert names == [*lines[0]][: len(names)]
+
+
 async def test_written_rows_are_read_again(tmp_path: Path) -> None:
     """A file of outcomes is a list of recipients, too, so that those who were not reached can be called again."""
     async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:

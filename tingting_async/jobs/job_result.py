@@ -2,13 +2,15 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 import attrs
 
+from tingting_async.recipients.recipient_list import RecipientList
 from tingting_async.redaction import mask_repr, repr_items, repr_text
 from tingting_async.resources.models import CallStatus
 from tingting_async.v1.models.campaigns import Campaign
@@ -107,11 +109,13 @@ class JobResult:
     Attributes:
         campaign: The campaign, as it was in the end.
         rows: A row for every row of the input, in its order.
+        recipients: The input.
         notes: What else is to be known, such as that the campaign has contacts that are no row of the input.
     """
 
     campaign: Campaign
     rows: tuple[JobRow, ...] = attrs.field(repr=repr_items)
+    recipients: RecipientList = attrs.field(repr=False)
     notes: tuple[str, ...] = ()
 
     def summary(self) -> JobSummary:
@@ -129,7 +133,9 @@ class JobResult:
     async def write(self, path: str | os.PathLike[str]) -> int:
         """Write the rows into a .csv, .xlsx or .jsonl file, completely or not at all, and return their number.
 
-        The file has the phone numbers in full. See `write_table` for how values are written.
+        Each row has the columns of the input, with what was typed there, and then the fields of its `JobRow`. If a
+        column has the name of a field, it is called e.g. `status (input)`. The file has the phone numbers in full. See
+        `write_table` for how values are written.
 
         Args:
             path: The file; `~` is the user's home. An existing file is replaced.
@@ -139,5 +145,11 @@ class JobResult:
         """
         from tingting_async.recipients.tables import write_table  # noqa: PLC0415 - few programs need it
 
-        names: list[str] = [field.name for field in attrs.fields(JobRow)]
-        return await write_table(self.rows, path, columns=names)
+        fields: list[str] = [field.name for field in attrs.fields(JobRow)]
+        own = [f"{name} (input)" if name in fields else name for name in self.recipients.columns]
+
+        def records() -> Iterator[dict[str, Any]]:
+            for given, row in zip(self.recipients.input_rows(), self.rows, strict=True):
+                yield {**dict(zip(own, given.cells, strict=True)), **attrs.asdict(row, recurse=False)}
+
+        return await write_table(records(), path, columns=["row", *own, *(name for name in fields if name != "row")])

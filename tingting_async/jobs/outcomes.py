@@ -50,7 +50,7 @@ async def read_outcomes(
         notes.append(f"The campaign has {others} contacts that are not among the recipients.")
     if unreadable:
         notes.append(f"The service shows {unreadable} contacts of the campaign without a readable number.")
-    return JobResult(campaign, rows, tuple(notes))
+    return JobResult(campaign, rows, selection.recipients, tuple(notes))
 
 
 def _row(

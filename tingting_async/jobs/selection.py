@@ -46,10 +46,12 @@ class Selection:
     """The rows of a list: those that become contacts of the campaign, and those that are left out.
 
     Attributes:
-        rows: All rows of the input, in their order.
+        recipients: The input.
+        rows: All its rows, in their order.
         contacts: The contacts.
     """
 
+    recipients: RecipientList
     rows: Sequence[SelectedRow]
     contacts: Sequence[NewContact]
 
@@ -112,7 +114,7 @@ def select(people: RecipientList, texts: Iterable[str], *, mobile_only: bool) ->
         raise UsageError(
             f"`recipients` has nobody who can be reached: of its {len(rows)} rows, all are left out. {reasons}".rstrip()
         )
-    return Selection(rows, contacts)
+    return Selection(people, rows, contacts)
 
 
 def _judge(row: "InputRow", variables: Any, needed: Collection[str], *, mobile_only: bool) -> SelectedRow:
