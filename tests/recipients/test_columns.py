@@ -98,6 +98,44 @@ async def test_two_columns(tmp_path: Path) -> None:
         await read(tmp_path, rows, number="C")
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Phone", "Guarantor Mobile"),
+        ("Customer Phone", "Agent Mobile"),
+        ("Contact", "Mobile of Driver"),
+        ("फोन", "अभिभावकको मोबाइल"),
+        ("Guardian No", "Teacher Mobile"),  # A name that does not say what it names.
+        ("", "Teacher Mobile"),
+        ("student_phone", "mobile"),
+    ],
+)
+async def test_numbers_of_somebody_else(tmp_path: Path, first: str, second: str) -> None:
+    """If the headers of two columns name different people, one must be chosen, whichever word for a phone they have."""
+    rows = [["Name", first, second], *(["A", each, other] for each, other in zip(NUMBERS, NUMBERS[::-1], strict=True))]
+    with pytest.raises(UsageError, match=rf"More than one column .*'{first or 'B'}', '{second}'.*`number=`"):
+        await read(tmp_path, rows)
+    assert [*NUMBERS] == [each.number for each in await read(tmp_path, rows, number="B")]
+    rows[1:] = [[name, "", number] for name, _, number in rows[1:]]  # Without numbers, there is no choice.
+    assert second == (await read(tmp_path, rows)).number_column
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "other"),
+    [
+        ("Home Phone", "Mobile Phone", "Business Phone"),  # Outlook.
+        ("Mobile", "Phone2", "Phone3"),
+        ("Mobile", "Alternate number", "Emergency contact"),
+        ("Parent's mobile", "Alternate number", "Emergency contact"),
+        ("मोबाइल", "टेलिफोन", "सम्पर्क नं"),
+    ],
+)
+async def test_numbers_of_one_person(tmp_path: Path, first: str, second: str, other: str) -> None:
+    """Several columns with numbers of the same person need no choice."""
+    people = await read(tmp_path, [[first, second, other], [*NUMBERS]])
+    assert "mobile" in people.number_column.lower().replace("मोबाइल", "mobile")
+
+
 async def test_blank_cells_beyond_the_headers(tmp_path: Path) -> None:
     """A delimiter at the end of each row but that of the headers is no cell: not in a file, not in tuples."""
     rows = [["mobile", "name"], [NUMBERS[0], "Ram", ""], [NUMBERS[1], "Sita", " ", ""], [NUMBERS[2], "Hari", "", "x"]]

@@ -153,16 +153,30 @@ class ColumnFinder:
                 found = [index for index, rank in likely.items() if rank == best]
                 if len(found) > 1:  # One of them may be empty.
                     found = [index for index in found if shares[index] > 0] or found
-                return _only(found, names)
+                if len(found) == 1 and shares[found[0]] >= 0.5:
+                    found += self._rivals(found[0], names, rows)
+                return _only(sorted(found), names)
         found = [index for index, share in enumerate(shares) if share >= 0.5]
         if not found and len(names) == 1:
             return 0
         return _only(found, names)
 
-    def _share(self, index: int, rows: Sequence[Row]) -> float:
-        """Return the share of the cells of a column that are phone numbers."""
+    def _rivals(self, best: int, names: Sequence[str], rows: Sequence[Row]) -> list[int]:
+        """Return the other columns with phone numbers whose headers do not name the same person as that of the best."""
+        owners = ["" if name == headers.letters(index) else headers.owner(name) for index, name in enumerate(names)]
+        rivals: list[int] = []
+        for index, name in enumerate(names):
+            if owners[index] != owners[best] and headers.may_be_phones(name) and not headers.is_second(name):
+                # Figures of eight digits may be landlines, and many other things.
+                digits = 10 if headers.rank(name) is None else 7
+                rivals += [index] if self._share(index, rows, digits) >= 0.5 else []
+        return rivals
+
+    def _share(self, index: int, rows: Sequence[Row], digits: int = 7) -> float:
+        """Return the share of the cells of a column that are phone numbers of at least so many digits."""
         cells = [cell for row in rows if not is_blank(cell := _cell(row, index))]
-        return sum(map(self._is_number, cells)) / len(cells) if cells else 0.0
+        found = (cell for cell in cells if sum(map(str.isdigit, str(cell))) >= digits)
+        return sum(map(self._is_number, found)) / len(cells) if cells else 0.0
 
 
 def _cell(row: Row, index: int) -> object:

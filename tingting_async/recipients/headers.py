@@ -29,6 +29,13 @@ _SECOND = re.compile(
     r"|अर्को|वैकल्पिक|दोस्रो|अन्य|आकस्मिक"
 )
 _ORDINAL = re.compile(r"(?:^|[^\d])([2-9])(?:$|[^\d])")
+_SAME_PERSON = re.compile(
+    r"\b(?:home|work|office|off|business|company|primary|main|default|personal|private|own|my|your|land ?line|res"
+    r"|residence|ncell|ntc|namaste|value|field|valid|active|digits?|the|is|what|enter|please|with|country|nepali?|phones?|mobiles?"
+    r"|numbers?|nos?|num|e|raw|clean|cleaned|formatted|and|or|for|to)\b"
+    r"|नम्बर(?:हरू)?|नं|घर|कार्यालय|अफिस|मुख्य|टेलि|ल्यान्डलाइन"
+)
+"""Words of a header that do not say whose number it is."""
 _SERIALS = re.compile(
     r"s n|s ?no|sn|sr|sr ?no|sr ?num(?:ber)?|sl|sl ?no|serial|serial (?:no|num|number)|si ?no|no|nos|row|index"
     r"|क्र ?सं?|क्र ?स|सि ?नं?|क्रम|क्रम संख्या|क्रमसंख्या|क्रमाङ्क"
@@ -63,7 +70,7 @@ def clean(text: str) -> str:
 
 def rank(header: str) -> int | None:
     """Return how surely a header names a column of phone numbers: 0 is best. None if it does not name one."""
-    words = plain(header)
+    words = re.sub(r"(?<=[a-z])(?=\d)", " ", plain(header))
     if _NOT_PHONES.search(words):
         return None
     found = next((place for place, names in enumerate(_NAMES) if names.search(words)), None)
@@ -71,6 +78,24 @@ def rank(header: str) -> int | None:
         return None
     ordinal = _ORDINAL.search(words)
     return found + (10 * int(ordinal[1]) if ordinal else 0) + (100 if _SECOND.search(words) else 0)
+
+
+def owner(header: str) -> str:
+    """Return the words of a header that say whose phone number it is; an empty text if none does."""
+    words = re.sub(r"\d+", " ", plain(header))
+    for pattern in (*_NAMES, _SECOND, _SAME_PERSON):
+        words = pattern.sub(" ", words)
+    return " ".join(words.split())
+
+
+def may_be_phones(header: str) -> bool:
+    """Return whether nothing in a header says that its column has something else than phone numbers."""
+    return _NOT_PHONES.search(plain(header)) is None
+
+
+def is_second(header: str) -> bool:
+    """Return whether a header names another number of a person, beside the first."""
+    return _SECOND.search(plain(header)) is not None
 
 
 def is_serial(header: str) -> bool:
