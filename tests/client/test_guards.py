@@ -14,10 +14,20 @@ import pytest
 from aiohttp import web
 from support import classic, v1
 
-from tingting_async import DuplicateSendError, File, GuardError, Guards, Prices, RecipientList, SqliteLedger, UsageError
+from tingting_async import (
+    DuplicateSendError,
+    File,
+    GuardError,
+    Guards,
+    Prices,
+    RecipientList,
+    SqliteLedger,
+    TingTing,
+    UsageError,
+)
 from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.sandbox import Sandbox
-from tingting_async.v1 import NewContact, Services
+from tingting_async.v1 import NewContact, Services, TingTing as V1TingTing
 
 pytestmark = pytest.mark.anyio
 
@@ -517,3 +527,70 @@ async def test_suppressed_numbers_of_a_file() -> None:
         assert 0 == v1.count_effects(sandbox, "contact")
         await tingting.contacts.upload(campaign.id, File("a.csv", b"numbers\n9800000004\n9800000005"))
         assert 2 == await tingting.contacts.list(campaign.id).count()
+
+
+@pytest.mark.parametrize(
+    ("status", "schedule", "is_allowed"),
+    [
+        ("completed", None, True),
+        ("completed", at(12), False),
+        ("unanswered", None, False),
+        ("ringing", None, False),
+        ("answered", None, False),
+        ("not started", None, False),
+        ("Unanswered", None, False),
+        (None, None, False),
+    ],
+)
+async def test_a_rerun_of_a_number_whose_status_may_change(
+    status: str | None, schedule: datetime | None, is_allowed: bool
+) -> None:
+    """A rerun is judged by all numbers that may have one of its outcomes when it begins, and not only when listed."""
+    for guard, said in (("suppressed", "1 of 2 recipients"), ("max_recipients", "would reach 2: 1 too many")):
+        async with Sandbox(campaigns=1, numbers=2) as sandbox:
+            first, second = sandbox.world.campaigns_of(sandbox.world.owner)[0].contacts
+            first.status, second.status = status, "unanswered"  # type: ignore[assignment]
+            guards = Guards(suppressed=[first.number]) if guard == "suppressed" else Guards(max_recipients=1)
+            async with classic.connect(sandbox, guards=guards) as tingting:
+                campaign = await classic.first_campaign(tingting)
+                run = tingting.campaigns.run(campaign.id, message="m", rerun=["unanswered"], schedule=schedule)
+                if is_allowed:
+                    await run
+                else:
+                    with pytest.raises(GuardError, match=said):
+                        await run
+            assert is_allowed == classic.count_effects(sandbox, "run")
+
+
+async def test_a_rerun_of_numbers_that_are_not_listed() -> None:
+    """A rerun of chosen numbers is refused, too, if the campaign's list does not have all of them."""
+    async with Sandbox(campaigns=1, numbers=2) as sandbox:
+        contacts = sandbox.world.campaigns_of(sandbox.world.owner)[0].contacts
+        for contact in contacts:
+            contact.status = "failed"
+        async with classic.connect(sandbox, guards=Guards(suppressed=["9811111111"])) as tingting:
+            campaign = await classic.first_campaign(tingting)
+            run = partial(tingting.campaigns.run, campaign.id, message="m", rerun=["failed"])
+            with pytest.raises(GuardError, match="does not have all of them"):
+                await run(numbers=[contacts[0].id, 999_999])
+            await run(numbers=[contact.id for contact in contacts])
+        assert 1 == classic.count_effects(sandbox, "run")
+
+
+@pytest.mark.parametrize("listed", ["9800000002", 9800000002, 9779800000002, "+977 980-0000002", "०९८०-००००००२"])
+async def test_spellings_of_listed_numbers(listed: str | int) -> None:
+    """A number on the suppression list is recognised however the service lists it, in both generations."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        assert request.method == "GET", "a run was sent"
+        row = {"id": 1, "number": listed, "name": "n", "services": "SMS", "sms_message": "m"}
+        if request.path.startswith("/api/v1"):
+            return web.json_response(v1.page([row]) if "campaign-detail" in request.path else row)
+        data = {"messages": "", "number-lists": [row], "details": [row]}
+        return web.json_response({"status": 200, "success": True, "message": "", "errors": [], "data": data})
+
+    options = {"api_token": "0123456789abcdef", "guards": Guards(suppressed=["9800000002"])}
+    for kind, run in ((TingTing, {"message": "m"}), (V1TingTing, {})):
+        async with v1.serving(handler, kind, **options) as tingting:
+            with pytest.raises(GuardError, match=r"1 of 1 recipients are on the suppression list \(…02\)"):
+                await tingting.campaigns.run(1, **run)

@@ -44,10 +44,16 @@ class Run:
         return partial(_reach, self, core, partial(listed, self.id, timeout=self.timeout))
 
     def includes(self, number: Number) -> bool:
-        """Return whether the run reaches a number. One that shows no status may be one of those to reach again."""
+        """Return whether the run may reach a number of the campaign once it begins.
+
+        A rerun reaches those that have one of its outcomes then. A status that is not final may be one of them by then.
+        Until a scheduled rerun begins, every status may change.
+        """
         if self.numbers is not None and number.id not in self.numbers:
             return False
-        return self.rerun is None or number.status is None or str(number.status) in self.rerun
+        status = number.status
+        may_change = status is None or not status.is_final or self.schedule is not None
+        return self.rerun is None or may_change or str(status) in self.rerun
 
 
 async def _reach(run: Run, core: Core, listed: Callable[..., Paginator[Number]], guards: "Guards") -> "Reach":
@@ -56,10 +62,13 @@ async def _reach(run: Run, core: Core, listed: Callable[..., Paginator[Number]],
     services = None if guards.max_credits is None else (await core.execute(details(run.id, run.timeout))).services
     text = run.message if services in TEXTS else None
     rows: list[Number] | None = None
+    is_known = False  # The list may not have every number of `numbers`.
     count: int | None = None if run.numbers is None else len(run.numbers)
     if guards.suppressed is not None or (guards.counts and (run.rerun is not None or "{" in (text or ""))):
-        rows = [number async for number in listed(exact=True) if run.includes(number)]
-        if run.numbers is None or run.rerun is not None:
+        found = await listed(exact=True).collect()
+        rows = [number for number in found if run.includes(number)]
+        is_known = {number.id for number in found}.issuperset(run.numbers or ())
+        if is_known:
             count = len(rows)
     elif guards.counts and count is None:
         count = await listed().count()
@@ -68,7 +77,6 @@ async def _reach(run: Run, core: Core, listed: Callable[..., Paginator[Number]],
     parts = 0
     if text is not None and count is not None:
         parts = parts_of(text, [{}]) * count if rows is None else parts_of(text, [row.available_tags for row in rows])
-    is_known = rows is not None and len(rows) == count  # The list may not have every number of `numbers`.
     return Reach(
         recipients=count,
         numbers=[row.number for row in rows] if rows is not None and is_known else None,
