@@ -1,5 +1,6 @@
 import csv
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -97,3 +98,71 @@ async def test_wrong_path(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="`path`"):
         await people.write_rejects(tmp_path / name)
     assert [] == list(tmp_path.iterdir())
+
+
+async def rejects_of(tmp_path: Path, content: str, name: str = "rejects.csv", **options: Any) -> Path:
+    """Write the rejects of a .csv file with this content."""
+    (tmp_path / "list.csv").write_text(content, encoding="utf-8")
+    people = await RecipientList.read(tmp_path / "list.csv", **options)
+    await people.write_rejects(tmp_path / name)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("name", ["rejects.csv", "rejects.xlsx"])
+async def test_duplicates(tmp_path: Path, name: str) -> None:
+    """A duplicate stays one in the file of rejects, where the row that is ready is not."""
+    content = "Name,Phone\nRam,9841234567\nRam,+977 9841234567\nSita,98510\n"
+    path = await rejects_of(tmp_path, content, name)
+    people = await RecipientList.read(path)
+    assert ([], ["duplicate", "too short"]) == ([*people], [problem.kind for problem in people.problems])
+    await people.write_rejects(path)
+    people = await RecipientList.read(path)
+    assert ([], ["duplicate", "too short"]) == ([*people], [problem.kind for problem in people.problems])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "ready"),
+    [
+        ("Ram,'+977 9841234567", "Ram B,9841234567", []),
+        ("Ram,'+977 9841234567", "Ram,9841234667", ["9841234667"]),
+        ("98510", "9841234567", []),
+        ("98510", "9851000001", ["9851000001"]),
+    ],
+)
+async def test_corrected_duplicates(tmp_path: Path, old: str, new: str, ready: list[str]) -> None:
+    """Nobody becomes ready with the number of a duplicate, whatever else is corrected; another number is."""
+    path = await rejects_of(tmp_path, "Name,Phone\nRam,9841234567\nRam,+977 9841234567\nSita,98510\n")
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    assert ready == [each.number for each in await RecipientList.read(path)]
+
+
+@pytest.mark.parametrize("name", ["rejects.csv", "rejects.xlsx"])
+async def test_lacking_cells(tmp_path: Path, name: str) -> None:
+    """A row that lacks cells still lacks them in the file of rejects, until somebody has decided about each."""
+    path = await rejects_of(tmp_path, "Phone,Name,Due,Class\n9841234567,Ram\n9851000002,Sita,5,6\n", name)
+    people = await RecipientList.read(path)
+    assert ([], ["cells"]) == ([*people], [problem.kind for problem in people.problems])
+    assert "TingTing: missing" in people.problems[0].message
+
+
+async def test_corrected_cells(tmp_path: Path) -> None:
+    """A row that lacked cells is ready when each has its value or was emptied, and not before."""
+    path = await rejects_of(tmp_path, "Phone,Name,Due,Class\n9841234567,Ram\n9851000002,Sita,5,6\n")
+    texts = [path.read_text(encoding="utf-8").replace("TingTing: missing", "900", 1)]
+    texts.append(texts[0].replace("TingTing: missing", ""))
+    found = []
+    for text in texts:
+        path.write_text(text, encoding="utf-8")
+        found.append([each.variables for each in await RecipientList.read(path)])
+    assert [[], [{"Name": "Ram", "Due": "900", "Class": ""}]] == found
+
+
+@pytest.mark.parametrize("phone", ["9841000001", "98410", b"9841000001"])
+async def test_values_that_no_file_can_hold(tmp_path: Path, phone: Any) -> None:
+    """What stands for a value in the file of rejects is never taken for the value."""
+    people = await RecipientList.from_rows([{"phone": phone, "value": b"x"}])
+    path = tmp_path / "rejects.csv"
+    assert 1 == await people.write_rejects(path)
+    path.write_text(path.read_text(encoding="utf-8").replace("98410,", "9841000001,"), encoding="utf-8")
+    people = await RecipientList.read(path)
+    assert ([], ["value"]) == ([*people], [problem.kind for problem in people.problems])

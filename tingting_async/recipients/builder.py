@@ -34,7 +34,7 @@ class RowProblemKind(StrEnum):
     """Why a row is left out, if its phone number alone does not say it.
 
     Attributes:
-        DUPLICATE: An earlier row has the same number and the same values.
+        DUPLICATE: An earlier row has the same number and the same values, or the number is in another list.
         CONFLICT: Another row has the same number with other values. Both are left out.
         ERROR: A cell has the error of a spreadsheet's formula, such as `#N/A`.
         FORMULA: A cell has a formula, and the file does not have its result.
@@ -78,6 +78,7 @@ class Options:
     mobile_only: bool = False
     split_numbers: bool = False
     allow_unknown_prefix: bool = False
+    besides: frozenset[int] = frozenset()
 
 
 _IMPLAUSIBLE = {NumberProblem.NOT_A_NUMBER, NumberProblem.DATE, NumberProblem.AMOUNT, NumberProblem.TOO_SHORT}
@@ -111,6 +112,7 @@ class ListBuilder:
         self._least, self._most = 0, sys.maxsize
         self._filled: set[int] = set()
         self._labels: dict[int, tuple[str, str]] = {}
+        self._taken: set[int] = {*options.besides}
 
     def add(self, row: int, cells: Sequence[object]) -> None:
         """Add a row. Empty ones of files are passed over."""
@@ -227,12 +229,15 @@ class ListBuilder:
         if problem is not None:
             self.problems[len(self.rows)] = problem
         self.rows.append(row, number, cells)
+        for index in self.columns.ours:
+            if index < len(cells) and (found := headers.DUPLICATE_OF.match(str(cells[index]))):
+                self._taken.add(int(found[1]))
 
     def _cells(self, row: int, given: Sequence[object]) -> tuple[list[Cell], RowProblem | None]:
         """Return the cells as they are kept, and the first problem of those that are no phone number."""
         if self._is_file:
             texts = [cell if type(cell) is str else cell_of_sheet(cell) for cell in given]
-            if _SPECIAL.isdisjoint([text[:1] for text in texts]):
+            if not self.columns.ours and _SPECIAL.isdisjoint([text[:1] for text in texts]):
                 return cast("list[Cell]", texts), None  # So are nearly all rows.
             change = unescape if self.columns.ours else unquote
             return self._checked(row, list(map(change, texts)), None)
@@ -242,7 +247,7 @@ class ListBuilder:
             try:
                 cells.append(None if value is MISSING else cell_of_python(value))
             except ValueError as error:
-                cells.append(f"<{type(value).__name__}>")
+                cells.append(f"{headers.NOTE}{type(value).__name__}")
                 if index != self.columns.number and problem is None:
                     said = f"is {error}. Convert it to text"
                     problem = self._problem(row, index, RowProblemKind.VALUE, said)
@@ -258,9 +263,12 @@ class ListBuilder:
         return list(cells), problem
 
     def _failed(self, row: int, index: int, cell: Cell) -> RowProblem | None:
-        """Return the problem of a cell whose formula failed, or was not calculated."""
-        if not isinstance(cell, str) or not cell.startswith(("#", "E", "e", "=")):
+        """Return the problem of a cell without its value: a formula that failed or was not calculated, or a note."""
+        if not isinstance(cell, str) or not cell.startswith(("#", "E", "e", "=", headers.NOTE)):
             return None
+        if self.columns.ours and cell.startswith(headers.NOTE):
+            kind = RowProblemKind.CELLS if cell == headers.LACKING else RowProblemKind.VALUE
+            return self._problem(row, index, kind, f"is {cell!r}. Replace it with the value, or empty the cell")
         if ERRORS.fullmatch(cell):
             said = f"has the error {cell} of a spreadsheet's formula. Correct the formula, or write the value"
             return self._problem(row, index, RowProblemKind.ERROR, said)
@@ -339,7 +347,12 @@ class ListBuilder:
             )
 
     def _find_duplicates(self) -> None:
-        numbers = self.rows.numbers
+        numbers, rows = self.rows.numbers, self.rows.rows
+        for place, number in enumerate(numbers if self._taken else ()):
+            if number in self._taken and place not in self.problems:
+                said = f"({mask(number)}) is the same number as in a row of another list"
+                problem = self._problem(rows[place], self.columns.number, RowProblemKind.DUPLICATE, said)
+                self.problems[place] = problem
         places = sorted((place for place in range(len(numbers)) if numbers[place]), key=numbers.__getitem__)
         for number, group in groupby(places, key=numbers.__getitem__):
             same = list(group)

@@ -8,6 +8,12 @@ REASON: Final = "TingTing: reason"
 """The column of a file of rejects that says what is wrong with the row."""
 ROW: Final = "TingTing: row"
 """The column of a file of rejects that has the number of the row in the original file."""
+NOTE: Final = "TingTing: "
+"""How a cell of a file of rejects begins whose value the file cannot have."""
+LACKING: Final = f"{NOTE}missing"
+"""What stands for a cell that a row does not have, in a file of rejects."""
+DUPLICATE_OF: Final = re.compile(r"duplicate of (\d+): ")
+"""How the reason of a duplicate begins, in a file of rejects."""
 
 _NOT_PHONES = re.compile(
     r"\b(?:name|person|type|label|id|e ?mail|address|fax|pager|date|time|amount|account|acc|a c|roll|bill|invoice"

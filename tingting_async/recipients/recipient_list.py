@@ -6,7 +6,8 @@ from array import array
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from typing import Any, Self, overload
+from itertools import chain, count
+from typing import Any, Self, cast, overload
 
 import attrs
 
@@ -14,6 +15,7 @@ from tingting_async.errors import UsageError
 from tingting_async.persistence import resolve_path, run_in_thread
 from tingting_async.recipients.builder import ListBuilder, Options, RowProblem
 from tingting_async.recipients.files import open_rows
+from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.python_rows import RowReader
 from tingting_async.recipients.rejects import InputRow, write_rejects
 from tingting_async.recipients.values import Cell
@@ -89,6 +91,7 @@ class RecipientList(Sequence[Recipient]):
         mobile_only: bool = False,
         split_numbers: bool = False,
         allow_unknown_prefix: bool = False,
+        besides: Iterable[Any] = (),
     ) -> Self:
         """Read a file in worker threads.
 
@@ -102,12 +105,15 @@ class RecipientList(Sequence[Recipient]):
             mobile_only: Whether to leave out landlines, which cannot receive texts.
             split_numbers: Whether to take each number of a cell that has several. By default, such a row is left out.
             allow_unknown_prefix: Whether to take numbers of the right length that begin like no known number.
+            besides: Who is reached in another way, and is left out as a duplicate: another list, of which only the
+                rows that are ready count; or an iterable of lists, phone numbers, or objects with a `number`.
 
         Raises:
-            UsageError: The file cannot be read, is malformed, or does not show which column has the phone numbers. The
-                message says what to do.
+            UsageError: The file cannot be read, is malformed, or does not show which column has the phone numbers; or
+                `besides` has something else than phone numbers. The message says what to do.
         """
-        options = Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix)
+        others = await cls._numbers_of(besides)
+        options = Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, others)
         return await run_in_thread(
             lambda: cls._read(path, options, sheet=sheet, encoding=encoding, delimiter=delimiter)
         )
@@ -138,6 +144,7 @@ class RecipientList(Sequence[Recipient]):
         mobile_only: bool = False,
         split_numbers: bool = False,
         allow_unknown_prefix: bool = False,
+        besides: Iterable[Any] = (),
     ) -> Self:
         """Take rows from Python. Other tasks run meanwhile.
 
@@ -150,11 +157,14 @@ class RecipientList(Sequence[Recipient]):
             mobile_only: See `read`.
             split_numbers: See `read`.
             allow_unknown_prefix: See `read`.
+            besides: See `read`.
 
         Raises:
-            UsageError: The rows are of another kind, or it is not clear where their phone numbers are.
+            UsageError: The rows are of another kind, or it is not clear where their phone numbers are; or `besides` has
+                something else than phone numbers.
         """
-        reader = RowReader(Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix))
+        others = await cls._numbers_of(besides)
+        reader = RowReader(Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, others))
         given = reader.rows_of(rows)
         async with AsyncExitStack() as stack:
             if isinstance(given, AsyncGenerator):
@@ -170,6 +180,19 @@ class RecipientList(Sequence[Recipient]):
         builder = reader.builder
         await run_in_thread(builder.finish)
         return cls(builder)
+
+    @classmethod
+    async def _numbers_of(cls, besides: object) -> frozenset[int]:
+        """Return the numbers of those who are reached in another way.
+
+        Raises:
+            UsageError: Something is not a phone number.
+        """
+        if isinstance(besides, str | bytes | Mapping) or not isinstance(besides, Iterable):
+            kind = type(cast("object", besides)).__name__
+            raise UsageError(f"`besides` must be a RecipientList or an iterable of phone numbers, not {kind}.")
+        given = [besides] if isinstance(besides, RecipientList) else [*cast("Iterable[object]", besides)]
+        return await run_in_thread(lambda: frozenset(chain.from_iterable(map(_numbers, count(), given))))
 
     # The recipients that are ready.
 
@@ -247,7 +270,8 @@ class RecipientList(Sequence[Recipient]):
         """Write the rows that are left out to a file, to be corrected and read again.
 
         It has the user's own columns, the number of the row, and the reason. A spreadsheet program shows all cells as
-        text; what would be a formula begins with an apostrophe in a .csv file. `read` ignores what was added.
+        text; what would be a formula begins with an apostrophe in a .csv file. `read` knows what was added. It leaves
+        out a duplicate again, unless its number was corrected.
 
         Args:
             path: A file with the suffix .csv, or .xlsx, which needs the extra `sheets`. It is replaced.
@@ -278,3 +302,10 @@ class RecipientList(Sequence[Recipient]):
         if builder.skipped:
             notes.append(f"totals and repeated headers, passed over: {len(builder.skipped)}")
         return ListSummary(len(builder.rows), len(self), dict(kinds), len(builder.skipped), tuple(notes))
+
+
+def _numbers(index: int, given: object) -> Iterator[int]:
+    if isinstance(given, RecipientList):
+        yield from (int(each.number) for each in given)
+    else:
+        yield int(phone_number(getattr(given, "number", given), f"besides[{index}]"))

@@ -13,7 +13,7 @@ import attrs
 from tingting_async.errors import UsageError
 from tingting_async.persistence import atomic_write, resolve_path
 from tingting_async.recipients import headers
-from tingting_async.recipients.builder import RowProblem
+from tingting_async.recipients.builder import RowProblem, RowProblemKind
 from tingting_async.recipients.values import Cell, escape
 from tingting_async.redaction import mask_repr, redact
 
@@ -62,8 +62,18 @@ def _lines(names: Sequence[str], rows: Sequence[InputRow]) -> Iterator[list[str]
     width = max((len(row.cells) for row in rows), default=len(names))
     yield [*names, *[""] * (width - len(names)), headers.ROW, headers.REASON]
     for row in rows:
-        cells = [*map(text_of, row.cells), *[""] * (width - len(row.cells))]
-        yield [*cells, str(row.row), row.problem.message if row.problem else ""]
+        # Empty cells would make a row whole that lacks some, and nobody would correct it.
+        lacking = headers.LACKING if row.problem and row.problem.kind is RowProblemKind.CELLS else ""
+        cells = [lacking if cell is None else text_of(cell) for cell in row.cells]
+        yield [*cells, *[""] * (width - len(cells)), str(row.row), _reason(row)]
+
+
+def _reason(row: InputRow) -> str:
+    """Return why a row is left out. For a duplicate, it has the number: `read` leaves it out as long as it has that."""
+    if row.problem is None:
+        return ""
+    is_duplicate = row.problem.kind is RowProblemKind.DUPLICATE
+    return f"duplicate of {row.number}: {row.problem.message}" if is_duplicate else row.problem.message
 
 
 def text_of(cell: Cell) -> str:

@@ -1,0 +1,94 @@
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from tingting_async import RecipientList, UsageError, parse_number
+from tingting_async.v1 import NewContact
+
+pytestmark = pytest.mark.anyio
+
+CORRECTED = [
+    {"phone": "98410-00001", "name": "Ram B"},
+    {"phone": "9851000002", "name": "Sita"},
+    {"phone": "9861000003", "name": "Hari"},
+]
+
+
+@attrs.frozen
+class Person:
+    number: str
+
+
+@pytest.mark.parametrize(
+    "besides",
+    [
+        ["9841000001"],
+        [9841000001],
+        ["+977 984-1000001", "+977 984-1000001"],
+        iter([NewContact("9841000001")]),
+        (Person(each) for each in ["9841000001"]),
+        [parse_number("9841000001")],
+        {"9841000001"},
+    ],
+)
+async def test_numbers(besides: Any) -> None:
+    """Whoever is reached in another way is left out as a duplicate, in whatever form the numbers are given."""
+    people = await RecipientList.from_rows(CORRECTED, besides=besides)
+    assert ["9851000002", "9861000003"] == [each.number for each in people]
+    assert [(1, "phone", "duplicate")] == [(each.row, each.column, each.kind) for each in people.problems]
+    assert "another list" in people.problems[0].message
+    assert "9841000001" not in repr(people.problems)
+
+
+async def test_lists(tmp_path: Path) -> None:
+    """Of other lists, those who are ready are left out, and those whose rows have a problem are not."""
+    rows = ["9841000001", {"phone": "9851000002"}]
+    first = await RecipientList.from_rows(rows[:1])
+    conflict = [{"phone": "9861000003", "name": "A"}, {"phone": "9861000003", "name": "B"}]
+    second = await RecipientList.from_rows([rows[1], *conflict])
+    path = tmp_path / "corrected.csv"
+    path.write_text("phone,name\n98410-00001,Ram B\n9851000002,Sita\n9861000003,Hari\n", encoding="utf-8")
+    found = [
+        [each.number for each in await RecipientList.read(path, besides=besides)]
+        for besides in (first, second, [first, second], [*first, *second], [])
+    ]
+    numbers = ["9841000001", "9851000002", "9861000003"]
+    assert [numbers[1:], [numbers[0], numbers[2]], numbers[2:], numbers[2:], numbers] == found
+
+
+async def test_all_rows_of_a_number() -> None:
+    """Each row of a number that is in another list is left out."""
+    rows = [("phone", "name"), ("9841000001", "A"), ("9841000001", "B"), ("98410", "C")]
+    people = await RecipientList.from_rows(rows, besides=["9841000001"])
+    assert ["duplicate", "duplicate", "too short"] == [each.kind for each in people.problems]
+
+
+async def test_rejects(tmp_path: Path) -> None:
+    """The file of rejects needs no `besides` to leave the same duplicates out again."""
+    people = await RecipientList.from_rows(CORRECTED, besides=["9841000001", "9851000002"])
+    await people.write_rejects(tmp_path / "rejects.csv")
+    again = await RecipientList.read(tmp_path / "rejects.csv")
+    assert ([], ["duplicate", "duplicate"]) == ([*again], [each.kind for each in again.problems])
+
+
+@pytest.mark.parametrize(
+    ("besides", "said"),
+    [
+        ("9841000001", "`besides` must be"),
+        ({"9841000001": 1}, "`besides` must be"),
+        (9841000001, "`besides` must be"),
+        (None, "`besides` must be"),
+        (["9841000001", "98410"], r"besides\[1\]"),
+        ([Person("")], r"besides\[0\]"),
+    ],
+)
+async def test_no_numbers(tmp_path: Path, besides: Any, said: str) -> None:
+    """What is no iterable of phone numbers is refused before anything is read."""
+    for read in (
+        RecipientList.read(tmp_path / "none.csv", besides=besides),
+        RecipientList.from_rows([], besides=besides),
+    ):
+        with pytest.raises(UsageError, match=said):
+            await read
