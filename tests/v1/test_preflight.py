@@ -1,6 +1,7 @@
 """The check of a campaign before it is run."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -151,7 +152,7 @@ async def test_an_empty_value(value: str | None) -> None:
 @pytest.mark.parametrize("is_async", [False, True])
 async def test_recipients(is_async: bool) -> None:
     """Recipients are checked without a request for each, and problems name their rows."""
-    people = [Person(f"98{row:08}", {"name": "Sita" if row != 301 else ""}, row + 2) for row in range(400)]
+    people = [Person(f"98{row:08}", {"name": "Sita" if row != 301 else ""}, row + 2) for row in range(1, 401)]
 
     async def stream() -> AsyncIterator[Person]:
         for person in people:
@@ -159,9 +160,10 @@ async def test_recipients(is_async: bool) -> None:
 
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         campaign = await tingting.campaigns.create("n", "SMS", sms_message="Hi {name}")
+        await tingting.contacts.add_many(campaign.id, people)
         before = len(sandbox.requests)
         report = await tingting.campaigns.preflight(campaign.id, recipients=stream() if is_async else people)
-        assert (("Row 303 has no value for name.",), 400, 0) == (report.problems, report.checked, report.contacts)
+        assert (("Row 303 has no value for name.",), 400, 400) == (report.problems, report.checked, report.contacts)
         assert 2 == len(sandbox.requests) - before
 
 
@@ -170,6 +172,7 @@ async def test_recipients_without_rows() -> None:
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         campaign = await tingting.campaigns.create("n", "SMS", sms_message="Hi {name}")
         people = [NewContact("9800000001", {"name": "Sita"}), "9800000002"]
+        await tingting.contacts.add_many(campaign.id, people)
         report = await tingting.campaigns.preflight(campaign.id, recipients=people)
         assert ("`recipients[1]` has no value for name.",) == report.problems
         assert ("`recipients` is empty.",) == (await tingting.campaigns.preflight(campaign.id, recipients=[])).problems
@@ -179,7 +182,8 @@ async def test_many_rows_with_problems() -> None:
     """A report names a thousand recipients at most, and counts the others."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         campaign = await tingting.campaigns.create("n", "SMS", sms_message="Hi {name}")
-        people = [Person(f"98{row:08}", {}, row) for row in range(1200)]
+        people = [Person(f"98{row:08}", {}, row) for row in range(1, 1201)]
+        await tingting.contacts.add_many(campaign.id, people, chunk=400)
         problems = (await tingting.campaigns.preflight(campaign.id, recipients=people)).problems
     assert (1001, "And 200 more have problems like these.") == (len(problems), problems[-1])
 
@@ -199,6 +203,7 @@ async def test_the_cost_of_the_filled_texts() -> None:
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox, guards=Guards(prices=prices)) as tingting:
         campaign = await tingting.campaigns.create("n", "SMS", sms_message="{text}")
         people = [Person(f"980000000{row}", {"text": text}, row) for row, text in enumerate(("a", "a" * 161, "क" * 71))]
+        await tingting.contacts.add_many(campaign.id, people)
         report = await tingting.campaigns.preflight(campaign.id, recipients=people)
         assert (5, Decimal("2.5"), ()) == (report.sms_parts, report.estimated_credits, report.problems)
         sandbox.world.owner.credits = 2
@@ -268,5 +273,55 @@ async def test_a_text_of_a_legacy_font() -> None:
         assert problem.startswith("It has an SMS message that seems to be typed for a legacy Nepali font")
         await tingting.campaigns.update(campaign.id, sms_message="{name}")
         people = [Person("9800000001", {"name": "/fd ax'b'/"}, 5), Person("9800000002", {"name": "Ram"}, 6)]
+        await tingting.contacts.add_many(campaign.id, people)
         (problem,) = (await tingting.campaigns.preflight(campaign.id, recipients=people)).problems
         assert problem.startswith("Row 5 has a value for name that seems to be typed for a legacy Nepali font")
+
+
+@pytest.mark.parametrize(
+    ("contacts", "recipients", "expected"),
+    [
+        (3, 3, ()),
+        (3, 1, ("The number of its contacts is 3, and that of `recipients` is 1.",)),
+        (1, 3, ("The number of its contacts is 1, and that of `recipients` is 3.",)),
+        (0, 3, ("It has no contacts.",)),
+        (0, 0, ("It has no contacts.", "`recipients` is empty.")),
+        (3, 0, ("`recipients` is empty.",)),
+    ],
+)
+async def test_another_number_of_contacts(contacts: int, recipients: int, expected: tuple[str, ...]) -> None:
+    """A campaign has as many contacts as there are recipients, or it is not run."""
+    people = [Person(f"980000000{row}", {"name": "Sita"}, row) for row in range(1, 4)]
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="Dear {name},")
+        if contacts:
+            await tingting.contacts.add_many(campaign.id, people[:contacts])
+        given = people[3 - recipients :]
+        problems = (await tingting.campaigns.preflight(campaign.id, recipients=given)).problems
+        assert expected == tuple(re.sub(r"\. A run reaches all .*", ".", problem) for problem in problems)
+        if expected:
+            with pytest.raises(UsageError, match="was not run"):
+                await tingting.campaigns.run(campaign.id, preflight=True, recipients=given)
+        else:
+            await tingting.campaigns.run(campaign.id, preflight=True, recipients=given)
+        assert (not expected) == count_effects(sandbox, "run")
+
+
+async def test_recipients_on_the_suppression_list() -> None:
+    """Recipients on the suppression list, who are not added, are no contacts that the campaign lacks."""
+    people = [Person("9800000001", {"name": "Sita"}, 2), Person("+977 9800000002", {}, 3)]
+    async with Sandbox(campaigns=0) as sandbox:
+        async with connect(sandbox, guards=Guards(suppressed=["9800000002"])) as tingting:
+            campaign = await tingting.campaigns.create("n", "SMS", sms_message="Dear {name},")
+            await tingting.contacts.add_many(campaign.id, people)
+            report = await tingting.campaigns.preflight(campaign.id, recipients=people)
+            assert ((), 1, 1) == (report.problems, report.checked, report.contacts)
+            (problem,) = (await tingting.campaigns.preflight(campaign.id, recipients=people[1:])).problems
+            assert "All `recipients` are on the suppression list." == problem
+        async with connect(sandbox) as free:
+            await free.contacts.add(campaign.id, "9800000003")
+        async with connect(sandbox, guards=Guards(suppressed=["9800000002"])) as tingting:
+            (problem,) = (await tingting.campaigns.preflight(campaign.id, recipients=people)).problems
+            assert problem.startswith(
+                "The number of its contacts is 2, and that of `recipients` is 1 without those on the suppression list."
+            )

@@ -275,13 +275,15 @@ class Campaigns(ListedCampaigns):
         """Check a campaign before it is run: contacts, placeholders and variables, lines, voice, status and cost.
 
         A placeholder for which someone has no value, or an empty one, is a problem. With `recipients`, this costs two
-        requests, however many they are. Without, the service is asked for the variables of each contact, if the
-        messages have placeholders: a request for each, and one for ten contacts.
+        requests, however many they are. It is a problem if the campaign has more contacts than `recipients`, or fewer;
+        their numbers are not compared. Without `recipients`, the service is asked for the variables of each contact, if
+        the messages have placeholders: a request for each, and one for ten contacts.
 
         Args:
             id: The campaign's id.
-            recipients: Whom to check, such as a `RecipientList`: objects with a number and variables. Problems name
-                their rows. None checks the contacts that the campaign has.
+            recipients: Whom the campaign's contacts were made of, such as a `RecipientList`: objects with a number and
+                variables. Problems name their rows. Those on the suppression list of a guard are not checked, as they
+                are not added. None checks the contacts that the campaign has.
             prices: What you pay; by default, what the session's guards say. They are needed for `estimated_credits`,
                 which costs one more request, for the credits that the account has left.
             max_contacts: The most contacts to ask for their variables. If the campaign has more, that is a problem.
@@ -289,6 +291,7 @@ class Campaigns(ListedCampaigns):
 
         Raises:
             UsageError: `recipients` is no list of recipients, or `prices` lack a price that the campaign needs.
+            GuardError: The suppression list of a guard cannot be read.
         """
         if type(max_contacts) is not int or max_contacts < 1:
             raise UsageError(f"campaigns.preflight: `max_contacts` is {max_contacts!r}; it must be 1 or more.")

@@ -15,7 +15,7 @@ from tingting_async.resources.reach import CALLS, TEXTS, parts_of
 from tingting_async.v1.contacts import Contacts
 from tingting_async.v1.dashboard import Dashboards
 from tingting_async.v1.models.campaigns import Campaign, CampaignStatus, PreflightReport
-from tingting_async.v1.reach import Recipients, iterate, read_values
+from tingting_async.v1.reach import Recipients, iterate, national, read_values
 
 if TYPE_CHECKING:
     from tingting_async.client.guards import Prices
@@ -80,18 +80,26 @@ async def preflight(
     text = (campaign.sms_message or "") if campaign.services in TEXTS else ""
     values = _Values(placeholders, text)
     expected = total
+    if not total:
+        problems.append("It has no contacts.")
     if recipients is not None:
-        row = 0
+        suppressed, row = await core.suppressed_numbers("campaigns.preflight"), 0
         async for each in iterate(recipients):
             name = f"`recipients[{row}]`" if getattr(each, "row", None) is None else f"Row {each.row}"
-            values.take(row, name, getattr(each, "variables", {}))
+            # Who is on the suppression list is never added.
+            if not suppressed or national(getattr(each, "number", each)) not in suppressed:
+                values.take(row, name, getattr(each, "variables", {}))
             row += 1
-        expected = row
-        if not row:
-            problems.append("`recipients` is empty.")
-    elif not total:
-        problems.append("It has no contacts.")
-    elif placeholders:
+        expected = values.count
+        if total and expected and total != expected:
+            without = " without those on the suppression list" if expected < row else ""
+            problems.append(
+                f"The number of its contacts is {total}, and that of `recipients` is {expected}{without}. A run "
+                "reaches all contacts: give exactly those that they were made of."
+            )
+        elif not expected:
+            problems.append("`recipients` is empty." if not row else "All `recipients` are on the suppression list.")
+    elif total and placeholders:
         rows = await contacts.list(campaign.id, exact=True, timeout=timeout).collect(max_contacts)
 
         def take(row: int, found: Mapping[str, Any]) -> None:
@@ -105,7 +113,7 @@ async def preflight(
             )
     else:
         values.count, values.sms_parts = total, parts_of(text, [{}]) * total
-    problems = [*problems[:1], *values.problems(), *_problems(campaign)]
+    problems = [*problems, *values.problems(), *_problems(campaign)]
     parts = values.sms_parts if values.count >= expected else None
     estimate = _estimate(core, campaign, prices, expected, parts)
     left = None if estimate is None else (await Dashboards(core).get(timeout=timeout)).remaining_credits
