@@ -1,7 +1,4 @@
-"""A month of outcomes of the v1 API as a DataFrame: how many people each campaign has reached, and what that cost.
-
-It reads TINGTING_EMAIL, TINGTING_PASSWORD and TINGTING_BASE_URL, and needs pandas: `pip install pandas`.
-"""
+"""A month of outcomes as a DataFrame: it reads TINGTING_EMAIL, TINGTING_PASSWORD, TINGTING_BASE_URL; needs pandas."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +16,8 @@ async def main() -> None:
     async with TingTing.from_env() as tingting:
         rows = tingting.campaigns.results(since=since)
         frame: Any = pd.DataFrame([as_record(row) | {"reached": row.was_reached} async for row in rows])
-    print(frame.groupby("campaign.id").agg({"reached": ["count", "mean"], "contact.credit_consumed": "sum"}))
+    frame["credits"] = frame[["contact.credit_consumed", "contact.credit_consumed_sms"]].sum(axis=1)
+    print(frame.groupby("campaign.id").agg({"reached": ["count", "mean"], "credits": "sum"}))
 
 
 anyio.run(main)

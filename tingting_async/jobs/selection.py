@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Sequence, Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from tingting_async.recipients.legacy_fonts import is_legacy_font
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.problems import InvalidNumberError
 from tingting_async.recipients.recipient_list import RecipientList
-from tingting_async.recipients.texts import is_blank, placeholders
+from tingting_async.recipients.texts import is_blank
 from tingting_async.redaction import mask_repr
 from tingting_async.resources import arguments
 from tingting_async.resources.models import NewContact
@@ -20,6 +21,7 @@ from tingting_async.resources.models import NewContact
 if TYPE_CHECKING:
     from tingting_async.recipients.rejects import InputRow
 
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 NO_VALUE, LEGACY_FONT, SUPPRESSED = "no value", "legacy font", "suppressed"
 """The kinds of problems that a job finds. The other kinds are those of a list."""
 
@@ -95,7 +97,7 @@ def select(people: RecipientList, texts: Iterable[str], *, mobile_only: bool) ->
         )
     if not any(True for _ in people.input_rows()):
         raise UsageError("`recipients` is empty: it has no rows.")
-    needed = sorted({name for text in texts for name in placeholders(text)})
+    needed = sorted({name for text in texts for name in _names(text)})
     ready = iter(people)
     rows: list[SelectedRow] = []
     contacts: list[NewContact] = []
@@ -115,6 +117,20 @@ def select(people: RecipientList, texts: Iterable[str], *, mobile_only: bool) ->
             f"`recipients` has nobody who can be reached: of its {len(rows)} rows, all are left out. {reasons}".rstrip()
         )
     return Selection(people, rows, contacts)
+
+
+def _names(text: str) -> list[str]:
+    """Return what is between the braces of a message.
+
+    Raises:
+        UsageError: A brace belongs to no placeholder.
+    """
+    if re.search(r"[{}]", _PLACEHOLDER.sub("", text)):
+        raise UsageError(
+            "The message has a brace that belongs to no placeholder. Everybody would get it as it is. Write a "
+            "placeholder as {name}, with one brace on each side."
+        )
+    return _PLACEHOLDER.findall(text)
 
 
 def _judge(row: "InputRow", variables: Any, needed: Collection[str], *, mobile_only: bool) -> SelectedRow:

@@ -263,7 +263,8 @@ async def _reconcile(error: DuplicateSendError | OutcomeUnknownError, deadline: 
 def _not_done(error: OutcomeUnknownError) -> NotSentError:
     """Return the error for attempts that were lost on their way, so that nothing was done."""
     return NotSentError(
-        f"{error.operation}: nothing was sent. The service did not get the request, however often it was sent.",
+        f"{error.operation}: nothing was done. `reconcile()` found after each attempt that the service had not carried "
+        f"out the request. The last attempt: {error}",
         operation=error.operation,
         method=error.method,
         path=error.path,
