@@ -147,3 +147,70 @@ async def test_sequence() -> None:
     assert "9841000005" == people[-1].number
     shown = repr((people, people[0], [*people.input_rows()], people.summary(), str(people.summary())))
     assert "984100" not in shown
+
+
+@pytest.mark.parametrize("name", ["mobile", "Mobile", "phone", "contact", "mobile number"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda variables: NewContact("9841000001", variables),
+        lambda variables: {"number": "9841000001", "variables": variables},
+        lambda variables: {"phone_number": "9841000001", "other_variables": variables},
+    ],
+    ids=["contact", "variables", "other_variables"],
+)
+async def test_number_among_variables(row: Any, name: str) -> None:
+    """A contact's own number is called, whatever numbers its variables have and whatever they are called."""
+    variables = {name: "9800000001", "name": "Ram"}
+    (person,) = await RecipientList.from_rows([row(variables)])
+    assert ("9841000001", variables) == (person.number, person.variables)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        NewContact("9841000001", {"number": "9800000001", "name": "Ram"}),
+        {"number": "9841000001", "variables": {"number": "9800000001"}},
+        {"phone": "9841000001", "other_variables": {"phone": "9800000001"}},
+    ],
+)
+async def test_variable_with_the_key_of_the_number(row: Any) -> None:
+    """A variable that has the key of the phone number is refused: it would replace the number, or be lost."""
+    with pytest.raises(UsageError, match=r"`rows\[1\]` has a variable '(number|phone)', .*Rename"):
+        await RecipientList.from_rows([NewContact("9841000002"), row])
+    with pytest.raises(UsageError, match=r"`rows\[0\]` has a variable"):
+        await RecipientList.from_rows([row])
+
+
+async def test_contacts_without_variables() -> None:
+    """Contacts may lack variables, and all have their number at the same key."""
+    rows = [{"number": "9841000001", "variables": {"a": 1}}, {"number": "9841000002"}]
+    rows.append({"number": "9841000003", "variables": None})
+    people = await RecipientList.from_rows([*rows, NewContact("9841000004")])
+    assert [{"a": 1}, {}, {}, {}] == [each.variables for each in people]
+    with pytest.raises(UsageError, match=r"`rows\[3\]` has its phone number as 'phone', the others as 'number'"):
+        await RecipientList.from_rows([*rows, {"phone": "9841000004", "variables": {}}])
+
+
+async def test_contacts_and_mappings() -> None:
+    """Contacts and other mappings are two kinds of rows: those may have their number at any key."""
+    rows = [{"name": "A", "mobile": "9841000001"}, NewContact("9841000002", {"mobile": "9800000001"})]
+    with pytest.raises(UsageError, match=r"`rows\[1\]` is a contact, and the rows before it are mappings"):
+        await RecipientList.from_rows(rows)
+    with pytest.raises(UsageError, match=r"`rows\[1\]` is a mapping, and the rows before it are contacts"):
+        await RecipientList.from_rows(reversed(rows))
+
+
+async def test_chosen_variable() -> None:
+    """The number to be called may be a variable of contacts, if it is chosen with `number`."""
+    (person,) = await RecipientList.from_rows([NewContact("9841000001", {"alt": "9851000002"})], number="alt")
+    assert ("9851000002", {"number": "9841000001"}) == (person.number, person.variables)
+
+
+@pytest.mark.parametrize("key", [9841777777, ("9841777777",)])
+async def test_keys(key: Any) -> None:
+    """A key that is not a string is refused without being shown: it may be a phone number."""
+    for row in ({"phone": "9841000001", key: "Ram"}, {key: "Ram"}, NewContact("9841000001", {key: "Ram"})):
+        with pytest.raises(UsageError, match=r"`rows\[0\]` has a key that is not a string") as caught:
+            await RecipientList.from_rows([row])
+        assert "9841777777" not in str(caught.value)

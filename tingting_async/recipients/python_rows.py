@@ -4,8 +4,12 @@ from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
+import attrs
+
 from tingting_async.errors import UsageError
+from tingting_async.recipients import headers
 from tingting_async.recipients.builder import ListBuilder, Options
+from tingting_async.recipients.columns import shown
 from tingting_async.recipients.numbers import NepaliNumber
 from tingting_async.recipients.values import MISSING
 
@@ -77,13 +81,13 @@ class RowReader:
         if is_tuple and hasattr(row, "_asdict"):
             row = row._asdict()
         elif hasattr(row, "number") and _is(getattr(row, "variables", None), Mapping):
-            row = {"number": row.number, **row.variables}
+            return "contact", self._of_contact("number", row.number, row.variables)
         elif not is_tuple and not _is(row, Mapping) and hasattr(row, "keys"):  # A row of a database.
             row = {key: row[key] for key in row.keys()}  # noqa: SIM118 - not a mapping: it iterates over its values
         elif is_tuple:
             return "tuple", cast("Sequence[object]", row)
         if _is(row, Mapping):
-            return "mapping", self._of_mapping(cast("Mapping[Any, Any]", row))
+            return self._of_mapping(cast("Mapping[Any, Any]", row))
         if row is None or _is(row, str | int | float | Decimal | NepaliNumber) or hasattr(row, "dtype"):
             self._columns[:] = ["number"]
             return "phone number", [row]
@@ -91,17 +95,41 @@ class RowReader:
             f"`rows[{self._count - 1}]` must be a mapping, a tuple or a phone number, not {type(row).__name__}."
         )
 
-    def _of_mapping(self, row: Mapping[Any, Any]) -> list[object]:
-        nested = next((key for key in ("variables", "other_variables") if _is(row.get(key), Mapping)), None)
+    def _of_mapping(self, row: Mapping[Any, Any]) -> tuple[str, list[object]]:
+        nested = next((key for key in ("variables", "other_variables") if _is(row.get(key, ""), Mapping | None)), None)
         if nested and len(row) == 2:  # As `contacts.add_many` and the service take them.
-            row = {**{key: value for key, value in row.items() if key != nested}, **row[nested]}
+            key = next(key for key in row if key != nested)
+            return "contact", self._of_contact(key, row[key], row[nested] or {})
+        if self._kind == "contact" and [*row] == [self._columns[0]]:
+            return "contact", self._of_contact(self._columns[0], row[self._columns[0]], {})
+        return "mapping", self._values(row)
+
+    def _of_contact(self, key: Any, number: object, variables: Mapping[Any, Any]) -> list[object]:
+        """Return the values of a row that says which of them is the phone number, whatever its variables are called."""
+        place = f"`rows[{self._count - 1}]`"
+        if key in variables:
+            raise UsageError(f"{place} has a variable {_shown(key)}, which is the key of its phone number. Rename it.")
+        if self._kind is None and headers.rank(str(key)) is not None:
+            self._options = attrs.evolve(self._options, number=self._options.number or key)
+        if self._kind == "contact" and key != self._columns[0]:
+            raise UsageError(
+                f"{place} has its phone number as {_shown(key)}, the others as {_shown(self._columns[0])}."
+            )
+        return self._values({key: number, **variables})
+
+    def _values(self, row: Mapping[Any, Any]) -> list[object]:
         for key in row:
             if not isinstance(key, str):
-                raise UsageError(f"`rows[{self._count - 1}]` has the key {str(key)[:20]!r}, which is not a string.")
+                kind = type(key).__name__
+                raise UsageError(f"`rows[{self._count - 1}]` has a key that is not a string, but {kind}.")
             if key not in self._names:
                 self._names[key] = len(self._columns)
                 self._columns.append(key)
         return [row.get(name, MISSING) for name in self._columns]
+
+
+def _shown(key: object) -> str:
+    return repr(shown(str(key)))
 
 
 def _is(value: Any, types: Any) -> bool:
