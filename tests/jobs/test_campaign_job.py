@@ -137,8 +137,9 @@ async def test_another_job(tmp_path: Path, change: Any, said: str, until: JobSte
     async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
         await stop_at(until, sandbox, ledger)
         posts = sum(received.method == "POST" for received in sandbox.requests)
-        with pytest.raises(UsageError, match=f"nothing was sent.*'{KEY}'.*{said}"):
+        with pytest.raises(UsageError, match=f"nothing was sent.*'{KEY}'.*{said}") as caught:
             await run_job(sandbox, await make_job(**{"rows": PEOPLE, **change}), ledger)
+        assert "besides=" in caught.value.__notes__[0]
         assert posts == sum(received.method == "POST" for received in sandbox.requests)
 
 

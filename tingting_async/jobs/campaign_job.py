@@ -218,8 +218,14 @@ def _advice(key: str | None) -> Generator[None]:
     """Say in errors how to go on with the job."""
     try:
         yield
-    except UsageError:
-        raise  # It says what to change, and nothing was sent.
+    except UsageError as error:  # It says what to change, and nothing was sent.
+        if key is not None:
+            error.add_note(
+                "CampaignJob: a new key makes a new campaign, which reaches everybody of its list, again if they were "
+                "reached before. To reach only the rows that you have corrected or added, read them with "
+                "`besides=` the list of before, and run a job of them alone."
+            )
+        raise
     except TingTingError as error:
         if key is not None:
             advice = "CampaignJob: run the job again with the same key, recipients and fields. It continues from here."
