@@ -12,7 +12,8 @@ import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.recipients import headers
-from tingting_async.recipients.columns import SAMPLE, ColumnFinder, Columns, Row, shown
+from tingting_async.recipients.columns import SAMPLE, ColumnFinder, Columns, shown
+from tingting_async.recipients.header_rows import Row
 from tingting_async.recipients.numbers import NepaliNumber, described, find_number
 from tingting_async.recipients.problems import NumberProblem
 from tingting_async.recipients.rows import PackedRows
@@ -41,6 +42,7 @@ class RowProblemKind(StrEnum):
         VALUE: A value cannot be sent, e.g. because it is bytes.
         CELLS: The row has more or fewer cells than there are columns.
         TOTAL: The row says that it is a total, and has a phone number.
+        ABOVE: The row is above the headers, and does not seem to be a title.
     """
 
     DUPLICATE = "duplicate"
@@ -50,6 +52,7 @@ class RowProblemKind(StrEnum):
     VALUE = "value"
     CELLS = "cells"
     TOTAL = "total"
+    ABOVE = "above the headers"
 
 
 @attrs.frozen
@@ -166,7 +169,11 @@ class ListBuilder:
                 self._header = [str(cell) for cell in cells]
         self._set_widths([len(cells) for _, cells in first])
         for row, cells in first:
-            if row != columns.header_row and row not in columns.titles:
+            if row in columns.above:
+                said = f"the row is above the headers, which are in row {columns.header_row}. Move it, or remove it"
+                problem = self._problem(row, columns.number, RowProblemKind.ABOVE, said)
+                self._keep(row, self._cells(row, cells)[0], problem)
+            elif row != columns.header_row and row not in columns.titles:
                 self._take(row, cells)
 
     def _set_widths(self, lengths: Sequence[int]) -> None:

@@ -1,25 +1,17 @@
 """Which row of a table has the headers, and which column has the phone numbers."""
 
-import re
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.recipients import headers
+from tingting_async.recipients.header_rows import HeaderRowFinder, Row, cell_of, is_title, width_of
 from tingting_async.recipients.values import is_blank
 from tingting_async.redaction import redact, shorten
 
 SAMPLE = 100
 """How many rows are looked at before the columns are decided."""
-_SEARCHED = 30
-"""How many of them are searched for headers."""
-
-_DAY = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}"
-
-Row: TypeAlias = tuple[int, Sequence[object]]
-"""The number of a row, as the file shows it, and its cells."""
 
 
 @attrs.frozen
@@ -30,7 +22,9 @@ class Columns:
         names: The name of each column: its header, or its letters if it has none.
         number: The index of the column with the phone numbers.
         header_row: The number of the row with the headers; None if there is none.
-        titles: The numbers of the rows above the headers, which are not rows of the list.
+        is_guess: Whether nothing but its place says that the row has the headers.
+        titles: The numbers of the rows above the headers that are titles, and not rows of the list.
+        above: The numbers of the other rows above the headers, which may be rows of the list.
         unnamed: The indexes of the columns without a header, in a table with headers.
         serials: The indexes of the columns that count the rows.
         ours: The indexes of the columns that `write_rejects` has added.
@@ -41,7 +35,9 @@ class Columns:
     names: list[str]
     number: int
     header_row: int | None = None
+    is_guess: bool = False
     titles: Sequence[int] = ()
+    above: Sequence[int] = ()
     unnamed: frozenset[int] = frozenset()
     serials: frozenset[int] = frozenset()
     ours: frozenset[int] = frozenset()
@@ -74,24 +70,32 @@ class ColumnFinder:
         self._number = number
         self._has_header = has_header
         self._is_number = is_number
+        self._headers = HeaderRowFinder(number, has_header, is_number)
 
     def of_rows(self, rows: Sequence[Row]) -> Columns:
         """Return the columns of a table whose first rows are these; none of them is empty.
 
         Raises:
-            UsageError: No column, or more than one, may be the column with the phone numbers.
+            UsageError: No column, or more than one, may be the column with the phone numbers, or it is not clear which
+                row has the headers.
         """
-        width = max((len(cells) for _, cells in rows), default=0)
-        place = None if self._has_header is False else self._header(rows, width)
+        width = width_of(rows)
+        place = self._headers.find(rows)
         if place is None:
             names = [headers.letters(index) for index in range(width)]
             number = self._column(names, rows, is_named=False)
-            titles = self._titles(rows, number) if width > 1 and self._has_header is None else 0
-            return Columns(names, number, titles=[row for row, _ in rows[:titles]])
-        row, cells = rows[place]
-        named = [headers.clean(str(cell)) if not is_blank(cell) else "" for cell in cells]
+            return Columns(names, number, titles=self._titles(rows, number, width))
+        header, above = rows[place], rows[:place]
+        named = [headers.clean(str(cell)) if not is_blank(cell) else "" for cell in header[1]]
         columns = self.of_names(named, rows[place + 1 :])
-        return attrs.evolve(columns, header_row=row, titles=[row for row, _ in rows[:place]])
+        titles = self._headers.titles(above, columns.number, header, width)
+        return attrs.evolve(
+            columns,
+            header_row=header[0],
+            is_guess=self._headers.is_guess(header[1]),
+            titles=titles,
+            above=[row for row, _ in above if row not in titles],
+        )
 
     def of_names(self, named: Sequence[str], rows: Sequence[Row]) -> Columns:
         """Return the columns with these headers, above these rows."""
@@ -105,41 +109,17 @@ class ColumnFinder:
             ours=frozenset(index for index, name in enumerate(named) if name in (headers.REASON, headers.ROW)),
         )
 
-    def _header(self, rows: Sequence[Row], width: int) -> int | None:
-        """Return the place of the row with the headers."""
-        if (
-            place := next((place for place, (_, cells) in enumerate(rows) if headers.REASON in cells), None)
-        ) is not None:
-            return place
-        first = next((place for place, (_, cells) in enumerate(rows) if any(map(self._is_number, cells))), None)
-        above = rows[: _SEARCHED if first is None else first]
-        for place, (_, cells) in enumerate(above):
-            if (_count(cells) > 1 or width == 1) and self._names_number(cells):
-                return place
-        if self._has_header:
-            full = (place for place, (_, cells) in enumerate(above) if _count(cells) > 1 or width == 1)
-            return next(full, 0 if rows else None)
-        if not above or first is None:
-            return None
-        # The row above the first number, if it says something about each column and has no number itself.
-        _, cells = above[-1]
-        numbers = [index for index, cell in enumerate(rows[first][1]) if self._is_number(cell)]
-        is_header = any(index < len(cells) and _is_word(cells[index]) for index in numbers)
-        return first - 1 if is_header and not any(map(_is_figure, cells)) else None
-
-    def _names_number(self, cells: Sequence[object]) -> bool:
-        texts = [str(cell) for cell in cells if not is_blank(cell)]
-        if any(map(_is_figure, texts)):
-            return False
-        wanted = self._number and headers.plain(self._number)
-        return any(headers.rank(text) is not None or (wanted and headers.plain(text) == wanted) for text in texts)
-
-    def _titles(self, rows: Sequence[Row], number: int) -> int:
-        """Return how many rows above those of a table without headers are titles."""
-        place = 0
-        while place < len(rows) and _count(rows[place][1]) == 1 and is_blank(_cell(rows[place], number)):
-            place += 1
-        return place if place < len(rows) else 0
+    def _titles(self, rows: Sequence[Row], number: int, width: int) -> list[int]:
+        """Return the rows above those of a table without headers that are titles."""
+        if self._has_header is False or width == 1:
+            return []
+        titles: list[int] = []
+        for row, cells in rows:
+            filled = [index for index, cell in enumerate(cells) if not is_blank(cell)]
+            if len(filled) != 1 or filled[0] == number or not is_title(cells, number):
+                return titles
+            titles.append(row)
+        return []
 
     def _column(self, names: Sequence[str], rows: Sequence[Row], *, is_named: bool) -> int:
         if self._number is not None:
@@ -174,28 +154,9 @@ class ColumnFinder:
 
     def _share(self, index: int, rows: Sequence[Row], digits: int = 7) -> float:
         """Return the share of the cells of a column that are phone numbers of at least so many digits."""
-        cells = [cell for row in rows if not is_blank(cell := _cell(row, index))]
+        cells = [cell for _, row in rows if not is_blank(cell := cell_of(row, index))]
         found = (cell for cell in cells if sum(map(str.isdigit, str(cell))) >= digits)
         return sum(map(self._is_number, found)) / len(cells) if cells else 0.0
-
-
-def _cell(row: Row, index: int) -> object:
-    return row[1][index] if index < len(row[1]) else None
-
-
-def _count(cells: Sequence[object]) -> int:
-    return sum(not is_blank(cell) for cell in cells)
-
-
-def _is_word(cell: object) -> bool:
-    return isinstance(cell, str) and not is_blank(cell) and sum(map(str.isdigit, cell)) < 5
-
-
-def _is_figure(cell: object) -> bool:
-    """Return whether a cell is nothing but a number of five digits or more, which no header is, unless it is a date."""
-    text = str(cell)
-    digits = sum(map(str.isdigit, text))
-    return digits >= 5 and re.fullmatch(r"[\d\s.,()+-]+", text) is not None and not re.fullmatch(_DAY, text)
 
 
 def _refuse_duplicates(named: Sequence[str]) -> None:

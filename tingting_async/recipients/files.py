@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 
 from tingting_async.errors import UsageError
-from tingting_async.recipients.columns import Row
+from tingting_async.recipients.header_rows import Row
 from tingting_async.recipients.spreadsheets import open_sheet
 from tingting_async.redaction import redact
 

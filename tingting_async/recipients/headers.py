@@ -22,6 +22,13 @@ _NOT_PHONES = re.compile(
     r"|\b(?:no|number|count) of\b|नाम|व्यक्ति|ठेगाना|इमेल|किसिम|प्रकार|फ्याक्स|रोल|खाता|घर|वडा|दर्ता|रकम|मिति|कोड|नागरिकता"
 )
 _JOINED = r"(?:\s*(?:no|nos|num|number|numbers|nambar|नम्बर|नं|न))*"
+_ABSENT = re.compile(
+    r"^no (?!of\b)\w|\b(?:without|lost|stolen|broken|wrong|invalid|xaina|chaina|chhaina)\b|\boff$|छैन|बन्द|हरायो"
+    r"|\bnot (?:available|working|reachable|known|given|yet|in use)\b"
+)
+"""What people write instead of a number."""
+_REMARKS = re.compile(r"\b(?:call|calls|ask|same|above|later|see|refused|switched|please|will|does|has|have|only)\b")
+"""Words of other remarks that people write instead of a number."""
 _NAMES: Final = (
     re.compile(
         rf"(?:^numbers$|\b(?:mobiles?|mob|cell|cells|cellular|cellphones?|msisdn){_JOINED}\b|मोबाइल)|^(?:मो|सेल)(?:\s|$)"
@@ -77,7 +84,7 @@ def clean(text: str) -> str:
 def rank(header: str) -> int | None:
     """Return how surely a header names a column of phone numbers: 0 is best. None if it does not name one."""
     words = re.sub(r"(?<=[a-z])(?=\d)", " ", plain(header))
-    if _NOT_PHONES.search(words):
+    if _NOT_PHONES.search(words) or _ABSENT.search(words):
         return None
     found = next((place for place, names in enumerate(_NAMES) if names.search(words)), None)
     if found is None:
@@ -97,6 +104,12 @@ def owner(header: str) -> str:
 def may_be_phones(header: str) -> bool:
     """Return whether nothing in a header says that its column has something else than phone numbers."""
     return _NOT_PHONES.search(plain(header)) is None
+
+
+def is_remark(text: str) -> bool:
+    """Return whether a text is what people write instead of a number, and not a header."""
+    words = plain(text)
+    return _ABSENT.search(words) is not None or _REMARKS.search(words) is not None
 
 
 def is_second(header: str) -> bool:

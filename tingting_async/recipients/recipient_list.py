@@ -298,7 +298,10 @@ class RecipientList(Sequence[Recipient]):
         with suppress(IndexError):
             notes.append(f"phone numbers: column {columns.where(columns.number)}")
         if columns.header_row is not None:
-            notes.append(f"headers: row {columns.header_row}")
+            guess = ", which is a guess: nothing in it names phone numbers" if columns.is_guess else ""
+            notes.append(f"headers: row {columns.header_row}{guess}")
+        if columns.titles:
+            notes.append(f"titles, passed over: row {', '.join(map(str, columns.titles))}")
         if builder.skipped:
             notes.append(f"totals and repeated headers, passed over: {len(builder.skipped)}")
         return ListSummary(len(builder.rows), len(self), dict(kinds), len(builder.skipped), tuple(notes))

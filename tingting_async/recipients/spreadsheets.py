@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tingting_async.errors import UsageError
-from tingting_async.recipients.columns import Row, shown
+from tingting_async.recipients.columns import shown
 from tingting_async.recipients.formulas import failed_formulas
+from tingting_async.recipients.header_rows import Row
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
