@@ -223,7 +223,14 @@ async def test_only_a_person_can_decide(tmp_path: Path) -> None:
                 sandbox.faults.add(Fault("reset_after", path="*/run-campaign/*", times=1))
                 sandbox.faults.add(lost)
 
-        lost = Fault("status", method="GET", path="/api/v1/campaign/?*", status=400, body={"detail": "No."})
+        lost = Fault(
+            "status",
+            method="GET",
+            path="/api/v1/campaign/?*",
+            status=400,
+            body={"detail": "No."},
+            where=lambda _: count_effects(sandbox, "run") == 1,
+        )
         with pytest.raises(OutcomeUnknownError, match="mark_sent") as caught:
             await run_job(sandbox, await make_job(), ledger, on_progress=meddle)
         sandbox.faults.clear()

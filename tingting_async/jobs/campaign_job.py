@@ -1,6 +1,6 @@
 """A campaign from its list of recipients to its outcomes, which may be killed anywhere and run again anywhere."""
 
-from collections.abc import AsyncIterable, Callable, Generator, Iterable, Mapping, Set as AbstractSet
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Set as AbstractSet
 from contextlib import contextmanager
 from inspect import iscoroutinefunction
 from typing import Any, Unpack
@@ -9,6 +9,7 @@ from tingting_async.client.core import Core
 from tingting_async.client.session import core_of
 from tingting_async.errors import MisuseError, TingTingError, UsageError
 from tingting_async.jobs.checks import check, read_suppressed
+from tingting_async.jobs.comparison import refuse_late
 from tingting_async.jobs.job_result import JobResult
 from tingting_async.jobs.outcomes import read_outcomes
 from tingting_async.jobs.selection import Selection, select
@@ -136,10 +137,12 @@ class CampaignJob:
             MisuseError: The session is not one of the v1 API.
             UsageError: There is a key and no ledger, or a ledger and no key; the recipients cannot be read, or a
                 placeholder of a message has no column; or an earlier run with this key had other recipients or other
-                fields. Nobody was called or texted by this call.
+                fields; or `schedule` has passed. Nobody was called or texted by this call.
+            ConflictError: Somebody has changed the campaign or added contacts to it. Nobody was called or texted.
             GuardError: A guard of the session does not allow it. Nobody was called or texted.
             WaitTimeoutError: The campaign has not ended within `timeout`. Run the job again to follow it again.
-            OutcomeUnknownError: Only a person can find out whether a step was done. See docs/recipients.md.
+            OutcomeUnknownError: Only a person can find out whether a step was done, or somebody else has run the
+                campaign. See docs/recipients.md.
             DuplicateSendError: Another process is still working on a step.
             TingTingError: A step failed. With a key, run the job again.
         """
@@ -151,17 +154,17 @@ class CampaignJob:
         suppressed: AbstractSet[str] = await read_suppressed(core, must_be_known=not is_sent)
         people = selection.people(suppressed)
         if not is_sent:  # What was sent is only followed, whatever is allowed by now.
+            refuse_late(core, self._fields.get("schedule"))
             await check(core, self._services, self._fields, people)
         self._begin()
-        refused: Mapping[str, str] = {}
         with _advice(self._key):
             await run.create(self._name, self._services, self._fields, selection, people)
             if not is_sent:
-                refused = await run.add(selection)
+                await run.add(selection)
             suppressed |= await run.send(people)
             campaign = await run.follow(timeout, poll_interval, max_poll_interval)
             run.report(JobStep.READING)
-            return await read_outcomes(tingting, campaign, selection, refused, suppressed)
+            return await read_outcomes(tingting, campaign, selection, run.refused, suppressed)
 
     def _core(self, tingting: object, on_progress: object) -> Core:
         """Return what the resources of the session share, if the job can use them.

@@ -11,9 +11,11 @@ from typing import TypeVar
 import attrs
 
 from tingting_async.client.core import Core
-from tingting_async.errors import GuardError, UsageError, WaitTimeoutError
+from tingting_async.errors import ConflictError, DuplicateSendError, GuardError, UsageError, WaitTimeoutError
 from tingting_async.http.messages import Request, Response
+from tingting_async.jobs.comparison import Comparison
 from tingting_async.jobs.selection import Selection
+from tingting_async.ledger.claims import BEGUN
 from tingting_async.ledger.ensure_sent import ensure_sent
 from tingting_async.persistence import run_in_thread
 from tingting_async.redaction import redact
@@ -21,7 +23,9 @@ from tingting_async.resources.models import NewContact, Services
 from tingting_async.v1.additions import AddProgress
 from tingting_async.v1.campaign_fields import OptionalFields
 from tingting_async.v1.campaigns import Campaigns
+from tingting_async.v1.method_fallback import OtherForm
 from tingting_async.v1.models.campaigns import Campaign
+from tingting_async.v1.models.contacts import ContactsAdded
 from tingting_async.v1.reach import national
 from tingting_async.v1.session import TingTing
 
@@ -74,13 +78,24 @@ class JobProgress:
 
 
 class _Campaigns(Campaigns):
-    """Campaigns that are created for a list of recipients."""
+    """Campaigns that are created for a list of recipients.
+
+    Attributes:
+        is_new: Whether the service has responded with a new campaign. One that was found may be somebody else's.
+    """
+
+    is_new: bool = False
 
     async def create_for(
         self, content: Mapping[str, str], name: str, services: Services, fields: OptionalFields, key: str | None
     ) -> Campaign:
         """Create a campaign. With a key, another call with another content is refused."""
         return await self._create(name, services, fields, content, key, None)
+
+    async def _execute(self, request: Request[T], *others: OtherForm) -> T:
+        result = await super()._execute(request, *others)
+        self.is_new = self.is_new or request.operation == "campaigns.create"
+        return result
 
 
 class JobRun:
@@ -110,6 +125,10 @@ class JobRun:
         self._recipients: int | None = None
         self._added: int | None = None
         self._campaign: Campaign | None = None
+        self._comparison: Comparison | None = None
+        self._is_new = False
+        self.refused: dict[str, str] = {}
+        """Why the service refused numbers."""
 
     def report(self, step: JobStep, recipients: int | None = None) -> None:
         """Call `on_progress`. If it fails, the job goes on."""
@@ -146,21 +165,29 @@ class JobRun:
         """Create the campaign, or get it if it was created before."""
         self.report(JobStep.CREATING, len(people))
         content = {"recipients": await run_in_thread(selection.digest)}
-        create = partial(_Campaigns(self._core).create_for, content, name, services, fields, self._key)
-        campaign = await self._once(create)
+        campaigns = _Campaigns(self._core)
+        campaign = await self._once(partial(campaigns.create_for, content, name, services, fields, self._key))
         assert campaign is not None, "a creation returns what was created"
-        self._campaign = campaign
+        self._campaign, self._is_new = campaign, campaigns.is_new
+        self._comparison = Comparison(
+            self._tingting, self._core, self._key, campaign.id, services, fields, selection.contacts
+        )
 
-    async def add(self, selection: Selection) -> Mapping[str, str]:
-        """Add the contacts that the campaign does not have yet. Return why the service refused numbers.
+    async def add(self, selection: Selection) -> None:
+        """Add the contacts that the campaign does not have yet.
 
         Numbers on the suppression list are left out.
+
+        Raises:
+            ConflictError: The campaign is not what the job wants.
         """
 
         def note(progress: AddProgress) -> None:
             self._added = progress.created + progress.skipped
             self.report(JobStep.ADDING)
 
+        if not self._is_new:
+            await self._refuse_others()
         self.report(JobStep.ADDING)
         added = await self._tingting.contacts.add_many(
             self._id, selection.contacts, keep_contacts=False, on_progress=note, idempotency_key=self._key
@@ -168,20 +195,61 @@ class JobRun:
         if not added.created and not added.skipped:
             reasons = redact(" ".join(list(added.errors.values())[:3]))
             raise UsageError(f"CampaignJob: the service refused all contacts; nobody was reached. {reasons}".rstrip())
-        return {str(selection.contacts[index].number): reason for index, reason in added.errors.items()}
+        self._note_refused(selection.contacts, added)
+        if self._is_new:
+            self._wanted.expected = added.created + added.skipped
+
+    async def _refuse_others(self) -> None:
+        """Refuse to add contacts to a campaign that seems to be somebody else's.
+
+        Raises:
+            ConflictError: It has contacts, and no run of this job has added any; or its fields differ.
+        """
+        with suppress(DuplicateSendError):  # It was run, or is: so all contacts were added.
+            count = await self._wanted.before_adding()
+            # In this order: what another run of this job adds is recorded before it is there.
+            if count and not await self._is_recorded(f"contacts.add_many{BEGUN}"):
+                raise self._wanted.conflict([f"it has {count} contacts, and this job has added none"])
+
+    def _note_refused(self, contacts: Sequence[NewContact], added: ContactsAdded) -> None:
+        self.refused.update({str(contacts[index].number): reason for index, reason in added.errors.items()})
 
     async def send(self, people: Sequence[NewContact]) -> AbstractSet[str]:
-        """Run the campaign, unless it was run before. Return the numbers that were suppressed meanwhile."""
+        """Run the campaign, unless it was run before. Return the numbers that were suppressed meanwhile.
+
+        Raises:
+            ConflictError: The campaign is not what the job wants.
+        """
         self.report(JobStep.RUNNING)
-        run = partial(self._tingting.campaigns.run, self._id, recipients=people, idempotency_key=self._key)
-        try:
-            await self._once(run)
-        except GuardError as error:
-            if error.guard != "suppressed" or not (removed := await self._remove_suppressed()):
-                raise
-            await self._once(run)
-            return removed
-        return frozenset()
+        wanted, removed = self._wanted, set[str]()
+        wanted.left_out |= {str(each.number) for each in wanted.contacts} - {str(each.number) for each in people}
+
+        async def run() -> None:
+            await wanted.before_run()
+            await self._tingting.campaigns.run(self._id, recipients=people, idempotency_key=self._key)
+
+        while True:
+            try:
+                await self._once(run)
+            except GuardError as error:
+                if error.guard != "suppressed" or removed or not (removed := {*await self._remove_suppressed()}):
+                    raise
+                wanted.left_out |= removed
+                wanted.expected = None
+            except ConflictError:
+                if not wanted.missing:
+                    raise
+                await self._add_missing()
+            else:
+                return removed
+
+    async def _add_missing(self) -> None:
+        """Add the contacts again that somebody has deleted. Those that the service refuses stay missing."""
+        wanted = self._wanted
+        missing, wanted.missing, wanted.is_restored = wanted.missing, [], True
+        added = await self._tingting.contacts.add_many(self._id, missing, keep_contacts=False)
+        self._note_refused(missing, added)
+        wanted.expected = (wanted.expected or 0) + added.created
 
     async def _remove_suppressed(self) -> AbstractSet[str]:
         """Delete contacts that were put on the suppression list after they were added. Return their numbers."""
@@ -220,6 +288,11 @@ class JobRun:
     def _seen(self) -> Campaign:
         assert self._campaign is not None, "it was created"
         return self._campaign
+
+    @property
+    def _wanted(self) -> Comparison:
+        assert self._comparison is not None, "the campaign was created"
+        return self._comparison
 
     @property
     def _id(self) -> int:
