@@ -56,7 +56,7 @@ def repr_uuid(value: object) -> str:
 
 def repr_items(items: Sequence[object]) -> str:
     """Return the repr of an attrs field that may hold many items: of more than three, only their number."""
-    return repr(items) if len(items) <= 3 else f"<{len(items)} items>"
+    return redact(repr(items)) if len(items) <= 3 else f"<{len(items)} items>"
 
 
 def mask(number: object) -> str:

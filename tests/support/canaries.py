@@ -47,6 +47,7 @@ ARGUMENTS: dict[str, Callable[[Path], Any]] = {
     "sid": lambda _: f"PN{NUMBER}",
     "voice": lambda _: 3,
     "progress": lambda _: AddProgress(),
+    "on_problem": lambda _: "skip",
     "poll_interval": lambda _: 0.001,
     **dict.fromkeys(("id", "campaign_id", "survey_id", "template_id", "contact_id"), lambda _: 1),
 }

@@ -59,15 +59,15 @@ class JobRow:
     row: int
     number: str | None = attrs.field(default=None, repr=mask_repr)
     outcome: JobOutcome
-    status: CallStatus | None = None
+    status: CallStatus | None = attrs.field(default=None, repr=repr_text)
     was_reached: bool = False
     is_final: bool = True
     duration: timedelta | None = None
     playback: Decimal | None = None
     credits: Decimal | None = None
     attempts: int | None = None
-    carrier: str | None = None
-    problem: str = ""
+    carrier: str | None = attrs.field(default=None, repr=repr_text)
+    problem: str = attrs.field(default="", repr=repr_text)
     reason: str = attrs.field(default="", repr=repr_text)
 
 
@@ -116,7 +116,7 @@ class JobResult:
     campaign: Campaign
     rows: tuple[JobRow, ...] = attrs.field(repr=repr_items)
     recipients: RecipientList = attrs.field(repr=False)
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = attrs.field(default=(), repr=repr_items)
 
     def summary(self) -> JobSummary:
         """Return how many rows had which outcome, and what they cost."""

@@ -14,7 +14,7 @@ from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.problems import InvalidNumberError
 from tingting_async.recipients.recipient_list import RecipientList
 from tingting_async.recipients.texts import is_blank
-from tingting_async.redaction import mask_repr
+from tingting_async.redaction import mask_repr, repr_text
 from tingting_async.resources import arguments
 from tingting_async.resources.models import NewContact
 
@@ -39,8 +39,8 @@ class SelectedRow:
 
     row: int
     number: str | None = attrs.field(repr=mask_repr)
-    problem: str = ""
-    reason: str = ""
+    problem: str = attrs.field(default="", repr=repr_text)
+    reason: str = attrs.field(default="", repr=repr_text)
 
 
 @attrs.frozen(repr=False)
