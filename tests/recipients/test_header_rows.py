@@ -122,6 +122,19 @@ async def test_two_rows_of_headers(tmp_path: Path) -> None:
         assert {"Name": "Sita", "Class": "5", "Due": "6"} == people[0].variables
 
 
+@pytest.mark.parametrize("header", ["2082/83", "2083-08-01", "1/8/2083", "2083-08-01 10:15", "Class 10"])
+async def test_dates_in_headers(tmp_path: Path, header: str) -> None:
+    """Dates and fiscal years may be in headers, and in titles."""
+    people = await read(tmp_path, [[header, "", ""], ["Name", "Phone", header], SITA])
+    assert ({"Name": "Sita", header: "600"}, ()) == (people[0].variables, people.problems)
+
+
+async def test_index_without_a_header(tmp_path: Path) -> None:
+    """A row with nothing but the header of the phone numbers has the headers, as pandas writes them."""
+    people = await read(tmp_path, [["", "phone"], ["0", SITA[1]], ["1", HARI[1]]])
+    assert ("phone", (), [2, 3]) == (people.number_column, people.problems, [each.row for each in people])
+
+
 async def test_guessed_headers(tmp_path: Path) -> None:
     """The summary says that headers are a guess, unless they name phone numbers or were announced."""
     rows = [["Who", "How", "Due"], SITA, HARI]

@@ -13,7 +13,11 @@ Row: TypeAlias = tuple[int, Sequence[object]]
 
 _SEARCHED = 30
 """How many rows are searched for headers."""
-_DAY = re.compile(r"(?<!\d)\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)")
+_DAY = re.compile(
+    r"(?<!\d)(?:\d{4}[-/.]\d{1,3}(?:[-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?![-/.]?\d)"
+    r"(?:[ T]+\d{1,2}:\d{2}(?::\d{2})?)?"
+)
+"""A date, with a time or not, or a fiscal year."""
 _FIGURE = re.compile(r"\d(?:[().-]?\d){4,}")
 _AMOUNT = re.compile(r"[\d\s.,%/()+-]+")
 _MISSING = re.compile(r"n a|na|none|nil|null|nan|unknown|tbd|tba|pending|(?:not available|no number)|छैन|थाहा छैन|x+|")
@@ -53,6 +57,8 @@ class HeaderRowFinder:
         before = [place for place in named if place < end]
         if before or (named and self._has_header):
             return self._best(rows, before or named)
+        if numbered and self._names_its_column(rows, numbered[0]):
+            return numbered[0] - 1
         above = [place for place in wide if not numbered or place < numbered[0]]
         if self._has_header:
             return above[0] if above else 0 if rows else None
@@ -86,6 +92,12 @@ class HeaderRowFinder:
         if any(_MISSING.fullmatch(plain) for text in texts if len(plain := headers.plain(text)) > 1):
             return False
         return any(headers.rank(text) is not None for text in texts)
+
+    def _names_its_column(self, rows: Sequence[Row], first: int) -> bool:
+        """Return whether the row above the first number has only the header of its column, as an index has none."""
+        cells = rows[first - 1][1] if first else ()
+        index = next((index for index, cell in enumerate(cells) if not is_blank(cell)), 0)
+        return self._names_number(cells) and _count(cells) == 1 and self._is_number(cell_of(rows[first][1], index))
 
     def _best(self, rows: Sequence[Row], named: Sequence[int]) -> int:
         """Return that of several rows which says most clearly that it has the headers."""
