@@ -56,7 +56,9 @@ def repr_uuid(value: object) -> str:
 
 def repr_items(items: Sequence[object]) -> str:
     """Return the repr of an attrs field that may hold many items: of more than three, only their number."""
-    return redact(repr(items)) if len(items) <= 3 else f"<{len(items)} items>"
+    if len(items) > 3:
+        return f"<{len(items)} items>"
+    return repr(tuple(redact(each) if isinstance(each, str) else each for each in items))
 
 
 def mask(number: object) -> str:

@@ -12,7 +12,7 @@ import attrs
 
 from tingting_async import File
 from tingting_async.resources.arguments import Unchanged
-from tingting_async.v1 import AddProgress, NewContact, NewStep
+from tingting_async.v1 import NewContact, NewStep
 
 NUMBER = "9841234567"
 CODE = "482917"
@@ -46,7 +46,6 @@ ARGUMENTS: dict[str, Callable[[Path], Any]] = {
     "path": lambda folder: folder / f"{NUMBER}.csv",
     "sid": lambda _: f"PN{NUMBER}",
     "voice": lambda _: 3,
-    "progress": lambda _: AddProgress(),
     "on_problem": lambda _: "skip",
     "poll_interval": lambda _: 0.001,
     **dict.fromkeys(("id", "campaign_id", "survey_id", "template_id", "contact_id"), lambda _: 1),
@@ -126,7 +125,9 @@ def arguments_of(operation: str, method: Callable[..., Any], folder: Path) -> di
             continue
         if name == "numbers" and "str" not in str(hint):  # Ids of numbers.
             continue
-        if name in ARGUMENTS:
+        if name == "progress":
+            given[name] = next(each for each in kinds if each is not type(None))()
+        elif name in ARGUMENTS:
             given[name] = ARGUMENTS[name](folder)
         elif str in kinds and kinds <= {str, type(None), Unchanged}:
             given[name] = TEXT

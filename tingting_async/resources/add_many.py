@@ -83,7 +83,13 @@ def new_progress(operation: str, kind: type[P], given: P | None) -> P:
     """
     if given is None:
         return kind()
-    if not isinstance(given, kind) or given != kind():
+    if not isinstance(given, kind):
+        home = ".".join(kind.__module__.split(".")[:2]).removesuffix(".classic")
+        raise UsageError(
+            f"{operation}: `progress` must be an `AddProgress()` of `{home}`, not {type(given).__module__}."
+            f"{type(given).__name__}."
+        )
+    if given != kind():
         raise UsageError(f"{operation}: `progress` must be an `AddProgress()` that no other call has used.")
     return given
 
