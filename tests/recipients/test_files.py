@@ -91,6 +91,16 @@ async def test_given_delimiter(tmp_path: Path) -> None:
         'name,phone\n"Sita,9841000001\n"Ram",9851000002\n',
         'name,phone,due\n"Sita,9841000001,900\nRam,9851000002,900"\nHari,9861000003,5\n',
         'name,phone\nSita,9841000001\nRam,"9851000002\n',
+        'name,city,phone\n"Ram,Ktm,984.100.0001\nSita",Pkr,9841000002\n',
+        'name,city,phone\n"Ram,Ktm,9841000001/9841000009\nSita",Pkr,9841000002\n',
+        'name,city,phone\n"Ram,Ktm,N/A\nSita",Pkr,9841000002\n',
+        'name,city,phone\n"Ram,,\nSita",Pkr,9841000002\n',
+        'name,city,phone\n"Ram,9841000001\nSita",Pkr,9841000002\n',
+        'name,city,phone\nRam,"Ktm,Mob: ९८४१०००००१\nSita,Pkr",9841000002\n',
+        'name, city, phone\n"Ram, Ktm, N/A\nSita", Pkr, 9841000002\n',
+        'name,phone\n"Ram, 9841000001\nSita",9841000002\n',
+        'name,phone\n"Ram,N/A\nSita",9841000002\n',
+        'name;phone\n"Ram;N/A\nSita";9841000002\n',
     ],
 )
 async def test_quotation_marks(tmp_path: Path, content: str) -> None:
@@ -99,10 +109,20 @@ async def test_quotation_marks(tmp_path: Path, content: str) -> None:
         await read(tmp_path, content)
 
 
-async def test_line_breaks_in_values(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Sita\nWard 5, Patan",
+        "Ward 5, Patan, Lalitpur,\nNepal",
+        "Paid 500, on\n2083-05-12, in cash",
+        "Call 9851000009, and\nask for Ram",
+        "9851000009\nmother",
+    ],
+)
+async def test_line_breaks_in_values(tmp_path: Path, value: str) -> None:
     """A value may have line breaks and commas; the row after it has the next number, as in a spreadsheet."""
-    people = await read(tmp_path, 'name,phone\n"Sita\nWard 5, Patan",9841000001\n\nRam,9851000002\n')
-    assert [("9841000001", {"name": "Sita\nWard 5, Patan"}, 2), ("9851000002", {"name": "Ram"}, 4)] == found(people)
+    people = await read(tmp_path, f'name,phone\n"{value}",9841000001\n\nRam,9851000002\n')
+    assert [("9841000001", {"name": value}, 2), ("9851000002", {"name": "Ram"}, 4)] == found(people)
 
 
 async def test_wrong_number_of_cells(tmp_path: Path) -> None:

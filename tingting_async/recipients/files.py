@@ -23,7 +23,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_NUMBER = r"[\s()+-]*(?:\d[\s()-]*){8,}"
+_DAY = r"(?<!\d)(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?!\d)"
+_DIGITS = 7
+"""How many digits the shortest phone numbers have, without their area code."""
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -122,7 +124,7 @@ def _records(stream: io.StringIO, delimiter: str, name: str) -> Iterator[Row]:
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
         for row, cells in enumerate(reader, 1):
             width = max(width, len(cells))
-            if reader.line_num - line > 1 and any(_has_rows(cell, delimiter, width) for cell in cells):
+            if reader.line_num - line > 1 and _have_rows(cells, delimiter, width):
                 said = "a quotation mark opens in this row, and closes in a later one"
                 raise UsageError(f"The file {name!r} is malformed in row {row}: {said}. Correct its quotation marks.")
             line = reader.line_num
@@ -133,7 +135,18 @@ def _records(stream: io.StringIO, delimiter: str, name: str) -> Iterator[Row]:
         ) from None
 
 
-def _has_rows(cell: str, delimiter: str, width: int) -> bool:
+def _have_rows(cells: Sequence[str], delimiter: str, width: int) -> bool:
     """Return whether a cell has swallowed other rows, because a quotation mark is missing or superfluous."""
-    parts = [part for line in cell.splitlines() for part in line.split(delimiter)]
-    return cell.count(delimiter) >= max(1, width - 1) and any(re.fullmatch(_NUMBER, part) for part in parts)
+    is_spaced = any(cell.startswith(" ") for cell in cells)
+    return any(_has_rows(cell, delimiter, width, is_spaced=is_spaced) for cell in cells)
+
+
+def _has_rows(cell: str, delimiter: str, width: int, *, is_spaced: bool) -> bool:
+    lines = cell.splitlines()
+    if len(lines) < 2 or delimiter not in cell:
+        return False
+    parts = [re.sub(_DAY, "", part) for line in lines for part in line.split(delimiter)]
+    numbers = [part for part in parts if sum(map(str.isdigit, part)) >= _DIGITS]
+    if not is_spaced and not re.search(rf"{re.escape(delimiter)}\S", cell):  # So are texts that people write.
+        return not all(any(map(str.isalpha, number)) for number in numbers)
+    return bool(numbers) or cell.count(delimiter) >= max(1, width - 1)
