@@ -1,4 +1,7 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,3 +53,56 @@ async def test_bare_numbers_of_an_async_iterable() -> None:
     people = await RecipientList.from_rows(numbers())
     assert ["9841000001", "9851000002"] == [each.number for each in people]
     assert [(3, "duplicate")] == [(problem.row, problem.kind) for problem in people.problems]
+
+
+async def test_other_tasks_run() -> None:
+    """Other tasks get their turn while rows are taken from a list, a generator or an async generator."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def rows() -> Iterator[str]:
+        for number in range(9841000001, 9841001001):
+            yield str(number)
+        seen.append(turns)
+
+    async def async_rows() -> AsyncIterator[str]:
+        for each in rows():
+            yield each
+
+    seen: list[int] = []
+    counting = asyncio.create_task(count())
+    for given in (rows(), async_rows()):
+        turns = 0
+        assert 1000 == len(await RecipientList.from_rows(given))
+    counting.cancel()
+    assert min(seen) >= 9
+
+
+async def test_masked_headers() -> None:
+    """A problem does not show a phone number that is in a header."""
+    people = await RecipientList.from_rows([{"phone": "9841000001", "old mobile 9841777777": "#N/A"}], number="phone")
+    (problem,) = people.problems
+    assert "error" == problem.kind
+    assert "old mobile …77" == problem.column
+    assert "9841777777" not in repr(problem)
+
+
+async def test_digest(tmp_path: Path) -> None:
+    """Lists of one file have different digests if they reach others."""
+    path = tmp_path / "people.csv"
+    path.write_text("Phone,Alt\n9841000001,01-4412345\n9851000002,9861000003 / 9861000004\n", encoding="utf-8")
+    options: list[dict[str, Any]] = [
+        {"number": "Phone"},
+        {"number": "Alt"},
+        {"number": "Alt", "mobile_only": True},
+        {"number": "Alt", "split_numbers": True},
+        {"number": "Phone", "besides": ["9841000001"]},
+    ]
+    digests = [(await RecipientList.read(path, **each)).digest for each in options]
+    assert len(options) == len({*digests})
+    assert digests[0] == (await RecipientList.read(path, number="A")).digest

@@ -16,7 +16,7 @@ import pytest
 from openpyxl import load_workbook
 from support.v1 import connect
 
-from tingting_async import MisuseError, UsageError, as_record, write_table
+from tingting_async import MisuseError, RecipientList, UsageError, as_record, write_table
 from tingting_async.recipients.values import unescape
 from tingting_async.sandbox import Sandbox
 from tingting_async.v1 import Contact
@@ -269,3 +269,17 @@ asyncio.run(main())
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "pip install 'tingting-async[sheets]'" in done.stdout
     assert ["t.csv"] == [each.name for each in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+async def test_read_again(suffix: str, tmp_path: Path) -> None:
+    """A list that is read from a table has the values and headers that were written, except formulas."""
+    texts = ["plain", *(text for text in FORMULAS if text[0] not in "='\r")]
+    rows = [{"number": str(9841000001 + place), "=text": text} for place, text in enumerate([*texts, "=1+1"])]
+    await write_table(rows, tmp_path / f"table{suffix}")
+    people = await RecipientList.read(tmp_path / f"table{suffix}")
+    assert [{"=text": text} for text in texts] == [each.variables for each in people]
+    assert ["formula"] == [problem.kind for problem in people.problems]
+    await people.write_rejects(tmp_path / "rejects.csv")
+    again = await RecipientList.read(tmp_path / "rejects.csv")
+    assert (people.columns, ["formula"]) == (again.columns, [problem.kind for problem in again.problems])

@@ -28,7 +28,7 @@ from tingting_async.recipients.values import (
     unescape,
     unquote,
 )
-from tingting_async.redaction import mask
+from tingting_async.redaction import mask, redact
 
 
 class RowProblemKind(StrEnum):
@@ -298,7 +298,7 @@ class ListBuilder:
         if (found := self._labels.get(index)) is None:
             columns = self.columns
             name = columns.names[index] if index < len(columns.names) else headers.letters(index)
-            found = self._labels[index] = name, columns.where(index) if index < len(columns.names) else name
+            found = self._labels[index] = redact(name), columns.where(index) if index < len(columns.names) else name
         name, where = found
         return RowProblem(row, name, kind, f"Row {row}, column {where}: {_sentence(said)}.")
 

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from typing import Final
 
+from tingting_async.recipients.values import unescape
+
 REASON: Final = "TingTing: reason"
 """The column of a file of rejects that says what is wrong with the row."""
 ROW: Final = "TingTing: row"
@@ -77,7 +79,8 @@ def _gap(character: str) -> str:
 
 def clean(text: str) -> str:
     """Return a header as the name of a variable: as it was typed, without invisible marks and superfluous spaces."""
-    visible = "".join(each for each in unicodedata.normalize("NFC", text) if unicodedata.category(each) != "Cf")
+    text = unicodedata.normalize("NFC", unescape(text))
+    visible = "".join(each for each in text if unicodedata.category(each) != "Cf")
     return " ".join(visible.split())
 
 

@@ -244,11 +244,11 @@ class RecipientList(Sequence[Recipient]):
 
     @property
     def digest(self) -> str:
-        """A hash of the names of the columns and of the cells of all rows, in their order.
+        """A hash of the names of the columns, of the cells of all rows, and of the numbers that are ready.
 
         It is the same for the same content in another format. Empty rows, titles and totals do not matter.
         """
-        return self._builder.rows.digest(self.columns)
+        return self._builder.rows.digest((*self.columns, self.number_column), self._ready)
 
     def input_rows(self) -> Iterator[InputRow]:
         """Iterate over all rows of the input: those that are ready, and those that are left out."""

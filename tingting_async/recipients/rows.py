@@ -2,7 +2,7 @@
 
 import json
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import cast
 
@@ -47,10 +47,11 @@ class PackedRows:
         packed = bytes(self._cells[start : self._ends[place]])
         return cast("list[Cell]", json.loads(packed.decode("utf-8", "surrogatepass")))
 
-    def digest(self, names: Sequence[str]) -> str:
-        """Return a hash of the names of the columns and the cells of all rows, in their order."""
+    def digest(self, names: Sequence[str], ready: Iterable[int]) -> str:
+        """Return a hash of the names of columns, the cells of all rows, and the numbers of those at some places."""
         whole = self._hash.copy()
         whole.update(self._encode(names))
+        whole.update(self._encode([self.numbers[place] for place in ready]))
         return whole.hexdigest()
 
     def _encode(self, cells: Sequence[Cell]) -> bytes:

@@ -43,9 +43,9 @@ def is_formula(text: str) -> bool:
 
 
 def unquote(text: str) -> str:
-    """Return the text of `="0123"`, with which a CSV file keeps a program from making a number of a text."""
+    """Return a text without what protects it from spreadsheet programs: `="0123"`, or the apostrophe of `'-5`."""
     found = _QUOTED.fullmatch(text) if text.startswith('="') else None
-    return found[1].replace('""', '"') if found else text
+    return found[1].replace('""', '"') if found else unescape(text)
 
 
 def escape(text: str) -> str:
