@@ -238,3 +238,23 @@ async def test_conflicts_far_apart(tmp_path: Path) -> None:
     assert 499 == len(people)
     assert [(2, "conflict"), (502, "conflict")] == [(problem.row, problem.kind) for problem in people.problems]
     assert "row 502, with other values in 'name'" in people.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("Father's Mobile", "Mother's Mobile"), ("Mobile", "Home Phone"), ("Phone 1 - Value", "Phone 2 - Value")],
+)
+@pytest.mark.parametrize("bad", ["98410", "9841000001 ::: 9841000002"])
+async def test_column_that_is_mostly_wrong(tmp_path: Path, first: str, second: str, bad: str) -> None:
+    """Reading stops if most numbers of the best column are refused, and takes no other column instead."""
+    rows = [["Name", first, second], *([f"N{n}", bad if n < 6 else NUMBERS[0], f"985100000{n}"] for n in range(10))]
+    with pytest.raises(UsageError, match=f"More than one column has phone numbers: .*{first}.*number="):
+        await read(tmp_path, rows)
+
+
+async def test_empty_column_of_somebody_else(tmp_path: Path) -> None:
+    """An empty column is not replaced by that of somebody else, but by another one of the same person."""
+    with pytest.raises(UsageError, match="More than one column has phone numbers"):
+        await read(tmp_path, [["Name", "Father's Mobile", "Mother's Mobile"], ["A", "", NUMBERS[0]]])
+    people = await read(tmp_path, [["Name", "Mobile", "Home Phone"], ["A", "", NUMBERS[0]]])
+    assert "Home Phone" == people.number_column

@@ -1,6 +1,6 @@
 """Which row of a table has the headers, and which column has the phone numbers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -134,12 +134,25 @@ class ColumnFinder:
                 if len(found) > 1:  # One of them may be empty.
                     found = [index for index in found if shares[index] > 0] or found
                 if len(found) == 1 and shares[found[0]] >= 0.5:
-                    found += self._rivals(found[0], names, rows)
+                    spoilt = self._spoilt(found[0], ranks, names, rows)
+                    found += spoilt or self._rivals(found[0], names, rows)
                 return _only(sorted(found), names)
         found = [index for index, share in enumerate(shares) if share >= 0.5]
         if not found and len(names) == 1:
             return 0
         return _only(found, names)
+
+    def _spoilt(self, best: int, ranks: Mapping[int, int], names: Sequence[str], rows: Sequence[Row]) -> list[int]:
+        """Return the columns whose headers say phone numbers at least as well, although few of their cells are any."""
+        spoilt: list[int] = []
+        for index, rank in ranks.items():
+            if index == best or rank > ranks[best] or self._share(index, rows) >= 0.5:
+                continue
+            cells = [str(cell) for _, row in rows if not is_blank(cell := cell_of(row, index))]
+            tried = sum(sum(map(str.isdigit, cell)) >= 5 for cell in cells)
+            if tried * 2 > len(cells) or (not cells and headers.owner(names[index]) != headers.owner(names[best])):
+                spoilt.append(index)
+        return spoilt
 
     def _rivals(self, best: int, names: Sequence[str], rows: Sequence[Row]) -> list[int]:
         """Return the other columns with phone numbers whose headers do not name the same person as that of the best."""
