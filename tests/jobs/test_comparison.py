@@ -90,6 +90,17 @@ async def test_strangers(tmp_path: Path, number: str, said: str, is_stopped: boo
     assert {JobOutcome.REACHED: 3} == result.summary().outcomes
 
 
+async def test_exchanged_contact(tmp_path: Path) -> None:
+    """A contact that somebody has exchanged for another is found by the next run, although the number is the same."""
+    async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
+        await stop_at(JobStep.RUNNING, sandbox, ledger)
+        remove(sandbox, NUMBERS[0])
+        sandbox.world.add_contact(sandbox.world.campaigns[ID], "9800000009", {})
+        with pytest.raises(ConflictError, match="1 contacts that are not among the recipients"):
+            await run_job(sandbox, await make_job(), ledger)
+        assert 0 == count_effects(sandbox, "run")
+
+
 @pytest.mark.parametrize(
     ("options", "name", "value"),
     [
@@ -162,12 +173,16 @@ async def test_deleted_contact(tmp_path: Path) -> None:
 async def test_deleted_and_refused_contact(tmp_path: Path) -> None:
     """A recipient whom the service refuses when it is added again is reported with the reason, and the others go on."""
     refusal = {"created": 0, "skipped": 0, "contacts": [], "errors": [{"row": 0, "error": "It is blocked."}]}
+    suppressed = ["9800000099"]
     async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
         await stop_at(JobStep.RUNNING, sandbox, ledger)
         remove(sandbox, NUMBERS[2])
-        sandbox.faults.add(Fault("status", path="*/add-contact/", status=201, body=refusal))
-        result = await run_job(sandbox, await make_job(), ledger)
-        assert NUMBERS[:2] == texted(sandbox)
+        fault = sandbox.faults.add(Fault("status", path="*/add-contact/", status=201, body=refusal))
+        guards = Guards(suppressed=lambda: suppressed)  # The contacts are read again after one was removed.
+        async with connect(sandbox, ledger=ledger, guards=guards) as tingting:
+            note = at_step(sandbox, JobStep.RUNNING, lambda: suppressed.append(NUMBERS[0]))
+            result = await (await make_job()).run(tingting, on_progress=note, poll_interval=0.01, wait=0.1)
+        assert (NUMBERS[1:2], 1) == (texted(sandbox), fault.count)
     assert (JobOutcome.REFUSED, "It is blocked.") == (result.rows[2].outcome, result.rows[2].reason)
 
 

@@ -102,7 +102,6 @@ class Comparison:
         contacts: Whom it reaches.
         expected: How many contacts the campaign has, as far as this run knows it. None if it does not: then all
             numbers are read.
-        left_out: The numbers that it need not have.
         missing: The contacts that it does not have, and that nobody has tried to add again.
         is_restored: Whether missing contacts were added again.
     """
@@ -115,7 +114,6 @@ class Comparison:
     fields: OptionalFields
     contacts: Sequence[NewContact]
     expected: int | None = None
-    left_out: set[str] = attrs.field(factory=set[str])
     missing: list[NewContact] = attrs.field(factory=list[NewContact], init=False)
     is_restored: bool = attrs.field(default=False, init=False)
 
@@ -195,8 +193,8 @@ class Comparison:
             return differences
         if hidden and total > len(wanted):
             return [f"it has {total} contacts, and the job has {len(wanted)}"]
-        if not hidden and not self.is_restored:  # Who is missing is not known otherwise.
-            rest = wanted - found.keys() - self.left_out
+        if not hidden and not self.is_restored:  # `add_many` leaves out who is suppressed.
+            rest = wanted - found.keys()
             self.missing = [contact for contact in self.contacts if contact.number in rest]
         self.expected = total
         return []

@@ -222,7 +222,6 @@ class JobRun:
         """
         self.report(JobStep.RUNNING)
         wanted, removed = self._wanted, set[str]()
-        wanted.left_out |= {str(each.number) for each in wanted.contacts} - {str(each.number) for each in people}
 
         async def run() -> None:
             await wanted.before_run()
@@ -234,7 +233,6 @@ class JobRun:
             except GuardError as error:
                 if error.guard != "suppressed" or removed or not (removed := {*await self._remove_suppressed()}):
                     raise
-                wanted.left_out |= removed
                 wanted.expected = None
             except ConflictError:
                 if not wanted.missing:
