@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tingting_async import RecipientList
+from tingting_async import RecipientList, UsageError
 
 pytestmark = pytest.mark.anyio
 
@@ -106,3 +106,22 @@ async def test_digest(tmp_path: Path) -> None:
     digests = [(await RecipientList.read(path, **each)).digest for each in options]
     assert len(options) == len({*digests})
     assert digests[0] == (await RecipientList.read(path, number="A")).digest
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("number", ["Father's Mobile", "Mother's Mobile"], "one string, not list"),
+        ("sheet", 1, "one string, not int"),
+        ("encoding", b"utf-8", "one string, not bytes"),
+        ("delimiter", 9, "one string, not int"),
+        ("has_header", "yes", "True or False, not str"),
+        ("mobile_only", 1, "True or False, not int"),
+    ],
+)
+async def test_arguments_of_another_type(tmp_path: Path, name: str, value: Any, what: str) -> None:
+    """An argument of another type is refused by its name."""
+    path = tmp_path / "list.csv"
+    path.write_text("phone\n9841000001\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=f"`{name}` must be {what}"):
+        await RecipientList.read(path, **{name: value})

@@ -15,7 +15,7 @@ from tingting_async.recipients import headers
 from tingting_async.recipients.columns import SAMPLE, ColumnFinder, Columns, shown
 from tingting_async.recipients.header_rows import Row
 from tingting_async.recipients.numbers import NepaliNumber, described, find_number
-from tingting_async.recipients.problems import NumberProblem
+from tingting_async.recipients.problems import NumberProblem, require_type
 from tingting_async.recipients.rows import PackedRows
 from tingting_async.recipients.values import (
     ERRORS,
@@ -82,6 +82,16 @@ class Options:
     split_numbers: bool = False
     allow_unknown_prefix: bool = False
     besides: frozenset[int] = frozenset()
+
+    def __attrs_post_init__(self) -> None:
+        require_type(str, number=self.number)
+        require_type(
+            bool,
+            has_header=self.has_header,
+            mobile_only=self.mobile_only,
+            split_numbers=self.split_numbers,
+            allow_unknown_prefix=self.allow_unknown_prefix,
+        )
 
 
 _IMPLAUSIBLE = {NumberProblem.NOT_A_NUMBER, NumberProblem.DATE, NumberProblem.AMOUNT, NumberProblem.TOO_SHORT}

@@ -67,3 +67,15 @@ class Refusal:
 
     problem: NumberProblem
     reason: str
+
+
+def require_type(kind: type[str | bool], **given: object) -> None:
+    """Refuse arguments of another type; None is one that is not given.
+
+    Raises:
+        UsageError: An argument has another type.
+    """
+    for name, value in given.items():
+        if value is not None and not isinstance(value, kind):
+            what = "one string" if kind is str else "True or False"
+            raise UsageError(f"RecipientList: `{name}` must be {what}, not {type(value).__name__}.")

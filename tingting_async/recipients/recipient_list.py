@@ -16,6 +16,7 @@ from tingting_async.persistence import resolve_path, run_in_thread
 from tingting_async.recipients.builder import ListBuilder, Options, RowProblem
 from tingting_async.recipients.files import open_rows
 from tingting_async.recipients.numbers import phone_number
+from tingting_async.recipients.problems import require_type
 from tingting_async.recipients.python_rows import RowReader
 from tingting_async.recipients.rejects import InputRow, write_rejects
 from tingting_async.recipients.values import Cell
@@ -112,6 +113,7 @@ class RecipientList(Sequence[Recipient]):
             UsageError: The file cannot be read, is malformed, or does not show which column has the phone numbers; or
                 `besides` has something else than phone numbers. The message says what to do.
         """
+        require_type(str, sheet=sheet, encoding=encoding, delimiter=delimiter)
         others = await cls._numbers_of(besides)
         options = Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, others)
         return await run_in_thread(
