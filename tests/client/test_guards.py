@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 import traceback
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -10,9 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import attrs
 import pytest
 from aiohttp import web
 from support import classic, v1
+from support.turns import Turns, counting_turns
 
 from tingting_async import (
     DuplicateSendError,
@@ -594,3 +598,131 @@ async def test_spellings_of_listed_numbers(listed: str | int) -> None:
         async with v1.serving(handler, kind, **options) as tingting:
             with pytest.raises(GuardError, match=r"1 of 1 recipients are on the suppression list \(…02\)"):
                 await tingting.campaigns.run(1, **run)
+
+
+@pytest.mark.parametrize("kind", ["iterator", "generator", "async generator", "list"])
+async def test_a_suppression_list_that_is_copied(kind: str) -> None:
+    """Guards that are made from others suppress the same numbers, even if these came from an iterator."""
+    numbers = ["9800000001", "9800000002"]
+    source = iter(numbers) if kind == "iterator" else given_as(kind, numbers)
+    copied = attrs.evolve(Guards(suppressed=source), max_recipients=5)
+    assert {*numbers} == await copied.suppressed_numbers("test")
+
+
+@pytest.mark.parametrize("kind", ["iterator", "generator", "begun generator"])
+def test_an_iterator_that_was_read_before(kind: str) -> None:
+    """Guards are not made from an iterator that was read before, as numbers would be missing."""
+    numbers = ["9800000001", "9800000002"]
+    source = iter(numbers) if kind == "iterator" else (number for number in numbers)
+    next(source)
+    if kind != "begun generator":
+        assert ["9800000002"] == list(source)
+    with pytest.raises(UsageError, match="read before"):
+        Guards(suppressed=source)
+
+
+@pytest.mark.parametrize("kind", ["iterator", "generator", "async generator", "begun async generator"])
+async def test_a_function_that_returns_one_iterator(kind: str) -> None:
+    """A function that returns an iterator for the second time allows nothing: the list would be empty, or shorter."""
+    numbers = ["9800000001", "9800000002"]
+    source: Any = given_as("async generator", numbers)() if "async" in kind else given_as("generator", numbers)
+    if kind == "iterator":
+        source = iter(numbers)
+    guards = Guards(suppressed=lambda: source)
+    if kind == "begun async generator":
+        await anext(source)
+        await source.aclose()
+    else:
+        assert {*numbers} == await guards.suppressed_numbers("test")
+    with pytest.raises(GuardError, match=r"cannot be read.*read before"):
+        await guards.suppressed_numbers("test")
+
+
+async def test_functions_without_numbers() -> None:
+    """A function may return an empty list, or a new generator without numbers, as often as it is called."""
+    empty = list[str]()
+    for source in (lambda: empty, lambda: (number for number in empty), given_as("async generator", empty)):
+        guards = Guards(suppressed=source)
+        for _ in range(2):
+            assert frozenset() == await guards.suppressed_numbers("test")
+
+
+@pytest.mark.parametrize("kind", ["list", "async generator", "RecipientList"])
+async def test_other_tasks_run_while_the_list_is_read(kind: str) -> None:
+    """A long suppression list of a function is read in parts, between which other tasks run."""
+    numbers = [str(9_800_000_001 + row) for row in range(3000)]
+    people = await RecipientList.from_rows(numbers)
+    guards = Guards(suppressed=(lambda: people) if kind == "RecipientList" else given_as(f"{kind}", numbers))
+    if kind == "list":
+        guards = Guards(suppressed=lambda: numbers)
+    async with counting_turns() as turns:
+        assert 3000 == len(await guards.suppressed_numbers("test"))
+        assert turns.count >= 5
+
+
+async def test_quiet_hours_that_begin_while_the_list_is_read() -> None:
+    """A send is checked once more immediately before its first byte, also on a connection of a user's own session."""
+    begin = datetime.now(KATHMANDU) + timedelta(seconds=0.3)
+
+    async def read() -> list[str]:
+        assert datetime.now(KATHMANDU) < begin, "the machine was too slow for this test"
+        while datetime.now(KATHMANDU) < begin:
+            await asyncio.sleep(0.01)
+        return []
+
+    guards = Guards(quiet_hours=(begin.time(), (begin + timedelta(hours=1)).time()), suppressed=read)
+    async with Sandbox() as sandbox, aiohttp.ClientSession() as http:
+        async with v1.connect(sandbox, guards=guards, http=http) as tingting:
+            with pytest.raises(GuardError, match="quiet_hours"):
+                await tingting.otp.send("9800000001", "{otp}", channel="text")
+        assert 0 == v1.count_effects(sandbox, "otp")
+
+
+async def test_contacts_that_the_count_lacks() -> None:
+    """If the list of contacts is longer than the service's count, all of them count."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        assert request.method == "GET", "a run was sent"
+        rows = [{"id": row, "number": f"980000000{row}"} for row in range(1, 4)]
+        if "campaign-detail" not in request.path:
+            return web.json_response({"id": 1, "services": "SMS", "sms_message": "m"})
+        requests.append(request.query_string)
+        return web.json_response(v1.page(rows[: 2 if len(requests) == 1 else 3]))
+
+    requests: list[str] = []
+    options = {"api_token": "0123456789abcdef", "guards": Guards(max_recipients=2, suppressed=["9811111111"])}
+    async with v1.serving(handler, **options) as tingting:
+        with pytest.raises(GuardError, match="would reach 3"):
+            await tingting.campaigns.run(1)
+
+
+class _Watched(dict[str, Any]):
+    """Variables that note when they are read."""
+
+    def __init__(self, turns: Turns, noted: list[int]) -> None:
+        super().__init__(name="Sita")
+        self._turns = turns
+        self._noted = noted
+
+    def __getitem__(self, name: str) -> Any:
+        self._noted.append(self._turns.count)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a variable."""
+        return self[name]
+
+
+async def test_other_tasks_run_while_parts_are_counted() -> None:
+    """The parts of the texts of many recipients are counted in portions, between which other tasks run."""
+    guards, noted = Guards(max_credits=1000, prices=Prices(per_sms_part=1)), list[int]()
+    async with Sandbox(campaigns=0) as sandbox, v1.connect(sandbox, guards=guards) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="Hi {name}")
+        numbers = [str(9_800_000_001 + row) for row in range(450)]
+        await tingting.contacts.add_many(campaign.id, numbers)
+        async with counting_turns() as turns:
+            people = [NewContact(number, _Watched(turns, noted)) for number in numbers]
+            await tingting.campaigns.run(campaign.id, recipients=people)
+        reads = len(noted) // len(numbers)
+        assert reads >= 1
+        assert max(Counter(noted).values()) <= reads * 200

@@ -1,14 +1,15 @@
 """What `add_many` of both generations is given: which rows are sent, which are left out, and what is said of each."""
 
 import re
-from collections import namedtuple
-from collections.abc import AsyncIterator
+from collections import Counter, namedtuple
+from collections.abc import AsyncIterator, Iterator
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from support import classic, v1
-from support.ready_lists import people
+from support.ready_lists import Person, people
+from support.turns import Turns, counting_turns
 
 from tingting_async import Guards, NewContact, PartialFailureError, RowOutcome, RowStatus, UsageError, parse_number
 from tingting_async.sandbox import Fault, Sandbox
@@ -238,3 +239,43 @@ async def test_a_suppression_list_for_files_and_campaigns(adding: Adding) -> Non
             with pytest.raises(UsageError, match="all numbers in `numbers` are on the suppression list"):
                 await tingting.campaigns.create("Fees", "SMS", numbers=PHONES[1:3])
     assert [PHONES[0], PHONES[3]] == sorted(adding.numbers())
+
+
+class _Produced:
+    """A list that notes in which turn of the event loop it makes each contact."""
+
+    problems = ()
+
+    def __init__(self, numbers: list[str], now: Turns) -> None:
+        self._ready = people(numbers).ready
+        self._now = now
+        self.turns: list[int] = []
+
+    def __iter__(self) -> Iterator[Person]:
+        for person in self._ready:
+            self.turns.append(self._now.count)
+            yield person
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+
+@pytest.mark.parametrize("operation", ["contacts.add_many", "campaigns.create"])
+async def test_a_list_makes_its_contacts_as_they_are_checked(operation: str) -> None:
+    """The contacts of a list are made in portions, between which other tasks run."""
+    numbers = [str(9_800_000_001 + row) for row in range(1000)]
+    async with Sandbox(campaigns=1, numbers=0) as sandbox, counting_turns() as turns:
+        given = _Produced(numbers, turns)
+        if operation == "contacts.add_many":
+            async with v1.connect(sandbox) as tingting:
+                assert (
+                    1000
+                    == (
+                        await tingting.contacts.add_many(next(iter(sandbox.world.campaigns)), cast("Any", given))
+                    ).created
+                )
+        else:
+            async with classic.connect(sandbox) as old:
+                await old.campaigns.create("n", "PHONE", numbers=cast("Any", given))
+    assert 1000 == len(given.turns)
+    assert max(Counter(given.turns).values()) <= 200

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from support.v1 import connect, count_requests, make_campaign, serving
+from support.v1 import connect, count_requests, make_campaign, page, serving
 
-from tingting_async import MisuseError, ServerError, SessionClosedError, UsageError
+from tingting_async import MisuseError, NotFoundError, ServerError, SessionClosedError, UsageError
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import CampaignResult, CampaignStatus
 
@@ -194,3 +194,37 @@ async def test_invalid_arguments() -> None:
         with pytest.raises(MisuseError, match=r"`async for row in ….campaigns.results\(…\)`"):
             await tingting.campaigns.results()  # type: ignore[misc]
         assert [] == sandbox.requests
+
+
+async def test_a_campaign_that_is_deleted_while_it_is_read() -> None:
+    """A campaign that is deleted after some of its contacts were delivered raises an error: others are missing."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if "campaign-detail" not in request.path:
+            return web.json_response(page([{"id": 1}]))
+        if request.query.get("offset", "0") != "0" or request.query.get("page", "1") != "1":
+            return web.json_response({"detail": "Not found."}, status=404)
+        following = str(request.url.update_query(offset=10, limit=10))
+        return web.json_response(page([{"id": row} for row in range(10)], count=12, following=following))
+
+    async with serving(handler) as tingting:
+        rows = aiter(tingting.campaigns.results())
+        assert [*range(10)] == [(await anext(rows)).contact.id for _ in range(10)]
+        with pytest.raises(NotFoundError):
+            await anext(rows)
+
+
+async def test_the_end_of_a_period() -> None:
+    """A period has its start and not its end, so that two of them in a row have each contact once."""
+    times = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        rows: list[dict[str, Any]] = [{"id": 1}]
+        if "campaign-detail" in request.path:
+            rows = [{"id": row, "updated_at": at.isoformat()} for row, at in enumerate(times)]
+        return web.json_response(page(rows))
+
+    async with serving(handler) as tingting:
+        results = tingting.campaigns.results
+        assert [0, 1] == [row.contact.id async for row in results(since=times[0], until=times[2])]
+        assert [2] == [row.contact.id async for row in results(since=times[2])]

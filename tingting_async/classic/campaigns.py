@@ -287,7 +287,8 @@ class Campaigns(ListResource):
             status=None if rerun is None else _rerun_statuses(rerun),
             priority=None if priority is None else arguments.enum_member(Priority, priority, "priority").value,
         )
-        run = Run(arguments.identifier(id), text, fields.get("individual"), fields.get("status"), schedule, timeout)
+        chosen = frozenset(fields["individual"]) if "individual" in fields else None
+        run = Run(arguments.identifier(id), text, chosen, fields.get("status"), schedule, timeout)
         request = Request.send(
             f"/api/system/campaigns/{id}/begin/",
             RunStarted,

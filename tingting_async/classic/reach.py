@@ -1,6 +1,6 @@
 """Whom the run of a campaign reaches, for the guards; and the request for a campaign."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set as AbstractSet
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from tingting_async.classic.models import Campaign, Number
 from tingting_async.client.core import Core
 from tingting_async.http.messages import Request
 from tingting_async.pagination.paginator import Paginator
+from tingting_async.persistence import run_in_thread
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.reach import CALLS, TEXTS, UNKNOWN_SERVICES, parts_of
@@ -34,7 +35,7 @@ class Run:
 
     id: int
     message: str | None
-    numbers: Sequence[int] | None
+    numbers: AbstractSet[int] | None
     rerun: Sequence[str] | None
     schedule: datetime | None
     timeout: TimeoutLike
@@ -75,8 +76,11 @@ async def _reach(run: Run, core: Core, listed: Callable[..., Paginator[Number]],
     if guards.max_credits is not None and services not in CALLS | TEXTS:
         return Reach(recipients=count, sms_parts=None, starts_at=run.schedule, unknown=UNKNOWN_SERVICES)
     parts = 0
-    if text is not None and count is not None:
-        parts = parts_of(text, [{}]) * count if rows is None else parts_of(text, [row.available_tags for row in rows])
+    if text is not None and rows is not None:
+        values = [row.available_tags for row in rows]
+        parts = await run_in_thread(lambda: parts_of(text, values))
+    elif text is not None and count is not None:
+        parts = parts_of(text, [{}]) * count
     return Reach(
         recipients=count,
         numbers=[row.number for row in rows] if rows is not None and is_known else None,

@@ -150,8 +150,9 @@ class Guards:
             is about to leave, and a scheduled run by the time of its schedule. A campaign that was run before may still
             be calling then.
         suppressed: The numbers that are never reached: numbers in any usual spelling, a `RecipientList`, or a function,
-            sync or async, that returns such numbers. A list is read once, here. A function is called for each send,
-            just before that leaves. If one row cannot be read, nothing is sent.
+            sync or async, that returns such numbers. A list is read once, here, which blocks the event loop: for 50,000
+            numbers up to a second. A function is called for each send, just before that leaves, and what it returns is
+            read while other tasks run. If one row cannot be read, nothing is sent.
         prices: What you pay; `max_credits` needs them.
 
     Raises:
@@ -174,7 +175,9 @@ class Guards:
                 "Guards: `max_credits` needs `prices`, such as `Prices(per_sms_part=1, per_call_minute=2)`."
             )
         if self.suppressed is not None:
-            object.__setattr__(self, "_list", Suppressed(self.suppressed))
+            listed = Suppressed(self.suppressed)
+            object.__setattr__(self, "_list", listed)
+            object.__setattr__(self, "suppressed", listed.given)
 
     @property
     def counts(self) -> bool:

@@ -1,18 +1,24 @@
 """The suppression list: numbers that a session never reaches."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-from inspect import isawaitable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from inspect import isasyncgen, isawaitable, isgenerator
 from typing import Any, cast
 
 from tingting_async.errors import GuardError, UsageError
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.recipient_list import RecipientList
+from tingting_async.recipients.rejects import InputRow
 
 ROWS_PER_TURN = 500
 """How many rows are read before other tasks run."""
 _SHOWN = 3
 """How many rows an error shows."""
+
+_USED = (
+    "`suppressed` is an iterator that was read before, or that is empty, so numbers may be missing. Give a list, or a "
+    "function that returns a new list for each call."
+)
 
 SuppressedSource = Iterable[Any] | Callable[[], Any]
 """Numbers or recipients; or a function that returns them, or an awaitable or async iterable of them."""
@@ -31,9 +37,11 @@ class Suppressed:
     def __init__(self, given: SuppressedSource) -> None:
         self._read = given if callable(given) else None
         self._numbers = frozenset[str]()
+        self._last: object = None
+        """The iterator that the function returned last."""
         if self._read is None:
             rows = _Rows(given)
-            for row, value in enumerate(cast("Iterable[Any]", given)):
+            for row, value in enumerate(rows.given):
                 rows.add(row, value)
             self._numbers = rows.finish()
 
@@ -52,17 +60,13 @@ class Suppressed:
             given = self._read()
             if isawaitable(given):
                 given = await given
-            rows = _Rows(given)
-            if isinstance(given, AsyncIterable):
-                row = 0
-                async for value in cast("AsyncIterable[Any]", given):
-                    rows.add(row, value)
-                    row += 1
-            else:
-                for row, value in enumerate(cast("Iterable[Any]", given)):
-                    rows.add(row, value)
-                    if row % ROWS_PER_TURN == ROWS_PER_TURN - 1:
-                        await asyncio.sleep(0)
+            rows, row = _Rows(given, self._last), 0
+            self._last = given if isinstance(given, Iterator | AsyncIterator) else None
+            async for value in _iterate(rows.given):
+                rows.add(row, value)
+                row += 1
+                if row % ROWS_PER_TURN == 0:
+                    await asyncio.sleep(0)
             return rows.finish()
         except UsageError as error:
             raise self._unreadable(operation, str(error), error.problems) from error
@@ -70,32 +74,66 @@ class Suppressed:
             said = f"The function `suppressed` raised {type(error).__name__}."
             raise self._unreadable(operation, said) from error
 
+    @property
+    def given(self) -> SuppressedSource:
+        """What can be read again: the function, or the numbers of the list, which may have been an iterator."""
+        return self._numbers if self._read is None else self._read
+
     @staticmethod
     def _unreadable(operation: str, said: str, problems: tuple[tuple[str, str], ...] = ()) -> GuardError:
         text = f"{operation}: nothing was sent, because the suppression list cannot be read. {said}"
         return GuardError(text, guard="suppressed", operation=operation, problems=problems)
 
 
-class _Rows:
-    """The rows of a suppression list that were read so far, and those that cannot be read."""
+async def _iterate(given: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any]:
+    if isinstance(given, AsyncIterable):
+        async for value in given:
+            yield value
+    else:
+        for value in given:
+            yield value
 
-    def __init__(self, given: object) -> None:
+
+def _was_begun(generator: object) -> bool:
+    """Return whether a generator has yielded something, or has ended, so that numbers would be missing."""
+    kind = "gi" if isgenerator(generator) else "ag"
+    return getattr(generator, f"{kind}_frame") is None or getattr(generator, f"{kind}_suspended", False)
+
+
+class _Rows:
+    """The rows of a suppression list that were read so far, and those that cannot be read.
+
+    Args:
+        given: The list.
+        last: The iterator that was read last.
+    """
+
+    def __init__(self, given: object, last: object = None) -> None:
         if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable | AsyncIterable):
             raise UsageError(
                 f"`suppressed` must be a list of numbers, a RecipientList, or a function that returns one of them, not "
                 f"{type(cast('object', given)).__name__}."
             )
+        given = cast("Iterable[Any] | AsyncIterable[Any]", given)
+        is_generator = isgenerator(given) or isasyncgen(given)
+        if given is last or (is_generator and _was_begun(given)):
+            raise UsageError(_USED)
+        # A RecipientList yields only the rows without problems. Of the others, too, the numbers are not reached.
+        self.given: Any = given.input_rows() if isinstance(given, RecipientList) else given
+        """What to iterate over."""
+        self._may_be_used_up = isinstance(given, Iterator | AsyncIterator) and not is_generator
         self._numbers = set[str]()
         self._problems: list[tuple[str, str]] = []
-        # A RecipientList yields only the rows without problems. Of the others, too, the numbers are not reached.
-        for each in given.input_rows() if isinstance(given, RecipientList) else ():
-            if each.number is not None:
-                self._numbers.add(each.number)
-            elif each.problem is not None:
-                self._problems.append((f"row {each.row}", f"Row {each.row}: {each.problem.message}"))
 
     def add(self, row: int, value: Any) -> None:
         """Read a row: a number, or an object that has one."""
+        self._may_be_used_up = False
+        if isinstance(value, InputRow):
+            if value.number is not None:
+                self._numbers.add(value.number)
+            elif value.problem is not None:
+                self._problems.append((f"row {value.row}", f"Row {value.row}: {value.problem.message}"))
+            return
         where = f"row {value.row}" if hasattr(value, "row") else f"suppressed[{row}]"
         try:
             self._numbers.add(phone_number(getattr(value, "number", value), where))
@@ -112,4 +150,6 @@ class _Rows:
             said = " ".join(what for _, what in self._problems[:_SHOWN])
             more = f" And {len(self._problems) - _SHOWN} more." if len(self._problems) > _SHOWN else ""
             raise UsageError(f"`suppressed` has rows that cannot be read. {said}{more}", problems=tuple(self._problems))
+        if self._may_be_used_up:
+            raise UsageError(_USED)
         return frozenset(self._numbers)

@@ -1,6 +1,7 @@
 """The contacts or numbers that a call is given: they are read and checked, and come out as chunks of valid rows."""
 
 import asyncio
+import math
 from array import array
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Collection, Iterable, Mapping, Sequence
@@ -11,12 +12,11 @@ import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.http.json import dumps, loads
-from tingting_async.recipients.number_set import NumberSet
-from tingting_async.recipients.numbers import NepaliNumber, phone_number
-from tingting_async.recipients.row_checker import MAX_PROBLEMS, ROWS_PER_TURN, RowChecker
-from tingting_async.redaction import mask
+from tingting_async.recipients.numbers import NepaliNumber
+from tingting_async.recipients.row_checker import MAX_PROBLEMS, ROWS_PER_TURN
 from tingting_async.resources.add_progress import BaseAddProgress
 from tingting_async.resources.add_results import RowStatus
+from tingting_async.resources.checker import Checker, Encode
 from tingting_async.resources.models import NewContact
 from tingting_async.rows import Rows
 
@@ -61,9 +61,6 @@ class ReadyList(Protocol):
 GivenContact = NewContact | ReadyContact | NepaliNumber | str | int
 GivenContacts = Iterable[GivenContact] | AsyncIterable[GivenContact]
 
-Encode = Callable[[str, Any, str], bytes]
-"""Returns a number and its variables as JSON text. The last argument is the row's place, for errors."""
-
 _SHOWN = 3
 """How many problems the text of an error shows."""
 
@@ -98,98 +95,6 @@ def rows_of(rows: Sequence[int]) -> Rows:
     if rows and rows[-1] - rows[0] == len(rows) - 1:
         return Rows(range(rows[0], rows[-1] + 1))
     return Rows(*(range(row, row + 1) for row in rows))
-
-
-class Checker:
-    """Checks rows, and collects what is wrong with them.
-
-    Args:
-        place: Returns how errors name a row.
-        encode: Encodes a row.
-        rows: All rows from 0; None if there may be no end of them, or they are numbered otherwise.
-        mobile_only: Whether to refuse landlines.
-    """
-
-    def __init__(
-        self, place: Callable[[int], str], encode: Encode, rows: Sequence[Any] | None, *, mobile_only: bool
-    ) -> None:
-        self.problems: dict[int, list[tuple[str, str]]] = {}
-        """The place and the text of each problem, by row."""
-        self._place = place
-        self._encode = encode
-        self._rows = rows
-        self._mobile_only = mobile_only
-        self._first: dict[str, int] = {}
-        """The first row of each number, if all rows are known."""
-        self._seen = NumberSet()
-        """The numbers of an iterator."""
-
-    def check(self, given: Any, row: int) -> bytes | None:
-        """Return a row as JSON text; None if it has a problem."""
-        number, variables = self._parts(given, row)
-        where, digits, body = self._place(row), None, None
-        try:
-            digits = phone_number(number, where, mobile_only=self._mobile_only)
-        except UsageError as error:
-            self._refuse(row, (where, str(error)))
-        try:
-            body = self._encode(digits or "", variables, where)
-        except UsageError as error:
-            self._refuse(row, *(error.problems or ((f"{where}.variables", str(error)),)))
-        return body if digits is not None and body is not None and self._is_new(digits, body, row) else None
-
-    def _is_new(self, digits: str, body: bytes, row: int) -> bool:
-        """Return whether no earlier row has the number."""
-        if self._rows is None:
-            if self._seen.add(digits):
-                return True
-            earlier = "an earlier row"
-        else:
-            if (first := self._first.setdefault(digits, row)) == row:
-                return True
-            earlier = f"`{self._place(first)}`"
-            if first not in self.problems and self._has_other_values(first, digits, body):
-                said = f"has other values than `{self._place(row)}`, which has the same number: keep the right one."
-                self._refuse(first, (self._place(first), f"`{self._place(first)}` ({mask(digits)}) {said}"))
-        same = f"the same as {earlier} ({mask(digits)}): that person would be reached twice."
-        self._refuse(row, (self._place(row), f"`{self._place(row)}` is {same}"))
-        return False
-
-    def _has_other_values(self, first: int, digits: str, body: bytes) -> bool:
-        """Return whether the first row of a number differs in its variables, so that nobody knows which is right."""
-        assert self._rows is not None, "all rows are known"
-        return self._encode(digits, self._parts(self._rows[first], first)[1], self._place(first)) != body
-
-    def _parts(self, given: Any, row: int) -> tuple[Any, Any]:
-        """Return the number and the variables of a row.
-
-        Raises:
-            UsageError: It is no row at all.
-        """
-        if isinstance(given, NewContact) or (hasattr(given, "variables") and hasattr(given, "row")):
-            return given.number, given.variables
-        if isinstance(given, str) or not isinstance(given, Collection):
-            return given, {}
-        kind = type(cast("object", given)).__name__
-        raise UsageError(
-            f"`{self._place(row)}` must be a phone number, a `NewContact` or a `Recipient`, not {kind}. Write "
-            "`NewContact(number, {...})` for a number with variables; for the rows of a table, give "
-            "`RecipientList.from_rows(...)`."
-        )
-
-    def _refuse(self, row: int, *problems: tuple[str, str]) -> None:
-        self.problems.setdefault(row, []).extend(problems)
-
-    def raise_problems(self) -> None:
-        """Raise an error if a row has a problem.
-
-        Raises:
-            UsageError: Its text has the first three problems, its `problems` the first thousand.
-        """
-        checker = RowChecker()
-        for problems in self.problems.values():
-            checker.refuse(*problems)
-        checker.finish()
 
 
 class GivenRows:
@@ -228,8 +133,11 @@ class GivenRows:
         self._list = given if isinstance(given, ReadyList) else None
         self._labels: Sequence[int] | None = None
         """The row of each place, as the file of a list shows it."""
-        # Other tasks may change the collection meanwhile.
-        self._unchecked: list[Any] | None = list(given) if isinstance(given, Collection | ReadyList) else None
+        self._unchecked: list[Any] | None = None
+        if self._list is not None:
+            self._unchecked = []  # A list makes its contacts while they are checked.
+        elif isinstance(given, Collection):
+            self._unchecked = list(given)  # Other tasks may change the collection meanwhile.
         self._checked = deque[Chunk]()
         self._new_checker = partial(Checker, self._place, encode, mobile_only=mobile_only)
         self._is_async = isinstance(given, AsyncIterable)
@@ -252,17 +160,11 @@ class GivenRows:
         if self._unchecked is not None:
             unchecked, self._unchecked = self._unchecked, None
             if self._list is None:
-                rows: Sequence[int] = range(len(unchecked))
-                self._progress.produced(len(unchecked))
+                checker = await self._check_collection(unchecked)
             else:
                 if not self._skips:
                     refuse_list_problems(self._list, self._name)
-                rows = self._label_rows(unchecked, self._list.problems)
-            self._end = len(self._labels) if self._labels else len(unchecked)
-            checker = self._new_checker(unchecked if self._list is None else None)
-            for start in range(0, len(unchecked), self._size):
-                part = slice(start, start + self._size)
-                self._checked.append(await self._check(checker, unchecked[part], rows[part]))
+                checker = await self._check_list(self._list)
             refused = self._drop_problems(checker)
             for _ in range(len(self._checked) if refused else 0):
                 chunk = self._checked.popleft()
@@ -318,16 +220,46 @@ class GivenRows:
                 valid.append(row)
         return Chunk(rows_of(valid), b",".join(bodies))
 
-    def _label_rows(self, ready: Sequence[ReadyContact], problems: Sequence[Any]) -> Sequence[int]:
-        """Return the places of ready contacts among all rows of their list, and leave out the other rows."""
-        rows = [*((each.row, "") for each in ready), *((each.row, each.message) for each in problems)]
-        rows.sort(key=lambda row: row[0])
-        self._labels = array("L", (row for row, _ in rows))
-        self._progress.label(self._labels)
-        for place, (_, message) in enumerate(rows):
-            if message:
+    async def _check_collection(self, given: Sequence[Any]) -> Checker:
+        """Check all rows of a collection."""
+        checker, self._end = self._new_checker(given), len(given)
+        self._progress.produced(len(given))
+        for start in range(0, len(given), self._size):
+            rows = range(start, min(start + self._size, len(given)))
+            self._checked.append(await self._check(checker, given[start : rows.stop], rows))
+        return checker
+
+    async def _check_list(self, given: ReadyList) -> Checker:
+        """Check the ready contacts of a list. Their places are those among all its rows; the others are left out."""
+        checker, labels, left_out = self._new_checker(None), array("L"), dict[int, str]()
+        self._labels, problems = labels, deque(sorted(given.problems, key=lambda each: each.row))
+        part, places = list[Any](), list[int]()
+
+        def leave_out(before: float) -> None:
+            while problems and problems[0].row < before:
+                left_out[len(labels)] = problems[0].message
+                labels.append(problems.popleft().row)
+
+        try:
+            for each in given:
+                leave_out(each.row)
+                part.append(each)
+                places.append(len(labels))
+                labels.append(each.row)
+                if len(labels) % ROWS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+                if len(part) == self._size:
+                    self._checked.append(await self._check(checker, part, places))
+                    part, places = [], []
+            leave_out(math.inf)
+            if part:
+                self._checked.append(await self._check(checker, part, places))
+        finally:
+            self._end = len(labels)
+            self._progress.label(labels)
+            for place, message in left_out.items():
                 self._progress.mark(Rows(range(place, place + 1)), RowStatus.LEFT_OUT, message)
-        return [place for place, (_, message) in enumerate(rows) if not message]
+        return checker
 
     def _drop_problems(self, checker: Checker) -> dict[int, list[tuple[str, str]]]:
         """Leave out the rows in which the checker has found a problem, and return them.

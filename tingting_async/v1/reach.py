@@ -89,13 +89,21 @@ async def read_values(
         timeout: The limits of each request.
         known: Variables by national number, which need not be read.
     """
-    rest = enumerate(rows)
+    unknown: list[tuple[int, Contact]] = []
+    for index, contact in enumerate(rows):
+        values = None if known is None else known.get(national(contact.number) or "")
+        if values is None:
+            unknown.append((index, contact))
+        else:
+            take(index, values)
+        if index % ROWS_PER_TURN == ROWS_PER_TURN - 1:
+            await asyncio.sleep(0)
+    rest = iter(unknown)
 
     async def read_variables() -> None:
         # It returns nothing: asyncio logs the results of tasks in its debug mode.
         for index, contact in rest:
-            values = None if known is None else known.get(national(contact.number) or "")
-            take(index, await contacts.variables(contact.id, timeout=timeout) if values is None else values)
+            take(index, await contacts.variables(contact.id, timeout=timeout))
 
     await gather_or_cancel(read_variables() for _ in range(AT_ONCE))
 
@@ -124,14 +132,17 @@ async def iterate(recipients: Recipients) -> AsyncIterator[Any]:
     """
     if isinstance(recipients, str | bytes | Mapping) or not isinstance(recipients, Iterable | AsyncIterable):
         raise UsageError(f"`recipients` must be a list of recipients, not {type(cast('object', recipients)).__name__}.")
+    row = 0
     if isinstance(recipients, AsyncIterable):
         async for each in recipients:
             yield each
+            if (row := row + 1) % ROWS_PER_TURN == 0:  # An async iterator may never wait.
+                await asyncio.sleep(0)
         return
-    for row, each in enumerate(recipients):
-        if row % ROWS_PER_TURN == ROWS_PER_TURN - 1:
-            await asyncio.sleep(0)
+    for each in recipients:
         yield each
+        if (row := row + 1) % ROWS_PER_TURN == 0:
+            await asyncio.sleep(0)
 
 
 async def gather_or_cancel(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
