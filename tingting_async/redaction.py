@@ -58,7 +58,8 @@ def repr_items(items: Sequence[object]) -> str:
     """Return the repr of an attrs field that may hold many items: of more than three, only their number."""
     if len(items) > 3:
         return f"<{len(items)} items>"
-    return repr(tuple(redact(each) if isinstance(each, str) else each for each in items))
+    shown = [redact(each) if isinstance(each, str) else each for each in items]
+    return repr(shown if isinstance(items, list) else tuple(shown))
 
 
 def mask(number: object) -> str:

@@ -27,7 +27,7 @@ from tingting_async.observability.events import RequestEvent
 pytestmark = pytest.mark.anyio
 
 READ, UPDATE, CREATE, SEND = Effect.READ, Effect.UPDATE, Effect.CREATE, Effect.SEND
-LONG = RetryPolicy(initial_backoff=1e9, max_backoff=1e9, max_retry_after=1e6)
+LONG = RetryPolicy(initial_backoff=1e8, max_backoff=1e8, max_retry_after=1e6)
 """A backoff under which no test can end by itself."""
 OTP = (
     b'{"status":200,"success":true,"message":"ok","errors":[],"data":{"details":{"number":"9800000001",'
@@ -51,7 +51,7 @@ FAILURES: dict[str, tuple[Script | None, set[Effect], dict[Effect, type[Exceptio
 READS: tuple[Callable[[TingTing], Coroutine[Any, Any, Any]], ...] = (
     lambda tingting: tingting.accounts.user_details(),
     lambda tingting: tingting.campaigns.get(7),
-    lambda tingting: tingting.campaigns.get(7, timeout=2e9),
+    lambda tingting: tingting.campaigns.get(7, timeout=9e8),
     lambda tingting: tingting.campaigns.list().collect(),
     lambda tingting: tingting.numbers.list(7, exact=True).collect(),
 )
@@ -59,7 +59,7 @@ READS: tuple[Callable[[TingTing], Coroutine[Any, Any, Any]], ...] = (
 
 def connect(url: str, **options: Any) -> TingTing:
     """Return a session whose calls wait for a very long time between two attempts."""
-    return TingTing(base_url=url, api_token="t", retries=LONG, timeout=Timeout(total=1e10), **options)
+    return TingTing(base_url=url, api_token="t", retries=LONG, timeout=Timeout(total=1e9), **options)
 
 
 async def close_between_attempts(tingting: TingTing, *calls: Coroutine[Any, Any, Any]) -> list[Any]:
