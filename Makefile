@@ -36,7 +36,7 @@ types: install
 
 unit: install
 	@rm -f .coverage .coverage.*
-	$(RUN) -m coverage run -m pytest -n 4 --dist loadfile $(ARGS)
+	$(RUN) -m coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 	@$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
 
