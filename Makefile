@@ -60,7 +60,7 @@ capacity: install $(VENV)/.bench-packages
 linear: install
 	@$(RUN) benchmarks/linear.py $(ARGS)
 
-# The tests with the oldest versions that pyproject.toml allows, in an environment of their own (about ten minutes).
+# The tests with the oldest versions that pyproject.toml allows, in an environment of their own (a quarter of an hour).
 # Type checkers run with the newest versions only, as the types of older ones differ.
 LOWEST := .venv-lowest
 lowest:
