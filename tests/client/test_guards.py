@@ -504,6 +504,32 @@ async def test_a_recipient_list() -> None:
     assert ["row 3"] == [where for where, _ in caught.value.problems]
 
 
+@pytest.mark.parametrize(
+    ("rows", "row"),
+    [
+        (["Ram,father's number,complaint", "Sita,9851234567,moved"], 1),  # The first may be headers.
+        (["do not call mobile 9841234567,,", "Name,Phone,Why", "Sita,9851234567,moved"], 1),
+    ],
+)
+async def test_a_row_that_may_be_no_header(tmp_path: Path, rows: list[str], row: int) -> None:
+    """A list is no suppression list while it passes over a row that may be somebody's."""
+    path = tmp_path / "stop.csv"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    people = await RecipientList.read(path)
+    assert (row,) == people.doubtful_rows
+    with pytest.raises(UsageError, match=f"rows that cannot be read. Row {row}: it was taken for headers or a title"):
+        Guards(suppressed=people)
+
+
+async def test_a_clear_header_is_no_doubt(tmp_path: Path) -> None:
+    """A list with a title and a header that names phone numbers is a suppression list."""
+    path = tmp_path / "stop.csv"
+    path.write_text("Do not call,,\nName,Phone,Why\nSita,9851234567,moved", encoding="utf-8")
+    people = await RecipientList.read(path)
+    assert () == people.doubtful_rows
+    Guards(suppressed=people)
+
+
 async def test_suppressed_numbers_that_a_classic_run_leaves_out() -> None:
     """A classic run of chosen numbers is judged by these alone, and refused if the list does not have all of them."""
     async with Sandbox(campaigns=1, numbers=3) as sandbox:

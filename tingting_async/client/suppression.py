@@ -123,7 +123,12 @@ class _Rows:
         """What to iterate over."""
         self._may_be_used_up = isinstance(given, Iterator | AsyncIterator) and not is_generator
         self._numbers = set[str]()
-        self._problems: list[tuple[str, str]] = []
+        said = (
+            "it was taken for headers or a title, and may be somebody's row. Remove it if it is a title; if not, read "
+            "the list with `has_header=`."
+        )
+        doubtful = given.doubtful_rows if isinstance(given, RecipientList) else ()
+        self._problems: list[tuple[str, str]] = [(f"row {row}", f"Row {row}: {said}") for row in doubtful]
 
     def add(self, row: int, value: Any) -> None:
         """Read a row: a number, or an object that has one."""

@@ -6,7 +6,7 @@ import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.recipients import headers
-from tingting_async.recipients.header_rows import HeaderRowFinder, Row, cell_of, is_title, width_of
+from tingting_async.recipients.header_rows import HeaderRowFinder, Row, cell_of, has_figure, is_title, width_of
 from tingting_async.recipients.values import is_blank
 from tingting_async.redaction import redact, shorten
 
@@ -24,6 +24,8 @@ class Columns:
         header_row: The number of the row with the headers; None if there is none.
         is_guess: Whether nothing but its place says that the row has the headers.
         titles: The numbers of the rows above the headers that are titles, and not rows of the list.
+        doubtful: The numbers of the rows passed over that may be rows of the list: guessed headers, and titles with a
+            figure such as a phone number.
         above: The numbers of the other rows above the headers, which may be rows of the list.
         unnamed: The indexes of the columns without a header, in a table with headers.
         serials: The indexes of the columns that count the rows.
@@ -37,6 +39,7 @@ class Columns:
     header_row: int | None = None
     is_guess: bool = False
     titles: Sequence[int] = ()
+    doubtful: Sequence[int] = ()
     above: Sequence[int] = ()
     unnamed: frozenset[int] = frozenset()
     serials: frozenset[int] = frozenset()
@@ -84,16 +87,19 @@ class ColumnFinder:
         if place is None:
             names = [headers.letters(index) for index in range(width)]
             number = self._column(names, rows, is_named=False)
-            return Columns(names, number, titles=self._titles(rows, number, width))
+            titles = self._titles(rows, number, width)
+            return Columns(names, number, titles=titles, doubtful=_with_figures(rows, titles))
         header, above = rows[place], rows[:place]
         named = [headers.clean(str(cell)) if not is_blank(cell) else "" for cell in header[1]]
         columns = self.of_names(named, rows[place + 1 :])
         titles = self._headers.titles(above, columns.number, header, width)
+        is_guess = self._headers.is_guess(header[1])
         return attrs.evolve(
             columns,
             header_row=header[0],
-            is_guess=self._headers.is_guess(header[1]),
+            is_guess=is_guess,
             titles=titles,
+            doubtful=[*_with_figures(above, titles), *[header[0]] * is_guess],
             above=[row for row, _ in above if row not in titles],
         )
 
@@ -170,6 +176,10 @@ class ColumnFinder:
         cells = [cell for _, row in rows if not is_blank(cell := cell_of(row, index))]
         found = (cell for cell in cells if sum(map(str.isdigit, str(cell))) >= digits)
         return sum(map(self._is_number, found)) / len(cells) if cells else 0.0
+
+
+def _with_figures(rows: Sequence[Row], titles: Sequence[int]) -> list[int]:
+    return [row for row, cells in rows if row in titles and any(has_figure(str(cell)) for cell in cells)]
 
 
 def _refuse_duplicates(named: Sequence[str]) -> None:

@@ -85,7 +85,7 @@ class HeaderRowFinder:
 
     def _names_number(self, cells: Sequence[object]) -> bool:
         texts = [str(cell) for cell in cells if not is_blank(cell)]
-        if any(map(_has_figure, texts)):
+        if any(map(has_figure, texts)):
             return False
         if self._number and any(headers.plain(text) == self._number for text in texts):
             return True
@@ -133,7 +133,7 @@ class HeaderRowFinder:
             return None
         texts = [str(cell) for cell in rows[place][1] if not is_blank(cell)]
         if any(
-            _has_figure(text) or _AMOUNT.fullmatch(text) or _MISSING.fullmatch(headers.plain(text)) for text in texts
+            has_figure(text) or _AMOUNT.fullmatch(text) or _MISSING.fullmatch(headers.plain(text)) for text in texts
         ):
             return None
         numbers = (index for index, cell in enumerate(rows[first][1]) if self._is_number(cell))
@@ -158,7 +158,7 @@ class HeaderRowFinder:
         if self._has_header or (_count(cells) == 1 and width > 1):
             return self._is_bare(cell) or (self._is_number(cell) and not is_title(cells, number))
         text = str(cell)
-        return not is_blank(cell) and (_has_figure(text) or _MISSING.fullmatch(headers.plain(text)) is not None)
+        return not is_blank(cell) and (has_figure(text) or _MISSING.fullmatch(headers.plain(text)) is not None)
 
 
 def width_of(rows: Sequence[Row]) -> int:
@@ -174,7 +174,7 @@ def cell_of(cells: Sequence[object], index: int) -> object:
 def is_title(cells: Sequence[object], number: int) -> bool:
     """Return whether a row that is not below headers is a title: it has no number, or only one that it names."""
     filled = [str(cell) for cell in cells if not is_blank(cell)]
-    figures = [text for text in filled if _has_figure(text)]
+    figures = [text for text in filled if has_figure(text)]
     if len(filled) == 1:
         return all(map(_is_labelled, figures))
     return not figures and is_blank(cell_of(cells, number))
@@ -190,7 +190,7 @@ def _count(cells: Sequence[object]) -> int:
     return sum(not is_blank(cell) for cell in cells)
 
 
-def _has_figure(text: str) -> bool:
+def has_figure(text: str) -> bool:
     """Return whether a text has five digits or more in a row, which no header has, apart from those of dates."""
     text = _DAY.sub("", text)
     if any(map(str.isalpha, text)):

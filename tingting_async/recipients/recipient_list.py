@@ -233,6 +233,11 @@ class RecipientList(Sequence[Recipient]):
         return tuple(self._builder.columns.names[index] for index in self._columns)
 
     @property
+    def doubtful_rows(self) -> tuple[int, ...]:
+        """The numbers of the rows passed over that may be rows of the list: guessed headers, titles with a figure."""
+        return tuple(self._builder.columns.doubtful)
+
+    @property
     def number_column(self) -> str:
         """The name of the column with the phone numbers."""
         names = self._builder.columns.names

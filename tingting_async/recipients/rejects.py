@@ -5,8 +5,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from importlib import import_module
-from typing import IO, Any
+from typing import IO
 
 import attrs
 
@@ -14,6 +13,7 @@ from tingting_async.errors import UsageError
 from tingting_async.persistence import atomic_write, resolve_path
 from tingting_async.recipients import headers
 from tingting_async.recipients.builder import RowProblem, RowProblemKind
+from tingting_async.recipients.tables import import_xlsxwriter
 from tingting_async.recipients.values import Cell, escape
 from tingting_async.redaction import mask_repr, redact
 
@@ -95,14 +95,7 @@ def _write_csv(file: IO[bytes], lines: Iterable[Sequence[str]]) -> None:
 
 
 def _write_xlsx(file: IO[bytes], lines: Iterable[Sequence[str]]) -> None:
-    try:
-        xlsxwriter: Any = import_module("xlsxwriter")  # An extra.
-    except ImportError as error:
-        raise UsageError(
-            f"An .xlsx file cannot be written: `xlsxwriter` cannot be imported ({error}). Install it: "
-            "`pip install 'tingting-async[sheets]'`, or `pip install '.[sheets]'` in a clone of the repository."
-        ) from None
-    with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
+    with import_xlsxwriter("write_rejects").Workbook(file, {"constant_memory": True}) as book:
         sheet = book.add_worksheet()
         for row, line in enumerate(lines):
             for column, text in enumerate(line):

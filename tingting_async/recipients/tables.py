@@ -62,7 +62,7 @@ async def write_table(
     if write is None:
         raise UsageError(f"write_table: `path` ends in {suffix!r}. Give a path that ends in {', '.join(_WRITERS)}.")
     if write is _write_xlsx:
-        _import_xlsxwriter()
+        import_xlsxwriter("write_table")
     _refuse_single_row(rows)
     names = None if columns is None else _checked(columns)
     with closing(_Spool(names, is_sheet=write is _write_xlsx)) as spool:
@@ -220,7 +220,7 @@ def _write_jsonl(spool: _Spool, file: IO[bytes]) -> None:
 
 def _write_xlsx(spool: _Spool, file: IO[bytes]) -> None:
     options = {"constant_memory": True, "use_zip64": True}
-    with _import_xlsxwriter().Workbook(file, options) as book:
+    with import_xlsxwriter("write_table").Workbook(file, options) as book:
         sheet = book.add_worksheet()
         sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
         for column, name in enumerate(spool.columns):
@@ -238,12 +238,17 @@ def _write_xlsx(spool: _Spool, file: IO[bytes]) -> None:
                     sheet.write_number(row, column, value)
 
 
-def _import_xlsxwriter() -> Any:
+def import_xlsxwriter(operation: str) -> Any:
+    """Return the module XlsxWriter.
+
+    Raises:
+        UsageError: It cannot be imported.
+    """
     try:
         return import_module("xlsxwriter")
     except ImportError as error:
         raise UsageError(
-            f"write_table: XlsxWriter, which writes .xlsx files, cannot be imported ({error}). Install it: `pip "
+            f"{operation}: XlsxWriter, which writes .xlsx files, cannot be imported ({error}). Install it: `pip "
             "install 'tingting-async[sheets]'`, or `pip install '.[sheets]'` in a clone of the repository. Or write a "
             ".csv file."
         ) from None
