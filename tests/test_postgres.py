@@ -259,6 +259,18 @@ async def test_connections_that_are_lost(shared_postgres: PostgresServer, databa
         link.resume()
 
 
+async def test_cancelled_statement(shared_postgres: PostgresServer, database: str) -> None:
+    """A cancelled statement ends its connection, and does not wait for a further one to a server that is silent."""
+    async with linked(shared_postgres.port) as link:
+        connection = await Postgres(shared_postgres.dsn(database, port=link.port)).connect_async()
+        link.stop()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await connection.execute("SELECT 1")
+        assert connection.closed
+        assert link.accepted == 1
+
+
 def test_statement_that_lasts(shared_postgres: PostgresServer, database: str) -> None:
     """A statement that lasts too long is ended by the server, and the connection stays."""
     postgres = Postgres(shared_postgres.dsn(database), timeout=0.5)

@@ -8,7 +8,7 @@ import asyncio
 import os
 import re
 import selectors
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
@@ -172,10 +172,8 @@ class Postgres:
         Raises:
             PostgresError: The server cannot be reached, or refuses.
         """
-        from psycopg import AsyncConnection  # noqa: PLC0415 - an extra
-
         with self.errors():
-            connection = await AsyncConnection.connect(autocommit=True, **self._parameters())
+            connection = await _async_connector()(autocommit=True, **self._parameters())
             try:
                 await connection.execute(_SESSION, self._server_timeout)
             except BaseException:
@@ -295,3 +293,27 @@ def _connector(timeout: float) -> "Callable[..., Connection[tuple[Any, ...]]]":
                 return end.value
 
     return LimitedConnection.connect
+
+
+@cache
+def _async_connector() -> "Callable[..., Coroutine[Any, Any, AsyncConnection[tuple[Any, ...]]]]":
+    """Return what opens a connection that ends when an operation on it is cancelled."""
+    from psycopg import AsyncConnection  # noqa: PLC0415 - an extra
+    from psycopg.waiting import wait_async  # noqa: PLC0415 - an extra
+
+    class EndedConnection(AsyncConnection[tuple[Any, ...]]):
+        """A connection that ends when an operation on it is cancelled.
+
+        psycopg itself asks the server to cancel the statement, and waits for it. With libpq before version 17 it holds
+        the lock of the interpreter meanwhile: while a server is silent, the whole process would stand still.
+        """
+
+        async def wait(self, gen: Any, interval: float = 0.1, **arguments: Any) -> Any:
+            """Run an operation of psycopg, which yields what it waits for."""
+            try:
+                return await wait_async(gen, self.pgconn.socket, interval=interval, **arguments)
+            except (asyncio.CancelledError, KeyboardInterrupt):
+                self.pgconn.finish()
+                raise
+
+    return EndedConnection.connect
