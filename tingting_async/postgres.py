@@ -308,10 +308,10 @@ def _async_connector() -> "Callable[..., Coroutine[Any, Any, AsyncConnection[tup
         the lock of the interpreter meanwhile: while a server is silent, the whole process would stand still.
         """
 
-        async def wait(self, gen: Any, interval: float = 0.1, **arguments: Any) -> Any:
+        async def wait(self, gen: Any, *_: Any, **__: Any) -> Any:
             """Run an operation of psycopg, which yields what it waits for."""
             try:
-                return await wait_async(gen, self.pgconn.socket, interval=interval, **arguments)
+                return await wait_async(gen, self.pgconn.socket, interval=0.1)
             except (asyncio.CancelledError, KeyboardInterrupt):
                 self.pgconn.finish()
                 raise
