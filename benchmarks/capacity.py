@@ -186,13 +186,13 @@ def simulate(place: str, rate: float, measured: Constants, seconds: float) -> di
             assert worker.stdout is not None
             worker.stdout.readline()  # It is ready.
         transactions = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-        before = _query(place, transactions)
+        before, idle = _query(place, transactions), _idle()
         for worker in workers:
             assert worker.stdin is not None
             worker.stdin.write("\n")
             worker.stdin.flush()
         results = [json.loads(worker.communicate()[0]) for worker in workers]
-        committed = _query(place, transactions) - before
+        committed, idle = _query(place, transactions) - before, _idle() - idle
     took = max(result["took"] for result in results)
     times = sorted(each for result in results for each in result["times"])
     work = 2 * rate / processes
@@ -204,6 +204,7 @@ def simulate(place: str, rate: float, measured: Constants, seconds: float) -> di
         "errors": sum(result["errors"] for result in results),
         "cpu": statistics.mean(result["cpu"] / result["took"] for result in results),
         "cpu_predicted": rate / processes * measured.send_cpu,
+        "busy": 1 - idle / took / (os.cpu_count() or 1),
         "commits": committed / took,
         "commits_predicted": processes * expected,
         "median": statistics.median(times),
@@ -212,6 +213,15 @@ def simulate(place: str, rate: float, measured: Constants, seconds: float) -> di
         "p95": times[int(len(times) * 0.95)],
         "p99": times[int(len(times) * 0.99)],
     }
+
+
+def _idle() -> float:
+    """Return how many seconds the processors of this machine had nothing to do; nan where that is not known."""
+    try:
+        counters = Path("/proc/stat").read_text(encoding="ascii").split()
+    except OSError:
+        return math.nan
+    return (int(counters[4]) + int(counters[5])) / os.sysconf("SC_CLK_TCK")  # Idle, and waiting for the disk.
 
 
 async def work(place: str, url: str, rate: float, seconds: float, seed: int) -> dict[str, Any]:

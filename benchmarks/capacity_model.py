@@ -179,6 +179,7 @@ def _simulation(runs: list[dict[str, float]]) -> str:
         "in time, %",
         "processes",
         "CPU of each, %",
+        "machine busy, %",
         "commits a second",
         "median, ms",
         "95 %",
@@ -188,7 +189,7 @@ def _simulation(runs: list[dict[str, float]]) -> str:
     rows = (
         [
             *map(number, (run["rate"], 100 * run["in_time"], run["processes"])),
-            *(pair(run, "cpu", 100), pair(run, "commits"), pair(run, "median", 1000)),
+            *(pair(run, "cpu", 100), number(100 * run["busy"]), pair(run, "commits"), pair(run, "median", 1000)),
             *(number(run[name] * 1000) for name in ("p95", "p99")),
             "yes" if agrees(run) else "NO",
         ]

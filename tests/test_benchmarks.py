@@ -186,6 +186,7 @@ RUN = {
     "errors": 0,
     "cpu": 0.2,
     "cpu_predicted": 0.2,
+    "busy": 0.7,
     "commits": 150,
     "commits_predicted": 160,
     "median": 0.008,
@@ -226,6 +227,6 @@ def test_the_tables_of_an_earlier_run(tmp_path: Path) -> None:
     assert ["requests a second", "< 0.01", "0.097", "0.97", "9.7"] in cells
     assert ["commits a second", "0.56", "5.6", "55", "524"] in cells
     assert ["the ledger after 30 days", "150 MB", "1.5 GB", "15 GB", "150 GB"] in cells
-    row = ["100", "99", "2", "20 (20)", "150 (160)", "8 (6)", "20", "50", "yes"]
+    row = ["100", "99", "2", "20 (20)", "70", "150 (160)", "8 (6)", "20", "50", "yes"]
     assert row in cells
     assert "kept up with 100 sends a second, the busiest hour of 3,600,000 recipients a day. It did not" in shown.stdout
