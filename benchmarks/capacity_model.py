@@ -118,6 +118,8 @@ def agrees(run: dict[str, float]) -> bool:
 
 def number(value: float) -> str:
     """Return a number in a short form."""
+    if math.isnan(value):
+        return "?"
     if 0 < value < 0.01:
         return "< 0.01"
     return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.2g}"

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -212,6 +213,11 @@ def test_judging_the_simulation(model: Any, found: dict[str, float], agrees: boo
     """The model and the simulation agree within a factor of 1.5; a machine keeps up without errors and queues."""
     run = RUN | found
     assert (agrees, keeps_up) == (model.agrees(run), model.keeps_up(run))
+
+
+def test_a_figure_that_is_not_known(model: Any) -> None:
+    """A figure that a machine does not tell is shown as a question mark."""
+    assert ["?", "0", "70"] == [model.number(value) for value in (math.nan, 0, 70.1)]
 
 
 def test_the_tables_of_an_earlier_run(tmp_path: Path) -> None:
