@@ -60,6 +60,7 @@ def test_serves_until_a_signal(number: int) -> None:
         (["--port", "99999"], "port"),
         (["--links", "x"], "strings"),
         (["--host", "192.0.2.1"], "address"),
+        (["--allowed-host", "http://sandbox:8000"], "'http://sandbox:8000' is not a host name"),
     ],
 )
 def test_invalid_arguments(arguments: list[str], word: str) -> None:
@@ -93,13 +94,14 @@ def test_every_setting(seed: int) -> None:
     command = [word for name, value in settings.items() for word in spelt(name, value)]
     arguments = read_arguments(make_parser(), command)
     assert settings == {name: arguments[name] for name in settings}
-    assert {"host", "port", *(field.name for field in attrs.fields(Options))} == arguments.keys()
+    assert {"host", "port", "allowed_hosts", *(field.name for field in attrs.fields(Options))} == arguments.keys()
 
 
 def test_defaults() -> None:
     """Without arguments, the settings are those of code, but with more campaigns, and without keeping requests."""
     arguments = read_arguments(make_parser(), [])
-    assert {"host": "127.0.0.1", "port": 0} == {name: arguments.pop(name) for name in ("host", "port")}
+    server = {"host": "127.0.0.1", "port": 0, "allowed_hosts": ()}
+    assert server == {name: arguments.pop(name) for name in server}
     assert Options(campaigns=1000, keep_requests=False) == Options(**arguments)
 
 

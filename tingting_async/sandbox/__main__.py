@@ -45,6 +45,15 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="The address to listen on.")
     parser.add_argument("--port", type=int, default=0, help="The port to listen on; 0 picks a free one.")
+    parser.add_argument(
+        "--allowed-host",
+        dest="allowed_hosts",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="A further host name under which the control interface may be reached, such as the name of a service of "
+        "Docker Compose. Repeat the option for several names.",
+    )
     kinds, texts = get_type_hints(Options), meanings()
     for field in attrs.fields(Options):
         default = _OWN_DEFAULTS.get(field.name, field.default)

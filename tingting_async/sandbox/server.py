@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from tingting_async.sandbox.app import make_app
+from tingting_async.sandbox.control import Guard
 from tingting_async.sandbox.events import Event
 from tingting_async.sandbox.faults import Faults, reset
 from tingting_async.sandbox.options import Options
@@ -35,10 +36,14 @@ class Sandbox(Service):
     Args:
         host: The address to listen on.
         port: The port to listen on; 0 picks a free one.
+        allowed_hosts: Further host names under which the control interface may be reached, such as the name of a
+            service of Docker Compose. Its IP addresses, `localhost` and `host` are always allowed.
         **options: How the service behaves, and how much data it has; see `Options`.
     """
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, **options: object) -> None:
+    def __init__(
+        self, *, host: str = "127.0.0.1", port: int = 0, allowed_hosts: Iterable[str] = (), **options: object
+    ) -> None:
         super().__init__(Options(**options))  # type: ignore[arg-type]
         self.faults: Faults = Faults()
         self.requests: list[ReceivedRequest] = []
@@ -52,6 +57,7 @@ class Sandbox(Service):
         self._idle.set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle_connections: WeakSet[asyncio.Transport] = WeakSet()
+        self._guard = Guard(allowed_hosts, host)
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -126,7 +132,7 @@ class Sandbox(Service):
             raise RuntimeError(
                 "The sandbox serves on asyncio and uvloop, not on trio. There, use `with Sandbox().in_thread()`."
             ) from None
-        app = make_app(self, self._serve)
+        app = make_app(self, self._serve, self._guard)
         # If a client disconnects, its request is cancelled, as the proxy before the real service does.
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
