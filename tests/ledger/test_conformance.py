@@ -232,6 +232,21 @@ async def test_creations_for_one_target(make: Any) -> None:
     assert "next" == (await storages[0].claim(knows)).send.id
 
 
+async def test_others_for_one_target(make: Any) -> None:
+    """Another claim for the same service and target is found, done or not; those of other targets are not."""
+    storage = make()
+    one, other = claim("a", "a", "campaign 1"), claim("b", "b", "campaign 1")
+    for each in (one, claim("c", "c", "campaign 2"), attrs.evolve(claim("d", "d", "campaign 1"), service="http://b")):
+        await storage.claim(each)
+    assert not await storage.has_others(one)
+    await storage.claim(other)
+    assert await storage.has_others(one)
+    await storage.record("b", OWN_DONE)
+    assert await storage.has_others(one)
+    await storage.record("a", OWN_NOT_DONE)
+    assert not await storage.has_others(other)
+
+
 def test_several_event_loops(ledger_place: Any) -> None:
     """One ledger object serves several event loops in several threads, one after the other and at once."""
     ledger = ledger_place.open()

@@ -168,7 +168,7 @@ class Statements:
 
     def has_others(self, claim: Claim) -> bool:
         """Return whether there is another claim for the same service and target."""
-        return bool(self.execute(_OTHERS, id=claim.id, **_identity(claim)))
+        return self.execute(_OTHERS, id=claim.id, **_identity(claim)).fetchone() is not None
 
     def create(self, claim: Claim) -> StoredClaim | None:
         """Store the claim of a creation, or return what is in its way; None if that was deleted meanwhile."""
