@@ -133,3 +133,17 @@ def test_every_model(model: type[Any]) -> None:
     names = {field.name for field in attrs.fields(model)} - {"extra", "values", "variables", "data", "errors"}
     assert {name for name in names if not any(f"{key}.".startswith(f"{name}.") for key in record)} <= {"available_tags"}
     assert SpokenMessage is not model or {"url", "audio", "content_type"} == record.keys()
+
+
+def test_results_say_who_was_reached() -> None:
+    """The record of a campaign's result says whether the person was reached, after the fields of both its models."""
+    campaign = tingting_async.Campaign(id=1, name="Fees", services=Services.PHONE)
+    number = tingting_async.Number(id=1, number="9800000001", status=NumberStatus.ANSWERED)
+    for result, reached in (
+        (v1_api.CampaignResult(Campaign(id=1), attrs.evolve(CONTACT, status=v1_api.ContactStatus.COMPLETED)), True),
+        (v1_api.CampaignResult(Campaign(id=1), attrs.evolve(CONTACT, status=None)), False),
+        (tingting_async.CampaignResult(campaign, number), True),
+        (tingting_async.CampaignResult(campaign, attrs.evolve(number, status=NumberStatus.UNANSWERED)), False),
+    ):
+        record = as_record(result)
+        assert (reached, reached, "was_reached") == (result.was_reached, record["was_reached"], [*record][-1])

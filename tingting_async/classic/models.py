@@ -121,6 +121,11 @@ class Number(Model):
     extra: Mapping[str, Any] = extra_fields()
 
 
+def _was_reached(result: "CampaignResult") -> bool:
+    status: CallStatus | None = getattr(result.number, "status", None)
+    return status is not None and status.was_reached
+
+
 @attrs.frozen(repr=False, field_transformer=as_model)
 class CampaignResult(Model):
     """What became of a number of a campaign.
@@ -128,15 +133,12 @@ class CampaignResult(Model):
     Attributes:
         campaign: The campaign.
         number: The number, with its status.
+        was_reached: Whether the status says that the person was reached; false without a status.
     """
 
     campaign: Campaign
     number: Number
-
-    @property
-    def was_reached(self) -> bool:
-        """Return whether the status says that the person was reached; false without a status."""
-        return self.number.status is not None and self.number.status.was_reached
+    was_reached: bool = attrs.field(init=False, default=attrs.Factory(_was_reached, takes_self=True))
 
 
 @attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)

@@ -57,6 +57,11 @@ class Contact(Model):
     extra: Mapping[str, Any] = extra_fields()
 
 
+def _was_reached(result: "CampaignResult") -> bool:
+    status: ContactStatus | None = getattr(result.contact, "status", None)
+    return status is not None and status.was_reached
+
+
 @attrs.frozen(repr=False, field_transformer=as_model)
 class CampaignResult(Model):
     """What became of a contact of a campaign.
@@ -64,15 +69,12 @@ class CampaignResult(Model):
     Attributes:
         campaign: The campaign.
         contact: The contact, with its status.
+        was_reached: Whether the status says that the person was reached; false without a status.
     """
 
     campaign: Campaign
     contact: Contact
-
-    @property
-    def was_reached(self) -> bool:
-        """Return whether the status says that the person was reached; false without a status."""
-        return self.contact.status is not None and self.contact.status.was_reached
+    was_reached: bool = attrs.field(init=False, default=attrs.Factory(_was_reached, takes_self=True))
 
 
 @attrs.frozen(kw_only=True, repr=False, field_transformer=as_model)
