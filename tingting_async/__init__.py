@@ -97,10 +97,9 @@ if TYPE_CHECKING:
     )
     from tingting_async.observability.opentelemetry import OpenTelemetryListener
     from tingting_async.pagination.stream import RowStream
-    from tingting_async.recipients.builder import RowProblem, RowProblemKind
     from tingting_async.recipients.legacy_fonts import is_legacy_font
     from tingting_async.recipients.numbers import NepaliNumber, NumberKind, parse_number
-    from tingting_async.recipients.problems import InvalidNumberError, NumberProblem
+    from tingting_async.recipients.problems import InvalidNumberError, NumberProblem, RowProblem, RowProblemKind
     from tingting_async.recipients.recipient_list import ListSummary, Recipient, RecipientList
     from tingting_async.recipients.records import as_record
     from tingting_async.recipients.rejects import InputRow
@@ -267,8 +266,8 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "ListSummary": "recipients.recipient_list",
         "Recipient": "recipients.recipient_list",
         "RecipientList": "recipients.recipient_list",
-        "RowProblem": "recipients.builder",
-        "RowProblemKind": "recipients.builder",
+        "RowProblem": "recipients.problems",
+        "RowProblemKind": "recipients.problems",
         "RedisRateLimit": "http.rate_limits.redis",
         "RedisTokenStore": "auth.stores.redis",
         "RequestEvent": "observability.events",

@@ -64,8 +64,8 @@ def repr_items(items: Sequence[object]) -> str:
 
 def mask(number: object) -> str:
     """Return a number with all but its last two digits masked; all digits if it has fewer than seven."""
-    digits = [character for character in str(number) if character.isdigit()]
-    return "…" + "".join(digits[-2:]) if len(digits) >= 7 else "…"
+    digits = "".join(filter(str.isdigit, str(number)))
+    return f"…{digits[-2:]}" if len(digits) >= 7 else "…"
 
 
 def mask_repr(value: object) -> str:

@@ -499,7 +499,7 @@ async def test_a_recipient_list() -> None:
         with pytest.raises(GuardError):
             await tingting.otp.send("9800000001", "{otp}", channel="text")
     broken = await RecipientList.from_rows([*rows, {"number": "98000", "name": "C"}])
-    with pytest.raises(UsageError, match=r"rows that cannot be read. Row 3: ") as caught:
+    with pytest.raises(UsageError, match=r"rows that cannot be read. Row 3: column 'number': the value") as caught:
         Guards(suppressed=broken)
     assert ["row 3"] == [where for where, _ in caught.value.problems]
 

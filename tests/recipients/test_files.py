@@ -185,3 +185,25 @@ async def test_missing_file(tmp_path: Path) -> None:
     assert "9841000001" not in str(caught.value)
     with pytest.raises(UsageError, match="`path` is ''"):
         await RecipientList.read("")
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "\ufeff", " , \n,,\n"])
+async def test_no_rows(tmp_path: Path, content: str) -> None:
+    """A file without anything in it is an error that says so, whatever column is given."""
+    path = tmp_path / "list.csv"
+    path.write_text(content, encoding="utf-8")
+    for number in (None, "Phone"):
+        with pytest.raises(UsageError, match=r"`path` has no rows. The file is empty, .*list.csv"):
+            await RecipientList.read(path, number=number)
+
+
+async def test_headers_only(tmp_path: Path) -> None:
+    """A file with nothing but headers is an empty list that says so; if they name no phone numbers, an error does."""
+    path = tmp_path / "list.csv"
+    path.write_text("Fees,,\nName,Phone,Due\n", encoding="utf-8")
+    people = await RecipientList.read(path)
+    assert (0, ()) == (len(people), people.problems)
+    assert "headers: row 2, and no rows are below it." in str(people.summary())
+    path.write_text("Name,Due\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="Row 1 is the only row, and none of its cells is a phone number"):
+        await RecipientList.read(path)

@@ -179,3 +179,28 @@ async def test_no_row_vanishes() -> None:
         assert not {place for place in numbered - listed if any(rows[place - 1][::2])}, rows
         assert not {place for place in numbered - listed if rows[place - 1][1].isdigit()}, rows
     assert min(counts.values()) > 150, counts
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "Kala,Mob 984 100 0001,x",
+        "Mobile,Tel. 98 41 00 00 01,x",
+        "Phone,मोबाइल ९८४ १०० ०००१,x",
+        "Mobile,Ph: 01 44 12 345,x",
+    ],
+)
+async def test_first_row_with_a_number(tmp_path: Path, first: str) -> None:
+    """A first row in which a cell is a phone number is a row of the list, whatever words are in it."""
+    path = tmp_path / "list.csv"
+    path.write_text(f"{first}\nSita,9841000002,y\nRam,9841000003,z\n", encoding="utf-8")
+    people = await RecipientList.read(path, mobile_only="01" in first)
+    assert (("A", "B", "C"), [1, 2, 3]) == (people.columns, [row.row for row in people.input_rows()])
+
+
+async def test_first_row_with_the_word_mobile(tmp_path: Path) -> None:
+    """A header over a column without any phone number is no header, if another column has them: reading stops."""
+    path = tmp_path / "list.csv"
+    path.write_text("Kala,mobile,x\nSita,Home,9841000002\nRam,Home,9841000003\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="More than one column has phone numbers: 'mobile', 'x'"):
+        await RecipientList.read(path)

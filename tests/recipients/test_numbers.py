@@ -272,3 +272,36 @@ def test_separators_change_nothing(number: str, prefix: str, separators: list[st
         number = number[: 2 * place - 1] + separator + number[2 * place - 1 :]
     digits = "".join(filter(str.isdecimal, number))
     assert digits == answer_to(f"{prefix} {number}", allow_padded=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem", "said"),
+    [
+        ("9841000005 (father)", NumberProblem.NOT_A_NUMBER, "words beside the digits. Give the number without them"),
+        ("call 9841000005", NumberProblem.NOT_A_NUMBER, "words beside the digits"),
+        ("९८४१०००००५ (बुबा)", NumberProblem.NOT_A_NUMBER, "words beside the digits"),
+        ("9841000005 s", NumberProblem.NOT_A_NUMBER, "words beside the digits"),
+        ("98410OOOO5", NumberProblem.NOT_A_NUMBER, "the letter O, perhaps instead of the digit 0. Write digits"),
+        ("o9841000005", NumberProblem.NOT_A_NUMBER, "the letter O, perhaps instead of the digit 0"),
+        ("984l000005", NumberProblem.NOT_A_NUMBER, "the letter l, perhaps instead of the digit 1"),
+        ("98410 0000I", NumberProblem.NOT_A_NUMBER, "the letter I, perhaps instead of the digit 1"),
+        ("984100000S", NumberProblem.NOT_A_NUMBER, "the letter S, perhaps instead of the digit 5"),
+        ("+977-984100000B", NumberProblem.NOT_A_NUMBER, "the letter B, perhaps instead of the digit 8"),
+        ("984100000²", NumberProblem.NOT_A_NUMBER, "only resembles a digit"),
+        ("9841000005*", NumberProblem.NOT_A_NUMBER, r"the mark \*. Write digits only"),
+        ("father", NumberProblem.NOT_A_NUMBER, "it has no digits"),
+        ("at 5 pm", NumberProblem.NOT_A_NUMBER, "a text with a few digits"),
+        ("9841000005 ext. 5", NumberProblem.EXTENSION, "an extension, which the service cannot dial: remove it"),
+        (
+            "9841000005 (home) 9851000006 (office)",
+            NumberProblem.AMBIGUOUS,
+            "more than one number: give one number only",
+        ),
+        ("Ram 9841000005 Sita 985-1000006", NumberProblem.AMBIGUOUS, "more than one number: give one number only"),
+    ],
+)
+def test_says_what_is_wrong(value: str, problem: NumberProblem, said: str) -> None:
+    """The error of a number that people write says what is wrong with it, and what to do."""
+    with pytest.raises(InvalidNumberError, match=said) as caught:
+        parse_number(value)
+    assert problem is caught.value.problem

@@ -68,7 +68,7 @@ async def test_corrected(tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8").replace("'+977-98410", "'+977-9841000005")
     path.write_text(text, encoding="utf-8")
     (ready,) = await RecipientList.read(path)
-    assert ("9841000005", {"Name": "Ram", "C": "5", "Note": "-5"}, 2) == (ready.number, ready.variables, ready.row)
+    assert ("9841000005", {"Name": "Ram", "C": "5", "Note": "-5"}, 3) == (ready.number, ready.variables, ready.row)
 
 
 async def test_no_headers(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_no_headers(tmp_path: Path) -> None:
     people = await RecipientList.read(write_sheet(tmp_path / "list.csv", [["98410"], ["9841000001"], ["98510"]]))
     path = tmp_path / "rejects.csv"
     assert 2 == await people.write_rejects(path)
-    assert [(2, "too short"), (3, "too short")] == [(p.row, p.kind) for p in (await RecipientList.read(path)).problems]
+    assert [(1, "too short"), (3, "too short")] == [(p.row, p.kind) for p in (await RecipientList.read(path)).problems]
 
 
 async def test_python_rows(tmp_path: Path) -> None:
@@ -166,3 +166,64 @@ async def test_values_that_no_file_can_hold(tmp_path: Path, phone: Any) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace("98410,", "9841000001,"), encoding="utf-8")
     people = await RecipientList.read(path)
     assert ([], ["value"]) == ([*people], [problem.kind for problem in people.problems])
+
+
+@pytest.mark.parametrize("name", ["rejects.csv", "rejects.xlsx"])
+async def test_original_rows(tmp_path: Path, name: str) -> None:
+    """Rows of a file of rejects have the numbers of the original file, after a second round, too."""
+    path = await rejects_of(tmp_path, "Name,Phone\nA,9841000001\nB,98510\nC,9841000003\nD,98512\nE,98514\n", name)
+    people = await RecipientList.read(path)
+    assert [3, 5, 6] == [problem.row for problem in people.problems]
+    assert "Row 3, " in people.problems[0].message
+    await people.write_rejects(path)
+    assert [3, 5, 6] == [row.row for row in (await RecipientList.read(path)).input_rows()]
+
+
+async def test_added_rows(tmp_path: Path) -> None:
+    """A row that somebody has added to a file of rejects has its number there, which says so, and stays without one."""
+    path = await rejects_of(tmp_path, "Name,Phone\nA,9841000001\nB,98510\nC,98511\n")
+    content = path.read_text(encoding="utf-8").replace("98510", "9851000002")
+    path.write_text(f"{content}D,9851000004,,\nE,98515,x,\nF,+977 9851000004,0,\n", encoding="utf-8")
+    people = await RecipientList.read(path)
+    expected = [(3, False), (4, False), (4, True), (5, True), (6, True)]
+    assert expected == [(row.row, row.is_added) for row in people.input_rows()]
+    messages = [problem.message for problem in people.problems]
+    starts = ["Row 4", "Row 4 of this file", "Row 5 of this file", "Row 6 of this file"]
+    assert starts == [message.partition(", column")[0] for message in messages]
+    assert "the same number as in row 6 of this file" in messages[1]
+    assert "apart from those that were added to this file: 4, 5, 6." in str(people.summary())
+    await people.write_rejects(path)
+    again = [(row.row, row.is_added) for row in (await RecipientList.read(path)).input_rows()]
+    assert [(4, False), (3, True), (4, True), (5, True)] == again
+
+
+@pytest.mark.parametrize("name", ["rejects.csv", "rejects.xlsx"])
+@pytest.mark.parametrize(
+    ("header", "number"),
+    [
+        ("Father's mobile,Mother's mobile", "Mother's mobile"),
+        ("Father's mobile,Mother's mobile", "B"),
+        ("Mobile,Emergency contact", "Emergency contact"),
+        ("Mobile,Reference (old)", "Reference (old)"),
+        ("Mobile,=x", "=x"),
+        ("Mobile,", "B"),
+        ("Ref 1,Ref 2", "Ref 2"),
+    ],
+)
+async def test_number_column(tmp_path: Path, name: str, header: str, number: str) -> None:
+    """A file of rejects is read by the same column as the list, without being told which it is, round after round."""
+    rows = "98410,9841000001\n9841000003,98510\n9841000005,98512\n"
+    path = await rejects_of(tmp_path, f"{header}\n{rows}", name, number=number, has_header=True)
+    for _ in range(2):
+        people = await RecipientList.read(path)
+        assert (header.partition(",")[2] or "B") == people.number_column
+        assert [(3, "too short"), (4, "too short")] == [(problem.row, problem.kind) for problem in people.problems]
+        await people.write_rejects(path)
+
+
+async def test_renamed_number_column(tmp_path: Path) -> None:
+    """Whoever renames the column with the phone numbers in a file of rejects, or gives `number`, decides anew."""
+    path = await rejects_of(tmp_path, "Mobile,Other\n98410,9841000001\n9841000003,98510\n", number="Other")
+    assert "Mobile" == (await RecipientList.read(path, number="Mobile")).number_column
+    path.write_text(path.read_text(encoding="utf-8").replace(",Other,", ",Another,"), encoding="utf-8")
+    assert "Mobile" == (await RecipientList.read(path)).number_column

@@ -137,7 +137,8 @@ class _Rows:
             if value.number is not None:
                 self._numbers.add(value.number)
             elif value.problem is not None:
-                self._problems.append((f"row {value.row}", f"Row {value.row}: {value.problem.message}"))
+                said = value.problem.message.removeprefix(f"Row {value.row}, ")
+                self._problems.append((f"row {value.row}", f"Row {value.row}: {said}"))
             return
         where = f"row {value.row}" if hasattr(value, "row") else f"suppressed[{row}]"
         try:

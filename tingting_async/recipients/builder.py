@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import cast
 
 import attrs
@@ -14,8 +14,8 @@ from tingting_async.errors import UsageError
 from tingting_async.recipients import headers
 from tingting_async.recipients.columns import SAMPLE, ColumnFinder, Columns, shown
 from tingting_async.recipients.header_rows import Row
-from tingting_async.recipients.numbers import NepaliNumber, described, find_number
-from tingting_async.recipients.problems import NumberProblem, require_type
+from tingting_async.recipients.numbers import NepaliNumber, described, find_number, find_other_number, ordinary_mobile
+from tingting_async.recipients.problems import NumberProblem, RowProblem, RowProblemKind, require_type
 from tingting_async.recipients.rows import PackedRows
 from tingting_async.recipients.values import (
     ERRORS,
@@ -29,47 +29,6 @@ from tingting_async.recipients.values import (
     unquote,
 )
 from tingting_async.redaction import mask, redact
-
-
-class RowProblemKind(StrEnum):
-    """Why a row is left out, if its phone number alone does not say it.
-
-    Attributes:
-        DUPLICATE: An earlier row has the same number and the same values, or the number is in another list.
-        CONFLICT: Another row has the same number with other values. Both are left out.
-        ERROR: A cell has the error of a spreadsheet's formula, such as `#N/A`.
-        FORMULA: A cell has a formula, and the file does not have its result.
-        VALUE: A value cannot be sent, e.g. because it is bytes.
-        CELLS: The row has more or fewer cells than there are columns.
-        TOTAL: The row says that it is a total, and has a phone number.
-        ABOVE: The row is above the headers, and does not seem to be a title.
-    """
-
-    DUPLICATE = "duplicate"
-    CONFLICT = "conflict"
-    ERROR = "error"
-    FORMULA = "formula"
-    VALUE = "value"
-    CELLS = "cells"
-    TOTAL = "total"
-    ABOVE = "above the headers"
-
-
-@attrs.frozen
-class RowProblem:
-    """A row that is left out, and why. All texts are safe to show: phone numbers are masked.
-
-    Attributes:
-        row: The number of the row, as the spreadsheet shows it.
-        column: The header of the column with the problem; its letters if it has no header.
-        kind: What is wrong. Both enums are strings, such as `"too short"` and `"duplicate"`.
-        message: What is wrong, as a sentence that names row and column.
-    """
-
-    row: int
-    column: str
-    kind: NumberProblem | RowProblemKind
-    message: str
 
 
 @attrs.frozen
@@ -116,6 +75,8 @@ class ListBuilder:
         """The problems, by the places of their rows."""
         self.skipped: list[int] = []
         """The numbers of the rows that are not rows of the list: totals, and headers that are repeated."""
+        self.added: set[int] = set()
+        """The places of rows that somebody has added to a file of rejects. Their numbers are those of that file."""
         self.columns: Columns = Columns([], 0)
         self._options = options
         self._is_file = is_file
@@ -126,6 +87,7 @@ class ListBuilder:
         self._filled: set[int] = set()
         self._labels: dict[int, tuple[str, str]] = {}
         self._taken: set[int] = {*options.besides}
+        self._is_added = False
 
     def add(self, row: int, cells: Sequence[object]) -> None:
         """Add a row. Empty ones of files are passed over."""
@@ -137,6 +99,11 @@ class ListBuilder:
             self._first.append((row, cells))
             if len(self._first) == SAMPLE:
                 self._decide(self._first)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no row has been added."""
+        return self._first is not None and not self._first
 
     def finish(self) -> None:
         """Compare the rows with each other. No row can be added after that.
@@ -178,6 +145,7 @@ class ListBuilder:
             if row == columns.header_row:
                 self._header = [str(cell) for cell in cells]
         self._set_widths([len(cells) for _, cells in first])
+        self._is_added = columns.original is not None
         for row, cells in first:
             if row in columns.above:
                 said = f"the row is above the headers, which are in row {columns.header_row}. Move it, or remove it"
@@ -211,6 +179,8 @@ class ListBuilder:
 
     def _take(self, row: int, given: Sequence[object]) -> None:
         columns = self.columns
+        if columns.original is not None:
+            row = self._original(row, given[columns.original] if columns.original < len(given) else None)
         cells, problem = self._cells(row, given)
         while self._names is None and len(cells) > len(columns.names) and is_blank(cells[-1]):
             del cells[-1]  # Some programs write a delimiter after each row.
@@ -242,7 +212,15 @@ class ListBuilder:
         else:
             self._keep(row, cells, refusal or problem, number)
 
+    def _original(self, row: int, cell: object) -> int:
+        """Return the number of a row of a file of rejects: that of the original file, if the cell with it has one."""
+        text = unescape(cell_of_sheet(cell)).strip() if isinstance(cell, str | int | float) else ""
+        self._is_added = re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII) is None
+        return row if self._is_added else int(text)
+
     def _keep(self, row: int, cells: Sequence[Cell], problem: RowProblem | None, number: str | None = None) -> None:
+        if self._is_added:
+            self.added.add(len(self.rows))
         if problem is not None:
             self.problems[len(self.rows)] = problem
         self.rows.append(row, number, cells)
@@ -295,22 +273,27 @@ class ListBuilder:
         return None
 
     def _number(self, row: int, cell: object) -> tuple[str | None, RowProblem | None]:
+        if (mobile := ordinary_mobile(cell)) is not None:
+            return mobile, None
         options = self._options
-        found = find_number(cell, options.mobile_only, options.allow_unknown_prefix)
+        found = find_other_number(cell, options.mobile_only, options.allow_unknown_prefix)
         if isinstance(found, NepaliNumber):
             return found.national, None
         message = described(found, cell)
         if found.problem is NumberProblem.AMBIGUOUS and not options.split_numbers:
-            message += ", or take each of them with `split_numbers=True`"
+            message += ", and the other in a row of its own; or take each of them with `split_numbers=True`"
         return None, self._problem(row, self.columns.number, found.problem, message)
 
-    def _problem(self, row: int, index: int, kind: NumberProblem | RowProblemKind, said: str) -> RowProblem:
+    def _problem(
+        self, row: int, index: int, kind: NumberProblem | RowProblemKind, said: str, place: int | None = None
+    ) -> RowProblem:
         if (found := self._labels.get(index)) is None:
             columns = self.columns
             name = columns.names[index] if index < len(columns.names) else headers.letters(index)
             found = self._labels[index] = redact(name), columns.where(index) if index < len(columns.names) else name
         name, where = found
-        return RowProblem(row, name, kind, f"Row {row}, column {where}: {_sentence(said)}.")
+        is_added = self._is_added if place is None else place in self.added
+        return RowProblem(row, name, kind, f"Row {_shown(row, is_added)}, column {where}: {_sentence(said)}.")
 
     def _misshapen(self, row: int, cells: Sequence[Cell]) -> RowProblem | None:
         """Return the problem of a row with too many or too few cells: a value may be in the wrong column."""
@@ -368,7 +351,7 @@ class ListBuilder:
         for place, number in enumerate(numbers if self._taken else ()):
             if number in self._taken and place not in self.problems:
                 said = f"({mask(number)}) is the same number as in a row of another list"
-                problem = self._problem(rows[place], self.columns.number, RowProblemKind.DUPLICATE, said)
+                problem = self._problem(rows[place], self.columns.number, RowProblemKind.DUPLICATE, said, place)
                 self.problems[place] = problem
         places = sorted((place for place in range(len(numbers)) if numbers[place]), key=numbers.__getitem__)
         for number, group in groupby(places, key=numbers.__getitem__):
@@ -378,22 +361,29 @@ class ListBuilder:
 
     def _compare(self, number: int, same: Sequence[int]) -> None:
         """Leave out all but the first of the rows with a number; all of them, if their values are not the same."""
-        serials = {self.columns.names[index] for index in self.columns.serials}
-        values = [
-            {name: value for name, value in self.variables(place).items() if name not in serials} for place in same
-        ]
-        index, rows = self.columns.number, self.rows.rows
-        differ = {name for each in values for name in {**values[0], **each} if each.get(name) != values[0].get(name)}
+        columns, rows = self.columns, self.rows.rows
+        ignored = {columns.number, *columns.serials, *columns.ours}
+        first_cells, *others_cells = (self.rows.cells(place) for place in same)
+        differ = {
+            columns.names[index]
+            for cells in others_cells
+            for index, (one, other) in enumerate(zip_longest(first_cells, cells))
+            if one != other and index not in ignored
+        }
+        names = ", ".join(sorted(repr(shown(name)) for name in differ)[:5])
         first = next((place for place in same if place not in self.problems), None)
         for place in same:
             if place in self.problems or (not differ and place == first):
                 continue
-            others = ", ".join(str(rows[other]) for other in same[:5] if other != place)
+            others = ", ".join(_shown(rows[other], other in self.added) for other in same[:5] if other != place)
             kind, said = RowProblemKind.DUPLICATE, f"({mask(number)}) is the same number as in row {others}"
             if differ:
-                names = ", ".join(sorted(repr(shown(name)) for name in differ)[:5])
                 kind, said = RowProblemKind.CONFLICT, f"{said}, with other values in {names}. Remove the wrong row"
-            self.problems[place] = self._problem(rows[place], index, kind, said)
+            self.problems[place] = self._problem(rows[place], columns.number, kind, said, place)
+
+
+def _shown(row: int, is_added: bool) -> str:
+    return f"{row} of this file" if is_added else str(row)
 
 
 def _sentence(text: str) -> str:

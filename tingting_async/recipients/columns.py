@@ -30,6 +30,7 @@ class Columns:
         unnamed: The indexes of the columns without a header, in a table with headers.
         serials: The indexes of the columns that count the rows.
         ours: The indexes of the columns that `write_rejects` has added.
+        original: The index of that of them with the numbers of the rows in the original file; None without it.
         extra: The indexes of the columns that `write_rejects` has added for cells that were too many.
         has_letters: Whether the columns have letters, as those of spreadsheets have.
     """
@@ -44,6 +45,7 @@ class Columns:
     unnamed: frozenset[int] = frozenset()
     serials: frozenset[int] = frozenset()
     ours: frozenset[int] = frozenset()
+    original: int | None = None
     extra: tuple[int, ...] = ()
     has_letters: bool = True
 
@@ -85,6 +87,7 @@ class ColumnFinder:
         width = width_of(rows)
         place = self._headers.find(rows)
         if place is None:
+            self._refuse_headers_only(rows, width)
             names = [headers.letters(index) for index in range(width)]
             number = self._column(names, rows, is_named=False)
             titles = self._titles(rows, number, width)
@@ -112,8 +115,16 @@ class ColumnFinder:
             self._column(names, rows, is_named=True),
             unnamed=frozenset(index for index, name in enumerate(named) if not name),
             serials=frozenset(index for index, name in enumerate(named) if name and headers.is_serial(name)),
-            ours=frozenset(index for index, name in enumerate(named) if name in (headers.REASON, headers.ROW)),
+            ours=frozenset(index for index, name in enumerate(named) if headers.is_ours(name)),
+            original=next((index for index, name in enumerate(named) if headers.is_row_header(name)), None),
         )
+
+    def _refuse_headers_only(self, rows: Sequence[Row], width: int) -> None:
+        if len(rows) == 1 and width > 1 and self._number is None and not any(map(self._is_number, rows[0][1])):
+            raise UsageError(
+                f"Row {rows[0][0]} is the only row, and none of its cells is a phone number. If it has the headers, "
+                "add rows below it, or give the header of the column with the phone numbers as `number=`."
+            )
 
     def _titles(self, rows: Sequence[Row], number: int, width: int) -> list[int]:
         """Return the rows above those of a table without headers that are titles."""
@@ -130,9 +141,13 @@ class ColumnFinder:
     def _column(self, names: Sequence[str], rows: Sequence[Row], *, is_named: bool) -> int:
         if self._number is not None:
             return _given(self._number, names)
+        if (marked := headers.marked_number(names)) is not None:
+            return names.index(marked)
         shares = [self._share(index, rows) for index in range(len(names))]
         if is_named:
             ranks = {index: rank for index, name in enumerate(names) if (rank := headers.rank(name)) is not None}
+            if len(ranks) == 1 and any(map(headers.is_ours, names)):
+                return next(iter(ranks))  # See `headers.row_header`.
             likely = {index: rank for index, rank in ranks.items() if shares[index] >= 0.5} or ranks
             if likely:
                 best = min(likely.values())
@@ -142,6 +157,8 @@ class ColumnFinder:
                 if len(found) == 1 and shares[found[0]] >= 0.5:
                     spoilt = self._spoilt(found[0], ranks, names, rows)
                     found += spoilt or self._rivals(found[0], names, rows)
+                elif len(found) == 1 and not shares[found[0]]:
+                    found += self._rivals(found[0], names, rows)
                 return _only(sorted(found), names)
         found = [index for index, share in enumerate(shares) if share >= 0.5]
         if not found and len(names) == 1:
@@ -185,7 +202,7 @@ def _with_figures(rows: Sequence[Row], titles: Sequence[int]) -> list[int]:
 def _refuse_duplicates(named: Sequence[str]) -> None:
     places: dict[str, list[int]] = {}
     for index, name in enumerate(named):
-        if name and name not in (headers.REASON, headers.ROW):
+        if name and not headers.is_ours(name):
             places.setdefault(name, []).append(index)
     for name, same in places.items():
         if len(same) > 1:
@@ -214,8 +231,8 @@ def _only(found: Sequence[int], names: Sequence[str]) -> int:
         several = _listed([names[index] for index in found])
         raise UsageError(f"More than one column has phone numbers: {several}. Choose one of them with `number=`.")
     raise UsageError(
-        "No column with phone numbers was found. Give the header or the letters of the column as `number=`. "
-        f"The columns are: {_listed(names)}."
+        "No column with phone numbers was found: no header names one, and in no column most cells are phone numbers. "
+        f"Give the header or the letters of the column as `number=`. The columns are: {_listed(names)}."
     )
 
 

@@ -9,7 +9,7 @@ import struct
 import zipfile
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set as AbstractSet
 from html import unescape
 from itertools import pairwise, product
 from pathlib import Path
@@ -72,6 +72,8 @@ class _Cells:
     """Where a row begins."""
     end_tag: bytes
     """How a row ends."""
+    marks: tuple[bytes, ...]
+    """What is in every row with a sign, and is found faster."""
     signs: re.Pattern[bytes]
     """What a row with a failed formula has."""
 
@@ -98,12 +100,16 @@ class _Cells:
 
     def parse(self, row: bytes) -> None:
         """Parse a row, if it has a sign of a failed formula."""
-        if self.signs.search(row) is not None:
+        if any(map(row.__contains__, self.marks)) and (sign := self.signs.search(row)) is not None:
+            content = row[: row.rfind(self.end_tag) + len(self.end_tag)]
+            # A cell that says its column needs no look at those before it.
+            if (first := content.rfind(b'<c r="', 0, sign.end())) > 0:
+                content = b"<row>" + content[first:]
             parser = expat.ParserCreate()
             parser.StartElementHandler = self.start
             parser.EndElementHandler = self.end
             parser.CharacterDataHandler = self.data
-            parser.Parse(row[: row.rfind(self.end_tag) + len(self.end_tag)], True)
+            parser.Parse(content, True)
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """Note the start of an element."""
@@ -128,6 +134,7 @@ class _XlsxCells(_Cells):
 
     starts = re.compile(rb"<(?:\w+:)?row[\s>/]")
     end_tag = b"row>"
+    marks = (b't="e"', b"<f", b":f")
     signs = re.compile(
         rb'\st="e"|<(?:\w+:)?f(?:\s[^>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*(?:/>|>\s*0?\s*<)|</(?:\w+:)?c>)'
     )
@@ -143,8 +150,11 @@ class _XlsxCells(_Cells):
 
     def add(self, row: bytes) -> None:
         if self.starts.match(row):
-            number = re.search(rb'\sr="(\d+)"', row[: row.find(b">") + 1])
-            self._row = int(number[1]) - 1 if number else self._row + 1
+            if row.startswith(b'<row r="'):
+                self._row = int(row[8 : row.index(b'"', 8)]) - 1
+            else:
+                number = re.search(rb'\sr="(\d+)"', row[: row.find(b">") + 1])
+                self._row = int(number[1]) - 1 if number else self._row + 1
             self._column = -1
             self.parse(row)
 
@@ -202,6 +212,7 @@ class _OdsCells(_Cells):
 
     starts = re.compile(rb"<table:table(?:-row)?[\s>]")
     end_tag = b"</table:table-row>"
+    marks = (b'"error"', b"table:formula")
     signs = re.compile(rb'="error"|<table:(?:covered-)?table-cell\b(?=[^>]*table:formula=)(?![^>]*office:value-type=)')
 
     def __init__(self, sheet: str) -> None:
@@ -250,11 +261,11 @@ _NO_SECTOR = 0xFFFFFFFA
 
 
 def _of_xls(stream: bytearray, index: int) -> Failed:
-    sheets = [struct.unpack_from("<I", stream, at)[0] for kind, at, _ in _records(stream, 0) if kind == _BOUND_SHEET]
+    sheets = [struct.unpack_from("<I", stream, at)[0] for _, at, _ in _records(stream, 0, {_BOUND_SHEET})]
     failed, empty = Failed(), Failed()
     has_results = False
-    for kind, at, length in _records(stream, sheets[index]):
-        if kind not in (_BOOL_ERR, _FORMULA) or length < 8:
+    for kind, at, length in _records(stream, sheets[index], {_BOOL_ERR, _FORMULA}):
+        if length < 8:
             continue
         row, column = struct.unpack_from("<HH", stream, at)
         is_text = kind == _FORMULA and bytes(stream[at + 12 : at + 14]) == b"\xff\xff"
@@ -270,13 +281,15 @@ def _of_xls(stream: bytearray, index: int) -> Failed:
     return failed if has_results else failed | empty
 
 
-def _records(stream: bytearray, start: int) -> Iterator[tuple[int, int, int]]:
-    """Yield the kind of each record of a sheet, where its content begins, and how long that is."""
-    while start + 4 <= len(stream):
-        kind, length = struct.unpack_from("<HH", stream, start)
-        if kind == _END:
+def _records(stream: bytearray, start: int, wanted: AbstractSet[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield the kind of each record of a sheet that is wanted, where its content begins, and how long that is."""
+    unpack, end = struct.Struct("<HH").unpack_from, len(stream) - 4
+    while start <= end:
+        kind, length = unpack(stream, start)
+        if kind in wanted:
+            yield kind, start + 4, length
+        elif kind == _END:
             return
-        yield kind, start + 4, length
         start += 4 + length
 
 

@@ -6,11 +6,14 @@ from typing import TypeAlias
 
 from tingting_async.errors import UsageError
 from tingting_async.recipients import headers
+from tingting_async.recipients.numbers import NepaliNumber, find_number
 from tingting_async.recipients.values import is_blank
 
 Row: TypeAlias = tuple[int, Sequence[object]]
 """The number of a row, as the file shows it, and its cells."""
 
+_DIGITS = 7
+"""How many digits a phone number has at least."""
 _SEARCHED = 30
 """How many rows are searched for headers."""
 _DAY = re.compile(
@@ -85,7 +88,7 @@ class HeaderRowFinder:
 
     def _names_number(self, cells: Sequence[object]) -> bool:
         texts = [str(cell) for cell in cells if not is_blank(cell)]
-        if any(map(has_figure, texts)):
+        if any(map(has_figure, texts)) or any(map(_is_number, cells)):
             return False
         if self._number and any(headers.plain(text) == self._number for text in texts):
             return True
@@ -184,6 +187,12 @@ def _is_labelled(text: str) -> bool:
     """Return whether a text says what its number is, as in "Tel: 01-4412345" and "PAN No. 301234567"."""
     label = text[: found.start()] if (found := re.search(r"[\d+(]", text)) else ""
     return headers.rank(label) is not None or not headers.may_be_phones(label)
+
+
+def _is_number(cell: object) -> bool:
+    """Return whether a cell is a phone number, be it one that texts cannot reach."""
+    has_digits = sum(map(str.isdigit, str(cell))) >= _DIGITS
+    return has_digits and isinstance(find_number(cell, False, False), NepaliNumber)
 
 
 def _count(cells: Sequence[object]) -> int:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
 from tingting_async.recipients.values import unescape
@@ -14,6 +15,7 @@ NOTE: Final = "TingTing: "
 """How a cell of a file of rejects begins whose value the file cannot have."""
 LACKING: Final = f"{NOTE}missing"
 """What stands for a cell that a row does not have, in a file of rejects."""
+_ROW: Final = re.compile(rf"{ROW}(?: \(numbers: (.+)\))?")
 DUPLICATE_OF: Final = re.compile(r"duplicate of (\d+): ")
 """How the reason of a duplicate begins, in a file of rejects."""
 
@@ -62,7 +64,31 @@ _TOTALS = re.compile(
 )
 
 
-_TOTAL_WORDS = re.compile(r"total|sum|average|avg|count|जम्मा|कुल|कूल|योग|जोड|औसत", re.IGNORECASE)
+_TOTAL_WORDS = re.compile("total|sum|average|avg|count|जम्मा|कुल|कूल|योग|जोड|औसत")
+
+
+def row_header(names: Sequence[str], number: str) -> str:
+    """Return the header of the column with the numbers of the rows, in a file of rejects.
+
+    Unless the headers alone say it, it also says which column has the phone numbers.
+    """
+    return ROW if [name for name in names if rank(name) is not None] == [number] else f"{ROW} (numbers: {number})"
+
+
+def is_row_header(header: str) -> bool:
+    """Return whether a header is one of `row_header`."""
+    return _ROW.fullmatch(header) is not None
+
+
+def is_ours(header: str) -> bool:
+    """Return whether `write_rejects` has added the column with a header."""
+    return header == REASON or is_row_header(header)
+
+
+def marked_number(names: Sequence[str]) -> str | None:
+    """Return the header of the column with the phone numbers, if a header of `row_header` says it."""
+    found = (match[1] for name in names if (match := _ROW.fullmatch(name)))
+    return next((number for number in found if number in names), None)
 
 
 def plain(text: str) -> str:
@@ -87,7 +113,7 @@ def clean(text: str) -> str:
 def rank(header: str) -> int | None:
     """Return how surely a header names a column of phone numbers: 0 is best. None if it does not name one."""
     words = re.sub(r"(?<=[a-z])(?=\d)", " ", plain(header))
-    if _NOT_PHONES.search(words) or _ABSENT.search(words):
+    if is_ours(header) or _NOT_PHONES.search(words) or _ABSENT.search(words):
         return None
     found = next((place for place, names in enumerate(_NAMES) if names.search(words)), None)
     if found is None:
@@ -127,7 +153,9 @@ def is_serial(header: str) -> bool:
 
 def is_total(text: str) -> bool:
     """Return whether a cell says that its row is a total."""
-    return len(text) < 60 and _TOTAL_WORDS.search(text) is not None and _TOTALS.fullmatch(plain(text)) is not None
+    return (
+        len(text) < 60 and _TOTAL_WORDS.search(text.lower()) is not None and _TOTALS.fullmatch(plain(text)) is not None
+    )
 
 
 def letters(index: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from tingting_async.recipients.problems import InvalidNumberError, NumberProblem, Refusal
-from tingting_async.recipients.spellings import PREFIXES, dialled
+from tingting_async.recipients.spellings import PREFIXES, SEVERAL, dialled
 from tingting_async.redaction import mask, mask_repr
 from tingting_async.tracebacks import short_traceback
 
@@ -57,21 +57,24 @@ _FAMILIAR: dict[int, str] = {
 }
 
 
-def _ordinary_mobile(value: object) -> str | None:
-    """Return the national digits of a mobile number in a usual spelling; None for anything else."""
+def ordinary_mobile(value: object) -> str | None:
+    """Return the national digits of a mobile number in a usual spelling; None for anything else, or if it is round."""
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is int:
         value = str(value) if 0 < value < 10**13 else ""
     if type(value) is not str or len(value) > 40:
         return None
+    if _MOBILE.fullmatch(value):
+        return value if _patterns().mobile.fullmatch(value) and not value.endswith(_ZEROS) else None
     found = _ORDINARY.fullmatch(value if value.isascii() else value.translate(_FAMILIAR))
     if found is None:
         return None
     digits = found[3] or found[2].translate(_BETWEEN)
     national, prefix = digits[-10:], digits[:-10]
     is_known = prefix in PREFIXES and (prefix or not found[1])
-    return national if is_known and _patterns().mobile.fullmatch(national) else None
+    is_mobile = is_known and _patterns().mobile.fullmatch(national) is not None
+    return national if is_mobile and not national.endswith(_ZEROS) else None
 
 
 @short_traceback
@@ -107,9 +110,16 @@ def find_number(
     value: object, mobile_only: bool, allow_unknown_prefix: bool, allow_padded: bool = False
 ) -> NepaliNumber | Refusal:
     """Return the phone number that a value means, or why it is none; see `parse_number`."""
-    mobile = _ordinary_mobile(value)
-    if mobile is not None and (allow_padded or not mobile.endswith(_ZEROS)):
+    mobile = ordinary_mobile(value)
+    if mobile is not None:
         return NepaliNumber(mobile, NumberKind.MOBILE)
+    return find_other_number(value, mobile_only, allow_unknown_prefix, allow_padded)
+
+
+def find_other_number(
+    value: object, mobile_only: bool, allow_unknown_prefix: bool, allow_padded: bool = False
+) -> NepaliNumber | Refusal:
+    """Return the phone number that a value means, or why it is none, if it is none of `ordinary_mobile`."""
     if isinstance(value, NepaliNumber):
         value = value.national
     found = dialled(value)
@@ -206,14 +216,14 @@ def _without_prefix(dialled: str) -> str | Refusal:
     if not is_international:
         return digits.removeprefix("0")
     if digits.startswith("0") or not digits:
-        return Refusal(NumberProblem.NOT_A_NUMBER, "is not a valid phone number")
+        return Refusal(NumberProblem.NOT_A_NUMBER, "is not a valid phone number: no country code begins with 0")
     return Refusal(NumberProblem.FOREIGN, "is a number of another country; TingTing calls only Nepal")
 
 
 def _wrong_length(dialled: str, national: str) -> Refusal:
     length = len(national)
     if _are_several(national):
-        return Refusal(NumberProblem.AMBIGUOUS, "may be more than one number: give one number only")
+        return Refusal(NumberProblem.AMBIGUOUS, SEVERAL)
     if not dialled.startswith(("+", "0", "977")) and not _patterns().mobile.match(national) and _is_foreign(national):
         return Refusal(NumberProblem.FOREIGN, "is a number of another country; TingTing calls only Nepal")
     if length < 8:

@@ -1,4 +1,4 @@
-"""What can be wrong with a phone number."""
+"""What can be wrong with a phone number, and with a row of a list."""
 
 from enum import StrEnum
 
@@ -41,6 +41,47 @@ class NumberProblem(StrEnum):
     LOST_DIGITS = "lost digits"
     PADDED = "padded"
     UNKNOWN_PREFIX = "unknown prefix"
+
+
+class RowProblemKind(StrEnum):
+    """Why a row is left out, if its phone number alone does not say it.
+
+    Attributes:
+        DUPLICATE: An earlier row has the same number and the same values, or the number is in another list.
+        CONFLICT: Another row has the same number with other values. Both are left out.
+        ERROR: A cell has the error of a spreadsheet's formula, such as `#N/A`.
+        FORMULA: A cell has a formula, and the file does not have its result.
+        VALUE: A value cannot be sent, e.g. because it is bytes.
+        CELLS: The row has more or fewer cells than there are columns.
+        TOTAL: The row says that it is a total, and has a phone number.
+        ABOVE: The row is above the headers, and does not seem to be a title.
+    """
+
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    ERROR = "error"
+    FORMULA = "formula"
+    VALUE = "value"
+    CELLS = "cells"
+    TOTAL = "total"
+    ABOVE = "above the headers"
+
+
+@attrs.frozen
+class RowProblem:
+    """A row that is left out, and why. All texts are safe to show: phone numbers are masked.
+
+    Attributes:
+        row: The number of the row, as the spreadsheet shows it.
+        column: The header of the column with the problem; its letters if it has no header.
+        kind: What is wrong. Both enums are strings, such as `"too short"` and `"duplicate"`.
+        message: What is wrong, as a sentence that names row and column.
+    """
+
+    row: int
+    column: str
+    kind: NumberProblem | RowProblemKind
+    message: str
 
 
 class InvalidNumberError(UsageError):

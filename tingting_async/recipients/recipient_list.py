@@ -13,12 +13,12 @@ import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.persistence import resolve_path, run_in_thread
-from tingting_async.recipients.builder import ListBuilder, Options, RowProblem
+from tingting_async.recipients.builder import ListBuilder, Options
 from tingting_async.recipients.files import open_rows
 from tingting_async.recipients.numbers import phone_number
-from tingting_async.recipients.problems import require_type
+from tingting_async.recipients.problems import RowProblem, require_type
 from tingting_async.recipients.python_rows import RowReader
-from tingting_async.recipients.rejects import InputRow, write_rejects
+from tingting_async.recipients.rejects import InputRow, reason_of, write_rejects
 from tingting_async.recipients.values import Cell
 from tingting_async.redaction import mask_repr, redact
 from tingting_async.tracebacks import short_traceback
@@ -132,6 +132,11 @@ class RecipientList(Sequence[Recipient]):
         builder = ListBuilder(options, is_file=True)
         for row, cells in source.rows:
             builder.add(row, cells)
+        if builder.is_empty:
+            raise UsageError(
+                "No column with phone numbers was found: `path` has no rows. The file is empty, or has only empty "
+                f"cells ({redact(str(path))!r})."
+            )
         builder.finish()
         return cls(builder, source.notes)
 
@@ -269,7 +274,11 @@ class RecipientList(Sequence[Recipient]):
         extra = [cells[index] for index in builder.columns.extra if index < len(cells)]
         own += [cell for cell in (*extra, *cells[len(builder.columns.names) :]) if cell]
         return InputRow(
-            builder.rows.rows[place], str(number) if number else None, tuple(own), builder.problems.get(place)
+            builder.rows.rows[place],
+            str(number) if number else None,
+            tuple(own),
+            builder.problems.get(place),
+            is_added=place in builder.added,
         )
 
     @short_traceback
@@ -289,13 +298,15 @@ class RecipientList(Sequence[Recipient]):
         Raises:
             UsageError: The file cannot be written.
         """
-        names = list(self.columns)
-        if self._builder.columns.header_row is None and self._builder.columns.has_letters and names:
-            names[self._columns.index(self._builder.columns.number)] = "number"
-        return await run_in_thread(lambda: write_rejects(path, names, self._rejects()))
+        rows = (self._input_row(place) for place in sorted(self._builder.problems))
+        return await run_in_thread(lambda: self.write_rows(path, ((row, reason_of(row)) for row in rows)))
 
-    def _rejects(self) -> Iterator[InputRow]:
-        return map(self._input_row, sorted(self._builder.problems))
+    def write_rows(self, path: str | os.PathLike[str], rows: Iterable[tuple[InputRow, str]]) -> int:
+        """Write some of `input_rows()` as `write_rejects` does, each with its reason. This blocks the event loop."""
+        columns, names, number = self._builder.columns, [*self.columns], self.number_column
+        if columns.header_row is None and columns.has_letters and names:
+            number = names[self._columns.index(columns.number)] = "number"
+        return write_rejects(path, names, number, rows)
 
     def summary(self) -> ListSummary:
         """Return how many rows are ready and how many are left out, and what was decided."""
@@ -306,9 +317,15 @@ class RecipientList(Sequence[Recipient]):
             notes.append(f"phone numbers: column {columns.where(columns.number)}")
         if columns.header_row is not None:
             guess = ", which is a guess: nothing in it names phone numbers" if columns.is_guess else ""
-            notes.append(f"headers: row {columns.header_row}{guess}")
+            empty = "" if len(builder.rows) or builder.skipped else ", and no rows are below it"
+            notes.append(f"headers: row {columns.header_row}{guess}{empty}")
         if columns.titles:
             notes.append(f"titles, passed over: row {', '.join(map(str, columns.titles))}")
+        if columns.original is not None:
+            added = ", ".join(str(builder.rows.rows[place]) for place in sorted(builder.added)[:20])
+            more = f", and {len(builder.added) - 20} more" if len(builder.added) > 20 else ""
+            own = f", apart from those that were added to this file: {added}{more}" if added else ""
+            notes.append(f"numbers of rows: those of the original file{own}")
         if builder.skipped:
             notes.append(f"totals and repeated headers, passed over: {len(builder.skipped)}")
         return ListSummary(len(builder.rows), len(self), dict(kinds), len(builder.skipped), tuple(notes))

@@ -12,7 +12,7 @@ import attrs
 from tingting_async.errors import UsageError
 from tingting_async.persistence import atomic_write, resolve_path
 from tingting_async.recipients import headers
-from tingting_async.recipients.builder import RowProblem, RowProblemKind
+from tingting_async.recipients.problems import RowProblem, RowProblemKind
 from tingting_async.recipients.tables import import_xlsxwriter
 from tingting_async.recipients.values import Cell, escape
 from tingting_async.redaction import mask_repr, redact
@@ -28,16 +28,27 @@ class InputRow:
         number: The phone number's digits; None if the row has no valid number.
         cells: The cells of the user's own columns, in their order; after them, those that were too many.
         problem: Why it is left out; None if it is ready.
+        is_added: Whether somebody has added the row to a file of rejects, so that the original file does not have it.
+            `row` is then its number in the file of rejects.
     """
 
     row: int
     number: str | None = attrs.field(repr=mask_repr)
     cells: Sequence[Cell] = attrs.field(repr=False)
     problem: RowProblem | None
+    is_added: bool = False
 
 
-def write_rejects(path: str | os.PathLike[str], names: Sequence[str], rows: Iterable[InputRow]) -> int:
-    """Write rows to a file, with two columns more: the number of the row, and the reason.
+def write_rejects(
+    path: str | os.PathLike[str], names: Sequence[str], number: str, rows: Iterable[tuple[InputRow, str]]
+) -> int:
+    """Write rows to a file, each with its reason, with two columns more: the number of the row, and the reason.
+
+    Args:
+        path: The file.
+        names: The names of the columns.
+        number: That of the column with the phone numbers.
+        rows: The rows.
 
     Raises:
         UsageError: The file cannot be written.
@@ -49,7 +60,7 @@ def write_rejects(path: str | os.PathLike[str], names: Sequence[str], rows: Iter
             raise UsageError(f"`path` must end in .csv or .xlsx, not in {resolved.suffix!r}.")
         rejects = list(rows)
         with atomic_write(resolved, is_private=False) as file:
-            write(file, _lines(names, rejects))
+            write(file, _lines(names, number, rejects))
     except (OSError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
@@ -58,17 +69,17 @@ def write_rejects(path: str | os.PathLike[str], names: Sequence[str], rows: Iter
     return len(rejects)
 
 
-def _lines(names: Sequence[str], rows: Sequence[InputRow]) -> Iterator[list[str]]:
-    width = max((len(row.cells) for row in rows), default=len(names))
-    yield [*names, *[""] * (width - len(names)), headers.ROW, headers.REASON]
-    for row in rows:
+def _lines(names: Sequence[str], number: str, rows: Sequence[tuple[InputRow, str]]) -> Iterator[list[str]]:
+    width = max((len(row.cells) for row, _ in rows), default=len(names))
+    yield [*names, *[""] * (width - len(names)), headers.row_header(names, number), headers.REASON]
+    for row, reason in rows:
         # Empty cells would make a row whole that lacks some, and nobody would correct it.
         lacking = headers.LACKING if row.problem and row.problem.kind is RowProblemKind.CELLS else ""
         cells = [lacking if cell is None else text_of(cell) for cell in row.cells]
-        yield [*cells, *[""] * (width - len(cells)), str(row.row), _reason(row)]
+        yield [*cells, *[""] * (width - len(cells)), "" if row.is_added else str(row.row), reason]
 
 
-def _reason(row: InputRow) -> str:
+def reason_of(row: InputRow) -> str:
     """Return why a row is left out. For a duplicate, it has the number: `read` leaves it out as long as it has that."""
     if row.problem is None:
         return ""

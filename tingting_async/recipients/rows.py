@@ -27,7 +27,6 @@ class PackedRows:
         """The phone number of each row; 0 if it is not valid."""
         self._ends: array[int] = array("Q")
         self._cells: bytearray = bytearray()
-        self._hash = sha256()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -38,8 +37,8 @@ class PackedRows:
         self.rows.append(row)
         self.numbers.append(int(number) if number else 0)
         self._cells += packed
+        self._cells += b"\n"
         self._ends.append(len(self._cells))
-        self._hash.update(packed + b"\n")
 
     def cells(self, place: int) -> list[Cell]:
         """Return the cells of the row at a place."""
@@ -49,7 +48,7 @@ class PackedRows:
 
     def digest(self, names: Sequence[str], ready: Iterable[int]) -> str:
         """Return a hash of the names of columns, the cells of all rows, and the numbers of those at some places."""
-        whole = self._hash.copy()
+        whole = sha256(self._cells)
         whole.update(self._encode(names))
         whole.update(self._encode([self.numbers[place] for place in ready]))
         return whole.hexdigest()

@@ -113,6 +113,8 @@ _COMMA_FRACTION = re.compile(r"\d{1,7},\d{1,2}")
 
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?(?:\s*[ap]\.?m\.?)?(?:\s*(?:z|utc|gmt|[+-]\d{2}:?\d{2}))?"
 _COMPACT_DATE = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[0-2])")  # No landline begins like this.
+_DATE_DIGITS = 8
+"""How many digits a date without marks has."""
 _DATE = re.compile(
     rf"(?:(?P<y>(?:19|20|21)\d\d)\s*[-/. ]\s*(?P<m>\d{{1,2}})\s*[-/. ]\s*(?P<d>\d{{1,2}})"
     rf"|(?P<a>\d{{1,2}})\s*[-/. ]\s*(?P<b>\d{{1,2}})\s*[-/. ]\s*(?:(?:19|20|21)\d\d|\d\d)"
@@ -131,32 +133,50 @@ _EXTENSION = re.compile(r"(.*\d)\s*[;,]?\s*[(]?(?:ext(?:ensio)?n?|x|#|एक्�
 _SEPARATED = re.compile(r"\d[^\d]*(?:[/,;:|&\\+]|\b(?:or|and)\b|(?<!\w)(?:वा|र|तथा|अथवा)(?!\w))[^\d]*\d")
 _RANGE = re.compile(r"(?:.*[\s-])?\d{6,7}\s?-\s?\d{1,2}")  # 4442345-6 are two landlines: 4442345 and 4442346.
 _SHAPE = re.compile(r"[(\[\s]*\+?\s*[\d(\[][\d\s().\[\]_-]*")
+_SHAPE_MARKS = frozenset(" ()+.[]_-")
+_SHORTEST = 7
+"""How many digits the shortest numbers have, without their area code."""
+_LONG_RUN = re.compile(rf"\d(?:[\s.-]?\d){{{_SHORTEST - 1},}}")
+_LETTERS = {"o": ("O", 0), "i": ("I", 1), "l": ("l", 1), "z": ("Z", 2), "s": ("S", 5), "b": ("B", 8)}
+"""Letters that are typed instead of the digits that they resemble."""
+_RESEMBLED = {ord(letter): str(digit) for letter, (_, digit) in _LETTERS.items()}
+_RESEMBLING = re.compile(rf"(?<=\d)[{''.join(_LETTERS)}]|[{''.join(_LETTERS)}](?=\d)")
+SEVERAL = "may be more than one number: give one number only"
 
 
 def _of_text(text: str) -> str | Refusal:
     """Return the digits of a text, after a plus sign if it begins with one."""
     if len(text) > MAX_LENGTH and len(text := text.strip()) > MAX_LENGTH:
         return Refusal(NumberProblem.NOT_A_NUMBER, "is not a valid phone number: it is a long text")
-    if any(each.isnumeric() and not each.isdecimal() for each in text):  # A superscript may be a footnote.
-        return Refusal(NumberProblem.NOT_A_NUMBER, "is not a valid phone number")
+    if not text.isascii() and any(
+        each.isnumeric() and not each.isdecimal() for each in text
+    ):  # A superscript may be a footnote.
+        return _no_number("it has a character that only resembles a digit, such as ² or Ⅸ. Write digits")
     plain = _plain(text)
     if not plain:
         return Refusal(NumberProblem.BLANK, "is empty, so it is not a valid phone number")
+    digits = plain.removeprefix("+")
+    if digits.isdecimal() and len(digits) != _DATE_DIGITS:
+        return plain
     plain = _LABEL.sub("", plain, count=1) if _LABEL.match(plain) else plain
     return _other_value(plain) or _written_number(plain)
 
 
 def _plain(text: str) -> str:
     """Return a text in lower case, with ASCII digits, dashes and spaces, without marks that cannot be seen."""
-    text = text.replace("_x000D_", "").replace("_x000A_", " ").translate(_QUOTES)
-    text = unicodedata.normalize("NFKC", text).translate(_MARKS)
-    text = "".join(map(_plain_character, ascii_digits(text))).lower().strip(" '")
+    if "_x000" in text:
+        text = text.replace("_x000D_", "").replace("_x000A_", " ")
+    if text.isascii() and text.isprintable():  # Most are.
+        text = text.replace('"', "'").replace("`", "'").lower().strip(" '")
+    else:
+        text = unicodedata.normalize("NFKC", text.translate(_QUOTES)).translate(_MARKS)
+        text = "".join(map(_plain_character, ascii_digits(text))).lower().strip(" '")
     text = text.removeprefix("=").strip(" '")  # `="9841234567"` keeps a spreadsheet from making it a number.
     if text.endswith(("/-", "/=")):  # An amount of rupees.
         return text
     if not any(map(str.isdigit, text)):
         return text
-    return re.sub(r"\A[\s,;:/|]+|[\s.,;:/|\u0964-]+\Z", "", text)
+    return text.lstrip(" ,;:/|").rstrip(" .,;:/|\u0964-")
 
 
 def _plain_character(character: str) -> str:
@@ -210,15 +230,37 @@ def _written_number(text: str) -> str | Refusal:
         if is_zero and whole.removeprefix("+").isdigit():
             text = whole  # A spreadsheet's "9841234567.0".
     if _ZERO_FRACTION.search(text):
-        return Refusal(NumberProblem.NOT_A_NUMBER, "is not a valid phone number: it ends in .0 as no number does")
+        return _no_number("it ends in .0, as no number does. Write digits only")
     if (found := _EXTENSION.fullmatch(text)) and sum(map(str.isdigit, found[1])) >= 6:
-        return Refusal(NumberProblem.EXTENSION, "has an extension, which the service cannot dial")
+        return Refusal(NumberProblem.EXTENSION, "has an extension, which the service cannot dial: remove it")
     if _SEPARATED.search(text) or _RANGE.fullmatch(text):
-        return Refusal(NumberProblem.AMBIGUOUS, "may be more than one number: give one number only")
+        return Refusal(NumberProblem.AMBIGUOUS, SEVERAL)
     digits = "".join(filter(str.isdigit, text))
     if not digits or not _SHAPE.fullmatch(text):
-        return Refusal(NumberProblem.NOT_A_NUMBER, "is not a valid phone number")
+        return _unreadable(text, len(digits))
     return f"+{digits}" if "+" in text else digits
+
+
+def _unreadable(text: str, digits: int) -> Refusal:
+    """Return why a text does not have the shape of a number, and what to do about it."""
+    if not digits:
+        return _no_number("it has no digits")
+    if len(_LONG_RUN.findall(text)) > 1:
+        return Refusal(NumberProblem.AMBIGUOUS, SEVERAL)
+    if _SHAPE.fullmatch(text.translate(_RESEMBLED)) and (found := _RESEMBLING.search(text)):
+        shown, digit = _LETTERS[found[0]]
+        return _no_number(f"it has the letter {shown}, perhaps instead of the digit {digit}. Write digits")
+    if any(map(str.isalpha, text)):
+        if digits < _SHORTEST:
+            return _no_number("it is a text with a few digits")
+        return _no_number("it has words beside the digits. Give the number without them")
+    marks = sorted({each for each in text if not (each.isalnum() or each in _SHAPE_MARKS)})
+    which = f"the mark {' '.join(marks)}" if marks else "brackets, a plus sign or other marks in unusual places"
+    return _no_number(f"it has {which}. Write digits only")
+
+
+def _no_number(why: str) -> Refusal:
+    return Refusal(NumberProblem.NOT_A_NUMBER, f"is not a valid phone number: {why}")
 
 
 def _is_quantity(whole: str, fraction: str, is_zero: bool) -> bool:

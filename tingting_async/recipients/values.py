@@ -62,11 +62,11 @@ def cell_of_sheet(value: Any) -> str:
     """Return the text of a spreadsheet's cell. See "Values" in docs/recipients.md."""
     if type(value) is str:
         return value
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, float):
+    if type(value) is float:
         # The spreadsheet itself has 15 digits: it shows 0.1 + 0.2 as 0.3.
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{Decimal(f'{value:.15g}'):f}"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
     return str(cell_of_python(value))
 
 
