@@ -68,7 +68,7 @@ TREE = {
     " refusals scalars",
     "http": "base_url bodies causes clocks deadlines download json messages rate_limits rate_limits.local"
     " rate_limits.postgres rate_limits.queue rate_limits.redis rate_limits.shared throttle timeouts transport",
-    "jobs": "campaign_job checks comparison job_result outcomes selection steps",
+    "jobs": "campaign_job checks comparison job_result outcomes preview row_files selection steps",
     "ledger": "claims creations digests duplicates ensure_sent evidence expected file forget jobs ledger owners"
     " postgres postgres_database postgres_session postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",

@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from tingting_async.http.rate_limits.redis import RedisRateLimit
     from tingting_async.jobs.campaign_job import CampaignJob
     from tingting_async.jobs.job_result import JobOutcome, JobResult, JobRow, JobSummary
+    from tingting_async.jobs.preview import JobPreview, PreviewRow
     from tingting_async.jobs.steps import JobProgress, JobStep
     from tingting_async.ledger.ensure_sent import ensure_sent
     from tingting_async.ledger.ledger import Ledger
@@ -132,6 +133,7 @@ __all__ = [
     "InvalidNumberError",
     "ItemIterator",
     "JobOutcome",
+    "JobPreview",
     "JobProgress",
     "JobResult",
     "JobRow",
@@ -170,6 +172,7 @@ __all__ = [
     "PostgresLedger",
     "PostgresRateLimit",
     "PostgresTokenStore",
+    "PreviewRow",
     "Prices",
     "Priority",
     "RateLimit",
@@ -236,6 +239,7 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "Unchanged": "resources.arguments",
         "CampaignJob": "jobs.campaign_job",
         "JobOutcome": "jobs.job_result",
+        "JobPreview": "jobs.preview",
         "JobProgress": "jobs.steps",
         "JobResult": "jobs.job_result",
         "JobRow": "jobs.job_result",
@@ -244,6 +248,7 @@ if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every m
         "FileLike": "resources.arguments",
         "FileTokenStore": "auth.stores.file",
         "Guards": "client.guards",
+        "PreviewRow": "jobs.preview",
         "Prices": "client.guards",
         "InvalidNumberError": "recipients.problems",
         "Ledger": "ledger.ledger",

@@ -3,15 +3,18 @@
 from collections.abc import AsyncIterable, Callable, Generator, Iterable, Set as AbstractSet
 from contextlib import contextmanager
 from inspect import iscoroutinefunction
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
+
+import attrs
 
 from tingting_async.client.core import Core
 from tingting_async.client.session import core_of
-from tingting_async.errors import MisuseError, TingTingError, UsageError
+from tingting_async.errors import GuardError, MisuseError, TingTingError, UsageError
 from tingting_async.jobs.checks import check, read_suppressed
 from tingting_async.jobs.comparison import refuse_late
 from tingting_async.jobs.job_result import JobResult
 from tingting_async.jobs.outcomes import read_outcomes
+from tingting_async.jobs.preview import JobPreview, preview
 from tingting_async.jobs.selection import Selection, select
 from tingting_async.jobs.steps import JobProgress, JobRun, JobStep
 from tingting_async.ledger.ensure_sent import RECONCILE_WAIT
@@ -23,6 +26,9 @@ from tingting_async.resources.models import Services
 from tingting_async.tracebacks import short_traceback
 from tingting_async.v1.campaign_fields import OptionalFields, encode_new_campaign
 from tingting_async.v1.session import TingTing
+
+if TYPE_CHECKING:
+    from tingting_async.client.guards import Prices
 
 _CALLS = (Services.PHONE, Services.SMS_AND_PHONE)
 _TEXTS = (Services.SMS, Services.SMS_AND_PHONE)
@@ -53,6 +59,8 @@ class CampaignJob:
         recipients: A `RecipientList`, or rows as `RecipientList.from_rows` takes them.
         idempotency_key: Your name for this job. The session needs a ledger for it. Without a key, the job can be run
             once, and is not protected: if it fails half-way, running it again would reach people twice.
+        allow_legacy_font: Whether to send messages and values that seem to be typed for a legacy Nepali font. By
+            default, such a message is refused, and such a row is left out. The recognition may be wrong.
         **fields: The other fields of the campaign, as in `campaigns.create`: `sms_message`, `message`, `voice`,
             `lines`, `schedule`, ….
 
@@ -68,6 +76,7 @@ class CampaignJob:
         services: Services | str,
         recipients: RecipientList | Iterable[Any] | AsyncIterable[Any],
         idempotency_key: str | None = None,
+        allow_legacy_font: bool = False,
         **fields: Unpack[OptionalFields],
     ) -> None:
         arguments.refuse_unknown("CampaignJob", fields, OptionalFields.__optional_keys__, type(self))
@@ -81,6 +90,7 @@ class CampaignJob:
         self._fields: OptionalFields = {**given}  # type: ignore[typeddict-item]
         self._recipients = recipients
         self._key = idempotency_key
+        self._allow_legacy_font = allow_legacy_font
         self._has_begun = False
         self._require_complete()
 
@@ -153,6 +163,7 @@ class CampaignJob:
         is_sent = await run.was_sent()
         suppressed: AbstractSet[str] = await read_suppressed(core, must_be_known=not is_sent)
         people = selection.people(suppressed)
+        selection.refuse_nobody(people)
         if not is_sent:  # What was sent is only followed, whatever is allowed by now.
             refuse_late(core, self._fields.get("schedule"))
             await check(core, self._services, self._fields, people)
@@ -160,13 +171,36 @@ class CampaignJob:
         with _advice(self._key):
             await run.create(self._name, self._services, self._fields, selection, people)
             if not is_sent:
-                await run.add(selection)
-            suppressed |= await run.send(people)
+                suppressed |= await run.add(selection)
+            suppressed |= await run.send(selection.people(suppressed))
             campaign = await run.follow(timeout, poll_interval, max_poll_interval)
             run.report(JobStep.READING)
             return await read_outcomes(tingting, campaign, selection, run.refused, suppressed)
 
-    def _core(self, tingting: object, on_progress: object) -> Core:
+    @short_traceback
+    async def preview(self, tingting: TingTing, *, prices: "Prices | None" = None) -> JobPreview:
+        """Return what `run` would do: who would be reached with what text, who would be left out, and at what cost.
+
+        Nothing is sent and nothing is created, on the service or in the ledger. At most, two requests read the credits
+        that are left.
+
+        Args:
+            tingting: A session of the v1 API.
+            prices: What you pay, to estimate the cost. By default, those of the session's guards.
+
+        Raises:
+            MisuseError: The session is not one of the v1 API.
+            UsageError: There is a key and no ledger, or a ledger and no key; the recipients cannot be read; a message
+                cannot be filled from their columns; or `prices` lack a price.
+        """
+        core = self._core(tingting, None, "preview")
+        found = await preview(core, self._services, self._fields, await self._select(), prices)
+        if await JobRun(tingting, core, self._key, None, 0).was_sent():
+            known = "The job was run before with this key: `run` calls and texts nobody again, and reads the outcomes."
+            found = attrs.evolve(found, problems=(known, *found.problems))
+        return found
+
+    def _core(self, tingting: object, on_progress: object, operation: str = "run") -> Core:
         """Return what the resources of the session share, if the job can use them.
 
         Raises:
@@ -175,7 +209,7 @@ class CampaignJob:
         if not isinstance(tingting, TingTing):
             name = f"{type(tingting).__module__}.{type(tingting).__qualname__}"
             raise MisuseError(
-                f"CampaignJob.run: `tingting` must be a session of the v1 API, not {name}. Write `from "
+                f"CampaignJob.{operation}: `tingting` must be a session of the v1 API, not {name}. Write `from "
                 "tingting_async.v1 import TingTing`."
             )
         if on_progress is not None and (not callable(on_progress) or iscoroutinefunction(on_progress)):
@@ -183,13 +217,13 @@ class CampaignJob:
         core = core_of(tingting)
         if self._key is not None and core.ledger is None:
             raise UsageError(
-                "CampaignJob.run: `idempotency_key` needs a ledger, which records what was done: "
+                f"CampaignJob.{operation}: `idempotency_key` needs a ledger, which records what was done: "
                 '`TingTing(…, ledger=SqliteLedger("sends.sqlite"))`.'
             )
         if self._key is None and core.ledger is not None:
             raise UsageError(
-                "CampaignJob.run: the session has a ledger, so give an `idempotency_key`: your name for this job, such "
-                'as "fees 2083-08". The job can then be run again without reaching anybody twice.'
+                f"CampaignJob.{operation}: the session has a ledger, so give an `idempotency_key`: your name for this "
+                'job, such as "fees 2083-08". The job can then be run again without reaching anybody twice.'
             )
         return core
 
@@ -204,7 +238,8 @@ class CampaignJob:
             if self._services in services and text
         ]
         mobile_only = self._services is Services.SMS
-        return await run_in_thread(lambda: select(people, texts, mobile_only=mobile_only))
+        allow = self._allow_legacy_font
+        return await run_in_thread(lambda: select(people, texts, mobile_only=mobile_only, allow_legacy_font=allow))
 
     def _begin(self) -> None:
         """Refuse to create a second campaign, if no key says that it is the same."""
@@ -221,6 +256,14 @@ def _advice(key: str | None) -> Generator[None]:
     """Say in errors how to go on with the job."""
     try:
         yield
+    except GuardError as error:
+        if key is not None:
+            error.add_note(
+                "CampaignJob: nobody was called or texted. If a list or a limit has changed since the job began, or "
+                "quiet hours have begun, that is why. Once the guards allow it, run the job again with the same key, "
+                "recipients and fields. It continues from here."
+            )
+        raise
     except UsageError as error:  # It says what to change, and nothing was sent.
         if key is not None:
             error.add_note(

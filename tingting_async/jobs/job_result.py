@@ -2,14 +2,14 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 import attrs
 
+from tingting_async.jobs.row_files import write_rejects, write_rows
 from tingting_async.recipients.recipient_list import RecipientList
 from tingting_async.redaction import mask_repr, repr_items, repr_text
 from tingting_async.resources.models import CallStatus
@@ -143,13 +143,20 @@ class JobResult:
         Raises:
             UsageError: The file cannot be written, or has another suffix.
         """
-        from tingting_async.recipients.tables import write_table  # noqa: PLC0415 - few programs need it
+        return await write_rows(path, self.recipients, self.rows, JobRow)
 
-        fields: list[str] = [field.name for field in attrs.fields(JobRow)]
-        own = [f"{name} (input)" if name in fields else name for name in self.recipients.columns]
+    async def write_rejects(self, path: str | os.PathLike[str]) -> int:
+        """Write the rows that were left out or refused to a file, to be corrected and read again.
 
-        def records() -> Iterator[dict[str, Any]]:
-            for given, row in zip(self.recipients.input_rows(), self.rows, strict=True):
-                yield {**dict(zip(own, given.cells, strict=True)), **attrs.asdict(row, recurse=False)}
+        The file is like that of `RecipientList.write_rejects`. It also has the rows that only the job has left out,
+        such as those without a value for a placeholder, and those that the service has refused. Return their number.
 
-        return await write_table(records(), path, columns=["row", *own, *(name for name in fields if name != "row")])
+        Args:
+            path: A file with the suffix .csv, or .xlsx, which needs the extra `sheets`. It is replaced.
+
+        Raises:
+            UsageError: The file cannot be written.
+        """
+        rejected = (JobOutcome.LEFT_OUT, JobOutcome.REFUSED)
+        reasons = [row.reason if row.outcome in rejected else None for row in self.rows]
+        return await write_rejects(path, self.recipients, reasons)

@@ -19,6 +19,11 @@ _GONE = "The campaign has no contact with this number: the service refused it, o
 _HIDDEN = "The service does not show the numbers of all contacts, so it is unknown what became of this one."
 
 
+def suppressed_reason(row: int, number: str) -> str:
+    """Return why a row is left out whose number is never reached."""
+    return f"Row {row}: the number ({mask(number)}) is on the suppression list."
+
+
 async def read_outcomes(
     tingting: TingTing,
     campaign: Campaign,
@@ -71,7 +76,7 @@ def _row(
         if number in refused:
             return JobRow(row=row, number=number, outcome=JobOutcome.REFUSED, reason=refused[number])
         if number in suppressed:
-            reason = f"Row {row}: the number ({mask(number)}) is on the suppression list."
+            reason = suppressed_reason(row, number)
             return JobRow(row=row, number=number, outcome=JobOutcome.LEFT_OUT, problem=SUPPRESSED, reason=reason)
         return JobRow(row=row, number=number, outcome=JobOutcome.UNKNOWN, is_final=False, reason=missing)
     status = contact.status

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence, Set as AbstractSet
+from collections.abc import Callable, Collection, Iterable, Sequence, Set as AbstractSet, Sized
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 NO_VALUE, LEGACY_FONT, SUPPRESSED = "no value", "legacy font", "suppressed"
 """The kinds of problems that a job finds. The other kinds are those of a list."""
+_LEGACY = (
+    "seems to be typed for a legacy Nepali font, such as Preeti, so nobody could read it. Convert it to Unicode; or "
+    "give `allow_legacy_font=True` if it is right."
+)
 
 
 @attrs.frozen
@@ -58,15 +62,23 @@ class Selection:
     contacts: Sequence[NewContact]
 
     def people(self, suppressed: AbstractSet[str]) -> list[NewContact]:
-        """Return the contacts without those who are never reached.
+        """Return the contacts without those who are never reached."""
+        return [each for each in self.contacts if each.number not in suppressed]
+
+    def refuse_nobody(self, people: Sized) -> None:
+        """Refuse a job that would reach nobody.
 
         Raises:
-            UsageError: Nobody is left.
+            UsageError: Every row is left out, or all others are never reached.
         """
-        people = [each for each in self.contacts if each.number not in suppressed]
+        if not self.contacts:
+            reasons = " ".join(each.reason for each in self.rows[:3])
+            raise UsageError(
+                f"`recipients` has nobody who can be reached: of its {len(self.rows)} rows, all are left out. "
+                f"{reasons}".rstrip()
+            )
         if not people:
             raise UsageError("`recipients` has nobody who can be reached: all are on the suppression list.")
-        return people
 
     def digest(self) -> str:
         """Return a text that is the same for the same contacts in whatever order."""
@@ -77,24 +89,25 @@ class Selection:
         return f"{len(self.contacts)} contacts, {total:x}"
 
 
-def select(people: RecipientList, texts: Iterable[str], *, mobile_only: bool) -> Selection:
+def select(
+    people: RecipientList, texts: Iterable[str], *, mobile_only: bool, allow_legacy_font: bool = False
+) -> Selection:
     """Decide about every row of a list.
 
     Args:
         people: The list.
         texts: The messages, whose placeholders need a value in every row.
         mobile_only: Whether to leave out landlines.
+        allow_legacy_font: Whether to take messages and values that seem to be typed for a legacy font.
 
     Raises:
-        UsageError: A message was typed for a legacy font, the list has no column for a placeholder, or every row is
-            left out.
+        UsageError: A message seems to be typed for a legacy font, the list has no rows, or it has no column for a
+            placeholder.
     """
     texts = [*texts]
-    if any(map(is_legacy_font, texts)):
-        raise UsageError(
-            "The message was typed for a legacy Nepali font, such as Preeti, so nobody could read it. Convert it to "
-            "Unicode."
-        )
+    is_garbled = _never if allow_legacy_font else is_legacy_font
+    if any(map(is_garbled, texts)):
+        raise UsageError(f"The message {_LEGACY}")
     if not any(True for _ in people.input_rows()):
         raise UsageError("`recipients` is empty: it has no rows.")
     needed = sorted({name for text in texts for name in _names(text)})
@@ -106,16 +119,11 @@ def select(people: RecipientList, texts: Iterable[str], *, mobile_only: bool) ->
             rows.append(SelectedRow(each.row, each.number, str(each.problem.kind), each.problem.message))
             continue
         recipient = next(ready)
-        selected = _judge(each, recipient.variables, needed, mobile_only=mobile_only)
+        selected = _judge(each, recipient.variables, needed, is_garbled, mobile_only=mobile_only)
         rows.append(selected)
         if not selected.problem:
             contacts.append(NewContact(recipient.number, recipient.variables))
     _refuse_unknown_placeholders(people, needed)
-    if not contacts:
-        reasons = " ".join(each.reason for each in rows[:3])
-        raise UsageError(
-            f"`recipients` has nobody who can be reached: of its {len(rows)} rows, all are left out. {reasons}".rstrip()
-        )
     return Selection(people, rows, contacts)
 
 
@@ -133,16 +141,19 @@ def _names(text: str) -> list[str]:
     return _PLACEHOLDER.findall(text)
 
 
-def _judge(row: "InputRow", variables: Any, needed: Collection[str], *, mobile_only: bool) -> SelectedRow:
+def _never(_: str) -> bool:
+    return False
+
+
+def _judge(
+    row: "InputRow", variables: Any, needed: Collection[str], is_garbled: Callable[[str], bool], *, mobile_only: bool
+) -> SelectedRow:
     number = row.number
     if missing := [name for name in needed if is_blank(variables.get(name))]:
         reason = f"Row {row.row} has no value for {arguments.names_of(missing)}."
         return SelectedRow(row.row, number, NO_VALUE, reason)
-    if illegible := [name for name in needed if is_legacy_font(str(variables[name]))]:
-        reason = (
-            f"Row {row.row}: the value for {arguments.names_of(illegible)} was typed for a legacy Nepali font, such as "
-            "Preeti, so nobody could read it. Convert it to Unicode."
-        )
+    if illegible := [name for name in needed if is_garbled(str(variables[name]))]:
+        reason = f"Row {row.row}: the value for {arguments.names_of(illegible)} {_LEGACY}"
         return SelectedRow(row.row, number, LEGACY_FONT, reason)
     if mobile_only:
         try:

@@ -173,13 +173,12 @@ class JobRun:
             self._tingting, self._core, self._key, campaign.id, services, fields, selection.contacts
         )
 
-    async def add(self, selection: Selection) -> None:
-        """Add the contacts that the campaign does not have yet.
-
-        Numbers on the suppression list are left out.
+    async def add(self, selection: Selection) -> AbstractSet[str]:
+        """Add the contacts that the campaign does not have yet. Return the numbers that are on the suppression list.
 
         Raises:
             ConflictError: The campaign is not what the job wants.
+            UsageError: No contact was added.
         """
 
         def note(progress: AddProgress) -> None:
@@ -192,12 +191,26 @@ class JobRun:
         added = await self._tingting.contacts.add_many(
             self._id, selection.contacts, keep_contacts=False, on_progress=note, idempotency_key=self._key
         )
+        # Nothing else was left to be found wrong with them.
+        suppressed = {str(selection.contacts[row].number) for row in added.left_out}
         if not added.created and not added.skipped:
+            if len(suppressed) == len(selection.contacts):
+                raise self._nobody_left()
             reasons = redact(" ".join(list(added.errors.values())[:3]))
-            raise UsageError(f"CampaignJob: the service refused all contacts; nobody was reached. {reasons}".rstrip())
+            others = f"; {len(suppressed)} others are on the suppression list" if suppressed else ""
+            refused = f"CampaignJob: the service refused all contacts{others}; nobody was reached. {reasons}"
+            raise UsageError(refused.rstrip())
         self._note_refused(selection.contacts, added)
         if self._is_new:
             self._wanted.expected = added.created + added.skipped
+        return suppressed
+
+    def _nobody_left(self) -> UsageError:
+        return UsageError(
+            "CampaignJob: nobody was reached. Since this run of the job began, the suppression list has changed, and "
+            f"now all `recipients` are on it. Campaign {self._id} was created, and was not run: delete it. Or take "
+            "somebody off the suppression list, and run the job again with the same key."
+        )
 
     async def _refuse_others(self) -> None:
         """Refuse to add contacts to a campaign that seems to be somebody else's.
@@ -233,6 +246,8 @@ class JobRun:
             except GuardError as error:
                 if error.guard != "suppressed" or removed or not (removed := {*await self._remove_suppressed()}):
                     raise
+                if removed.issuperset(str(each.number) for each in people):
+                    raise self._nobody_left() from None
                 wanted.expected = None
             except ConflictError:
                 if not wanted.missing:

@@ -1,0 +1,141 @@
+"""What a job would do, before it does anything."""
+
+import csv
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.jobs import KEY, NUMBERS, PEOPLE, make_job, run_job
+from support.v1 import connect
+
+from tingting_async import Guards, Prices, RecipientList, SqliteLedger, TingTing as Classic, UsageError
+from tingting_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+ROWS = [
+    *PEOPLE,
+    ("Hari", "98410", "5"),
+    ("", "9841000008", "6"),
+    ("Maya", "9841000009", "/fd lzj"),
+    ("Uma", "01-4412345", "7"),
+    ("Kala", "9841000010", "8"),
+    ("Sita", "+977 9841000001", "1,250.00"),
+]
+KINDS = ["", "", "", "too short", "no value", "legacy font", "landline", "suppressed", "duplicate"]
+
+
+async def preview(sandbox: Sandbox, *, guards: Guards | None = None, prices: Prices | None = None, **job: Any) -> Any:
+    """Return the preview of a job without a ledger."""
+    async with connect(sandbox, guards=guards) as tingting:
+        return await (await make_job(**{"rows": ROWS, "idempotency_key": None, **job})).preview(tingting, prices=prices)
+
+
+async def test_preview(tmp_path: Path) -> None:
+    """A preview has who would be reached with what text, and who would be left out and why; nothing is sent."""
+    async with Sandbox() as sandbox:
+        campaigns = len(sandbox.world.campaigns)
+        found = await preview(sandbox, guards=Guards(suppressed=["9841000010"]))
+        assert (campaigns, [], set()) == (
+            len(sandbox.world.campaigns),
+            [*sandbox.side_effects],
+            {request.method for request in sandbox.requests} - {"GET"},
+        )
+    assert KINDS == [row.problem for row in found.rows]
+    expected = [("9841000001", "Sita: 1,250.00"), ("9851000002", "Ram: 900"), ("9861000003", "Gita: 10")]
+    assert expected == [(row.number, row.sms_message) for row in found.reached]
+    assert [5, 6, 7, 8, 9, 10] == [row.row for row in found.left_out]
+    assert "Row 6 has no value for name." == found.rows[4].reason
+    assert ((), 0, 3, None, None) == (
+        found.problems,
+        found.calls,
+        found.sms_parts,
+        found.estimated_credits,
+        found.credits_left,
+    )
+    assert str(found).startswith("3 of 9 rows would be reached.\n1 left out: too short.")
+    assert "98410" not in repr(found)
+    assert 9 == await found.write(tmp_path / "preview.csv")
+    with (tmp_path / "preview.csv").open(encoding="utf-8-sig", newline="") as file:
+        first = next(csv.DictReader(file))
+    assert ("2", "Sita", "Sita: 1,250.00") == (first["row"], first["name"], first["sms_message"])
+
+
+async def test_calls() -> None:
+    """Calls are previewed with the text that each person would hear, and their cost with the prices that are given."""
+    fields = {"services": "SMS & PHONE", "message": "Namaste {name}", "voice": 1, "lines": [1]}
+    async with Sandbox() as sandbox:
+        found = await preview(sandbox, rows=PEOPLE, prices=Prices(per_sms_part=1, per_call=2.5), **fields)
+        assert ["Namaste Sita", "Namaste Ram", "Namaste Gita"] == [row.message for row in found.rows]
+        assert (3, 3, Decimal("10.5"), ()) == (found.calls, found.sms_parts, found.estimated_credits, found.problems)
+        assert found.credits_left is not None
+        costly = await preview(sandbox, rows=PEOPLE, prices=Prices(per_sms_part=10**9, per_call=1), **fields)
+        assert ["It is estimated to cost"] == [problem[:23] for problem in costly.problems]
+        with pytest.raises(UsageError, match="per_call"):
+            await preview(sandbox, rows=PEOPLE, prices=Prices(per_sms_part=1), **fields)
+
+
+@pytest.mark.parametrize(
+    ("guards", "job", "said"),
+    [
+        (Guards(max_recipients=2), {}, "`max_recipients` is 2, and it would reach 3"),
+        (Guards(max_credits=2, prices=Prices(per_sms_part=1)), {}, "`max_credits` is 2"),
+        (Guards(suppressed=lambda: ["?"]), {}, "the suppression list cannot be read"),
+        (Guards(suppressed=NUMBERS), {}, "all are on the suppression list"),
+        (None, {"rows": [PEOPLE[0], ("Ram", "98410", "1")]}, "of its 1 rows, all are left out. Row 2"),
+    ],
+)
+async def test_refused_as_a_whole(guards: Guards | None, job: dict[str, Any], said: str) -> None:
+    """What would keep the whole job from running is a problem of the preview, which has the rows all the same."""
+    async with Sandbox() as sandbox:
+        found = await preview(sandbox, guards=guards, **{"rows": PEOPLE, **job})
+        assert [True] == [said in problem for problem in found.problems]
+        assert said in str(found)
+        assert len(found.rows) == len(job.get("rows", PEOPLE)) - 1
+
+
+async def test_quiet_hours_and_schedule() -> None:
+    """The guards look at the schedule, as they do before a run."""
+    at = datetime(2099, 1, 1, 10, tzinfo=UTC) + timedelta(hours=12)
+    async with Sandbox() as sandbox:
+        found = await preview(sandbox, rows=PEOPLE, guards=Guards(quiet_hours=(time(20), time(8))), schedule=at)
+        assert [True] == ["`quiet_hours`" in problem for problem in found.problems]
+
+
+async def test_again(tmp_path: Path) -> None:
+    """The preview of a job that was run says so, and a preview leaves no trace in the ledger."""
+    async with Sandbox() as sandbox:
+        ledger = SqliteLedger(tmp_path / "sends.sqlite")
+        async with connect(sandbox, ledger=ledger) as tingting:
+            assert () == (await (await make_job()).preview(tingting)).problems
+            assert [] == await ledger.unresolved()
+        result = await run_job(sandbox, await make_job(), SqliteLedger(tmp_path / "sends.sqlite"))
+        assert 3 == len(result.rows)
+        async with connect(sandbox, ledger=SqliteLedger(tmp_path / "sends.sqlite")) as tingting:
+            (problem,) = (await (await make_job(idempotency_key=KEY)).preview(tingting)).problems
+            assert "run before with this key" in problem
+
+
+async def test_other_sessions() -> None:
+    """A preview needs what a run needs, and names itself in the error."""
+    job = await make_job(idempotency_key=None)
+    with pytest.raises(UsageError, match=r"CampaignJob.preview: `tingting` must be a session of the v1 API"):
+        await job.preview(Classic(api_token="token"))  # type: ignore[arg-type]
+
+
+async def test_rejects(tmp_path: Path) -> None:
+    """The rows that would be left out are written to a file, and are ready once they are corrected."""
+    path = tmp_path / "rejects.csv"
+    async with Sandbox() as sandbox:
+        found = await preview(sandbox, guards=Guards(suppressed=["9841000010"]))
+        assert 6 == await found.write_rejects(path)
+        text = (
+            path.read_text(encoding="utf-8").replace("98410,", "9841000005,").replace("\n,9841000008", "\nA,9841000008")
+        )
+        path.write_text(text.replace("/fd lzj", "राम"), encoding="utf-8")
+        corrected = await RecipientList.read(path, besides=[row.number for row in found.reached])
+        again = await preview(sandbox, rows=[*corrected], guards=Guards(suppressed=["9841000010"]))
+    assert [5, 6, 7, 8, 9] == [person.row for person in corrected]
+    assert ["9841000005", "9841000008", "9841000009"] == [row.number for row in again.reached]

@@ -1,0 +1,58 @@
+"""Writes the rows of a job's input into files, with what became of them or what is wrong with them."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from tingting_async.persistence import run_in_thread
+from tingting_async.recipients.problems import RowProblemKind
+from tingting_async.recipients.recipient_list import RecipientList
+from tingting_async.recipients.rejects import InputRow, reason_of
+
+
+async def write_rows(path: str | os.PathLike[str], recipients: RecipientList, rows: Sequence[Any], kind: Any) -> int:
+    """Write a row for every row of the input, with its own columns and the fields of a model. Return their number.
+
+    Args:
+        path: The file.
+        recipients: The input.
+        rows: The models, in the order of the input.
+        kind: Their class.
+
+    Raises:
+        UsageError: The file cannot be written, or has another suffix.
+    """
+    from tingting_async.recipients.tables import write_table  # noqa: PLC0415 - few programs need it
+
+    fields: list[str] = [field.name for field in attrs.fields(kind)]
+    own = [f"{name} (input)" if name in fields else name for name in recipients.columns]
+
+    def records() -> Iterator[dict[str, Any]]:
+        for given, row in zip(recipients.input_rows(), rows, strict=True):
+            yield {**dict(zip(own, given.cells, strict=True)), **attrs.asdict(row, recurse=False)}
+
+    return await write_table(records(), path, columns=["row", *own, *(name for name in fields if name != "row")])
+
+
+async def write_rejects(path: str | os.PathLike[str], recipients: RecipientList, reasons: Sequence[str | None]) -> int:
+    """Write the rows of the input that are left out, to be corrected and read again. Return their number.
+
+    Args:
+        path: The file.
+        recipients: The input.
+        reasons: Why each row of the input is left out; None for the others.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    left_out = [(row, why) for row, why in zip(recipients.input_rows(), reasons, strict=True) if why is not None]
+    # The duplicate of a row that is in the file, too, is not the duplicate of somebody who is reached.
+    here = {row.number for row, _ in left_out if not _is_duplicate(row)}
+    rows = [(row, reason_of(row) if _is_duplicate(row) and row.number not in here else why) for row, why in left_out]
+    return await run_in_thread(lambda: recipients.write_rows(path, rows))
+
+
+def _is_duplicate(row: InputRow) -> bool:
+    return row.problem is not None and row.problem.kind is RowProblemKind.DUPLICATE
