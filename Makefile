@@ -8,6 +8,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -P
 
 .PHONY: demo fleet jobs test bench capacity linear lowest soak lint types unit install format clean
+.PHONY: run-mypy run-basedpyright run-verifytypes
 .DEFAULT_GOAL := test
 
 # pyproject.toml alone decides what is installed, so nothing is downloaded again until it changes.
@@ -29,8 +30,15 @@ lint: install
 	$(RUN) -m ruff format --check .
 
 types: install
+	@$(MAKE) --no-print-directory --jobs run-mypy run-basedpyright run-verifytypes
+
+run-mypy:
 	$(RUN) -m mypy
+
+run-basedpyright:
 	$(RUN) -m basedpyright
+
+run-verifytypes:
 	cd $(VENV) && PATH="$(abspath $(VENV))/bin:$$PATH" VIRTUAL_ENV="$(abspath $(VENV))" \
 	  basedpyright --verifytypes tingting_async --ignoreexternal
 
