@@ -4,19 +4,70 @@ import asyncio
 import contextlib
 import gc
 import inspect
+import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from coverage import Coverage
+from hypothesis import is_hypothesis_test, settings
 from support.postgres_servers import PostgresServer, postgres_server
 from support.servers import Script, Server, serving
 
 # A busy machine must not fail a test, and the same commit is tested in the same way every time.
 settings.register_profile("tests", deadline=None, derandomize=True, database=None)
 settings.load_profile("tests")
+
+MEASURED_CASES = 4
+"""How many cases of a test measure coverage, at most. Measuring doubles the time that Python takes."""
+UNMEASURED = (
+    *("tests/faults/", "tests/fleet/", "tests/jobs/test_killed_jobs.py", "tests/ledger/test_cancelled.py"),
+    *("tests/ledger/test_kill.py", "tests/ledger/test_nightly.py", "tests/decoding/fast/test_agreement.py"),
+    *("tests/pagination/test_exact.py::test_seeded", "tests/pagination/test_exact_lists.py::test_seeded"),
+    *("tests/pagination/test_iterator_scripts.py", "tests/pagination/test_repetition.py::test_seeded"),
+    *("tests/v1/test_keyed_additions.py::test_lost", "tests/v1/test_keyed_additions.py::test_killed"),
+    *("tests/v1/test_concurrent_additions.py::test_the_memory", "tests/v1/test_reports.py::test_a_large_report"),
+    *("tests/test_docs.py", "tests/test_docstrings.py", "tests/test_architecture.py", "tests/test_benchmarks.py"),
+)
+"""Tests that measure no coverage: they run for long what other tests run in short."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure coverage neither in the process that only distributes the tests, nor in those that tests start."""
+    measuring = Coverage.current()
+    if measuring is None:
+        return
+    if config.getoption("dist", "no") == "no" or hasattr(config, "workerinput"):
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    else:
+        measuring.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all but the first cases of a test as unmeasured, as the others run the same code; and the long tests."""
+    cases: Counter[str] = Counter()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        cases[test] += 1
+        is_random = is_hypothesis_test(getattr(item, "obj", None))
+        if cases[test] > MEASURED_CASES or is_random or test.startswith(UNMEASURED):
+            item.add_marker("unmeasured")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure no coverage while a test runs that is marked as unmeasured."""
+    measuring = Coverage.current()
+    if measuring is None or item.get_closest_marker("unmeasured") is None:
+        return (yield)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
 
 
 @pytest.fixture(scope="module", autouse=True)
