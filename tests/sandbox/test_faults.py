@@ -300,3 +300,44 @@ async def test_oversized_stops_with_its_reader() -> None:
             assert len(await response.content.readexactly(2**20)) == 2**20
         await sandbox.wait_idle()
         assert sandbox.in_flight == 0
+
+
+async def test_struck() -> None:
+    """The faults that struck are logged with their kind and the request, also once they are removed."""
+    async with served() as (sandbox, http, run):
+        with sandbox.faults.during(Fault("status", method="GET")):
+            await http.get(PROFILE)
+        sandbox.faults.add(Fault("delay", method="POST", times=1))
+        await http.post(run, json={"message": "m"})
+        await http.get(PROFILE)
+        struck = [(each.kind, each.method, each.path) for each in sandbox.faults.struck]
+        assert [("status", "GET", PROFILE), ("delay", "POST", run)] == struck
+        assert [request.at for request in sandbox.requests[:2]] == [each.at for each in sandbox.faults.struck]
+
+
+async def test_ids_of_faults() -> None:
+    """Each fault of a sandbox has an id of its own, and can be removed; then it no longer strikes or stalls."""
+    async with served() as (sandbox, http, _):
+        faults = [sandbox.faults.add(Fault(kind, path=PROFILE)) for kind in ("stall", "status")]
+        assert [1, 2] == [fault.id for fault in faults]
+        request = asyncio.ensure_future(http.get(PROFILE))
+        await faults[0].stalled.wait()
+        sandbox.faults.remove(faults[0])
+        assert 200 == (await request).status
+        assert 500 == (await http.get(PROFILE)).status
+        assert [faults[1]] == list(sandbox.faults)
+        sandbox.faults.clear()
+        assert 3 == sandbox.faults.add(Fault("delay")).id
+
+
+async def test_waiting() -> None:
+    """A fault waits as long as it can trigger again."""
+    async with served() as (sandbox, http, _):
+        always, once, second = (Fault("delay", **limits) for limits in ({}, {"times": 1}, {"nth": 2}))
+        for fault in (once, second, always):
+            sandbox.faults.add(fault)
+        seen = []
+        for _ in range(4):
+            seen.append((once.is_waiting, second.is_waiting, always.is_waiting))
+            await http.get(PROFILE)
+        assert [(True, True, True), (False, True, True), (False, True, True), (False, False, True)] == seen

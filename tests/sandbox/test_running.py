@@ -1,29 +1,12 @@
 """How campaigns run on the sandbox's clock: which numbers are reached, when, how often, and at what cost."""
 
-from typing import Any
-
 import pytest
+from support.sandboxes import make, run
 
 from tingting_async.sandbox import Sandbox
-from tingting_async.sandbox.records import Campaign, Contact
-from tingting_async.sandbox.running import begin, reschedule, run_due, stop
+from tingting_async.sandbox.running import reschedule, run_due, stop
 
 FINAL = {"completed", "unanswered", "hungup", "failed"}
-
-
-def make(sandbox: Sandbox, services: str, numbers: int, **fields: Any) -> Campaign:
-    """Create a campaign of the sandbox's account."""
-    campaign = sandbox.world.add_campaign(sandbox.world.owner, "n", services, "")
-    for name, value in fields.items():
-        setattr(campaign, name, value)
-    for index in range(numbers):
-        sandbox.world.add_contact(campaign, str(9800000000 + index), {})
-    return campaign
-
-
-def run(sandbox: Sandbox, campaign: Campaign, targets: list[Contact] | None = None, at: float | None = None) -> None:
-    """Run a campaign."""
-    begin(sandbox.world, sandbox.world.owner, campaign, targets or campaign.contacts, at)
 
 
 def keys_of(sandbox: Sandbox, *kinds: str) -> list[str]:
@@ -219,3 +202,22 @@ def test_ids_do_not_depend_on_runs() -> None:
             run_due(sandbox.world)
         ids.append(make(sandbox, "SMS", 0).id)
     assert ids[0] == ids[1]
+
+
+def test_a_timer_of_a_stopped_run() -> None:
+    """A timer of a stopped run does not end a call of the next run, nor the run itself, before its time."""
+    sandbox = Sandbox(campaigns=0)
+    campaign = make(sandbox, "PHONE", 8)
+    run(sandbox, campaign)
+    sandbox.clock.advance(2.2)
+    assert 5 == len(keys_of(sandbox, "call"))
+    stop(sandbox.world, campaign)
+    run(sandbox, campaign, campaign.contacts[::-1])  # Those that were called before come last.
+    for _ in range(400):
+        sandbox.clock.advance(0.25)
+        run_due(sandbox.world)
+        if campaign.status == "Completed":
+            break
+        assert campaign.pending == {each.id for each in campaign.contacts if each.status not in FINAL}
+    assert {"Completed"} == {campaign.status}
+    assert 5 + 8 == len(keys_of(sandbox, "call"))

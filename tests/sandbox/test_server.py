@@ -1,5 +1,6 @@
 """What the server does around every handler: slashes, methods, the request log."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
@@ -8,10 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tingting_async.sandbox import Sandbox
+from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
-Post = Callable[..., Any]
+Post = Connect = Callable[..., Any]
 LOGIN = "/api/accounts/login/"
 NOT_FOUND = (404, {"detail": "Not found."})
 
@@ -66,6 +67,49 @@ async def test_no_request_log(post: Post) -> None:
     async with Sandbox(keep_requests=False) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
         await post(http, LOGIN, {})
         assert sandbox.requests == []
+
+
+async def test_duration(connect: Connect, post: Post) -> None:
+    """A logged request has the time that it took, also if its response was lost; a fault that struck it is named."""
+    async with connect(campaigns=0) as (sandbox, http):
+        sandbox.faults.add(Fault("delay", delay=0.05, times=1))
+        await post(http, LOGIN, {})
+        sandbox.faults.add(Fault("reset_after", times=1))
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await post(http, LOGIN, {})
+        await post(http, LOGIN, {})
+        await sandbox.wait_idle()
+        slow, lost, plain = sandbox.requests
+        assert ["delay", "reset_after", None] == [slow.fault, lost.fault, plain.fault]
+        assert [400, None, 400] == [slow.status, lost.status, plain.status]
+        assert all(each.duration is not None for each in (slow, lost, plain))
+        assert slow.duration
+        assert slow.duration >= 0.05
+
+
+async def test_duration_of_a_request_that_was_abandoned(connect: Connect) -> None:
+    """A request whose client goes away has no status, and the time until then."""
+    async with connect(campaigns=0) as (sandbox, http):
+        fault = sandbox.faults.add(Fault("stall"))
+        request = asyncio.ensure_future(http.get("/api/v1/campaign/"))
+        await fault.stalled.wait()
+        (received,) = sandbox.requests
+        assert None is received.duration
+        request.cancel()
+        await sandbox.wait_idle()
+        assert (None, True) == (received.status, received.duration is not None)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+async def test_recent_requests(connect: Connect, post: Post, keep: bool) -> None:
+    """The last 200 requests are kept in any case; their bodies are whole only if every request is kept."""
+    async with connect(campaigns=0, keep_requests=keep) as (sandbox, http):
+        for number in range(201):
+            await http.get(f"/{number}")
+        assert [f"/{number}" for number in range(1, 201)] == [each.path for each in sandbox.recent_requests]
+        await post(http, LOGIN, {"email": "x" * 20_000})
+        body = sandbox.recent_requests[-1].body
+        assert (20_000 < len(body)) if keep else (10_000 == len(body))
 
 
 async def test_an_address_of_ipv6() -> None:

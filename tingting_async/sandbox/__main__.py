@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import math
 import signal
 from collections.abc import Sequence
 from typing import Any, cast, get_args, get_origin, get_type_hints
@@ -75,6 +76,8 @@ def _argument(kind: Any) -> dict[str, Any]:
             return named.get(text, text)
 
         return {"type": choose, "choices": values, "metavar": f"{{{','.join(named)}}}"}
+    if kind is float:
+        return {"type": _read_number, "metavar": "NUMBER"}
     one = next(part for part in (*get_args(kind), kind) if part is not type(None)) if is_optional(kind) else kind
     if get_origin(one) is tuple:
         return {"nargs": "*", "metavar": "METHOD"}
@@ -84,6 +87,14 @@ def _argument(kind: Any) -> dict[str, Any]:
 
     read.__name__ = one.__name__  # argparse names it in its error.
     return {"type": read, "metavar": one.__name__.upper()}
+
+
+def _read_number(text: str) -> float:
+    """Return a number; "max" is infinity, as in `--speed max`."""
+    return math.inf if text == "max" else float(text)
+
+
+_read_number.__name__ = "number"  # argparse names it in its error.
 
 
 def read_arguments(parser: argparse.ArgumentParser, given: Sequence[str] | None = None) -> dict[str, Any]:

@@ -1,17 +1,20 @@
 """Fault injection."""
 
 import asyncio
+import itertools
 import json
 import socket
 import struct
+from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import attrs
 from aiohttp import web
 
+from tingting_async.sandbox.changes import Changes
 from tingting_async.sandbox.events import Event
 from tingting_async.sandbox.received import ReceivedRequest
 from tingting_async.sandbox.service import SERVICE
@@ -89,6 +92,8 @@ class Fault:
     """Set once a request waits for `release()`: before it executes, or with `stall_after` after it."""
     count: int = attrs.field(default=0, init=False)
     """How often the fault has triggered."""
+    id: int = attrs.field(default=0, init=False)
+    """The number that `Faults.add` gives it, counted from 1 in each sandbox; 0 before."""
     _matches: int = attrs.field(default=0, init=False)
     _released: Event = attrs.field(factory=Event, init=False, repr=False)
 
@@ -96,6 +101,13 @@ class Fault:
     def drops_connection(self) -> bool:
         """Whether the fault drops the connection, so that the response is never complete."""
         return self.kind in _DROPS
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the fault can trigger again."""
+        if self.times is not None and self.count >= self.times:
+            return False
+        return self.nth is None or self._matches < self.nth
 
     def release(self) -> None:
         """Let stalled requests continue, later ones too. This may be called from any thread."""
@@ -214,25 +226,56 @@ class Fault:
                 raise AssertionError(self.kind)
 
 
-class Faults:
-    """The faults of a sandbox. At most one fault applies to a request: the first that triggers on it."""
+class Struck(NamedTuple):
+    """A fault that struck.
 
-    def __init__(self) -> None:
+    Attributes:
+        at: The time in Unix seconds by the sandbox's clock.
+        kind: The fault's kind.
+        method: The method of the request.
+        path: The path of the request.
+    """
+
+    at: float
+    kind: str
+    method: str
+    path: str
+
+
+class Faults:
+    """The faults of a sandbox. At most one fault applies to a request: the first that triggers on it.
+
+    Args:
+        changes: Counts the changes of the faults.
+    """
+
+    def __init__(self, changes: Changes | None = None) -> None:
+        self.struck: deque[Struck] = deque(maxlen=200)
+        """The last 200 times that a fault struck, in order."""
+        self._changes = changes or Changes()
         self._faults: list[Fault] = []
+        self._ids = itertools.count(1)
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self._faults)
 
     def add(self, fault: Fault) -> Fault:
         """Add a fault and return it."""
+        fault.id = next(self._ids)
         self._faults.append(fault)
+        self._changes.note()
         return fault
+
+    def remove(self, fault: Fault) -> None:
+        """Remove a fault, if it is there, and release the requests that it stalls."""
+        fault.release()
+        self._faults = [each for each in self._faults if each is not fault]
+        self._changes.note()
 
     def clear(self) -> None:
         """Remove all faults and release stalled requests."""
-        for fault in self._faults:
-            fault.release()
-        self._faults.clear()
+        for fault in list(self._faults):
+            self.remove(fault)
 
     @contextmanager
     def during(self, faults: Fault | Iterable[Fault]) -> Generator[None]:
@@ -242,12 +285,16 @@ class Faults:
             yield
         finally:
             for fault in added:
-                fault.release()
-            self._faults = [fault for fault in self._faults if not any(fault is each for each in added)]
+                self.remove(fault)
 
     def trigger(self, request: ReceivedRequest) -> Fault | None:
         """Return the first fault that triggers on a request, or None."""
-        return next((fault for fault in self._faults if fault.trigger(request)), None)
+        fault = next((fault for fault in self._faults if fault.trigger(request)), None)
+        if fault is not None:
+            request.fault = fault.kind
+            self.struck.append(Struck(request.at, fault.kind, request.method, request.path))
+            self._changes.note()
+        return fault
 
 
 def _write(request: web.Request, raw: bytes) -> web.StreamResponse:

@@ -2,8 +2,10 @@
 
 from aiohttp import web
 
-from tingting_async.sandbox.http import json_response
+from tingting_async.sandbox.http import json_response, origin
 from tingting_async.sandbox.options import VoiceResponse
+from tingting_async.sandbox.service import SERVICE, Service
+from tingting_async.sandbox.speech import media_type
 
 routes: web.RouteTableDef = web.RouteTableDef()
 
@@ -24,7 +26,26 @@ def voice_response(request: web.Request, shape: VoiceResponse, message: str, *, 
             return json_response(url)
 
 
+def upload(request: web.Request, service: Service, name: str, sound: bytes) -> str:
+    """Keep an audio file that was uploaded, and return its URL."""
+    service.world.uploads[name] = sound
+    return f"{origin(request)}/media/output/{name}"
+
+
 @routes.get("/media/output/{name}")
 async def media(request: web.Request) -> web.StreamResponse:
-    """Serve an audio file, without authentication."""
-    return web.Response(body=_AUDIO, content_type="audio/mpeg")
+    """Serve an audio file, without authentication: one that was uploaded, or one that holds no sound."""
+    sound = request.app[SERVICE].world.uploads.get(request.match_info["name"], _AUDIO)
+    return web.Response(body=sound, content_type=media_type(sound))
+
+
+@routes.get("/control/v1/messages/{id:\\d+}/audio")
+async def message_audio(request: web.Request) -> web.StreamResponse:
+    """Serve what the person who got a call heard."""
+    message = request.app[SERVICE].world.inbox.get(int(request.match_info["id"]))
+    if message is None or message.audio is None:
+        return json_response({"detail": "Not found."}, 404)
+    sound = message.sound()
+    # Uploaded bytes must not become a page of this origin.
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
+    return web.Response(body=sound, content_type=media_type(sound), headers=headers)

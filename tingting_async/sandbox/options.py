@@ -22,6 +22,8 @@ class Options:
         campaigns: The number of campaigns at the start.
         numbers: The number of phone numbers per campaign.
         seed: The seed. The same seed generates the same campaigns, numbers and lines.
+        speed: How many seconds of the sandbox's clock pass in a second: 1 is real time, 60 a minute in a second. With
+            `math.inf` (in the command `max`), campaigns run to their end as fast as the machine can.
         keep_requests: Whether `Sandbox.requests` keeps every request. Turn this off if the sandbox serves for long.
         access_lifetime: How long an access token is valid.
         refresh_lifetime: How long a refresh token is valid.
@@ -87,6 +89,7 @@ class Options:
     campaigns: int = 25
     numbers: int = 3
     seed: int = 1
+    speed: float = 1.0
     keep_requests: bool = True
 
     # Both generations:
@@ -148,6 +151,8 @@ class Options:
         for name in ("access_lifetime", "refresh_lifetime"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name}={getattr(self, name)} is not valid: it must be seconds, at least 0.")
+        if not self.speed > 0:
+            raise ValueError(f"speed={self.speed} is not valid: it must be greater than 0.")
         if self.page_parameter == "links" and self.links == "none":
             raise ValueError(
                 'page_parameter="links" requires links: set it to "strings", "objects", "page_links" or "labelled".'

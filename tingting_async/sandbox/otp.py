@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tingting_async.sandbox.http import Body, ValidationError, check_choice, mobile, require
+from tingting_async.sandbox.inbox import Channel
 from tingting_async.sandbox.records import Account, SentOtp
 from tingting_async.sandbox.service import Service
 
@@ -57,7 +58,10 @@ def send_otp(
         service.clock.now(),
         body.get("company_name") or "",
     )
-    service.world.add_otp(sent)
-    account.credits -= 1
-    service.world.record("otp", sent.id, target=sent.number)
+    with service.world.lock:
+        service.world.add_otp(sent)
+        account.credits -= 1
+        service.world.record("otp", sent.id, target=sent.number)
+        channel: Channel = "call" if sent.channel == "voice" else "sms"
+        service.world.inbox.add(channel, "otp", sent.number, sent.created_at, sent.message)
     return sent

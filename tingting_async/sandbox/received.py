@@ -19,3 +19,7 @@ class ReceivedRequest:
     """When the request arrived, in Unix seconds by the sandbox's clock."""
     status: int | None = None
     """The status of the response. None while the request is being served, and if the connection was dropped."""
+    duration: float | None = None
+    """How long it took to serve the request, in seconds of this machine; None while it is being served."""
+    fault: str | None = None
+    """The kind of the fault that struck the request."""

@@ -1,6 +1,6 @@
 """What the service stores: accounts, campaigns, contacts, lines, sent OTPs, side effects."""
 
-from collections import Counter
+from collections import Counter, deque
 from operator import attrgetter
 from typing import Any
 
@@ -207,6 +207,10 @@ class Campaign:
     """The contacts of the current or last run."""
     pending: set[int] = attrs.field(factory=set[int])
     """The ids of the contacts that the current run has not finished with."""
+    waiting: deque[Contact] = attrs.field(factory=deque[Contact], repr=False)
+    """The contacts that the current run has not begun with."""
+    next_contact_at: float | None = None
+    """When the current run begins with the next contact, in Unix seconds; None if none is waiting."""
     spent: int = 0
     """The credits that the current run has used."""
 

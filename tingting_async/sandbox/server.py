@@ -2,9 +2,11 @@
 
 import asyncio
 import threading
+import time
+from collections import deque
 from collections.abc import AsyncGenerator, Generator, Iterable
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from types import TracebackType
 from typing import Self
 from weakref import WeakSet
@@ -14,6 +16,7 @@ from aiohttp.typedefs import Handler
 
 from tingting_async.sandbox.app import make_app
 from tingting_async.sandbox.control import Guard
+from tingting_async.sandbox.driver import drive
 from tingting_async.sandbox.events import Event
 from tingting_async.sandbox.faults import Faults, reset
 from tingting_async.sandbox.options import Options
@@ -45,9 +48,11 @@ class Sandbox(Service):
         self, *, host: str = "127.0.0.1", port: int = 0, allowed_hosts: Iterable[str] = (), **options: object
     ) -> None:
         super().__init__(Options(**options))  # type: ignore[arg-type]
-        self.faults: Faults = Faults()
+        self.faults: Faults = Faults(self.changes)
         self.requests: list[ReceivedRequest] = []
         """Every request in order of arrival; empty with `keep_requests=False`."""
+        self.recent_requests: deque[ReceivedRequest] = deque(maxlen=200)
+        """The last 200 requests. With `keep_requests=False`, only the first 10,000 bytes of a body are kept."""
         self.in_flight: int = 0
         """The number of requests that are being served now."""
         self.peak_in_flight: int = 0
@@ -55,6 +60,7 @@ class Sandbox(Service):
         self._is_offline = False
         self._idle = Event()
         self._idle.set()
+        self._driver: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle_connections: WeakSet[asyncio.Transport] = WeakSet()
         self._guard = Guard(allowed_hosts, host)
@@ -95,6 +101,20 @@ class Sandbox(Service):
             self.in_flight -= 1
             if not self.in_flight:
                 self._idle.set()
+
+    def reset(self) -> None:
+        """Start over, as if the sandbox had just been started: without faults, with no request and an empty inbox.
+
+        Only the clock's speed stays, and how to connect. A request that a fault stalls is dropped. This may be called
+        from any thread.
+        """
+        super().reset()
+        self.faults.clear()
+        self.faults.struck.clear()
+        self.requests.clear()
+        self.recent_requests.clear()
+        self.peak_in_flight = self.in_flight
+        self.changes.note()
 
     async def wait_idle(self) -> None:
         """Wait until no request is in flight."""
@@ -142,28 +162,48 @@ class Sandbox(Service):
             await self._runner.cleanup()
             raise
         (self._host, self._port, *_) = self._runner.addresses[0]
+        self._driver = asyncio.create_task(drive(self), name="tingting sandbox timers")
         return self
 
     async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self._is_offline:  # The connection was being accepted while the others were dropped.
             return reset(request)
         with self._counted_in_flight(request.transport):
+            start = time.perf_counter()
             body = await request.read()
             received = ReceivedRequest(
                 request.method, request.path, request.query_string, request.headers, body, self.clock.now()
             )
             if self.options.keep_requests:
                 self.requests.append(received)
-            run_due(self.world)
+            self.recent_requests.append(received)
+            self.changes.note()
+            world = self.world
+            run_due(world)
             fault = self.faults.trigger(received)
-            response = await (handler(request) if fault is None else fault.apply(request, handler))
-            received.status = None if fault is not None and fault.drops_connection else response.status
-            return response
+
+            async def execute(request: web.Request) -> web.StreamResponse:
+                # After a reset, a request that was stalled must not have its effect in the new world.
+                return await handler(request) if self.world is world else reset(request)
+
+            try:
+                response = await (execute(request) if fault is None else fault.apply(request, execute))
+                received.status = None if fault is not None and fault.drops_connection else response.status
+                return response
+            finally:
+                received.duration = time.perf_counter() - start
+                if not self.options.keep_requests:
+                    received.body = body[:10_000]
+                self.changes.note()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.faults.clear()
+        assert self._driver is not None
+        self._driver.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._driver
         assert self._runner is not None
         await self._runner.cleanup()
 

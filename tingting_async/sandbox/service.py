@@ -4,7 +4,9 @@ from collections import Counter
 
 from aiohttp import web
 
+from tingting_async.sandbox.changes import Changes
 from tingting_async.sandbox.clock import Clock
+from tingting_async.sandbox.inbox import Inbox
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.records import SideEffect
 from tingting_async.sandbox.running import run_due
@@ -21,14 +23,62 @@ class Service:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.clock: Clock = Clock()
-        self.world: World = World(self.clock, campaigns=options.campaigns, numbers=options.numbers, seed=options.seed)
-        self.tokens: Tokens = Tokens(
+        self.changes: Changes = Changes()
+        """Counts the changes that the inbox does not count."""
+        self.clock: Clock = Clock(options.speed, changes=self.changes)
+        self.world: World = self._make_world()
+        self.tokens: Tokens = self._make_tokens()
+
+    def _make_world(self) -> World:
+        options = self.options
+        return World(
             self.clock,
-            access_lifetime=options.access_lifetime,
-            refresh_lifetime=options.refresh_lifetime,
-            rotate_refresh=options.rotate_refresh,
+            campaigns=options.campaigns,
+            numbers=options.numbers,
+            seed=options.seed,
+            changes=self.changes,
         )
+
+    def _make_tokens(self) -> Tokens:
+        return Tokens(
+            self.clock,
+            access_lifetime=self.options.access_lifetime,
+            refresh_lifetime=self.options.refresh_lifetime,
+            rotate_refresh=self.options.rotate_refresh,
+        )
+
+    @property
+    def inbox(self) -> Inbox:
+        """Every call and text message up to now by the sandbox's clock, newest first."""
+        run_due(self.world)
+        return self.world.inbox
+
+    @property
+    def version(self) -> int:
+        """A number that grows with every change: of the inbox, campaigns, accounts, requests, faults or the clock."""
+        return self.changes.count + self.world.inbox.version
+
+    def run_to_end(self) -> None:
+        """Run all campaigns to their end, scheduled ones too, and move the clock accordingly.
+
+        This may be called from any thread.
+        """
+        while run_due(self.world, ahead=True, most=1000):
+            pass
+
+    def reset(self) -> None:
+        """Start over, with the campaigns of the start, and with the time of this machine. The clock's speed stays.
+
+        This may be called from any thread.
+        """
+        before = self.world
+        with before.lock:
+            before.timers.clear()
+            self.clock.reset()
+            world = self._make_world()
+            world.inbox.version = before.inbox.version + 1
+            self.world, self.tokens = world, self._make_tokens()
+        self.clock.wake.set()
 
     @property
     def email(self) -> str:
@@ -63,14 +113,17 @@ class Service:
     def expire_access_tokens(self) -> None:
         """Revoke every access token issued so far."""
         self.tokens.revoke("access")
+        self.changes.note()
 
     def revoke_refresh_tokens(self) -> None:
         """Revoke every refresh token issued so far."""
         self.tokens.revoke("refresh")
+        self.changes.note()
 
     def change_password(self, password: str) -> None:
         """Change the account's password."""
         self.world.owner.password = password
+        self.changes.note()
 
 
 SERVICE = web.AppKey("service", Service)

@@ -8,25 +8,42 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from tingting_async.sandbox.changes import Changes
 from tingting_async.sandbox.clock import Clock
+from tingting_async.sandbox.contents import spoken
+from tingting_async.sandbox.inbox import Inbox
 from tingting_async.sandbox.names import TAGS, VOICES, message, mobile, occasion, person, place
 from tingting_async.sandbox.records import Account, Campaign, Contact, Line, OwnedCampaigns, SentOtp, SideEffect
 
 
 class World:
-    """The state of a simulated service."""
+    """The state of a simulated service.
 
-    def __init__(self, clock: Clock, *, campaigns: int, numbers: int, seed: int) -> None:
+    Args:
+        clock: Its time.
+        campaigns: The number of campaigns at the start.
+        numbers: The number of phone numbers of each.
+        seed: The seed of what is generated.
+        changes: Counts the changes.
+    """
+
+    def __init__(
+        self, clock: Clock, *, campaigns: int, numbers: int, seed: int, changes: Changes | None = None
+    ) -> None:
         self.clock = clock
+        self._changes = changes or Changes()
         self.seed = seed
         self.random: Random = Random(seed)
         self.lock: threading.RLock = threading.RLock()
         """Held while timers run, because tests may read the state from another thread."""
         self.timers: list[tuple[float, int, Campaign, Contact | None]] = []
-        """A heap of timers: when a campaign starts (contact None) or a contact reaches its next status."""
+        """A heap of timers: a contact reaches its next status; or (None) a campaign starts or begins with a contact."""
         self.timer_order: itertools.count[int] = itertools.count()
         """A counter that keeps timers with the same time in the order of their creation."""
         self.side_effects: list[SideEffect] = []
+        self.inbox: Inbox = Inbox()
+        self.uploads: dict[str, bytes] = {}
+        """The uploaded audio files by the last part of their URL."""
         self.accounts: list[Account] = []
         self.campaigns: dict[int, Campaign] = {}
         self.contacts: dict[int, Contact] = {}
@@ -76,6 +93,31 @@ class World:
         """
         when = self.clock.now() if at is None else at
         self.side_effects.append(SideEffect(kind, str(key), when, str(key) if target is None else target))
+        self._changes.note()
+
+    def call(self, campaign: Campaign, contact: Contact, at: float | None = None) -> None:
+        """Call a contact: for its campaign at a time in Unix seconds, or now as a test, which is over at once."""
+        is_test = at is None
+        when = self.clock.now() if at is None else at
+        content = spoken(campaign, self.uploads)
+        self.record("demo" if is_test else "call", contact.id, when, target=contact.number)
+        self.inbox.add(
+            "call",
+            "demo" if is_test else "campaign",
+            contact.number,
+            when,
+            content.template,
+            variables=contact.tags,
+            recording=content.recording,
+            campaign=(campaign.id, campaign.name),
+            contact=None if is_test else contact.id,
+        )
+
+    def text(self, campaign: Campaign, contact: Contact, at: float) -> None:
+        """Text a contact, at a time in Unix seconds."""
+        self.record("sms", contact.id, at, target=contact.number)
+        name, tags = (campaign.id, campaign.name), contact.tags
+        self.inbox.add("sms", "campaign", contact.number, at, campaign.sms_message, variables=tags, campaign=name)
 
     def make_otp(self, length: int) -> str:
         """Return a new one-time password."""
@@ -131,17 +173,21 @@ class World:
             del self.campaigns[campaign.id]
             for contact in campaign.contacts:
                 contact.plan.clear()
+                self.inbox.terminate(contact.id)
                 del self.contacts[contact.id]
+            self._changes.note()
 
     def remove_contact(self, contact: Contact) -> None:
         """Delete a number from its campaign. A running campaign skips it."""
         with self.lock:
             campaign = self.campaigns[contact.campaign_id]
             contact.plan.clear()
+            self.inbox.terminate(contact.id)
             campaign.contacts.remove(contact)
             campaign.totals.remove(contact)
             campaign.targets = [target for target in campaign.targets if target is not contact]
             del self.contacts[contact.id]
+            self._changes.note()
 
     def bill(self, campaign: Campaign) -> None:
         """Charge the owner for the credits that a run used, and release the credits on hold."""
@@ -149,6 +195,7 @@ class World:
         account.on_hold -= campaign.on_hold
         account.credits -= campaign.spent
         campaign.on_hold = campaign.spent = 0
+        self._changes.note()
 
     def add_otp(self, sent: SentOtp) -> None:
         """Add a one-time password that was sent."""

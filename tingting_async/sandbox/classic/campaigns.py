@@ -10,7 +10,7 @@ from tingting_async.sandbox.classic.envelopes import campaign_body, envelope, pa
 from tingting_async.sandbox.clock import KATHMANDU
 from tingting_async.sandbox.fields import integer, many, text
 from tingting_async.sandbox.http import Body, ValidationError, check_choice, deleted, mobile, require, with_body
-from tingting_async.sandbox.media import voice_response
+from tingting_async.sandbox.media import upload, voice_response
 from tingting_async.sandbox.records import Account, Campaign, Contact
 from tingting_async.sandbox.running import begin as begin_campaign, max_cost
 from tingting_async.sandbox.service import Service
@@ -118,6 +118,7 @@ async def begin(
     at = _schedule(service, body.get("schedule_date"))
     if account.available_credits < max_cost(campaign, targets):
         raise ValidationError(credits="You do not have enough credits.")
+    _set_content(request, service, campaign, body)
     held = begin_campaign(service.world, account, campaign, targets, at)
     hold = f"{held} credits on hold for Individual Number campaign."
     return envelope({"hold amount": hold}, "Campaign is running!!")
@@ -150,6 +151,16 @@ def _recipients(content: Any) -> list[tuple[str, dict[str, Any]]]:
             (mobile(number, field), {f"tags_{name.removeprefix('tags_')}": value for name, value in others})
         )
     return recipients
+
+
+def _set_content(request: web.Request, service: Service, campaign: Campaign, body: Body) -> None:
+    """Set what a campaign says: a message, which a campaign that texts sends, too, or an audio file."""
+    sound = body.get("aud_file")
+    campaign.message = campaign.sms_message = body.get("message") or ""
+    campaign.category, campaign.audio_file = "Text", None
+    if isinstance(sound, bytes) and not (campaign.message and body.get("priority") == "message"):
+        campaign.category = "Audio"
+        campaign.audio_file = upload(request, service, f"campaign-{campaign.id}.mp3", sound)
 
 
 def _targets(campaign: Campaign, body: Body) -> list[Contact]:

@@ -199,8 +199,9 @@ async def test_speak(
 @with_contact
 async def demo_call(request: web.Request, service: Service, account: Account, contact: Contact) -> web.StreamResponse:
     """Call one contact; the documents do not show the response."""
-    account.credits -= 1
-    service.world.record("demo", contact.id, target=contact.number)
+    with service.world.lock:
+        account.credits -= 1
+        service.world.call(service.world.campaigns[contact.campaign_id], contact)
     return silent(service.options, "Demo Call Placed Successfully")
 
 

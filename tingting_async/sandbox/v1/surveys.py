@@ -23,6 +23,7 @@ from tingting_async.sandbox.http import (
     with_body,
     with_found,
 )
+from tingting_async.sandbox.media import upload
 from tingting_async.sandbox.records import Account, Campaign
 from tingting_async.sandbox.service import Service
 from tingting_async.sandbox.v1.common import (
@@ -117,8 +118,8 @@ async def set_steps(
     kept = {step["id"]: step for step in campaign.steps} if given is None or updates != "replace" else {}
     rows = list(kept.values()) if given is None else [_step(service, campaign, step, kept) for step in given]
     for index, step in enumerate(rows):
-        if isinstance(body.get(str(index)), bytes):
-            step["audio_file"] = f"{origin(request)}/media/output/{step['id']}.mp3"
+        if isinstance(sound := body.get(str(index)), bytes):
+            step["audio_file"] = upload(request, service, f"{step['id']}.mp3", sound)
     others = [step for key, step in kept.items() if updates == "keep" and key not in {row["id"] for row in rows}]
     campaign.steps = sorted([*others, *rows], key=lambda step: step["order"])
     service.world.record("steps", campaign.id)
@@ -263,8 +264,8 @@ def _fill(request: web.Request, service: Service, template: dict[str, Any], body
         numbered = [{"order": index, **step} for index, step in enumerate(body["content"])]
         template["content"] = [{"audio_file": audio.get(step["order"]), **step} for step in numbered]
     for step in template["content"]:
-        if isinstance(body.get(f"step_{step['order']}_audio_file"), bytes):
-            step["audio_file"] = f"{origin(request)}/media/output/{template['id']}-{step['order']}.mp3"
+        if isinstance(sound := body.get(f"step_{step['order']}_audio_file"), bytes):
+            step["audio_file"] = upload(request, service, f"{template['id']}-{step['order']}.mp3", sound)
 
 
 @routes.post("/api/v1/survey-templates/{id:\\d+}/apply-to-campaign/")
