@@ -504,6 +504,15 @@ async def test_a_recipient_list() -> None:
     assert ["row 3"] == [where for where, _ in caught.value.problems]
 
 
+async def test_a_file_of_rejects(tmp_path: Path) -> None:
+    """A row that was added to a file of rejects is named once in the error of a suppression list."""
+    path = tmp_path / "stop.csv"
+    await (await RecipientList.from_rows([{"number": "98000"}])).write_rejects(path)
+    path.write_text(f"{path.read_text(encoding='utf-8')}98001,,\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"Row 1: column A .* Row 3 of this file: column A"):
+        Guards(suppressed=await RecipientList.read(path))
+
+
 @pytest.mark.parametrize(
     ("rows", "row"),
     [

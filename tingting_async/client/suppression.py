@@ -137,8 +137,8 @@ class _Rows:
             if value.number is not None:
                 self._numbers.add(value.number)
             elif value.problem is not None:
-                said = value.problem.message.removeprefix(f"Row {value.row}, ")
-                self._problems.append((f"row {value.row}", f"Row {value.row}: {said}"))
+                which, _, said = value.problem.message.partition(", ")  # The message begins with its row.
+                self._problems.append((f"row {value.row}", f"{which}: {said}"))
             return
         where = f"row {value.row}" if hasattr(value, "row") else f"suppressed[{row}]"
         try:
