@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from tingting_async.sandbox.app import make_app
+from tingting_async.sandbox.assertions import Assertions
 from tingting_async.sandbox.control import Guard
 from tingting_async.sandbox.driver import drive
 from tingting_async.sandbox.events import Event
@@ -22,10 +23,9 @@ from tingting_async.sandbox.faults import Faults, reset
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.received import ReceivedRequest
 from tingting_async.sandbox.running import run_due
-from tingting_async.sandbox.service import Service
 
 
-class Sandbox(Service):
+class Sandbox(Assertions):
     """A local simulation of the TingTing service, with an account that is ready to use.
 
     ::
