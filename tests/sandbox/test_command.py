@@ -1,33 +1,22 @@
 """`python -m tingting_async.sandbox`, in its own process."""
 
+import math
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 import requests
+from support.commands import COMMAND, served
 from support.options import random_options
+from support.sandboxes import wait_for
 
-from tingting_async import TingTing
-from tingting_async.sandbox import Options
+import tingting_async
+from tingting_async import TingTing, v1
+from tingting_async.sandbox import Options, Sandbox
 from tingting_async.sandbox.__main__ import make_parser, read_arguments
-
-COMMAND = [sys.executable, "-P", "-m", "tingting_async.sandbox"]
-
-
-@contextmanager
-def served(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
-    """Start the command; yield its process and the environment variables that it prints."""
-    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline().strip().rpartition("export ")[2] for _ in range(6)]
-        yield process, dict(line.split("=", 1) for line in lines if line.startswith("TINGTING_"))
-        assert process.stderr is not None
-        assert process.stderr.read() == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -94,13 +83,14 @@ def test_every_setting(seed: int) -> None:
     command = [word for name, value in settings.items() for word in spelt(name, value)]
     arguments = read_arguments(make_parser(), command)
     assert settings == {name: arguments[name] for name in settings}
-    assert {"host", "port", "allowed_hosts", *(field.name for field in attrs.fields(Options))} == arguments.keys()
+    others = {"host", "port", "allowed_hosts", "open", "state"}
+    assert {*others, *(field.name for field in attrs.fields(Options))} == arguments.keys()
 
 
 def test_defaults() -> None:
     """Without arguments, the settings are those of code, but with more campaigns, and without keeping requests."""
     arguments = read_arguments(make_parser(), [])
-    server = {"host": "127.0.0.1", "port": 0, "allowed_hosts": ()}
+    server = {"host": "127.0.0.1", "port": 0, "allowed_hosts": (), "open": False, "state": None}
     assert server == {name: arguments.pop(name) for name in server}
     assert Options(campaigns=1000, keep_requests=False) == Options(**arguments)
 
@@ -116,3 +106,52 @@ def test_settings_are_served() -> None:
         assert (403, {"detail": "Signature has expired."}) == (refused.status_code, refused.json())
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize(("given", "expected"), [("60", 60.0), ("0.5", 0.5), ("max", math.inf)])
+def test_speed(given: str, expected: float) -> None:
+    """The speed of the clock is a number, or "max"."""
+    assert expected == Sandbox(**sandbox_arguments("--speed", given)).clock.speed
+
+
+def test_invalid_speed() -> None:
+    """A speed that is no number is refused."""
+    with pytest.raises(SystemExit):
+        read_arguments(make_parser(), ["--speed", "fast"])
+
+
+def sandbox_arguments(*given: str) -> dict[str, Any]:
+    """Return the arguments of `Sandbox` that a command line gives."""
+    arguments = read_arguments(make_parser(), ["--campaigns", "0", *given])
+    return {name: value for name, value in arguments.items() if name not in ("open", "state")}
+
+
+def test_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--open`, it opens its address in the browser."""
+    opened, browser = tmp_path / "opened", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.part && mv {opened}.part {opened}\n')
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    with served("--campaigns", "1", "--open") as (process, environment):
+        wait_for(opened.exists)
+        assert environment["TINGTING_BASE_URL"] == opened.read_text().strip().removesuffix("/")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.anyio
+async def test_campaigns_can_be_run_at_once() -> None:
+    """Every campaign of the start can be run as it is, in both APIs, with either kind of credentials."""
+    for api in (tingting_async, v1):
+        with Sandbox(campaigns=30).in_thread() as sandbox:
+            for credentials in (
+                {"email": sandbox.email, "password": sandbox.password},
+                {"api_token": sandbox.api_token},
+            ):
+                async with api.TingTing(base_url=sandbox.url, **credentials) as tingting:  # type: ignore[arg-type]
+                    ids = sorted([campaign.id async for campaign in tingting.campaigns.list()])
+                    for id_ in ids[::2] if "email" in credentials else ids[1::2]:
+                        await tingting.campaigns.run(id_, **({"message": "m"} if api is tingting_async else {}))
+            sandbox.run_to_end()
+            assert 90 == len(sandbox.inbox)
+            assert all(message.text for message in sandbox.inbox)

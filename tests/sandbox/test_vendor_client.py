@@ -1,10 +1,12 @@
 """The vendor's own client works against the sandbox as it does against the real service."""
 
 import io
+import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from support.commands import served
 from tingting import (  # type: ignore[import-untyped]
     Campaign,
     CampaignStatus,
@@ -141,3 +143,15 @@ def test_schedule(client: Any, tingting_sandbox: Sandbox) -> None:
     assert not [effect for effect in tingting_sandbox.side_effects if effect.kind == "call"]
     tingting_sandbox.clock.advance(2 * 3600)
     assert [effect for effect in tingting_sandbox.side_effects if effect.kind == "call"]
+
+
+def test_the_command() -> None:
+    """It creates a campaign and runs it against the sandbox that the command serves, with options of the command."""
+    with served("--campaigns", "3", "--add-contact-response", "contact") as (process, environment):
+        client = TingTingClient(environment["TINGTING_BASE_URL"], environment["TINGTING_API_TOKEN"])
+        assert 3 == len(client.get_campaigns())
+        campaign = make(client, Services.PHONE)
+        assert campaign.add_contact(Contact(client=client, phoneNumber="9800000001", attributes={"name": "John"})).id
+        campaign.run()
+        assert "Running" == client.get_campaign(campaign.id).status.value
+        process.send_signal(signal.SIGINT)

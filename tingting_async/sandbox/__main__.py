@@ -5,19 +5,23 @@ import asyncio
 import contextlib
 import math
 import signal
+import time
+import webbrowser
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
 from tingting_async.sandbox import Sandbox
 from tingting_async.sandbox.options import Options, choices, is_optional, meanings
+from tingting_async.sandbox.state import dump, load, write
 
 _OWN_DEFAULTS = {"campaigns": 1000, "keep_requests": False}
 """Settings whose default in a terminal differs from that in code."""
 
 
-async def _serve(sandbox: Sandbox) -> None:
+async def _serve(sandbox: Sandbox, *, state: Path | None, opens: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers; Ctrl-C works without one.
@@ -33,7 +37,29 @@ async def _serve(sandbox: Sandbox) -> None:
         print(f"export TINGTING_EMAIL={sandbox.email}")
         print(f"export TINGTING_PASSWORD={sandbox.password}")
         print(f"# or, instead of the last two: export TINGTING_API_TOKEN={sandbox.api_token}", flush=True)
-        await stop.wait()
+        if opens:
+            await asyncio.to_thread(webbrowser.open, url)  # It may wait for the browser, which needs the sandbox.
+        if state is None:
+            await stop.wait()
+        else:
+            await _save_until(stop, sandbox, state)
+    if state is not None:
+        write(state, dump(sandbox))
+
+
+async def _save_until(stop: asyncio.Event, sandbox: Sandbox, path: Path) -> None:
+    """Save the state after changes, until the event is set: every second, or less often if it is large."""
+    saved, pause = -1, 1.0
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await stop.wait()
+        start = time.perf_counter()
+        if saved != sandbox.version or sandbox.clock.speed not in (1, math.inf):
+            saved = sandbox.version
+            content = dump(sandbox)
+            pause = max(1.0, 20 * (time.perf_counter() - start))
+            await asyncio.to_thread(write, path, content)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -54,6 +80,14 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="A further host name under which the control interface may be reached, such as the name of a service of "
         "Docker Compose. Repeat the option for several names.",
+    )
+    parser.add_argument("--open", action="store_true", help="Open the sandbox's page in the browser.")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="Keep the state in this file across restarts. Its data takes precedence over --campaigns, --numbers and "
+        "--seed. The file is written about a second after a change, and at the end.",
     )
     kinds, texts = get_type_hints(Options), meanings()
     for field in attrs.fields(Options):
@@ -112,7 +146,14 @@ def main() -> None:
     """Parse the arguments and serve."""
     parser = make_parser()
     try:
-        asyncio.run(_serve(Sandbox(**read_arguments(parser))))
+        arguments = read_arguments(parser)
+        state, opens = arguments.pop("state"), arguments.pop("open")
+        sandbox = Sandbox(**arguments)
+        if state is not None and state.exists():
+            load(sandbox, state.read_bytes(), str(state))
+        if state is not None:
+            write(state, dump(sandbox))  # An error in this comes early.
+        asyncio.run(_serve(sandbox, state=state, opens=opens))
     except (ValueError, OSError, OverflowError) as error:  # An option is invalid, or the port is in use.
         parser.error(str(error))
     except KeyboardInterrupt:

@@ -76,10 +76,10 @@ class Clock:
             self._settle(max(0.0, at - self.now()))
         self._changes.note()
 
-    def reset(self) -> None:
-        """Set the clock to the time of this machine. Its speed stays."""
+    def reset(self, ahead: float = 0.0) -> None:
+        """Set the clock to the time of this machine, or so many seconds ahead of it. Its speed stays."""
         with self._lock:
-            self._state = (0.0, time.time())
+            self._state = (ahead, time.time())
         self._note()
 
     def seconds_until(self, at: float) -> float:

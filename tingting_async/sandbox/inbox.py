@@ -78,20 +78,21 @@ class Inbox:
     def __init__(self) -> None:
         self.version: int = 0
         """A number that grows with every new message and every change of a status."""
-        self._messages: list[Message] = []
-        self._calls: dict[int, Message] = {}
+        self.messages: list[Message] = []
+        """All messages, oldest first."""
+        self.calls: dict[int, Message] = {}
         """The call in progress of each contact."""
         self._lock = Lock()
 
     def __len__(self) -> int:
-        return len(self._messages)
+        return len(self.messages)
 
     def __iter__(self) -> Iterator[Message]:
-        return reversed(self._messages)
+        return reversed(self.messages)
 
     def get(self, id: int) -> Message | None:
         """Return the message with this id, or None."""
-        return self._messages[id - 1] if 1 <= id <= len(self._messages) else None
+        return self.messages[id - 1] if 1 <= id <= len(self.messages) else None
 
     def search(
         self,
@@ -122,9 +123,9 @@ class Inbox:
         if number.strip() and not digits:
             return []
         found: list[Message] = []
-        start = len(self._messages) if before is None else min(before - 1, len(self._messages))
+        start = len(self.messages) if before is None else min(before - 1, len(self.messages))
         for index in range(start - 1, -1, -1):
-            message = self._messages[index]
+            message = self.messages[index]
             if (
                 digits in message.number
                 and campaign_id in (None, message.campaign_id)
@@ -166,10 +167,10 @@ class Inbox:
         status = "sent" if channel == "sms" else "completed" if contact is None else "dialing"
         id_, name = campaign or (None, "")
         with self._lock:
-            if self._messages and self._messages[-1].template == template:
-                template = self._messages[-1].template  # One string for all messages of a survey.
+            if self.messages and self.messages[-1].template == template:
+                template = self.messages[-1].template  # One string for all messages of a survey.
             message = Message(
-                len(self._messages) + 1,
+                len(self.messages) + 1,
                 at,
                 national(number),
                 channel,
@@ -182,9 +183,9 @@ class Inbox:
                 dict(variables or {}),
                 recording,
             )
-            self._messages.append(message)
+            self.messages.append(message)
             if contact is not None:
-                self._calls[contact] = message
+                self.calls[contact] = message
             self.version += 1
 
     def update(self, contact: int, status: str, duration: int | None, playback: int | None, *, ends: bool) -> None:
@@ -198,7 +199,7 @@ class Inbox:
             ends: Whether the call is over.
         """
         with self._lock:
-            message = self._calls.pop(contact, None) if ends else self._calls.get(contact)
+            message = self.calls.pop(contact, None) if ends else self.calls.get(contact)
             if message is not None:
                 message.status, message.duration, message.playback = status, duration, playback
                 self.version += 1

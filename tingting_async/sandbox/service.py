@@ -27,7 +27,7 @@ class Service:
         """Counts the changes that the inbox does not count."""
         self.clock: Clock = Clock(options.speed, changes=self.changes)
         self.world: World = self._make_world()
-        self.tokens: Tokens = self._make_tokens()
+        self.tokens: Tokens = self.make_tokens()
 
     def _make_world(self) -> World:
         options = self.options
@@ -39,7 +39,8 @@ class Service:
             changes=self.changes,
         )
 
-    def _make_tokens(self) -> Tokens:
+    def make_tokens(self) -> Tokens:
+        """Return a store of tokens that is empty."""
         return Tokens(
             self.clock,
             access_lifetime=self.options.access_lifetime,
@@ -77,7 +78,7 @@ class Service:
             self.clock.reset()
             world = self._make_world()
             world.inbox.version = before.inbox.version + 1
-            self.world, self.tokens = world, self._make_tokens()
+            self.world, self.tokens = world, self.make_tokens()
         self.clock.wake.set()
 
     @property

@@ -63,6 +63,18 @@ class Tokens:
         self._issued[token] = _Issued(account, kind, expires)
         return token
 
+    def dump(self) -> dict[str, Any]:
+        """Return the tokens that are valid, in JSON types."""
+        tokens = [[token, each.account.id, each.kind, each.expires] for token, each in self._issued.items()]
+        return {"serial": self._serial, "tokens": tokens}
+
+    def load(self, dumped: dict[str, Any], accounts: dict[int, Account]) -> None:
+        """Accept the tokens that another instance dumped, and no others."""
+        self._serial = dumped["serial"]
+        self._issued = {
+            token: _Issued(accounts[account], kind, expires) for token, account, kind, expires in dumped["tokens"]
+        }
+
     def account(self, token: str, kind: str) -> Account | None:
         """Return the account of a valid token of this kind, or None."""
         issued = self._issued.get(token)

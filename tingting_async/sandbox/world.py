@@ -55,9 +55,10 @@ class World:
             {"id": 1, "phone_number": "+97715970425"},
             {"id": 2, "phone_number": "+97715970426"},
         ]
-        self._ids = iter(range(1, 10**12))
-        self._owned: defaultdict[int, OwnedCampaigns] = defaultdict(OwnedCampaigns)
-        self._sent: defaultdict[int, list[SentOtp]] = defaultdict(list)
+        self.last_id: int = 0
+        """The id that was given last."""
+        self.owned: defaultdict[int, OwnedCampaigns] = defaultdict(OwnedCampaigns)
+        self.sent: defaultdict[int, list[SentOtp]] = defaultdict(list)
         self.owner: Account = self.add_account("sita@example.com", "sandbox-password")
         for _ in range(campaigns):
             campaign = self.add_campaign(
@@ -80,7 +81,9 @@ class World:
 
     def id(self) -> int:
         """Return a new unique id."""
-        return next(self._ids)
+        with self.lock:
+            self.last_id += 1
+            return self.last_id
 
     def record(self, kind: str, key: object, at: float | None = None, *, target: str | None = None) -> None:
         """Add a side effect to the log.
@@ -150,7 +153,7 @@ class World:
         now = self.clock.now()
         campaign = Campaign(self.id(), owner.id, name, services, description, now, usable_tags=tags or [])
         self.campaigns[campaign.id] = campaign
-        self._owned[owner.id].add(campaign)
+        self.owned[owner.id].add(campaign)
         self.record("created", campaign.id, target=name)
         return campaign
 
@@ -169,7 +172,7 @@ class World:
         """Delete a campaign and its numbers. A running campaign ends."""
         with self.lock:
             self.bill(campaign)
-            self._owned[campaign.owner].remove(campaign)
+            self.owned[campaign.owner].remove(campaign)
             del self.campaigns[campaign.id]
             for contact in campaign.contacts:
                 contact.plan.clear()
@@ -200,23 +203,23 @@ class World:
     def add_otp(self, sent: SentOtp) -> None:
         """Add a one-time password that was sent."""
         self.otps.append(sent)
-        self._sent[sent.owner].append(sent)
+        self.sent[sent.owner].append(sent)
 
     def campaigns_of(self, account: Account) -> list[Campaign]:
         """Return an account's campaigns, newest first."""
-        return self._owned[account.id].by_creation[::-1]
+        return self.owned[account.id].by_creation[::-1]
 
     def campaigns_by_creation(self, account: Account) -> Sequence[Campaign]:
         """Return an account's campaigns, oldest first, without a copy."""
-        return self._owned[account.id].by_creation
+        return self.owned[account.id].by_creation
 
     def campaigns_by_update(self, account: Account) -> Sequence[Campaign]:
         """Return an account's campaigns, least recently updated first, without a copy."""
-        return self._owned[account.id].by_update()
+        return self.owned[account.id].by_update()
 
     def otps_of(self, account: Account) -> Sequence[SentOtp]:
         """Return an account's one-time passwords, oldest first, without a copy."""
-        return self._sent[account.id]
+        return self.sent[account.id]
 
     def campaign(self, account: Account, id: int) -> Campaign | None:
         """Return a campaign of an account, or None."""
