@@ -1,6 +1,7 @@
 """Measure the sandbox with 50,000 objects and with 50: pages over a socket, and whole runs. Print JSON.
 
-Client and sandbox share this process. Times are its CPU time: in microseconds per page, and in seconds per run.
+Client and sandbox share this process. Times are its CPU time, in microseconds per page and in seconds per run; for runs
+at full speed, they are wall time in seconds.
 """
 
 import http.client
@@ -102,19 +103,21 @@ def run_at_full_speed(calls: int) -> dict[str, float]:
     """Run a campaign to its end at the speed `math.inf`, polling its progress.
 
     Returns:
-        The CPU time of the run, and the longest time that a request took meanwhile, both in seconds.
+        The time of the run, and the longest time that a request took meanwhile, both in seconds.
     """
     with Sandbox(campaigns=0, speed=math.inf, keep_requests=False).in_thread() as sandbox:
         client = Client(sandbox, contacts=calls, others=0)
-        start = time.process_time()
+        start = time.perf_counter()
         client.request("POST", f"/api/v1/run-campaign/{client.campaign.id}/")
         longest = 0.0
         while client.campaign.status != "Completed":
             sent = time.perf_counter()
             client.request("GET", f"/api/v1/campaign/{client.campaign.id}/")
             longest = max(longest, time.perf_counter() - sent)
+            time.sleep(0.05)
+        duration = time.perf_counter() - start
         assert len(sandbox.inbox) == calls
-        return {"cpu": time.process_time() - start, "longest request": longest}
+        return {"time": duration, "longest request": longest}
 
 
 print(

@@ -86,6 +86,7 @@ def test_messages_to_a_number() -> None:
         send(sandbox, channel, number)
     assert [1, 4] == [message.id for message in sandbox.calls_to("+9779841234567")]
     assert [2] == [message.id for message in sandbox.texts_to("9841234567")]
+    assert [3] == [message.id for message in sandbox.calls_to("984123456")]
     with pytest.raises(ValueError, match="number='Ram' is not a phone number"):
         sandbox.calls_to("Ram")
 
