@@ -92,6 +92,25 @@ async def test_lost_response(
     assert (3, []) == (posts(), await ledger.unresolved())
 
 
+async def test_another_process(sandbox: Sandbox, connect: Any, kind: Any, ledger: SqliteLedger, posts: Any) -> None:
+    """A creation that is unknown is found by a session that has not seen the service's clock before."""
+    async with connect(kind) as tingting:
+        for _ in range(11):  # More than a page, so that the time of the new one must be compared.
+            await create(tingting, None)
+        stall = Fault("stall_after", method="POST")
+        with sandbox.faults.during([stall]):
+            task = asyncio.create_task(create(tingting))
+            await stall.stalled.wait()
+            task.cancel()
+            await asyncio.wait([task])
+            stall.release()
+    assert 1 == len(await ledger.unresolved())
+    async with connect(kind) as other:
+        campaign = await create(other)
+    assert [campaign.id] == created(sandbox)[11:]
+    assert (12, []) == (posts(), await ledger.unresolved())
+
+
 async def test_list_without_an_order(connect: Any, path: Path) -> None:
     """In a long list whose order is only roughly the newest first, the campaign is found as well."""
     async with Sandbox(campaigns=80, numbers=0, list_order="ties") as sandbox:

@@ -59,12 +59,14 @@ class CampaignCreation(NamedCreation[Campaign]):
 
     async def _look(self, send: Send, found: Mapping[str, Any]) -> Look:
         before = Before.of(found)
-        since = Since.compare(clocks_at(send, self._read_clocks), self._read_clocks())
+        sent = clocks_at(send, self._read_clocks)
         new: dict[int, Campaign] = {}
         maybe: dict[int, Campaign] = {}
 
         def judge(campaign: Campaign) -> None:
-            match, age = match_name(campaign.name, self._name), since.age(campaign.updated_at)
+            # The clocks are read only now, as the first response of a session tells the service's.
+            age = Since.compare(sent, self._read_clocks()).age(campaign.updated_at)
+            match = match_name(campaign.name, self._name)
             if match is Match.OTHER or campaign.id in before.ids or age is Age.BEFORE:
                 return
             was_there = before.has(campaign.id)
