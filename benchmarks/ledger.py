@@ -1,8 +1,9 @@
 """Measure what a ledger costs: `python benchmarks/ledger.py sqlite`, or `postgres`, for which a server is started.
 
 It compares, in one run: one durable commit with the ledger's settings; sends one at a time and 64 at a time, with the
-ledger and without; and claims in eight processes of 32 tasks. A send is a one-time password over a kept-alive
-connection, without TLS, to a server in a process of its own.
+ledger, without it, and with one that stores nothing, which shows what all but the storage costs; and claims in eight
+processes of 32 tasks. A send is a one-time password over a kept-alive connection, without TLS, to a server in a process
+of its own.
 """
 
 import argparse
@@ -20,14 +21,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 from processes import client, service, show_progress
 
 from tingting_async import PostgresLedger, SqliteLedger, TingTingError, Verdict
-from tingting_async.ledger.claims import Claim, Decision
+from tingting_async.ledger.claims import Claim, Decision, Elapsed, StoredClaim
 from tingting_async.ledger.ledger import Ledger
+from tingting_async.ledger.postgres_statements import new_claim
 from tingting_async.v1 import TingTing
 
 TASKS = 64
@@ -116,6 +118,21 @@ def measure(backend: str, *, quick: bool = False) -> dict[str, Any]:
 # ... of one process
 
 
+class Nothing:
+    """A storage that stores nothing."""
+
+    async def claim(self, claim: Claim) -> StoredClaim:
+        return new_claim(claim)
+
+    async def renew(self, _: str) -> Elapsed:
+        return Elapsed.start()
+
+    async def record(self, *_: object) -> float:
+        return 0.0
+
+    async def aclose(self) -> None: ...
+
+
 async def measure_sends(backend: Backend, place: str, url: str, rounds: int) -> dict[str, float]:
     """Return the time of a commit, and the times and rates of sends, each a median over the rounds."""
     times: dict[str, list[float]] = {}
@@ -145,10 +162,11 @@ async def measure_sends(backend: Backend, place: str, url: str, rounds: int) -> 
         used = end.ru_utime + end.ru_stime - cpu.ru_utime - cpu.ru_stime
         times.setdefault(f"{name}, cpu", []).append(used / TASKS / 10)
 
-    ledger = backend.ledger(place)
+    ledger, nothing = backend.ledger(place), Ledger(cast("Any", Nothing()))
     async with (
         TingTing(base_url=url, api_token="key", max_in_flight=TASKS) as without,
         TingTing(base_url=url, api_token="key", max_in_flight=TASKS, ledger=ledger) as with_ledger,
+        TingTing(base_url=url, api_token="key", max_in_flight=TASKS, ledger=nothing) as with_nothing,
     ):
         with backend.commits(place) as commit:
             for number in range(rounds + 1):
@@ -164,6 +182,7 @@ async def measure_sends(backend: Backend, place: str, url: str, rounds: int) -> 
                 await one_at_a_time(with_ledger, "send, ledger")
                 await one_at_a_time(with_ledger, "send, ledger, key", keyed=True)
                 await together(without, "together")
+                await together(with_nothing, "together, nothing")
                 await together(with_ledger, "together, ledger")
                 await together(with_ledger, "together, ledger, key", keyed=True)
     return {name: statistics.median(each) * 1000 for name, each in times.items()}
@@ -236,12 +255,15 @@ def show(backend: str, found: dict[str, Any]) -> str:
     cpu = found["together, ledger, cpu"] - found["together, cpu"]
     all_claims = found["claims"]
     together, together_keyed = found["together, ledger"], found["together, ledger, key"]
+    ratio_nothing = found["together"] / found["together, nothing"]
+    cpu_nothing = found["together, nothing, cpu"] - found["together, cpu"]
     return f"""{backend}
     one durable commit: {found["commit"]:.2f} ms
     a send, one at a time: {found["send"]:.2f} ms
         the ledger adds {added:.2f} ms, which are {added / found["commit"]:.2f} commits; with a key {keyed:.2f} ms
     {TASKS} at a time: {1000 / found["together"]:.0f} sends a second, {found["together, cpu"] * 1000:.0f} µs of CPU each
         with the ledger {1000 / together:.0f}, a ratio of {ratio:.2f}; {cpu * 1000:.0f} µs of CPU more
+        with one that stores nothing, a ratio of {ratio_nothing:.2f}; {cpu_nothing * 1000:.0f} µs of CPU more
         with a key {1000 / together_keyed:.0f}, a ratio of {ratio_keyed:.2f}
     {PROCESSES} processes of {TASKS_OF_PROCESS} tasks, {all_claims["count"]} claims: {all_claims["errors"]} errors
         median {all_claims["median"]:.1f} ms, 99 % {all_claims["p99"]:.1f} ms, longest {all_claims["max"]:.1f} ms
