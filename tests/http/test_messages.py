@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import attrs
 import pytest
 from support.messages import request, response
 
@@ -18,6 +19,25 @@ def test_multipart_fields() -> None:
     """A list becomes several fields of the same name."""
     form = request().with_form({"name": "n", "status": ["a", "b"]}, {"file": File("f", b"c")}).form
     assert form == (("name", "n"), ("status", "a"), ("status", "b"), ("file", File("f", b"c")))
+
+
+def test_hooks() -> None:
+    """A request with hooks is the same request otherwise."""
+
+    async def before_send() -> None: ...
+
+    def before_first_byte() -> None: ...
+
+    def without_effect() -> None: ...
+
+    bare = request(json={"number": "9800000001"}, send_target="campaign 7", secrets=("t",), allows_empty_body=True)
+    hooks: Any = {
+        "before_send": before_send,
+        "before_first_byte": before_first_byte,
+        "without_effect": without_effect,
+    }
+    assert attrs.evolve(bare, **hooks) == bare.with_hooks(**hooks)
+    assert bare.before_send is bare.before_first_byte is bare.without_effect is None
 
 
 def test_query() -> None:

@@ -14,7 +14,9 @@ import pytest
 
 from tingting_async import BadRequestError, DuplicateSendError, Ledger, LedgerError, OutcomeUnknownError, UsageError
 from tingting_async.auth.stores.file import FileTokenStore
-from tingting_async.ledger.sqlite import SqliteLedger
+from tingting_async.http.messages import Request, Response
+from tingting_async.ledger.claims import claim_for
+from tingting_async.ledger.sqlite import SqliteLedger, SqliteStorage
 from tingting_async.outcomes import SendState
 from tingting_async.sandbox import Fault, Sandbox
 
@@ -208,3 +210,19 @@ async def test_secrets(connect: Any, ledger: Ledger, path: Path, send_otp: Any) 
     content = path.read_bytes()
     assert b"123456" not in content
     assert b"Your code" not in content
+
+
+async def test_pages_that_a_transaction_writes(path: Path) -> None:
+    """Claims that share a transaction change few pages of a file that has many others."""
+    storage = SqliteStorage(path)
+
+    async def claim(count: int) -> bytes:
+        await asyncio.gather(
+            *(storage.claim(claim_for("http://a", Request.send("/otp/", Response, "otp.send"))) for _ in range(count))
+        )
+        return path.read_bytes()
+
+    before, after = await claim(3000), await claim(20)
+    pages = range(0, len(after), 4096)
+    changed = [page for page in pages if before[page : page + 4096] != after[page : page + 4096]]
+    assert len(changed) < 25  # Ids in no order would change more than ten others.

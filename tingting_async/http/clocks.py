@@ -49,8 +49,13 @@ def _service_time(latest: Dated, wall: float, monotonic: float) -> float | None:
 def _date(headers: Mapping[str, str]) -> float | None:
     if "Age" in headers:  # The response is from a cache, and its date is old.
         return None
+    return _parse(headers.get("Date", ""))
+
+
+@functools.lru_cache(maxsize=16)  # Parsing takes most of the time, and all responses of a second have the same date.
+def _parse(text: str) -> float | None:
     try:
-        date = parsedate_to_datetime(headers.get("Date", ""))
+        date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
     return date.timestamp() if date.tzinfo is not None and 2000 < date.year < 9000 else None

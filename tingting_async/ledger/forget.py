@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import uuid4
 
 import attrs
 
 from tingting_async.errors import UsageError
-from tingting_async.ledger.claims import BEGUN, JOB, Claim, Decision, Storage
+from tingting_async.ledger.claims import BEGUN, JOB, Claim, Decision, Storage, new_id
 from tingting_async.outcomes import Send, SendState, Verdict
 from tingting_async.redaction import redact
 
@@ -36,7 +35,7 @@ async def forget_job(storage: Storage, send: Send, record_own: Callable[..., Awa
         UsageError: Another call works on the job.
         LedgerError: The storage failed.
     """
-    work = Claim(f"{JOB}{uuid4().hex}", send.service, send.operation, send.key, send.target, digest="")
+    work = Claim(f"{JOB}{new_id()}", send.service, send.operation, send.key, send.target, digest="")
     decision, mark = Decision(Verdict.NOT_DONE, SendState.UNKNOWN), None
     try:
         while (stored := await storage.claim(work)).send.id != work.id:

@@ -9,7 +9,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from uuid import uuid4
 
 import attrs
 
@@ -24,6 +23,7 @@ from tingting_async.ledger.claims import (
     Storage,
     StoredClaim,
     claim_for,
+    new_id,
     require_in_time,
 )
 from tingting_async.ledger.digests import digest
@@ -144,11 +144,11 @@ async def open_job(
         DuplicateSendError: Another call was still working on it when the time was up.
         LedgerError: The ledger failed. Nothing was sent.
     """
-    work = attrs.evolve(claim_for(service, request), id=f"{JOB}{uuid4().hex}", read_clocks=read_clocks)
+    work = attrs.evolve(claim_for(service, request), id=f"{JOB}{new_id()}", read_clocks=read_clocks)
     content = "" if request.json is None else await digest(request)
     mark = attrs.evolve(
         work,
-        id=f"{JOB}{uuid4().hex}",
+        id=f"{JOB}{new_id()}",
         operation=work.operation + BEGUN,
         target=f"{work.target}{BEGUN}",
         evidence=content,

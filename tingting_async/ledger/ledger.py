@@ -217,11 +217,8 @@ class Ledger:
 
         try:
             result = await call(
-                attrs.evolve(
-                    request,
-                    before_send=before_send,
-                    before_first_byte=before_first_byte,
-                    without_effect=without_effect,
+                request.with_hooks(
+                    before_send=before_send, before_first_byte=before_first_byte, without_effect=without_effect
                 )
             )
         except OutcomeUnknownError as error:
@@ -315,6 +312,8 @@ class Ledger:
 
     async def ready(self) -> Storage:
         """Return the storage, after all outcomes that are late have been recorded, the newest first."""
+        if self._unrecorded.keys() <= self._recording:  # Of many sends at once, some are always being recorded.
+            return self._storage
         for claim_id in [*reversed(self._unrecorded)]:
             if claim_id in self._unrecorded and claim_id not in self._recording:
                 await self._record_noted(claim_id)
