@@ -12,7 +12,7 @@ import attrs
 from tingting_async.errors import LedgerError, TingTingError
 from tingting_async.ledger.claims import Claim, Elapsed
 from tingting_async.ledger.postgres_session import ADVICE, VERSION, LostError, PooledError, Session
-from tingting_async.ledger.postgres_statements import CHECK, Statements, columns, new_claim
+from tingting_async.ledger.postgres_statements import CHECK, Statements, as_json, claim_rows, new_claim
 from tingting_async.outcomes import Verdict
 from tingting_async.postgres import Postgres, PostgresError
 
@@ -194,16 +194,15 @@ class Database:
         outcomes = [work.what for work in works if isinstance(work.what, Outcome)]
         if marks := {outcome.id: outcome.mark for outcome in outcomes if outcome.mark is not None}:
             outcomes += [Outcome(*marks[id_], None) for id_ in statements.lock([*marks])]
-        for name, verdict in (("done", Verdict.DONE), ("not_done", Verdict.NOT_DONE), ("unknown", Verdict.UNKNOWN)):
+        for name, verdict in (("not_done", Verdict.NOT_DONE), ("unknown", Verdict.UNKNOWN)):
             given[name] = [outcome.id for outcome in outcomes if outcome.verdict is verdict]
-        results = [outcome.result for outcome in outcomes if outcome.verdict is Verdict.DONE]
-        names = [name for name, ids in given.items() if ids]
+        if done := [outcome for outcome in outcomes if outcome.verdict is Verdict.DONE]:
+            given["done"] = as_json([{"id": outcome.id, "result": outcome.result} for outcome in done])
         if claims:
-            names.append("claimed")
-            given |= columns(claims, [*new.values()])
+            given["claimed"] = claim_rows(claims, [*new.values()])
             if again:
                 statements.forget([*new])
-        check, changed = statements.store(names, results=results, **given)
+        check, changed = statements.store(**{name: each for name, each in given.items() if each})
         self._require(check)
         for last in changed.get("done", {}).items():
             self._last = last

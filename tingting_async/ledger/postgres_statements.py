@@ -1,6 +1,7 @@
 """The statements of a ledger in PostgreSQL, and the rows that they read and write."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +42,14 @@ _COLUMNS = {
     "evidence": "text",
 }
 _NAMES = ", ".join(_COLUMNS)
-_ARRAYS = ", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS.items())
-# Parts of one statement, which is one transaction and one round trip; each has the name of its parameter.
+_TYPES = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
+# Parts of one statement, which is one transaction and one round trip; each has the name of its parameter. Rows are
+# JSON, because psycopg takes forty times as long to write arrays: with 14 claims, 0.6 ms.
 _PARTS = {
     # In the same order in all processes, so that none waits for another one that waits for it.
     "claimed": f"""
         INSERT INTO tingting_sends ({_NAMES}, owner)
-        SELECT {_NAMES}, %(owner)s FROM unnest({_ARRAYS}) AS new({_NAMES})
+        SELECT {_NAMES}, %(owner)s FROM json_to_recordset(%(claimed)s::json) AS new({_TYPES})
         WHERE {_GUARD} ORDER BY service, operation, key, target
         ON CONFLICT DO NOTHING RETURNING id, started_at
     """,
@@ -57,7 +59,7 @@ _PARTS = {
     """,
     "done": f"""
         UPDATE tingting_sends SET is_done = true, result = coalesce(new.result, tingting_sends.result)
-        FROM unnest(%(done)s::text[], %(results)s::text[]) AS new(id, result)
+        FROM json_to_recordset(%(done)s::json) AS new(id text, result text)
         WHERE tingting_sends.id = new.id AND NOT is_done AND {_GUARD}
         RETURNING tingting_sends.id, started_at
     """,
@@ -122,23 +124,22 @@ class Statements:
         """Execute a statement."""
         return self.session.connection.execute(query.encode(), self.guard | arguments)
 
-    def store(self, names: Sequence[str], **arguments: Any) -> tuple[tuple[Any, ...] | None, dict[str, dict[str, Any]]]:
+    def store(self, **given: Any) -> tuple[tuple[Any, ...] | None, dict[str, dict[str, Any]]]:
         """Claim, renew and record in one transaction and one round trip.
 
         Args:
-            names: Which of it to do.
-            **arguments: The columns of claims, and the ids of the others.
+            **given: What to do: the rows of claims and of those that are done, and the ids of the others.
 
         Returns:
             What `CHECK` finds, and the ids that each part has changed, with the times of their starts.
         """
-        parts = ", ".join(f"{name} AS ({_PARTS[name]})" for name in names)
-        shown = ", ".join(f"ARRAY(SELECT id FROM {name}), ARRAY(SELECT started_at FROM {name})" for name in names)
-        row = self.execute(f"WITH {parts} SELECT {_CHECKS}, {shown} FROM tingting_ledger", **arguments).fetchone()
+        parts = ", ".join(f"{name} AS ({_PARTS[name]})" for name in given)
+        shown = ", ".join(f"ARRAY(SELECT id FROM {name}), ARRAY(SELECT started_at FROM {name})" for name in given)
+        row = self.execute(f"WITH {parts} SELECT {_CHECKS}, {shown} FROM tingting_ledger", **given).fetchone()
         if row is None:
             return None, {}
         pairs = zip(row[4::2], row[5::2], strict=True)
-        return row[:4], {name: dict(zip(*pair, strict=True)) for name, pair in zip(names, pairs, strict=True)}
+        return row[:4], {name: dict(zip(*pair, strict=True)) for name, pair in zip(given, pairs, strict=True)}
 
     def lock(self, ids: list[str]) -> list[str]:
         """Return which of these claims are stored and not done. Nobody else can change those in this transaction."""
@@ -175,10 +176,11 @@ class Statements:
         with self.session.transaction():
             self.forget([claim.id])
             self.execute(_LOCK_TARGET, **_identity(claim))
-            if (found := self.find(claim)) is not None:
-                return found
+            if (other := self.find(claim)) is not None:
+                return other
             new = new_claim(claim)
-            return new if self.execute(_PARTS["claimed"], **columns([claim], [new])).fetchone() is not None else None
+            found = self.execute(_PARTS["claimed"], claimed=claim_rows([claim], [new])).fetchone()
+            return new if found is not None else None
 
     def record(self, id: str, decision: Decision, result: str | None) -> float:
         """Record what somebody decided about a claim; see `Storage`."""
@@ -219,14 +221,22 @@ def new_claim(claim: Claim) -> StoredClaim:
     return StoredClaim(Send(*fields, state=state, started_at=clocks.local, clocks=clocks), claim.digest, claim.evidence)
 
 
-def columns(claims: Sequence[Claim], stored: Sequence[StoredClaim]) -> dict[str, Any]:
-    """Return the columns of new claims, as lists."""
-    found: dict[str, Any] = {name: [getattr(claim, name) for claim in claims] for name in _GIVEN}
-    clocks = [each.send.clocks for each in stored]
-    found["started_at"] = [each.send.started_at for each in stored]
-    found["service_time"] = [None if each is None else each.service for each in clocks]
-    found["monotonic"] = [None if each is None else each.monotonic for each in clocks]
-    return found
+def claim_rows(claims: Sequence[Claim], stored: Sequence[StoredClaim]) -> str:
+    """Return the rows of new claims, as JSON."""
+    found: list[dict[str, Any]] = []
+    for claim, each in zip(claims, stored, strict=True):
+        row = {name: getattr(claim, name) for name in _GIVEN}
+        row["started_at"], clocks = each.send.started_at.isoformat(), each.send.clocks
+        if clocks is not None:
+            row["service_time"] = None if clocks.service is None else clocks.service.isoformat()
+            row["monotonic"] = clocks.monotonic
+        found.append(row)
+    return as_json(found)
+
+
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as a JSON array of objects."""
+    return json.dumps(rows, ensure_ascii=False)
 
 
 def _identity(claim: Claim) -> dict[str, Any]:
