@@ -13,11 +13,12 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import attrs
 from aiohttp import web
+from multidict import CIMultiDict
 
 from tingting_async.sandbox.changes import Changes
 from tingting_async.sandbox.events import Event
+from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.received import ReceivedRequest
-from tingting_async.sandbox.service import SERVICE
 from tingting_async.sandbox.tokens import unauthorized
 
 Kind = Literal[
@@ -130,7 +131,7 @@ class Fault:
         self.triggered.set()
         return True
 
-    async def apply(self, request: web.Request, serve: Serve) -> web.StreamResponse:
+    async def apply(self, request: web.Request, serve: Serve, options: Options) -> web.StreamResponse:
         """Serve a request with the fault."""
         match self.kind:
             case "status":
@@ -138,7 +139,7 @@ class Fault:
             case "redirect":
                 return web.Response(status=self.status or 302, headers={"Location": self.location})
             case "expired_token":
-                body, status = unauthorized(request.app[SERVICE].options)
+                body, status = unauthorized(options)
                 return web.json_response(body, status=status)
             case "reset":
                 return reset(request)
@@ -154,7 +155,8 @@ class Fault:
     def _respond(self) -> web.Response:
         raw = self.body if isinstance(self.body, bytes) else json.dumps(self.body, separators=(",", ":")).encode()
         body = b"" if self.body is None else raw
-        headers = {"Content-Type": "application/json", **self.headers}
+        headers = CIMultiDict({"Content-Type": "application/json"})
+        headers.update(self.headers)
         return web.Response(status=self.status or 500, body=body, headers=headers)
 
     async def _stall(self) -> None:

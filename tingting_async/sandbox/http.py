@@ -115,7 +115,7 @@ async def read_body(request: web.Request, **fields: Field) -> dict[str, Any]:
         request: The request.
         **fields: The types of some fields. A missing or null field is not checked.
     """
-    body = _decode(request, await request.read())
+    body = decode(request.headers.get("Content-Type", ""), await request.read())
     wrong: dict[str, str] = {}
     for name, field in fields.items():
         if body.get(name) is not None:
@@ -128,19 +128,29 @@ async def read_body(request: web.Request, **fields: Field) -> dict[str, Any]:
     return body
 
 
-def _decode(request: web.Request, raw: bytes) -> dict[str, Any]:
+def decode(content_type: str, raw: bytes) -> dict[str, Any]:
+    """Return the fields of a JSON or form body. A file is its bytes, a repeated field a list.
+
+    Args:
+        content_type: The header `Content-Type`. A body that is not declared as a form is read as JSON.
+        raw: The body.
+
+    Raises:
+        ValidationError: The body is not valid, or not an object.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
     try:
-        match request.content_type:
+        match kind:
             case "multipart/form-data":
-                return _read_multipart(request.headers["Content-Type"], raw)
+                return _read_multipart(content_type, raw)
             case "application/x-www-form-urlencoded":  # The vendor's own client sends some bodies in this form.
                 pairs = parse_qs(raw.decode())
                 return {name: values[0] if len(values) == 1 else values for name, values in pairs.items()}
             case _:
                 body = json.loads(raw or b"{}")
     except ValueError as error:
-        kind = "Form" if request.content_type.endswith(("form-data", "urlencoded")) else "JSON"
-        raise ValidationError(detail=f"{kind} parse error - {error}") from None
+        form = "Form" if kind.endswith(("form-data", "urlencoded")) else "JSON"
+        raise ValidationError(detail=f"{form} parse error - {error}") from None
     if not isinstance(body, dict):
         raise ValidationError(non_field_errors="Invalid data. Expected a dictionary.")
     return cast("dict[str, Any]", body)

@@ -37,15 +37,3 @@ async def media(request: web.Request) -> web.StreamResponse:
     """Serve an audio file, without authentication: one that was uploaded, or one that holds no sound."""
     sound = request.app[SERVICE].world.uploads.get(request.match_info["name"], _AUDIO)
     return web.Response(body=sound, content_type=media_type(sound))
-
-
-@routes.get("/control/v1/messages/{id:\\d+}/audio")
-async def message_audio(request: web.Request) -> web.StreamResponse:
-    """Serve what the person who got a call heard."""
-    message = request.app[SERVICE].world.inbox.get(int(request.match_info["id"]))
-    if message is None or message.audio is None:
-        return json_response({"detail": "Not found."}, 404)
-    sound = message.sound()
-    # Uploaded bytes must not become a page of this origin.
-    headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
-    return web.Response(body=sound, content_type=media_type(sound), headers=headers)

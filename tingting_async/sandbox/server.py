@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Generator, Iterable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -19,7 +18,7 @@ from tingting_async.sandbox.assertions import Assertions
 from tingting_async.sandbox.control import Guard
 from tingting_async.sandbox.driver import drive
 from tingting_async.sandbox.events import Event
-from tingting_async.sandbox.faults import Faults, reset
+from tingting_async.sandbox.faults import reset
 from tingting_async.sandbox.options import Options
 from tingting_async.sandbox.received import ReceivedRequest
 from tingting_async.sandbox.running import run_due
@@ -48,11 +47,6 @@ class Sandbox(Assertions):
         self, *, host: str = "127.0.0.1", port: int = 0, allowed_hosts: Iterable[str] = (), **options: object
     ) -> None:
         super().__init__(Options(**options))  # type: ignore[arg-type]
-        self.faults: Faults = Faults(self.changes)
-        self.requests: list[ReceivedRequest] = []
-        """Every request in order of arrival; empty with `keep_requests=False`."""
-        self.recent_requests: deque[ReceivedRequest] = deque(maxlen=200)
-        """The last 200 requests. With `keep_requests=False`, only the first 10,000 bytes of a body are kept."""
         self.in_flight: int = 0
         """The number of requests that are being served now."""
         self.peak_in_flight: int = 0
@@ -109,12 +103,7 @@ class Sandbox(Assertions):
         from any thread.
         """
         super().reset()
-        self.faults.clear()
-        self.faults.struck.clear()
-        self.requests.clear()
-        self.recent_requests.clear()
         self.peak_in_flight = self.in_flight
-        self.changes.note()
 
     async def wait_idle(self) -> None:
         """Wait until no request is in flight."""
@@ -187,7 +176,7 @@ class Sandbox(Assertions):
                 return await handler(request) if self.world is world else reset(request)
 
             try:
-                response = await (execute(request) if fault is None else fault.apply(request, execute))
+                response = await (execute(request) if fault is None else fault.apply(request, execute, self.options))
                 received.status = None if fault is not None and fault.drops_connection else response.status
                 return response
             finally:

@@ -1,13 +1,15 @@
 """The simulated service: the state that the handlers of both generations work on."""
 
-from collections import Counter
+from collections import Counter, deque
 
 from aiohttp import web
 
 from tingting_async.sandbox.changes import Changes
 from tingting_async.sandbox.clock import Clock
+from tingting_async.sandbox.faults import Faults
 from tingting_async.sandbox.inbox import Inbox
 from tingting_async.sandbox.options import Options
+from tingting_async.sandbox.received import ReceivedRequest
 from tingting_async.sandbox.records import SideEffect
 from tingting_async.sandbox.running import run_due
 from tingting_async.sandbox.tokens import Tokens
@@ -15,7 +17,7 @@ from tingting_async.sandbox.world import World
 
 
 class Service:
-    """A simulated service with one account, without the server around it.
+    """A simulated service with one account, its faults and what it received, without the server around it.
 
     Args:
         options: How the service behaves, and how much there is at the start.
@@ -28,6 +30,11 @@ class Service:
         self.clock: Clock = Clock(options.speed, changes=self.changes)
         self.world: World = self._make_world()
         self.tokens: Tokens = self.make_tokens()
+        self.faults: Faults = Faults(self.changes)
+        self.requests: list[ReceivedRequest] = []
+        """Every request in order of arrival; empty with `keep_requests=False`."""
+        self.recent_requests: deque[ReceivedRequest] = deque(maxlen=200)
+        """The last 200 requests. With `keep_requests=False`, only the first 10,000 bytes of a body are kept."""
 
     def _make_world(self) -> World:
         options = self.options
@@ -68,7 +75,7 @@ class Service:
             pass
 
     def reset(self) -> None:
-        """Start over, with the campaigns of the start, and with the time of this machine. The clock's speed stays.
+        """Start over, as if the service had just been started, at the present time. The clock's speed stays.
 
         This may be called from any thread.
         """
@@ -80,6 +87,11 @@ class Service:
             world.inbox.version = before.inbox.version + 1
             self.world, self.tokens = world, self.make_tokens()
         self.clock.wake.set()
+        self.faults.clear()
+        self.faults.struck.clear()
+        self.requests.clear()
+        self.recent_requests.clear()
+        self.changes.note()
 
     @property
     def email(self) -> str:

@@ -20,6 +20,7 @@ async def test_index(sandbox: Sandbox, call: Call) -> None:
     assert (200, 1, __version__) == (status, index["version"], index["sandbox"])
     account = (sandbox.url, sandbox.email, sandbox.password, sandbox.api_token)
     assert account == tuple(index[name] for name in ("url", "email", "password", "api_token"))
+    assert f"{sandbox.url}/control/v1/events" == index["links"].pop("events")  # A response without an end.
     for url in index["links"].values():
         assert (await call("GET", url.removeprefix(f"{sandbox.url}/control/v1/")))[0] == 200
 

@@ -1,15 +1,22 @@
 """What the sandbox did and received, by the control interface."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
 import pytest
+from support.sandboxes import make, run
 
 from tingting_async import TingTing
-from tingting_async.sandbox import Sandbox
+from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
 Call = Callable[..., Any]
+MULTIPART = (
+    b'--b\r\nContent-Disposition: form-data; name="number"\r\n\r\n98\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nabc\r\n--b--\r\n'
+)
 
 
 async def test_effects(sandbox: Sandbox, call: Call) -> None:
@@ -30,3 +37,129 @@ async def test_effects(sandbox: Sandbox, call: Call) -> None:
         for query in ("?kind=otp", "?target=9800000001", "?kind=otp&target=9800000001", "?kind=call")
     ]
     assert [2, 2, 1, 0] == counts
+
+
+async def reach_three(sandbox: Sandbox, call: Call) -> None:
+    """Send a one-time password, and run a campaign that calls two people and one that texts another."""
+    async with TingTing(base_url=sandbox.url, email=sandbox.email, password=sandbox.password) as tingting:
+        await tingting.otp.send("9800000009", "Your code is {otp}", channel="text", otp="2468")
+    run(sandbox, make(sandbox, "PHONE", 2, message="नमस्ते"))
+    run(sandbox, make(sandbox, "SMS", 1, sms_message="Hello"))
+    await call("POST", "clock/run-to-end")
+
+
+async def test_messages(sandbox: Sandbox, call: Call) -> None:
+    """Calls and texts are listed newest first, with what people read or hear, and the SMS that this takes."""
+    await reach_three(sandbox, call)
+    _, body = await call("GET", "messages")
+    assert body["next"] is None
+    assert [4, 3, 2, 1] == [each["id"] for each in body["messages"]]
+    otp = body["messages"][-1]
+    assert {"number": "9800000009", "channel": "sms", "kind": "otp", "status": "sent", "campaign_id": None} == {
+        name: otp[name] for name in ("number", "channel", "kind", "status", "campaign_id")
+    }
+    assert otp["text"].startswith("Your code is ")
+    assert (1, "GSM-7") == (otp["parts"]["count"], otp["parts"]["encoding"])
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("channel=call", {"call"}),
+        ("number=%2B977-980-0000009", {"sms"}),
+        ("text=Hello", {"sms"}),
+        ("channel=call&text=Hello", set[str]()),
+    ],
+)
+async def test_finding_messages(sandbox: Sandbox, call: Call, query: str, ids: set[str]) -> None:
+    """Messages can be found by their channel, number and text."""
+    await reach_three(sandbox, call)
+    assert ids == {each["channel"] for each in (await call("GET", f"messages?{query}"))[1]["messages"]}
+
+
+async def test_pages_of_messages(sandbox: Sandbox, call: Call) -> None:
+    """The link to older messages keeps the conditions, and the last page has none."""
+    await reach_three(sandbox, call)
+    _, first = await call("GET", "messages?channel=call&limit=1")
+    assert first["next"].startswith(f"{sandbox.url}/control/v1/messages?")
+    _, second = await call("GET", first["next"].removeprefix(f"{sandbox.url}/control/v1/"))
+    assert second["next"] is None
+    both = [each["number"] for page in (first, second) for each in page["messages"]]
+    assert {"9800000000", "9800000001"} == set(both)
+
+
+async def test_audio(sandbox: Sandbox, call: Call) -> None:
+    """What a person hears can be played; a text and a message that does not exist have no audio."""
+    await reach_three(sandbox, call)
+    _, body = await call("GET", "messages")
+    calls = [each for each in body["messages"] if each["channel"] == "call"]
+    async with aiohttp.ClientSession() as http, http.get(calls[0]["audio"]) as response:
+        assert (200, "audio/wav", "sandbox") == (
+            response.status,
+            response.content_type,
+            response.headers["Content-Security-Policy"],
+        )
+    assert body["messages"][-1]["audio"] is None
+    assert [404, 404] == [(await call("GET", f"messages/{id_}/audio"))[0] for id_ in (body["messages"][-1]["id"], 99)]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"), [("limit=0", "limit"), ("limit=x", "limit"), ("before=x", "before"), ("channel=fax", "channel")]
+)
+async def test_invalid_conditions(call: Call, query: str, field: str) -> None:
+    """A condition that makes no sense is refused by its name."""
+    status, body = await call("GET", f"messages?{query}")
+    assert (400, field) == (status, body["field"])
+
+
+async def test_requests(sandbox: Sandbox, call: Call) -> None:
+    """Requests are listed newest first with status, duration and fault, and their secrets are masked."""
+    sandbox.faults.add(Fault("delay", path="*/send/otp/"))
+    await reach_three(sandbox, call)
+    _, body = await call("GET", "requests?path=*/send/otp/&method=POST")
+    (sent,) = body["requests"]
+    assert (1, 200, "delay") == (body["count"], sent["status"], sent["fault"])
+    assert sent["duration"] >= 0
+    assert "Bearer [secret]" == sent["headers"]["Authorization"]
+    assert ("[secret]", "9800000009") == (sent["body"]["otp"], sent["body"]["number"])
+    everything = json.dumps((await call("GET", "requests"))[1])
+    tokens = {sandbox.tokens.account(word, "access") for word in everything.split('"')}
+    assert ({None}, False) == (tokens, sandbox.password in everything)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "raw", "expected"),
+    [
+        ("application/x-www-form-urlencoded", b"password=p&number=98", {"password": "[secret]", "number": "98"}),
+        (
+            "application/json",
+            b'[{"token": "t", "deep": [{"api_key": "k"}]}]',
+            [{"token": "[secret]", "deep": [{"api_key": "[secret]"}]}],
+        ),
+        ("application/json", b"{", None),
+        ("application/json", b"[" * 100_000, None),
+        ("multipart/form-data", b"x", None),
+        ("multipart/form-data; boundary=b", MULTIPART, {"number": "98", "file": "[3 bytes]"}),
+        ("", b"", None),
+    ],
+)
+async def test_bodies_of_requests(sandbox: Sandbox, call: Call, content_type: str, raw: bytes, expected: Any) -> None:
+    """A body is shown decoded, whatever form it has, with files as their size; one that cannot be decoded is null."""
+    headers = {"Content-Type": content_type} if content_type else {}
+    async with aiohttp.ClientSession(sandbox.url) as http, http.put("/api/x?token=t&page=2", data=raw, headers=headers):
+        pass
+    (received,) = (await call("GET", "requests"))[1]["requests"]
+    assert ("token=[secret]&page=2", expected) == (received["query"], received["body"])
+
+
+async def test_campaigns(sandbox: Sandbox, call: Call) -> None:
+    """Campaigns are listed newest first with their progress and outcomes, all of them, one, or those with a status."""
+    await reach_three(sandbox, call)
+    _, body = await call("GET", "campaigns?status=Completed")
+    assert [("SMS", 1), ("PHONE", 2)] == [(each["services"], each["finished"]) for each in body["campaigns"]]
+    texts, calls = body["campaigns"]
+    assert ({"completed": 1}, 1, 2) == (texts["outcomes"], texts["credits"], sum(calls["outcomes"].values()))
+    assert (200, calls) == await call("GET", f"campaigns/{calls['id']}")
+    assert 4 == (await call("GET", "campaigns"))[1]["count"]
+    status, missing = await call("GET", "campaigns/999999")
+    assert (404, "There is no campaign 999999.") == (status, missing["error"][:28])

@@ -1,9 +1,11 @@
 """The clock and the tokens, by the control interface."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.sandboxes import make, run
 
 from tingting_async import TingTing
 from tingting_async.sandbox import Sandbox
@@ -45,3 +47,49 @@ async def test_unknown_kinds_of_tokens(call: Call) -> None:
     status, body = await call("POST", "tokens/expire", {"kind": "api"})
     assert (status, body["field"]) == (400, "kind")
     assert body["error"] == 'kind="api" is not valid: use "access" or "refresh".'
+
+
+@pytest.mark.parametrize(("given", "expected"), [(60, 60.0), (0.5, 0.5), ("max", math.inf)])
+async def test_speed(sandbox: Sandbox, call: Call, given: Any, expected: float) -> None:
+    """The clock's speed can be set, and is shown as it was given."""
+    status, clock = await call("PATCH", "clock", {"speed": given})
+    assert (200, given) == (status, clock["speed"])
+    assert expected == sandbox.clock.speed
+
+
+@pytest.mark.parametrize("speed", [0, -1, "fast", None, 1e300])
+async def test_invalid_speeds(call: Call, speed: Any) -> None:
+    """A speed that the clock cannot have is refused."""
+    status, body = await call("PATCH", "clock", {"speed": speed})
+    assert (400, "speed") == (status, body["field"])
+
+
+async def test_run_to_end(sandbox: Sandbox, call: Call) -> None:
+    """All campaigns run to their end at once, scheduled ones too, and the clock is moved accordingly."""
+    now, scheduled = make(sandbox, "PHONE", 3), make(sandbox, "PHONE", 3)
+    run(sandbox, now)
+    run(sandbox, scheduled, at=sandbox.clock.now() + 86400)
+    before = sandbox.clock.now()
+    status, clock = await call("POST", "clock/run-to-end")
+    assert status == 200
+    assert clock["now"] > before + 86400
+    assert ["Completed"] * 2 == [now.status, scheduled.status]
+
+
+async def test_reset(sandbox: Sandbox, call: Call) -> None:
+    """Starting over removes what was sent, faults and requests, and brings the campaigns of the start back."""
+    run(sandbox, make(sandbox, "SMS", 1))
+    await call("POST", "clock/advance", {"seconds": 3600})
+    await call("POST", "faults", {"kind": "reset"})
+    assert (await call("POST", "reset"))[0] == 200
+    counts = [(await call("GET", name))[1]["count"] for name in ("campaigns", "effects", "requests")]
+    assert [2, 0, 0] == counts
+    assert [] == (await call("GET", "faults"))[1]["faults"]
+    assert [] == (await call("GET", "messages"))[1]["messages"]
+
+
+@pytest.mark.parametrize("path", ["reset", "clock/run-to-end"])
+async def test_fields_where_there_are_none(call: Call, path: str) -> None:
+    """A request that takes no fields refuses them."""
+    status, body = await call("POST", path, {"hard": True})
+    assert (400, "There is no field hard: this request takes no fields.") == (status, body["error"])

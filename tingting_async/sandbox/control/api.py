@@ -4,13 +4,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from tingting_async._version import __version__
-from tingting_async.sandbox.control import records, state
+from tingting_async.sandbox.control import faults, records, state, stream
 from tingting_async.sandbox.control.guard import Guard
-from tingting_async.sandbox.control.inputs import ROOT, ControlError
+from tingting_async.sandbox.control.inputs import HEADERS, ROOT, ControlError
 from tingting_async.sandbox.http import json_response, origin
 from tingting_async.sandbox.service import SERVICE
 
-_RESOURCES = ("clock", "effects")
+_RESOURCES = ("campaigns", "clock", "effects", "events", "faults", "messages", "requests")
 
 _index: web.RouteTableDef = web.RouteTableDef()
 
@@ -32,7 +32,7 @@ async def show_index(request: web.Request) -> web.Response:
     )
 
 
-routes: tuple[web.AbstractRouteDef, ...] = (*_index, *state.routes, *records.routes)
+routes: tuple[web.AbstractRouteDef, ...] = (*_index, *state.routes, *faults.routes, *records.routes, *stream.routes)
 
 
 def owns(path: str) -> bool:
@@ -45,9 +45,7 @@ async def serve(request: web.Request, handler: Handler, guard: Guard) -> web.Str
     reason = guard.refusal(request)
     response = await _respond(request, handler) if reason is None else _error(403, reason)
     if not response.prepared:
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.update(HEADERS)
     return response
 
 

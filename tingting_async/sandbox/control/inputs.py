@@ -11,6 +11,12 @@ from multidict import MultiMapping
 
 ROOT = "/control/v1/"
 """The path of the control interface."""
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What every response says: caches must not keep it, and pages of other sites must not show it."""
 _PATH = re.compile(r" - at `(?:key` in `)?\$\.(\w+)")
 _NAMED = re.compile(r"field `(\w+)`")
 _LONGEST = 80

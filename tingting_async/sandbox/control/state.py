@@ -1,5 +1,7 @@
-"""What a test suite changes through the control interface: the clock and the tokens."""
+"""What a test suite changes through the control interface: the clock, the tokens, everything at once."""
 
+import asyncio
+import math
 from typing import Annotated, Any, Literal
 
 from aiohttp import web
@@ -11,6 +13,7 @@ from tingting_async.sandbox.running import run_due
 from tingting_async.sandbox.service import SERVICE, Service
 
 _LONGEST = 10 * 366 * 86400  # Ten years. The clock must stay within the range of dates.
+_FASTEST = 1_000_000
 
 routes: web.RouteTableDef = web.RouteTableDef()
 
@@ -19,6 +22,15 @@ class Advance(Input, frozen=True):
     """How far to move the clock."""
 
     seconds: Annotated[float, Meta(ge=0, le=_LONGEST, description=f"a number of seconds from 0 to {_LONGEST}")]
+
+
+class Speed(Input, frozen=True):
+    """How fast the clock runs."""
+
+    speed: Annotated[
+        Annotated[float, Meta(gt=0, le=_FASTEST)] | Literal["max"],
+        Meta(description=f'a number above 0, up to {_FASTEST}, or "max"'),
+    ]
 
 
 class Expire(Input, frozen=True):
@@ -33,6 +45,14 @@ async def show_clock(request: web.Request) -> web.Response:
     return json_response(_clock(request.app[SERVICE]))
 
 
+@routes.patch(f"{ROOT}clock")
+async def change_clock(request: web.Request) -> web.Response:
+    """Set the clock's speed."""
+    service, speed = request.app[SERVICE], read_body(await request.read(), Speed).speed
+    service.clock.speed = math.inf if speed == "max" else speed
+    return json_response(_clock(service))
+
+
 @routes.post(f"{ROOT}clock/advance")
 async def advance_clock(request: web.Request) -> web.Response:
     """Move the clock forward. What is due by then has happened before the response."""
@@ -41,15 +61,37 @@ async def advance_clock(request: web.Request) -> web.Response:
     return json_response(_clock(service))
 
 
+@routes.post(f"{ROOT}clock/run-to-end")
+async def run_to_end(request: web.Request) -> web.Response:
+    """Run all campaigns to their end, scheduled ones too, and move the clock accordingly."""
+    service = request.app[SERVICE]
+    read_body(await request.read(), Input)
+    await asyncio.to_thread(service.run_to_end)
+    return json_response(_clock(service))
+
+
+@routes.post(f"{ROOT}reset")
+async def reset(request: web.Request) -> web.Response:
+    """Start over, as if the sandbox had just been started."""
+    service = request.app[SERVICE]
+    read_body(await request.read(), Input)
+    service.reset()
+    return json_response(_clock(service))
+
+
 @routes.post(f"{ROOT}tokens/expire")
 async def expire_tokens(request: web.Request) -> web.Response:
     """Make all tokens of a kind invalid."""
-    kind = read_body(await request.read(), Expire).kind
-    request.app[SERVICE].tokens.revoke(kind)
+    service, kind = request.app[SERVICE], read_body(await request.read(), Expire).kind
+    if kind == "access":
+        service.expire_access_tokens()
+    else:
+        service.revoke_refresh_tokens()
     return json_response({"kind": kind})
 
 
 def _clock(service: Service) -> dict[str, Any]:
     run_due(service.world)
-    now = service.clock.now()
-    return {"now": now, "iso": service.clock.iso(now)}
+    clock = service.clock
+    now = clock.now()
+    return {"now": now, "iso": clock.iso(now), "speed": "max" if clock.speed == math.inf else clock.speed}
