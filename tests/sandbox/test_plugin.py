@@ -1,6 +1,8 @@
-"""The pytest plugin: its fixture `tingting_sandbox`, what importing it costs, and how it is distributed."""
+"""The pytest plugin: its fixtures and its marker, what importing it costs, and how it is distributed."""
 
 import asyncio
+import importlib.util
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -45,6 +47,49 @@ async def test_async(tingting_sandbox: Sandbox) -> None:
             assert response.status == 401
     await tingting_sandbox.wait_idle()
     assert tingting_sandbox.in_flight == 0
+
+
+def run_suite(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the tests in a folder with pytest. A warning, also of something that was not closed, is an error."""
+    plugins = ["-p", "no:tingting_async", "-p", "tingting_async_pytest", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-P", "-m", "pytest", "-q", *plugins, "--strict-markers", "-W", "error"]
+    return subprocess.run(
+        [*command, "--rootdir", str(folder), *arguments, str(folder)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pytest_asyncio") is None, reason="pytest-asyncio is not installed")
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_every_kind_of_test(tmp_path: Path, mode: str) -> None:
+    """The fixtures serve sync tests, with any number of event loops, and tests of anyio and of pytest-asyncio."""
+    shutil.copy(ROOT / "tests/support/plugin_suite.py", tmp_path / "test_suite.py")
+    scope = "asyncio_default_fixture_loop_scope=function"
+    done = run_suite(tmp_path, "--asyncio-mode", mode, "-o", scope)
+    assert (0, "") == (done.returncode, done.stderr), done.stdout
+    assert "11 passed" in done.stdout
+
+
+def test_options_that_do_not_exist(tmp_path: Path) -> None:
+    """An option of the marker that the sandbox does not have, or does not accept, is an error that says so."""
+    expected = {
+        "campains=5": "the sandbox has no option 'campains'. Did you mean 'campaigns'?",
+        "x=5": "the sandbox has no option 'x'. There are: campaigns, numbers, seed",
+        "5": "takes no positional arguments: write tingting_sandbox(campaigns=57)",
+        "campaigns=-1": "campaigns=-1 is not valid: it must be at least 0",
+    }
+    tests = (
+        f"@pytest.mark.tingting_sandbox({marker})\ndef test_{number}(tingting_sandbox): ...\n"
+        for number, marker in enumerate(expected)
+    )
+    (tmp_path / "test_suite.py").write_text("import pytest\n" + "".join(tests), encoding="utf-8")
+    done = run_suite(tmp_path, "-p", "no:asyncio")
+    assert f"{len(expected)} errors" in done.stdout
+    assert [] == [error for error in expected.values() if error not in done.stdout]
 
 
 def test_import_is_free() -> None:
