@@ -1,14 +1,15 @@
 # `make demo` shows the main job; `make test` runs everything that CI runs; `make lowest` runs the tests with the oldest
 # dependencies; `make bench` measures; `make capacity` shows how far a fleet scales; `make linear` shows how the cost of
 # long texts grows; `make soak` calls a failing service for minutes, and accounts for every call; `make fleet` kills
-# workers on two hosts, and counts what happened; `make jobs` kills whole jobs fifty times.
+# workers on two hosts, and counts what happened; `make jobs` kills whole jobs fifty times; `make screenshots` renews the
+# images of the docs.
 # All create .venv if needed, run without root, and download only packages from PyPI.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -P
 CHECKERS := run-mypy run-basedpyright run-verifytypes
 
-.PHONY: demo fleet jobs test bench capacity linear lowest soak lint types unit install format clean
+.PHONY: demo fleet jobs test bench capacity linear lowest soak screenshots lint types unit install format clean
 .PHONY: checks run-mypy run-basedpyright run-verifytypes run-collect
 .DEFAULT_GOAL := test
 
@@ -106,6 +107,10 @@ fleet: install
 jobs: export JOB_KILLS ?= 50
 jobs: install
 	$(RUN) -m pytest tests/jobs/test_killed_jobs.py --durations=0 $(ARGS)
+
+# It needs Chromium and a font for Devanagari (on Debian: `apt-get install chromium fonts-noto-core`).
+screenshots: install
+	@PYTHONPATH=tests $(RUN) docs/images/screenshots.py
 
 format: install
 	$(RUN) -m ruff check --fix .

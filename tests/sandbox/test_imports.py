@@ -80,5 +80,5 @@ def test_no_client() -> None:
 
 def test_server_knows_no_handler() -> None:
     """The server imports no handler module: `app` assembles the routes."""
-    handlers = tuple(f"tingting_async.sandbox.{name}" for name in ("classic", "v1", "media"))
+    handlers = tuple(f"tingting_async.sandbox.{name}" for name in ("classic", "v1", "media", "page"))
     assert [name for name in imported(SOURCES["tingting_async.sandbox.server"]) if name.startswith(handlers)] == []

@@ -269,6 +269,11 @@ def filled() -> Inbox:
         ({"before": 3, "limit": 1}, [2]),
         ({"before": 1}, []),
         ({"before": 99}, [5, 4, 3, 2, 1]),
+        ({"after": 3}, [5, 4]),
+        ({"after": 1, "limit": 2}, [3, 2]),
+        ({"after": 1, "before": 4}, [3, 2]),
+        ({"after": -1, "limit": 1}, [1]),
+        ({"after": 99}, []),
     ],
 )
 def test_search(conditions: dict[str, Any], expected: list[int]) -> None:

@@ -78,8 +78,8 @@ def make_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="A further host name under which the control interface may be reached, such as the name of a service of "
-        "Docker Compose. Repeat the option for several names.",
+        help="A further host name under which the page and the control interface may be reached, such as the name of a "
+        "service of Docker Compose. Repeat the option for several names.",
     )
     parser.add_argument("--open", action="store_true", help="Open the sandbox's page in the browser.")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""The web application: the routes of both generations and the control interface, and the responses to other paths."""
+"""The web application: the routes of both generations, the control interface and the page, and what others get."""
 
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
@@ -7,7 +7,7 @@ from functools import partial
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from tingting_async.sandbox import classic, control, media, v1
+from tingting_async.sandbox import classic, control, media, page, v1
 from tingting_async.sandbox.control import Guard
 from tingting_async.sandbox.service import SERVICE, Service
 
@@ -20,13 +20,15 @@ def make_app(service: Service, wrapper: Wrapper, guard: Guard) -> web.Applicatio
     Args:
         service: What the handlers work on.
         wrapper: Called for every request to the service, with the handler that produces the service's own response.
-        guard: Decides which requests to the control interface are served.
+        guard: Decides which requests to the control interface and the page are served.
     """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if control.owns(request.path):
             return await control.serve(request, handler, guard)
+        if page.owns(request.path):
+            return await page.serve(request, handler, guard)
         # Cloned here because a request cannot be cloned once its body has been read.
         slashed = request.clone(rel_url=request.rel_url.with_path(request.path + "/", keep_query=True))
         return await wrapper(request, partial(_respond, handler=handler, slashed=slashed))
@@ -36,7 +38,8 @@ def make_app(service: Service, wrapper: Wrapper, guard: Guard) -> web.Applicatio
 
     app = web.Application(middlewares=[middleware], client_max_size=2**26)
     app[SERVICE] = service
-    app.add_routes([*classic.routes, *v1.routes, *media.routes, *control.routes])
+    app[page.RENDERER] = page.Renderer()
+    app.add_routes([*classic.routes, *v1.routes, *media.routes, *control.routes, *page.routes])
     app.on_response_prepare.append(set_date)
     return app
 

@@ -103,6 +103,7 @@ class Inbox:
         text: str = "",
         limit: int = 50,
         before: int | None = None,
+        after: int | None = None,
     ) -> list[Message]:
         """Return the newest messages that match every condition, newest first.
 
@@ -114,6 +115,7 @@ class Inbox:
             text: A part of the text.
             limit: How many messages to return at most; at least 1.
             before: Only messages with a lower id, to go on after an earlier search.
+            after: Only messages with a higher id, and of them the oldest, to go back.
         """
         if channel not in ("", "call", "sms"):
             raise ValueError(f'channel={channel!r} is not valid: use "call", "sms", or "" for both.')
@@ -123,8 +125,9 @@ class Inbox:
         if number.strip() and not digits:
             return []
         found: list[Message] = []
-        start = len(self.messages) if before is None else min(before - 1, len(self.messages))
-        for index in range(start - 1, -1, -1):
+        end = len(self.messages) if before is None else min(before - 1, len(self.messages))
+        indices = range(end - 1, -1, -1) if after is None else range(max(0, after), end)
+        for index in indices:
             message = self.messages[index]
             if (
                 digits in message.number
@@ -136,7 +139,7 @@ class Inbox:
                 found.append(message)
                 if len(found) == limit:
                     break
-        return found
+        return found if after is None else found[::-1]
 
     def add(
         self,

@@ -38,8 +38,8 @@ class Sandbox(Assertions):
     Args:
         host: The address to listen on.
         port: The port to listen on; 0 picks a free one.
-        allowed_hosts: Further host names under which the control interface may be reached, such as the name of a
-            service of Docker Compose. Its IP addresses, `localhost` and `host` are always allowed.
+        allowed_hosts: Further host names under which the page and the control interface may be reached, such as the
+            name of a service of Docker Compose. Its IP addresses, `localhost` and `host` are always allowed.
         **options: How the service behaves, and how much data it has; see `Options`.
     """
 
