@@ -27,12 +27,10 @@ async def _serve(sandbox: Sandbox, *, state: Path | None, opens: bool) -> None:
         with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers; Ctrl-C works without one.
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with sandbox:
-        print(
-            f"# The sandbox serves {len(sandbox.world.campaigns):,} campaigns on {sandbox.url}; press Ctrl-C to stop."
-        )
-        print("# To connect:")
         # The client refuses plain HTTP to any address but this machine's own.
         url = sandbox.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        print(f"# The sandbox serves {len(sandbox.world.campaigns):,} campaigns on {sandbox.url}; Ctrl-C stops it.")
+        print(f"# To watch it, open {url} in a browser. To connect:")
         print(f"export TINGTING_BASE_URL={url}")
         print(f"export TINGTING_EMAIL={sandbox.email}")
         print(f"export TINGTING_PASSWORD={sandbox.password}")
