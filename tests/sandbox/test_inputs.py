@@ -1,5 +1,6 @@
 """Input of wrong types at every endpoint of both generations: never an internal error of the sandbox."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,7 @@ import aiohttp
 import pytest
 
 from tingting_async.sandbox import Sandbox
+from tingting_async.sandbox.state import dump
 
 pytestmark = pytest.mark.anyio
 
@@ -160,3 +162,63 @@ async def test_invalid_bytes() -> None:
             for path in ("/api/system/campaigns/", "/api/v1/campaign/create/"):
                 async with http.post(path, data=body, headers={"Content-Type": kind}) as response:
                     assert (kind, body, response.status) == (kind, body, 400)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        rb'"hi \ud83d {otp}"',
+        rb'"\uDE00\uD83D"',
+        b'"\xed\xa0\xbd"',
+        rb'{"\ud83d": 1}',
+        rb'["\ud83d"]',
+        b"NaN",
+        b"-Infinity",
+    ],
+)
+async def test_what_cannot_be_written_as_json(value: bytes) -> None:
+    """Half of a surrogate pair, or a number that JSON does not have, is a 400, and the sandbox shows and saves all."""
+    async with Sandbox(campaigns=1) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        id_ = next(iter(sandbox.world.campaigns))
+        body = b'{"number": "9800000001", "sms_send_options": "text", "message": %s, "other_variables": {"a": %s}}'
+        for path in (
+            "/api/system/send/otp/",
+            "/api/v1/auths/send/otp/",
+            f"/api/v1/campaign/{id_}/add-contact/",
+            "/api/accounts/login/",
+        ):
+            async with http.post(path, data=body % (value, value)) as response:
+                assert (path, response.status) == (path, 400)
+                assert "JSON parse error" in await response.text()
+        assert [] == sandbox.side_effects
+        for path in ("/", "/control/v1/messages", "/control/v1/requests", "/control/v1/effects"):
+            async with http.get(path) as response:
+                assert (path, response.status) == (path, 200)
+        assert dump(sandbox)
+
+
+async def test_whole_emoji() -> None:
+    """An emoji that is escaped as a whole surrogate pair is kept."""
+    async with Sandbox(campaigns=0) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        http.headers["Authorization"] = f"Bearer {sandbox.api_token}"
+        body = rb'{"number": "9800000001", "sms_send_options": "text", "message": "\ud83d\ude00 {otp}"}'
+        async with http.post("/api/system/send/otp/", data=body) as response:
+            assert response.status == 200
+        (message,) = sandbox.inbox
+        assert message.text.startswith("\U0001f600 ")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/campaign/", "/", "/control/v1/clock"])
+async def test_headers_that_are_not_utf8(path: str) -> None:
+    """A header that is not UTF-8 is a 400, and is not kept."""
+    async with Sandbox(campaigns=0) as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(sandbox.url.rpartition(":")[2]))
+        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n".encode()
+        writer.write(head + b"X-Name: \xff\r\n\r\n")
+        assert b"HTTP/1.1 400 Bad Request\r\n" == await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        assert [] == sandbox.requests
+        async with http.get("/control/v1/requests") as response:
+            assert response.status == 200

@@ -135,6 +135,41 @@ def test_kill(tmp_path: Path) -> None:
     assert 1 == len(sandbox.world.campaigns)
 
 
+def test_a_failed_save(tmp_path: Path) -> None:
+    """If the state cannot be saved, the command says why, once, serves on, and saves it when that is possible again."""
+    path = tmp_path / "folder" / "state.json"
+    path.parent.mkdir()
+    with served("--campaigns", "1", "--state", str(path)) as (process, environment):
+        path.unlink()
+        path.parent.rmdir()
+        url = environment["TINGTING_BASE_URL"]
+        headers = {"Authorization": f"Bearer {environment['TINGTING_API_TOKEN']}"}
+        assert requests.post(f"{url}/api/v1/auths/send/otp/", json=OTP, headers=headers, timeout=20).ok
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        assert said.startswith("The state could not be saved, and the sandbox tries again: ")
+        assert str(path.parent) in said
+        assert requests.get(f"{url}/control/v1/clock", timeout=20).ok
+        path.parent.mkdir()
+        wait_for(lambda: path.exists() and b"9800000001" in path.read_bytes())
+        process.send_signal(signal.SIGTERM)
+        assert 0 == process.wait(timeout=20)
+
+
+def test_a_last_save_that_fails(tmp_path: Path) -> None:
+    """If the state cannot be saved at the end, the command says so and fails."""
+    path = tmp_path / "folder" / "state.json"
+    path.parent.mkdir()
+    with served("--campaigns", "1", "--state", str(path)) as (process, _):
+        path.unlink()
+        path.parent.rmdir()
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        *_, said = process.stderr.read().splitlines()
+        assert said.startswith("The state could not be saved: ")
+        assert 1 == process.wait(timeout=20)
+
+
 def damaged() -> Iterator[bytes]:
     """Yield contents that are no state of this version."""
     content = dump(Sandbox(campaigns=1))

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import math
 import signal
+import sys
 import time
 import webbrowser
 from collections.abc import Sequence
@@ -42,12 +43,15 @@ async def _serve(sandbox: Sandbox, *, state: Path | None, opens: bool) -> None:
         else:
             await _save_until(stop, sandbox, state)
     if state is not None:
-        write(state, dump(sandbox))
+        try:
+            write(state, dump(sandbox))
+        except OSError as error:
+            sys.exit(f"The state could not be saved: {error}")
 
 
 async def _save_until(stop: asyncio.Event, sandbox: Sandbox, path: Path) -> None:
     """Save the state after changes, until the event is set: every second, or less often if it is large."""
-    saved, pause = -1, 1.0
+    saved, pause, reason = -1, 1.0, ""
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause):
@@ -55,9 +59,21 @@ async def _save_until(stop: asyncio.Event, sandbox: Sandbox, path: Path) -> None
         start = time.perf_counter()
         if saved != sandbox.version or sandbox.clock.speed not in (1, math.inf):
             saved = sandbox.version
-            content = dump(sandbox)
-            pause = max(1.0, 20 * (time.perf_counter() - start))
-            await asyncio.to_thread(write, path, content)
+            try:
+                content = dump(sandbox)
+                pause = max(1.0, 20 * (time.perf_counter() - start))
+                await asyncio.to_thread(write, path, content)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the sandbox
+                saved = -1
+                if str(error) != reason:
+                    print(
+                        f"The state could not be saved, and the sandbox tries again: {error}",
+                        file=sys.stderr,
+                        flush=True,
+                    )
+                reason = str(error)
+            else:
+                reason = ""
 
 
 def make_parser() -> argparse.ArgumentParser:

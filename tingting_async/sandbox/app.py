@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from functools import partial
+from itertools import chain
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from tingting_async.sandbox import classic, control, media, page, v1
 from tingting_async.sandbox.control import Guard
+from tingting_async.sandbox.http import is_text
 from tingting_async.sandbox.service import SERVICE, Service
 
 Wrapper = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
@@ -25,6 +27,8 @@ def make_app(service: Service, wrapper: Wrapper, guard: Guard) -> web.Applicatio
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not is_text("".join((request.raw_path, *chain(*request.headers.items())))):
+            return web.json_response({"detail": "Malformed request: it is not valid UTF-8."}, status=400)
         if control.owns(request.path):
             return await control.serve(request, handler, guard)
         if page.owns(request.path):

@@ -39,11 +39,10 @@ class ValidationError(Exception):
 
 def json_response(value: Any, status: int = 200) -> web.Response:
     """Return a JSON response."""
-    return web.Response(
-        body=json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(),
-        status=status,
-        content_type="application/json",
-    )
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if not is_text(text):  # Such as a list of requests, with the body of one that was refused for this reason.
+        text = json.dumps(value, separators=(",", ":"))
+    return web.Response(body=text.encode(), status=status, content_type="application/json")
 
 
 def anonymous(handler: AnonymousEndpoint, error_response: ErrorResponder) -> Handler:
@@ -147,13 +146,36 @@ def decode(content_type: str, raw: bytes) -> dict[str, Any]:
                 pairs = parse_qs(raw.decode())
                 return {name: values[0] if len(values) == 1 else values for name, values in pairs.items()}
             case _:
-                body = json.loads(raw or b"{}")
-    except ValueError as error:
+                body = _read_json(raw)
+    except (ValueError, RecursionError) as error:
         form = "Form" if kind.endswith(("form-data", "urlencoded")) else "JSON"
         raise ValidationError(detail=f"{form} parse error - {error}") from None
     if not isinstance(body, dict):
         raise ValidationError(non_field_errors="Invalid data. Expected a dictionary.")
     return cast("dict[str, Any]", body)
+
+
+def _read_json(raw: bytes) -> Any:
+    """Return a JSON body. Everything in it can be written as JSON in UTF-8 again, as responses and files need it."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(
+            f"Out of range float values are not JSON compliant: {name!r}"
+        )  # As Django REST framework does.
+
+    body = json.loads(raw.decode() or "{}", parse_constant=refuse)
+    if rb"\u" in raw and not is_text(json.dumps(body, ensure_ascii=False)):
+        raise ValueError("Invalid \\u escape: half of a surrogate pair")
+    return body
+
+
+def is_text(value: str) -> bool:
+    """Return whether a string can be encoded: it has no half of a surrogate pair, and no byte that is not UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read_multipart(content_type: str, raw: bytes) -> dict[str, Any]:
