@@ -24,8 +24,12 @@ def test_once(channel: str, verb: str) -> None:
     sandbox = Sandbox(campaigns=0)
     once: Callable[[Any], None] = getattr(sandbox, f"assert_{verb}_once")
     send(sandbox, "sms" if channel == "call" else "call", "9841234567")
-    with pytest.raises(AssertionError, match=rf"^984-1234567 was {verb} not at all;\nnobody was {verb}$"):
+    other = "texted" if verb == "called" else "called"
+    pattern = rf"^984-1234567 was {verb} not at all, but {other};\nnobody was {verb}$"
+    with pytest.raises(AssertionError, match=pattern):
         once("984-1234567")
+    with pytest.raises(AssertionError, match=rf"^9800000001 was {verb} not at all;\nnobody was {verb}$"):
+        once("9800000001")
     send(sandbox, channel, "9841234567")
     for number in ("9841234567", "+977 984-1234567", 9841234567, "९८४१२३४५६७"):
         once(number)
@@ -87,8 +91,10 @@ def test_messages_to_a_number() -> None:
     assert [1, 4] == [message.id for message in sandbox.calls_to("+9779841234567")]
     assert [2] == [message.id for message in sandbox.texts_to("9841234567")]
     assert [3] == [message.id for message in sandbox.calls_to("984123456")]
-    with pytest.raises(ValueError, match="number='Ram' is not a phone number"):
+    with pytest.raises(ValueError, match="number='Ram' is not a whole phone number: it has 0 digits"):
         sandbox.calls_to("Ram")
+    with pytest.raises(ValueError, match="number='98412' is not a whole phone number: it has 5 digits"):
+        sandbox.assert_texted_once("98412")
 
 
 @pytest.mark.anyio

@@ -66,8 +66,8 @@ class Assertions(Service):
 
     def _messages_to(self, number: str | int, channel: Channel) -> list[Message]:
         digits = national(str(number))
-        if not digits:
-            raise ValueError(f"number={number!r} is not a phone number: it has no digits.")
+        if not 7 <= len(digits) <= 10:
+            raise ValueError(f"number={number!r} is not a whole phone number: it has {len(digits)} digits.")
         return [each for each in self._messages(channel) if each.number == digits]
 
     def _messages(self, channel: Channel) -> list[Message]:
@@ -79,6 +79,9 @@ class Assertions(Service):
         found = self._messages_to(number, channel)
         if len(found) != 1:
             times = f"{len(found)} times, not once" if found else "not at all"
+            other: Channel = "sms" if channel == "call" else "call"
+            if not found and self._messages_to(number, other):
+                times += f", but {_VERBS[other]}"
             self._fail(f"{number} was {_VERBS[channel]} {times}", channel, found or self._messages(channel))
 
     def _assert_nobody(self, channel: Channel) -> None:
