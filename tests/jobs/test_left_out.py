@@ -88,6 +88,37 @@ async def test_corrected_rows(tmp_path: Path) -> None:
     assert [(5, ""), (6, "duplicate"), (7, ""), (9, "duplicate"), (10, "landline"), (11, "")] == outcomes
 
 
+SPOILED = "S.N.,phone,name\n1,9841000001,Ram\n#N/A,9841000001,Ram\n3,9841000001,Ram\n4,{other}\n"
+
+
+@pytest.mark.parametrize("is_corrected", [False, True])
+async def test_duplicates_of_who_is_reached(tmp_path: Path, is_corrected: bool) -> None:
+    """The rejects of a job and of its preview have no row that reaches a person again, whatever is wrong with it.
+
+    The person is reached by another row of the list, or by another list.
+    """
+    async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
+        path = tmp_path / "list.csv"
+        path.write_text(SPOILED.format(other="9851000002,"), encoding="utf-8")
+        first = await RecipientList.read(path)
+        job = await make_job(recipients=first, sms_message="{name}")
+        async with connect(sandbox, ledger=ledger) as tingting:
+            await (await job.preview(tingting)).write_rejects(tmp_path / "preview.csv")
+        await (await run_job(sandbox, job, ledger)).write_rejects(tmp_path / "first.csv")
+        path.write_text(SPOILED.format(other="9861000003,Gita"), encoding="utf-8")
+        job = await make_job(
+            recipients=await RecipientList.read(path, besides=first),
+            sms_message="{name}",
+            idempotency_key="second",
+        )
+        await (await run_job(sandbox, job, ledger)).write_rejects(tmp_path / "second.csv")
+        assert [NUMBERS[0], NUMBERS[2]] == texted(sandbox)
+    for name in ("preview.csv", "first.csv", "second.csv"):
+        text = (tmp_path / name).read_text(encoding="utf-8-sig")
+        (tmp_path / name).write_text(text.replace("#N/A", "2") if is_corrected else text, encoding="utf-8")
+        assert [] == [each for each in await RecipientList.read(tmp_path / name) if each.number == "9841000001"]
+
+
 async def test_refused(tmp_path: Path) -> None:
     """Contacts that the service has refused are in the rejects, with its reason."""
     async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:

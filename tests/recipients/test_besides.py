@@ -92,3 +92,36 @@ async def test_no_numbers(tmp_path: Path, besides: Any, said: str) -> None:
     ):
         with pytest.raises(UsageError, match=said):
             await read
+
+
+SPOILED = "S.N.,mobile,name\n#N/A,9841000001,Ram\n2,9841000001,Ram\n3,9851000002,Sita\n"
+
+
+@pytest.mark.parametrize("is_read_again", [False, True])
+async def test_corrected_rows(tmp_path: Path, is_read_again: bool) -> None:
+    """A row with an error whose number is in another list is left out once the error is corrected.
+
+    Its list protects it when it is given as `besides`, and the rejects do without `besides`.
+    """
+    first = await RecipientList.from_rows([{"mobile": "9841000001", "name": "Ram"}])
+    path = tmp_path / "list.csv"
+    path.write_text(SPOILED, encoding="utf-8")
+    second = await RecipientList.read(path, besides=first)
+    if is_read_again:
+        await second.write_rejects(path)
+    path.write_text(path.read_text(encoding="utf-8-sig").replace("#N/A", "1"), encoding="utf-8")
+    third = await RecipientList.read(path, besides=() if is_read_again else second)
+    assert [] == [*third]
+    fourth = await RecipientList.from_rows(["9841000001"], besides=third)
+    assert ["duplicate"] == [problem.kind for problem in fourth.problems]
+
+
+async def test_corrected_row_of_a_number_that_is_ready(tmp_path: Path) -> None:
+    """A row with an error is left out once it is corrected, if another row of its list is ready with its number."""
+    path = tmp_path / "list.csv"
+    path.write_text(SPOILED, encoding="utf-8")
+    people = await RecipientList.read(path)
+    assert ["9841000001", "9851000002"] == [each.number for each in people]
+    await people.write_rejects(path)
+    path.write_text(path.read_text(encoding="utf-8-sig").replace("#N/A", "1"), encoding="utf-8")
+    assert [] == [*await RecipientList.read(path)]

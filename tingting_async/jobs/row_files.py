@@ -7,9 +7,7 @@ from typing import Any
 import attrs
 
 from tingting_async.persistence import run_in_thread
-from tingting_async.recipients.problems import RowProblemKind
 from tingting_async.recipients.recipient_list import RecipientList
-from tingting_async.recipients.rejects import InputRow, reason_of
 
 
 async def write_rows(path: str | os.PathLike[str], recipients: RecipientList, rows: Sequence[Any], kind: Any) -> int:
@@ -47,12 +45,7 @@ async def write_rejects(path: str | os.PathLike[str], recipients: RecipientList,
     Raises:
         UsageError: The file cannot be written.
     """
-    left_out = [(row, why) for row, why in zip(recipients.input_rows(), reasons, strict=True) if why is not None]
-    # The duplicate of a row that is in the file, too, is not the duplicate of somebody who is reached.
-    here = {row.number for row, _ in left_out if not _is_duplicate(row)}
-    rows = [(row, reason_of(row) if _is_duplicate(row) and row.number not in here else why) for row, why in left_out]
-    return await run_in_thread(lambda: recipients.write_rows(path, rows))
-
-
-def _is_duplicate(row: InputRow) -> bool:
-    return row.problem is not None and row.problem.kind is RowProblemKind.DUPLICATE
+    rows = [*zip(recipients.input_rows(), reasons, strict=True)]
+    left_out = [(row, why) for row, why in rows if why is not None]
+    reached = {row.number for row, why in rows if why is None}
+    return await run_in_thread(lambda: recipients.write_rows(path, left_out, reached))

@@ -77,6 +77,8 @@ class ListBuilder:
         """The numbers of the rows that are not rows of the list: totals, and headers that are repeated."""
         self.added: set[int] = set()
         """The places of rows that somebody has added to a file of rejects. Their numbers are those of that file."""
+        self.taken: set[int] = {*options.besides}
+        """The numbers that are reached in another way: those of other lists, and those of a file of rejects."""
         self.columns: Columns = Columns([], 0)
         self._options = options
         self._is_file = is_file
@@ -86,7 +88,6 @@ class ListBuilder:
         self._least, self._most = 0, sys.maxsize
         self._filled: set[int] = set()
         self._labels: dict[int, tuple[str, str]] = {}
-        self._taken: set[int] = {*options.besides}
         self._is_added = False
 
     def add(self, row: int, cells: Sequence[object]) -> None:
@@ -226,7 +227,7 @@ class ListBuilder:
         self.rows.append(row, number, cells)
         for index in self.columns.ours:
             if index < len(cells) and (found := headers.DUPLICATE_OF.match(str(cells[index]))):
-                self._taken.add(int(found[1]))
+                self.taken.add(int(found[1]))
 
     def _cells(self, row: int, given: Sequence[object]) -> tuple[list[Cell], RowProblem | None]:
         """Return the cells as they are kept, and the first problem of those that are no phone number."""
@@ -348,8 +349,8 @@ class ListBuilder:
 
     def _find_duplicates(self) -> None:
         numbers, rows = self.rows.numbers, self.rows.rows
-        for place, number in enumerate(numbers if self._taken else ()):
-            if number in self._taken and place not in self.problems:
+        for place, number in enumerate(numbers if self.taken else ()):
+            if number in self.taken and place not in self.problems:
                 said = f"({mask(number)}) is the same number as in a row of another list"
                 problem = self._problem(rows[place], self.columns.number, RowProblemKind.DUPLICATE, said, place)
                 self.problems[place] = problem

@@ -4,7 +4,7 @@ import asyncio
 import os
 from array import array
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from itertools import chain, count
 from typing import Any, Self, cast, overload
@@ -18,7 +18,7 @@ from tingting_async.recipients.files import open_rows
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.problems import RowProblem, require_type
 from tingting_async.recipients.python_rows import RowReader
-from tingting_async.recipients.rejects import InputRow, reason_of, write_rejects
+from tingting_async.recipients.rejects import InputRow, write_rejects
 from tingting_async.recipients.values import Cell
 from tingting_async.redaction import mask_repr, redact
 from tingting_async.tracebacks import short_traceback
@@ -107,7 +107,8 @@ class RecipientList(Sequence[Recipient]):
             split_numbers: Whether to take each number of a cell that has several. By default, such a row is left out.
             allow_unknown_prefix: Whether to take numbers of the right length that begin like no known number.
             besides: Who is reached in another way, and is left out as a duplicate: another list, of which only the
-                rows that are ready count; or an iterable of lists, phone numbers, or objects with a `number`.
+                rows that are ready count, and those whom it was read `besides`; or an iterable of lists, phone numbers,
+                or objects with a `number`.
 
         Raises:
             UsageError: The file cannot be read, is malformed, or does not show which column has the phone numbers; or
@@ -199,7 +200,15 @@ class RecipientList(Sequence[Recipient]):
             kind = type(cast("object", besides)).__name__
             raise UsageError(f"`besides` must be a RecipientList or an iterable of phone numbers, not {kind}.")
         given = [besides] if isinstance(besides, RecipientList) else [*cast("Iterable[object]", besides)]
-        return await run_in_thread(lambda: frozenset(chain.from_iterable(map(_numbers, count(), given))))
+        return await run_in_thread(lambda: frozenset(chain.from_iterable(map(cls._numbers, count(), given))))
+
+    @staticmethod
+    def _numbers(index: int, given: object) -> Iterator[int]:
+        if isinstance(given, RecipientList):
+            yield from (int(each.number) for each in given)
+            yield from given._builder.taken  # noqa: SLF001 - this class has made it
+        else:
+            yield int(phone_number(getattr(given, "number", given), f"besides[{index}]"))
 
     # The recipients that are ready.
 
@@ -287,7 +296,8 @@ class RecipientList(Sequence[Recipient]):
 
         It has the user's own columns, the number of the row, and the reason. A spreadsheet program shows all cells as
         text; what would be a formula begins with an apostrophe in a .csv file. `read` knows what was added. It leaves
-        out a duplicate again, unless its number was corrected.
+        out a duplicate again, unless its number was corrected; so it does with a row that has another problem, if
+        another row or another list reaches its number.
 
         Args:
             path: A file with the suffix .csv, or .xlsx, which needs the extra `sheets`. It is replaced.
@@ -298,11 +308,37 @@ class RecipientList(Sequence[Recipient]):
         Raises:
             UsageError: The file cannot be written.
         """
-        rows = (self._input_row(place) for place in sorted(self._builder.problems))
-        return await run_in_thread(lambda: self.write_rows(path, ((row, reason_of(row)) for row in rows)))
 
-    def write_rows(self, path: str | os.PathLike[str], rows: Iterable[tuple[InputRow, str]]) -> int:
-        """Write some of `input_rows()` as `write_rejects` does, each with its reason. This blocks the event loop."""
+        def write() -> int:
+            numbers, problems = self._builder.rows.numbers, self._builder.problems
+            left_out = {numbers[place] for place in problems}
+            reached = {str(number) for number in left_out.intersection(numbers[place] for place in self._ready)}
+            rows = (self._input_row(place) for place in sorted(problems))
+            return self.write_rows(path, ((row, row.problem.message) for row in rows if row.problem), reached)
+
+        return await run_in_thread(write)
+
+    def write_rows(
+        self, path: str | os.PathLike[str], rows: Iterable[tuple[InputRow, str]], reached: Collection[str | None]
+    ) -> int:
+        """Write some of `input_rows()` as `write_rejects` does. This blocks the event loop.
+
+        Args:
+            path: The file.
+            rows: The rows, each with its reason.
+            reached: The numbers that other rows of the input reach. The reason of a row with such a number, or with
+                one of another list, says so, whatever else is wrong: `read` leaves the row out as long as it has that.
+
+        Raises:
+            UsageError: The file cannot be written.
+        """
+        taken = self._builder.taken
+        rows = (
+            (row, f"duplicate of {row.number}: {why}")
+            if row.number is not None and (row.number in reached or int(row.number) in taken)
+            else (row, why)
+            for row, why in rows
+        )
         columns, names, number = self._builder.columns, [*self.columns], self.number_column
         if columns.header_row is None and columns.has_letters and names:
             number = names[self._columns.index(columns.number)] = "number"
@@ -329,10 +365,3 @@ class RecipientList(Sequence[Recipient]):
         if builder.skipped:
             notes.append(f"totals and repeated headers, passed over: {len(builder.skipped)}")
         return ListSummary(len(builder.rows), len(self), dict(kinds), len(builder.skipped), tuple(notes))
-
-
-def _numbers(index: int, given: object) -> Iterator[int]:
-    if isinstance(given, RecipientList):
-        yield from (int(each.number) for each in given)
-    else:
-        yield int(phone_number(getattr(given, "number", given), f"besides[{index}]"))

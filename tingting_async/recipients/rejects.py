@@ -79,14 +79,6 @@ def _lines(names: Sequence[str], number: str, rows: Sequence[tuple[InputRow, str
         yield [*cells, *[""] * (width - len(cells)), "" if row.is_added else str(row.row), reason]
 
 
-def reason_of(row: InputRow) -> str:
-    """Return why a row is left out. For a duplicate, it has the number: `read` leaves it out as long as it has that."""
-    if row.problem is None:
-        return ""
-    is_duplicate = row.problem.kind is RowProblemKind.DUPLICATE
-    return f"duplicate of {row.number}: {row.problem.message}" if is_duplicate else row.problem.message
-
-
 def text_of(cell: Cell) -> str:
     """Return the text of a cell, as it is written to a file."""
     if cell is None:
