@@ -279,6 +279,63 @@ def test_restart(browser: Browser) -> None:
     page.close()
 
 
+def test_many_tabs(sandbox: Sandbox, open_page: Any) -> None:
+    """More tabs than a browser opens connections to a host are all live, and their buttons work."""
+    tabs = [open_page()]
+    for _ in range(7):
+        tabs.append(tabs[0].context.new_page())
+        tabs[-1].goto(sandbox.url)
+    send_otp(sandbox)
+    for page in tabs:
+        expect(page.locator("#connection")).to_have_text("Live")
+        expect(rows(page)).to_have_count(1)
+    tabs[0].get_by_role("button", name="+1 hour").click()
+    expect(tabs[0].locator("#notice")).to_have_text("The clock moved forward by an hour.")
+    tabs[0].close()  # It had the stream, and another one gets it.
+    send_otp(sandbox)
+    for page in tabs[1:]:
+        expect(rows(page)).to_have_count(2)
+
+
+def turn(page: Page, hidden: bool) -> None:
+    """Let a page believe that its tab is hidden or shown. A Chromium without a window never hides a tab."""
+    page.evaluate(
+        "(hidden) => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+        "document.dispatchEvent(new Event('visibilitychange')); }",
+        hidden,
+    )
+
+
+def test_hidden_tab(sandbox: Sandbox, open_page: Any) -> None:
+    """A hidden tab keeps no connection open. Shown again, it shows what happened meanwhile, and is live."""
+    page = open_page()
+    expect(page.locator("#connection")).to_have_text("Live")
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
+        turn(page, hidden=True)
+    send_otp(sandbox)
+    turn(page, hidden=False)
+    expect(rows(page)).to_have_count(1)
+    send_otp(sandbox)
+    expect(rows(page)).to_have_count(2)
+    expect(page.locator("#connection")).to_have_text("Live")
+
+
+def test_failed_update(sandbox: Sandbox, browser: Browser) -> None:
+    """If the page cannot be fetched, it says so instead of "Live", and recovers by itself."""
+    page = browser.new_page()
+    page.goto(sandbox.url)
+    expect(page.locator("#connection")).to_have_text("Live")
+    page.route(sandbox.url + "/", lambda route: route.fulfill(status=500, body="500 Internal Server Error"))
+    send_otp(sandbox)
+    expect(page.locator("#connection")).to_have_text("Update failed")
+    expect(page.locator("#connection")).not_to_have_class(re.compile("live"))
+    expect(page.locator("#notice")).to_have_text("The page could not be updated. It tries again.")
+    page.unroute(sandbox.url + "/")
+    expect(page.locator("#connection")).to_have_text("Live", timeout=10_000)
+    expect(rows(page)).to_have_count(1)
+    page.close()
+
+
 FOREIGN = """
 <form method="post" action="{url}/actions/advance"><input name="seconds" value="3600"><button>Advance</button></form>
 <form method="post" action="{url}/actions/start-over"><button>Start over</button></form>

@@ -4,6 +4,9 @@
 
 (() => {
   const SHORTEST_PAUSE = 250; // Milliseconds between two updates.
+  const RETRY_PAUSE = 2000; // Milliseconds until an update that failed is tried again.
+  const LIVE = "Live";
+  const tabs = new BroadcastChannel("events");
   const connection = document.getElementById("connection");
   const notice = document.getElementById("notice");
   const news = document.getElementById("news");
@@ -13,6 +16,10 @@
   let unsaid = 0;
   let announcing = null;
   let clock;
+  let stream = ""; // The state of the event stream: `LIVE`, or the problem.
+  let isListening = false; // This tab has the stream, and tells the others.
+  let hasFailed = false; // The last update failed.
+  let disconnect;
 
   function say(text) {
     clearTimeout(clearing);
@@ -95,9 +102,12 @@
       const start = performance.now();
       try {
         await show(await fetch(location.href));
+        hasFailed = false;
       } catch {
-        return; // The event source says that the sandbox is gone.
+        hasFailed = true;
+        setTimeout(update, RETRY_PAUSE);
       }
+      showState();
       // A page that takes long to render must not keep the sandbox busy.
       const pause = Math.max(SHORTEST_PAUSE, 3 * (performance.now() - start));
       await new Promise((resume) => setTimeout(resume, pause));
@@ -145,20 +155,58 @@
     say("Copied.");
   }
 
+  function showState() {
+    const text = stream === LIVE && hasFailed ? "Update failed" : stream;
+    if (text === connection.textContent || document.hidden) return;
+    if (text !== LIVE && connection.classList.contains("live")) {
+      say(stream === LIVE ? "The page could not be updated. It tries again." : "The connection to the sandbox is lost.");
+    }
+    connection.textContent = text;
+    connection.classList.toggle("live", text === LIVE);
+    connection.hidden = !text;
+  }
+
+  function hear(text) {
+    stream = text;
+    if (text === LIVE) update();
+    showState();
+  }
+
+  // Keep the event stream open until the signal, and tell the other tabs what it says.
+  function listen(signal) {
+    if (signal.aborted) return;
+    return new Promise((resolve) => {
+      const events = new EventSource("/control/v1/events");
+      const tell = (text) => {
+        hear(text);
+        tabs.postMessage(text);
+      };
+      isListening = true;
+      events.onopen = events.onmessage = () => tell(LIVE);
+      events.onerror = () => tell(events.readyState === EventSource.CLOSED ? "Not live: reload" : "Not connected");
+      signal.addEventListener("abort", () => {
+        events.close();
+        isListening = false;
+        resolve();
+      });
+    });
+  }
+
+  // A browser opens only six connections to a host. So one of the tabs that are shown listens for all of them.
   function connect() {
-    const events = new EventSource("/control/v1/events");
-    const state = (text, isLive) => {
-      if (!isLive && connection.classList.contains("live")) say("The connection to the sandbox is lost.");
-      connection.textContent = text;
-      connection.classList.toggle("live", isLive);
-      connection.hidden = false;
-    };
-    events.onopen = () => {
-      state("Live", true);
-      update();
-    };
-    events.onerror = () => state(events.readyState === EventSource.CLOSED ? "Not live: reload" : "Not connected", false);
-    events.onmessage = update;
+    const controller = new AbortController();
+    const { signal } = controller;
+    disconnect = () => controller.abort();
+    if (navigator.locks) navigator.locks.request("events", { signal }, () => listen(signal)).catch(() => {});
+    else listen(signal); // Without TLS, only the address of this machine has locks.
+    tabs.postMessage("ask");
+  }
+
+  function followVisibility() {
+    disconnect?.();
+    if (document.hidden) return;
+    connect();
+    update();
   }
 
   document.addEventListener("submit", (event) => {
@@ -170,9 +218,13 @@
     const button = event.target.closest("[data-copy]");
     if (button) copy(button);
   });
-  document.addEventListener("visibilitychange", update);
+  document.addEventListener("visibilitychange", followVisibility);
+  tabs.onmessage = ({ data }) => {
+    if (data !== "ask") hear(data);
+    else if (isListening && stream) tabs.postMessage(stream);
+  };
   for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
   startClock();
   setInterval(tick, 250);
-  connect();
+  followVisibility();
 })();
