@@ -1,5 +1,6 @@
 """What the sandbox did and received, by the control interface."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 from support.sandboxes import make, run
+from yarl import URL
 
 from tingting_async import TingTing
 from tingting_async.sandbox import Fault, Sandbox
@@ -150,6 +152,62 @@ async def test_bodies_of_requests(sandbox: Sandbox, call: Call, content_type: st
         pass
     (received,) = (await call("GET", "requests"))[1]["requests"]
     assert ("token=[secret]&page=2", expected) == (received["query"], received["body"])
+
+
+SECRETS = {
+    "headers": [
+        "X-Api-Key",
+        "X-Auth",
+        "X-Forwarded-Authorization",
+        "Cookie",
+        "X-Session-Id",
+        "X-ApiKey",
+        "X-Signature",
+    ],
+    "query": ["api-key", "auth", "pin", "key", "sig", "access", "userPin", "client_secret", "pwd", "jwt", "apikey"],
+    "body": ["otp", "access_key", "passwd", "credentials", "bearer"],
+}
+SHOWN = ["number", "message", "page", "shopping", "design", "monkey", "keyword", "otp_length", "codec"]
+
+
+async def test_secret_names(sandbox: Sandbox, call: Call) -> None:
+    """A header, parameter or field whose name says that it holds a secret is masked, with all that is in it."""
+    headers = dict.fromkeys(SECRETS["headers"], "hidden")
+    query = dict.fromkeys(SECRETS["query"], "hidden") | dict.fromkeys(SHOWN, "shown")
+    body = {name: {"value": ["hidden"]} for name in SECRETS["body"]} | dict.fromkeys(SHOWN, "shown")
+    async with (
+        aiohttp.ClientSession(sandbox.url) as http,
+        http.post("/api/x", params=query, json=body, headers=headers),
+        http.get("/") as page,
+    ):
+        html = await page.text()
+    everything = json.dumps((await call("GET", "requests"))[1])
+    assert (0, 2 * len(SHOWN)) == (everything.count("hidden"), everything.count("shown"))
+    assert (0, len(SHOWN)) == (html.partition('id="requests"')[2].count("=hidden"), html.count("=shown"))
+
+
+async def test_texts_that_cannot_be_encoded(sandbox: Sandbox, call: Call) -> None:
+    """Bytes that are not UTF-8 and half a surrogate pair do not fail the lists or the page, wherever they are."""
+    _, writer = await asyncio.open_connection("127.0.0.1", int(sandbox.url.rpartition(":")[2]))
+    writer.write(b"GET /api/x HTTP/1.1\r\nHost: localhost\r\nX-A: \xff\xfe\r\n\r\n")
+    half = "a\ud83db"
+    sandbox.world.inbox.add("sms", "otp", "9800000001", sandbox.clock.now(), half)
+    sandbox.world.add_campaign(sandbox.world.owner, half, "SMS", "")
+    sandbox.faults.add(Fault("reset", path=f"/{half}", query=half, times=1))
+    async with aiohttp.ClientSession(sandbox.url) as http:
+        body = b'{"message": "a\\ud83db", "size": NaN}'
+        async with http.post(URL("/api/x?q=%ff&token=%ff&r=%ED%A0%80", encoded=True), data=body):
+            pass
+        for query in ("", "?text=%ED%A0%80", "?campaign=%FF&requests=all"):
+            async with http.get(URL(f"/{query}", encoded=True)) as page:
+                assert (200, not query) == (page.status, "a?b</" in (await page.text()).partition('id="connect"')[0])
+        for path in ("messages?limit=1&text=%ED%A0%80", "effects?target=%FF", "%FF", "messages?%ED%A0%80=1"):
+            async with http.get(URL(f"/control/v1/{path}", encoded=True)) as response:
+                assert response.status < 500
+    writer.close()
+    statuses = {path: (await call("GET", path))[0] for path in ("requests", "messages", "campaigns", "faults")}
+    assert {200} == set(statuses.values())
+    assert {"message": half, "size": "NaN"} == (await call("GET", "requests?method=POST"))[1]["requests"][0]["body"]
 
 
 async def test_campaigns(sandbox: Sandbox, call: Call) -> None:

@@ -197,6 +197,26 @@ def test_invalid_actions(sandbox: Sandbox, action: str, fields: dict[str, str], 
     assert 405 == get(sandbox, f"/actions/{action}").status_code
 
 
+@pytest.mark.parametrize(
+    ("content_type", "form"),
+    [
+        ("application/x-www-form-urlencoded; charset=bogus", b"speed=1"),
+        ("application/x-www-form-urlencoded", b"speed=\xff"),
+        ("application/x-www-form-urlencoded", b"speed=%ED%A0%80&query=%FF"),
+        ("multipart/form-data", b"speed=1"),
+        ("multipart/form-data; boundary=x", b"--x\r\nfoo"),
+        ("multipart/form-data; boundary=x", b"speed=1"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: x\xff\r\n\r\n\xff\r\n--x--"),
+    ],
+)
+def test_forms_that_cannot_be_read(sandbox: Sandbox, content_type: str, form: bytes) -> None:
+    """A form in an unknown encoding, or without its fields, is refused, and the sandbox does not fail."""
+    url = f"{sandbox.url}/actions/speed"
+    response = requests.post(url, data=form, headers={"Content-Type": content_type}, timeout=20)
+    assert 400 == response.status_code
+    assert response.text.startswith("/actions/speed: ")
+
+
 @pytest.mark.parametrize("query", ["number=98&campaigns=2", "//evil.example", "number=1\r\nSet-Cookie: a=b", ""])
 def test_back_to_the_page(sandbox: Sandbox, query: str) -> None:
     """A button leads back to the page as it was searched, and nowhere else."""

@@ -170,7 +170,9 @@ def _body(received: ReceivedRequest) -> Any:
     """Return the decoded body with its secrets masked; None if there is none, or if it cannot be decoded."""
     content_type, raw = received.headers.get("Content-Type", ""), received.body
     try:
-        return masked(decode(content_type, raw) if "form" in content_type.lower() else json.loads(raw))
+        return masked(
+            decode(content_type, raw) if "form" in content_type.lower() else json.loads(raw, parse_constant=str)
+        )
     except (ValidationError, ValueError, RecursionError):
         return None
 

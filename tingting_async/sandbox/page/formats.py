@@ -44,7 +44,7 @@ def is_nepali(text: str) -> bool:
 def address(query: Mapping[str, object]) -> str:
     """Return the page's address with a query, without the parameters that are empty."""
     given = {name: value for name, value in query.items() if value not in ("", None)}
-    return f"/?{urlencode(given)}" if given else "/"
+    return f"/?{urlencode(given, errors='replace')}" if given else "/"
 
 
 def strikes(fault: Fault) -> str:

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from tingting_async.sandbox.control import Guard
-from tingting_async.sandbox.http import origin
+from tingting_async.sandbox.http import ValidationError, decode, origin
 from tingting_async.sandbox.page import formats, views
 from tingting_async.sandbox.page.actions import ACTIONS
 from tingting_async.sandbox.page.outcomes import outcome
@@ -95,7 +95,13 @@ async def serve(request: web.Request, handler: Handler, guard: Guard) -> web.Str
 
 
 def _plain(text: str, status: int) -> web.Response:
-    return web.Response(text=text, status=status)
+    return _text(text, "text/plain", status)
+
+
+def _text(text: str, content_type: str, status: int = 200) -> web.Response:
+    """Return a response. What is not valid Unicode, such as half of a surrogate pair, becomes a question mark."""
+    body = text.encode(errors="replace")
+    return web.Response(body=body, status=status, content_type=content_type, charset="utf-8")
 
 
 @routes.get("/")
@@ -106,7 +112,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     except ImportError:
         return _plain(_NO_JINJA, 501)
     context = views.context(request.app[SERVICE], views.read_filters(request.query), origin(request))
-    return web.Response(text=template.render(context), content_type="text/html")
+    return _text(template.render(context), "text/html")
 
 
 @routes.get("/page/{name}")
@@ -116,7 +122,7 @@ async def show_asset(request: web.Request) -> web.StreamResponse:
     if name not in _ASSETS:
         raise web.HTTPNotFound
     text = files(__package__ or "").joinpath("assets", name).read_text(encoding="utf-8")
-    return web.Response(text=text, content_type=_ASSETS[name])
+    return _text(text, _ASSETS[name])
 
 
 @routes.post("/actions/{name}")
@@ -125,7 +131,12 @@ async def act(request: web.Request) -> web.StreamResponse:
     name = request.match_info["name"]
     if name not in ACTIONS:
         raise web.HTTPNotFound
-    form = await request.post()
+    if (request.charset or "utf-8").lower() != "utf-8":
+        return _plain(f"/actions/{name}: the charset of the form is {request.charset!r}: use utf-8.", 400)
+    try:
+        form = decode(request.headers.get("Content-Type", ""), await request.read())
+    except ValidationError as error:
+        return _plain(f"/actions/{name}: {' '.join(error.fields.values())}", 400)
     fields = {key: value for key, value in form.items() if isinstance(value, str)}
     try:
         ACTIONS[name](request.app[SERVICE], fields)
