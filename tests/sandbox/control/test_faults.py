@@ -27,7 +27,8 @@ async def sign_in(sandbox: Sandbox, email: str = "a@example.com") -> tuple[int, 
 @pytest.mark.parametrize("kind", get_args(Kind))
 async def test_every_kind(call: Call, kind: str) -> None:
     """A fault of every kind can be added, is listed with all its fields, and can be removed."""
-    status, added = await call("POST", "faults", {"kind": kind, "path": "*/login/", "times": 2})
+    needed = {"delay": {"delay": 5}, "redirect": {"location": "/elsewhere"}}.get(kind, {})
+    status, added = await call("POST", "faults", {"kind": kind, "path": "*/login/", "times": 2, **needed})
     assert (201, kind, "*/login/", 2, 0, True) == (
         status,
         *(added[name] for name in ("kind", "path", "times", "count", "is_waiting")),
@@ -131,4 +132,32 @@ async def test_invalid_fields(sandbox: Sandbox, call: Call, field: str, value: A
     """An invalid field is refused by its name, and no fault is added."""
     status, body = await call("POST", "faults", {"kind": "reset", field: value})
     assert (400, field) == (status, body["field"])
+    assert [] == list(sandbox.faults)
+
+
+@pytest.mark.parametrize(
+    ("fault", "field"),
+    [
+        ({"kind": "delay"}, "delay"),
+        ({"kind": "delay", "delay": None}, "delay"),
+        ({"kind": "redirect"}, "location"),
+        ({"kind": "redirect", "location": "", "status": 301}, "location"),
+        ({"kind": "reset", "status": 503}, "status"),
+        ({"kind": "stall", "delay": 5}, "delay"),
+        ({"kind": "status", "delay": 5}, "delay"),
+        ({"kind": "status_after", "location": "/"}, "location"),
+        ({"kind": "delay", "delay": 5, "body": {"a": 1}}, "body"),
+        ({"kind": "html", "body": False}, "body"),
+        ({"kind": "empty", "headers": {"X": "1"}}, "headers"),
+        ({"kind": "truncate", "size": 5}, "size"),
+        ({"kind": "expired_token", "status": 403}, "status"),
+        ({"kind": "status", "headers": {"Transfer-Encoding": "chunked"}}, "headers"),
+        ({"kind": "status", "headers": {"content-length": "5"}, "body": "abc"}, "headers"),
+    ],
+)
+async def test_fields_that_do_not_fit(sandbox: Sandbox, call: Call, fault: dict[str, Any], field: str) -> None:
+    """A field that the kind needs and lacks, or does not use, is refused by its name, and no fault is added."""
+    status, body = await call("POST", "faults", fault)
+    assert (400, field) == (status, body["field"])
+    assert field in body["error"]
     assert [] == list(sandbox.faults)

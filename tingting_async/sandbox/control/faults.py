@@ -1,5 +1,7 @@
 """Faults, by the control interface."""
 
+import json
+from collections.abc import Mapping
 from typing import Annotated, Any, get_args
 from urllib.parse import quote_plus
 
@@ -18,6 +20,16 @@ routes: web.RouteTableDef = web.RouteTableDef()
 _KINDS = ", ".join(f'"{kind}"' for kind in get_args(Kind))
 _Count = Annotated[int, Meta(ge=1)]
 _Name = Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+_USES: Mapping[Kind, tuple[str, ...]] = {
+    "status": ("status", "body", "headers"),
+    "status_after": ("status", "body", "headers"),
+    "redirect": ("status", "location"),
+    "delay": ("delay",),
+    "oversized": ("size",),
+}
+"""The fields that only some kinds use."""
+_NEEDS: Mapping[Kind, str] = {"delay": "delay", "redirect": "location"}
+_FRAMING = ("content-length", "transfer-encoding")
 _Line = Annotated[str, Meta(pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
 
 
@@ -38,9 +50,13 @@ class NewFault(Input, frozen=True):
     headers: Annotated[dict[_Name, _Line], Meta(description="an object with the names and values of headers")] = (
         msgspec.field(default_factory=dict[str, str])
     )
-    delay: Annotated[float, Meta(ge=0, le=86400, description="a number of seconds from 0 to 86400")] = 0.0
-    size: Annotated[int, Meta(ge=0, le=2**40, description="a whole number of bytes from 0")] = 2**27
-    location: Annotated[_Line, Meta(description="a URL without line breaks")] = ""
+    delay: Annotated[
+        Annotated[float, Meta(ge=0, le=86400)] | None, Meta(description="a number of seconds from 0 to 86400")
+    ] = None
+    size: Annotated[Annotated[int, Meta(ge=0, le=2**40)] | None, Meta(description="a whole number of bytes from 0")] = (
+        None
+    )
+    location: Annotated[_Line | None, Meta(description="a URL without line breaks")] = None
 
 
 @attrs.frozen
@@ -67,7 +83,12 @@ async def list_faults(request: web.Request) -> web.Response:
 @routes.post(f"{ROOT}faults")
 async def add_fault(request: web.Request) -> web.Response:
     """Inject a fault."""
-    fields = msgspec.structs.asdict(read_body(await request.read(), NewFault))
+    new = read_body(await request.read(), NewFault)
+    _check(new)
+    fields = msgspec.structs.asdict(new)
+    for name in ("delay", "size", "location"):
+        if fields[name] is None:
+            del fields[name]
     text = fields.pop("body_contains")
     if isinstance(fields["body"], str) and not _is_json(fields["headers"]):
         fields["body"] = fields["body"].encode()  # Such as a page of HTML.
@@ -98,6 +119,24 @@ async def release_fault(request: web.Request) -> web.Response:
     fault = _find(request)
     fault.release()
     return json_response(_shown(fault))
+
+
+def _check(new: NewFault) -> None:
+    """Refuse a field that the kind does not use or lacks: the fault would not do what its author expects."""
+    for name in ("status", "body", "headers", "delay", "size", "location"):
+        if getattr(new, name) not in (None, {}) and name not in _USES.get(new.kind, ()):
+            kinds = " and ".join(f'"{kind}"' for kind, used in _USES.items() if name in used)
+            raise ControlError(f'{name} has no effect on a fault of the kind "{new.kind}": only {kinds} use it.', name)
+    needed = _NEEDS.get(new.kind)
+    if needed is not None and getattr(new, needed) in (None, ""):
+        example = {"delay": 5, "location": "https://example.com/"}[needed]
+        raise ControlError(
+            f'{needed} is missing: a fault of the kind "{new.kind}" needs it, such as {json.dumps({needed: example})}.',
+            needed,
+        )
+    for name in new.headers:
+        if name.lower() in _FRAMING:
+            raise ControlError(f"headers: the sandbox sets {name} itself, so that the response is valid.", "headers")
 
 
 def _find(request: web.Request) -> Fault:

@@ -19,7 +19,7 @@ _HEARTBEAT = 15.0
 async def stream_events(request: web.Request) -> web.StreamResponse:
     """Send an event now, and whenever the sandbox has changed.
 
-    The first event makes a client that connects again, after the sandbox was started again as well, look at it anew.
+    A client that connects again gets an event at once, also after a restart of the sandbox. So it knows to refresh.
     """
     service = request.app[SERVICE]
     response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream; charset=utf-8"})

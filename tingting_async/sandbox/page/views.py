@@ -1,4 +1,4 @@
-"""What the page shows: the part of the sandbox's state that a request asks for."""
+"""What the page shows: the values of the templates, selected by the query."""
 
 import itertools
 import math
@@ -21,14 +21,14 @@ MESSAGES = 50
 CAMPAIGNS = 10
 """How many campaigns a page has."""
 REQUESTS = 20
-"""How many requests the page shows if it is not asked for all that are kept."""
+"""How many requests the page shows, unless `Filters.requests` is `"all"`."""
 _STRUCK = 10
 _CHART = 1000  # The width of a chart, in its own units.
 _TONES = {"Running": "busy", "Completed": "good", "Scheduled": "fair", "Terminated": "idle"}
 
 
 class Filters(NamedTuple):
-    """What the query of the page's address asks for.
+    """The filters of the page, from the query of its address.
 
     Attributes:
         number: A part of a phone number.
@@ -83,7 +83,7 @@ class Bar:
 
 
 def read_filters(query: Mapping[str, str]) -> Filters:
-    """Return what a query asks for. A value that makes no sense counts as absent, as it does after a typing error."""
+    """Return the filters of a query. An invalid value, such as a typing error, is ignored."""
     texts = {name: query.get(name, "").strip() for name in ("number", "text", "campaign", "channel", "requests")}
     if texts["channel"] not in ("call", "sms"):
         texts["channel"] = ""
