@@ -22,7 +22,7 @@ def make_app(service: Service, wrapper: Wrapper, guard: Guard) -> web.Applicatio
     Args:
         service: What the handlers work on.
         wrapper: Called for every request to the service, with the handler that produces the service's own response.
-        guard: Decides which requests to the control interface and the page are served.
+        guard: Decides which requests are served: of those to the service, only requests of browsers are checked.
     """
 
     @web.middleware
@@ -33,6 +33,10 @@ def make_app(service: Service, wrapper: Wrapper, guard: Guard) -> web.Applicatio
             return await control.serve(request, handler, guard)
         if page.owns(request.path):
             return await page.serve(request, handler, guard)
+        if _is_from_browser(request) and (reason := guard.refusal(request)) is not None:
+            return web.json_response({"detail": reason}, status=403)
+        if request.path == "/favicon.ico":  # Browsers ask for it by themselves.
+            return web.Response(status=302, headers={"Location": "/page/icon.svg"})
         # Cloned here because a request cannot be cloned once its body has been read.
         slashed = request.clone(rel_url=request.rel_url.with_path(request.path + "/", keep_query=True))
         return await wrapper(request, partial(_respond, handler=handler, slashed=slashed))
@@ -46,6 +50,11 @@ def make_app(service: Service, wrapper: Wrapper, guard: Guard) -> web.Applicatio
     app.add_routes([*classic.routes, *v1.routes, *media.routes, *control.routes, *page.routes])
     app.on_response_prepare.append(set_date)
     return app
+
+
+def _is_from_browser(request: web.Request) -> bool:
+    """Return whether a browser sent a request for a page. Programs may use any `Host`, as with the real service."""
+    return any(name in request.headers for name in ("Origin", "Sec-Fetch-Site"))
 
 
 async def _respond(request: web.Request, handler: Handler, slashed: web.Request) -> web.StreamResponse:

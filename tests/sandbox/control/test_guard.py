@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tingting_async.sandbox import Sandbox
+from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
 ADVANCE = "/control/v1/clock/advance"
@@ -139,3 +139,49 @@ def test_a_string_of_names() -> None:
     """A string is not a list of names of one character."""
     with pytest.raises(TypeError, match="allowed_hosts='sandbox' is a string: use a list"):
         Sandbox(allowed_hosts="sandbox")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example", "Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"},
+        {"Host": "evil.example", "Sec-Fetch-Site": "none"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/system/send/otp/", "/api/v1/campaign/", "/nowhere", "/favicon.ico"])
+async def test_the_service_is_guarded_from_pages(headers: dict[str, str], path: str) -> None:
+    """A page of another site sends nothing to the service: it triggers no fault, and is not among the requests."""
+    async with Sandbox() as sandbox:
+        fault = sandbox.faults.add(Fault("reset_after", times=1))
+        headers = {**headers, "Authorization": f"Bearer {sandbox.api_token}"}
+        status, body = await send(sandbox, headers, path=path)
+        assert status == 403
+        assert "site" in body["detail"] or "not allowed" in body["detail"]
+        assert ([], []) == (sandbox.requests, sandbox.side_effects)
+        assert [fault] == list(sandbox.faults)
+        assert [] == list(sandbox.faults.struck)
+
+
+async def test_the_sandboxs_own_pages_reach_the_service() -> None:
+    """The service serves a page of the sandbox's own address."""
+    async with Sandbox() as sandbox:
+        headers = {
+            "Origin": sandbox.url,
+            "Sec-Fetch-Site": "same-origin",
+            "Authorization": f"Bearer {sandbox.api_token}",
+        }
+        status, _ = await send(sandbox, headers, method="GET", path="/api/accounts/user_details/")
+        assert status == 200
+
+
+async def test_favicon() -> None:
+    """The icon that browsers ask for by themselves triggers no fault, and is not among the requests."""
+    async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as http:
+        fault = sandbox.faults.add(Fault("reset_after", times=1))
+        async with http.get("/favicon.ico") as response:
+            assert (200, "image/svg+xml") == (response.status, response.content_type)
+        assert [] == list(sandbox.recent_requests)
+        assert [fault] == list(sandbox.faults)
