@@ -221,3 +221,21 @@ def test_a_timer_of_a_stopped_run() -> None:
         assert campaign.pending == {each.id for each in campaign.contacts if each.status not in FINAL}
     assert {"Completed"} == {campaign.status}
     assert 5 + 8 == len(keys_of(sandbox, "call"))
+
+
+def test_an_edit_during_a_call() -> None:
+    """The duration of a call counts from when it was answered, even if its contact is edited meanwhile."""
+    sandbox, edited = Sandbox(campaigns=0), Sandbox(campaigns=0)
+    for each in (sandbox, edited):
+        campaign = make(each, "PHONE", 20)
+        run(each, campaign)
+        for _ in range(60):
+            each.clock.advance(1)
+            run_due(each.world)
+            if each is edited:
+                for contact in campaign.contacts:  # As a PATCH does.
+                    contact.updated_at = each.clock.now()
+        each.run_to_end()
+    expected, found = ([(m.status, m.duration, m.playback) for m in each.inbox] for each in (sandbox, edited))
+    assert expected == found
+    assert ("completed", 45, 100) in found

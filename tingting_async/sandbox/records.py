@@ -114,6 +114,8 @@ class Contact:
     updated_at: float
     uuid: str
     status: str = attrs.field(default="not started", on_setattr=_set_status)
+    answered_at: float | None = None
+    """When the last call was answered, in Unix seconds."""
     duration: int | None = None
     playback: int | None = None
     credit_consumed: int = attrs.field(default=0, on_setattr=_set_credits)

@@ -2,7 +2,6 @@
 
 from collections import deque
 from heapq import heappop, heappush
-from math import inf
 from random import Random
 
 from tingting_async.sandbox.records import Account, Campaign, Contact
@@ -64,14 +63,14 @@ def run_due(world: World, *, ahead: bool = False, most: int | None = None) -> bo
 
     Args:
         world: The state of the service.
-        ahead: Whether to run those of the future, too, and to move the clock to them.
+        ahead: Whether to run those of the future, too, and to move the clock to them, as far as it can be moved.
         most: How many to run at most; None for no limit.
 
     Returns:
         Whether there are more of them to run.
     """
     with world.lock:
-        until = inf if ahead else world.clock.now()
+        until = world.clock.end if ahead else world.clock.now()
         last: float | None = None
         left = most
         while (at := next_timer(world)) is not None and at <= until and left != 0:
@@ -192,10 +191,12 @@ def _reach(world: World, campaign: Campaign, contact: Contact, status: str, at: 
         contact.credit_consumed += 1
         campaign.spent += 1
         world.call(campaign, contact, at)
-    if contact.status == "answered":
-        contact.duration = round(at - contact.updated_at)
+    if contact.status == "answered" and contact.answered_at is not None:
+        contact.duration = round(at - contact.answered_at)
         contact.playback = contact.duration * 100 // 45
     contact.status, contact.updated_at = status, at
+    if status == "answered":
+        contact.answered_at = at
     if campaign.services == "SMS":
         _send_sms(world, campaign, contact, at)
         return

@@ -93,3 +93,16 @@ async def test_fields_where_there_are_none(call: Call, path: str) -> None:
     """A request that takes no fields refuses them."""
     status, body = await call("POST", path, {"hard": True})
     assert (400, "There is no field hard: this request takes no fields.") == (status, body["error"])
+
+
+async def test_advancing_out_of_range(sandbox: Sandbox, call: Call) -> None:
+    """The clock cannot be moved out of the range of dates in many steps either; a reset brings it back."""
+    step = {"seconds": 10 * 366 * 86400}
+    for _ in range(9):
+        assert 200 == (await call("POST", "clock/advance", step))[0]
+    status, body = await call("POST", "clock/advance", step)
+    assert (400, "seconds") == (status, body["field"])
+    assert "100 years" in body["error"]
+    assert 200 == (await call("GET", "clock"))[0]
+    assert 200 == (await call("POST", "reset"))[0]
+    assert 200 == (await call("POST", "clock/advance", step))[0]

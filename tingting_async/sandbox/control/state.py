@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from aiohttp import web
 from msgspec import Meta
 
-from tingting_async.sandbox.control.inputs import ROOT, Input, read_body
+from tingting_async.sandbox.control.inputs import ROOT, ControlError, Input, read_body
 from tingting_async.sandbox.http import json_response
 from tingting_async.sandbox.running import run_due
 from tingting_async.sandbox.service import SERVICE, Service
@@ -57,7 +57,11 @@ async def change_clock(request: web.Request) -> web.Response:
 async def advance_clock(request: web.Request) -> web.Response:
     """Move the clock forward. What is due by then has happened before the response."""
     service = request.app[SERVICE]
-    service.clock.advance(read_body(await request.read(), Advance).seconds)
+    seconds = read_body(await request.read(), Advance).seconds
+    try:
+        service.clock.advance(seconds)
+    except ValueError as error:
+        raise ControlError(str(error), "seconds") from None
     return json_response(_clock(service))
 
 
