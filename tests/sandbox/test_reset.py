@@ -16,7 +16,7 @@ OTP = {"number": "9800000001", "message": "{otp}", "sms_send_options": "text"}
 
 
 async def test_reset(connect: Connect, post: Post) -> None:
-    """After a reset, the sandbox is as it was at its start: data, password, tokens, faults, requests, inbox, clock."""
+    """After a reset, the sandbox is as it was at its start: data, tokens, faults, requests, inbox, clock."""
     async with connect(campaigns=3) as (sandbox, http):
         names = [campaign.name for campaign in sandbox.world.campaigns.values()]
         login = {"email": sandbox.email, "password": sandbox.password}
@@ -29,6 +29,7 @@ async def test_reset(connect: Connect, post: Post) -> None:
         assert 500 == (await http.get("/api/v1/campaign/")).status
         run(sandbox, make(sandbox, "PHONE", 1))
         sandbox.change_password("other")
+        login["password"] = "other"
         sandbox.reset()
         sandbox.clock.advance(600)
         assert names == [campaign.name for campaign in sandbox.world.campaigns.values()]
@@ -44,7 +45,7 @@ async def test_reset(connect: Connect, post: Post) -> None:
         assert 100_000 == sandbox.world.owner.credits
         assert 401 == (await http.get("/api/v1/campaign/", headers=access)).status
         assert 200 == (await http.get("/api/v1/campaign/")).status  # With the API token, which is the same again.
-        assert login == {"email": sandbox.email, "password": sandbox.password}
+        assert login == {"email": sandbox.email, "password": sandbox.password}  # How to connect stays.
 
 
 @pytest.mark.parametrize("kind", ["stall", "delay"])

@@ -67,11 +67,25 @@ def test_in_the_middle_of_runs() -> None:
 
 
 def test_after_a_reset() -> None:
-    """A sandbox whose state was loaded starts over with the data of its own options."""
-    other = copy(Sandbox(campaigns=5))
+    """A sandbox whose state was loaded starts over with as much data as its options say, and the same credentials."""
+    sandbox = Sandbox(campaigns=5)
+    other = copy(sandbox)
     assert 5 == len(other.world.campaigns)
+    other.change_password("other")
     other.reset()
     assert 1 == len(other.world.campaigns)
+    assert (sandbox.email, "other", sandbox.api_token) == (other.email, other.password, other.api_token)
+    first, again = (each.world.campaigns[min(each.world.campaigns)] for each in (sandbox, other))
+    assert first.name == again.name  # From the same seed.
+
+
+def test_a_clock_out_of_range() -> None:
+    """A state whose clock is too far away from this machine's is loaded with a clock that can be shown."""
+    state = json.loads(dump(Sandbox(campaigns=1)))
+    for ahead in (1e300, -1e300):
+        sandbox = Sandbox(campaigns=0)
+        load(sandbox, json.dumps({**state, "ahead": ahead}).encode(), "state.json")
+        assert sandbox.clock.iso()
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ class Sandbox(Assertions):
     def reset(self) -> None:
         """Start over, as if the sandbox had just been started: without faults, with no request and an empty inbox.
 
-        Only the clock's speed stays, and how to connect. A request that a fault stalls is dropped. This may be called
+        The clock's speed and how to connect stay. A request that a fault stalls is dropped. This may be called
         from any thread.
         """
         super().reset()

@@ -28,7 +28,7 @@ class Service:
         self.changes: Changes = Changes()
         """Counts the changes that the inbox does not count."""
         self.clock: Clock = Clock(options.speed, changes=self.changes)
-        self.world: World = self._make_world()
+        self.world: World = self._make_world(options.seed)
         self.tokens: Tokens = self.make_tokens()
         self.faults: Faults = Faults(self.changes)
         self.requests: list[ReceivedRequest] = []
@@ -36,13 +36,13 @@ class Service:
         self.recent_requests: deque[ReceivedRequest] = deque(maxlen=200)
         """The last 200 requests. With `keep_requests=False`, only the first 10,000 bytes of a body are kept."""
 
-    def _make_world(self) -> World:
+    def _make_world(self, seed: int) -> World:
         options = self.options
         return World(
             self.clock,
             campaigns=options.campaigns,
             numbers=options.numbers,
-            seed=options.seed,
+            seed=seed,
             changes=self.changes,
         )
 
@@ -69,13 +69,17 @@ class Service:
     def run_to_end(self) -> None:
         """Run all campaigns to their end, scheduled ones too, and move the clock accordingly.
 
+        A campaign that is scheduled later than the clock can show (`Clock.end`) is not run.
+
         This may be called from any thread.
         """
         while run_due(self.world, ahead=True, most=1000):
             pass
 
     def reset(self) -> None:
-        """Start over, as if the service had just been started, at the present time. The clock's speed stays.
+        """Start over, as if the service had just been started, at the present time.
+
+        The clock's speed, the seed, and the account's e-mail address, password and API token stay. Other tokens end.
 
         This may be called from any thread.
         """
@@ -83,7 +87,9 @@ class Service:
         with before.lock:
             before.timers.clear()
             self.clock.reset()
-            world = self._make_world()
+            world = self._make_world(before.seed)
+            for name in ("email", "password", "api_token"):
+                setattr(world.owner, name, getattr(before.owner, name))
             world.inbox.version = before.inbox.version + 1
             self.world, self.tokens = world, self.make_tokens()
         self.clock.wake.set()
