@@ -11,6 +11,7 @@ import attrs
 from tingting_async.sandbox.sms import SmsParts, sms_parts
 from tingting_async.sandbox.speech import speak
 
+_PREFIX = re.compile("^(00977|977)?0*")
 Channel = Literal["call", "sms"]
 Kind = Literal["campaign", "otp", "demo"]
 
@@ -108,7 +109,8 @@ class Inbox:
         """Return the newest messages that match every condition, newest first.
 
         Args:
-            number: A phone number in any spelling, or a part of it.
+            number: A phone number in any spelling, or a part of it. Digits that may be the prefix (0, 977, 00977) match
+                as such, too.
             campaign_id: The id of the campaign.
             campaign: A part of the campaign's name.
             channel: `"call"` or `"sms"`; empty for both.
@@ -121,16 +123,17 @@ class Inbox:
             raise ValueError(f'channel={channel!r} is not valid: use "call", "sms", or "" for both.')
         if limit < 1:
             raise ValueError(f"limit={limit} is not valid: it must be at least 1.")
-        digits, name, words = national(number), campaign.casefold(), text.casefold()
+        digits, name, words = _digits(number), campaign.casefold(), text.casefold()
         if number.strip() and not digits:
             return []
+        start = _PREFIX.sub("", digits)
         found: list[Message] = []
         end = len(self.messages) if before is None else min(before - 1, len(self.messages))
         indices = range(end - 1, -1, -1) if after is None else range(max(0, after), end)
         for index in indices:
             message = self.messages[index]
             if (
-                digits in message.number
+                (digits in message.number or (start != digits and message.number.startswith(start)))
                 and campaign_id in (None, message.campaign_id)
                 and channel in ("", message.channel)
                 and name in message.campaign.casefold()
@@ -229,7 +232,11 @@ def national(number: str) -> str:
     """
     if number.isascii() and number.isdigit() and 0 < len(number) <= 10 and number[0] != "0":
         return number
-    digits = "".join(str(unicodedata.decimal(letter)) for letter in number if letter.isdecimal()).removeprefix("00977")
+    digits = _digits(number).removeprefix("00977")
     if len(digits) > 10 or "+" in number:
         digits = digits.removeprefix("977")
     return digits.removeprefix("0") if len(digits) > 7 else digits
+
+
+def _digits(number: str) -> str:
+    return "".join(str(unicodedata.decimal(letter)) for letter in number if letter.isdecimal())
