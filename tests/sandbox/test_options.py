@@ -26,12 +26,33 @@ DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
         ({"campaigns": -1}, "campaigns"),
         ({"voice_sent": "objects"}, "object"),
         ({"unauthorized_status": 402}, "403"),
+        ({"update_methods": ("FOO",)}, "update_methods.*FOO.*PATCH"),
+        ({"update_methods": "PUT"}, "update_methods='PUT'"),
+        ({"update_methods": (1,)}, "update_methods"),
+        ({"message_methods": ("patch",)}, "message_methods.*patch.*PATCH"),
+        ({"max_contacts": -3}, "max_contacts=-3"),
+        ({"max_contacts": 1.5}, "max_contacts=1.5"),
+        ({"no_token_status": 9999}, "no_token_status=9999"),
+        ({"no_token_status": 100}, "no_token_status=100"),
+        ({"access_lifetime": 1e300}, "access_lifetime"),
+        ({"speed": 1e7}, "speed"),
+        ({"link_base": "example"}, "link_base='example'"),
+        ({"link_base": "http://a/b"}, "link_base"),
     ],
 )
 def test_invalid_value(options: dict[str, Any], word: str) -> None:
     """An invalid value is refused, and the error names the valid ones."""
     with pytest.raises(ValueError, match=word):
         Sandbox(**options)
+
+
+@pytest.mark.parametrize("name", [field.name for field in SETTINGS])
+def test_wrong_type(name: str) -> None:
+    """A value of a wrong type is refused, and the error names the setting."""
+    is_number = isinstance(getattr(Options(), name), int | float) and not isinstance(getattr(Options(), name), bool)
+    for value in ("fast" if is_number else 3.5, object(), {"a": 1}, [{}]):
+        with pytest.raises(ValueError, match=rf"^{name}\b.*is not valid"):
+            Sandbox(**{name: value})
 
 
 def test_unknown_option() -> None:

@@ -6,12 +6,17 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import attrs
 
+from tingting_async.sandbox.clock import checked_speed
+
 PageParameter = Literal["page", "page_number", "links"]
 LinkForm = Literal["none", "strings", "objects", "page_links", "labelled"]
 VoiceResponse = Literal["audio", "string", "text", "object"]
 VoiceForm = Literal["any", "id", "object"]
 ErrorShape = Literal["strings", "fields", "bare", "detail"]
 SilentResponse = Literal["message", "text", "empty"]
+_METHODS = ("PATCH", "PUT", "POST")
+_LONGEST = 100 * 366 * 86_400  # A hundred years, in seconds.
+_TYPES = {int: "a whole number", float: "a number", bool: "True or False", str: "a string", tuple: "a list of strings"}
 
 
 @attrs.frozen(kw_only=True)
@@ -145,18 +150,44 @@ class Options:
             value, known = getattr(self, name), choices(kind)
             if known and value not in known:
                 raise ValueError(f"{name}={value!r} is not valid: use one of {', '.join(map(repr, known))}.")
-        for name, least in (("page_size", 1), ("campaigns", 0), ("numbers", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}={getattr(self, name)} is not valid: it must be at least {least}.")
+            if not known:
+                _check_type(name, value, kind)
+        for name, least in (("page_size", 1), ("campaigns", 0), ("numbers", 0), ("max_contacts", 0)):
+            number = getattr(self, name)
+            if number is not None and number < least:
+                raise ValueError(f"{name}={number} is not valid: it must be at least {least}.")
         for name in ("access_lifetime", "refresh_lifetime"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name}={getattr(self, name)} is not valid: it must be seconds, at least 0.")
-        if not self.speed > 0:
-            raise ValueError(f"speed={self.speed} is not valid: it must be greater than 0.")
+            if not 0 <= getattr(self, name) <= _LONGEST:
+                problem = f"it must be seconds, at least 0 and at most {_LONGEST}"
+                raise ValueError(f"{name}={getattr(self, name)} is not valid: {problem}.")
+        checked_speed(self.speed)
+        if not 200 <= self.no_token_status <= 599:
+            raise ValueError(f"no_token_status={self.no_token_status} is not valid: use a status from 200 to 599.")
+        for name in ("update_methods", "message_methods"):
+            if wrong := [each for each in getattr(self, name) or () if each not in _METHODS]:
+                raise ValueError(f"{name}: {wrong[0]!r} is not valid: use {', '.join(map(repr, _METHODS))}.")
+        if self.link_base is not None and not re.fullmatch(r"https?://[^/?#\s]+", self.link_base):
+            raise ValueError(
+                f"link_base={self.link_base!r} is not valid: use a scheme and a host, such as 'https://example.com'."
+            )
         if self.page_parameter == "links" and self.links == "none":
             raise ValueError(
                 'page_parameter="links" requires links: set it to "strings", "objects", "page_links" or "labelled".'
             )
+
+
+def _check_type(name: str, value: object, kind: Any) -> None:
+    if value is None and is_optional(kind):
+        return
+    one = next(part for part in get_args(kind) if part is not type(None)) if is_optional(kind) else kind
+    if get_origin(one) is tuple:
+        is_valid = isinstance(value, tuple | list)
+    elif one is bool or isinstance(value, bool):
+        is_valid = one is bool and isinstance(value, bool)
+    else:
+        is_valid = isinstance(value, int | float if one is float else one)
+    if not is_valid:
+        raise ValueError(f"{name}={value!r} is not valid: it must be {_TYPES[get_origin(one) or one]}.")
 
 
 def choices(kind: Any) -> tuple[Any, ...]:
