@@ -244,10 +244,11 @@ class Storage(Protocol):
 
 
 def new_id() -> str:
-    """Return a unique id, greater than those that were made before.
+    """Return a unique id that begins with the time.
 
-    A storage keeps an index of the ids. Those in order share the last page of it. Each of the others would have a page
-    of its own to write, which takes most of the time of a commit.
+    Most ids are greater than earlier ones. After the clock is set back, and between processes, they may not be. Only
+    speed depends on it: a storage keeps an index of the ids. Those in order share the last page of it. Each of the
+    others would have a page of its own to write, which takes most of the time of a commit.
     """
     return f"{time.time_ns():016x}{os.urandom(8).hex()}"
 

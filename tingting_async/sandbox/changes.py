@@ -4,7 +4,7 @@ from threading import Lock
 
 
 class Changes:
-    """Counts the changes of a sandbox, so that whoever shows its state can tell whether it has changed."""
+    """Counts the changes of a sandbox, so that a page that shows its state can tell whether the state has changed."""
 
     def __init__(self) -> None:
         self.count: int = 0
