@@ -525,6 +525,29 @@ async def test_suppressed(tmp_path: Path) -> None:
         assert expected == [(row.outcome, row.problem) for row in result.rows]
 
 
+@pytest.mark.parametrize("left_out", [[], NUMBERS[2:]])
+async def test_suppressed_since(tmp_path: Path, left_out: list[str]) -> None:
+    """The list of today does not explain why somebody is missing in a job that was sent: they may have been reached.
+
+    So they are not in the rejects. The outcomes can be read although everybody is on the list by now.
+    """
+    suppressed = ["9800000099", *left_out]
+    guards = Guards(suppressed=lambda: suppressed)
+    async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
+        for _ in range(2):
+            async with connect(sandbox, ledger=ledger, guards=guards) as tingting:
+                job = await make_job()
+                result = await job.run(tingting, on_progress=forward(sandbox), poll_interval=0.01)
+            if suppressed[1:] == left_out:
+                (campaign,) = sandbox.world.campaigns.values()
+                sandbox.world.remove_contact(next(each for each in campaign.contacts if each.number == NUMBERS[0]))
+                suppressed.extend(NUMBERS)
+    outcomes = [JobOutcome.UNKNOWN, JobOutcome.REACHED, JobOutcome.UNKNOWN if left_out else JobOutcome.REACHED]
+    assert outcomes == [row.outcome for row in result.rows]
+    assert "it was left out, the service refused it, or it was deleted" in result.rows[0].reason
+    assert 0 == await result.write_rejects(tmp_path / "rejects.csv")
+
+
 @pytest.mark.parametrize("is_stopped", [False, True])
 async def test_suppressed_meanwhile(tmp_path: Path, is_stopped: bool) -> None:
     """Who is put on the suppression list after being added is removed from the campaign, in the same run or a later."""

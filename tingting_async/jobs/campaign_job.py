@@ -162,9 +162,9 @@ class CampaignJob:
         selection = await self._select()
         is_sent = await run.was_sent()
         suppressed: AbstractSet[str] = await read_suppressed(core, must_be_known=not is_sent)
-        people = selection.people(suppressed)
-        selection.refuse_nobody(people)
+        people = selection.people(frozenset() if is_sent else suppressed)
         if not is_sent:  # What was sent is only followed, whatever is allowed by now.
+            selection.refuse_nobody(people)
             refuse_late(core, self._fields.get("schedule"))
             await check(core, self._services, self._fields, people)
         self._begin()
@@ -175,7 +175,8 @@ class CampaignJob:
             suppressed |= await run.send(selection.people(suppressed))
             campaign = await run.follow(timeout, poll_interval, max_poll_interval)
             run.report(JobStep.READING)
-            return await read_outcomes(tingting, campaign, selection, run.refused, suppressed)
+            not_added = await run.count_not_added() if is_sent else None
+            return await read_outcomes(tingting, campaign, selection, run.refused, suppressed, not_added)
 
     @short_traceback
     async def preview(self, tingting: TingTing, *, prices: "Prices | None" = None) -> JobPreview:

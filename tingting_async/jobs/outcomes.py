@@ -15,7 +15,9 @@ from tingting_async.v1.session import TingTing
 
 _ATTEMPTS = ("attempts", "attempt", "call attempts", "attempt count", "no of attempts", "number of attempts", "tries")
 """The names of columns and fields that say how often the service tried, in lower case and with spaces."""
-_GONE = "The campaign has no contact with this number: the service refused it, or it was deleted."
+_GONE = (
+    "The campaign has no contact with this number: it was left out, the service refused it, or it was deleted since."
+)
 _HIDDEN = "The service does not show the numbers of all contacts, so it is unknown what became of this one."
 
 
@@ -30,6 +32,7 @@ async def read_outcomes(
     selection: Selection,
     refused: Mapping[str, str],
     suppressed: AbstractSet[str],
+    not_added: int | None = None,
 ) -> JobResult:
     """Return what became of every row of the input.
 
@@ -39,6 +42,7 @@ async def read_outcomes(
         selection: The rows.
         refused: Why the service refused contacts, by their number.
         suppressed: The numbers that are never reached.
+        not_added: How many contacts the job did not add, if it was sent before; None if this run has sent it.
     """
     found: dict[str, Contact] = {}
     unreadable = 0
@@ -47,6 +51,10 @@ async def read_outcomes(
             unreadable += 1
         else:
             found.setdefault(number, contact)
+    # The list may have got numbers since a job was sent: it explains who is missing only if nobody was deleted.
+    absent = {str(contact.number) for contact in selection.contacts} - found.keys()
+    if not_added is not None and (unreadable or len(absent) != not_added):
+        suppressed = frozenset()
     attempts, notes = await _read_attempts(tingting, campaign)
     missing = _HIDDEN if unreadable else _GONE
     rows = tuple(_row(each, found, refused, suppressed, attempts, missing) for each in selection.rows)

@@ -1,12 +1,13 @@
 """The steps of a job: each is done once for its key, whoever does it."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set as AbstractSet, Sized
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -15,7 +16,7 @@ from tingting_async.errors import ConflictError, DuplicateSendError, GuardError,
 from tingting_async.http.messages import Request, Response
 from tingting_async.jobs.comparison import Comparison
 from tingting_async.jobs.selection import Selection
-from tingting_async.ledger.claims import BEGUN
+from tingting_async.ledger.claims import BEGUN, StoredClaim
 from tingting_async.ledger.ensure_sent import ensure_sent
 from tingting_async.persistence import run_in_thread
 from tingting_async.redaction import redact
@@ -155,9 +156,18 @@ class JobRun:
             )
         return True
 
-    async def _is_recorded(self, operation: str) -> bool:
+    async def count_not_added(self) -> int:
+        """Return how many contacts were left out or refused when they were added, by the ledger."""
+        stored = await self._find("contacts.add_many")
+        result: dict[str, Any] = json.loads((stored and stored.send.result) or "{}")
+        return int(result.get("refused", 0))
+
+    async def _find(self, operation: str) -> StoredClaim | None:
         core, request = self._core, Request.send("", Response, operation, idempotency_key=self._key)
-        return core.ledger is not None and await core.ledger.find(core.base_url, request) is not None
+        return None if core.ledger is None else await core.ledger.find(core.base_url, request)
+
+    async def _is_recorded(self, operation: str) -> bool:
+        return await self._find(operation) is not None
 
     async def create(
         self, name: str, services: Services, fields: OptionalFields, selection: Selection, people: Sized
