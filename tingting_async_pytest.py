@@ -98,15 +98,15 @@ def _connected(kind: "type[AnySession]", sandbox: "Sandbox", options: dict[str, 
     """Connect a session that serves every event loop of the test, one after the other.
 
     A session belongs to the loop of its first request. A sync test may call `asyncio.run` several times, so the session
-    is closed at the end of each loop, and made anew for the next one. The loop of an async test may go on after the
-    test, so the session is closed there at the end of the fixture.
+    is closed at the end of each loop, and continues as a new one in the next. The loop of an async test may go on after
+    the test, so the session is closed there at the end of the fixture.
     """
     import asyncio  # noqa: PLC0415 - as above
 
-    from tingting_async.client.session import core_of  # noqa: PLC0415
+    from tingting_async.client.session import continue_as, core_of  # noqa: PLC0415
 
-    def make() -> "AnySession":
-        arguments: dict[str, Any] = {"base_url": sandbox.url, **options}
+    def make(**more: Any) -> "AnySession":
+        arguments: dict[str, Any] = {"base_url": sandbox.url, **options, **more}
         if not options.keys() & {"email", "password", "api_token", "token_store"}:
             arguments |= {"email": sandbox.email, "password": sandbox.password}
         return kind(**arguments)
@@ -122,8 +122,7 @@ def _connected(kind: "type[AnySession]", sandbox: "Sandbox", options: dict[str, 
             was_closed = core.is_closed
             await core.aclose()
             if not was_closed:  # If the test closed it, it stays closed.
-                vars(core).update(vars(core_of(make())))
-                listen()
+                continue_as(session, make(telemetry=False))
 
     def begin(_: object) -> None:
         loop = asyncio.get_running_loop()
@@ -132,10 +131,7 @@ def _connected(kind: "type[AnySession]", sandbox: "Sandbox", options: dict[str, 
             with suppress(StopIteration):  # It runs as far as its `yield`. The loop closes its generators when it ends.
                 ends[loop].__anext__().send(None)
 
-    def listen() -> None:
-        session.subscribe(begin)
-
-    listen()
+    session.subscribe(begin)
     yield session
     for loop, end in ends.items():
         if loop.is_running():  # In another thread.

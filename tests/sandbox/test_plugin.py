@@ -71,7 +71,7 @@ def test_every_kind_of_test(tmp_path: Path, mode: str) -> None:
     scope = "asyncio_default_fixture_loop_scope=function"
     done = run_suite(tmp_path, "--asyncio-mode", mode, "-o", scope)
     assert (0, "") == (done.returncode, done.stderr), done.stdout
-    assert "11 passed" in done.stdout
+    assert "12 passed" in done.stdout
 
 
 def test_options_that_do_not_exist(tmp_path: Path) -> None:

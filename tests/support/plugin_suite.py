@@ -38,6 +38,19 @@ def test_several_loops(tingting_sandbox: Sandbox, tingting: TingTing, tingting_v
     assert sent(tingting_sandbox) == 6
 
 
+def test_listeners_in_several_loops(tingting: TingTing) -> None:
+    counts: list[int] = []
+    events: list[Any] = []
+    unsubscribe = tingting.subscribe(events.append)
+    for number in range(3):
+        if number == 2:
+            unsubscribe()
+        asyncio.run(send(tingting))
+        counts.append(len(events))
+    assert counts[0] > 0
+    assert counts[1:] == [2 * counts[0]] * 2
+
+
 def test_a_loop_that_fails(tingting_sandbox: Sandbox, tingting: TingTing) -> None:
     async def fail() -> None:
         await send(tingting)

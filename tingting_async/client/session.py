@@ -240,3 +240,18 @@ def core_of(session: Session) -> Core:
     """Return what the resources of a session share, for what stands above the generations."""
     core: Core = vars(session)["_core"]  # It is no part of what users see.
     return core
+
+
+def continue_as(session: Session, fresh: Session) -> None:
+    """Let a closed session continue as a new one, so that another event loop can use it.
+
+    The session keeps its resources and its listeners: its `Core` stays the same object, with the state of the new one.
+
+    Args:
+        session: The session, closed.
+        fresh: A session that nobody has used or will use, with the same arguments, but without telemetry: the listener
+            for that is among the listeners already.
+    """
+    core, state = core_of(session), vars(core_of(fresh))
+    core_of(fresh).emitter.listeners = core.emitter.listeners
+    vars(core).update(state)
