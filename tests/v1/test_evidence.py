@@ -177,14 +177,14 @@ async def test_service_whose_clock_is_set(tmp_path: Path, seed: int) -> None:
 
         verdicts: set[Verdict] = set()
         async with connect() as tingting, connect() as other:
-            sandbox.clock._offset = at_first
+            sandbox.clock.reset(at_first)
             if was_sent_before:
                 await send(other, "earlier")
             if is_known:
                 await tingting.otp.list().first()
-            sandbox.clock._offset = at_send
+            sandbox.clock.reset(at_send)
             error = await lose(sandbox, lambda: send(tingting, "this"), happens=happened)
-            sandbox.clock._offset = at_look
+            sandbox.clock.reset(at_look)
             if world.random() < 0.5:
                 verdicts.add((await error.reconcile(wait=0)).verdict)
         if not verdicts:
@@ -231,7 +231,7 @@ async def test_second_run_that_never_arrived(
     sandbox: Sandbox, tmp_path: Path, *, offset: int, later: float, is_scheduled: bool, has_ledger: bool
 ) -> None:
     """A second run that never arrived is not done, although an earlier run of the campaign is scheduled or lasts."""
-    sandbox.clock._offset = offset
+    sandbox.clock.reset(offset)
     campaign = only_campaign(sandbox)
     campaign.scheduled_at = sandbox.clock.now() + 86_400 if is_scheduled else None
     ledger, options = (SqliteLedger(tmp_path / "l"), {"idempotency_key": "b"}) if has_ledger else (None, {})
