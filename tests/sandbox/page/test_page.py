@@ -116,7 +116,9 @@ def test_search(sandbox: Sandbox) -> None:
         ("number=1234567", []),
         ("number=nobody", []),
     ):
-        assert expected == [int(id_) for id_ in re.findall(r'id="message-(\d+)"', get(sandbox, f"/?{query}").text)]
+        text = get(sandbox, f"/?{query}").text
+        assert expected == [int(id_) for id_ in re.findall(r'id="message-(\d+)"', text)]
+        assert (f"3 messages{' in all' if query else ''}</p>") in text
 
 
 def test_older_and_newer(sandbox: Sandbox) -> None:

@@ -30,6 +30,10 @@
 
   // Tell users of screen readers what is new, but not more often than they can listen.
   function announce(added) {
+    if (added < 0) {
+      unsaid = 0;  // The sandbox has started over.
+      news.textContent = "";
+    }
     unsaid += Math.max(0, added);
     if (!unsaid || announcing) return;
     announcing = setTimeout(() => {
