@@ -10,8 +10,8 @@ import pytest
 from support.jobs import KEY, NUMBERS, PEOPLE, make_job, run_job
 from support.v1 import connect
 
-from tingting_async import Guards, Prices, RecipientList, SqliteLedger, TingTing as Classic, UsageError
-from tingting_async.sandbox import Sandbox
+from tingting_async import Guards, Prices, RecipientList, SqliteLedger, TingTing as Classic, TingTingError, UsageError
+from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -105,7 +105,10 @@ async def test_quiet_hours_and_schedule() -> None:
 
 
 async def test_again(tmp_path: Path) -> None:
-    """The preview of a job that was run says so, and a preview leaves no trace in the ledger."""
+    """The preview of a job that was sent reaches nobody and checks no guard, and leaves no trace in the ledger.
+
+    With other recipients or fields, it says that `run` refuses the job, in the words of `run`.
+    """
     async with Sandbox() as sandbox:
         ledger = SqliteLedger(tmp_path / "sends.sqlite")
         async with connect(sandbox, ledger=ledger) as tingting:
@@ -113,9 +116,33 @@ async def test_again(tmp_path: Path) -> None:
             assert [] == await ledger.unresolved()
         result = await run_job(sandbox, await make_job(), SqliteLedger(tmp_path / "sends.sqlite"))
         assert 3 == len(result.rows)
-        async with connect(sandbox, ledger=SqliteLedger(tmp_path / "sends.sqlite")) as tingting:
-            (problem,) = (await (await make_job(idempotency_key=KEY)).preview(tingting)).problems
-            assert "run before with this key" in problem
+        guards = Guards(suppressed=[NUMBERS[0]], max_recipients=1, prices=Prices(per_sms_part=10**9))
+        async with connect(sandbox, ledger=SqliteLedger(tmp_path / "sends.sqlite"), guards=guards) as tingting:
+            found = await (await make_job(idempotency_key=KEY)).preview(tingting)
+            (problem,) = found.problems
+            assert "run before with this key: `run` calls and texts nobody again" in problem
+            assert (True, (), (), 0, 0) == (found.was_sent, found.reached, found.left_out, found.calls, found.sms_parts)
+            assert ([""] * 3, 0) == ([row.sms_message for row in found.rows], found.estimated_credits)
+            assert str(found).startswith("0 of 3 rows would be reached.\nCredits: 0 are estimated")
+            assert 0 == await found.write_rejects(tmp_path / "rejects.csv")
+            for other in ({"rows": PEOPLE[:3]}, {"sms_message": "{name}"}, {"name": "Fines"}):
+                job = await make_job(**other)
+                found = await job.preview(tingting)
+                with pytest.raises(UsageError, match="differ") as refused:
+                    await job.run(tingting)
+                assert ((), (str(refused.value),)) == (found.reached, found.problems)
+
+
+async def test_begun_with_others(tmp_path: Path) -> None:
+    """A job that has begun and was not sent is refused with other recipients, and its preview says so."""
+    async with Sandbox() as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
+        async with connect(sandbox, ledger=ledger) as tingting:
+            sandbox.faults.add(Fault("status", path="*/run-campaign/*", status=403))
+            with pytest.raises(TingTingError):
+                await (await make_job()).run(tingting, wait=0.1)
+            assert ((), 3) == ((found := await (await make_job()).preview(tingting)).problems, len(found.reached))
+            (problem,) = (await (await make_job(PEOPLE[:3])).preview(tingting)).problems
+    assert "`recipients` differ" in problem
 
 
 async def test_other_sessions() -> None:

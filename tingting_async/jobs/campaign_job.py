@@ -195,11 +195,16 @@ class CampaignJob:
                 cannot be filled from their columns; or `prices` lack a price.
         """
         core = self._core(tingting, None, "preview")
-        found = await preview(core, self._services, self._fields, await self._select(), prices)
-        if await JobRun(tingting, core, self._key, None, 0).was_sent():
-            known = "The job was run before with this key: `run` calls and texts nobody again, and reads the outcomes."
-            found = attrs.evolve(found, problems=(known, *found.problems))
-        return found
+        selection, run = await self._select(), JobRun(tingting, core, self._key, None, 0)
+        was_sent = await run.was_sent()
+        note = "The job was run before with this key: `run` calls and texts nobody again, and reads the outcomes."
+        problems = [note] if was_sent else []
+        try:
+            await run.refuse_other(self._name, self._services, self._fields, selection)
+        except UsageError as error:
+            problems = [str(error)]
+        found = await preview(core, self._services, self._fields, selection, prices, was_sent=was_sent)
+        return attrs.evolve(found, problems=(*problems, *found.problems))
 
     def _core(self, tingting: object, on_progress: object, operation: str = "run") -> Core:
         """Return what the resources of the session share, if the job can use them.

@@ -1,4 +1,4 @@
-"""What a job would do, found out without sending or creating anything."""
+"""What a job would do, without sending or creating anything."""
 
 import os
 from collections import Counter
@@ -64,6 +64,7 @@ class JobPreview:
         sms_parts: How many parts all text messages together would have.
         estimated_credits: What the job would cost, as estimated by the prices; None without prices.
         credits_left: How many credits the account has left; None without prices.
+        was_sent: Whether a job with this key was sent before, so that it reaches nobody now.
     """
 
     rows: tuple[PreviewRow, ...] = attrs.field(repr=repr_items)
@@ -73,11 +74,12 @@ class JobPreview:
     sms_parts: int = 0
     estimated_credits: Decimal | None = None
     credits_left: Decimal | None = None
+    was_sent: bool = False
 
     @property
     def reached(self) -> tuple[PreviewRow, ...]:
-        """The rows that would be called or texted."""
-        return tuple(row for row in self.rows if not row.problem)
+        """The rows that would be called or texted. None would be if the job was sent before."""
+        return () if self.was_sent else tuple(row for row in self.rows if not row.problem)
 
     @property
     def left_out(self) -> tuple[PreviewRow, ...]:
@@ -119,7 +121,13 @@ class JobPreview:
 
 
 async def preview(
-    core: Core, services: Services, fields: OptionalFields, selection: Selection, prices: "Prices | None"
+    core: Core,
+    services: Services,
+    fields: OptionalFields,
+    selection: Selection,
+    prices: "Prices | None",
+    *,
+    was_sent: bool,
 ) -> JobPreview:
     """Return what a job would do.
 
@@ -129,19 +137,22 @@ async def preview(
         fields: Its other fields.
         selection: The rows.
         prices: What the user pays; None for the prices of the guards.
+        was_sent: Whether it was sent before. Then nobody is reached, and nothing is checked.
     """
     problems: list[str] = []
     suppressed: AbstractSet[str] = frozenset()
-    with _noted(problems):
-        refuse_late(core, fields.get("schedule"))
-    with _noted(problems):
-        suppressed = await read_suppressed(core, must_be_known=True)
-    people = selection.people(suppressed)
-    with _noted(problems):
-        selection.refuse_nobody(people)
-        await check(core, services, fields, people)
-    call = (fields.get("message") or "") if services in CALLS else ""
-    text = (fields.get("sms_message") or "") if services in TEXTS else ""
+    people: list[NewContact] = []
+    if not was_sent:
+        with _noted(problems):
+            refuse_late(core, fields.get("schedule"))
+        with _noted(problems):
+            suppressed = await read_suppressed(core, must_be_known=True)
+        people = selection.people(suppressed)
+        with _noted(problems):
+            selection.refuse_nobody(people)
+            await check(core, services, fields, people)
+    call = (fields.get("message") or "") if services in CALLS and not was_sent else ""
+    text = (fields.get("sms_message") or "") if services in TEXTS and not was_sent else ""
     rows = await run_in_thread(lambda: _rows(selection, suppressed, call, text))
     calls, parts = len(people) if services in CALLS else 0, sum(row.sms_parts for row in rows)
     cost = left = None
@@ -154,7 +165,7 @@ async def preview(
         left = (await Dashboards(core).get()).remaining_credits
         if prices is not None and left is not None and cost > left:  # The guards' prices are checked above.
             problems.append(f"It is estimated to cost {cost:f} credits, and the account has {left:f} left.")
-    return JobPreview(rows, selection.recipients, tuple(problems), calls, parts, cost, left)
+    return JobPreview(rows, selection.recipients, tuple(problems), calls, parts, cost, left, was_sent)
 
 
 @contextmanager

@@ -93,6 +93,17 @@ class _Campaigns(Campaigns):
         """Create a campaign. With a key, another call with another content is refused."""
         return await self._create(name, services, fields, content, key, None)
 
+    async def refuse_other(
+        self, content: Mapping[str, str], name: str, services: Services, fields: OptionalFields, key: str
+    ) -> None:
+        """Refuse another content than that of an earlier call with the key. Nothing is requested.
+
+        Raises:
+            UsageError: It is another one.
+        """
+        with suppress(DuplicateSendError):
+            await self._core.refuse_duplicate(self._creation(name, services, fields, content, key, None))
+
     async def _execute(self, request: Request[T], *others: OtherForm) -> T:
         result = await super()._execute(request, *others)
         self.is_new = self.is_new or request.operation == "campaigns.create"
@@ -169,13 +180,21 @@ class JobRun:
     async def _is_recorded(self, operation: str) -> bool:
         return await self._find(operation) is not None
 
+    async def refuse_other(self, name: str, services: Services, fields: OptionalFields, selection: Selection) -> None:
+        """Refuse recipients or fields that are not those of an earlier run with the key. Nothing is requested.
+
+        Raises:
+            UsageError: They differ.
+        """
+        if self._key is not None:
+            await _Campaigns(self._core).refuse_other(await _content(selection), name, services, fields, self._key)
+
     async def create(
         self, name: str, services: Services, fields: OptionalFields, selection: Selection, people: Sized
     ) -> None:
         """Create the campaign, or get it if it was created before."""
         self.report(JobStep.CREATING, len(people))
-        content = {"recipients": await run_in_thread(selection.digest)}
-        campaigns = _Campaigns(self._core)
+        content, campaigns = await _content(selection), _Campaigns(self._core)
         campaign = await self._once(partial(campaigns.create_for, content, name, services, fields, self._key))
         assert campaign is not None, "a creation returns what was created"
         self._campaign, self._is_new = campaign, campaigns.is_new
@@ -320,3 +339,8 @@ class JobRun:
     @property
     def _id(self) -> int:
         return self._seen.id
+
+
+async def _content(selection: Selection) -> dict[str, str]:
+    """Return what each run of a job must have beside the fields of its campaign."""
+    return {"recipients": await run_in_thread(selection.digest)}

@@ -97,26 +97,35 @@ class Campaigns(ListedCampaigns):
         timeout: TimeoutLike,
     ) -> Campaign:
         """Create a campaign. Another call with the same key must have the same `content`, too."""
+        return await self._core.create(
+            self._creation(name, services, fields, content, idempotency_key, timeout),
+            lambda request: self._execute(request, *self._voice_forms(fields.get("voice"))),
+        )
+
+    def _creation(
+        self,
+        name: str,
+        services: Services | str,
+        fields: OptionalFields,
+        content: Mapping[str, str],
+        idempotency_key: str | None,
+        timeout: TimeoutLike,
+    ) -> Request[Campaign]:
         given = {"lines": (), **fields, "name": arguments.non_empty_text(name, "name"), "services": services}
         called = self._core.note_clocks()
         recognition = CampaignCreation(self, self._core.read_clocks, name, fields.get("schedule"), timeout)
-        return await self._core.create(
-            Request.create(
-                "/api/v1/campaign/create/",
-                Campaign,
-                "campaigns.create",
-                json=encode_new_campaign(given, may_be_past=idempotency_key is not None),
-                timeout=timeout,
-                recovery_hint="look for its name with campaigns.list(search=…)",
-                reconciler=lambda send: reconcile_created(
-                    self._core.read_clocks, self.list, name, clocks_at(send, called)
-                ),
-                send_target=target("campaign", name),
-                idempotency_key=idempotency_key,
-                creation=attrs.evolve(recognition.creation(), content=content),
-                reaches=starts_at(fields.get("schedule")),
-            ),
-            lambda request: self._execute(request, *self._voice_forms(fields.get("voice"))),
+        return Request.create(
+            "/api/v1/campaign/create/",
+            Campaign,
+            "campaigns.create",
+            json=encode_new_campaign(given, may_be_past=idempotency_key is not None),
+            timeout=timeout,
+            recovery_hint="look for its name with campaigns.list(search=…)",
+            reconciler=lambda send: reconcile_created(self._core.read_clocks, self.list, name, clocks_at(send, called)),
+            send_target=target("campaign", name),
+            idempotency_key=idempotency_key,
+            creation=attrs.evolve(recognition.creation(), content=content),
+            reaches=starts_at(fields.get("schedule")),
         )
 
     async def update(self, id: int, *, timeout: TimeoutLike = None, **fields: Unpack[CampaignFields]) -> Campaign:
