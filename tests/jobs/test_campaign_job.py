@@ -422,14 +422,16 @@ async def test_attempts(tmp_path: Path) -> None:
 
 
 async def test_deleted_campaign(tmp_path: Path) -> None:
-    """A job whose campaign was deleted is not done again under the same key."""
+    """A job whose campaign was deleted is not done again under the same key, and says what a new key does."""
     async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
         await stop_at(JobStep.ADDING, sandbox, ledger)
         async with connect(sandbox) as tingting:
             await tingting.campaigns.delete(2)
-        with pytest.raises(NotFoundError, match="was deleted"):
+        with pytest.raises(NotFoundError, match="was deleted") as caught:
             await run_job(sandbox, await make_job(), ledger)
         assert [] == texted(sandbox)
+    [note] = caught.value.__notes__
+    assert "a new key makes a new campaign, which reaches everybody of its list" in note
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import attrs
 
 from tingting_async.client.core import Core
 from tingting_async.client.session import core_of
-from tingting_async.errors import GuardError, MisuseError, TingTingError, UsageError
+from tingting_async.errors import GuardError, MisuseError, NotFoundError, TingTingError, UsageError
 from tingting_async.jobs.checks import check, read_suppressed
 from tingting_async.jobs.comparison import refuse_late
 from tingting_async.jobs.job_result import JobResult
@@ -270,7 +270,7 @@ def _advice(key: str | None) -> Generator[None]:
                 "recipients and fields. It continues from here."
             )
         raise
-    except UsageError as error:  # It says what to change, and nothing was sent.
+    except (UsageError, NotFoundError) as error:  # They say what to change.
         if key is not None:
             error.add_note(
                 "CampaignJob: a new key makes a new campaign, which reaches everybody of its list, again if they were "
