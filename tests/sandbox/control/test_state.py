@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
 import pytest
 from support.sandboxes import make, run
 
@@ -57,11 +58,46 @@ async def test_speed(sandbox: Sandbox, call: Call, given: Any, expected: float) 
     assert expected == sandbox.clock.speed
 
 
-@pytest.mark.parametrize("speed", [0, -1, "fast", None, 1e300])
+@pytest.mark.parametrize("speed", [0, -1, "fast", None, True, 1e300, 1_000_001])
 async def test_invalid_speeds(call: Call, speed: Any) -> None:
     """A speed that the clock cannot have is refused."""
     status, body = await call("PATCH", "clock", {"speed": speed})
     assert (400, "speed") == (status, body["field"])
+
+
+@pytest.mark.parametrize("seconds", [-1, "1", None, 1e300, 101 * 366 * 86400])
+async def test_invalid_steps(sandbox: Sandbox, call: Call, seconds: Any) -> None:
+    """A step that the clock cannot make is refused, and the clock stays usable."""
+    status, body = await call("POST", "clock/advance", {"seconds": seconds})
+    assert (400, "seconds") == (status, body["field"])
+    assert (200, 200) == ((await call("GET", "clock"))[0], (await call("POST", "reset"))[0])
+
+
+async def test_limits_of_the_clock(sandbox: Sandbox, call: Call) -> None:
+    """The control interface and the page take the steps and speeds that `Clock` takes, and refuse others as it does."""
+    year = 366 * 86400
+    body, text = dict[str, str](), ""
+    async with aiohttp.ClientSession(sandbox.url) as http:
+        for seconds in (40 * year, 101 * year):
+            status, body = await call("POST", "clock/advance", {"seconds": seconds})
+            await call("POST", "reset")
+            async with http.post("/actions/advance", data={"seconds": str(seconds)}, allow_redirects=False) as pressed:
+                expected = (200, 303) if seconds == 40 * year else (400, 400)
+                assert expected == (status, pressed.status)
+                text = await pressed.text()
+            await call("POST", "reset")
+    with pytest.raises(ValueError, match="100 years") as caught:
+        sandbox.clock.advance(101 * year)
+    words = str(caught.value).partition(": ")[2]
+    assert (True, True) == (words in body["error"], words in text)
+    with pytest.raises(ValueError, match="must be greater than 0") as caught:
+        sandbox.clock.speed = 1e7
+    async with (
+        aiohttp.ClientSession(sandbox.url) as http,
+        http.post("/actions/speed", data={"speed": "1e7"}) as pressed,
+    ):
+        assert (400, True) == (pressed.status, str(caught.value) in await pressed.text())
+    assert str(caught.value) == (await call("PATCH", "clock", {"speed": 1e7}))[1]["error"]
 
 
 async def test_run_to_end(sandbox: Sandbox, call: Call) -> None:
