@@ -151,6 +151,8 @@ async def test_invalid_fields(sandbox: Sandbox, call: Call, field: str, value: A
         ({"kind": "empty", "headers": {"X": "1"}}, "headers"),
         ({"kind": "truncate", "size": 5}, "size"),
         ({"kind": "expired_token", "status": 403}, "status"),
+        ({"kind": "status", "status": 204, "body": {"a": 1}}, "body"),
+        ({"kind": "status_after", "status": 304, "body": ""}, "body"),
         ({"kind": "status", "headers": {"Transfer-Encoding": "chunked"}}, "headers"),
         ({"kind": "status", "headers": {"content-length": "5"}, "body": "abc"}, "headers"),
     ],

@@ -134,6 +134,8 @@ def _check(new: NewFault) -> None:
             f'{needed} is missing: a fault of the kind "{new.kind}" needs it, such as {json.dumps({needed: example})}.',
             needed,
         )
+    if new.status in (204, 304) and new.body is not None:
+        raise ControlError(f"body has no effect: a response with the status {new.status} has none.", "body")
     for name in new.headers:
         if name.lower() in _FRAMING:
             raise ControlError(f"headers: the sandbox sets {name} itself, so that the response is valid.", "headers")
