@@ -33,7 +33,7 @@ def make_app(service: Service, wrapper: Wrapper, guard: Guard) -> web.Applicatio
             return await control.serve(request, handler, guard)
         if page.owns(request.path):
             return await page.serve(request, handler, guard)
-        if _is_from_browser(request) and (reason := guard.refusal(request)) is not None:
+        if _is_from_browser(request) and (reason := guard.refusal(request, links=False)) is not None:
             return web.json_response({"detail": reason}, status=403)
         if request.path == "/favicon.ico":  # Browsers ask for it by themselves.
             return web.Response(status=302, headers={"Location": "/page/icon.svg"})

@@ -149,15 +149,17 @@ def test_a_string_of_names() -> None:
         {"Sec-Fetch-Site": "cross-site"},
         {"Host": "evil.example", "Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"},
         {"Host": "evil.example", "Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"},
     ],
 )
+@pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("path", ["/api/system/send/otp/", "/api/v1/campaign/", "/nowhere", "/favicon.ico"])
-async def test_the_service_is_guarded_from_pages(headers: dict[str, str], path: str) -> None:
+async def test_the_service_is_guarded_from_pages(headers: dict[str, str], method: str, path: str) -> None:
     """A page of another site sends nothing to the service: it triggers no fault, and is not among the requests."""
     async with Sandbox() as sandbox:
         fault = sandbox.faults.add(Fault("reset_after", times=1))
         headers = {**headers, "Authorization": f"Bearer {sandbox.api_token}"}
-        status, body = await send(sandbox, headers, path=path)
+        status, body = await send(sandbox, headers, method=method, path=path)
         assert status == 403
         assert "site" in body["detail"] or "not allowed" in body["detail"]
         assert ([], []) == (sandbox.requests, sandbox.side_effects)

@@ -33,8 +33,13 @@ class Guard:
             raise TypeError(f"allowed_hosts={allowed_hosts!r} is a string: use a list of host names.")
         self._names = frozenset((_canonical(bound), *map(_checked, allowed_hosts)))
 
-    def refusal(self, request: web.Request) -> str | None:
-        """Return why a request must not be served; None if it may be."""
+    def refusal(self, request: web.Request, *, links: bool = True) -> str | None:
+        """Return why a request must not be served; None if it may be.
+
+        Args:
+            request: The request.
+            links: Whether the user may follow a link of another site to the address.
+        """
         host = _parsed("http", request.headers.get("Host", ""))
         name = None if host is None else host.raw_host
         if name is None:
@@ -49,7 +54,7 @@ class Guard:
             return (
                 f"The request comes from a page of another site ({origin!r}). Send it from a program or the page at /."
             )
-        if request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES and not _opens_a_tab(request):
+        if request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES and not (links and _opens_a_tab(request)):
             return "The request comes from a page of another site. Send it from a program or the page at /."
         return None
 
