@@ -110,8 +110,9 @@ def test_the_range() -> None:
 
 def test_the_range_at_a_high_speed() -> None:
     """A clock that runs fast stops running ahead at 100 years, and can be shown."""
-    clock = Clock(1_000_000)
+    clock = Clock()
     clock.advance(100 * YEAR - 10)
+    clock.speed = 1_000_000
     machine = time.time()
     while time.time() < machine + 0.001:  # At this speed, a quarter of an hour.
         pass
