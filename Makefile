@@ -97,7 +97,7 @@ lowest:
 soak: install
 	@$(VENV)/bin/python benchmarks/soak.py $(ARGS)
 
-# `make fleet FLEET_JOBS=50 FLEET_SEEDS=1` takes minutes; the whole takes an hour.
+# `make fleet FLEET_JOBS=50 FLEET_SEEDS=1` takes minutes; the whole takes two to three hours.
 fleet: export FLEET_JOBS ?= 300
 fleet: export FLEET_SEEDS ?= 5
 fleet: install
