@@ -222,7 +222,7 @@ async def test_number_column(tmp_path: Path, name: str, header: str, number: str
 
 
 async def test_renamed_number_column(tmp_path: Path) -> None:
-    """Whoever renames the column with the phone numbers in a file of rejects, or gives `number`, decides anew."""
+    """A file of rejects does not use the column that it remembers if that was renamed, or if `number` is given."""
     path = await rejects_of(tmp_path, "Mobile,Other\n98410,9841000001\n9841000003,98510\n", number="Other")
     assert "Mobile" == (await RecipientList.read(path, number="Mobile")).number_column
     path.write_text(path.read_text(encoding="utf-8").replace(",Other,", ",Another,"), encoding="utf-8")

@@ -108,7 +108,7 @@ class JobResult:
 
     Attributes:
         campaign: The campaign, as it was in the end.
-        rows: A row for every row of the input, in its order.
+        rows: One row for each row of the input, in its order.
         recipients: The input.
         notes: What else is to be known, such as that the campaign has contacts that are no row of the input.
     """

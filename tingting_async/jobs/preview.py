@@ -57,7 +57,7 @@ class JobPreview:
     """What a `CampaignJob` would do. `str()` of it is a text to show.
 
     Attributes:
-        rows: A row for every row of the input, in its order.
+        rows: One row for each row of the input, in its order.
         recipients: The input.
         problems: What would keep the job from reaching anybody now, as sentences.
         calls: How many people would be called.

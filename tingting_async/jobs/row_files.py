@@ -11,7 +11,7 @@ from tingting_async.recipients.recipient_list import RecipientList
 
 
 async def write_rows(path: str | os.PathLike[str], recipients: RecipientList, rows: Sequence[Any], kind: Any) -> int:
-    """Write a row for every row of the input, with its own columns and the fields of a model. Return their number.
+    """Write one row for each row of the input, with its own columns and the fields of a model. Return their number.
 
     Args:
         path: The file.
