@@ -85,8 +85,10 @@ class ReportIterator(RowIterator[ReportRow]):
         if self._rows is None:
             self._rows = read_rows(await self._fetch())
         rows = self._rows
+        # The thread lives on for a moment after its last batch. If it kept the rows, the file would stay open so long.
+        given = [rows]
         try:
-            batch = await run_in_thread(lambda: [*islice(rows, _BATCH)])
+            batch = await run_in_thread(lambda: [*islice(given.pop(), _BATCH)])
         except csv.Error as error:
             self._error = self._failure()
             raise self._error from error
