@@ -36,7 +36,7 @@ def test_hooks() -> None:
         "before_first_byte": before_first_byte,
         "without_effect": without_effect,
     }
-    assert attrs.evolve(bare, **hooks) == bare.with_hooks(**hooks)
+    assert attrs.evolve(bare, **hooks) == bare.replaced(**hooks)
     assert bare.before_send is bare.before_first_byte is bare.without_effect is None
 
 

@@ -19,7 +19,7 @@ def read_clocks(latest: Dated | None) -> Clocks:
     Args:
         latest: The latest response of the service; None if there was none.
     """
-    return note_clocks(latest)()
+    return _clocks_at(latest, time.time(), time.monotonic())
 
 
 def note_clocks(latest: Dated | None) -> Callable[[], Clocks]:

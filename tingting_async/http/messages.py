@@ -96,7 +96,7 @@ class File:
     )
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # A copy of a dictionary costs a twentieth of a copy of thirty slots.
 class Request(Generic[T_co]):
     """An operation of the service as a value: what to send, its effect, and where the result is in the response.
 
@@ -206,9 +206,15 @@ class Request(Generic[T_co]):
         """The query string, without the question mark."""
         return encode_query(self.params)
 
+    def replaced(self, **fields: Any) -> "Request[T_co]":
+        """Return the request with these values, unconverted; `attrs.evolve` would cost a sixth of a send."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__, **fields)
+        return made
+
     def with_json(self, fields: Mapping[str, Any]) -> "Request[T_co]":
         """Return the request with a JSON body."""
-        return attrs.evolve(self, json=fields)
+        return self.replaced(json=fields)
 
     def with_form(self, fields: Mapping[str, Any], files: Mapping[str, File]) -> "Request[T_co]":
         """Return the request with a multipart body. A list becomes several fields of the same name."""
@@ -216,27 +222,11 @@ class Request(Generic[T_co]):
         for name, value in fields.items():
             values = cast("list[Any]", value) if isinstance(value, list) else [value]
             pairs += [(name, str(part)) for part in values]
-        return attrs.evolve(self, form=(*pairs, *files.items()))
-
-    def with_hooks(
-        self,
-        *,
-        before_send: Callable[[], Awaitable[None]],
-        before_first_byte: Callable[[], None],
-        without_effect: Callable[[], None],
-    ) -> "Request[T_co]":
-        """Return the request with these functions, in less than half the time of `attrs.evolve`."""
-        made = object.__new__(type(self))
-        for name in _FIELDS:
-            object.__setattr__(made, name, getattr(self, name))
-        object.__setattr__(made, "before_send", before_send)
-        object.__setattr__(made, "before_first_byte", before_first_byte)
-        object.__setattr__(made, "without_effect", without_effect)
-        return made
+        return self.replaced(form=(*pairs, *files.items()))
 
     def with_secrets(self, headers: Mapping[str, str]) -> "Request[T_co]":
         """Return the request with the token of these headers among its secrets."""
-        return attrs.evolve(self, secrets=(*self.secrets, headers.get("Authorization", "").partition(" ")[2]))
+        return self.replaced(secrets=(*self.secrets, headers.get("Authorization", "").partition(" ")[2]))
 
     def redact(self, text: str, *, codes: bool = False, length: int = 500) -> str:
         """Return the start of a text of the service, with secrets masked.
@@ -256,9 +246,6 @@ class Request(Generic[T_co]):
                 text = text.replace(form, SECURE)
         text = redact(text, codes=codes or self.operation.startswith("otp"))
         return text if len(text) <= length else text[: length - 1] + "…"
-
-
-_FIELDS = tuple(field.name for field in attrs.fields(Request))
 
 
 def _forms(secret: str) -> set[str]:

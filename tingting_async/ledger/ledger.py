@@ -53,6 +53,10 @@ _OLD = MAX_DELAY / 5
 """Seconds since a claim was stored or renewed, after which it is renewed in any case."""
 
 
+_OWN = {verdict: Decision(verdict, is_owner=True) for verdict in Verdict}
+"""What the owner of a claim may know of it."""
+
+
 class Ledger:
     """Records every send, so that nothing is sent twice: by no task, no process and no later run.
 
@@ -217,7 +221,7 @@ class Ledger:
 
         try:
             result = await call(
-                request.with_hooks(
+                request.replaced(
                     before_send=before_send, before_first_byte=before_first_byte, without_effect=without_effect
                 )
             )
@@ -342,7 +346,8 @@ class Ledger:
         self, claim: Claim, verdict: Verdict, result: str | None = None, mark: tuple[str, Verdict] | None = None
     ) -> None:
         """Note the outcome of a claim of this process, so that the next use of the storage records it."""
-        self._unrecorded[claim.id] = (Decision(verdict, is_owner=True, mark=mark), result)
+        decision = _OWN[verdict] if mark is None else attrs.evolve(_OWN[verdict], mark=mark)
+        self._unrecorded[claim.id] = (decision, result)
 
     async def _record_noted(self, claim_id: str) -> None:
         self._recording.add(claim_id)
