@@ -278,6 +278,20 @@ async def test_a_text_of_a_legacy_font() -> None:
         assert problem.startswith("Row 5 has a value for name that seems to be typed for a legacy Nepali font")
 
 
+async def test_a_text_that_is_taken_for_one_of_a_legacy_font() -> None:
+    """With `allow_legacy_font=True`, such messages and values are no problem, and the campaign runs."""
+    people = [Person("9800000001", {"name": "/fd ax'b'/"}, 5)]
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="tkfO{sf] ljBfyL{sf] z'Ns {name}")
+        await tingting.contacts.add_many(campaign.id, people)
+        given: dict[str, Any] = {"recipients": people, "allow_legacy_font": True}
+        assert () == (await tingting.campaigns.preflight(campaign.id, **given)).problems
+        with pytest.raises(UsageError, match=r"legacy .*`allow_legacy_font=True`"):
+            await tingting.campaigns.run(campaign.id, preflight=True, recipients=people)
+        await tingting.campaigns.run(campaign.id, preflight=True, **given)
+        assert 1 == count_effects(sandbox, "run")
+
+
 @pytest.mark.parametrize(
     ("contacts", "recipients", "expected"),
     [

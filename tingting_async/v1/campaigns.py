@@ -219,6 +219,7 @@ class Campaigns(ListedCampaigns):
         schedule: datetime | None = None,
         preflight: bool = False,
         recipients: Recipients | None = None,
+        allow_legacy_font: bool = False,
         idempotency_key: str | None = None,
         timeout: TimeoutLike = None,
     ) -> RunStarted:
@@ -235,6 +236,7 @@ class Campaigns(ListedCampaigns):
             preflight: Whether to refuse the run if `preflight()` finds problems.
             recipients: Whom the campaign's contacts were made of, such as a `RecipientList`. The preflight checks them.
                 The guard `max_credits` takes their variables from here, and requests only those of other contacts.
+            allow_legacy_font: See `preflight()`.
             idempotency_key: See `Resource`; without one, a ledger lets the campaign run once.
             timeout: The limits of each call.
 
@@ -264,8 +266,13 @@ class Campaigns(ListedCampaigns):
             if (message is None) != (sms_message is None):
                 refuse_other_text((await self.get(id, timeout=timeout)).services, message, sms_message)
             known = (await self.update(id, timeout=timeout, **changes)).schedule if changes else None
-            if preflight and (problems := (await self.preflight(id, recipients=people, timeout=timeout)).problems):
-                raise UsageError(f"campaigns.run: campaign {id} was not run by this call. {' '.join(problems)}")
+            if preflight:
+                report = await self.preflight(
+                    id, recipients=people, allow_legacy_font=allow_legacy_font, timeout=timeout
+                )
+                if report.problems:
+                    text = " ".join(report.problems)
+                    raise UsageError(f"campaigns.run: campaign {id} was not run by this call. {text}")
             return known
 
         known = await self._core.prepare(request, prepare) if changes or preflight else None
@@ -279,6 +286,7 @@ class Campaigns(ListedCampaigns):
         recipients: Recipients | None = None,
         prices: "Prices | None" = None,
         max_contacts: int = 1000,
+        allow_legacy_font: bool = False,
         timeout: TimeoutLike = None,
     ) -> PreflightReport:
         """Check a campaign before it is run: contacts, placeholders and variables, lines, voice, status and cost.
@@ -296,6 +304,7 @@ class Campaigns(ListedCampaigns):
             prices: What you pay; by default, what the session's guards say. They are needed for `estimated_credits`,
                 which costs one more request, for the credits that the account has left.
             max_contacts: The most contacts to ask for their variables. If the campaign has more, that is a problem.
+            allow_legacy_font: Whether messages and values may seem to be typed for a legacy Nepali font.
             timeout: The limits of each request.
 
         Raises:
@@ -305,7 +314,9 @@ class Campaigns(ListedCampaigns):
         if type(max_contacts) is not int or max_contacts < 1:
             raise UsageError(f"campaigns.preflight: `max_contacts` is {max_contacts!r}; it must be 1 or more.")
         campaign = await self.get(id, timeout=timeout)
-        return await preflight(self._core, campaign, timeout, recipients, prices, max_contacts)
+        return await preflight(
+            self._core, campaign, timeout, recipients, prices, max_contacts, allow_legacy_font=allow_legacy_font
+        )
 
     async def test_voice(
         self, message: str, *, campaign_id: int, voice: Voice | int, timeout: TimeoutLike = None

@@ -22,15 +22,19 @@ if TYPE_CHECKING:
 
 _MAX_PROBLEMS = 1000
 """How many recipients with problems a report names at most."""
-_LEGACY = "that seems to be typed for a legacy Nepali font such as Preeti: nobody could read it. Convert it to Unicode."
+_LEGACY = (
+    "that seems to be typed for a legacy Nepali font such as Preeti: nobody could read it. Convert it to Unicode; or "
+    "give `allow_legacy_font=True` if it is right."
+)
 
 
 class _Values:
     """The values of all recipients: those that are missing, and the parts of the SMS that they make."""
 
-    def __init__(self, placeholders: frozenset[str], text: str) -> None:
+    def __init__(self, placeholders: frozenset[str], text: str, *, allow_legacy_font: bool) -> None:
         self._placeholders = placeholders
         self._text = text
+        self._allow_legacy_font = allow_legacy_font
         self._problems: dict[int, str] = {}
         self._found = 0
         self.count = 0
@@ -41,7 +45,7 @@ class _Values:
         self.count += 1
         used = {each: values.get(each) for each in self._placeholders}
         missing = sorted(each for each, value in used.items() if is_blank(value))
-        garbled = sorted(each for each, value in used.items() if _is_garbled(value))
+        garbled = sorted(each for each, value in used.items() if not self._allow_legacy_font and _is_garbled(value))
         if missing or garbled:
             self._found += 1
             if len(self._problems) < _MAX_PROBLEMS:
@@ -72,13 +76,15 @@ async def preflight(
     recipients: Recipients | None,
     prices: "Prices | None",
     max_contacts: int,
+    *,
+    allow_legacy_font: bool,
 ) -> PreflightReport:
     """Find the problems that a run of a campaign would have, and estimate its cost."""
     contacts, problems = Contacts(core), list[str]()
     total = await contacts.list(campaign.id, timeout=timeout).count()
     placeholders = frozenset(texts.placeholders(f"{campaign.message or ''} {campaign.sms_message or ''}"))
     text = (campaign.sms_message or "") if campaign.services in TEXTS else ""
-    values = _Values(placeholders, text)
+    values = _Values(placeholders, text, allow_legacy_font=allow_legacy_font)
     expected = total
     if not total:
         problems.append("It has no contacts.")
@@ -113,7 +119,7 @@ async def preflight(
             )
     else:
         values.count, values.sms_parts = total, parts_of(text, [{}]) * total
-    problems = [*problems, *values.problems(), *_problems(campaign)]
+    problems = [*problems, *values.problems(), *_problems(campaign, allow_legacy_font=allow_legacy_font)]
     parts = values.sms_parts if values.count >= expected else None
     estimate = _estimate(core, campaign, prices, expected, parts)
     left = None if estimate is None else (await Dashboards(core).get(timeout=timeout)).remaining_credits
@@ -146,18 +152,19 @@ def _estimate(
         return None  # The guards need no price for campaigns that nobody runs.
 
 
-def _problems(campaign: Campaign) -> list[str]:
+def _problems(campaign: Campaign, *, allow_legacy_font: bool) -> list[str]:
     """Return the problems that the campaign's own fields show."""
     is_call = campaign.services is not Services.SMS
     has_message = campaign.services in (Services.PHONE, Services.SMS_AND_PHONE)
     has_sms = campaign.services in (Services.SMS, Services.SMS_AND_PHONE)
+    is_judged = not allow_legacy_font
     found = {
         "It has no line to call from.": is_call and not campaign.lines,
         "It has no voice.": is_call and campaign.voice is None and not campaign.audio_file,
         "It has no message.": has_message and not campaign.message and not campaign.audio_file,
         "It has no SMS message.": has_sms and not campaign.sms_message,
-        f"It has a message {_LEGACY}": has_message and _is_garbled(campaign.message),
-        f"It has an SMS message {_LEGACY}": has_sms and _is_garbled(campaign.sms_message),
+        f"It has a message {_LEGACY}": has_message and is_judged and _is_garbled(campaign.message),
+        f"It has an SMS message {_LEGACY}": has_sms and is_judged and _is_garbled(campaign.sms_message),
         "It is a draft.": campaign.draft,
         f"Its status is {str(campaign.status)!r}.": campaign.status not in (None, CampaignStatus.NOT_STARTED),
     }
