@@ -94,7 +94,8 @@ class Send:
         started_at: When the request was about to leave, by this machine's clock; an aware datetime in UTC.
         clocks: What all clocks showed then; None if the ledger's file was written by an older version.
         result: The id of what was created, of a creation that is done; None for a send.
-        is_only: Whether the ledger was asked for other sends with the same `target`, and has none.
+        is_only: Whether the ledger was asked for sends with the same `target` and another key, and has none.
+        is_latest: Whether the ledger was asked for them, and has none that began later.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Send:
     clocks: Clocks | None = attrs.field(default=None, repr=False)
     result: str | None = attrs.field(default=None, repr=repr_text)
     is_only: bool = attrs.field(default=False, repr=False)
+    is_latest: bool = attrs.field(default=False, repr=False)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -233,7 +233,7 @@ async def test_creations_for_one_target(make: Any) -> None:
 
 
 async def test_others_for_one_target(make: Any) -> None:
-    """Another claim for the same service and target is found, done or not; those of other targets are not."""
+    """A claim of another key for the same service and target is found, done or not; those of other targets are not."""
     storage = make()
     one, other = claim("a", "a", "campaign 1"), claim("b", "b", "campaign 1")
     for each in (one, claim("c", "c", "campaign 2"), attrs.evolve(claim("d", "d", "campaign 1"), service="http://b")):
@@ -243,8 +243,37 @@ async def test_others_for_one_target(make: Any) -> None:
     assert await storage.has_others(one)
     await storage.record("b", OWN_DONE)
     assert await storage.has_others(one)
+    assert await storage.has_others(one, later=True)
+    assert not await storage.has_others(other, later=True)
     await storage.record("a", OWN_NOT_DONE)
     assert not await storage.has_others(other)
+    assert await storage.has_others(one, later=True)  # It is not stored itself.
+    await storage.record("b", Decision(Verdict.NOT_DONE, SendState.DONE))
+    await storage.claim(claim("e", "b", "campaign 1"))
+    assert not await storage.has_others(other)  # It stands for the same send.
+    assert not await storage.has_others(other, later=True)
+
+
+@pytest.mark.parametrize("is_owner", [True, False])
+async def test_done_after_it_was_deleted(make: Any, is_owner: bool) -> None:
+    """What turns out to be done after somebody has deleted its claim is stored as done, and refuses the same send."""
+    one, other = make(), make()
+    new = claim("a", "k", "thing 1", digest="d")
+    done = Decision(Verdict.DONE, SendState.UNKNOWN, is_owner=is_owner, claim=new)
+    for _ in range(2):
+        await one.claim(new)
+        await one.record("a", OWN_UNKNOWN)
+        await other.record("a", Decision(Verdict.NOT_DONE, SendState.UNKNOWN, has_waited=True))
+        await one.record("a", done, "7")
+        await one.record("a", done, "7")
+        found = await other.claim(claim("b", "k", "thing 1"))
+        assert ("a", SendState.DONE, "7", "d") == (found.send.id, found.send.state, found.send.result, found.digest)
+        assert 1 == await other.prune(datetime.now(UTC) + timedelta(days=1))
+    await one.claim(new)
+    await one.record("a", OWN_NOT_DONE)
+    await other.claim(claim("c", "k", "thing 2"))
+    await one.record("a", done, "7")  # Another claim has replaced it.
+    assert [("c", "k", "thing 2", SendState.IN_PROGRESS, None)] == [shown_send(send) for send in await one.sends()]
 
 
 def test_several_event_loops(ledger_place: Any) -> None:

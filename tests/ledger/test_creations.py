@@ -15,6 +15,7 @@ from tingting_async import (
     DuplicateSendError,
     File,
     NotFoundError,
+    NotSentError,
     OutcomeUnknownError,
     SendState,
     SqliteLedger,
@@ -174,17 +175,35 @@ async def test_in_progress_elsewhere(sandbox: Sandbox, connect: Any, kind: Any, 
     """A creation in progress elsewhere is waited for, within the time limit of the call."""
     stall = sandbox.faults.add(Fault("stall_after", method="POST", times=1))
     async with connect(kind) as one, connect(kind) as other:
-        first = asyncio.create_task(create(one))
+        first = asyncio.create_task(create(one, name="Dashain réminder"))
         await stall.stalled.wait()
         with pytest.raises(DuplicateSendError, match="in progress") as caught:
-            await create(other, timeout=0.3)
+            await create(other, name="Dashain réminder", timeout=0.3)
         assert SendState.IN_PROGRESS is caught.value.send.state
-        with pytest.raises(DuplicateSendError, match="the key 'k' as in progress"):  # Of the same name.
-            await create(other, "another", timeout=0.3)
-        second = asyncio.create_task(create(other))
+        for name in ("Dashain réminder", "Dashain re\u0301minder"):  # Of the same name, in both forms of Unicode.
+            with pytest.raises(DuplicateSendError, match="the key 'k' as in progress"):
+                await create(other, "another", name, timeout=0.3)
+        second = asyncio.create_task(create(other, name="Dashain réminder"))
         stall.release()
         assert (await first).id == (await second).id
     assert 1 == posts()
+
+
+async def test_a_creation_that_may_still_be_carried_out(sandbox: Sandbox, connect: Any, kind: Any) -> None:
+    """While another request for the same name may still be carried out, the list is not read, and nothing is sent."""
+    stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
+    async with connect(kind) as dead, connect(kind) as tingting:
+        first = asyncio.create_task(create(dead, "dead"))
+        await stall.stalled.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        requests = len(sandbox.requests)
+        with pytest.raises(NotSentError, match=r"nothing was sent\. .* whose response was lost\. Call again in \d+ s"):
+            await create(tingting, "another", timeout=0.3)
+        assert requests == len(sandbox.requests)
+        another = await ensure_sent(lambda: create(tingting, "another"), wait=0.1)
+        stall.release()
+        assert another.id in created(sandbox)
 
 
 async def test_rival_in_progress(sandbox: Sandbox, connect: Any, kind: Any, ledger: Any) -> None:

@@ -23,6 +23,7 @@ from tingting_async import (
     PostgresLedger,
     SendState,
     UsageError,
+    ensure_sent,
 )
 from tingting_async.ledger.claims import Claim
 from tingting_async.ledger.ledger import Ledger
@@ -45,6 +46,49 @@ def run_sql(shared_postgres: PostgresServer, database: str) -> Callable[..., lis
 def end_sessions(shared_postgres: PostgresServer, database: str) -> Callable[[], None]:
     """Return a function that ends all sessions of the database."""
     return lambda: shared_postgres.end_sessions(database)
+
+
+async def test_a_session_that_ends_during_a_send(
+    sandbox: Sandbox, connect: Any, ledger_place: Any, database: str, send_otp: Any, end_sessions: Any, posts: Any
+) -> None:
+    """A send that waits for its response stays its process's after the session has ended, and is recorded as done."""
+    ledger = ledger_place.open()
+    async with connect(ledger=ledger) as tingting, connect() as other:
+        stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
+        slow = asyncio.create_task(send_otp(tingting, idempotency_key="slow"))
+        await stall.stalled.wait()
+        end_sessions()
+        with pytest.raises(DuplicateSendError) as refused:
+            await send_otp(other, idempotency_key="slow")
+        assert SendState.UNKNOWN is refused.value.send.state
+        await send_otp(tingting, idempotency_key="next")
+        with pytest.raises(UsageError, match="is in progress"):
+            await refused.value.reconcile(wait=0)
+        waiting = asyncio.create_task(ensure_sent(lambda: send_otp(other, idempotency_key="slow"), wait=0))
+        stall.release()
+        await slow
+        assert None is await waiting
+    assert 2 == posts()
+
+
+async def test_a_session_that_ends_before_a_send(ledger_place: Any, database: str, end_sessions: Any) -> None:
+    """A request that was not begun when the session ended must not begin any more; its claim is its process's."""
+    storage, other = ledger_place.open()._storage, ledger_place.open()._storage
+    first, second = (Claim(name, "http://a", "things.call", name, None, "") for name in ("first", "second"))
+    await storage.claim(first)
+    end_sessions()
+    await storage.claim(second)
+    states = [send.state for send in await other.sends()]
+    assert [SendState.IN_PROGRESS] * 2 == states
+    with pytest.raises(LedgerError, match="its session of the database has ended"):
+        await storage.renew("first")
+    await storage.renew("second")
+    await storage.aclose()
+    await storage.claim(Claim("third", "http://a", "things.call", "third", None, ""))
+    states = [send.state for send in await other.sends()]
+    assert [SendState.UNKNOWN, SendState.UNKNOWN, SendState.IN_PROGRESS] == states
+    for each in (storage, other):
+        await each.aclose()
 
 
 async def test_session_that_was_ended(

@@ -1,12 +1,14 @@
 """What becomes of a send whose outcome is unknown: `reconcile()`, `mark_sent()` and `mark_not_sent()`."""
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tingting_async import DuplicateSendError, Ledger, OutcomeUnknownError, TingTing, Verdict
+from tingting_async.ledger.claims import Claim
 from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.outcomes import SendState
 from tingting_async.sandbox import Fault, Sandbox
@@ -112,6 +114,52 @@ async def test_another_run_that_was_lost(sandbox: Sandbox, connect: Any, ledger:
         assert [(send.key, send.target) for send in await ledger.unresolved()] == [
             ("second wave", f"campaign {campaign}") for campaign in (one, other)
         ]
+
+
+async def test_a_later_run(sandbox: Sandbox, connect: Any, campaigns: list[int]) -> None:
+    """A run that was lost on its way is not taken for done because a later one, with another key, has begun."""
+    one, other, *_ = campaigns
+    async with connect() as tingting:
+        for campaign, when in ((one, None), (other, datetime.now(UTC) + timedelta(days=1))):
+            with lost(sandbox), pytest.raises(OutcomeUnknownError) as caught:
+                await tingting.campaigns.run(campaign, idempotency_key=f"first wave of {campaign}")
+            sandbox.clock.advance(2)
+            await tingting.campaigns.run(campaign, idempotency_key=f"second wave of {campaign}", schedule=when)
+            assert Verdict.UNKNOWN is (await caught.value.reconcile(wait=0)).verdict
+            with pytest.raises(DuplicateSendError) as refused:
+                await tingting.campaigns.run(campaign, idempotency_key=f"first wave of {campaign}")
+            assert Verdict.UNKNOWN is (await refused.value.reconcile(wait=0)).verdict
+
+
+async def test_a_check_that_is_cut_off(connect: Any, ledger_place: Any, campaigns: list[int]) -> None:
+    """A check that was cancelled while a process that seems dead may still begin does not shorten the wait."""
+    dead = ledger_place.open()
+    async with connect() as tingting:
+        service = tingting._core.base_url
+        await dead._storage.claim(Claim("x", service, "campaigns.run", None, f"campaign {campaigns[0]}", ""))
+        await dead._storage.aclose()
+        with pytest.raises(DuplicateSendError) as refused:
+            await tingting.campaigns.run(campaigns[0])
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await refused.value.reconcile(wait=0)
+        assert ["x"] == [send.id for send in await dead.unresolved()]
+        await dead.aclose()
+
+
+async def test_a_person_is_right(sandbox: Sandbox, connect: Any, send_otp: Any, ledger: Ledger) -> None:
+    """What a person marks as sent stays refused, even if a check has found meanwhile that it did not happen."""
+    async with connect() as tingting:
+        with lost(sandbox), pytest.raises(OutcomeUnknownError) as caught:
+            await send_otp(tingting, idempotency_key="sign-up")
+        [send] = await ledger.unresolved()
+        assert Verdict.NOT_DONE is (await caught.value.reconcile(wait=0)).verdict
+        await ledger.mark_sent(send)
+        with pytest.raises(DuplicateSendError) as refused:
+            await send_otp(tingting, idempotency_key="sign-up")
+        assert SendState.DONE is refused.value.send.state
+    assert 0 == sandbox.tally()["otp", NUMBER]
 
 
 async def test_code_of_the_first_attempt(sandbox: Sandbox, connect: Any, send_otp: Any) -> None:

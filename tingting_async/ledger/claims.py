@@ -81,6 +81,15 @@ class Elapsed:
         return max(time.monotonic() - self.monotonic, time.time() - self.time)
 
 
+def claim_of(send: Send) -> Claim | None:
+    """Return the claim that a send was stored with; None if nothing would be refused for it, or if it is a job's."""
+    if (send.key is None and send.target is None) or send.id.startswith(JOB):
+        return None
+    clocks = send.clocks or Clocks(send.started_at, None, 0.0)
+    given = (send.id, send.service, send.operation, send.key, send.target)
+    return Claim(*given, digest="", read_clocks=lambda: clocks)
+
+
 def require_in_time(renewed: Elapsed | None, operation: str) -> None:
     """Make sure that a request may still begin.
 
@@ -126,6 +135,10 @@ class StoredClaim:
     may_begin_for: float = 0.0
 
 
+class InProgressError(UsageError):
+    """A claim is in progress, so that only its owner may record what becomes of it."""
+
+
 @attrs.frozen
 class Decision:
     """What somebody knows about a claim, to be recorded unless the claim says otherwise by then.
@@ -138,6 +151,8 @@ class Decision:
         mark: Of the owner of a job's work: the id of the job's mark, and the verdict for that. It is recorded in the
             same transaction, and only if the work is still stored and not done: another call that takes the job over
             deletes the work first, and needs the mark.
+        claim: With `DONE`: what to store if somebody has deleted the claim meanwhile, because it seemed not to have
+            happened. Another claim of the same key or target is left as it is.
     """
 
     verdict: Verdict
@@ -145,15 +160,16 @@ class Decision:
     is_owner: bool = False
     has_waited: bool = False
     mark: tuple[str, Verdict] | None = attrs.field(default=None, repr=False)
+    claim: Claim | None = attrs.field(default=None, repr=False)
 
     def verdict_for(self, send: Send) -> Verdict | None:
         """Return the verdict to record for the send as it is now; None to leave it as it is.
 
         Raises:
-            UsageError: The send is in progress, and the caller did not send it.
+            InProgressError: The send is in progress, and the caller did not send it.
         """
         if send.state is SendState.IN_PROGRESS and not self.is_owner:
-            raise UsageError(
+            raise InProgressError(
                 f"The send {send.id} ({send.operation}) is in progress: its own process will record the outcome."
             )
         if send.state is SendState.DONE and self.known is not SendState.DONE:
@@ -211,8 +227,12 @@ class Storage(Protocol):
         """Return the results of the other claims for the same service and target that are done."""
         ...
 
-    async def has_others(self, claim: Claim) -> bool:
-        """Return whether there is another claim for the same service and target, done or not."""
+    async def has_others(self, claim: Claim, *, later: bool = False) -> bool:
+        """Return whether another key, or none, has a claim for the same service and target, done or not.
+
+        A claim with the same key stands for the same send. With `later`, only those claims count that were stored later
+        than this one. If this one is not stored, all count.
+        """
         ...
 
     async def record(self, id: str, decision: Decision, result: str | None = None) -> float:

@@ -3,11 +3,12 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 
-from tingting_async.errors import DuplicateSendError, NotFoundError, TingTingError, UsageError
+from tingting_async.errors import DuplicateSendError, NotFoundError, NotSentError, TingTingError, UsageError
 from tingting_async.http.messages import Request, T
 from tingting_async.http.timeouts import Timeout
 from tingting_async.ledger.claims import Claim, StoredClaim, claim_for
@@ -15,7 +16,7 @@ from tingting_async.ledger.ensure_sent import RECONCILE_WAIT, settle
 from tingting_async.ledger.evidence import digests, pack
 from tingting_async.ledger.expected import expected_send
 from tingting_async.ledger.ledger import Ledger
-from tingting_async.outcomes import Clocks, Creation, SendState
+from tingting_async.outcomes import Clocks, Creation, Send, SendState
 from tingting_async.redaction import redact
 
 _FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0
@@ -57,7 +58,7 @@ async def ensure_created(
     async def attempt() -> T:
         while True:
             await refuse_duplicate()
-            claim = await _prepare(ledger, service, request, sleep, deadline)
+            claim = await _prepare(ledger, service, request, sleep, deadline, wait)
             left = attrs.evolve(timeout, total=max(0.001, deadline - loop.time()))
             try:
                 return await ledger.execute(service, attrs.evolve(request, timeout=left), call, read_clocks, claim)
@@ -81,18 +82,26 @@ async def _prepare(
     request: Request[Any],
     sleep: Callable[[float], Awaitable[None]],
     deadline: float,
+    wait: float,
 ) -> Claim:
-    """Return the claim of a creation, with what is known before its request leaves."""
+    """Return the claim of a creation, with what is known before its request leaves.
+
+    It waits for other creations of the same name: for those in progress, and until the service has had `wait` seconds
+    for those of unknown outcome. If it did not, and its own request was lost, nobody could tell which of them made what
+    is there then.
+    """
     claim, pause = claim_for(service, request), _FIRST_PAUSE
     while True:
         unfinished = await ledger.unfinished(claim)
         busy = next((each for each in unfinished if each.send.state is SendState.IN_PROGRESS), None)
-        if busy is None:
+        rest = max((wait - _age(each.send) for each in unfinished), default=0.0)
+        if busy is None and rest <= 0:
             break
-        # If both were lost, nobody could tell which of them made what is there then.
         if asyncio.get_running_loop().time() >= deadline:
-            raise await ledger.duplicate(busy, request)
-        await sleep(pause)
+            if busy is not None:
+                raise await ledger.duplicate(busy, request)
+            raise _too_early(request, rest)
+        await sleep(pause if busy is not None else min(rest, _MAX_PAUSE))
         pause = min(1.5 * pause, _MAX_PAUSE)
     try:
         found = await _creation(request).observe()
@@ -103,6 +112,22 @@ async def _prepare(
     digest, fields = await digests(request)
     seen = frozenset(each.send.id for each in unfinished)
     return attrs.evolve(claim, digest=digest, evidence=pack(found, fields, seen), seen=seen)
+
+
+def _age(send: Send) -> float:
+    """Return how many seconds ago a send began, by this machine's clock; 0 if that is in the future."""
+    return max(0.0, (datetime.now(UTC) - send.started_at).total_seconds())
+
+
+def _too_early(request: Request[Any], rest: float) -> NotSentError:
+    return NotSentError(
+        f"{request.operation}: nothing was sent. The service may still be about to carry out another creation of the "
+        f"same name, whose response was lost. Call again in {rest:.0f} s, or give the call more time.",
+        operation=request.operation,
+        method=request.method,
+        path=request.path,
+        phase="connect",
+    )
 
 
 async def _get_stored(stored: StoredClaim, request: Request[T]) -> T:

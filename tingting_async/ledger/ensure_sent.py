@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from inspect import isawaitable
 from random import SystemRandom
 from typing import Any, TypeVar, cast
@@ -21,6 +22,7 @@ from tingting_async.errors import (
 )
 from tingting_async.http.messages import Effect
 from tingting_async.http.timeouts import running_loop
+from tingting_async.ledger.claims import InProgressError
 from tingting_async.ledger.expected import ExpectedSend, expected_send
 from tingting_async.outcomes import SendState, Verdict, share_reconciler, wait_for_other
 from tingting_async.quantities import SECONDS_FROM_0, is_seconds, shown
@@ -203,7 +205,7 @@ async def _refuse_duplicate(expected: ExpectedSend) -> None:
 
 
 async def _is_done(
-    error: DuplicateSendError | OutcomeUnknownError,
+    error: DuplicateSendError,
     refuse_duplicate: Callable[[], Awaitable[None]],
     deadline: float,
     wait: float,
@@ -215,11 +217,13 @@ async def _is_done(
         OutcomeUnknownError: It is unknown.
     """
     poll, loop = _FIRST_POLL, asyncio.get_running_loop()
-    while isinstance(error, DuplicateSendError) and error.send is not None:
-        if error.send.state is SendState.DONE:
+    while True:
+        state = SendState.UNKNOWN if error.send is None else error.send.state
+        if state is SendState.DONE:
             return True
-        if error.send.state is SendState.UNKNOWN:
-            break
+        if state is SendState.UNKNOWN:
+            with suppress(InProgressError):  # Its process goes on with it, in another session of the database.
+                return await _reconcile(error, deadline, wait)
         if loop.time() >= deadline:
             raise error
         await wait_for_other(error, min(poll, max(0.0, deadline - loop.time())))
@@ -230,7 +234,6 @@ async def _is_done(
             error = newer
         else:
             return False
-    return await _reconcile(error, deadline, wait)
 
 
 async def _reconcile(error: DuplicateSendError | OutcomeUnknownError, deadline: float, wait: float) -> bool:

@@ -62,6 +62,8 @@ def _text(value: Any) -> str:
 
 async def changed_fields(stored: StoredClaim, request: Request[Any]) -> list[str]:
     """Return the arguments in which a creation differs from the stored one with its key."""
+    if not stored.evidence:
+        return []  # It was recorded by `mark_sent()` after it had been deleted.
     digest, fields = await digests(request, stored.digest)
     if digest == stored.digest:
         return []

@@ -8,6 +8,7 @@ now. It is freed if that call ends, or its process does, and is done when the jo
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -20,6 +21,7 @@ from tingting_async.ledger.claims import (
     Claim,
     Decision,
     Elapsed,
+    InProgressError,
     Storage,
     StoredClaim,
     claim_for,
@@ -202,9 +204,10 @@ async def _claim(
             return stored
         if stored.send.state is SendState.UNKNOWN:  # The call that had it has ended, and the mark is still there.
             decision = Decision(Verdict.NOT_DONE, SendState.UNKNOWN)
-            if rest := await storage.record(stored.send.id, decision):
-                await sleep(rest)
-                await storage.record(stored.send.id, attrs.evolve(decision, has_waited=True))
+            with suppress(InProgressError):  # Its process goes on with it, in another session of the database.
+                if rest := await storage.record(stored.send.id, decision):
+                    await sleep(rest)
+                    await storage.record(stored.send.id, attrs.evolve(decision, has_waited=True))
             continue
         if asyncio.get_running_loop().time() >= deadline:
             raise await ledger.duplicate(stored, request)

@@ -23,6 +23,7 @@ from tingting_async.ledger.claims import (
     Storage,
     StoredClaim,
     claim_for,
+    claim_of,
     require_in_time,
     unknown_sends,
 )
@@ -51,10 +52,6 @@ They count from when this task learnt of it: a task that waited for its turn unt
 """
 _OLD = MAX_DELAY / 5
 """Seconds since a claim was stored or renewed, after which it is renewed in any case."""
-
-
-_OWN = {verdict: Decision(verdict, is_owner=True) for verdict in Verdict}
-"""What the owner of a claim may know of it."""
 
 
 class Ledger:
@@ -302,7 +299,10 @@ class Ledger:
 
         async def look(recorded: Send | None) -> Reconciliation:
             if recorded is not None and recorded.target is not None:
-                recorded = attrs.evolve(recorded, is_only=not await (await self.ready()).has_others(claim))
+                storage = await self.ready()
+                is_only = not await storage.has_others(claim)
+                is_latest = is_only or not await storage.has_others(claim, later=True)
+                recorded = attrs.evolve(recorded, is_only=is_only, is_latest=is_latest)
             return await request.reconciler_or_advice(recorded)
 
         async def read_others() -> Others:
@@ -325,7 +325,7 @@ class Ledger:
 
     async def _record(self, send: Send, verdict: Verdict, result: str | None = None) -> None:
         """Record what a person decided, as soon as its owner cannot begin any more."""
-        decision = Decision(verdict, send.state)
+        decision = Decision(verdict, send.state, claim=claim_of(send) if verdict is Verdict.DONE else None)
         if rest := await (await self.ready()).record(send.id, decision, result):
             await asyncio.sleep(rest)
             await self._storage.record(send.id, attrs.evolve(decision, has_waited=True))
@@ -346,7 +346,8 @@ class Ledger:
         self, claim: Claim, verdict: Verdict, result: str | None = None, mark: tuple[str, Verdict] | None = None
     ) -> None:
         """Note the outcome of a claim of this process, so that the next use of the storage records it."""
-        decision = _OWN[verdict] if mark is None else attrs.evolve(_OWN[verdict], mark=mark)
+        is_refused_later = verdict is Verdict.DONE and mark is None and (claim.key or claim.target) is not None
+        decision = Decision(verdict, is_owner=True, mark=mark, claim=claim if is_refused_later else None)
         self._unrecorded[claim.id] = (decision, result)
 
     async def _record_noted(self, claim_id: str) -> None:
@@ -361,17 +362,19 @@ class Ledger:
         self, send: Send, request: Request[Any], *, is_owner: bool
     ) -> Callable[[Reconciliation], Awaitable[float]]:
         """Return what records the reconciliation of a send; see `attach_reconciler`."""
-        has_waited = False
+        not_before: float | None = None
 
         async def record(found: Reconciliation) -> float:
-            nonlocal has_waited
+            nonlocal not_before
             if found.verdict is Verdict.UNKNOWN:
                 return 0.0
-            decision = Decision(found.verdict, send.state, is_owner, has_waited)
+            has_waited = not_before is not None and monotonic() >= not_before
+            claim = claim_of(send) if found.verdict is Verdict.DONE else None
+            decision = Decision(found.verdict, send.state, is_owner, has_waited, claim=claim)
             is_created = request.creation is not None and found.result is not None
             result = request.creation.identify(found.result) if request.creation is not None and is_created else None
-            rest = await (await self.ready()).record(send.id, decision, result)
-            has_waited = True
+            if rest := await (await self.ready()).record(send.id, decision, result):
+                not_before = monotonic() + rest
             return rest
 
         return record

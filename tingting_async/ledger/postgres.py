@@ -96,14 +96,14 @@ class PostgresStorage:
         """Return the results of the other claims for the same service and target that are done."""
         return await self._call(lambda statements: statements.results(claim))
 
-    async def has_others(self, claim: Claim) -> bool:
-        """Return whether there is another claim for the same service and target."""
-        return await self._call(lambda statements: statements.has_others(claim))
+    async def has_others(self, claim: Claim, *, later: bool = False) -> bool:
+        """Return whether another key has a claim for the same service and target, stored later or at any time."""
+        return await self._call(lambda statements: statements.has_others(claim, later=later))
 
     async def record(self, id: str, decision: Decision, result: str | None = None) -> float:
         """Record a verdict."""
         if decision.is_owner:
-            await self._run(Outcome(id, decision.verdict, result, decision.mark))
+            await self._run(Outcome(id, decision.verdict, result, decision.mark, decision.claim))
             return 0.0
         return await self._call(lambda statements: statements.record(id, decision, result))
 

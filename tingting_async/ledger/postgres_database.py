@@ -45,6 +45,7 @@ class Outcome:
     verdict: Verdict
     result: str | None
     mark: tuple[str, Verdict] | None = None
+    claim: Claim | None = None
 
 
 @attrs.define(eq=False, repr=False)
@@ -70,6 +71,10 @@ class Database:
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
         self._session: Session | None = None
+        self._owner: int | None = None
+        """The owner of the claims of this object; None if it has none."""
+        self._lapsed: set[str] = set()
+        """The claims that this object stored in a session that has ended: their requests must not begin any more."""
         self._ledger: str | None = None
         """The id of the ledger that this object has used."""
         self._last: tuple[str | None, datetime | None] = (None, None)
@@ -89,12 +94,19 @@ class Database:
         if self._session is not None:
             self._session.release()
         self._drop()
+        self._disown()
 
     def after_fork(self) -> None:
         """Leave the session to the parent. This object still refers to it, so that nothing closes it here."""
         if self._session is not None:
             self._session.abandon()
             self._inherited, self._session = self._session, None
+        self._disown()
+
+    def _disown(self) -> None:
+        """Leave the claims of this object to others: whoever asks for them sees that they are unknown."""
+        self._owner = None
+        self._lapsed.clear()
 
     def _drop(self) -> None:
         """Close the connection of the session, whatever state it is in."""
@@ -168,10 +180,14 @@ class Database:
             session = Session(self._postgres)
             try:
                 self._ledger = session.ensure_tables(known=self._ledger)
+                if self._owner is not None:
+                    # The sends that wait for a response are still this object's, and it will record what became of
+                    # them. Until now, others saw that they are unknown.
+                    self._lapsed |= self._statements(session).take_over(self._owner)
             except BaseException:
                 session.close()
                 raise
-            self._session = session
+            self._session, self._owner = session, session.owner
         return self._session
 
     def _call(self, session: Session, work: Work) -> None:
@@ -190,7 +206,8 @@ class Database:
         statements, now = self._statements(session), Elapsed.start()
         claims = [work.what for work in works if isinstance(work.what, Claim)]
         new = {claim.id: new_claim(claim) for claim in claims}
-        given: dict[str, Any] = {"renewed": [work.what.id for work in works if isinstance(work.what, Renewal)]}
+        renewed = [work.what.id for work in works if isinstance(work.what, Renewal)]
+        given: dict[str, Any] = {"renewed": [each for each in renewed if each not in self._lapsed]}
         outcomes = [work.what for work in works if isinstance(work.what, Outcome)]
         if marks := {outcome.id: outcome.mark for outcome in outcomes if outcome.mark is not None}:
             outcomes += [Outcome(*marks[id_], None) for id_ in statements.lock([*marks])]
@@ -206,11 +223,15 @@ class Database:
         self._require(check)
         for last in changed.get("done", {}).items():
             self._last = last
+        for outcome in done:
+            if outcome.claim is not None and outcome.id not in changed["done"]:
+                statements.restore(outcome.claim, outcome.result)
+        self._lapsed.difference_update(new, (outcome.id for outcome in outcomes))
         for work in works:
             if isinstance(work.what, Claim):
                 work.result = new[work.what.id] if work.what.id in changed["claimed"] else None
             elif isinstance(work.what, Renewal):
-                work.result = now if work.what.id in changed["renewed"] else None
+                work.result = now if work.what.id in changed.get("renewed", {}) else None
 
     def _statements(self, session: Session) -> Statements:
         """Return what executes statements that change nothing unless this is the ledger as it was before."""

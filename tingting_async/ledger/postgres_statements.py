@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tingting_async.ledger.claims import Claim, Decision, StoredClaim, may_begin_for
+from tingting_async.ledger.claims import JOB, Claim, Decision, StoredClaim, may_begin_for
 from tingting_async.ledger.postgres_session import Session
 from tingting_async.outcomes import Clocks, Send, SendState, Verdict
 
@@ -99,7 +99,22 @@ _RESULTS = """
 SELECT result FROM tingting_sends
 WHERE service = %(service)s AND target = %(target)s AND id <> %(id)s AND is_done AND result IS NOT NULL
 """
-_OTHERS = "SELECT 1 FROM tingting_sends WHERE service = %(service)s AND target = %(target)s AND id <> %(id)s LIMIT 1"
+_OTHERS = """
+SELECT 1 FROM tingting_sends
+WHERE service = %(service)s AND target = %(target)s AND key IS DISTINCT FROM %(key)s::text
+"""
+_LATER = f"{_OTHERS} AND number > coalesce((SELECT number FROM tingting_sends WHERE id = %(id)s), -1)"
+# Of a claim that was deleted although it was done. One that another claim has replaced is not stored.
+_RESTORE = f"""
+INSERT INTO tingting_sends ({_NAMES}, owner, is_done, result)
+SELECT {_NAMES}, 0, true, %(result)s FROM json_to_recordset(%(claims)s::json) AS new({_TYPES})
+WHERE {_GUARD} ON CONFLICT DO NOTHING
+"""
+# Not of jobs: another call may go on with a job, and knows what of it is there.
+_TAKE_OVER = """
+UPDATE tingting_sends SET owner = %(owner)s
+WHERE owner = %(before)s AND NOT is_done AND NOT starts_with(id, %(job)s) RETURNING id
+"""
 # Until the transaction ends, no other process stores a claim for the target.
 _LOCK_TARGET = "SELECT pg_advisory_xact_lock(hashtextextended(%(service)s || ' ' || %(target)s, 0))"
 # A creation stays as long as it protects an unfinished one of the same target.
@@ -133,6 +148,8 @@ class Statements:
         Returns:
             What `CHECK` finds, and the ids that each part has changed, with the times of their starts.
         """
+        if not given:
+            return self.execute(CHECK).fetchone(), {}
         parts = ", ".join(f"{name} AS ({_PARTS[name]})" for name in given)
         shown = ", ".join(f"ARRAY(SELECT id FROM {name}), ARRAY(SELECT started_at FROM {name})" for name in given)
         row = self.execute(f"WITH {parts} SELECT {_CHECKS}, {shown} FROM tingting_ledger", **given).fetchone()
@@ -167,9 +184,18 @@ class Statements:
         """Return the results of the other claims for the same service and target that are done."""
         return frozenset(result for (result,) in self.execute(_RESULTS, id=claim.id, **_identity(claim)))
 
-    def has_others(self, claim: Claim) -> bool:
-        """Return whether there is another claim for the same service and target."""
-        return self.execute(_OTHERS, id=claim.id, **_identity(claim)).fetchone() is not None
+    def has_others(self, claim: Claim, *, later: bool) -> bool:
+        """Return whether another key has a claim for the same service and target, stored later or at any time."""
+        query = f"{_LATER if later else _OTHERS} LIMIT 1"
+        return self.execute(query, id=claim.id, **_identity(claim)).fetchone() is not None
+
+    def restore(self, claim: Claim, result: str | None) -> None:
+        """Store a claim that is done, unless it is stored, or another one that it would duplicate."""
+        self.execute(_RESTORE, claims=claim_rows([claim], [new_claim(claim)]), result=result)
+
+    def take_over(self, owner: int) -> set[str]:
+        """Make this session the owner of another one's unfinished claims, and return their ids."""
+        return {id_ for (id_,) in self.execute(_TAKE_OVER, before=owner, job=JOB)}
 
     def create(self, claim: Claim) -> StoredClaim | None:
         """Store the claim of a creation, or return what is in its way; None if that was deleted meanwhile."""
@@ -186,7 +212,10 @@ class Statements:
         """Record what somebody decided about a claim; see `Storage`."""
         with self.session.transaction():
             self.execute("SELECT 1 FROM tingting_sends WHERE id = %(id)s FOR UPDATE", id=id)
-            for stored in self.rows(f"{_SELECT} WHERE id = %(id)s", id=id):
+            found = self.rows(f"{_SELECT} WHERE id = %(id)s", id=id)
+            if not found and decision.claim is not None:
+                self.restore(decision.claim, result)
+            for stored in found:
                 if rest := decision.rest(stored):
                     return rest
                 verdict = decision.verdict_for(stored.send)

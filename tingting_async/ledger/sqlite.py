@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from tingting_async.errors import LedgerError, UsageError
 from tingting_async.ledger.claims import Claim, Decision, Elapsed, StoredClaim, may_begin_for
 from tingting_async.ledger.file import LedgerFile
@@ -41,7 +43,11 @@ DELETE FROM sends WHERE is_done AND started_at < ? AND (evidence = '' OR NOT EXI
 """
 _UNFINISHED = "FROM sends INDEXED BY unfinished WHERE service = ? AND target = ? AND NOT is_done ORDER BY rowid"
 _RESULTS = "SELECT result FROM sends WHERE service = ? AND target = ? AND id != ? AND is_done AND result IS NOT NULL"
-_OTHERS = "SELECT 1 FROM sends WHERE service = ? AND target = ? AND id != ? LIMIT 1"
+_OTHERS = "SELECT 1 FROM sends WHERE service = ? AND target = ? AND key IS NOT ?"
+_LATER = (
+    "SELECT 1 FROM sends WHERE service = ? AND target = ? AND key IS NOT ? "
+    "AND rowid > coalesce((SELECT rowid FROM sends WHERE id = ?), -1)"
+)
 
 
 class SqliteLedger(Ledger):
@@ -96,14 +102,7 @@ class SqliteStorage:
         def work(database: sqlite3.Connection) -> StoredClaim:
             if (found := self._find(database, claim)) is not None:
                 return found
-            owner = self._owners.current()
-            clocks = claim.read_clocks()  # Now, as the file may have been locked for a while.
-            fields = (claim.id, claim.service, claim.operation, claim.key, claim.target)
-            service_time = None if clocks.service is None else clocks.service.timestamp()
-            times = (clocks.local.timestamp(), claim.digest, service_time, clocks.monotonic)
-            database.execute(_INSERT, (*fields, "", 0, owner, *times, claim.evidence, clocks.monotonic))
-            send = Send(*fields, state=SendState.IN_PROGRESS, started_at=clocks.local, clocks=clocks)
-            return StoredClaim(send, claim.digest, claim.evidence)
+            return _insert(database, claim, self._owners.current())
 
         return await self._writer.run(work)
 
@@ -134,10 +133,11 @@ class SqliteStorage:
         given = (claim.service, claim.target, claim.id)
         return await self._writer.run(lambda database: frozenset(row[0] for row in database.execute(_RESULTS, given)))
 
-    async def has_others(self, claim: Claim) -> bool:
-        """Return whether there is another claim for the same service and target."""
-        given = (claim.service, claim.target, claim.id)
-        return await self._writer.run(lambda database: database.execute(_OTHERS, given).fetchone() is not None)
+    async def has_others(self, claim: Claim, *, later: bool = False) -> bool:
+        """Return whether another key has a claim for the same service and target, stored later or at any time."""
+        given = (claim.service, claim.target, claim.key)
+        query, values = (_LATER, (*given, claim.id)) if later else (_OTHERS, given)
+        return await self._writer.run(lambda database: database.execute(query, values).fetchone() is not None)
 
     async def record(self, id: str, decision: Decision, result: str | None = None) -> float:
         """Record a decision."""
@@ -147,10 +147,14 @@ class SqliteStorage:
                 if decision.mark is not None and database.execute(_IS_UNFINISHED, (id,)).fetchone() is not None:
                     mark, ending = decision.mark
                     database.execute(_RECORD_OWN[ending], {"id": mark, "result": None})
-                database.execute(_RECORD_OWN[decision.verdict], {"id": id, "result": result})
+                changed = database.execute(_RECORD_OWN[decision.verdict], {"id": id, "result": result}).rowcount
+                if not changed and decision.claim is not None:
+                    self._restore(database, decision.claim, result)
                 return 0.0
             row = database.execute(f"{_SELECT} FROM sends WHERE id = ?", (id,)).fetchone()
             if row is None:
+                if decision.claim is not None:
+                    self._restore(database, decision.claim, result)
                 return 0.0
             stored = self._read(row)
             if rest := decision.rest(stored):
@@ -208,6 +212,13 @@ class SqliteStorage:
             return next((each for each in others if each.send.id not in claim.seen), None)
         return None
 
+    def _restore(self, database: sqlite3.Connection, claim: Claim, result: str | None) -> None:
+        """Store a claim that is done, unless it is stored, or another one that it would duplicate."""
+        is_stored = database.execute("SELECT 1 FROM sends WHERE id = ?", (claim.id,)).fetchone() is not None
+        if not is_stored and self._find(database, attrs.evolve(claim, seen=None)) is None:
+            _insert(database, claim, "")
+            database.execute(_RECORD[Verdict.DONE], {"id": claim.id, "result": result})
+
     def _unfinished(self, database: sqlite3.Connection, claim: Claim) -> list[StoredClaim]:
         found = database.execute(f"{_SELECT} {_UNFINISHED}", (claim.service, claim.target))
         return [self._read(row) for row in found]
@@ -225,3 +236,13 @@ class SqliteStorage:
         send = Send(id_, url, operation, key, target, state, started_at, clocks, result)
         age = None if is_done or not owner or renewed is None else time.monotonic() - renewed
         return StoredClaim(send, digest, evidence, may_begin_for(age))
+
+
+def _insert(database: sqlite3.Connection, claim: Claim, owner: str) -> StoredClaim:
+    clocks = claim.read_clocks()  # Now, as the file may have been locked for a while.
+    fields = (claim.id, claim.service, claim.operation, claim.key, claim.target)
+    service_time = None if clocks.service is None else clocks.service.timestamp()
+    times = (clocks.local.timestamp(), claim.digest, service_time, clocks.monotonic)
+    database.execute(_INSERT, (*fields, "", 0, owner, *times, claim.evidence, clocks.monotonic))
+    send = Send(*fields, state=SendState.IN_PROGRESS, started_at=clocks.local, clocks=clocks)
+    return StoredClaim(send, claim.digest, claim.evidence)

@@ -114,7 +114,7 @@ def match_name(shown: str | None, name: str) -> Match:
         return Match.MAYBE
     if len(shown) > _MANY_TIMES * len(name):
         return Match.OTHER
-    text, sent = _spaced(shown), _spaced(name)
+    text, sent = spaced(shown), spaced(name)
     if text == sent:  # Services strip spaces from names.
         return Match.SAME
     kept = re.split("[?\ufffd]+", text)  # Each character that cannot be stored becomes a question mark, or several.
@@ -125,7 +125,8 @@ def match_name(shown: str | None, name: str) -> Match:
     return Match.MAYBE if has_lost or is_cut or is_plain else Match.OTHER
 
 
-def _spaced(text: str) -> str:
+def spaced(text: str) -> str:
+    """Return a text with single spaces, and each character in one form of Unicode."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 

@@ -14,6 +14,7 @@ from tingting_async.outcomes import Creation, Look, Send
 from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.resources.base import TimeoutLike
+from tingting_async.resources.evidence import spaced
 
 _LETTERS = 20
 """How many letters and digits of a name a service keeps at least."""
@@ -23,7 +24,7 @@ _SHORTEST = 3
 
 def target(what: str, name: str) -> str:
     """Return the target of a creation: creations with the same target wait for each other."""
-    return f"{what} named {' '.join(name.split())[:100]}"
+    return f"{what} named {spaced(name)[:100]}"
 
 
 def plain_part(name: str) -> str | None:

@@ -113,10 +113,11 @@ async def reconcile_run(core: Core, id: int, send: Send | None, called: ReadCloc
     # It may be the status of an earlier run, which also leaves times of its own.
     since = Since.compare(clocks_at(send, called), core.read_clocks())
     is_after = since.age(campaign.updated_at) is Age.AFTER
+    is_latest = send is None or send.is_latest  # What a later run of the ledger has left is no proof of this one.
     match campaign.status:
-        case CampaignStatus.SCHEDULED:
+        case CampaignStatus.SCHEDULED if is_latest:
             is_done = is_after
-        case CampaignStatus.RUNNING:
+        case CampaignStatus.RUNNING if is_latest:
             is_done = is_after and await _ages_of_reached(core, campaign.id, since) <= {Age.AFTER}
         case CampaignStatus.COMPLETED if send is not None and send.is_only:
             # A run that began before this one may end after it. So the ledger must have no other.
