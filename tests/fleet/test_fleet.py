@@ -77,7 +77,14 @@ def fleet_servers(seed: int) -> Iterator[Servers]:
 
 
 def run_fleet(
-    script: str, servers: Servers, folder: Path, *, seed: int, restarts: int = 0, is_safe: bool = True
+    script: str,
+    servers: Servers,
+    folder: Path,
+    *,
+    seed: int,
+    jobs: int = JOBS,
+    restarts: int = 0,
+    is_safe: bool = True,
 ) -> Fleet:
     """Let a fleet process all files while its workers are killed, and some jobs are delivered twice."""
     ports = [int(servers.sandbox.url.rpartition(":")[2]), servers.postgres.port, servers.redis.port]
@@ -86,14 +93,14 @@ def run_fleet(
             script,
             machines,
             servers.environment,
-            make_files(folder / "files", JOBS),
+            make_files(folder / "files", jobs),
             servers.sandbox,
             Random(seed),
             is_safe=is_safe,
         )
         if "procrastinate" in script:
             fleet.run("setup")
-        fleet.add_jobs([*fleet.files, *fleet.random.sample(fleet.files, JOBS // 10 + 1)])
+        fleet.add_jobs([*fleet.files, *fleet.random.sample(fleet.files, jobs // 10 + 1)])
         fleet.work(limit=LIMIT, restart=servers.postgres.restart, restarts=restarts)
         fleet.settle(lambda: ENGINES[script](servers), limit=LIMIT)
     return fleet
@@ -136,10 +143,11 @@ def test_the_database_restarts(script: str, seed: int, tmp_path: Path) -> None:
 
 def test_without_keys_people_are_texted_twice(tmp_path: Path) -> None:
     """The same fleet with a job that gives no keys texts people twice: the other tests can fail."""
+    jobs = min(JOBS, 30)  # A job that begins anew after each kill may use up its attempts, if there are many jobs.
     with fleet_servers(0) as servers:
-        run_fleet("procrastinate_fleet.py", servers, tmp_path, seed=0, is_safe=False)
+        run_fleet("procrastinate_fleet.py", servers, tmp_path, seed=0, jobs=jobs, is_safe=False)
         texted = count_effects(servers.sandbox, "sms")
-    assert len(texted) == JOBS * PEOPLE
+    assert len(texted) == jobs * PEOPLE
     assert max(texted.values()) > 1
 
 

@@ -325,7 +325,7 @@ class Ledger:
 
     async def _record(self, send: Send, verdict: Verdict, result: str | None = None) -> None:
         """Record what a person decided, as soon as its owner cannot begin any more."""
-        decision = Decision(verdict, send.state, claim=claim_of(send) if verdict is Verdict.DONE else None)
+        decision = Decision(verdict, send.state, claim=claim_of(send))
         if rest := await (await self.ready()).record(send.id, decision, result):
             await asyncio.sleep(rest)
             await self._storage.record(send.id, attrs.evolve(decision, has_waited=True))
@@ -346,7 +346,7 @@ class Ledger:
         self, claim: Claim, verdict: Verdict, result: str | None = None, mark: tuple[str, Verdict] | None = None
     ) -> None:
         """Note the outcome of a claim of this process, so that the next use of the storage records it."""
-        is_refused_later = verdict is Verdict.DONE and mark is None and (claim.key or claim.target) is not None
+        is_refused_later = not claim.id.startswith(JOB) and (claim.key or claim.target) is not None
         decision = Decision(verdict, is_owner=True, mark=mark, claim=claim if is_refused_later else None)
         self._unrecorded[claim.id] = (decision, result)
 
@@ -369,10 +369,9 @@ class Ledger:
             if found.verdict is Verdict.UNKNOWN:
                 return 0.0
             has_waited = not_before is not None and monotonic() >= not_before
-            claim = claim_of(send) if found.verdict is Verdict.DONE else None
-            decision = Decision(found.verdict, send.state, is_owner, has_waited, claim=claim)
-            is_created = request.creation is not None and found.result is not None
-            result = request.creation.identify(found.result) if request.creation is not None and is_created else None
+            decision = Decision(found.verdict, send.state, is_owner, has_waited, claim=claim_of(send))
+            creation, created = request.creation, found.result
+            result = None if creation is None or created is None else creation.identify(created)
             if rest := await (await self.ready()).record(send.id, decision, result):
                 not_before = monotonic() + rest
             return rest

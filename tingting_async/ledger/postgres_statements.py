@@ -213,7 +213,7 @@ class Statements:
         with self.session.transaction():
             self.execute("SELECT 1 FROM tingting_sends WHERE id = %(id)s FOR UPDATE", id=id)
             found = self.rows(f"{_SELECT} WHERE id = %(id)s", id=id)
-            if not found and decision.claim is not None:
+            if not found and decision.verdict is Verdict.DONE and decision.claim is not None:
                 self.restore(decision.claim, result)
             for stored in found:
                 if rest := decision.rest(stored):

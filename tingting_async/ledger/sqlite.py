@@ -148,13 +148,12 @@ class SqliteStorage:
                     mark, ending = decision.mark
                     database.execute(_RECORD_OWN[ending], {"id": mark, "result": None})
                 changed = database.execute(_RECORD_OWN[decision.verdict], {"id": id, "result": result}).rowcount
-                if not changed and decision.claim is not None:
-                    self._restore(database, decision.claim, result)
+                if not changed:
+                    self._restore(database, decision, result)
                 return 0.0
             row = database.execute(f"{_SELECT} FROM sends WHERE id = ?", (id,)).fetchone()
             if row is None:
-                if decision.claim is not None:
-                    self._restore(database, decision.claim, result)
+                self._restore(database, decision, result)
                 return 0.0
             stored = self._read(row)
             if rest := decision.rest(stored):
@@ -212,8 +211,11 @@ class SqliteStorage:
             return next((each for each in others if each.send.id not in claim.seen), None)
         return None
 
-    def _restore(self, database: sqlite3.Connection, claim: Claim, result: str | None) -> None:
-        """Store a claim that is done, unless it is stored, or another one that it would duplicate."""
+    def _restore(self, database: sqlite3.Connection, decision: Decision, result: str | None) -> None:
+        """Store the claim of a decision that is done, unless it is stored, or another one that it would duplicate."""
+        claim = decision.claim
+        if decision.verdict is not Verdict.DONE or claim is None:
+            return
         is_stored = database.execute("SELECT 1 FROM sends WHERE id = ?", (claim.id,)).fetchone() is not None
         if not is_stored and self._find(database, attrs.evolve(claim, seen=None)) is None:
             _insert(database, claim, "")
