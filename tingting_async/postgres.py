@@ -41,10 +41,14 @@ SELECT set_config(name, value, false)
 FROM (VALUES
     ('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'),
     ('tcp_user_timeout', '15000'), ('idle_in_transaction_session_timeout', '10000'), ('idle_session_timeout', '0'),
-    ('statement_timeout', %s)
+    ('statement_timeout', %s), ('default_transaction_isolation', 'read committed')
 ) AS wanted(name, value) JOIN pg_settings USING (name)
 """
-"""The same on the server's side, where a session with a dead client holds its locks. An old server lacks some."""
+"""The same on the server's side, where a session with a dead client holds its locks. An old server lacks some.
+
+The statements rely on locks. At a stricter isolation level, which may be the default of the database, a statement that
+has waited for a lock would fail with an error of serialization (40001).
+"""
 
 
 class PostgresError(OSError):

@@ -89,6 +89,14 @@ async def test_many_at_once(shared_postgres: PostgresServer, database: str) -> N
     assert [Tokens(str(number)) for number in range(12)] == [await store.load() for store in stores]
 
 
+async def test_strict_isolation(shared_postgres: PostgresServer, database: str) -> None:
+    """Tokens can be saved at the same time if the database isolates transactions more strictly by default."""
+    shared_postgres.run(f"ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'")
+    store = PostgresTokenStore(shared_postgres.dsn(database))
+    await asyncio.gather(*(store.save(Tokens(str(number))) for number in range(24)))
+    assert await store.load() in [Tokens(str(number)) for number in range(24)]
+
+
 async def test_saved_by_a_newer_version(shared_postgres: PostgresServer, database: str) -> None:
     """Tokens in the form of a newer version are refused with what to do."""
     store = PostgresTokenStore(shared_postgres.dsn(database))

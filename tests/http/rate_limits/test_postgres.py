@@ -97,6 +97,16 @@ async def test_many_at_once(dsn: str) -> None:
     await asyncio.gather(*(limit.aclose() for limit in limits))
 
 
+async def test_strict_isolation(shared_postgres: PostgresServer, database: str, dsn: str) -> None:
+    """Reservations at the same time succeed if the database isolates transactions more strictly by default."""
+    shared_postgres.run(f"ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'")
+    limits = [PostgresRateLimit(dsn, per_second=0.01) for _ in range(6)]
+    reservations = (limit.reserve([1e9]) for _ in range(10) for limit in limits)
+    results = await asyncio.gather(*reservations)
+    assert [100 * index for index in range(60)] == sorted(round(wait or 0, -2) for (wait,) in results)
+    await asyncio.gather(*(limit.aclose() for limit in limits))
+
+
 @pytest.mark.parametrize("loss", ["DELETE FROM tingting_rates", "UPDATE tingting_rates SET free_at = '2000-01-01'"])
 async def test_lost_row(shared_postgres: PostgresServer, database: str, dsn: str, loss: str) -> None:
     """If the database loses the row, a process still keeps to what it has reserved itself."""
