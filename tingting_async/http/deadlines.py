@@ -5,9 +5,9 @@ end long before. Here, one timer is set for the earliest limit; the next one is 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import attrs
 
@@ -16,6 +16,19 @@ from tingting_async.http.messages import Request
 
 RESOLUTION = 0.01
 """By how much a limit may expire late, in seconds."""
+
+
+class Connection(Protocol):
+    """A connection of aiohttp."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether one side has closed it."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
 
 
 @attrs.define(eq=False, repr=False)
@@ -36,19 +49,34 @@ class Limit:
     """Whether the first byte of the request was about to be written."""
     refusal: TingTingError | None = None
     """What `before_first_byte` raised."""
+    must_prepare: bool = False
+    """Whether something has to be done before the request is sent, once it has a connection."""
+    renew_turn: Callable[[], Awaitable[None]] | None = None
+    """Awaited before the request is sent; None without a rate limit."""
 
     def is_sign_in(self) -> bool:
         """Return whether the request of the task gets new tokens."""
         return self.request is not None and not self.request.authenticate
 
-    async def prepare(self, disconnect: Callable[[], None]) -> None:
-        """Do what has to be done before the request is sent, once it has a connection; if that fails, disconnect."""
-        assert self.request is not None
-        assert self.request.before_send is not None
+    async def prepare(self, connection: Connection | None = None) -> None:
+        """Do what has to be done before the request is sent. If that fails, close the connection.
+
+        A connection that waited is never given back for later requests, which need one that was just in use.
+
+        Raises:
+            ConnectionError: The service has closed the connection meanwhile.
+        """
         try:
-            await self.request.before_send()
+            if self.renew_turn is not None:
+                await self.renew_turn()
+            if self.request is not None and self.request.before_first_byte is not None:
+                assert self.request.before_send is not None
+                await self.request.before_send()
+            if connection is not None and connection.closed:
+                raise ConnectionError("the connection was lost before the request was sent")  # noqa: TRY301
         except BaseException:
-            disconnect()
+            if connection is not None:
+                connection.close()
             raise
 
     def begin(self) -> None:
@@ -66,6 +94,11 @@ class Limit:
                 self.refusal, self.is_connected = error, False
                 raise
         self.has_begun = self.is_connected = True
+
+    def move(self, when: float) -> None:
+        """Let the limit end at another time."""
+        self.when = when
+        self.deadlines.expect(self)
 
     def expire(self) -> None:
         """End the task's wait now."""
@@ -97,6 +130,11 @@ class Deadlines:
         if self._timer is None or when < self._timer.when():
             self._set_timer(when, task.get_loop())
         return limit
+
+    def expect(self, limit: Limit) -> None:
+        """Note that a limit ends at another time."""
+        if self._timer is None or limit.when < self._timer.when():
+            self._set_timer(limit.when, limit.task.get_loop())
 
     def has_sign_in(self) -> bool:
         """Return whether a sign-in or a token refresh may have reached the service, and has no response yet."""

@@ -6,15 +6,23 @@ import inspect
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from tingting_async.errors import NotSentError, SessionClosedError, UsageError
-from tingting_async.http.deadlines import Deadlines
+from tingting_async.http.deadlines import Deadlines, Limit
 from tingting_async.http.messages import Request
 from tingting_async.http.rate_limits.local import LocalRateLimit, seconds_between
-from tingting_async.http.rate_limits.queue import RateFailedError, RateLimit, RateQueue, TooLateError
+from tingting_async.http.rate_limits.queue import (
+    RateFailedError,
+    RateLimit,
+    RateQueue,
+    TooLateError,
+    Turn,
+)
 from tingting_async.http.timeouts import Timeout
 from tingting_async.redaction import redact
+
+T = TypeVar("T")
 
 
 class Slots:
@@ -90,15 +98,39 @@ class Throttle:
         what = "a free slot (`max_in_flight`)"
         await self._wait(lambda _: self.slots.wait(), request, timeout, deadline, phase="pool", what=what)
 
-    async def acquire_rate(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
-        """Wait until the rate limit allows another request.
+    async def acquire_rate(self, request: Request[Any], timeout: Timeout, deadline: float) -> Turn | None:
+        """Wait until the rate limit allows another request. Return None if there is no limit.
 
         Arguments and errors are those of `acquire_slot`. The error is raised at once if the request could leave only
         after its time limit, or if the rate limit fails.
         """
         queue = self._rate_queue
-        if queue is not None:
-            await self._wait(queue.wait, request, timeout, deadline, phase="rate", what="the rate limit (`rate`)")
+        if queue is None:
+            return None
+        what = "the rate limit (`rate`)"
+        return await self._wait(queue.wait, request, timeout, deadline, phase="rate", what=what)
+
+    async def renew_rate(
+        self, turn: Turn, attempt: Limit, request: Request[Any], timeout: Timeout, deadline: float
+    ) -> None:
+        """Take another turn if the request could not leave soon after its first one.
+
+        A ledger or a network may stall. All requests whose turns came meanwhile would leave at once when that ends.
+
+        Args:
+            turn: The first turn.
+            attempt: The limit of the attempt. The wait does not count towards it, like that for the first turn.
+            request: The request.
+            timeout: Its `pool` limits the wait.
+            deadline: When the whole call ends, by the loop's clock.
+        """
+        assert self._rate_queue is not None
+        if self._rate_queue.has_lapsed(turn):
+            loop = asyncio.get_running_loop()
+            rest = attempt.when - loop.time()
+            attempt.move(deadline)
+            await self.acquire_rate(request, timeout, deadline)
+            attempt.move(min(deadline, loop.time() + rest))
 
     async def sleep(self, operation: str, seconds: float, deadline: float = math.inf) -> None:
         """Wait between two attempts of a request, or between two requests of an operation.
@@ -127,14 +159,14 @@ class Throttle:
 
     async def _wait(
         self,
-        acquire: Callable[[float], Awaitable[None]],
+        acquire: Callable[[float], Awaitable[T]],
         request: Request[Any],
         timeout: Timeout,
         deadline: float,
         *,
         phase: str,
         what: str,
-    ) -> None:
+    ) -> T:
         if self._is_closed:
             raise closed_error(request.operation)
         now = asyncio.get_running_loop().time()

@@ -28,7 +28,7 @@ from tingting_async.http.clocks import Dated
 from tingting_async.http.deadlines import Deadlines, Limit
 from tingting_async.http.download import Inflater
 from tingting_async.http.messages import Effect, File, Params, Request, Response, decode_error, encode_query
-from tingting_async.http.rate_limits.queue import RateLimit
+from tingting_async.http.rate_limits.queue import RateLimit, Turn
 from tingting_async.http.throttle import Throttle, closed_error
 from tingting_async.http.timeouts import Timeout
 
@@ -80,8 +80,8 @@ class _Connector(aiohttp.TCPConnector):
             # aiohttp wants a second connection only to resend a GET, PUT or DELETE that the service may have received.
             raise _ConnectionLostError("the connection was lost")
         connection = await super().connect(req, traces, timeout)
-        if attempt.request is not None and attempt.request.before_first_byte is not None:
-            await attempt.prepare(connection.close)
+        if attempt.must_prepare:
+            await attempt.prepare(connection)
         attempt.is_connected = True
         return connection
 
@@ -175,23 +175,21 @@ class Transport:
         else:
             await throttle.acquire_slot(request, timeout, deadline)
         try:
-            if throttle.has_rate:
-                await throttle.acquire_rate(request, timeout, deadline)
+            turn = await throttle.acquire_rate(request, timeout, deadline) if throttle.has_rate else None
             url = self._url(request, request.params if params is None else params)
             body = _body(request)
             if request.before_send is not None:  # After everything that can fail before the request leaves.
                 await request.before_send()
-            response = await self._exchange(request, url, headers, body, timeout, deadline)
+            response = await self._exchange(request, url, headers, body, timeout, deadline, turn)
             followed = 0
-            # Only GETs follow redirects, and only on the same origin: a POST would become a GET, and another origin
-            # would receive the token.
+            # A POST would become a GET, and another origin would receive the token.
             while 300 <= response.status < 400 and request.method == "GET" and followed < MAX_REDIRECTS:
                 target = redirect_target(url, response)
                 if target is None:
                     break
                 url, followed = target, followed + 1
-                await throttle.acquire_rate(request, timeout, deadline)
-                response = await self._exchange(request, url, headers, _body(request), timeout, deadline)
+                turn = await throttle.acquire_rate(request, timeout, deadline)
+                response = await self._exchange(request, url, headers, _body(request), timeout, deadline, turn)
             return response
         finally:
             throttle.slots.release()
@@ -227,6 +225,7 @@ class Transport:
         body: _Body | None,
         timeout: Timeout,
         deadline: float,
+        turn: Turn | None,
     ) -> Response:
         if self._is_closed:  # While this request waited for a slot, or for another attempt.
             raise closed_error(request.operation)
@@ -236,19 +235,22 @@ class Transport:
             text, phase = f"{request.operation}: {what}. Nothing was sent.", "connect"
             raise NotSentError(text, operation=request.operation, method=request.method, path=request.path, phase=phase)
         self.sent += 1
-        if timeout.attempt is not None:
-            deadline = min(deadline, now + timeout.attempt)
-        attempt = self._attempts.limit(deadline)  # aiohttp's own `total` costs more: it enters its timer three times.
+        end = deadline if timeout.attempt is None else min(deadline, now + timeout.attempt)
+        attempt = self._attempts.limit(end)  # aiohttp's own `total` costs more: it enters its timer three times.
         attempt.request = request
-        if self._user_session is not None or request.before_first_byte is not None:
-            is_noticed = self._writes_our_bodies and not request.effect.is_safe
-            if self._user_session is not None and not is_noticed:  # It does not have our connector.
-                attempt.is_connected = True  # It counts as connected, unless aiohttp says that it could not connect.
-            if is_noticed or request.before_first_byte is not None:
-                body = _Bytes(b"") if body is None else body
-                body.attempt = attempt
+        if turn is not None:
+            attempt.renew_turn = functools.partial(self.throttle.renew_rate, turn, attempt, request, timeout, deadline)
+        attempt.must_prepare = turn is not None or request.before_first_byte is not None
+        is_noticed = self._writes_our_bodies and not request.effect.is_safe
+        if request.before_first_byte is not None or (self._user_session is not None and is_noticed):
+            body = _Bytes(b"") if body is None else body
+            body.attempt = attempt
         try:
             with attempt:
+                if self._user_session is not None:  # It does not have our connector.
+                    if turn is not None:
+                        await attempt.prepare()
+                    attempt.is_connected = not is_noticed  # Unless aiohttp then says that it could not connect.
                 received = await self._session(request.effect).request(
                     request.method,
                     url,

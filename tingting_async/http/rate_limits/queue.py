@@ -5,10 +5,14 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import attrs
+
 from tingting_async.errors import TingTingError
 
 LATENESS = 0.05
 """Seconds after which a reserved moment lapses if the event loop was too busy to let its request leave."""
+_LONGEST_USE = 1.0
+"""Seconds after which a turn has lapsed in any case."""
 
 
 class RateLimit(Protocol):
@@ -54,14 +58,27 @@ class RateFailedError(Exception):
         return failed
 
 
+@attrs.frozen
+class Turn:
+    """A request may leave.
+
+    Attributes:
+        at: Since when, by the clock of the event loop.
+        number: How many requests of the queue could leave until then, with this one.
+    """
+
+    at: float
+    number: int
+
+
 class _Waiter:
     __slots__ = ("deadline", "ended")
 
-    def __init__(self, deadline: float, ended: "asyncio.Future[Callable[[], Exception] | None]") -> None:
+    def __init__(self, deadline: float, ended: "asyncio.Future[Turn | Callable[[], Exception]]") -> None:
         self.deadline: float = deadline
         """When the wait ends at the latest, by the clock of the event loop."""
-        self.ended: asyncio.Future[Callable[[], Exception] | None] = ended
-        """Done when the request may leave; if it may not, with what returns an error of its own."""
+        self.ended: asyncio.Future[Turn | Callable[[], Exception]] = ended
+        """Done when the request may leave, with its turn; if it may not, with what returns an error of its own."""
 
 
 class RateQueue:
@@ -78,6 +95,7 @@ class RateQueue:
     """
 
     def __init__(self, limit: RateLimit) -> None:
+        self._granted = 0
         self._limit = limit
         self._waiting: list[_Waiter] = []
         self._moments: list[float] = []
@@ -85,7 +103,7 @@ class RateQueue:
         self._reserving: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    async def wait(self, deadline: float) -> None:
+    async def wait(self, deadline: float) -> Turn:
         """Wait until the next request may leave.
 
         Args:
@@ -102,12 +120,22 @@ class RateQueue:
         self._waiting.append(waiter)
         self._proceed()
         try:
-            failure = await waiter.ended
+            ended = await waiter.ended
         finally:
             if waiter in self._waiting:  # It was cancelled.
                 self._waiting.remove(waiter)
-        if failure is not None:
-            raise failure()
+        if not isinstance(ended, Turn):
+            raise ended()
+        return ended
+
+    def has_lapsed(self, turn: Turn) -> bool:
+        """Return whether a request that has not left yet needs another turn.
+
+        Connecting often takes a tenth of a second. If that alone cost a second turn, slow connections would halve a low
+        rate. So a turn lapses soon only if another request of the queue has had its turn since.
+        """
+        late = asyncio.get_running_loop().time() - turn.at
+        return late > LATENESS and (self._granted > turn.number or late > _LONGEST_USE)
 
     def close(self) -> None:
         """Stop reserving. What waits is ended by its own time limits."""
@@ -125,7 +153,8 @@ class RateQueue:
             del moments[0]
         while self._waiting and moments and moments[0] <= now:
             del moments[0]
-            self._waiting.pop(0).ended.set_result(None)
+            self._granted += 1
+            self._waiting.pop(0).ended.set_result(Turn(now, self._granted))
         for waiter, moment in zip(self._waiting.copy(), moments, strict=False):
             if moment > waiter.deadline:
                 self._refuse(waiter, TooLateError)
