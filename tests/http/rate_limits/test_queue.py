@@ -199,9 +199,43 @@ async def test_busy_event_loop(serve: Any) -> None:
         await asyncio.sleep(0)
         time.sleep(0.6)  # noqa: ASYNC251 - keeps the loop busy until all moments are long past
         results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [False, True, True, True] == [isinstance(result, NotSentError) for result in results]
-    assert [4, 3] == [len(call) for call in limit.calls]
-    assert ["/0"] == [received.target for received in server.requests]
+    assert [True] * 4 == [isinstance(result, NotSentError) for result in results]
+    assert [4, 4] == [len(call) for call in limit.calls]
+    assert [] == server.requests
+
+
+async def test_busy_event_loop_and_one_request(serve: Any) -> None:
+    """A request whose moment has lapsed gets another one; if the event loop is late again, it leaves all the same."""
+    server, limit = await serve(succeed), Limit(0.1, 0.1)
+    async with connect(server.url, limit) as tingting:
+        task = asyncio.create_task(tingting._core.execute(READ))
+        for _ in range(2):
+            await limit.called.wait()
+            limit.called.clear()
+            await asyncio.sleep(0)
+            time.sleep(0.2)  # noqa: ASYNC251 - keeps the loop busy until the moment is long past
+        await task
+    assert [1, 1] == [len(call) for call in limit.calls]
+    assert 1 == len(server.requests)
+
+
+async def test_event_loop_that_is_always_late() -> None:
+    """If the event loop is late again, one of the requests leaves, and the others get moments of their own."""
+    limit = Limit(*[0.1] * 8)
+    queue = RateQueue(limit)
+    tasks = [asyncio.create_task(queue.wait(asyncio.get_running_loop().time() + 60)) for _ in range(3)]
+    for expected in (3, 3, 2):
+        await limit.called.wait()
+        limit.called.clear()
+        assert expected == len(limit.calls[-1])
+        await asyncio.sleep(0)
+        time.sleep(0.2)  # noqa: ASYNC251 - keeps the loop busy until the moments are long past
+    await tasks[1]
+    await limit.called.wait()
+    assert [3, 3, 2, 1] == [len(call) for call in limit.calls]
+    assert not tasks[2].done()
+    tasks[2].cancel()
+    queue.close()
 
 
 async def test_closed_during_the_reservation(serve: Any) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -72,11 +73,13 @@ class Turn:
 
 
 class _Waiter:
-    __slots__ = ("deadline", "ended")
+    __slots__ = ("deadline", "ended", "has_lapsed")
 
     def __init__(self, deadline: float, ended: "asyncio.Future[Turn | Callable[[], Exception]]") -> None:
         self.deadline: float = deadline
         """When the wait ends at the latest, by the clock of the event loop."""
+        self.has_lapsed: bool = False
+        """Whether a moment of this request has lapsed."""
         self.ended: asyncio.Future[Turn | Callable[[], Exception]] = ended
         """Done when the request may leave, with its turn; if it may not, with what returns an error of its own."""
 
@@ -88,7 +91,8 @@ class RateQueue:
     a request is cancelled, those behind it move up, and the next one that arrives gets the moment that is left.
 
     The event loop may be too busy to let requests leave at their moments. They do not catch up: moments that have
-    lapsed are dropped, and others are reserved instead. Otherwise, many requests would leave at once.
+    lapsed are dropped, and others are reserved instead. Otherwise, requests would leave too close together. If the
+    event loop is always late, one request whose moment has lapsed before leaves all the same.
 
     Args:
         limit: What reserves moments.
@@ -116,10 +120,13 @@ class RateQueue:
         loop = asyncio.get_running_loop()
         if not self._waiting:
             self._moments = [moment for moment in self._moments if moment > loop.time()]
+        is_behind = bool(self._waiting)
         waiter = _Waiter(deadline, loop.create_future())
         self._waiting.append(waiter)
         self._proceed()
         try:
+            if is_behind:  # Those ahead may leave now, too. A future that is done would not let them run first.
+                await asyncio.sleep(0)
             ended = await waiter.ended
         finally:
             if waiter in self._waiting:  # It was cancelled.
@@ -149,8 +156,12 @@ class RateQueue:
         loop = asyncio.get_running_loop()
         now, moments = loop.time(), self._moments
         self._waiting = [waiter for waiter in self._waiting if not waiter.ended.done()]
-        while len(moments) > 1 and moments[0] < now - LATENESS and moments[1] <= now:
-            del moments[0]
+        lapsed = bisect_left(moments, now - LATENESS)
+        if lapsed == bisect_right(moments, now) > 0 and self._waiting and self._waiting[0].has_lapsed:
+            lapsed -= 1
+        for waiter in self._waiting[:lapsed]:
+            waiter.has_lapsed = True
+        del moments[:lapsed]
         while self._waiting and moments and moments[0] <= now:
             del moments[0]
             self._granted += 1
