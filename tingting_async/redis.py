@@ -23,6 +23,12 @@ A server closes idle connections and restarts, and the first command afterwards 
 repeated.
 """
 
+_SHARE = 1 / 3
+"""The part of a command's time that an attempt may take.
+
+If a firewall has forgotten an idle connection, nothing responds on it, and it does not fail either.
+"""
+
 
 class RedisFailedError(Exception):
     """A command failed. The text says why, and what to do; the cause may be the error of the connection."""
@@ -100,7 +106,12 @@ class RedisBacked:
         client = self._client()
         for pause in RETRY_PAUSES:
             try:
-                return await command(client)
+                async with asyncio.timeout(self._timeout * _SHARE):
+                    return await command(client)
+            except TimeoutError:  # The client has closed this connection. The others are probably silent, too.
+                with suppress(TimeoutError, OSError):
+                    async with asyncio.timeout(self._timeout * _SHARE):
+                        await client.connection_pool.disconnect(inuse_connections=False)
             except (exceptions.AuthenticationError, exceptions.AuthorizationError):
                 raise
             except (exceptions.ConnectionError, ConnectionError):

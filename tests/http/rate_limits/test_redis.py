@@ -204,6 +204,34 @@ async def test_silent_server(deaf_port: int, serve: Any) -> None:
     assert [] == server.requests
 
 
+async def test_connections_that_became_silent(shared_redis: RedisServer) -> None:
+    """If nothing responds on the idle connections any more, a reservation is made over a new one."""
+    connections = silent = 0
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        number = connections
+        connections += 1
+        there, here = await asyncio.open_connection("127.0.0.1", shared_redis.port)
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while data := await source.read(2**16):
+                if number >= silent:
+                    sink.write(data)
+            sink.close()
+
+        await asyncio.gather(pump(reader, here), pump(there, writer), return_exceptions=True)
+
+    async with await asyncio.start_server(converse, "127.0.0.1", 0) as proxy:
+        url = shared_redis.url.replace(str(shared_redis.port), str(proxy.sockets[0].getsockname()[1]))
+        async with RedisRateLimit(url, per_second=1000, timeout=1.5, name="silent") as limit:
+            await asyncio.gather(*(limit.reserve([60.0]) for _ in range(5)))
+            silent = connections
+            (wait,) = await limit.reserve([60.0])
+    assert wait is not None
+    assert (5, 6) == (silent, connections)
+
+
 async def test_closed_while_the_server_is_silent(deaf_port: int, serve: Any) -> None:
     """Closing the session ends a reservation to which the server does not respond."""
     server = await serve(succeed)
