@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import json
 import random
 import zipfile
 from collections.abc import AsyncIterator
@@ -14,9 +15,17 @@ import attrs
 import openpyxl
 import pytest
 from support.ready_lists import People, Person, Trouble
+from support.servers import Received
 from support.v1 import connect
 
-from tingting_async import File, OutcomeUnknownError, RecipientList, SqliteLedger, UsageError
+from tingting_async import (
+    File,
+    OutcomeUnknownError,
+    PartialFailureError,
+    RecipientList,
+    SqliteLedger,
+    UsageError,
+)
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import TingTing
 from tingting_async.v1.uploads import numbers_of
@@ -221,6 +230,35 @@ async def test_split_numbers(tmp_path: Path) -> None:
         assert PHONES[3:6] == added(sandbox, campaign)
     assert [1, 1, 2] == [each.row for each in result.outcomes]
     assert ([1, 2], 3) == (list(result.outcomes.rows()), len(result.outcomes))
+
+
+async def test_errors_of_split_numbers(serve: Any) -> None:
+    """Two recipients of one row keep their errors both, and an error that counts contacts counts them both."""
+    fails = False
+
+    async def script(received: Received) -> None:
+        contacts = json.loads(received.body)["contacts"]
+        if fails and received.number > 1:
+            await received.respond(b'{"detail": "no"}', 400)
+            return
+        errors = [{"row": index, "error": f"reason {index}"} for index in range(len(contacts))]
+        created = {"created": len(contacts), "skipped": 0, "contacts": [], "errors": []}
+        refused = {"created": 0, "skipped": 0, "contacts": [], "errors": errors}
+        await received.respond(json.dumps(created if fails else refused).encode(), 201)
+
+    server = await serve(script)
+    people = await RecipientList.from_rows(
+        [{"phone": f"{PHONES[3]} / {PHONES[4]}"}, {"phone": f"{PHONES[5]} / {PHONES[6]}"}], split_numbers=True
+    )
+    async with TingTing(base_url=server.url, api_token="key") as tingting:
+        result = await tingting.contacts.add_many(1, people)
+        assert {1: "reason 0; reason 1", 2: "reason 2; reason 3"} == result.errors
+        fails = True
+        with pytest.raises(
+            PartialFailureError, match="1 contacts were added, 0 may have been, and 3 were not"
+        ) as caught:
+            await tingting.contacts.add_many(1, people, chunk=1, concurrency=1)
+    assert [1, 2] == list(caught.value.not_done)
 
 
 async def test_lists_that_cannot_be_uploaded(tmp_path: Path) -> None:

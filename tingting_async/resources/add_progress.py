@@ -43,7 +43,7 @@ class BaseAddProgress(Generic[R]):
             created=self._created,
             skipped=self._skipped,
             contacts=tuple(self._contacts),
-            errors={self._label(row): said for row, said in sorted(self._errors.items())},
+            errors=self._labelled_errors(),
             other_errors=tuple(self._other_errors),
             extra=dict(self._extra),
             outcomes=self.outcomes,
@@ -84,8 +84,13 @@ class BaseAddProgress(Generic[R]):
         """The same, counted from 0."""
         return places_with(self._codes, CODES[RowStatus.NOT_ADDED])
 
-    def _label(self, row: int) -> int:
-        return row if self._labels is None else self._labels[row]
+    def _labelled_errors(self) -> dict[int, str]:
+        """Return the errors by the row in the file, which may have several recipients."""
+        errors: dict[int, str] = {}
+        for place, said in sorted(self._errors.items()):
+            row = place if self._labels is None else self._labels[place]
+            errors[row] = f"{errors[row]}; {said}" if row in errors else said
+        return errors
 
     @property
     def has_begun(self) -> bool:
@@ -175,8 +180,8 @@ class BaseAddProgress(Generic[R]):
         more = f" See `failures` for all {len(failures)} requests that failed." if len(failures) > 1 else ""
         what = operation.partition(".")[0]
         return PartialFailureError(
-            f"{operation}: {self._created} {what} were added, {len(unknown)} may have been, and "
-            f"{len(not_done)} were not. {reason}{more}",
+            f"{operation}: {self._created} {what} were added, {self._codes.count(CODES[RowStatus.UNKNOWN])} may have "
+            f"been, and {len(self.remaining)} were not. {reason}{more}",
             result=self.result,
             unknown=unknown,
             not_done=not_done,

@@ -134,7 +134,8 @@ class AddResult(Model, Generic[T]):
         created: The number of contacts that were added.
         skipped: The number of contacts that were there already, or were given twice.
         contacts: The new contacts, in the order of the responses. Empty if they were not to be kept.
-        errors: The service's messages about refused contacts, by their row.
+        errors: The service's messages about refused contacts, by their row. If a row has several contacts, their
+            messages are joined.
         other_errors: The service's messages that name no contact that was given.
         extra: Fields of the responses that this class does not name.
         outcomes: What became of every row.
