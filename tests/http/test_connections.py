@@ -48,6 +48,17 @@ async def test_requests_share_a_connection(serve: Any) -> None:
     assert [0, 0, 1, 1, 1, 0] == [received.connection for received in server.requests]
 
 
+@pytest.mark.parametrize(("fresh", "expected"), [(False, [0, 1, 1, 1, 0]), (True, [0, 1, 2, 3, 0])])
+async def test_connections_of_requests_that_get_tokens(serve: Any, fresh: bool, expected: list[int]) -> None:
+    """A request that gets tokens uses the connections of requests that change something."""
+    server = await serve(succeed)
+    get_tokens = attrs.evolve(READ, authenticate=False)
+    async with connect(server.url, fresh_connections=fresh) as tingting:
+        for request in (READ, get_tokens, SEND, get_tokens, READ):
+            await tingting._core.execute(request)
+    assert expected == [received.connection for received in server.requests]
+
+
 async def test_fresh_connections(serve: Any) -> None:
     """With `fresh_connections`, each request that changes something has a connection of its own."""
     server = await serve(succeed)

@@ -27,7 +27,7 @@ from tingting_async.http.causes import connect_failure, short_cause
 from tingting_async.http.clocks import Dated
 from tingting_async.http.deadlines import Deadlines, Limit
 from tingting_async.http.download import Inflater
-from tingting_async.http.messages import Effect, File, Params, Request, Response, decode_error, encode_query
+from tingting_async.http.messages import File, Params, Request, Response, decode_error, encode_query
 from tingting_async.http.rate_limits.queue import RateLimit, Turn
 from tingting_async.http.throttle import Throttle, closed_error
 from tingting_async.http.timeouts import Timeout
@@ -251,7 +251,7 @@ class Transport:
                     if turn is not None:
                         await attempt.prepare()
                     attempt.is_connected = not is_noticed  # Unless aiohttp then says that it could not connect.
-                received = await self._session(request.effect).request(
+                received = await self._session(request).request(
                     request.method,
                     url,
                     headers=headers,
@@ -285,25 +285,25 @@ class Transport:
                 request.without_effect()
         raise failure from cause  # Outside of the `except` block, where the error of aiohttp would become its context.
 
-    def _session(self, effect: Effect) -> aiohttp.ClientSession:
-        """Return the session whose connections suit the effect.
+    def _session(self, request: Request[Any]) -> aiohttp.ClientSession:
+        """Return the session whose connections suit the request.
 
-        A server may close an idle connection at the moment when the next request is written to it; nobody knows then
-        whether it read the request. So a request that changes something gets one that was just in use, or a new one.
+        A server may close an idle connection when the next request is written to it; nobody knows then whether it read
+        the request. So one that changes something or gets tokens gets a connection that was just in use, or a new one.
         """
         if self._user_session is not None:
             if self._view is None:
                 self._view = copy.copy(self._user_session)
                 self._view._cookie_jar = aiohttp.DummyCookieJar()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             return self._view
-        session = self._sessions.get(effect.is_safe)
+        session = self._sessions.get(may_be_idle := request.effect.is_safe and request.authenticate)
         if session is None:
             # `limit=0`: the throttle counts the slots, so that an error can say what the request waited for.
             options: dict[str, Any] = {"limit": 0, "ssl": True if self._ssl is None else self._ssl}
-            if not effect.is_safe:
+            if not may_be_idle:
                 options |= {"force_close": True} if self._fresh_connections else {"keepalive_timeout": MAX_IDLE}
             connector = _Connector(self._attempts, **options)
-            session = self._sessions[effect.is_safe] = aiohttp.ClientSession(
+            session = self._sessions[may_be_idle] = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": _USER_AGENT, "Accept": "application/json, */*;q=0.5"},
