@@ -25,6 +25,8 @@ from tingting_async import (
     Verdict,
     ensure_sent,
 )
+from tingting_async.ledger.claims import Claim, Decision
+from tingting_async.outcomes import Clocks
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import ContactStatus, Services, TingTing
 
@@ -204,6 +206,22 @@ async def test_a_creation_that_may_still_be_carried_out(sandbox: Sandbox, connec
         another = await ensure_sent(lambda: create(tingting, "another"), wait=0.1)
         stall.release()
         assert another.id in created(sandbox)
+
+
+async def test_a_creation_of_the_future(sandbox: Sandbox, connect: Any, kind: Any, ledger: Any) -> None:
+    """A lost creation on a machine whose clock is ahead keeps others of its name waiting no longer than another."""
+    async with ledger, connect(kind) as tingting:
+        with sandbox.faults.during([Fault("reset", method="POST", times=1)]):
+            with pytest.raises(OutcomeUnknownError):
+                await create(tingting, "lost", timeout=1)
+        (send,) = await ledger.unresolved()
+        await ledger._storage.record(send.id, Decision(Verdict.NOT_DONE, SendState.UNKNOWN, has_waited=True))
+        ahead = Clocks(send.started_at + timedelta(minutes=20), None, 0.0)
+        fields = (send.service, send.operation, send.key, send.target)
+        await ledger._storage.claim(Claim("ahead", *fields, "", "{}", frozenset(), lambda: ahead))
+        await ledger._storage.record("ahead", Decision(Verdict.UNKNOWN, is_owner=True))
+        another = await ensure_sent(lambda: create(tingting, "another"), wait=0.1)
+    assert [another.id] == created(sandbox)
 
 
 async def test_rival_in_progress(sandbox: Sandbox, connect: Any, kind: Any, ledger: Any) -> None:

@@ -91,6 +91,20 @@ async def test_a_session_that_ends_before_a_send(ledger_place: Any, database: st
         await each.aclose()
 
 
+async def test_sessions_that_end_one_after_the_other(ledger_place: Any, database: str, end_sessions: Any) -> None:
+    """Claims stay their process's however many sessions it loses."""
+    storage, other = ledger_place.open()._storage, ledger_place.open()._storage
+    await storage.claim(Claim("first", "http://a", "things.call", "first", None, ""))
+    end_sessions()
+    for number in range(3):
+        await storage.claim(Claim(f"{number}", "http://a", "things.call", f"{number}", None, ""))
+        end_sessions()
+    await storage.sends()
+    assert {SendState.IN_PROGRESS} == {send.state for send in await other.sends()}
+    for each in (storage, other):
+        await each.aclose()
+
+
 async def test_session_that_was_ended(
     sandbox: Sandbox, connect: Any, ledger: Ledger, database: str, send_otp: Any, end_sessions: Any
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tingting_async import DuplicateSendError, Ledger, OutcomeUnknownError, TingTing, Verdict
-from tingting_async.ledger.claims import Claim
+from tingting_async.ledger.claims import Claim, Decision
 from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.outcomes import SendState
 from tingting_async.sandbox import Fault, Sandbox
@@ -148,9 +148,48 @@ async def test_a_check_that_is_cut_off(connect: Any, ledger_place: Any, campaign
         await dead.aclose()
 
 
+async def test_a_response_after_all(
+    sandbox: Sandbox, connect: Any, send_otp: Any, ledger: Ledger, ledger_place: Any
+) -> None:
+    """If the response arrives after the claim was freed, the send is recorded as done, with the time of its start."""
+    async with ledger, connect() as tingting:
+        stall = sandbox.faults.add(Fault("stall", method="POST", times=1))
+        slow = asyncio.create_task(send_otp(tingting, idempotency_key="sign-up"))
+        await stall.stalled.wait()
+        await asyncio.to_thread(ledger_place.end_owners)
+        [send] = await ledger.unresolved()
+        await ledger._storage.record(send.id, Decision(Verdict.NOT_DONE, send.state, has_waited=True))
+        assert [] == await ledger._storage.sends()
+        stall.release()
+        await slow
+        [again] = await ledger._storage.sends()
+        assert (send.id, send.started_at, SendState.DONE) == (again.id, again.started_at, again.state)
+        with pytest.raises(DuplicateSendError):
+            await send_otp(tingting, idempotency_key="sign-up")
+    assert 1 == sandbox.tally()["otp", NUMBER]
+
+
+@pytest.mark.parametrize("is_pruned", [True, False])
+async def test_a_send_that_was_forgotten_on_purpose(
+    connect: Any, send_otp: Any, ledger: Ledger, posts: Any, is_pruned: bool
+) -> None:
+    """An old error that says "done" does not bring back a send that was pruned or marked as not sent."""
+    async with ledger, connect() as tingting:
+        await send_otp(tingting, idempotency_key="sign-up")
+        with pytest.raises(DuplicateSendError) as refused:
+            await send_otp(tingting, idempotency_key="sign-up")
+        if is_pruned:
+            await ledger.prune(datetime.now(UTC) + timedelta(seconds=1))
+        else:
+            await ledger.mark_not_sent(refused.value.send)
+        assert Verdict.DONE is (await refused.value.reconcile(wait=0)).verdict
+        await send_otp(tingting, idempotency_key="sign-up")
+    assert 2 == posts()
+
+
 async def test_a_person_is_right(sandbox: Sandbox, connect: Any, send_otp: Any, ledger: Ledger) -> None:
     """What a person marks as sent stays refused, even if a check has found meanwhile that it did not happen."""
-    async with connect() as tingting:
+    async with ledger, connect() as tingting:
         with lost(sandbox), pytest.raises(OutcomeUnknownError) as caught:
             await send_otp(tingting, idempotency_key="sign-up")
         [send] = await ledger.unresolved()

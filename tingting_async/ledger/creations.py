@@ -90,14 +90,16 @@ async def _prepare(
     for those of unknown outcome. If it did not, and its own request was lost, nobody could tell which of them made what
     is there then.
     """
-    claim, pause = claim_for(service, request), _FIRST_PAUSE
+    claim, pause, first_seen = claim_for(service, request), _FIRST_PAUSE, dict[str, float]()
     while True:
+        now = asyncio.get_running_loop().time()
         unfinished = await ledger.unfinished(claim)
         busy = next((each for each in unfinished if each.send.state is SendState.IN_PROGRESS), None)
-        rest = max((wait - _age(each.send) for each in unfinished), default=0.0)
+        ages = [max(_age(each.send), now - first_seen.setdefault(each.send.id, now)) for each in unfinished]
+        rest = max((wait - age for age in ages), default=0.0)
         if busy is None and rest <= 0:
             break
-        if asyncio.get_running_loop().time() >= deadline:
+        if now >= deadline:
             if busy is not None:
                 raise await ledger.duplicate(busy, request)
             raise _too_early(request, rest)
@@ -115,8 +117,8 @@ async def _prepare(
 
 
 def _age(send: Send) -> float:
-    """Return how many seconds ago a send began, by this machine's clock; 0 if that is in the future."""
-    return max(0.0, (datetime.now(UTC) - send.started_at).total_seconds())
+    """Return how many seconds ago a send began, if the clocks of the machines agree."""
+    return (datetime.now(UTC) - send.started_at).total_seconds()
 
 
 def _too_early(request: Request[Any], rest: float) -> NotSentError:

@@ -125,7 +125,11 @@ async def settle(
                 attempt = get_result
             continue  # The attempt was not made, so that it does not count.
         except OutcomeUnknownError as error:
-            if await _reconcile(error, deadline, wait):
+            try:
+                is_done = await _reconcile(error, deadline, wait)
+            except InProgressError:  # Its process goes on with it, and the next attempt waits for that.
+                continue
+            if is_done:
                 attempt = get_result
                 continue
             made, seconds = made + 1, 0.0

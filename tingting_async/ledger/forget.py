@@ -12,6 +12,17 @@ from tingting_async.outcomes import Send, SendState, Verdict
 from tingting_async.redaction import redact
 
 
+def is_job(send: object) -> bool:
+    """Return whether a send is a job, of which nobody knows how far it came.
+
+    Raises:
+        UsageError: It is no send.
+    """
+    if not isinstance(send, Send):
+        raise UsageError("`send` must be a Send, such as one of `await ledger.unresolved()`.")
+    return send.id.startswith(JOB)
+
+
 def unmarkable_error(send: Send) -> UsageError:
     """Return the error for a job that a person marks as done."""
     return UsageError(

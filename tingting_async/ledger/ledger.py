@@ -30,7 +30,7 @@ from tingting_async.ledger.claims import (
 from tingting_async.ledger.digests import digest
 from tingting_async.ledger.duplicates import changed_error, duplicate_error
 from tingting_async.ledger.evidence import Others, changed_fields, reconcile_creation
-from tingting_async.ledger.forget import forget_job, unmarkable_error
+from tingting_async.ledger.forget import forget_job, is_job, unmarkable_error
 from tingting_async.outcomes import (
     Clocks,
     Reconciler,
@@ -119,7 +119,7 @@ class Ledger:
                 the call instead.
             LedgerError: The ledger cannot be written.
         """
-        if _is_job(send):
+        if is_job(send):
             raise unmarkable_error(send)
         await self._record(send, Verdict.DONE, None if result is None else str(result))
 
@@ -134,7 +134,7 @@ class Ledger:
             UsageError: The send is in progress: its own process will record the outcome.
             LedgerError: The ledger cannot be written.
         """
-        if _is_job(send):
+        if is_job(send):
             await forget_job(await self.ready(), send, self.record_own)
         else:
             await self._record(send, Verdict.NOT_DONE)
@@ -240,7 +240,7 @@ class Ledger:
             raise
         if has_claim:
             created = None if request.creation is None else request.creation.identify(result)
-            await self.record_own(claim, Verdict.DONE, created)
+            await self.record_own(_as_stored(claim, stored), Verdict.DONE, created)
         return result
 
     async def find(self, service: str, request: Request[Any]) -> StoredClaim | None:
@@ -369,7 +369,9 @@ class Ledger:
             if found.verdict is Verdict.UNKNOWN:
                 return 0.0
             has_waited = not_before is not None and monotonic() >= not_before
-            decision = Decision(found.verdict, send.state, is_owner, has_waited, claim=claim_of(send))
+            # What the ledger had recorded as done, somebody may have deleted on purpose since.
+            claim = None if send.state is SendState.DONE else claim_of(send)
+            decision = Decision(found.verdict, send.state, is_owner, has_waited, claim=claim)
             creation, created = request.creation, found.result
             result = None if creation is None or created is None else creation.identify(created)
             if rest := await (await self.ready()).record(send.id, decision, result):
@@ -379,15 +381,11 @@ class Ledger:
         return record
 
 
-def _is_job(send: object) -> bool:
-    """Return whether a send is a job, of which nobody knows how far it came.
-
-    Raises:
-        UsageError: It is no send.
-    """
-    if not isinstance(send, Send):
-        raise UsageError("`send` must be a Send, such as one of `await ledger.unresolved()`.")
-    return send.id.startswith(JOB)
+def _as_stored(claim: Claim, stored: Send | None) -> Claim:
+    """Return a claim with the clocks that were stored with it, if it may have to be stored again."""
+    if stored is None or (claim.key or claim.target) is None or (clocks := stored.clocks) is None:
+        return claim
+    return attrs.evolve(claim, read_clocks=lambda: clocks)
 
 
 @contextmanager

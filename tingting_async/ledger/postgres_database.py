@@ -71,8 +71,8 @@ class Database:
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
         self._session: Session | None = None
-        self._owner: int | None = None
-        """The owner of the claims of this object; None if it has none."""
+        self._owners: set[int] = set()
+        """The owners that the claims of this object may have: its session, and those before it."""
         self._lapsed: set[str] = set()
         """The claims that this object stored in a session that has ended: their requests must not begin any more."""
         self._ledger: str | None = None
@@ -105,7 +105,7 @@ class Database:
 
     def _disown(self) -> None:
         """Leave the claims of this object to others: whoever asks for them sees that they are unknown."""
-        self._owner = None
+        self._owners.clear()
         self._lapsed.clear()
 
     def _drop(self) -> None:
@@ -180,14 +180,16 @@ class Database:
             session = Session(self._postgres)
             try:
                 self._ledger = session.ensure_tables(known=self._ledger)
-                if self._owner is not None:
+                before = self._owners.copy()
+                self._owners.add(session.owner)
+                if before:
                     # The sends that wait for a response are still this object's, and it will record what became of
                     # them. Until now, others saw that they are unknown.
-                    self._lapsed |= self._statements(session).take_over(self._owner)
+                    self._statements(session).take_over(before)
             except BaseException:
                 session.close()
                 raise
-            self._session, self._owner = session, session.owner
+            self._session = session
         return self._session
 
     def _call(self, session: Session, work: Work) -> None:
@@ -226,7 +228,7 @@ class Database:
         for outcome in done:
             if outcome.claim is not None and outcome.id not in changed["done"]:
                 statements.restore(outcome.claim, outcome.result)
-        self._lapsed.difference_update(new, (outcome.id for outcome in outcomes))
+        self._lapsed.difference_update(outcome.id for outcome in outcomes)
         for work in works:
             if isinstance(work.what, Claim):
                 work.result = new[work.what.id] if work.what.id in changed["claimed"] else None
@@ -236,7 +238,7 @@ class Database:
     def _statements(self, session: Session) -> Statements:
         """Return what executes statements that change nothing unless this is the ledger as it was before."""
         guard = {"ledger": self._ledger, "version": VERSION, "backend": session.backend, "owner": session.owner}
-        return Statements(session, guard | {"last": self._last[0], "last_started": self._last[1]})
+        return Statements(session, guard | {"last": self._last[0], "last_started": self._last[1]}, self._lapsed)
 
     def _require(self, checks: tuple[Any, ...] | None) -> None:
         """Raise what is wrong with the ledger, if anything is."""

@@ -113,7 +113,7 @@ WHERE {_GUARD} ON CONFLICT DO NOTHING
 # Not of jobs: another call may go on with a job, and knows what of it is there.
 _TAKE_OVER = """
 UPDATE tingting_sends SET owner = %(owner)s
-WHERE owner = %(before)s AND NOT is_done AND NOT starts_with(id, %(job)s) RETURNING id
+WHERE owner = ANY(%(before)s) AND NOT is_done AND NOT starts_with(id, %(job)s) RETURNING id
 """
 # Until the transaction ends, no other process stores a claim for the target.
 _LOCK_TARGET = "SELECT pg_advisory_xact_lock(hashtextextended(%(service)s || ' ' || %(target)s, 0))"
@@ -134,6 +134,8 @@ class Statements:
 
     session: Session
     guard: dict[str, Any]
+    lapsed: set[str]
+    """Claims of sessions that have ended; see `Database`."""
 
     def execute(self, query: str, **arguments: Any) -> "Cursor[tuple[Any, ...]]":
         """Execute a statement."""
@@ -166,6 +168,7 @@ class Statements:
     def forget(self, ids: list[str]) -> None:
         """Delete claims that an attempt whose connection was lost may have stored, for another owner."""
         self.execute(_PARTS["not_done"], not_done=ids)
+        self.lapsed.difference_update(ids)
 
     def rows(self, query: str, **arguments: Any) -> list[StoredClaim]:
         """Return the claims that a query finds."""
@@ -193,9 +196,9 @@ class Statements:
         """Store a claim that is done, unless it is stored, or another one that it would duplicate."""
         self.execute(_RESTORE, claims=claim_rows([claim], [new_claim(claim)]), result=result)
 
-    def take_over(self, owner: int) -> set[str]:
-        """Make this session the owner of another one's unfinished claims, and return their ids."""
-        return {id_ for (id_,) in self.execute(_TAKE_OVER, before=owner, job=JOB)}
+    def take_over(self, owners: set[int]) -> None:
+        """Make this session the owner of the unfinished claims of others. They have lapsed."""
+        self.lapsed.update(id_ for (id_,) in self.execute(_TAKE_OVER, before=[*owners], job=JOB))
 
     def create(self, claim: Claim) -> StoredClaim | None:
         """Store the claim of a creation, or return what is in its way; None if that was deleted meanwhile."""
