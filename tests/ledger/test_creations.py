@@ -208,6 +208,25 @@ async def test_a_creation_that_may_still_be_carried_out(sandbox: Sandbox, connec
         assert another.id in created(sandbox)
 
 
+async def test_found_out_by_somebody_else(sandbox: Sandbox, connect: Any, ledger: Any) -> None:
+    """If another call finds the campaign and runs it during a check, which then proves nothing, that is its result."""
+    async with ledger, connect() as dead, connect() as tingting:
+        stall = sandbox.faults.add(Fault("stall_after", method="POST", times=1))
+        first = asyncio.create_task(create(dead))
+        await stall.stalled.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        (send,), (campaign,) = await ledger.unresolved(), created(sandbox)
+        check = sandbox.faults.add(Fault("stall", method="GET", times=1))
+        second = asyncio.create_task(ensure_sent(lambda: create(tingting), wait=0))
+        await check.stalled.wait()
+        await ledger.mark_sent(send, result=campaign)
+        sandbox.world.campaigns[campaign].status = "Running"
+        check.release()
+        assert campaign == (await second).id
+    assert [campaign] == created(sandbox)
+
+
 async def test_a_creation_of_the_future(sandbox: Sandbox, connect: Any, kind: Any, ledger: Any) -> None:
     """A lost creation on a machine whose clock is ahead keeps others of its name waiting no longer than another."""
     async with ledger, connect(kind) as tingting:

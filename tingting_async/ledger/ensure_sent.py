@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from inspect import isawaitable
 from random import SystemRandom
 from typing import Any, TypeVar, cast
@@ -125,11 +124,7 @@ async def settle(
                 attempt = get_result
             continue  # The attempt was not made, so that it does not count.
         except OutcomeUnknownError as error:
-            try:
-                is_done = await _reconcile(error, deadline, wait)
-            except InProgressError:  # Its process goes on with it, and the next attempt waits for that.
-                continue
-            if is_done:
+            if await _is_done(error, refuse_duplicate, deadline, wait):
                 attempt = get_result
                 continue
             made, seconds = made + 1, 0.0
@@ -209,7 +204,7 @@ async def _refuse_duplicate(expected: ExpectedSend) -> None:
 
 
 async def _is_done(
-    error: DuplicateSendError,
+    error: DuplicateSendError | OutcomeUnknownError,
     refuse_duplicate: Callable[[], Awaitable[None]],
     deadline: float,
     wait: float,
@@ -222,19 +217,27 @@ async def _is_done(
     """
     poll, loop = _FIRST_POLL, asyncio.get_running_loop()
     while True:
-        state = SendState.UNKNOWN if error.send is None else error.send.state
+        state, undecided = SendState.UNKNOWN if error.send is None else error.send.state, None
         if state is SendState.DONE:
             return True
         if state is SendState.UNKNOWN:
-            with suppress(InProgressError):  # Its process goes on with it, in another session of the database.
+            try:
                 return await _reconcile(error, deadline, wait)
-        if loop.time() >= deadline:
-            raise error
-        await wait_for_other(error, min(poll, max(0.0, deadline - loop.time())))
-        poll = min(1.5 * poll, _MAX_POLL)
+            except InProgressError:  # Its process goes on with it, in another session of the database.
+                pass
+            except OutcomeUnknownError as failure:
+                undecided = failure
+        if undecided is None:
+            if loop.time() >= deadline:
+                raise error
+            await wait_for_other(error, min(poll, max(0.0, deadline - loop.time())))
+            poll = min(1.5 * poll, _MAX_POLL)
         try:
             await refuse_duplicate()
         except DuplicateSendError as newer:
+            # Somebody else may have found it out meanwhile, and changed what the service showed by going on.
+            if undecided is not None and newer.send is not None and newer.send.state is SendState.UNKNOWN:
+                raise undecided from undecided.__cause__
             error = newer
         else:
             return False
