@@ -100,6 +100,9 @@ class RateQueue:
 
     def __init__(self, limit: RateLimit) -> None:
         self._granted = 0
+        """How many requests could leave."""
+        self._left = 0
+        """How many of them have left."""
         self._limit = limit
         self._waiting: list[_Waiter] = []
         self._moments: list[float] = []
@@ -120,7 +123,7 @@ class RateQueue:
         loop = asyncio.get_running_loop()
         if not self._waiting:
             self._moments = [moment for moment in self._moments if moment > loop.time()]
-        is_behind = bool(self._waiting)
+        is_behind = bool(self._waiting) or self._left < self._granted
         waiter = _Waiter(deadline, loop.create_future())
         self._waiting.append(waiter)
         self._proceed()
@@ -131,6 +134,8 @@ class RateQueue:
         finally:
             if waiter in self._waiting:  # It was cancelled.
                 self._waiting.remove(waiter)
+            elif waiter.ended.done() and not waiter.ended.cancelled() and isinstance(waiter.ended.result(), Turn):
+                self._left += 1
         if not isinstance(ended, Turn):
             raise ended()
         return ended
