@@ -249,6 +249,16 @@ async def test_nothing_sent(sandbox: Sandbox, connect: Any, campaigns: list[int]
     assert 1 == count(sandbox, "run")
 
 
+async def test_a_lost_request_that_no_ledger_records(sandbox: Sandbox, connect: Any, campaigns: list[int]) -> None:
+    """If an update before the send is lost, nobody says that it was not done because the ledger has no record of it."""
+    async with connect() as tingting:
+        with sandbox.faults.during([Fault("reset_after", method="PATCH"), Fault("reset_after", method="PUT")]):
+            with pytest.raises(OutcomeUnknownError, match=r"campaigns\.update: it is unknown whether this happened"):
+                await ensure_sent(lambda: tingting.campaigns.run(campaigns[0], message="other"), wait=0)
+        assert "other" == sandbox.world.campaigns[campaigns[0]].message
+    assert 0 == count(sandbox, "run")
+
+
 async def test_busy_service(sandbox: Sandbox, connect: Any, campaigns: list[int], path: Path) -> None:
     """A send that the service refuses because it is busy is sent again."""
     throttled = {"detail": "Request was throttled. Expected available in 1 second."}

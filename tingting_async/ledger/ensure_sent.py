@@ -226,6 +226,8 @@ async def _is_done(
             except InProgressError:  # Its process goes on with it, in another session of the database.
                 pass
             except OutcomeUnknownError as failure:
+                if error.send is None:  # The ledger has no record of it.
+                    raise
                 undecided = failure
         if undecided is None:
             if loop.time() >= deadline:
