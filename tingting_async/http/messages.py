@@ -96,7 +96,7 @@ class File:
     )
 
 
-@attrs.frozen(slots=False)  # A copy of a dictionary costs a twentieth of a copy of thirty slots.
+@attrs.frozen(slots=False)  # Every send with a ledger copies one, and a dictionary is copied much faster than slots.
 class Request(Generic[T_co]):
     """An operation of the service as a value: what to send, its effect, and where the result is in the response.
 
@@ -207,7 +207,7 @@ class Request(Generic[T_co]):
         return encode_query(self.params)
 
     def replaced(self, **fields: Any) -> "Request[T_co]":
-        """Return the request with these values, unconverted; `attrs.evolve` would cost a sixth of a send."""
+        """Return the request with these values. Unlike `attrs.evolve`, which takes longer, this converts nothing."""
         made = object.__new__(type(self))
         made.__dict__.update(self.__dict__, **fields)
         return made

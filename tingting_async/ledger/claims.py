@@ -63,6 +63,14 @@ class Claim:
     seen: frozenset[str] | None = attrs.field(default=None, repr=False)
     read_clocks: Callable[[], Clocks] = attrs.field(default=lambda: read_clocks(None), repr=False, eq=False)
 
+    @property
+    def is_worth_restoring(self) -> bool:
+        """Whether to store it again if it was deleted and turns out to be done: only if it would refuse another claim.
+
+        Another call may have taken over a job, so its claims are not restored.
+        """
+        return (self.key is not None or self.target is not None) and not self.id.startswith(JOB)
+
 
 @attrs.frozen
 class Elapsed:
@@ -82,12 +90,11 @@ class Elapsed:
 
 
 def claim_of(send: Send) -> Claim | None:
-    """Return the claim that a send was stored with; None if nothing would be refused for it, or if it is a job's."""
-    if (send.key is None and send.target is None) or send.id.startswith(JOB):
-        return None
+    """Return the claim of a send that was stored before; None if it is not worth restoring."""
     clocks = send.clocks or Clocks(send.started_at, None, 0.0)
     given = (send.id, send.service, send.operation, send.key, send.target)
-    return Claim(*given, digest="", read_clocks=lambda: clocks)
+    claim = Claim(*given, digest="", read_clocks=lambda: clocks)
+    return claim if claim.is_worth_restoring else None
 
 
 def require_in_time(renewed: Elapsed | None, operation: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -124,7 +125,7 @@ def _age(send: Send) -> float:
 def _too_early(request: Request[Any], rest: float) -> NotSentError:
     return NotSentError(
         f"{request.operation}: nothing was sent. The service may still be about to carry out another creation of the "
-        f"same name, whose response was lost. Call again in {rest:.0f} s, or give the call more time.",
+        f"same name, whose response was lost. Call again in {math.ceil(rest)} s, or give the call more time.",
         operation=request.operation,
         method=request.method,
         path=request.path,

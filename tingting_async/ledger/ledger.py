@@ -15,7 +15,6 @@ import attrs
 from tingting_async.errors import LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.messages import Request, T
 from tingting_async.ledger.claims import (
-    JOB,
     MAX_DELAY,
     Claim,
     Decision,
@@ -346,8 +345,8 @@ class Ledger:
         self, claim: Claim, verdict: Verdict, result: str | None = None, mark: tuple[str, Verdict] | None = None
     ) -> None:
         """Note the outcome of a claim of this process, so that the next use of the storage records it."""
-        is_refused_later = not claim.id.startswith(JOB) and (claim.key or claim.target) is not None
-        decision = Decision(verdict, is_owner=True, mark=mark, claim=claim if is_refused_later else None)
+        restored = claim if claim.is_worth_restoring else None
+        decision = Decision(verdict, is_owner=True, mark=mark, claim=restored)
         self._unrecorded[claim.id] = (decision, result)
 
     async def _record_noted(self, claim_id: str) -> None:
@@ -369,7 +368,7 @@ class Ledger:
             if found.verdict is Verdict.UNKNOWN:
                 return 0.0
             has_waited = not_before is not None and monotonic() >= not_before
-            # What the ledger had recorded as done, somebody may have deleted on purpose since.
+            # If the ledger had recorded it as done, somebody may have deleted that on purpose since.
             claim = None if send.state is SendState.DONE else claim_of(send)
             decision = Decision(found.verdict, send.state, is_owner, has_waited, claim=claim)
             creation, created = request.creation, found.result
@@ -382,8 +381,8 @@ class Ledger:
 
 
 def _as_stored(claim: Claim, stored: Send | None) -> Claim:
-    """Return a claim with the clocks that were stored with it, if it may have to be stored again."""
-    if stored is None or (claim.key or claim.target) is None or (clocks := stored.clocks) is None:
+    """Return a claim with the clocks that were stored with it, in case it has to be stored again."""
+    if stored is None or not claim.is_worth_restoring or (clocks := stored.clocks) is None:
         return claim
     return attrs.evolve(claim, read_clocks=lambda: clocks)
 

@@ -104,7 +104,7 @@ class Database:
         self._disown()
 
     def _disown(self) -> None:
-        """Leave the claims of this object to others: whoever asks for them sees that they are unknown."""
+        """Give up the claims of this object. Others then see them as unknown."""
         self._owners.clear()
         self._lapsed.clear()
 
