@@ -261,6 +261,24 @@ async def test_limit_that_does_not_respond(serve: Any) -> None:
     assert [] == server.requests
 
 
+async def test_arrival_just_before_the_reservation_ends() -> None:
+    """A request that arrives in the iteration of the event loop that grants both does not overtake the one ahead."""
+    limit = Limit(0.0, 0.0)
+    limit.open.clear()
+    queue, left = RateQueue(limit), []
+
+    async def leave(number: int) -> None:
+        await queue.wait(asyncio.get_running_loop().time() + 60)
+        left.append(number)
+
+    first = asyncio.create_task(leave(0))
+    await limit.called.wait()
+    second = asyncio.create_task(leave(1))
+    limit.open.set()
+    await asyncio.gather(first, second)
+    assert [0, 1] == left
+
+
 @pytest.mark.parametrize("seed", range(20))
 async def test_any_order_of_events(seed: int) -> None:
     """Whatever is granted, refused, cancelled and late: each request ends, in order, and no more leave than may."""

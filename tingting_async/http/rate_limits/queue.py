@@ -128,7 +128,7 @@ class RateQueue:
         self._waiting.append(waiter)
         self._proceed()
         try:
-            if is_behind:  # Those ahead may leave now, too. A future that is done would not let them run first.
+            if is_behind and waiter.ended.done():  # Awaiting it would not let those ahead run first, who may leave too.
                 await asyncio.sleep(0)
             ended = await waiter.ended
         finally:
