@@ -23,9 +23,10 @@ from tingting_async import (
     PostgresLedger,
     SendState,
     UsageError,
+    Verdict,
     ensure_sent,
 )
-from tingting_async.ledger.claims import Claim
+from tingting_async.ledger.claims import Claim, Decision
 from tingting_async.ledger.ledger import Ledger
 from tingting_async.ledger.postgres import PostgresStorage
 from tingting_async.postgres import Postgres
@@ -262,6 +263,42 @@ async def test_commits_are_durable(
     async with connect(ledger=ledger) as tingting:
         await send_otp(tingting, idempotency_key="a")
     assert [(expected,)] == run_sql("SELECT DISTINCT setting FROM seen")
+
+
+async def test_plans_made_while_the_table_was_empty(
+    shared_postgres: PostgresServer, database: str, run_sql: Any
+) -> None:
+    """No statement reads the whole table: one that was planned while it was empty would, and ever longer."""
+    scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'tingting_sends'"
+    sessions = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+    async def close() -> None:
+        await storage.aclose()
+        while run_sql(sessions):  # The session counts its scans when it ends.
+            await asyncio.sleep(0.01)
+
+    storage = PostgresLedger(shared_postgres.dsn(database))._storage
+    await storage.unfinished(Claim("", "http://a", "things.call", None, "thing", ""))
+    await close()
+    before = run_sql(scans)
+    for number in range(8):  # psycopg prepares a statement that it has sent five times.
+        for verdict in Verdict:
+            id_ = f"{number} {verdict}"
+            claim = Claim(id_, "http://a", "things.call", id_, f"thing {number}", "", evidence="{}", seen=frozenset())
+            await storage.claim(claim)
+            await storage.renew(id_)
+            await storage.find(claim)
+            await storage.unfinished(claim)
+            await storage.results(claim)
+            await storage.has_others(claim)
+            await storage.has_others(claim, later=True)
+            await storage.record(id_, Decision(verdict, is_owner=True))
+            await storage.claim(Claim(f"{id_} again", "http://a", "things.call", f"{id_} again", None, ""))
+            await storage.record(f"{id_} again", Decision(verdict, is_owner=True, mark=(id_, verdict)))
+            await storage.record(id_, Decision(verdict, has_waited=True))
+    await storage.prune(datetime.now(UTC))
+    await close()
+    assert before == run_sql(scans)
 
 
 async def test_replica(shared_postgres: PostgresServer, connect: Any, database: str, send_otp: Any, posts: Any) -> None:

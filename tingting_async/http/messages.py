@@ -209,7 +209,7 @@ class Request(Generic[T_co]):
     def replaced(self, **fields: Any) -> "Request[T_co]":
         """Return the request with these values. Unlike `attrs.evolve`, which takes longer, this converts nothing."""
         made = object.__new__(type(self))
-        made.__dict__.update(self.__dict__, **fields)
+        object.__setattr__(made, "__dict__", self.__dict__ | fields)
         return made
 
     def with_json(self, fields: Mapping[str, Any]) -> "Request[T_co]":
