@@ -1,6 +1,7 @@
 """Connections to PostgreSQL: their parameters, their limits, and what their errors say."""
 
 import asyncio
+import gc
 import itertools
 import random
 import re
@@ -257,6 +258,17 @@ async def test_connections_that_are_lost(shared_postgres: PostgresServer, databa
             assert caught.value.is_lost
             assert connection.closed
         link.resume()
+
+
+@pytest.mark.filterwarnings("error")
+def test_deleted_connection(shared_postgres: PostgresServer, database: str) -> None:
+    """A connection that is deleted is closed without a warning, in whichever order a cycle of objects is deleted."""
+    connection: Any = Postgres(shared_postgres.dsn(database)).connect()
+    connection.cycle = connection
+    del connection
+    gc.collect()
+    while shared_postgres.run("SELECT 1 FROM pg_stat_activity WHERE datname = %s", database):
+        pass
 
 
 async def test_cancelled_statement(shared_postgres: PostgresServer, database: str) -> None:

@@ -274,7 +274,12 @@ def _connector(timeout: float) -> "Callable[..., Connection[tuple[Any, ...]]]":
     from psycopg import Connection, OperationalError  # noqa: PLC0415 - an extra
 
     class LimitedConnection(Connection[tuple[Any, ...]]):
-        """A connection whose operations do not wait for ever if the network swallows what is sent."""
+        """A connection whose operations do not wait for ever if the network swallows what is sent.
+
+        It is closed when it is deleted, as a file is. psycopg's own also warns.
+        """
+
+        def __del__(self, *_: Any) -> None: ...
 
         def wait(self, gen: Any, *_: Any, **__: Any) -> Any:
             """Run an operation of psycopg, which yields what it waits for."""

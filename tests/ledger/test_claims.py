@@ -4,13 +4,13 @@ import asyncio
 import os
 import shutil
 import sqlite3
-import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from support.ledgers import transaction_lock
 from support.servers import closed_port
 
 from tingting_async import (
@@ -156,10 +156,9 @@ async def test_cancelled_while_the_claim_is_stored(
         await send_otp(tingting)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")  # As another process that writes: the claim must wait.
-            before = set(threading.enumerate())
             run = asyncio.create_task(tingting.campaigns.run(campaign))
-            while set(threading.enumerate()) <= before:
-                await asyncio.sleep(0)  # Until the thread that stores the claim has started.
+            while not transaction_lock(tingting._core.ledger).locked():
+                await asyncio.sleep(0)  # Until the thread is about to store the claim.
             run.cancel()
             await asyncio.sleep(0)
             other.execute("ROLLBACK")
@@ -195,10 +194,9 @@ def test_end_of_the_loop_while_the_claim_is_stored(path: Path) -> None:
             writes, tingting = asyncio.Event(), connect()
             others = asyncio.create_task(write(other, writes))  # As another process that writes.
             await writes.wait()
-            before = set(threading.enumerate())
             sending = asyncio.create_task(tingting.campaigns.run(campaign.id))
-            while set(threading.enumerate()) <= before:
-                await asyncio.sleep(0)  # Until the thread that stores the claim has started.
+            while not transaction_lock(tingting._core.ledger).locked():
+                await asyncio.sleep(0)  # Until the thread is about to store the claim.
             for _ in range(50):
                 await asyncio.to_thread(os.getpid)  # Other threads run meanwhile, so the one that stores waits now.
             assert [others.done(), sending.done()] == [False, False]
@@ -211,11 +209,10 @@ def test_end_of_the_loop_while_the_claim_is_stored(path: Path) -> None:
                 await tingting.campaigns.run(campaign.id)
 
         asyncio.run(ledger.unresolved())
-        before = set(threading.enumerate())
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             asyncio.run(leave(other))
-        for thread in set(threading.enumerate()) - before:
-            thread.join()
+        with transaction_lock(ledger):  # The thread has ended its work.
+            pass
         asyncio.run(come_back())
         assert sandbox.tally()["run", str(campaign.id)] == 1
 

@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import sqlite3
-import threading
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from support.ledgers import transaction_lock
 
 from tingting_async import DuplicateSendError, LedgerError
 from tingting_async.ledger.claims import Claim
@@ -196,8 +196,7 @@ async def test_replaced_while_a_claim_waits(
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             sending = asyncio.create_task(send_otp(tingting, idempotency_key="second"))
-            threads = set(threading.enumerate())
-            while set(threading.enumerate()) <= threads:
+            while not transaction_lock(tingting._core.ledger).locked():
                 await asyncio.sleep(0)  # Until the claim has begun to wait, or is about to.
             for _ in range(50):
                 await asyncio.to_thread(path.exists)

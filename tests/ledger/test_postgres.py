@@ -265,6 +265,26 @@ async def test_commits_are_durable(
     assert [(expected,)] == run_sql("SELECT DISTINCT setting FROM seen")
 
 
+async def test_work_on_one_claim_that_shares_a_transaction(ledger_place: Any, database: str) -> None:
+    """A claim and its outcome, or two outcomes of it, that wait together are recorded in their order."""
+    storage = ledger_place.open()._storage
+    await storage.sends()
+    claims = [Claim(name, "http://a", "things.call", name, None, "") for name in "abcd"]
+    outcomes = [("a", Verdict.NOT_DONE), ("b", Verdict.UNKNOWN), ("b", Verdict.DONE)]
+    mark = ("d", Verdict.NOT_DONE)
+    await storage.claim(Claim("work", "http://a", "things.call", "work", None, ""))
+    await asyncio.gather(
+        storage.find(claims[0]),  # The rest waits until this has ended.
+        *map(storage.claim, claims),
+        *(storage.record(id_, Decision(verdict, is_owner=True)) for id_, verdict in outcomes),
+        storage.record("work", Decision(Verdict.NOT_DONE, is_owner=True, mark=mark)),
+    )
+    assert [("b", SendState.DONE), ("c", SendState.IN_PROGRESS)] == [
+        (each.id, each.state) for each in await storage.sends()
+    ]
+    await storage.aclose()
+
+
 async def test_plans_made_while_the_table_was_empty(
     shared_postgres: PostgresServer, database: str, run_sql: Any
 ) -> None:

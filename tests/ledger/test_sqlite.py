@@ -4,13 +4,13 @@ import asyncio
 import logging
 import os
 import sqlite3
-import threading
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.ledgers import transaction_lock
 
 from tingting_async import BadRequestError, DuplicateSendError, Ledger, LedgerError, OutcomeUnknownError, UsageError
 from tingting_async.auth.stores.file import FileTokenStore
@@ -126,10 +126,9 @@ async def test_cancelled_while_another_outcome_is_recorded_late(
             await runs[0]
             other.execute("DROP TRIGGER fails")
             other.execute("BEGIN IMMEDIATE")  # As another process that writes: the outcome has to wait.
-            before = set(threading.enumerate())
             stalls[1].release()
-            while set(threading.enumerate()) <= before:
-                await asyncio.sleep(0)  # Until the thread that records the outcome has started.
+            while not transaction_lock(tingting._core.ledger).locked():
+                await asyncio.sleep(0)  # Until the thread is about to record the outcome.
             runs[1].cancel()
             await asyncio.sleep(0)
             other.execute("ROLLBACK")

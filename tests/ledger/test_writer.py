@@ -152,7 +152,7 @@ def test_event_loop_that_is_closed(path: Path) -> None:
         left._log_destroy_pending = False  # It is meant to be left behind.
         thread = threading.Thread(target=lambda: asyncio.run(writer.run(partial(insert, "other"))))
         thread.start()
-        while len(writer._queue) == 0 and thread.is_alive():
+        while writer._queue.empty() and thread.is_alive():
             pass
     thread.join()
     assert ["left", "other"] == read(path, "SELECT id FROM sends ORDER BY rowid")

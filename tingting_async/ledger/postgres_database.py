@@ -52,13 +52,20 @@ class Outcome:
 class Work:
     """Something to do in a batch, and what came of it.
 
-    Claims, renewals and outcomes share a transaction and one round trip. A function gets a transaction of its own.
+    Claims, renewals and outcomes share a transaction and one round trip. A function has a transaction of its own.
     """
 
     what: "Claim | Renewal | Outcome | Callable[[Statements], Any]"
     result: Any = None
     error: Exception | None = None
     since: float = attrs.field(factory=time.monotonic)
+
+    def ids(self) -> set[str]:
+        """Return the ids of the claims that it concerns; none if it is a function."""
+        if callable(self.what):
+            return set[str]()
+        mark = self.what.mark if isinstance(self.what, Outcome) else None
+        return {self.what.id} if mark is None else {self.what.id, mark[0]}
 
 
 class Database:
@@ -86,8 +93,7 @@ class Database:
         """Collect work, and do it at the end of the block. Its results and errors are in the work itself."""
         batch: list[Work] = []
         yield batch
-        together = [work for work in batch if not callable(work.what)]
-        self._do(deque(works for works in (together, *([work] for work in batch if callable(work.what))) if works))
+        self._do(deque(_groups(batch)))
 
     def close(self) -> None:
         """End the session. The next work begins another one, which is another owner."""
@@ -273,6 +279,28 @@ class Database:
         made = LedgerError(text)
         made.__cause__ = error.with_traceback(None)
         return made
+
+
+def _groups(batch: list[Work]) -> Generator[list[Work]]:
+    """Yield the work by transactions, in its order. A function has its own; all between two functions share one.
+
+    Work on a claim that is already in a transaction, such as to delete what that stores, begins another one: the parts
+    of a statement do not see what the others change.
+    """
+    group: list[Work] = []
+    ids: set[str] = set()
+    for work in batch:
+        own = work.ids()
+        if group and (not own or not own.isdisjoint(ids)):
+            yield group
+            group, ids = [], set[str]()
+        if own:
+            group.append(work)
+            ids |= own
+        else:
+            yield [work]
+    if group:
+        yield group
 
 
 def _is_repeatable(error: PostgresError) -> bool:

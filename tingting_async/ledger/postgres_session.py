@@ -105,7 +105,6 @@ class Session:
         """The key of the lock that this session holds."""
         self.connection: Connection[tuple[Any, ...]] = postgres.connect()
         self._descriptor = self.connection.fileno()
-        self._pid = os.getpid()
         self.backend: int = 0
         """The number of the server's process that serves this session."""
         try:
@@ -138,10 +137,6 @@ class Session:
                 raise PooledError
         finally:
             other.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_pid", 0) == os.getpid():
-            self.close()  # psycopg warns about a connection that is still open.
 
     def release(self) -> None:
         """Release the lock, so that all others see at once that the session has ended."""

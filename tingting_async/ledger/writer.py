@@ -3,9 +3,9 @@
 import asyncio
 import copy
 import os
+import queue
 import threading
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 MAX_BATCH = 1000
 """How many pieces of work share a transaction, at most."""
+_LINGER = 0.1
+"""Seconds for which the thread waits for more work. To start one takes 0.2 ms longer than to wake it up."""
 _FORK_TIMEOUT = 1.0
 """Seconds for which a fork waits for the end of a transaction. One that takes longer waits for another process."""
 
@@ -48,8 +50,9 @@ class Writer(Generic[C]):
     """Runs work in transactions of a database, one after the other, for callers in any event loop and any thread.
 
     To commit durably takes much longer than the work itself, so all work that waits shares one transaction. A thread
-    runs it. It starts when there is work and ends when there is none, so that it neither delays the end of the
-    interpreter nor is lost in a fork. A child that is forked begins with an empty queue and without a connection.
+    runs it. It starts when there is work, and ends when there has been none for a moment, so that it neither delays the
+    end of the interpreter nor is lost in a fork. A child that is forked begins with an empty queue and without a
+    connection.
 
     Args:
         database: What the work needs.
@@ -62,8 +65,8 @@ class Writer(Generic[C]):
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-        """Guards the queue, and whether a thread serves it."""
-        self._queue: deque[_Piece[Any, Any]] = deque()
+        """Is held to add to the queue, and to decide whether a thread serves it."""
+        self._queue: queue.SimpleQueue[_Piece[Any, Any]] = queue.SimpleQueue()
         self._is_served = False
         self._in_transaction = threading.Lock()
         """Is held during a transaction."""
@@ -108,7 +111,7 @@ class Writer(Generic[C]):
             prepare_to_wait()
             self._handle_forks()
         with self._lock:
-            self._queue.append(piece)
+            self._queue.put(piece)
             if self._is_served:
                 return
             self._is_served = True
@@ -116,7 +119,7 @@ class Writer(Generic[C]):
             # Not a daemon: the interpreter waits for the work before it ends.
             threading.Thread(target=self._serve, name="tingting_async ledger", daemon=False).start()
         except RuntimeError:
-            self._serve()  # It blocks the event loop, but not doing it could lose what became of a send.
+            self._serve(linger=0)  # It blocks the event loop, but not doing it could lose what became of a send.
 
     def _handle_forks(self) -> None:
         """Let a fork wait for the end of a transaction.
@@ -145,21 +148,30 @@ class Writer(Generic[C]):
 
     # What follows runs in the thread.
 
-    def _serve(self) -> None:
-        """Do the work that waits, until there is none."""
-        is_served = True
-        while is_served:
-            with self._lock:
-                batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+    def _serve(self, linger: float = _LINGER) -> None:
+        """Do the work that waits, until there has been none for so many seconds, or the connection is closed."""
+        while batch := self._next(linger):
             with self._in_transaction:
                 if work := [piece for piece in batch if piece.work is not None]:
                     self._execute(work)
-                if any(piece.work is None for piece in batch):
+                if len(work) < len(batch):
                     self._database.close()
-            # Before the callers know, so that their next work does not meet a thread that is about to end.
-            with self._lock:
-                is_served = self._is_served = bool(self._queue)
+                    linger = 0
             _announce(batch)
+
+    def _next(self, linger: float) -> "list[_Piece[C, Any]]":
+        """Return the work that waits; none if the thread is to end."""
+        try:
+            batch = [self._queue.get(timeout=linger)]
+        except queue.Empty:
+            with self._lock:
+                if self._queue.empty():
+                    self._is_served = False
+                    return []
+            batch = []
+        while len(batch) < MAX_BATCH and not self._queue.empty():
+            batch.append(self._queue.get())
+        return batch
 
     def _execute(self, batch: "list[_Piece[C, Any]]") -> bool:
         """Do work in one transaction. If a piece fails, undo that, and do each half in a transaction of its own.
