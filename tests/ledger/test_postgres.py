@@ -268,32 +268,67 @@ async def test_commits_are_durable(
 async def test_work_on_one_claim_that_shares_a_transaction(ledger_place: Any, database: str) -> None:
     """A claim and its outcome, or two outcomes of it, that wait together are recorded in their order."""
     storage = ledger_place.open()._storage
-    await storage.sends()
     claims = [Claim(name, "http://a", "things.call", name, None, "") for name in "abcd"]
-    outcomes = [("a", Verdict.NOT_DONE), ("b", Verdict.UNKNOWN), ("b", Verdict.DONE)]
-    mark = ("d", Verdict.NOT_DONE)
+    creation = Claim("creation", "http://a", "things.create", "k", "thing", "", seen=frozenset())
+    outcomes = [("a", Verdict.NOT_DONE), ("b", Verdict.UNKNOWN), ("b", Verdict.DONE), ("creation", Verdict.NOT_DONE)]
     await storage.claim(Claim("work", "http://a", "things.call", "work", None, ""))
     await asyncio.gather(
         storage.find(claims[0]),  # The rest waits until this has ended.
-        *map(storage.claim, claims),
+        *map(storage.claim, [*claims, creation]),
+        storage.record("work", Decision(Verdict.NOT_DONE, is_owner=True, mark=("d", Verdict.NOT_DONE))),
         *(storage.record(id_, Decision(verdict, is_owner=True)) for id_, verdict in outcomes),
-        storage.record("work", Decision(Verdict.NOT_DONE, is_owner=True, mark=mark)),
     )
-    assert [("b", SendState.DONE), ("c", SendState.IN_PROGRESS)] == [
-        (each.id, each.state) for each in await storage.sends()
-    ]
+    states = {each.id: each.state for each in await storage.sends()}
+    assert {"b": SendState.DONE, "c": SendState.IN_PROGRESS} == states
+    await storage.aclose()
+
+
+async def test_mark_of_a_claim_that_waits(ledger_place: Any, database: str) -> None:
+    """The mark of a job that waits together with the end of the job's work is deleted."""
+    storage = ledger_place.open()._storage
+    await storage.claim(Claim("work", "http://a", "things.call", "work", None, ""))
+    await asyncio.gather(
+        storage.sends(),  # The rest waits until this has ended.
+        storage.claim(Claim("mark", "http://a", "things.call", "mark", None, "")),
+        storage.record("work", Decision(Verdict.NOT_DONE, is_owner=True, mark=("mark", Verdict.NOT_DONE))),
+    )
+    assert [] == await storage.sends()
+    await storage.aclose()
+
+
+async def test_decisions_that_are_blocked(shared_postgres: PostgresServer, database: str) -> None:
+    """What a process stores and records does not wait for what people decide about other sends, nor fail with it."""
+    import psycopg
+
+    storage = PostgresStorage(Postgres(shared_postgres.dsn(database), timeout=1))
+    for name in ("first", "second", "own"):
+        await storage.claim(Claim(name, "http://a", "things.call", name, None, ""))
+        if name != "own":
+            await storage.record(name, Decision(Verdict.UNKNOWN, is_owner=True))
+    with psycopg.connect(shared_postgres.dsn(database)) as other:
+        other.execute("SELECT 1 FROM tingting_sends WHERE id <> 'own' FOR UPDATE")
+        found = await asyncio.gather(
+            storage.sends(),  # The rest waits until this has ended.
+            *(storage.record(name, Decision(Verdict.DONE, SendState.UNKNOWN)) for name in ("first", "second")),
+            storage.record("own", Decision(Verdict.DONE, is_owner=True)),
+            storage.claim(Claim("new", "http://a", "things.call", "new", None, "")),
+            return_exceptions=True,
+        )
+    assert [LedgerError] * 2 == [type(each) for each in found[1:3]]
+    states = {each.id: each.state for each in await storage.sends()}
+    assert (SendState.DONE, SendState.IN_PROGRESS) == (states["own"], states["new"])
     await storage.aclose()
 
 
 async def test_plans_made_while_the_table_was_empty(
     shared_postgres: PostgresServer, database: str, run_sql: Any
 ) -> None:
-    """Statements whose plans were made while the table was empty read few of its rows when it has many."""
+    """Statements whose plans were made while the table was empty read few of its rows, however many are unfinished."""
     sessions = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     rows = """
         INSERT INTO tingting_sends (id, service, operation, key, target, is_done, owner, started_at, digest)
-        SELECT 'id ' || n, 'http://a', 'things.call', 'key ' || n, 'thing ' || n, true, 0, now(), ''
-        FROM generate_series(1, 5000) AS n
+        SELECT 'id ' || n, 'http://a', 'things.call', 'key ' || n, 'thing ' || n, n <= 5000, 0, now(), ''
+        FROM generate_series(%s::int, %s::int) AS n
     """
     storage = PostgresLedger(shared_postgres.dsn(database))._storage
 
@@ -315,8 +350,11 @@ async def test_plans_made_while_the_table_was_empty(
 
     for number in range(10):  # The server keeps the plan of a statement that was executed often enough.
         await work(f"thing -{number}")
-    run_sql(rows)
-    await work("thing 5001")
+    run_sql(rows, 1, 5000)
+    run_sql("ANALYZE tingting_sends")  # The server takes it for known that none is unfinished.
+    await storage.sends(is_unfinished=True)  # Its plan is now older than the statistics.
+    run_sql(rows, 5001, 10_000)
+    await work("thing 10001")
     await storage.aclose()
     while run_sql(sessions):  # The session counts what it has read when it ends.
         await asyncio.sleep(0.01)

@@ -62,21 +62,6 @@ def read(path: Path, statement: str) -> list[object]:
         return [row[0] for row in database.execute(statement)]
 
 
-async def test_one_thread(writer: Writer[sqlite3.Connection]) -> None:
-    """Work that soon follows other work runs in the same thread, which ends when the connection is closed."""
-    threads = {await writer.run(lambda _: threading.current_thread()) for _ in range(3)}
-    assert 1 == len(threads)
-    await writer.aclose()
-    threads.pop().join()
-
-
-async def test_work_after_the_thread_has_ended(writer: Writer[sqlite3.Connection]) -> None:
-    """A thread that has had no work for a moment ends, and later work starts another one."""
-    first = await writer.run(lambda _: threading.current_thread())
-    await asyncio.to_thread(first.join)
-    assert first is not await writer.run(lambda _: threading.current_thread())
-
-
 async def test_one_transaction(path: Path, writer: Writer[sqlite3.Connection]) -> None:
     """All work that waits is committed in one transaction, in the order in which it came."""
     with locked(path):
@@ -167,7 +152,7 @@ def test_event_loop_that_is_closed(path: Path) -> None:
         left._log_destroy_pending = False  # It is meant to be left behind.
         thread = threading.Thread(target=lambda: asyncio.run(writer.run(partial(insert, "other"))))
         thread.start()
-        while writer._queue.empty() and thread.is_alive():
+        while len(writer._queue) == 0 and thread.is_alive():
             pass
     thread.join()
     assert ["left", "other"] == read(path, "SELECT id FROM sends ORDER BY rowid")

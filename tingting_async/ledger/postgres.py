@@ -68,7 +68,7 @@ class PostgresStorage:
             if claim.seen is None:
                 stored: StoredClaim | None = await self._run(claim)
             else:
-                stored = await self._call(lambda statements: statements.create(claim))
+                stored = await self._call(lambda statements: statements.create(claim), claim.id)
             if stored is None:
                 stored = await self.find(claim)
             if stored is not None:
@@ -105,7 +105,7 @@ class PostgresStorage:
         if decision.is_owner:
             await self._run(Outcome(id, decision.verdict, result, decision.mark, decision.claim))
             return 0.0
-        return await self._call(lambda statements: statements.record(id, decision, result))
+        return await self._call(lambda statements: statements.record(id, decision, result), id)
 
     async def sends(self, *, is_unfinished: bool = False) -> list[Send]:
         """Return all sends, the oldest first."""
@@ -124,13 +124,13 @@ class PostgresStorage:
         """End the session."""
         await self._writer.aclose()
 
-    async def _call(self, work: Callable[[Statements], T]) -> T:
-        """Run a function in a transaction of its own."""
-        result: T = await self._run(work)
+    async def _call(self, work: Callable[[Statements], T], about: str = "") -> T:
+        """Run a function in a transaction of its own. If it changes a claim, it is about the id of that."""
+        result: T = await self._run(work, about)
         return result
 
-    async def _run(self, what: Any) -> Any:
-        work = Work(what)
+    async def _run(self, what: Any, about: str = "") -> Any:
+        work = Work(what, about)
         await self._writer.run(lambda batch: batch.append(work))
         if work.error is not None:
             raise work.error

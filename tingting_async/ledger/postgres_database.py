@@ -56,14 +56,16 @@ class Work:
     """
 
     what: "Claim | Renewal | Outcome | Callable[[Statements], Any]"
+    about: str = ""
+    """The id of the claim that a function changes, if it changes one."""
     result: Any = None
     error: Exception | None = None
     since: float = attrs.field(factory=time.monotonic)
 
     def ids(self) -> set[str]:
-        """Return the ids of the claims that it concerns; none if it is a function."""
+        """Return the ids of the claims that it concerns."""
         if callable(self.what):
-            return set[str]()
+            return {self.about} if self.about else set[str]()
         mark = self.what.mark if isinstance(self.what, Outcome) else None
         return {self.what.id} if mark is None else {self.what.id, mark[0]}
 
@@ -281,26 +283,24 @@ class Database:
         return made
 
 
-def _groups(batch: list[Work]) -> Generator[list[Work]]:
-    """Yield the work by transactions, in its order. A function has its own; all between two functions share one.
+def _groups(batch: list[Work]) -> list[list[Work]]:
+    """Return the work by transactions.
 
-    Work on a claim that is already in a transaction, such as to delete what that stores, begins another one: the parts
-    of a statement do not see what the others change.
+    Claims, renewals and outcomes come first, together. Each function, and what concerns a claim that earlier work
+    concerns, such as to delete what that stores, follows alone, in its order: the parts of a statement do not see what
+    the others change.
     """
-    group: list[Work] = []
-    ids: set[str] = set()
+    together: list[Work] = []
+    alone: list[list[Work]] = []
+    seen: set[str] = set()
     for work in batch:
-        own = work.ids()
-        if group and (not own or not own.isdisjoint(ids)):
-            yield group
-            group, ids = [], set[str]()
-        if own:
-            group.append(work)
-            ids |= own
+        ids = work.ids()
+        if callable(work.what) or not ids.isdisjoint(seen):
+            alone.append([work])
         else:
-            yield [work]
-    if group:
-        yield group
+            together.append(work)
+        seen |= ids
+    return [together, *alone] if together else alone
 
 
 def _is_repeatable(error: PostgresError) -> bool:

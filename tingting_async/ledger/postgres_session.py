@@ -55,8 +55,8 @@ SELECT relname FROM pg_class WHERE relname IN ('tingting_ledger', 'tingting_send
 """
 # A stronger setting than `on`, which waits for the replicas to show the commit, is kept.
 # A plan that is kept, and was made while the table was empty, would read all of it: with 30,000 sends, recording an
-# outcome took 8 ms instead of 0.7 (`make bench ARGS="--only ledger"`). So only plans with an index are allowed. Where
-# there is none, their estimates are so high that the server would compile them.
+# outcome took 8 ms instead of 0.7 (`make bench ARGS="--only ledger"`). So plans look rows up by an index, one by one.
+# Where there is no index, their estimates are so high that the server would compile them.
 _OPEN = """
 SELECT pg_is_in_recovery(), pg_backend_pid(), pg_try_advisory_lock(%s), set_config('synchronous_commit',
     CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false),

@@ -3,9 +3,9 @@
 import asyncio
 import copy
 import os
-import queue
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -18,8 +18,6 @@ T = TypeVar("T")
 
 MAX_BATCH = 1000
 """How many pieces of work share a transaction, at most."""
-_LINGER = 0.1
-"""Seconds for which the thread waits for more work. To start one takes 0.2 ms longer than to wake it up."""
 _FORK_TIMEOUT = 1.0
 """Seconds for which a fork waits for the end of a transaction. One that takes longer waits for another process."""
 
@@ -50,9 +48,8 @@ class Writer(Generic[C]):
     """Runs work in transactions of a database, one after the other, for callers in any event loop and any thread.
 
     To commit durably takes much longer than the work itself, so all work that waits shares one transaction. A thread
-    runs it. It starts when there is work, and ends when there has been none for a moment, so that it neither delays the
-    end of the interpreter nor is lost in a fork. A child that is forked begins with an empty queue and without a
-    connection.
+    runs it. It starts when there is work and ends when there is none, so that it neither delays the end of the
+    interpreter nor is lost in a fork. A child that is forked begins with an empty queue and without a connection.
 
     Args:
         database: What the work needs.
@@ -60,13 +57,14 @@ class Writer(Generic[C]):
 
     def __init__(self, database: Database[C]) -> None:
         self._database = database
-        self._handles_forks = False
+        self._is_prepared = False
         self._reset()
+        self._handle_forks()
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-        """Is held to add to the queue, and to decide whether a thread serves it."""
-        self._queue: queue.SimpleQueue[_Piece[Any, Any]] = queue.SimpleQueue()
+        """Guards the queue, and whether a thread serves it."""
+        self._queue: deque[_Piece[Any, Any]] = deque()
         self._is_served = False
         self._in_transaction = threading.Lock()
         """Is held during a transaction."""
@@ -106,12 +104,11 @@ class Writer(Generic[C]):
             del piece  # The error refers to this frame.
 
     def _enqueue(self, piece: "_Piece[C, Any]") -> None:
-        if not self._handles_forks:
-            self._handles_forks = True
+        if not self._is_prepared:
+            self._is_prepared = True  # First: a child that is forked meanwhile could wait for the import for ever.
             prepare_to_wait()
-            self._handle_forks()
         with self._lock:
-            self._queue.put(piece)
+            self._queue.append(piece)
             if self._is_served:
                 return
             self._is_served = True
@@ -119,7 +116,7 @@ class Writer(Generic[C]):
             # Not a daemon: the interpreter waits for the work before it ends.
             threading.Thread(target=self._serve, name="tingting_async ledger", daemon=False).start()
         except RuntimeError:
-            self._serve(linger=0)  # It blocks the event loop, but not doing it could lose what became of a send.
+            self._serve()  # It blocks the event loop, but not doing it could lose what became of a send.
 
     def _handle_forks(self) -> None:
         """Let a fork wait for the end of a transaction.
@@ -148,30 +145,21 @@ class Writer(Generic[C]):
 
     # What follows runs in the thread.
 
-    def _serve(self, linger: float = _LINGER) -> None:
-        """Do the work that waits, until there has been none for so many seconds, or the connection is closed."""
-        while batch := self._next(linger):
+    def _serve(self) -> None:
+        """Do the work that waits, until there is none."""
+        is_served = True
+        while is_served:
+            with self._lock:
+                batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
             with self._in_transaction:
                 if work := [piece for piece in batch if piece.work is not None]:
                     self._execute(work)
-                if len(work) < len(batch):
+                if any(piece.work is None for piece in batch):
                     self._database.close()
-                    linger = 0
-            _announce(batch)
-
-    def _next(self, linger: float) -> "list[_Piece[C, Any]]":
-        """Return the work that waits; none if the thread is to end."""
-        try:
-            batch = [self._queue.get(timeout=linger)]
-        except queue.Empty:
+            # Before the callers know, so that their next work does not meet a thread that is about to end.
             with self._lock:
-                if self._queue.empty():
-                    self._is_served = False
-                    return []
-            batch = []
-        while len(batch) < MAX_BATCH and not self._queue.empty():
-            batch.append(self._queue.get())
-        return batch
+                is_served = self._is_served = bool(self._queue)
+            _announce(batch)
 
     def _execute(self, batch: "list[_Piece[C, Any]]") -> bool:
         """Do work in one transaction. If a piece fails, undo that, and do each half in a transaction of its own.
