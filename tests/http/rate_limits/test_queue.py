@@ -279,24 +279,6 @@ async def test_arrival_just_before_the_reservation_ends() -> None:
     assert [0, 1] == left
 
 
-async def test_arrival_after_the_moments_have_come() -> None:
-    """A request that arrives when the loop was busy, and whose moment has come too, does not overtake the one ahead."""
-    queue, left = RateQueue(Limit(0.01, 0.01)), []
-
-    async def leave(number: int) -> None:
-        await queue.wait(asyncio.get_running_loop().time() + 60)
-        left.append(number)
-
-    first, cancelled = (asyncio.create_task(leave(number)) for number in range(2))
-    await asyncio.sleep(0.002)
-    cancelled.cancel()
-    await asyncio.sleep(0)
-    last = asyncio.create_task(leave(2))
-    time.sleep(0.03)  # noqa: ASYNC251 - keeps the loop busy until both moments have come
-    await asyncio.gather(first, last)
-    assert [0, 2] == left
-
-
 @pytest.mark.parametrize("seed", range(20))
 async def test_any_order_of_events(seed: int) -> None:
     """Whatever is granted, refused, cancelled and late: each request ends, in order, and no more leave than may."""
