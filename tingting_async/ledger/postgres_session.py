@@ -54,9 +54,9 @@ _TABLES = """
 SELECT relname FROM pg_class WHERE relname IN ('tingting_ledger', 'tingting_sends') AND pg_table_is_visible(oid)
 """
 # A stronger setting than `on`, which waits for the replicas to show the commit, is kept.
-# A plan that is kept, and was made while the table was empty, would read all of it: with 30,000 sends, recording an
-# outcome took 8 ms instead of 0.7 (`make bench ARGS="--only ledger"`). So plans look rows up by an index, one by one.
-# Where there is no index, their estimates are so high that the server would compile them.
+# A plan that the server made while the table was empty reads the whole table, and is kept when the table has grown. So
+# plans must look rows up by an index, one by one. Where there is no index, the estimated cost is so high that the
+# server would compile the plan, which takes longer than the plan itself.
 _OPEN = """
 SELECT pg_is_in_recovery(), pg_backend_pid(), pg_try_advisory_lock(%s), set_config('synchronous_commit',
     CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false),

@@ -105,7 +105,7 @@ class Writer(Generic[C]):
 
     def _enqueue(self, piece: "_Piece[C, Any]") -> None:
         if not self._is_prepared:
-            self._is_prepared = True  # First: a child that is forked meanwhile could wait for the import for ever.
+            self._is_prepared = True  # Set first: in a child that is forked during the import, it would never end.
             prepare_to_wait()
         with self._lock:
             self._queue.append(piece)

@@ -66,12 +66,16 @@ def numbered(number: int) -> Any:
     return attrs.evolve(READ, path=f"/{number}")
 
 
+async def leave(queue: RateQueue, number: int, left: list[int]) -> None:
+    """Wait for a turn, and add a number to those that have left."""
+    await queue.wait(asyncio.get_running_loop().time() + 60)
+    left.append(number)
+
+
 async def test_one_reservation_for_all_that_wait(serve: Any) -> None:
     """Requests that arrive during a reservation share the next one, and all leave."""
-    server, limit = (
-        await serve(succeed),
-        Limit(*[0.0] * 60),
-    )  # More than needed: if a turn lapses, another one is reserved.
+    server = await serve(succeed)
+    limit = Limit(*[0.0] * 60)  # More than needed: if a turn lapses, because the machine stalls, another is reserved.
     limit.open.clear()
     async with connect(server.url, limit) as tingting:
         tasks = [asyncio.create_task(tingting._core.execute(numbered(0)))]
@@ -82,6 +86,21 @@ async def test_one_reservation_for_all_that_wait(serve: Any) -> None:
         await asyncio.gather(*tasks)
     assert [1, 5] == [len(call) for call in limit.calls[:2]]
     assert {f"/{number}" for number in range(6)} == {received.target for received in server.requests}
+
+
+async def test_order_of_those_that_share_a_reservation() -> None:
+    """Requests that arrive during a reservation share the next one, and have their turns in the order of arrival."""
+    limit, left = Limit(*[0.0] * 6), list[int]()
+    limit.open.clear()
+    queue = RateQueue(limit)
+    tasks = [asyncio.create_task(leave(queue, 0, left))]
+    await limit.called.wait()
+    tasks += [asyncio.create_task(leave(queue, number, left)) for number in range(1, 6)]
+    await asyncio.sleep(0)
+    limit.open.set()
+    await asyncio.gather(*tasks)
+    assert [1, 5] == [len(call) for call in limit.calls]
+    assert [0, 1, 2, 3, 4, 5] == left
 
 
 async def test_limits_of_requests(serve: Any) -> None:
@@ -268,15 +287,10 @@ async def test_arrival_just_before_the_reservation_ends() -> None:
     """A request that arrives in the iteration of the event loop that grants both does not overtake the one ahead."""
     limit = Limit(0.0, 0.0)
     limit.open.clear()
-    queue, left = RateQueue(limit), []
-
-    async def leave(number: int) -> None:
-        await queue.wait(asyncio.get_running_loop().time() + 60)
-        left.append(number)
-
-    first = asyncio.create_task(leave(0))
+    queue, left = RateQueue(limit), list[int]()
+    first = asyncio.create_task(leave(queue, 0, left))
     await limit.called.wait()
-    second = asyncio.create_task(leave(1))
+    second = asyncio.create_task(leave(queue, 1, left))
     limit.open.set()
     await asyncio.gather(first, second)
     assert [0, 1] == left
@@ -288,15 +302,10 @@ async def test_any_order_of_events(seed: int) -> None:
     seeds = random.Random(seed)
     limit = Limit(*(seeds.choice((0.0, 0.0, 0.001, 0.003, 0.01, None)) for _ in range(40)))
     granted = sum(wait is not None for wait in limit.waits)
-    queue, left = RateQueue(limit), []
-
-    async def leave(number: int) -> None:
-        await queue.wait(asyncio.get_running_loop().time() + 60)
-        left.append(number)
-
+    queue, left = RateQueue(limit), list[int]()
     tasks: list[asyncio.Task[None]] = []
     steps: list[Callable[[], object]] = [
-        lambda: tasks.append(asyncio.create_task(leave(len(tasks)))),
+        lambda: tasks.append(asyncio.create_task(leave(queue, len(tasks), left))),
         lambda: seeds.choice(tasks).cancel() if tasks else None,
         limit.open.clear,
         limit.open.set,
