@@ -16,7 +16,7 @@ MODULES = {
 }
 
 ORDER = (
-    ("_version", "redaction", "tracebacks", "persistence", "postgres", "redis", "rows"),
+    ("_version", "redaction", "tracebacks", "persistence", "postgres", "redis", "rows", "late_imports"),
     ("quantities",),
     ("outcomes",),
     ("errors",),

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from support.resources import resource_classes
 
 import tingting_async
 import tingting_async.v1
@@ -82,9 +83,11 @@ def reachable() -> tuple[dict[str, type], dict[str, FunctionType]]:
         if name in classes:
             continue
         classes[name] = kind
+        resources = resource_classes(kind) if kind.__name__ == "TingTing" else {}
+        known = names | {each.__name__: each for each in resources.values()}  # Imported on first use, too.
         for member, function in own_members(kind):
             functions[member] = function
-            pending += classes_in(typing.get_type_hints(function, localns=names).get("return"))
+            pending += classes_in(typing.get_type_hints(function, localns=known).get("return"))
     return classes, functions
 
 

@@ -57,6 +57,46 @@ def test_late_imports(module: str) -> None:
     assert done.stdout == "set()\n"
 
 
+@pytest.mark.parametrize("generation", ["v1", "classic"])
+def test_resources_are_imported_late(generation: str) -> None:
+    """A session imports a resource on first use, so that a program does not pay for those that it does not need."""
+    program = f"""
+import sys
+from tingting_async.{generation} import TingTing
+names = {{f"tingting_async.{generation}.{{each}}" for each in ("accounts", "campaigns", "contacts", "numbers", "otp")}}
+session = TingTing(api_token="token")
+print(names & sys.modules.keys())
+session.otp
+print(names & sys.modules.keys())
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    used = {f"tingting_async.{generation}.otp"}
+    assert done.stdout == f"{set()}\n{used}\n"
+
+
+def test_resource_that_cannot_be_imported() -> None:
+    """If a resource cannot be imported, for lack of file descriptors, its use says so, and works later."""
+    program = """
+import resource
+from tingting_async import NotSentError
+from tingting_async.v1 import TingTing
+session = TingTing(api_token="token")
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+try:
+    session.contacts
+except NotSentError as error:
+    print(error, error.operation)
+resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+print(type(session.contacts).__name__)
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    said, works = done.stdout.splitlines()
+    assert said.startswith("`contacts` cannot be loaded (")
+    assert said.endswith("so nothing was sent. Check the installation, and how many files are open. contacts")
+    assert works == "Contacts"
+
+
 def test_one_generation_alone() -> None:
     """Importing the package or the v1 API does not import the classic API, whose names are imported on first use."""
     program = """

@@ -4,7 +4,7 @@
 new accounts use. Everything else that both need is here: errors, settings, events, ledgers and token stores.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tingting_async._version import __version__
 from tingting_async.auth.tokens import MemoryTokenStore, Tokens, TokenStore
@@ -37,11 +37,8 @@ from tingting_async.errors import (
 )
 from tingting_async.http.messages import Effect, File
 from tingting_async.http.timeouts import Timeout
+from tingting_async.late_imports import late_names as _late_names
 from tingting_async.outcomes import Reconciliation, Send, SendState, Verdict
-from tingting_async.pagination.exact import ExactIterator
-from tingting_async.pagination.iterators import ItemIterator, PageIterator
-from tingting_async.pagination.page import Page
-from tingting_async.pagination.paginator import Paginator
 from tingting_async.rows import Rows
 
 if TYPE_CHECKING:
@@ -97,6 +94,10 @@ if TYPE_CHECKING:
         ResponseReceived,
     )
     from tingting_async.observability.opentelemetry import OpenTelemetryListener
+    from tingting_async.pagination.exact import ExactIterator
+    from tingting_async.pagination.iterators import ItemIterator, PageIterator
+    from tingting_async.pagination.page import Page
+    from tingting_async.pagination.paginator import Paginator
     from tingting_async.pagination.stream import RowStream
     from tingting_async.recipients.legacy_fonts import is_legacy_font
     from tingting_async.recipients.numbers import NepaliNumber, NumberKind, parse_number
@@ -233,68 +234,42 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept every misspelt name.
-    # Imported on first use: few programs need all of them, and some need an extra.
+    # Few programs need all of them, and some need an extra.
     _LATE = {
-        "UNCHANGED": "resources.arguments",
-        "Unchanged": "resources.arguments",
-        "CampaignJob": "jobs.campaign_job",
-        "JobOutcome": "jobs.job_result",
-        "JobPreview": "jobs.preview",
-        "JobProgress": "jobs.steps",
-        "JobResult": "jobs.job_result",
-        "JobRow": "jobs.job_result",
-        "JobStep": "jobs.steps",
-        "JobSummary": "jobs.job_result",
-        "FileLike": "resources.arguments",
-        "FileTokenStore": "auth.stores.file",
-        "Guards": "client.guards",
-        "PreviewRow": "jobs.preview",
-        "Prices": "client.guards",
-        "InvalidNumberError": "recipients.problems",
-        "Ledger": "ledger.ledger",
-        "as_record": "recipients.records",
-        "write_table": "recipients.tables",
-        "ensure_sent": "ledger.ensure_sent",
-        "NepaliNumber": "recipients.numbers",
-        "NumberKind": "recipients.numbers",
-        "NumberProblem": "recipients.problems",
-        "parse_number": "recipients.numbers",
-        "is_legacy_font": "recipients.legacy_fonts",
-        **dict.fromkeys(("SmsEncoding", "SmsParts", "sms_parts", "speakable"), "recipients.texts"),
-        "Listener": "observability.events",
-        "OpenTelemetryListener": "observability.opentelemetry",
-        "PostgresLedger": "ledger.postgres",
-        "PostgresRateLimit": "http.rate_limits.postgres",
-        "PostgresTokenStore": "auth.stores.postgres",
-        "RateLimit": "http.rate_limits.queue",
-        "InputRow": "recipients.rejects",
-        "ListSummary": "recipients.recipient_list",
-        "Recipient": "recipients.recipient_list",
-        "RecipientList": "recipients.recipient_list",
-        "RowProblem": "recipients.problems",
-        "RowProblemKind": "recipients.problems",
-        "RedisRateLimit": "http.rate_limits.redis",
-        "RedisTokenStore": "auth.stores.redis",
-        "RequestEvent": "observability.events",
-        "RequestFailed": "observability.events",
-        "RequestRetried": "observability.events",
-        "RequestStarted": "observability.events",
-        "Resource": "resources.base",
-        "ResponseReceived": "observability.events",
-        "RowStream": "pagination.stream",
-        "SqliteLedger": "ledger.sqlite",
-        "TimeoutLike": "resources.base",
+        "auth.stores.file": "FileTokenStore",
+        "auth.stores.postgres": "PostgresTokenStore",
+        "auth.stores.redis": "RedisTokenStore",
+        "classic": "AddProgress Campaign CampaignResult Confirmation Login NewContact Number NumberAdded NumbersAdded "
+        "NumberStatus Otp OtpChannel OtpSource Outcome PhoneNumber Priority RowOutcome RowOutcomes RowStatus "
+        "RunStarted Services SpokenMessage TingTing TokenPair User Voice",
+        "client.guards": "Guards Prices",
+        "http.rate_limits.postgres": "PostgresRateLimit",
+        "http.rate_limits.queue": "RateLimit",
+        "http.rate_limits.redis": "RedisRateLimit",
+        "jobs.campaign_job": "CampaignJob",
+        "jobs.job_result": "JobOutcome JobResult JobRow JobSummary",
+        "jobs.preview": "JobPreview PreviewRow",
+        "jobs.steps": "JobProgress JobStep",
+        "ledger.ensure_sent": "ensure_sent",
+        "ledger.ledger": "Ledger",
+        "ledger.postgres": "PostgresLedger",
+        "ledger.sqlite": "SqliteLedger",
+        "observability.events": "Listener RequestEvent RequestFailed RequestRetried RequestStarted ResponseReceived",
+        "observability.opentelemetry": "OpenTelemetryListener",
+        "pagination.exact": "ExactIterator",
+        "pagination.iterators": "ItemIterator PageIterator",
+        "pagination.page": "Page",
+        "pagination.paginator": "Paginator",
+        "pagination.stream": "RowStream",
+        "recipients.legacy_fonts": "is_legacy_font",
+        "recipients.numbers": "NepaliNumber NumberKind parse_number",
+        "recipients.problems": "InvalidNumberError NumberProblem RowProblem RowProblemKind",
+        "recipients.recipient_list": "ListSummary Recipient RecipientList",
+        "recipients.records": "as_record",
+        "recipients.rejects": "InputRow",
+        "recipients.tables": "write_table",
+        "recipients.texts": "sms_parts SmsEncoding SmsParts speakable",
+        "resources.arguments": "FileLike UNCHANGED Unchanged",
+        "resources.base": "Resource TimeoutLike",
     }
-
-    def __getattr__(name: str) -> Any:
-        """Import a name on first use; the names that are not in `_LATE` are the classic API's."""
-        if name in __all__:
-            from importlib import import_module  # noqa: PLC0415 - not a name of this module
-
-            module = import_module(f"tingting_async.{_LATE.get(name, 'classic')}")
-            value = globals()[name] = getattr(module, name)
-            return value
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    __getattr__, __dir__ = _late_names(globals(), _LATE)

@@ -12,8 +12,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-import anyio
-
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -83,7 +81,7 @@ def atomic_write(path: Path, *, is_private: bool = True) -> Generator[IO[bytes]]
 
 async def run_to_completion(work: Awaitable[T]) -> T:
     """Wait until work has ended. If the caller is cancelled, the cancellation is raised only then."""
-    from anyio import lowlevel  # noqa: PLC0415 - with the rest of anyio, it costs a hundredth of importing aiohttp
+    import anyio.lowlevel  # noqa: PLC0415 - it costs a hundredth of importing aiohttp
 
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
@@ -99,7 +97,7 @@ async def run_to_completion(work: Awaitable[T]) -> T:
         task.exception()  # Marks it as retrieved, even if the caller ends with the cancellation.
     if cancelled is not None:
         raise cancelled
-    await lowlevel.checkpoint_if_cancelled()  # Raises what the shield has kept off.
+    await anyio.lowlevel.checkpoint_if_cancelled()  # Raises what the shield has kept off.
     return task.result()
 
 
@@ -122,6 +120,8 @@ async def run_in_thread(work: Callable[[], T]) -> T:
 
 def prepare_to_wait() -> None:
     """Import what `run_to_completion` needs: when it is called, the system may not let anything be imported."""
+    import anyio  # noqa: PLC0415 - see above
+
     import_module("anyio.lowlevel")
     anyio.CancelScope()  # Imports its module, and that of the event loop.
 

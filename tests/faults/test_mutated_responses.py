@@ -5,13 +5,13 @@ import gc
 import json
 import os
 from collections import Counter
-from functools import cached_property
 from random import Random
-from typing import Any, get_type_hints
+from typing import Any
 
 import aiohttp
 import attrs
 import pytest
+from support.resources import resource_classes
 from support.servers import Received
 
 from tingting_async import MemoryTokenStore, RetryPolicy, Timeout, TingTingError, Tokens
@@ -195,11 +195,10 @@ async def record(generation: Any, serve: Any, sandbox: Sandbox, targets: Any) ->
 
 def operations(session: type[Any]) -> set[str]:
     """Return the names of all operations of a generation."""
-    resources = {name: part for name, part in vars(session).items() if isinstance(part, cached_property)}
     return {
         f"{name}.{operation}"
-        for name, part in resources.items()
-        for operation in dir(get_type_hints(part.func)["return"])
+        for name, kind in resource_classes(session).items()
+        for operation in dir(kind)
         if not operation.startswith("_")
     }
 

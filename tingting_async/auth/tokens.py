@@ -1,5 +1,6 @@
 """Tokens, credentials, and the stores that keep tokens."""
 
+import asyncio
 import hashlib
 import math
 import os
@@ -9,7 +10,6 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, cast
 
-import anyio
 import attrs
 
 from tingting_async.errors import UsageError
@@ -144,7 +144,7 @@ class MemoryTokenStore:
             self._lock, self._pid = threading.Lock(), os.getpid()
         lock = self._lock
         while not lock.acquire(blocking=False):  # noqa: ASYNC110 - an event belongs to one event loop
-            await anyio.sleep(LOCK_POLL_INTERVAL)
+            await asyncio.sleep(LOCK_POLL_INTERVAL)
         try:
             yield
         finally:

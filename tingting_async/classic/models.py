@@ -10,9 +10,9 @@ import attrs
 
 from tingting_async.decoding.fields import Model, OpenEnum, StrOrInt, as_model, extra_fields, wire_field
 from tingting_async.redaction import hide_repr, mask_repr
-from tingting_async.resources.models import CallStatus, OtpChannel, OtpSource, Services
+from tingting_async.resources.models import CallStatus as NumberStatus, OtpChannel, OtpSource, Services
 
-Outcome = CallStatus
+Outcome = NumberStatus
 """The results for which numbers can be called again: `HUNG_UP`, `UNANSWERED`, `FAILED`, `TERMINATED`, `COMPLETED`."""
 
 
@@ -114,7 +114,7 @@ class Number(Model):
     number: StrOrInt = attrs.field(repr=mask_repr)
     campaign: str | None = wire_field("campaing", default=None)
     available_tags: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
-    status: CallStatus | None = None
+    status: NumberStatus | None = None
     duration: timedelta | None = None
     playback: Decimal | None = None
     credit_consumed: Decimal | None = None
@@ -122,7 +122,7 @@ class Number(Model):
 
 
 def _was_reached(result: "CampaignResult") -> bool:
-    status: CallStatus | None = getattr(result.number, "status", None)
+    status: NumberStatus | None = getattr(result.number, "status", None)
     return status is not None and status.was_reached
 
 

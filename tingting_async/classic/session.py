@@ -1,17 +1,19 @@
-"""The classic API's session."""
+"""The classic API's session. It imports a resource on first use, as few programs need all of them."""
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from tingting_async.classic.accounts import Accounts
 from tingting_async.classic.auth import ClassicAuthScheme
-from tingting_async.classic.campaigns import Campaigns
-from tingting_async.classic.numbers import Numbers
-from tingting_async.classic.otp import Otps
 from tingting_async.classic.pages import RESPONSES
-from tingting_async.classic.phone_numbers import PhoneNumbers
-from tingting_async.client.session import Session
+from tingting_async.client.session import Session, loading
+
+if TYPE_CHECKING:
+    from tingting_async.classic.accounts import Accounts
+    from tingting_async.classic.campaigns import Campaigns
+    from tingting_async.classic.numbers import Numbers
+    from tingting_async.classic.otp import Otps
+    from tingting_async.classic.phone_numbers import PhoneNumbers
 
 _V1_ONLY = ("voices", "surveys", "survey_templates", "reports", "dashboard")
 
@@ -37,26 +39,36 @@ class TingTing(Session):
     }
 
     @cached_property
-    def accounts(self) -> Accounts:
+    def accounts(self) -> "Accounts":
         """Who is signed in, and signing in."""
+        with loading("accounts"):
+            from tingting_async.classic.accounts import Accounts
         return Accounts(self._core)
 
     @cached_property
-    def campaigns(self) -> Campaigns:
+    def campaigns(self) -> "Campaigns":
         """Campaigns: list, get, create, update, delete, run, read a message aloud."""
+        with loading("campaigns"):
+            from tingting_async.classic.campaigns import Campaigns
         return Campaigns(self._core)
 
     @cached_property
-    def numbers(self) -> Numbers:
+    def numbers(self) -> "Numbers":
         """The numbers of a campaign: list, get, add, edit, delete."""
+        with loading("numbers"):
+            from tingting_async.classic.numbers import Numbers
         return Numbers(self._core)
 
     @cached_property
-    def phone_numbers(self) -> PhoneNumbers:
+    def phone_numbers(self) -> "PhoneNumbers":
         """The account's own lines: list, buy, release."""
+        with loading("phone_numbers"):
+            from tingting_async.classic.phone_numbers import PhoneNumbers
         return PhoneNumbers(self._core)
 
     @cached_property
-    def otp(self) -> Otps:
+    def otp(self) -> "Otps":
         """One-time passwords: send."""
+        with loading("otp"):
+            from tingting_async.classic.otp import Otps
         return Otps(self._core)

@@ -19,17 +19,17 @@ from tingting_async.http.transport import Transport
 from tingting_async.ledger.expected import check_expected
 from tingting_async.observability.emitter import EventEmitter
 from tingting_async.outcomes import Clocks, Reconcilable, attach_sleep
-from tingting_async.pagination.page import Page, merge
-from tingting_async.pagination.paginator import Paginator
-from tingting_async.pagination.prefetch import FairShare
-from tingting_async.pagination.styles import PaginationStyle
 
 if TYPE_CHECKING:
     from tingting_async.client.guards import Guards
     from tingting_async.ledger.jobs import Job
     from tingting_async.ledger.ledger import Ledger
+    from tingting_async.pagination.page import Page
+    from tingting_async.pagination.paginator import Paginator
+    from tingting_async.pagination.prefetch import FairShare
+    from tingting_async.pagination.styles import PaginationStyle
 
-PageMaker = Callable[[Decoder, Request[list[T]], Response, int, list[T], dict[str, Any]], Page[T]]
+PageMaker = Callable[[Decoder, Request[list[T]], Response, int, list[T], dict[str, Any]], "Page[T]"]
 """Makes a page of its number, its rows and the fields beside them; the decoder and the response are for errors."""
 
 
@@ -74,19 +74,14 @@ class Core:
         self.max_in_flight: int = max_in_flight
         self._timeout = timeout
         self._window = window
-        self._share = FairShare(slots=max_in_flight)
+        self._share: FairShare | None = None  # The first list makes it.
         self._ledger = ledger
         self.guards: Guards | None = guards
         self._has_telemetry = telemetry
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pipeline = RequestPipeline(
-            transport,
-            auth,
-            self.decoder,
-            timeout=timeout,
-            retries=retries,
-            emitter=self.emitter,
+            transport, auth, self.decoder, timeout=timeout, retries=retries, emitter=self.emitter
         )
 
     async def execute(self, request: Request[T]) -> T:
@@ -290,14 +285,14 @@ class Core:
     def paginate(
         self,
         request: Request[list[T]],
-        style: PaginationStyle,
+        style: "PaginationStyle",
         make_page: PageMaker[T],
         *,
         window: int | None = None,
         exact: bool = False,
         max_cost: float | None = None,
         resume: str | None = None,
-    ) -> Paginator[T]:
+    ) -> "Paginator[T]":
         """Return the paginator of a list.
 
         Args:
@@ -309,14 +304,19 @@ class Core:
             max_cost: How many times the requests of a plain iteration an exact one may send; None for the default.
             resume: The resume token of an earlier iterator.
         """
+        from tingting_async.pagination.page import merge  # noqa: PLC0415 - the resource has imported them
+        from tingting_async.pagination.paginator import Paginator  # noqa: PLC0415
+        from tingting_async.pagination.prefetch import FairShare  # noqa: PLC0415
+
         self.decoder.prepare(request)
+        self._share = self._share or FairShare(slots=self.max_in_flight)
 
         def fetch(params: Params, *, defers_judgement: bool = False) -> Coroutine[Any, Any, Response]:
             self.ensure_open()
             merged = merge(request.params, params) if request.params else params
             return self._pipeline.execute(request, merged, defers_judgement=defers_judgement)
 
-        def decode_page(response: Response, number: int) -> Page[T]:
+        def decode_page(response: Response, number: int) -> "Page[T]":
             rows, beside = self.decoder.decode_rows(request, response)
             return make_page(self.decoder, request, response, number, rows, beside)
 

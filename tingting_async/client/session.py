@@ -4,7 +4,8 @@ import functools
 import inspect
 import ssl as ssl_module
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, cast
 
@@ -15,7 +16,7 @@ from tingting_async.client.environment import options_from_env
 from tingting_async.client.hints import Hinting
 from tingting_async.client.retries import RetryPolicy
 from tingting_async.decoding.decoder import ResponseFormat
-from tingting_async.errors import MisuseError, UsageError
+from tingting_async.errors import MisuseError, NotSentError, UsageError
 from tingting_async.http.base_url import normalise_base_url
 from tingting_async.http.rate_limits.queue import RateLimit
 from tingting_async.http.timeouts import Timeout
@@ -234,6 +235,21 @@ class Session(Hinting):
             UsageError: `listener` is a coroutine function, which would not be awaited.
         """
         return self._core.emitter.subscribe(listener)
+
+
+@contextmanager
+def loading(resource: str) -> Generator[None]:
+    """Convert the error of a resource that cannot be imported on first use, for example with too many files open.
+
+    Raises:
+        NotSentError: It cannot be imported. A later use tries again.
+    """
+    try:
+        yield
+    except (ImportError, OSError) as error:
+        text = f"`{resource}` cannot be loaded ({type(error).__name__}), so nothing was sent."
+        advice = "Check the installation, and how many files are open."
+        raise NotSentError(f"{text} {advice}", operation=resource) from error
 
 
 def core_of(session: Session) -> Core:
