@@ -96,9 +96,7 @@ class File:
     )
 
 
-@attrs.frozen(
-    slots=False, eq=False
-)  # Every send with a ledger copies one, and a dictionary is copied much faster than slots.
+@attrs.frozen(slots=False)  # Every send with a ledger copies one, and a dictionary is copied much faster than slots.
 class Request(Generic[T_co]):
     """An operation of the service as a value: what to send, its effect, and where the result is in the response.
 
