@@ -160,6 +160,10 @@ def _ledger(ledgers: dict[str, Any]) -> Iterator[Table]:
                 cpu = f"{times[f'together{suffix}, cpu'] * 1000:.0f} µs" if name == "together" else ""
                 rate = f"{ms:.2f} ms" if name == "send" else f"{1000 / ms:.0f} a second"
                 rows.append([f"sends {what}, {how}", rate, added, cpu])
+        for how, name in (("without a ledger", "without"), ("with the least ledger", "with")):
+            if "by hand" in times:
+                rate = f"{1 / times['by hand'][name]:.0f} a second"
+                rows.append([f"sends 64 at a time, aiohttp written by hand, {how}", rate, "", ""])
         rows.append(
             [f"claims in 8 processes of 32 tasks, median of {claims['count']:,}", f"{claims['median']:.1f} ms", "", ""]
         )
