@@ -127,14 +127,18 @@ class DuplicateSendError(Reconcilable, TingTingError):
         message: The text of the error, safe to show.
         operation: The operation, e.g. `"campaigns.run"`.
         send: The ledger's record: the key, the state (done, in progress or unknown), and when the send started.
+        is_other: Whether the ledger's send had other arguments, so that its key was used for two different sends.
     """
 
     _usage_error = UsageError
 
-    def __init__(self, message: str = "", *, operation: str = "", send: Send | None = None) -> None:
+    def __init__(
+        self, message: str = "", *, operation: str = "", send: Send | None = None, is_other: bool = False
+    ) -> None:
         super().__init__(message)
         self.operation = operation
         self.send = send
+        self.is_other = is_other
 
 
 class TransportError(TingTingError):

@@ -87,6 +87,57 @@ async def test_once(sandbox: Sandbox, session: Any, campaigns: list[int], name: 
     assert 1 == count(sandbox, kind)
 
 
+REUSED: dict[str, tuple[Send, Send]] = {
+    "number": (
+        lambda tingting, _: tingting.otp.send(NUMBER, "{otp}", channel="text", otp="482913", idempotency_key="k"),
+        lambda tingting, _: tingting.otp.send("9800000002", "{otp}", channel="text", otp="482913", idempotency_key="k"),
+    ),
+    "code": (
+        lambda tingting, _: tingting.otp.send(NUMBER, "{otp}", channel="text", otp="482913", idempotency_key="k"),
+        lambda tingting, _: tingting.otp.send(NUMBER, "{otp}", channel="text", otp="482914", idempotency_key="k"),
+    ),
+    "contact": (
+        lambda tingting, campaign: tingting.contacts.demo_call(campaign + 1, idempotency_key="k"),
+        lambda tingting, campaign: tingting.contacts.demo_call(campaign + 2, idempotency_key="k"),
+    ),
+    "contact of a survey": (
+        lambda tingting, campaign: tingting.surveys.test_call(campaign + 1, idempotency_key="k"),
+        lambda tingting, campaign: tingting.surveys.test_call(campaign + 2, idempotency_key="k"),
+    ),
+    "campaign": (
+        lambda tingting, campaign: tingting.campaigns.run(campaign, idempotency_key="k"),
+        lambda tingting, _: tingting.campaigns.run(99, idempotency_key="k"),
+    ),
+}
+"""A send, and another one with the same key, by what differs."""
+
+
+@pytest.mark.parametrize("fault", [None, "reset_after"])
+@pytest.mark.parametrize("what", REUSED)
+async def test_key_of_another_send(
+    sandbox: Sandbox, session: Any, campaigns: list[int], what: str, fault: str | None
+) -> None:
+    """A key that belongs to a send with other arguments is an error, whatever became of that: this one is not made."""
+    first, second = REUSED[what]
+    async with session(what) as tingting:
+        with sandbox.faults.during([Fault(fault, method="POST", times=1)] if fault else []):
+            try:
+                await first(tingting, campaigns[0])
+            except OutcomeUnknownError:
+                assert fault
+        effects = len(sandbox.side_effects)
+        for call in (second, lambda *given: ensure_sent(lambda: second(*given), wait=0)):
+            with pytest.raises(
+                DuplicateSendError, match="That send had other arguments, so this one was never"
+            ) as caught:
+                await call(tingting, campaigns[0])
+            assert caught.value.is_other
+        with pytest.raises(DuplicateSendError) as caught:
+            await first(tingting, campaigns[0])
+        assert not caught.value.is_other
+    assert effects == len(sandbox.side_effects)
+
+
 @pytest.mark.parametrize("fault", ["reset", "reset_after"])
 @pytest.mark.parametrize("name", [name for name, (_, _, is_shown) in SENDS.items() if is_shown])
 async def test_lost(

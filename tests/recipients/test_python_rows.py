@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tingting_async import RecipientList, UsageError
+from tingting_async import MisuseError, RecipientList, UsageError
 from tingting_async.v1 import NewContact
 
 pytestmark = pytest.mark.anyio
@@ -115,6 +115,16 @@ async def test_no_rows(rows: Any) -> None:
     """What is no iterable of rows is refused."""
     with pytest.raises(UsageError, match="`rows"):
         await RecipientList.from_rows(rows)
+
+
+async def test_the_class_itself() -> None:
+    """The class called with rows says how a list is made, and a forgotten `await` is named."""
+    with pytest.raises(MisuseError, match=r"await RecipientList\.read"):
+        RecipientList(["9841000001"])  # type: ignore[arg-type]
+    forgotten = RecipientList.from_rows(["9841000001"])
+    with pytest.raises(UsageError, match=r"not coroutine\. Await it first\."):
+        await RecipientList.from_rows(forgotten)
+    forgotten.close()
 
 
 async def test_mixed_rows() -> None:

@@ -22,6 +22,7 @@ from tingting_async.http.rate_limits.queue import RateLimit
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import ClientSession, Transport
 from tingting_async.quantities import is_count, shown
+from tingting_async.redaction import redact
 from tingting_async.tracebacks import short_traceback, suggest_name
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Session(Hinting):
         rate: The maximum number of requests per second across all tasks, evenly spaced; for several processes, a
             `RedisRateLimit` or `PostgresRateLimit` that they share. Waiting for it counts towards `Timeout.pool`.
         retries: How failures are retried if the operation allows it: a `RetryPolicy`, or the number of attempts.
-        ledger: Records sends, so that none happens twice: an `SqliteLedger`.
+        ledger: Records sends, so that none happens twice: a `SqliteLedger` or a `PostgresLedger`.
         guards: Limits of your own for everything that calls or texts: `Guards(max_recipients=500)`.
         http: Your own `aiohttp.ClientSession`. Its proxy and TLS settings are used. It is never closed.
         proxy: The URL of an HTTP proxy.
@@ -246,10 +247,14 @@ def loading(resource: str) -> Generator[None]:
     """
     try:
         yield
-    except (ImportError, OSError) as error:
-        text = f"`{resource}` cannot be loaded ({type(error).__name__}), so nothing was sent."
-        advice = "Check the installation, and how many files are open."
-        raise NotSentError(f"{text} {advice}", operation=resource) from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {redact(str(error))}"
+        failure = NotSentError(
+            f"`{resource}` cannot be loaded ({what}), so nothing was sent. Check the installation, how many files are "
+            "open, and that no file of yours has the name of a module that is imported.",
+            operation=resource,
+        )
+        raise failure from error
 
 
 def core_of(session: Session) -> Core:

@@ -134,6 +134,8 @@ class Request(Generic[T_co]):
     """Finds out whether the request was carried out; None if only a person can, as `recovery_hint` says."""
     send_target: str = attrs.field(default="", repr=repr_text)
     """What the send belongs to, such as a campaign. A ledger allows one send for each target."""
+    recipient: str = attrs.field(default="", repr=False)
+    """Whom a send reaches, if no body says so. A ledger compares it, as it does a body, if the key was used before."""
     idempotency_key: str | None = attrs.field(default=None, repr=False)
     """The caller's name for this send or creation. A ledger allows one for each key."""
     creation: Creation | None = attrs.field(default=None, repr=False)

@@ -20,7 +20,7 @@ _QUICK = 64 * 1024
 async def digest(request: Request[Any], like: str = "") -> str:
     """Return a digest of the content of a send; see `hashed`."""
     try:
-        content = repr(request.json)
+        content = request.recipient or repr(request.json)
     except RecursionError as error:
         raise _unhashable(request) from error
     return (await hashed(request, {"": (content, 16)}, like))[0]

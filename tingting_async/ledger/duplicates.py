@@ -4,6 +4,8 @@ from typing import Any
 
 from tingting_async.errors import DuplicateSendError, UsageError
 from tingting_async.http.messages import Request
+from tingting_async.ledger.claims import StoredClaim
+from tingting_async.ledger.digests import digest
 from tingting_async.outcomes import Send, SendState
 from tingting_async.redaction import redact
 
@@ -18,14 +20,41 @@ def changed_error(send: Send, request: Request[Any], changed: list[str]) -> Usag
     )
 
 
-def duplicate_error(send: Send, request: Request[Any]) -> DuplicateSendError:
-    """Return the error for a send or a creation that the ledger holds already."""
+async def is_other_send(stored: StoredClaim, request: Request[Any]) -> bool:
+    """Return whether a stored send has the same key as a request, but another target or other arguments.
+
+    The arguments of a send with a target are not compared: nobody runs a campaign twice, whatever the message.
+
+    Raises:
+        LedgerError: The arguments cannot be compared.
+    """
+    if request.creation is not None:  # Its arguments are compared one by one; see `changed_fields`.
+        return False
+    if (stored.send.target or "") != request.send_target:
+        return True
+    has_content = bool(stored.digest) and (request.json is not None or bool(request.recipient))
+    return has_content and stored.digest != await digest(request, stored.digest)
+
+
+def duplicate_error(send: Send, request: Request[Any], *, is_other: bool = False) -> DuplicateSendError:
+    """Return the error for a send or a creation that the ledger holds already.
+
+    Args:
+        send: The ledger's record.
+        request: The request that is refused.
+        is_other: Whether the recorded send had other arguments.
+    """
     advice = {
         SendState.DONE: "To send again on purpose, give a new `idempotency_key`.",
         SendState.IN_PROGRESS: "A running process is waiting for the response: try again later.",
         SendState.UNKNOWN: "It may have been sent. Call this error's `reconcile()`; if the verdict is unknown, call "
         "`mark_sent()` or `mark_not_sent()` of the ledger.",
     }[send.state]
+    if is_other:
+        advice = (
+            "That send had other arguments, so this one was never made. Give each send a key of its own: this key "
+            "belongs to the other one."
+        )
     what = f"the target {send.target!r}" if send.key is None else f"the key {send.key!r}"
     details = send.operation if send.key is None or send.target is None else f"{send.operation}, {send.target}"
     return DuplicateSendError(
@@ -33,4 +62,5 @@ def duplicate_error(send: Send, request: Request[Any]) -> DuplicateSendError:
         f"({redact(details)}, {send.started_at:%Y-%m-%d %H:%M:%S} UTC). {advice}",
         operation=request.operation,
         send=send,
+        is_other=is_other,
     )

@@ -27,7 +27,7 @@ from tingting_async.ledger.claims import (
     unknown_sends,
 )
 from tingting_async.ledger.digests import digest
-from tingting_async.ledger.duplicates import changed_error, duplicate_error
+from tingting_async.ledger.duplicates import changed_error, duplicate_error, is_other_send
 from tingting_async.ledger.evidence import Others, changed_fields, reconcile_creation
 from tingting_async.ledger.forget import forget_job, is_job, unmarkable_error
 from tingting_async.outcomes import (
@@ -280,15 +280,16 @@ class Ledger:
         is_same_key = request.creation is not None and send.key == claim_for(send.service, request).key
         if is_same_key and (changed := await changed_fields(stored, request)):
             return changed_error(send, request, changed)
+        is_other = await is_other_send(stored, request)
         if send.state is not SendState.UNKNOWN:
             verdict = Verdict.DONE if send.state is SendState.DONE else Verdict.UNKNOWN
             reconciler = functools.partial(
                 known_outcome, Reconciliation(verdict, f"The ledger records it as {send.state.value}.")
             )
-        elif request.creation is None and stored.digest and stored.digest != await digest(request, stored.digest):
+        elif is_other and not send.target:
             reason = "The first send with this key had other arguments, which the ledger does not keep to look for."
             reconciler = functools.partial(known_outcome, Reconciliation(Verdict.UNKNOWN, reason))
-        error = duplicate_error(send, request)
+        error = duplicate_error(send, request, is_other=is_other)
         attach_reconciler(error, reconciler, send, self._recorder(send, request, is_owner=False))
         return error
 

@@ -1,5 +1,6 @@
 """Rows that a Python program gives: mappings, tuples, phone numbers, DataFrames."""
 
+import inspect
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
@@ -43,7 +44,8 @@ class RowReader:
             self._set_names(columns)
             return cast("Iterable[Any]", rows.itertuples(index=False, name=None))
         if _is(rows, str | bytes | Mapping) or not _is(rows, Iterable | AsyncIterable):
-            raise UsageError(f"`rows` must be an iterable of rows, not {type(rows).__name__}.")
+            advice = " Await it first." * inspect.iscoroutine(rows)
+            raise UsageError(f"`rows` must be an iterable of rows, not {type(rows).__name__}.{advice}")
         return cast("Iterable[Any] | AsyncIterable[Any]", rows)
 
     @property

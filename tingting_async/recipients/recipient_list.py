@@ -11,7 +11,7 @@ from typing import Any, Self, cast, overload
 
 import attrs
 
-from tingting_async.errors import UsageError
+from tingting_async.errors import MisuseError, UsageError
 from tingting_async.persistence import resolve_path, run_in_thread
 from tingting_async.recipients.builder import ListBuilder, Options
 from tingting_async.recipients.files import open_rows
@@ -73,6 +73,10 @@ class RecipientList(Sequence[Recipient]):
     """
 
     def __init__(self, builder: ListBuilder, notes: Iterable[str] = ()) -> None:
+        if not isinstance(builder, ListBuilder):  # It looks as if it took rows.
+            raise MisuseError(
+                "Make a `RecipientList` by `await RecipientList.read(path)` or `await RecipientList.from_rows(rows)`."
+            )
         self._builder = builder
         self._notes = tuple(notes)
         self._ready = array("L", (place for place in range(len(builder.rows)) if place not in builder.problems))

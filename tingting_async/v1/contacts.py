@@ -343,6 +343,7 @@ class Contacts(MethodFallback):
                 allows_empty_body=True,
                 timeout=timeout,
                 recovery_hint="ask the person whether the phone rang",
+                recipient=f"contact {arguments.identifier(id)}",
                 idempotency_key=idempotency_key,
                 reaches=reaches_contact(self.list, id, campaign_id, timeout),
             )

@@ -216,6 +216,7 @@ class Surveys(Resource):
                 allows_empty_body=True,
                 timeout=timeout,
                 recovery_hint="ask the person whether the phone rang",
+                recipient=f"contact {arguments.identifier(contact_id, 'contact_id')}",
                 idempotency_key=idempotency_key,
                 reaches=reaches_contact(Contacts(self._core).list, contact_id, campaign_id, timeout),
             )
