@@ -24,7 +24,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
-import least_ledger
 from processes import client, service, show_progress
 
 from tingting_async import PostgresLedger, SqliteLedger, TingTingError, Verdict
@@ -114,6 +113,8 @@ def measure(backend: str, *, quick: bool = False) -> dict[str, Any]:
         show_progress(f"ledger, {backend}: claims in {PROCESSES} processes")
         found["claims"] = claims(backend, place, 6 if quick else 37)
     if backend == "sqlite":
+        import least_ledger  # noqa: PLC0415 - it needs orjson, which only the benchmark installs
+
         show_progress("ledger, written by hand")
         found["by hand"] = least_ledger.compare(quick=quick)
     return found

@@ -100,18 +100,24 @@ print(refused == names, len({{type(getattr(session, name)) for name in names}}) 
     assert done.stdout == "True True\n"
 
 
-def test_resource_whose_import_fails(tmp_path: Path) -> None:
-    """A resource that needs a module which a file of the user's hides says so, and does not seem to be missing."""
-    (tmp_path / "numbers.py").write_text("NUMBERS = []")
-    (tmp_path / "program.py").write_text("""
+def test_resource_whose_import_fails() -> None:
+    """A resource whose import raises an `AttributeError` says so, and does not seem to be missing."""
+    program = """
+import sys
+from importlib.abc import MetaPathFinder
 from tingting_async import NotSentError
 from tingting_async.v1 import TingTing
+class Hidden(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "tingting_async.v1.contacts":
+            raise AttributeError("module 'numbers' has no attribute 'Number'")
+sys.meta_path.insert(0, Hidden())
 try:
     TingTing(api_token="token").contacts
 except NotSentError as error:
     print(error)
-""")
-    done = subprocess.run([sys.executable, tmp_path / "program.py"], capture_output=True, text=True, check=True)
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("`contacts` cannot be loaded (AttributeError: module 'numbers' has no attribute")
 
 
