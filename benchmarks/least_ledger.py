@@ -1,14 +1,13 @@
-"""The least that a ledger can do, for scale: `python benchmarks/least_ledger.py` prints how much it slows sends down.
+"""What a ledger costs at least, for scale: `python benchmarks/least_ledger.py` prints how much it slows sends down.
 
 The sends are written by hand with aiohttp: no models, no timeouts, no checks. The ledger has one thread with one open
 SQLite file (WAL, `synchronous=FULL`). It commits in one transaction whatever waits. It refuses nothing, notices neither
-a lost file nor another process, and renews no claim. So no ledger in Python can cost much less.
+a lost file nor another process, and renews no claim.
 """
 
 import asyncio
 import gc
 import json
-import os
 import sqlite3
 import statistics
 import sys
@@ -21,6 +20,8 @@ from tempfile import TemporaryDirectory
 import aiohttp
 import orjson
 from processes import client, service
+
+from tingting_async.ledger.claims import new_id
 
 TASKS, SENDS = 64, 10
 INSERT, UPDATE = "INSERT INTO sends VALUES (?, ?, ?, ?, 0)", "UPDATE sends SET is_done = 1 WHERE id = ?"
@@ -83,7 +84,7 @@ async def measure(url: str, rounds: int) -> dict[str, float]:
                     orjson.loads(await response.read())
 
             async def send_with_ledger() -> None:
-                id_ = f"{time.time_ns():016x}{os.urandom(8).hex()}"
+                id_ = new_id()
                 await ledger.execute(INSERT, id_, url, "otp.send", time.time())
                 await send()
                 await ledger.execute(UPDATE, id_)

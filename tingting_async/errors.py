@@ -127,7 +127,7 @@ class DuplicateSendError(Reconcilable, TingTingError):
         message: The text of the error, safe to show.
         operation: The operation, e.g. `"campaigns.run"`.
         send: The ledger's record: the key, the state (done, in progress or unknown), and when the send started.
-        is_other: Whether the ledger's send had other arguments, so that its key was used for two different sends.
+        is_other: Whether the ledger's send had other arguments, so that the key may belong to another send.
     """
 
     _usage_error = UsageError

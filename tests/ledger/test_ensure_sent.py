@@ -24,6 +24,8 @@ from tingting_async import (
     Verdict,
     ensure_sent,
 )
+from tingting_async.http.clocks import read_clocks
+from tingting_async.http.messages import Request, Response
 from tingting_async.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -117,7 +119,7 @@ REUSED: dict[str, tuple[Send, Send]] = {
 async def test_key_of_another_send(
     sandbox: Sandbox, session: Any, campaigns: list[int], what: str, fault: str | None
 ) -> None:
-    """A key that belongs to a send with other arguments is an error, whatever became of that: this one is not made."""
+    """A key that belongs to a send with other arguments is an error, whatever became of that; nothing is sent."""
     first, second = REUSED[what]
     async with session(what) as tingting:
         with sandbox.faults.during([Fault(fault, method="POST", times=1)] if fault else []):
@@ -128,7 +130,8 @@ async def test_key_of_another_send(
         effects = len(sandbox.side_effects)
         for call in (second, lambda *given: ensure_sent(lambda: second(*given), wait=0)):
             with pytest.raises(
-                DuplicateSendError, match="That send had other arguments, so this one was never"
+                DuplicateSendError,
+                match=r"It had other arguments\. If this is another send, give it a key of its own\. If not: ",
             ) as caught:
                 await call(tingting, campaigns[0])
             assert caught.value.is_other
@@ -136,6 +139,22 @@ async def test_key_of_another_send(
             await first(tingting, campaigns[0])
         assert not caught.value.is_other
     assert effects == len(sandbox.side_effects)
+
+
+async def test_demo_call_of_an_older_version(connect: Any, ledger: SqliteLedger, campaigns: list[int]) -> None:
+    """The claim of an older version does not say whom a demo call reached, so it counts as the same call."""
+
+    async def sent(request: Request[Response]) -> Response:
+        assert request.before_send is not None
+        await request.before_send()
+        return Response(200)
+
+    async with connect() as tingting:
+        old = Request.send("/", Response, "contacts.demo_call", idempotency_key="k")
+        await ledger.execute(tingting.base_url, old, sent, lambda: read_clocks(None))
+        with pytest.raises(DuplicateSendError) as caught:
+            await tingting.contacts.demo_call(campaigns[0] + 1, idempotency_key="k")
+        assert not caught.value.is_other
 
 
 @pytest.mark.parametrize("fault", ["reset", "reset_after"])

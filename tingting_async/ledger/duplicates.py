@@ -30,10 +30,14 @@ async def is_other_send(stored: StoredClaim, request: Request[Any]) -> bool:
     """
     if request.creation is not None:  # Its arguments are compared one by one; see `changed_fields`.
         return False
-    if (stored.send.target or "") != request.send_target:
-        return True
-    has_content = bool(stored.digest) and (request.json is not None or bool(request.recipient))
-    return has_content and stored.digest != await digest(request, stored.digest)
+    target, own = stored.send.target, request.send_target
+    if target or own:
+        return bool(target and own) and target != own
+    has_content = request.json is not None or bool(request.recipient)
+    if not stored.digest or not has_content or stored.digest == await digest(request, stored.digest):
+        return False
+    # Older versions did not store the recipient.
+    return not request.recipient or stored.digest != await digest(request.replaced(recipient=""), stored.digest)
 
 
 def duplicate_error(send: Send, request: Request[Any], *, is_other: bool = False) -> DuplicateSendError:
@@ -50,11 +54,8 @@ def duplicate_error(send: Send, request: Request[Any], *, is_other: bool = False
         SendState.UNKNOWN: "It may have been sent. Call this error's `reconcile()`; if the verdict is unknown, call "
         "`mark_sent()` or `mark_not_sent()` of the ledger.",
     }[send.state]
-    if is_other:
-        advice = (
-            "That send had other arguments, so this one was never made. Give each send a key of its own: this key "
-            "belongs to the other one."
-        )
+    if is_other:  # The text may have been changed since, so nobody but the caller knows whether it is the same send.
+        advice = f"It had other arguments. If this is another send, give it a key of its own. If not: {advice}"
     what = f"the target {send.target!r}" if send.key is None else f"the key {send.key!r}"
     details = send.operation if send.key is None or send.target is None else f"{send.operation}, {send.target}"
     return DuplicateSendError(

@@ -68,8 +68,8 @@ async def ensure_sent(
     Raises:
         UsageError: `call` is not a function that makes one such call, or there is no ledger or no key. Nothing was
             sent.
-        DuplicateSendError: The key belongs to a send with other arguments (`is_other`), and nothing was sent. Or
-            another process was still sending it when the time was up.
+        DuplicateSendError: The ledger has a send with this key and other arguments (`is_other`). Or another process
+            was still sending it when the time was up.
         OutcomeUnknownError: Nobody but a person can find out whether it was sent. Its `send` is the ledger's record.
         TingTingError: It was not sent. The service refused it, or `ATTEMPTS` attempts have failed.
     """
@@ -213,14 +213,14 @@ async def _is_done(
     """Return whether what an error is about was done; if it was not, it may be sent again.
 
     Raises:
-        DuplicateSendError: It was in progress until the deadline, or its key belongs to another send.
+        DuplicateSendError: It was in progress until the deadline, or had other arguments.
         OutcomeUnknownError: It is unknown.
     """
     poll, loop = _FIRST_POLL, asyncio.get_running_loop()
     while True:
         state, undecided = SendState.UNKNOWN if error.send is None else error.send.state, None
         if isinstance(error, DuplicateSendError) and error.is_other:
-            raise error  # That the other send was done, or not, says nothing about this one.
+            raise error  # Only the caller knows whether it is the same send.
         if state is SendState.DONE:
             return True
         if state is SendState.UNKNOWN:
