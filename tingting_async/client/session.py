@@ -247,14 +247,13 @@ def loading(resource: str) -> Generator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # An `AttributeError` would look as if the session had no such resource.
         what = f"{type(error).__name__}: {redact(str(error))}"
-        failure = NotSentError(
+        raise NotSentError(
             f"`{resource}` cannot be loaded ({what}), so nothing was sent. Check the installation, how many files are "
             "open, and that no file of yours has the name of a module that is imported.",
             operation=resource,
-        )
-        raise failure from error
+        ) from error
 
 
 def core_of(session: Session) -> Core:
