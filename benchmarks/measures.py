@@ -40,6 +40,7 @@ def pages(*, quick: bool) -> dict[str, report.Runs]:
     rounds, rounds_of_others = (3, 1) if quick else (15, 7)
     found: dict[str, report.Runs] = {}
     with service() as port:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/control/awake/1").close()
         for what in LISTS:
             runs = found[what] = {}
             for number in range(rounds):

@@ -202,6 +202,7 @@ class Service:
 
     def __init__(self) -> None:
         self.latency = 0.0
+        self.is_awake = False
         self.requests = 0
         self.in_flight = 0
         self.peak_in_flight = 0
@@ -262,7 +263,7 @@ class Service:
         return self.control(path)
 
     def control(self, path: bytes) -> bytes:
-        """Set the latency (`/control/latency/50`, in milliseconds) or the lists' pages (`/control/pages/100`).
+        """Set the latency (`/control/latency/50`, in milliseconds), the lists' pages, or whether the server is awake.
 
         Return the number of requests, and their peak in flight, since the last such request.
         """
@@ -271,9 +272,21 @@ class Service:
             self.latency = float(value) / 1000
         if setting == b"pages":
             self.pages, self.long_lists = int(value), {}
+        if setting == b"awake" and self.is_awake != (value == b"1"):
+            self.is_awake = not self.is_awake
+            self.stay_awake()
         counts = {"requests": self.requests, "peak_in_flight": self.peak_in_flight}
         self.requests = self.peak_in_flight = 0
         return http_response(json.dumps(counts).encode())
+
+    def stay_awake(self) -> None:
+        """Let the event loop poll, and never sleep.
+
+        To wake up a process that sleeps on the other core takes a client some microseconds of CPU time for a request.
+        A client that is fast enough to keep the server busy would not pay for that, and the others would.
+        """
+        if self.is_awake:
+            asyncio.get_running_loop().call_soon(self.stay_awake)
 
 
 class Protocol(asyncio.Protocol):

@@ -89,13 +89,8 @@ class RequestPipeline:
             TingTingError: The request failed, and is not retried any more.
         """
         timeout = request.timeout or self._timeout
-        call = _CallState(
-            timeout,
-            deadline=asyncio.get_running_loop().time() + timeout.total,
-            observer=self._emitter.observe(request),
-            defers_judgement=defers_judgement,
-            params=params,
-        )
+        deadline = asyncio.get_running_loop().time() + timeout.total
+        call = _CallState(timeout, deadline, self._emitter.observe(request), params, defers_judgement)
         try:
             try:
                 # The retry machinery is entered only after a failure.

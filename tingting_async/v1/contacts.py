@@ -57,7 +57,8 @@ class Contacts(MethodFallback):
             beside: dict[str, Any],
         ) -> Page[Contact]:
             for contact in rows:
-                _fill_campaign(contact, campaign_id)
+                if contact.campaign_id is None:
+                    _set_campaign(contact, campaign_id)
             return read_page(decoder, request, response, number, rows, beside)
 
         return self._paginate(
@@ -105,8 +106,8 @@ class Contacts(MethodFallback):
                 reaches=reaches_number(digits),
             )
         )
-        if added.contact is not None:
-            _fill_campaign(added.contact, campaign_id)
+        if added.contact is not None and added.contact.campaign_id is None:
+            _set_campaign(added.contact, campaign_id)
         return added
 
     async def add_many(
@@ -350,11 +351,9 @@ class Contacts(MethodFallback):
         )
 
 
-def _fill_campaign(contact: Contact, campaign_id: int) -> None:
-    """Fill in the campaign of a contact that the response does not name."""
-    if contact.campaign_id is None:
-        # Nobody else has the contact yet, and a copy of it would take longer than decoding it.
-        object.__setattr__(contact, "campaign_id", campaign_id)
+# For contacts whose campaign the response does not name. Nobody else has the contact yet, and a copy of it would take
+# longer than decoding it.
+_set_campaign: Callable[[Contact, int], None] = vars(Contact)["campaign_id"].__set__
 
 
 async def _reach_of_file(file: File, guards: "Guards") -> "Reach":

@@ -30,15 +30,12 @@ def read_page(
             decoder.payload(request, response, (name,))  # Raises.
     following = beside.pop("next")
     pages = beside.pop("total_pages", None)
-    return Page(
-        rows,
-        number=number,  # This envelope does not contain it.
-        total_items=_count(decoder, request, response, beside.pop("count"), "count"),
-        total_pages=None if pages is None else _count(decoder, request, response, pages, "total_pages"),
-        has_next=bool(following),  # An empty string means that there is none, as elsewhere in this API.
-        links={"next": following, "previous": beside.pop("previous", None)},
-        extra=beside,
-    )
+    links = {"next": following, "previous": beside.pop("previous", None)}
+    # By position, as names would cost a page half as much again. An empty string means that there is no next page, as
+    # elsewhere in this API. The number is not in this envelope.
+    total = _count(decoder, request, response, beside.pop("count"), "count")
+    total_pages = None if pages is None else _count(decoder, request, response, pages, "total_pages")
+    return Page(rows, number, total, total_pages, bool(following), links, beside)
 
 
 def _count(decoder: Decoder, request: Request[Any], response: Response, value: Any, name: str) -> int:
