@@ -16,10 +16,11 @@ MODULES = {
 }
 
 ORDER = (
-    ("_version", "redaction", "tracebacks", "persistence", "postgres", "redis", "rows", "late_imports"),
+    ("_version", "redaction", "tracebacks", "persistence", "postgres", "redis", "rows"),
     ("quantities",),
     ("outcomes",),
     ("errors",),
+    ("late_imports",),
     ("http",),
     ("auth", "decoding", "pagination", "ledger", "observability", "recipients"),
     ("client",),

@@ -1,8 +1,36 @@
-"""Names of a package that are imported on first use."""
+"""What is imported on first use."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
+
+from tingting_async.errors import NotSentError, TingTingError
+from tingting_async.redaction import redact
+
+
+@contextmanager
+def loading(name: str, *, operation: str | None = None) -> Generator[None]:
+    """Convert the error of an import on first use, for example with too many files open. Let our own errors pass.
+
+    Args:
+        name: What is imported, as users know it: a resource, an operation or a package.
+        operation: The operation that needs it; by default, `name`.
+
+    Raises:
+        NotSentError: It cannot be imported. A later use tries again.
+    """
+    try:
+        yield
+    except TingTingError:
+        raise
+    except Exception as error:  # An `AttributeError` would look as if a session had no such resource.
+        what = f"{type(error).__name__}: {redact(str(error))}"
+        raise NotSentError(
+            f"`{name}` cannot be loaded ({what}), so nothing was sent. Check the installation, how many files are "
+            "open, and that no file of yours has the name of a module that is imported.",
+            operation=name if operation is None else operation,
+        ) from error
 
 
 def late_names(

@@ -7,8 +7,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager, suppress
-from importlib import import_module
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -81,13 +80,10 @@ def atomic_write(path: Path, *, is_private: bool = True) -> Generator[IO[bytes]]
 
 async def run_to_completion(work: Awaitable[T]) -> T:
     """Wait until work has ended. If the caller is cancelled, the cancellation is raised only then."""
-    import anyio.lowlevel  # noqa: PLC0415 - it costs a hundredth of importing aiohttp
-
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
-    # A cancelled scope of anyio cancels its tasks in each iteration of the event loop. Without the shield, waiting for
-    # the work would occupy a whole core.
-    with anyio.CancelScope(shield=True):
+    shield, raise_if_cancelled = _shield()
+    with shield:
         while not task.done():
             try:
                 await asyncio.wait([task])
@@ -97,8 +93,25 @@ async def run_to_completion(work: Awaitable[T]) -> T:
         task.exception()  # Marks it as retrieved, even if the caller ends with the cancellation.
     if cancelled is not None:
         raise cancelled
-    await anyio.lowlevel.checkpoint_if_cancelled()  # Raises what the shield has kept off.
+    await raise_if_cancelled()
     return task.result()
+
+
+def _shield() -> tuple[AbstractContextManager[object], Callable[[], Awaitable[None]]]:
+    """Return what keeps off the cancellation of anyio's scopes, and a function that raises what was kept off.
+
+    A cancelled scope cancels its tasks in each iteration of the event loop. Without a shield, waiting for work would
+    occupy a whole core.
+    """
+    try:
+        import anyio.lowlevel  # noqa: PLC0415 - it costs a hundredth of importing aiohttp
+
+        return anyio.CancelScope(shield=True), anyio.lowlevel.checkpoint_if_cancelled
+    except (ImportError, OSError, RuntimeError):  # E.g. no file can be opened: then this task is in no scope of anyio.
+        return nullcontext(), _do_nothing
+
+
+async def _do_nothing() -> None: ...
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:
@@ -118,18 +131,9 @@ async def run_in_thread(work: Callable[[], T]) -> T:
         executor.shutdown(wait=False)
 
 
-def prepare_to_wait() -> None:
-    """Import what `run_to_completion` needs: when it is called, the system may not let anything be imported."""
-    import anyio  # noqa: PLC0415 - see above
-
-    import_module("anyio.lowlevel")
-    anyio.CancelScope()  # Imports its module, and that of the event loop.
-
-
 def make_executor() -> "ThreadPoolExecutor | None":
     """Return an executor with one thread; None if there can be none, e.g. because the main thread has ended."""
     try:
-        prepare_to_wait()
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only files, stores and ledgers need it
     except (RuntimeError, ImportError, OSError):
         return None

@@ -266,6 +266,8 @@ def _check_import() -> None:
             f"`psycopg` 3 cannot be imported ({error}). Install it: `pip install 'tingting-async[postgres]'`, or "
             "`pip install '.[postgres]'` in a clone of the repository."
         ) from None
+    except OSError as error:
+        raise ImportError(f"`psycopg` cannot be loaded: {error.strerror}.") from None
 
 
 @cache

@@ -154,6 +154,8 @@ def _connector(url: str) -> "Callable[[], Redis]":
             f"`redis` cannot be imported ({error}). Install it: `pip install 'tingting-async[redis]'`, or "
             "`pip install '.[redis]'` in a clone of the repository."
         ) from None
+    except OSError as error:
+        raise ImportError(f"`redis` cannot be loaded: {error.strerror}.") from None
 
     def connect() -> Redis:
         client: Redis = cast("Any", Redis).from_url(url)

@@ -47,12 +47,19 @@ def cut_traceback(error: BaseException, handled: BaseException | None) -> None:
             rest += cast("BaseExceptionGroup[BaseException]", each).exceptions
 
 
+def nearest_name(unknown: str, names: Collection[str]) -> str | None:
+    """Return the valid name that is nearest to an unknown one; None if none is near."""
+    try:
+        from difflib import get_close_matches  # noqa: PLC0415 - only for mistakes
+    except (ImportError, OSError):  # No file can be opened. The error that asks must not be lost.
+        return None
+    return next(iter(get_close_matches(unknown, names, n=1)), None)
+
+
 def suggest_name(unknown: str, names: Collection[str]) -> str:
     """Return a sentence that names the valid name that is nearest to an unknown one, or else all valid names."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only for this mistake
-
-    near = get_close_matches(unknown, names, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"It accepts {', '.join(names)}."
+    near = nearest_name(unknown, names)
+    return f"Did you mean {near!r}?" if near else f"It accepts {', '.join(names)}."
 
 
 def _suggest_argument(error: BaseException, function: Callable[..., Any]) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tingting_async.classic.auth import ClassicAuthScheme
 from tingting_async.classic.pages import RESPONSES
-from tingting_async.client.session import Session, loading
+from tingting_async.client.session import Session
+from tingting_async.late_imports import loading
 
 if TYPE_CHECKING:
     from tingting_async.classic.accounts import Accounts

@@ -16,6 +16,7 @@ from tingting_async.http.clocks import note_clocks, read_clocks
 from tingting_async.http.messages import Effect, Params, Request, Response, T
 from tingting_async.http.timeouts import Timeout, running_loop
 from tingting_async.http.transport import Transport
+from tingting_async.late_imports import loading
 from tingting_async.ledger.expected import check_expected
 from tingting_async.observability.emitter import EventEmitter
 from tingting_async.outcomes import Clocks, Reconcilable, attach_sleep
@@ -116,18 +117,14 @@ class Core:
         ledger = self._ledger_for(request)
         if ledger is None:
             return await call(request)
-        from tingting_async.ledger.creations import ensure_created  # noqa: PLC0415 - few programs need it
+        with loading(request.operation):
+            from tingting_async.ledger.creations import ensure_created  # noqa: PLC0415 - few programs need it
 
         sleep = functools.partial(self.sleep, request.operation)
+        limit = request.timeout or self._timeout
         try:
             return await ensure_created(
-                ledger,
-                self.base_url,
-                request,
-                call,
-                read_clocks=self.read_clocks,
-                sleep=sleep,
-                timeout=request.timeout or self._timeout,
+                ledger, self.base_url, request, call, read_clocks=self.read_clocks, sleep=sleep, timeout=limit
             )
         except Reconcilable as error:
             attach_sleep(error, sleep)
@@ -144,7 +141,8 @@ class Core:
         """
         ledger = self._ledger_for(request)
         assert ledger is not None, "it has a key"
-        from tingting_async.ledger.jobs import open_job  # noqa: PLC0415 - few programs need it
+        with loading(request.operation):
+            from tingting_async.ledger.jobs import open_job  # noqa: PLC0415 - few programs need it
 
         sleep = functools.partial(self.sleep, request.operation)
         limit = request.timeout or self._timeout

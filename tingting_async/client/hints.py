@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tingting_async.tracebacks import nearest_name
+
 
 class Hinting:
     """An object that says where to find the names that a similar object has, and this one has not."""
@@ -14,13 +16,11 @@ class Hinting:
 
         def __getattr__(self, name: str) -> Any:
             """Raise an `AttributeError` with a hint; Python calls this for names that are not found."""
-            from difflib import get_close_matches  # noqa: PLC0415 - only for this mistake
-
             text = f"{type(self).__name__!r} object has no attribute {name!r}"
             names = [each for each in dir(type(self)) if not each.startswith("_")]
             if hint := self._elsewhere.get(name):
                 text = f"{text}. {hint}".rstrip(".")
-            elif not name.startswith("_") and not get_close_matches(name, names, n=1):
+            elif not name.startswith("_") and nearest_name(name, names) is None:
                 text = f"{text}. It has {', '.join(names)}"
             # No period at the end: Python's own ". Did you mean: …" may follow.
             raise AttributeError(text, name=name, obj=self)

@@ -4,8 +4,7 @@ import functools
 import inspect
 import ssl as ssl_module
 import warnings
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, cast
 
@@ -16,13 +15,12 @@ from tingting_async.client.environment import options_from_env
 from tingting_async.client.hints import Hinting
 from tingting_async.client.retries import RetryPolicy
 from tingting_async.decoding.decoder import ResponseFormat
-from tingting_async.errors import MisuseError, NotSentError, UsageError
+from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.base_url import normalise_base_url
 from tingting_async.http.rate_limits.queue import RateLimit
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import ClientSession, Transport
 from tingting_async.quantities import is_count, shown
-from tingting_async.redaction import redact
 from tingting_async.tracebacks import short_traceback, suggest_name
 
 if TYPE_CHECKING:
@@ -236,24 +234,6 @@ class Session(Hinting):
             UsageError: `listener` is a coroutine function, which would not be awaited.
         """
         return self._core.emitter.subscribe(listener)
-
-
-@contextmanager
-def loading(resource: str) -> Generator[None]:
-    """Convert the error of a resource that cannot be imported on first use, for example with too many files open.
-
-    Raises:
-        NotSentError: It cannot be imported. A later use tries again.
-    """
-    try:
-        yield
-    except Exception as error:  # An `AttributeError` would look as if the session had no such resource.
-        what = f"{type(error).__name__}: {redact(str(error))}"
-        raise NotSentError(
-            f"`{resource}` cannot be loaded ({what}), so nothing was sent. Check the installation, how many files are "
-            "open, and that no file of yours has the name of a module that is imported.",
-            operation=resource,
-        ) from error
 
 
 def core_of(session: Session) -> Core:

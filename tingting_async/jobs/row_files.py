@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from tingting_async.late_imports import loading
 from tingting_async.persistence import run_in_thread
 from tingting_async.recipients.recipient_list import RecipientList
 
@@ -22,7 +23,8 @@ async def write_rows(path: str | os.PathLike[str], recipients: RecipientList, ro
     Raises:
         UsageError: The file cannot be written, or has another suffix.
     """
-    from tingting_async.recipients.tables import write_table  # noqa: PLC0415 - few programs need it
+    with loading("JobResult.write"):
+        from tingting_async.recipients.tables import write_table  # noqa: PLC0415 - few programs need it
 
     fields: list[str] = [field.name for field in attrs.fields(kind)]
     own = [f"{name} (input)" if name in fields else name for name in recipients.columns]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from tingting_async.persistence import prepare_to_wait, run_to_completion
+from tingting_async.persistence import run_to_completion
 
 C = TypeVar("C")
 C_co = TypeVar("C_co", covariant=True)
@@ -57,7 +57,6 @@ class Writer(Generic[C]):
 
     def __init__(self, database: Database[C]) -> None:
         self._database = database
-        self._is_prepared = False
         self._reset()
         self._handle_forks()
 
@@ -104,9 +103,6 @@ class Writer(Generic[C]):
             del piece  # The error refers to this frame.
 
     def _enqueue(self, piece: "_Piece[C, Any]") -> None:
-        if not self._is_prepared:
-            self._is_prepared = True  # Set first: in a child that is forked during the import, it would never end.
-            prepare_to_wait()
         with self._lock:
             self._queue.append(piece)
             if self._is_served:

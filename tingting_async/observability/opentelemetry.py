@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from tingting_async._version import __version__
 from tingting_async.errors import UsageError
+from tingting_async.late_imports import loading
 from tingting_async.observability.events import RequestEvent, RequestFailed, RequestStarted, ResponseReceived
 
 if TYPE_CHECKING:
@@ -42,16 +43,18 @@ class OpenTelemetryListener:
 
     Raises:
         UsageError: `opentelemetry-api` is not installed.
+        NotSentError: It cannot be loaded, for example with too many files open.
     """
 
     def __init__(self, provider: "TracerProvider | None" = None) -> None:
-        try:
-            from opentelemetry import trace  # noqa: PLC0415 - an extra
-        except ImportError as error:
-            raise UsageError(
-                f"OpenTelemetryListener: `opentelemetry` cannot be imported ({error}). Install it: `pip install "
-                "'tingting-async[otel]'`, or `pip install '.[otel]'` in a clone of the repository."
-            ) from None
+        with loading("opentelemetry", operation=""):
+            try:
+                from opentelemetry import trace  # noqa: PLC0415 - an extra
+            except ImportError as error:
+                raise UsageError(
+                    f"OpenTelemetryListener: `opentelemetry` cannot be imported ({error}). Install it: `pip install "
+                    "'tingting-async[otel]'`, or `pip install '.[otel]'` in a clone of the repository."
+                ) from None
 
         self._trace = trace
         self._tracer = trace.get_tracer("tingting_async", __version__, provider)

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from tingting_async.late_imports import loading
 from tingting_async.recipients.problems import InvalidNumberError, NumberProblem, Refusal
 from tingting_async.recipients.spellings import PREFIXES, SEVERAL, dialled
 from tingting_async.redaction import mask, mask_repr
@@ -99,6 +100,7 @@ def parse_number(
 
     Raises:
         InvalidNumberError: The value is not a phone number of Nepal. `problem` says why.
+        NotSentError: The tables of phone numbers cannot be loaded, for example with too many files open.
     """
     number = find_number(value, mobile_only, allow_unknown_prefix, allow_padded)
     if isinstance(number, Refusal):
@@ -157,7 +159,8 @@ class _Patterns:
 @cache
 def _patterns() -> _Patterns:
     # Imported for the first number: its tables take longer to import than everything else.
-    from phonenumbers.data.region_NP import PHONE_METADATA_NP as nepal  # noqa: N811, PLC0415
+    with loading("phonenumbers", operation=""):
+        from phonenumbers.data.region_NP import PHONE_METADATA_NP as nepal  # noqa: N811, PLC0415
 
     kinds: tuple[Any, ...] = (nepal.mobile, nepal.fixed_line, nepal.toll_free)
     return _Patterns(*(re.compile(kind.national_number_pattern) for kind in kinds))
@@ -260,12 +263,13 @@ def _is_foreign(digits: str) -> bool:
     """Return whether digits are a valid number of another country, written without a plus sign."""
     if not 11 <= len(digits) <= 15:
         return False
-    from phonenumbers import NumberParseException, is_valid_number, parse  # noqa: PLC0415
+    with loading("phonenumbers", operation=""):
+        from phonenumbers import NumberParseException, is_valid_number, parse  # noqa: PLC0415
 
-    try:
-        return is_valid_number(parse(f"+{digits}"))
-    except NumberParseException:
-        return False
+        try:
+            return is_valid_number(parse(f"+{digits}"))  # This imports the tables of the country.
+        except NumberParseException:
+            return False
 
 
 def described(refusal: Refusal, value: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import cast
 
+from tingting_async.late_imports import loading
 from tingting_async.recipients.values import Cell
 
 _encode_slowly = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -18,7 +19,8 @@ class PackedRows:
     """
 
     def __init__(self) -> None:
-        from msgspec.json import Encoder  # noqa: PLC0415 - imported with the first response, or the first list
+        with loading("msgspec", operation=""):
+            from msgspec.json import Encoder  # noqa: PLC0415 - imported with the first response, or the first list
 
         self._encoder = Encoder()
         self.rows: array[int] = array("L")

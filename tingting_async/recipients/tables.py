@@ -14,6 +14,7 @@ from typing import IO, Any, cast
 
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.download import AtomicFileSink
+from tingting_async.late_imports import loading
 from tingting_async.recipients.records import as_record
 from tingting_async.recipients.values import escape
 from tingting_async.tracebacks import short_traceback
@@ -242,16 +243,18 @@ def import_xlsxwriter(operation: str) -> Any:
     """Return the module XlsxWriter.
 
     Raises:
-        UsageError: It cannot be imported.
+        UsageError: It is not installed.
+        NotSentError: It cannot be loaded.
     """
-    try:
-        return import_module("xlsxwriter")
-    except ImportError as error:
-        raise UsageError(
-            f"{operation}: XlsxWriter, which writes .xlsx files, cannot be imported ({error}). Install it: `pip "
-            "install 'tingting-async[sheets]'`, or `pip install '.[sheets]'` in a clone of the repository. Or write a "
-            ".csv file."
-        ) from None
+    with loading("xlsxwriter", operation=operation):
+        try:
+            return import_module("xlsxwriter")
+        except ImportError as error:
+            raise UsageError(
+                f"{operation}: XlsxWriter, which writes .xlsx files, cannot be imported ({error}). Install it: `pip "
+                "install 'tingting-async[sheets]'`, or `pip install '.[sheets]'` in a clone of the repository. Or "
+                "write a .csv file."
+            ) from None
 
 
 _WRITERS: dict[str, Callable[[_Spool, IO[bytes]], None]] = {

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from tingting_async.client.core import Core
 from tingting_async.errors import UsageError
+from tingting_async.late_imports import loading
 from tingting_async.quantities import is_count, shown
 from tingting_async.resources.add_progress import BaseAddProgress, OnProgress
 from tingting_async.resources.additions import Addition, Endpoint
@@ -70,7 +71,8 @@ async def add_many(
     }
     if idempotency_key is None:
         return await Addition(**settings).run(core, given)
-    from tingting_async.resources.keyed_additions import KeyedAddition  # noqa: PLC0415 - it imports the ledger
+    with loading(operation):
+        from tingting_async.resources.keyed_additions import KeyedAddition  # noqa: PLC0415 - it imports the ledger
 
     return await KeyedAddition(**settings, key=idempotency_key).run(core, given)
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterable, Callable
 
 from tingting_async.errors import DecodeError, PaginationError
 from tingting_async.http.messages import T
+from tingting_async.late_imports import loading
 from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.recipients.spellings import PREFIXES, ascii_digits, is_same_number
 
@@ -133,7 +134,8 @@ def spaced(text: str) -> str:
 def _letters(text: str) -> str:
     """Return what services leave of a text: its letters and digits, without accents and case."""
     if "&" in text:
-        from html import unescape  # noqa: PLC0415 - its table of entities is rarely needed
+        with loading("html", operation=""):
+            from html import unescape  # noqa: PLC0415 - its table of entities is rarely needed
 
         text = unescape(text)
     text = unicodedata.normalize("NFKD", text).casefold()

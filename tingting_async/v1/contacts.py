@@ -9,6 +9,7 @@ import attrs
 from tingting_async.decoding.decoder import Decoder
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import File, Request, Response
+from tingting_async.late_imports import loading
 from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
@@ -246,7 +247,8 @@ class Contacts(MethodFallback):
         form = other_method("POST")  # The older documents say POST.
         if idempotency_key is None:
             return await self._execute(request, form)
-        from tingting_async.v1.uploads import ContactUpload  # noqa: PLC0415 - few programs need it
+        with loading("contacts.upload"):
+            from tingting_async.v1.uploads import ContactUpload  # noqa: PLC0415 - few programs need it
 
         recognition = ContactUpload(partial(self.list, campaign_id, timeout=timeout), sheet)
         request = attrs.evolve(
@@ -359,7 +361,9 @@ _set_campaign: Callable[[Contact, int], None] = vars(Contact)["campaign_id"].__s
 async def _reach_of_file(file: File, guards: "Guards") -> "Reach":
     """Return the numbers of a file. A file that cannot be read here is judged when its campaign is run."""
     from tingting_async.client.guards import Reach  # noqa: PLC0415 - only with guards
-    from tingting_async.v1.uploads import numbers_of  # noqa: PLC0415 - few programs need it
+
+    with loading("contacts.upload"):
+        from tingting_async.v1.uploads import numbers_of  # noqa: PLC0415 - few programs need it
 
     numbers = None if guards.suppressed is None else await run_in_thread(lambda: numbers_of(file))
     return Reach(recipients=None, numbers=numbers or ())

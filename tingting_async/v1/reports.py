@@ -12,6 +12,7 @@ from tingting_async.errors import DecodeError, UsageError
 from tingting_async.http.download import AtomicFileSink, FileSink, SpoolSink
 from tingting_async.http.messages import Request, Response
 from tingting_async.http.timeouts import Timeout
+from tingting_async.late_imports import loading
 from tingting_async.pagination.stream import RowStream
 from tingting_async.resources import arguments
 from tingting_async.resources.base import Resource, TimeoutLike
@@ -62,7 +63,8 @@ class Reports(Resource):
                 is not CSV, and the rows before it may have been yielded.
             UsageError: While iterating: the temporary file cannot be written. `TMPDIR` says where it is.
         """
-        from tingting_async.v1.report_rows import ReportIterator  # noqa: PLC0415 - few programs need it
+        with loading("reports.rows"):
+            from tingting_async.v1.report_rows import ReportIterator  # noqa: PLC0415 - few programs need it
 
         request, core = report_request(_path(campaign_id), "reports.rows", timeout), self._core
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from tingting_async.client.session import Session, loading
+from tingting_async.client.session import Session
+from tingting_async.late_imports import loading
 from tingting_async.v1.auth import V1AuthScheme
 from tingting_async.v1.pages import RESPONSES
 
