@@ -26,9 +26,10 @@
     ├── PartialFailureError        an operation of several requests failed half-way
     └── WaitTimeoutError           the awaited state was not reached in time (also a TimeoutError)
 
-Apart from `asyncio.CancelledError`, and Python's own `TypeError` for a wrong argument list, the library raises nothing
-else. `InvalidNumberError`, a `UsageError` about a phone number, is in `recipients.problems`. Error messages never
-contain passwords, tokens, one-time codes or full phone numbers. Attributes hold what the service sent, unmasked.
+Apart from `asyncio.CancelledError`, Python's own `TypeError` for a wrong argument list, and its `AttributeError` for a
+name that an object does not have, the library raises nothing else. `InvalidNumberError`, a `UsageError` about a phone
+number, is in `recipients.problems`. Error messages never contain passwords, tokens, one-time codes or full phone
+numbers. Attributes hold what the service sent, unmasked.
 
 Errors are data: they can be copied and pickled. Only `reconcile()`, from `tingting_async.outcomes`, sends requests.
 """

@@ -26,7 +26,7 @@ def options_from_env(options: Mapping[str, Any], known: Collection[str]) -> dict
     """
     for name in options:
         if name not in known:
-            raise MisuseError(f"from_env: unknown option {name!r}. {suggest_name(name, known)}")
+            raise MisuseError(f"from_env() got an unexpected keyword argument {name!r}. {suggest_name(name, known)}")
     found = {
         name: value
         for name in ("base_url", "api_token", "email", "password")
