@@ -1,6 +1,10 @@
-"""Which numbers are valid as seconds, and which as counts. Every argument that is one of them is checked here."""
+"""Which numbers are valid as seconds, and which as counts; and how texts show them.
+
+Every argument that is one of them is checked here.
+"""
 
 import math
+from decimal import Decimal
 from typing import cast
 
 from tingting_async.redaction import redact, shorten
@@ -43,3 +47,14 @@ def shown(value: object) -> str:
     if isinstance(value, int) and abs(value) > MOST:
         return f"a number of about {int(math.log10(abs(value))) + 1} digits"  # `repr` refuses more than 4300 digits.
     return redact(shorten(repr(value), 60))
+
+
+def counted(count: int | Decimal, noun: str) -> str:
+    """Return a number of things as a text: `1 row`, `2 rows`.
+
+    Args:
+        count: The number.
+        noun: What is counted, in the singular.
+    """
+    digits = f"{count:f}" if isinstance(count, Decimal) else str(count)
+    return f"{digits} {noun}{'' if count == 1 else 's'}"

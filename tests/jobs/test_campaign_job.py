@@ -203,6 +203,16 @@ async def test_progress(tmp_path: Path) -> None:
     assert result.campaign == seen[-1].campaign
 
 
+async def test_progress_of_a_job_that_was_run(tmp_path: Path) -> None:
+    """The progress of a job that was run before names only the steps that this run takes: following and reading."""
+    seen: list[JobProgress] = []
+    async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
+        await run_job(sandbox, await make_job(), ledger)
+        await run_job(sandbox, await make_job(), ledger, on_progress=seen.append)
+    assert ["checking", "following: 100 %", "reading"] == [*map(str, seen)]
+    assert [None, 3, 3] == [each.recipients for each in seen]
+
+
 async def test_timeout(tmp_path: Path) -> None:
     """A job whose campaign does not end in time raises an error, and the next run only follows it."""
     async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
@@ -313,7 +323,7 @@ async def test_arguments(options: Any, said: str) -> None:
         (PEOPLE, "Dear {name, {amount}", "a brace that belongs to no placeholder"),
         (PEOPLE, "{naem}", "placeholder for naem, and `recipients` has no such column.*columns are: name, amount"),
         ([("number",), ("9800000001",)], "{name}", "columns are: none beside the phone numbers"),
-        ([*PEOPLE[:1], ("A", "014444444", "1")], "{name}", "all are left out. Row 2.*landline"),
+        ([*PEOPLE[:1], ("A", "014444444", "1")], "{name}", "its only row is left out. Row 2.*landline"),
         (PEOPLE, "g]kfn ;/sf/sf] ;rgf", "typed for a legacy Nepali font"),
         ([], "Hi {name}", "`recipients` is empty: it has no rows"),
     ],
@@ -396,7 +406,7 @@ async def test_other_contacts(tmp_path: Path) -> None:
         sandbox.faults.add(Fault("status", path="*/download/report/*", status=200, body={"detail": "Later."}))
         result = await run_job(sandbox, await make_job(), ledger)
     assert NUMBERS == [row.number for row in result.rows]
-    assert "has 1 contacts that are not among the recipients" in result.notes[1]
+    assert "has 1 contact that is not among the recipients" in result.notes[1]
     assert "The report could not be read" in str(result.summary())
 
 

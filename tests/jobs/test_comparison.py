@@ -63,9 +63,9 @@ def remove(sandbox: Sandbox, number: str) -> None:
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        ("9800000009", r"1 contacts that are not among the recipients \(…09\)"),
-        ("+12025550123", r"1 contacts that are not among the recipients \(…23\)"),
-        (NUMBERS[0], r"1 numbers more than once \(…01\)"),
+        ("9800000009", r"1 contact that is not among the recipients \(…09\)"),
+        ("+12025550123", r"1 contact that is not among the recipients \(…23\)"),
+        (NUMBERS[0], r"1 number more than once \(…01\)"),
     ],
 )
 async def test_strangers(tmp_path: Path, number: str, said: str, is_stopped: bool) -> None:
@@ -96,7 +96,7 @@ async def test_exchanged_contact(tmp_path: Path) -> None:
         await stop_at(JobStep.RUNNING, sandbox, ledger)
         remove(sandbox, NUMBERS[0])
         sandbox.world.add_contact(sandbox.world.campaigns[ID], "9800000009", {})
-        with pytest.raises(ConflictError, match="1 contacts that are not among the recipients"):
+        with pytest.raises(ConflictError, match="1 contact that is not among the recipients"):
             await run_job(sandbox, await make_job(), ledger)
         assert 0 == count_effects(sandbox, "run")
 
@@ -156,7 +156,7 @@ async def test_somebody_elses_campaign(tmp_path: Path) -> None:
             return True
 
         sandbox.faults.add(Fault("reset", path="*/campaign/create/", times=1, where=lambda _: create()))
-        with pytest.raises(ConflictError, match="it has 1 contacts, and this job has added none"):
+        with pytest.raises(ConflictError, match="it has 1 contact, and this job has added none"):
             await run_job(sandbox, await make_job(), ledger)
         assert (1, 0) == (len(sandbox.world.campaigns[ID].contacts), count_effects(sandbox, "run"))
 

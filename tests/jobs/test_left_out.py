@@ -133,7 +133,7 @@ async def test_refused(tmp_path: Path) -> None:
 async def test_legacy_font(tmp_path: Path) -> None:
     """A message or a value that only seems to be typed for a legacy font is sent, if the job says so."""
     rows = [PEOPLE[0], ("/fd lzj", "9841000001", "5")]
-    with pytest.raises(UsageError, match=r"all are left out.*`allow_legacy_font=True`"):
+    with pytest.raises(UsageError, match=r"only row is left out.*`allow_legacy_font=True`"):
         async with Sandbox() as sandbox:
             await run_job(sandbox, await make_job(rows, idempotency_key=None), None)
     with pytest.raises(UsageError, match=r"The message seems to be typed .*`allow_legacy_font=True`"):

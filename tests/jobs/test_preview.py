@@ -84,7 +84,7 @@ async def test_calls() -> None:
         (Guards(max_credits=2, prices=Prices(per_sms_part=1)), {}, "`max_credits` is 2"),
         (Guards(suppressed=lambda: ["?"]), {}, "the suppression list cannot be read"),
         (Guards(suppressed=NUMBERS), {}, "all are on the suppression list"),
-        (None, {"rows": [PEOPLE[0], ("Ram", "98410", "1")]}, "of its 1 rows, all are left out. Row 2"),
+        (None, {"rows": [PEOPLE[0], ("Ram", "98410", "1")]}, "its only row is left out. Row 2"),
     ],
 )
 async def test_refused_as_a_whole(guards: Guards | None, job: dict[str, Any], said: str) -> None:

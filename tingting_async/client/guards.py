@@ -14,6 +14,7 @@ from tingting_async.client.suppression import ROWS_PER_TURN, Suppressed, Suppres
 from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.errors import GuardError, UsageError
 from tingting_async.http.messages import Effect, Request
+from tingting_async.quantities import counted
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.redaction import mask
 from tingting_async.tracebacks import short_traceback
@@ -296,7 +297,9 @@ class Admission:
                 await asyncio.sleep(0)
         if found:
             which = ", ".join(mask(number) for number in found[:_SHOWN]) + ", …" * (len(found) > _SHOWN)
-            said = f"{len(found)} of {len(numbers)} recipients are on the suppression list ({which})."
+            is_or_are = "is" if len(found) == 1 else "are"
+            recipients = counted(len(numbers), "recipient")
+            said = f"{len(found)} of {recipients} {is_or_are} on the suppression list ({which})."
             raise self._error("suppressed", 0, len(found), said)
 
     def protect(self, request: Request[Any]) -> Request[Any]:

@@ -136,8 +136,9 @@ class CampaignJob:
 
         Args:
             tingting: A session of the v1 API.
-            on_progress: A function that is called with the progress at each step, and whenever the campaign changes. If
-                it raises an error, that is logged, and the job goes on.
+            on_progress: A function that is called with the progress at each step, and whenever the campaign changes. A
+                job that was run before is only followed and read. If the function raises an error, that is logged, and
+                the job goes on.
             timeout: Seconds to follow the campaign at most; None for no limit.
             poll_interval: Seconds between two polls, as in `campaigns.progress`.
             max_poll_interval: Seconds between two polls at most.
@@ -169,10 +170,10 @@ class CampaignJob:
             await check(core, self._services, self._fields, people)
         self._begin()
         with _advice(self._key):
-            await run.create(self._name, self._services, self._fields, selection, people)
+            await run.create(self._name, self._services, self._fields, selection, people, was_sent=is_sent)
             if not is_sent:
                 suppressed |= await run.add(selection)
-            suppressed |= await run.send(selection.people(suppressed))
+            suppressed |= await run.send(selection.people(suppressed), was_sent=is_sent)
             campaign = await run.follow(timeout, poll_interval, max_poll_interval)
             run.report(JobStep.READING)
             not_added = await run.count_not_added() if is_sent else None

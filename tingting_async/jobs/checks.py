@@ -5,6 +5,7 @@ from collections.abc import Collection
 from tingting_async.client.core import Core
 from tingting_async.errors import GuardError, UsageError
 from tingting_async.persistence import run_in_thread
+from tingting_async.quantities import counted
 from tingting_async.resources.models import NewContact, Services
 from tingting_async.resources.reach import CALLS, TEXTS, parts_of
 from tingting_async.v1.campaign_fields import OptionalFields
@@ -66,6 +67,6 @@ async def check(core: Core, services: Services, fields: OptionalFields, people: 
     left = (await Dashboards(core).get()).remaining_credits
     if left is not None and cost > left:
         raise UsageError(
-            f"CampaignJob: nothing was sent. It is estimated to cost {cost:f} credits, and the account has {left:f} "
-            "left."
+            f"CampaignJob: nothing was sent. It is estimated to cost {counted(cost, 'credit')}, and the account "
+            f"has {left:f} left."
         )

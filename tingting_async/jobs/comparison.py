@@ -14,6 +14,7 @@ from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.errors import ConflictError, OutcomeUnknownError, UsageError
 from tingting_async.http.messages import Request, Response, T
 from tingting_async.outcomes import Reconciler, Reconciliation, Verdict, known_outcome
+from tingting_async.quantities import counted
 from tingting_async.redaction import mask
 from tingting_async.resources.models import NewContact, Services
 from tingting_async.resources.reach import CALLS, TEXTS
@@ -177,7 +178,8 @@ class Comparison:
         if await self._look() != self.expected and (differences := await self._different_contacts()):
             raise self.conflict(differences)
         if self.missing:
-            raise self.conflict([f"{len(self.missing)} of its contacts were deleted"])
+            were = "was" if len(self.missing) == 1 else "were"
+            raise self.conflict([f"{len(self.missing)} of its contacts {were} deleted"])
 
     async def _different_contacts(self) -> list[str]:
         """Read all contacts. Return what differs, and note who is missing."""
@@ -192,7 +194,7 @@ class Comparison:
         if differences := _different_numbers(found, wanted):
             return differences
         if hidden and total > len(wanted):
-            return [f"it has {total} contacts, and the job has {len(wanted)}"]
+            return [f"it has {counted(total, 'contact')}, and the job has {len(wanted)}"]
         if not hidden and not self.is_restored:  # `add_many` leaves out who is suppressed.
             rest = wanted - found.keys()
             self.missing = [contact for contact in self.contacts if contact.number in rest]
@@ -232,9 +234,10 @@ def _readable(number: str | None) -> str | None:
 def _different_numbers(found: Counter[str], wanted: AbstractSet[str]) -> list[str]:
     differences: list[str] = []
     if others := [number for number in found if number not in wanted]:
-        differences.append(f"it has {len(others)} contacts that are not among the recipients ({_masked(others)})")
+        contacts = f"{counted(len(others), 'contact')} that {'is' if len(others) == 1 else 'are'}"
+        differences.append(f"it has {contacts} not among the recipients ({_masked(others)})")
     if repeated := [number for number, count in found.items() if count > 1]:
-        differences.append(f"it has {len(repeated)} numbers more than once ({_masked(repeated)})")
+        differences.append(f"it has {counted(len(repeated), 'number')} more than once ({_masked(repeated)})")
     return differences
 
 

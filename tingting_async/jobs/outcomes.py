@@ -7,6 +7,7 @@ from decimal import Decimal
 from tingting_async.errors import ApiError, DecodeError, UsageError
 from tingting_async.jobs.job_result import JobOutcome, JobResult, JobRow
 from tingting_async.jobs.selection import SUPPRESSED, SelectedRow, Selection
+from tingting_async.quantities import counted
 from tingting_async.redaction import mask
 from tingting_async.v1.models.campaigns import Campaign
 from tingting_async.v1.models.contacts import Contact
@@ -60,9 +61,10 @@ async def read_outcomes(
     rows = tuple(_row(each, found, refused, suppressed, attempts, missing) for each in selection.rows)
     others = len(found.keys() - {contact.number for contact in selection.contacts})
     if others:
-        notes.append(f"The campaign has {others} contacts that are not among the recipients.")
+        contacts = f"{counted(others, 'contact')} that {'is' if others == 1 else 'are'}"
+        notes.append(f"The campaign has {contacts} not among the recipients.")
     if unreadable:
-        notes.append(f"The service shows {unreadable} contacts of the campaign without a readable number.")
+        notes.append(f"The service shows {counted(unreadable, 'contact')} of the campaign without a readable number.")
     return JobResult(campaign, rows, selection.recipients, tuple(notes))
 
 

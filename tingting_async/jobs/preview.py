@@ -17,6 +17,7 @@ from tingting_async.jobs.outcomes import suppressed_reason
 from tingting_async.jobs.row_files import write_rejects, write_rows
 from tingting_async.jobs.selection import SUPPRESSED, Selection
 from tingting_async.persistence import run_in_thread
+from tingting_async.quantities import counted
 from tingting_async.recipients.recipient_list import RecipientList
 from tingting_async.recipients.texts import fill
 from tingting_async.redaction import mask_repr, repr_items, repr_text
@@ -88,7 +89,7 @@ class JobPreview:
 
     def __str__(self) -> str:
         kinds = Counter(row.problem for row in self.left_out)
-        parts = [f"{len(self.reached)} of {len(self.rows)} rows would be reached."]
+        parts = [f"{len(self.reached)} of {counted(len(self.rows), 'row')} would be reached."]
         parts += [f"{count} left out: {kind}." for kind, count in kinds.items()]
         if self.sms_parts:
             parts.append(f"SMS parts: {self.sms_parts}.")
@@ -164,7 +165,7 @@ async def preview(
     if cost is not None:
         left = (await Dashboards(core).get()).remaining_credits
         if prices is not None and left is not None and cost > left:  # The guards' prices are checked above.
-            problems.append(f"It is estimated to cost {cost:f} credits, and the account has {left:f} left.")
+            problems.append(f"It is estimated to cost {counted(cost, 'credit')}, and the account has {left:f} left.")
     return JobPreview(rows, selection.recipients, tuple(problems), calls, parts, cost, left, was_sent)
 
 

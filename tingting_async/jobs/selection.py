@@ -73,10 +73,9 @@ class Selection:
         """
         if not self.contacts:
             reasons = " ".join(each.reason for each in self.rows[:3])
-            raise UsageError(
-                f"`recipients` has nobody who can be reached: of its {len(self.rows)} rows, all are left out. "
-                f"{reasons}".rstrip()
-            )
+            every = "its only row is" if len(self.rows) == 1 else f"all of its {len(self.rows)} rows are"
+            text = f"`recipients` has nobody who can be reached: {every} left out. {reasons}"
+            raise UsageError(text.rstrip())
         if not people:
             raise UsageError("`recipients` has nobody who can be reached: all are on the suppression list.")
 

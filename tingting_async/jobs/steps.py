@@ -19,6 +19,7 @@ from tingting_async.jobs.selection import Selection
 from tingting_async.ledger.claims import BEGUN, StoredClaim
 from tingting_async.ledger.ensure_sent import ensure_sent
 from tingting_async.persistence import run_in_thread
+from tingting_async.quantities import counted
 from tingting_async.redaction import redact
 from tingting_async.resources.models import NewContact, Services
 from tingting_async.v1.additions import AddProgress
@@ -74,7 +75,8 @@ class JobProgress:
     def __str__(self) -> str:
         percent = None if self.campaign is None else self.campaign.progress_percent
         is_known = self.step is JobStep.FOLLOWING and percent is not None
-        people = f" {self.added or 0} of {self.recipients} recipients" if self.step is JobStep.ADDING else ""
+        recipients = counted(self.recipients or 0, "recipient")
+        people = f" {self.added or 0} of {recipients}" if self.step is JobStep.ADDING else ""
         return f"{self.step}{people}{f': {percent:f} %' if is_known else ''}"
 
 
@@ -142,9 +144,8 @@ class JobRun:
         self.refused: dict[str, str] = {}
         """Why the service refused numbers."""
 
-    def report(self, step: JobStep, recipients: int | None = None) -> None:
+    def report(self, step: JobStep) -> None:
         """Call `on_progress`. If it fails, the job goes on."""
-        self._recipients = recipients or self._recipients
         if self._on_progress is not None:
             try:
                 self._on_progress(JobProgress(step, self._recipients, self._added, self._campaign))
@@ -190,10 +191,19 @@ class JobRun:
             await _Campaigns(self._core).refuse_other(await _content(selection), name, services, fields, self._key)
 
     async def create(
-        self, name: str, services: Services, fields: OptionalFields, selection: Selection, people: Sized
+        self,
+        name: str,
+        services: Services,
+        fields: OptionalFields,
+        selection: Selection,
+        people: Sized,
+        *,
+        was_sent: bool,
     ) -> None:
         """Create the campaign, or get it if it was created before."""
-        self.report(JobStep.CREATING, len(people))
+        self._recipients = len(people)
+        if not was_sent:
+            self.report(JobStep.CREATING)
         content, campaigns = await _content(selection), _Campaigns(self._core)
         campaign = await self._once(partial(campaigns.create_for, content, name, services, fields, self._key))
         assert campaign is not None, "a creation returns what was created"
@@ -226,7 +236,7 @@ class JobRun:
             if len(suppressed) == len(selection.contacts):
                 raise self._nobody_left()
             reasons = redact(" ".join(list(added.errors.values())[:3]))
-            others = f"; {len(suppressed)} others are on the suppression list" if suppressed else ""
+            others = f"; on the suppression list: {len(suppressed)} more" if suppressed else ""
             refused = f"CampaignJob: the service refused all contacts{others}; nobody was reached. {reasons}"
             raise UsageError(refused.rstrip())
         self._note_refused(selection.contacts, added)
@@ -251,18 +261,19 @@ class JobRun:
             count = await self._wanted.before_adding()
             # In this order: what another run of this job adds is recorded before it is there.
             if count and not await self._is_recorded(f"contacts.add_many{BEGUN}"):
-                raise self._wanted.conflict([f"it has {count} contacts, and this job has added none"])
+                raise self._wanted.conflict([f"it has {counted(count, 'contact')}, and this job has added none"])
 
     def _note_refused(self, contacts: Sequence[NewContact], added: ContactsAdded) -> None:
         self.refused.update({str(contacts[index].number): reason for index, reason in added.errors.items()})
 
-    async def send(self, people: Sequence[NewContact]) -> AbstractSet[str]:
+    async def send(self, people: Sequence[NewContact], *, was_sent: bool) -> AbstractSet[str]:
         """Run the campaign, unless it was run before. Return the numbers that were suppressed meanwhile.
 
         Raises:
             ConflictError: The campaign is not what the job wants.
         """
-        self.report(JobStep.RUNNING)
+        if not was_sent:
+            self.report(JobStep.RUNNING)
         wanted, removed = self._wanted, set[str]()
 
         async def run() -> None:

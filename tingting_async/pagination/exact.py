@@ -10,6 +10,7 @@ from tingting_async.pagination.page import Page, PageRequest, T
 from tingting_async.pagination.passes import Pass
 from tingting_async.pagination.prefetch import Fetch, Prefetcher
 from tingting_async.pagination.styles import OverlappingPagination
+from tingting_async.quantities import counted
 
 MAX_LENGTH = 10**15
 """The longest list that is believed. A service may state any number, even one that no float can hold."""
@@ -206,7 +207,7 @@ class ExactIterator(ItemIterator[T]):
             return False
         if this.stated is not None and not this.is_whole and this.sequence == last.sequence:
             self._give_up(
-                f"Each page of two equal passes states {this.stated} rows, but {len(this.seen)} came.",
+                f"Each page of two equal passes states {counted(this.stated, 'row')}, but {len(this.seen)} came.",
                 "The count may be wrong, or the service leaves out rows. Iterate without `exact`.",
             )
         return this.is_regular and last.is_regular and not this.may_have_moved and this.has_order_of(last)
@@ -250,11 +251,12 @@ class ExactIterator(ItemIterator[T]):
 
     def _give_up(self, reason: str, advice: str) -> None:
         self._prefetcher.close()
-        stated = "" if self._pass.longest == 0 else f" The service states {self._pass.longest} rows."
+        stated = "" if self._pass.longest == 0 else f" The service states {counted(self._pass.longest, 'row')}."
+        passes = "one pass" if self.passes == 1 else f"{self.passes} passes"
+        rows = f"{counted(len(self._seen), 'row')} {'was' if len(self._seen) == 1 else 'were'} read"
         self._failure = (
-            f"It is not proven that no row is missing. {reason} {len(self._seen)} rows were read, with "
-            f"{self._counter.sent} requests in {'one pass' if self.passes == 1 else f'{self.passes} passes'}.{stated} "
-            f"{advice}"
+            f"It is not proven that no row is missing. {reason} {rows}, with "
+            f"{counted(self._counter.sent, 'request')} in {passes}.{stated} {advice}"
         )
 
 

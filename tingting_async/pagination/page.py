@@ -7,6 +7,7 @@ import attrs
 
 from tingting_async.errors import PaginationError
 from tingting_async.http.messages import Params, Request
+from tingting_async.quantities import counted
 from tingting_async.redaction import repr_items
 
 T = TypeVar("T")
@@ -67,8 +68,8 @@ def require_complete(request: Request[Any], siblings: Mapping[str, Any], receive
     more = next((name for name, value in siblings.items() if _indicates_more(name, value, received)), None)
     if more is not None:
         raise PaginationError(
-            f"{request.operation}: the response contains {received} items, and `{more}` says that there are more, but "
-            "not how to request them. No items are returned, because the list would be incomplete.",
+            f"{request.operation}: the response contains {counted(received, 'item')}, and `{more}` says that there are "
+            "more, but not how to request them. No items are returned, because the list would be incomplete.",
             number=1,
         )
 

@@ -6,6 +6,7 @@ from tingting_async.errors import PaginationError
 from tingting_async.http.messages import Params
 from tingting_async.pagination.links import MAX_DIGITS, next_offset, next_query
 from tingting_async.pagination.page import FIRST_PAGE, Page, PageRequest
+from tingting_async.quantities import counted
 
 
 class PaginationStyle:
@@ -88,7 +89,8 @@ class PageNumberPagination(PaginationStyle):
             else:  # A full page precedes every next page, so all pages so far have this size.
                 is_beyond_end = page.total_items is not None and page.number * len(page.items) > page.total_items
             if is_beyond_end:
-                length = f"{page.total_items} items" if page.total_pages is None else f"{page.total_pages} pages"
+                items, pages = counted(page.total_items or 0, "item"), counted(page.total_pages or 0, "page")
+                length = items if page.total_pages is None else pages
                 raise PaginationError(
                     f"Page {page.number} has a next page, but the list has only {length}.", number=page.number
                 )
@@ -231,9 +233,10 @@ class LimitOffsetPagination(PaginationStyle):
         # A total may be cached and too low, but not endlessly.
         limit = 2 * (total or 0) + 1000 if page.items else (total or 0) - 1
         if offset > limit and (total is not None or not page.items):
+            length = "no total" if total is None else f"only {counted(total, 'item')}"
             raise PaginationError(
-                f"Page {request.number} at offset {offset} has {len(page.items)} items and a next page, but the list "
-                f"has {'no total' if total is None else f'only {total} items'}.",
+                f"Page {request.number} at offset {offset} has {counted(len(page.items), 'item')} and a next page, "
+                f"but the list has {length}.",
                 number=request.number,
             )
 

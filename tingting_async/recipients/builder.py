@@ -11,6 +11,7 @@ from typing import cast
 import attrs
 
 from tingting_async.errors import UsageError
+from tingting_async.quantities import counted
 from tingting_async.recipients import headers
 from tingting_async.recipients.columns import SAMPLE, ColumnFinder, Columns, shown
 from tingting_async.recipients.header_rows import Row
@@ -308,7 +309,7 @@ class ListBuilder:
         elif len(cells) < self._least:
             index = len(cells)
             said = "Perhaps a value with a line break lacks quotation marks around it; or add what is missing"
-            said = f"the row has {len(cells)} cells, fewer than there are columns ({self._least}). {said}"
+            said = f"the row has {counted(len(cells), 'cell')}, fewer than there are columns ({self._least}). {said}"
         else:
             return None
         return self._problem(row, index, RowProblemKind.CELLS, said)
@@ -344,7 +345,7 @@ class ListBuilder:
             raise UsageError(
                 f"Of the {total} cells of column {self.columns.where(self.columns.number)}, {valid or 'none'} "
                 f"{'is a phone number' if valid < 2 else 'are phone numbers'} that can be reached "
-                f"({count} times: {most}). If it is the wrong column, give the right one as `number=`."
+                f"({counted(count, 'time')}: {most}). If it is the wrong column, give the right one as `number=`."
             )
 
     def _find_duplicates(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from tingting_async.late_imports import loading
+from tingting_async.quantities import counted
 from tingting_async.recipients.problems import InvalidNumberError, NumberProblem, Refusal
 from tingting_async.recipients.spellings import PREFIXES, SEVERAL, dialled
 from tingting_async.redaction import mask, mask_repr
@@ -230,7 +231,7 @@ def _wrong_length(dialled: str, national: str) -> Refusal:
     if not dialled.startswith(("+", "0", "977")) and not _patterns().mobile.match(national) and _is_foreign(national):
         return Refusal(NumberProblem.FOREIGN, "is a number of another country; TingTing calls only Nepal")
     if length < 8:
-        too_few = f"has {length} digits: too few for a number of Nepal. A landline needs its area code"
+        too_few = f"has {counted(length, 'digit')}: too few for a number of Nepal. A landline needs its area code"
         return Refusal(NumberProblem.TOO_SHORT, too_few)
     is_landline = _patterns().landline.match(national) is not None
     if length in (8, 9) and not is_landline:

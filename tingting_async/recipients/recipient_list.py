@@ -13,6 +13,7 @@ import attrs
 
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.persistence import resolve_path, run_in_thread
+from tingting_async.quantities import counted
 from tingting_async.recipients.builder import ListBuilder, Options
 from tingting_async.recipients.files import open_rows
 from tingting_async.recipients.numbers import phone_number
@@ -61,7 +62,7 @@ class ListSummary:
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        parts = [f"{self.ready} of {self.rows} rows are ready."]
+        parts = [f"{self.ready} of {counted(self.rows, 'row')} {'is' if self.ready == 1 else 'are'} ready."]
         parts += [f"{count} left out: {kind}." for kind, count in self.problems.items()]
         return "\n".join((*parts, *(f"{note}." for note in self.notes)))
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import attrs
 
 from tingting_async.errors import OutcomeUnknownError, PartialFailureError, TingTingError
+from tingting_async.quantities import counted
 from tingting_async.resources.add_results import CODES, UNCLEAR, AddResult, RowOutcomes, RowStatus, label, places_with
 from tingting_async.rows import Rows
 from tingting_async.tracebacks import cut_traceback
@@ -178,10 +179,11 @@ class BaseAddProgress(Generic[R]):
         for _, error in failures:
             cut_traceback(error, None)
         more = f" See `failures` for all {len(failures)} requests that failed." if len(failures) > 1 else ""
-        what = operation.partition(".")[0]
+        added = counted(self._created, operation.partition(".")[0].removesuffix("s"))
+        were, were_not = ("was" if count == 1 else "were" for count in (self._created, len(self.remaining)))
         return PartialFailureError(
-            f"{operation}: {self._created} {what} were added, {self._codes.count(CODES[RowStatus.UNKNOWN])} may have "
-            f"been, and {len(self.remaining)} were not. {reason}{more}",
+            f"{operation}: {added} {were} added, {self._codes.count(CODES[RowStatus.UNKNOWN])} may have been, and "
+            f"{len(self.remaining)} {were_not} not. {reason}{more}",
             result=self.result,
             unknown=unknown,
             not_done=not_done,

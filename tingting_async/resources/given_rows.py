@@ -12,6 +12,7 @@ import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.http.json import dumps, loads
+from tingting_async.quantities import counted
 from tingting_async.recipients.numbers import NepaliNumber
 from tingting_async.recipients.row_checker import MAX_PROBLEMS, ROWS_PER_TURN
 from tingting_async.resources.add_progress import BaseAddProgress
@@ -292,10 +293,11 @@ def refuse_list_problems(given: ReadyList, name: str) -> None:
     if said:
         shown = " ".join(text for _, text in said[:_SHOWN])
         more = f" And {len(said) - _SHOWN} more, see `problems` of this error." if len(said) > _SHOWN else ""
+        have_problems = "has a problem" if len(said) == 1 else "have problems"
         raise UsageError(
-            f"Nothing was sent: {len(said)} of the {len(said) + len(given)} rows in `{name}` have problems. "
-            f"{shown}{more} Write them to a file with `write_rejects(path)` of the list and correct them, or give "
-            '`on_problem="skip"` to leave them out.',
+            f"Nothing was sent: {len(said)} of the {counted(len(said) + len(given), 'row')} in `{name}` "
+            f"{have_problems}. {shown}{more} Write them to a file with `write_rejects(path)` of the list and correct "
+            'them, or give `on_problem="skip"` to leave them out.',
             problems=tuple(said[:MAX_PROBLEMS]),
         )
 

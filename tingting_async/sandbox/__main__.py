@@ -30,7 +30,8 @@ async def _serve(sandbox: Sandbox, *, state: Path | None, opens: bool) -> None:
     async with sandbox:
         # The client refuses plain HTTP to any address but this machine's own.
         url = sandbox.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-        print(f"# The sandbox serves {len(sandbox.world.campaigns):,} campaigns on {sandbox.url}; Ctrl-C stops it.")
+        count = len(sandbox.world.campaigns)
+        print(f"# The sandbox serves {count:,} campaign{'s' * (count != 1)} on {sandbox.url}; Ctrl-C stops it.")
         print(f"# To watch it, open {url} in a browser. To connect:")
         print(f"export TINGTING_BASE_URL={url}")
         print(f"export TINGTING_EMAIL={sandbox.email}")

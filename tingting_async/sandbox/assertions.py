@@ -113,7 +113,8 @@ def _still_to_come(campaign: Campaign) -> str | None:
     """Return what a campaign has yet to do; None if it does not run."""
     if campaign.status == "Running":
         done = len(campaign.targets) - len(campaign.pending)
-        of = f"{done} of {len(campaign.targets)} contacts have a result"
+        contacts = f"{len(campaign.targets)} contact{'s' * (len(campaign.targets) != 1)}"
+        of = f"{done} of {contacts} {'has' if done == 1 else 'have'} a result"
         return f"a campaign is running: {campaign.id} ({campaign.name}), {of}; call sandbox.run_to_end()"
     if campaign.status == "Scheduled" and campaign.scheduled_at is not None:
         when = _time(campaign.scheduled_at)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tingting_async.client.core import Core
 from tingting_async.errors import UsageError
+from tingting_async.quantities import counted
 from tingting_async.recipients import texts
 from tingting_async.recipients.texts import is_blank
 from tingting_async.resources import arguments
@@ -59,7 +60,7 @@ class _Values:
         """Return the problems in the order of the recipients."""
         found = [text for _, text in sorted(self._problems.items())]
         if (more := self._found - len(found)) > 0:
-            found.append(f"And {more} more have problems like these.")
+            found.append(f"And {more} more {'has a problem' if more == 1 else 'have problems'} like these.")
         return found
 
 
@@ -114,8 +115,8 @@ async def preflight(
         await read_values(contacts, rows, take, timeout)
         if values.count < total:
             problems.append(
-                f"Only {values.count} of its {total} contacts were checked (`max_contacts`). Call "
-                "campaigns.preflight() with `recipients`, which needs no request for each."
+                f"Only {values.count} of its {total} contacts {'was' if values.count == 1 else 'were'} checked "
+                "(`max_contacts`). Call campaigns.preflight() with `recipients`, which needs no request for each."
             )
     else:
         values.count, values.sms_parts = total, parts_of(text, [{}]) * total
@@ -124,7 +125,7 @@ async def preflight(
     estimate = _estimate(core, campaign, prices, expected, parts)
     left = None if estimate is None else (await Dashboards(core).get(timeout=timeout)).remaining_credits
     if estimate is not None and left is not None and estimate > left:
-        problems.append(f"It is estimated to cost {estimate:f} credits, and the account has {left:f} left.")
+        problems.append(f"It is estimated to cost {counted(estimate, 'credit')}, and the account has {left:f} left.")
     return PreflightReport(
         campaign=campaign,
         contacts=total,

@@ -31,7 +31,7 @@ def masked(value: Any, name: str = "") -> Any:
     if isinstance(value, Mapping):
         fields = cast("Mapping[str, Any]", value)
         return {key: masked(part, key) for key, part in fields.items()}
-    return f"[{len(value)} bytes]" if isinstance(value, bytes) else value
+    return f"[{len(value)} byte{'s' * (len(value) != 1)}]" if isinstance(value, bytes) else value
 
 
 def _is_secret(name: str) -> bool:
