@@ -30,11 +30,14 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _NO_JINJA = """\
-The sandbox serves the API at this address. Its page needs Jinja2, which is not installed.
+The sandbox serves the API at this address. Only this page is missing: it needs Jinja2, which is not installed.
 
-Install it, and start the sandbox again:
+Install it where the sandbox runs, and start the sandbox again:
 
-    pip install 'tingting-async[sandbox]'
+    pip install jinja2
+
+The extra `sandbox` has it, too, and what the sandbox needs to read .xlsx files:
+`pip install 'tingting-async[sandbox]'`, or `pip install '.[sandbox]'` in a clone of the repository.
 """
 
 
