@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from support.jobs import KEY, NUMBERS, PEOPLE, forward, make_job, run_job, texted
@@ -442,6 +443,21 @@ async def test_deleted_campaign(tmp_path: Path) -> None:
         assert [] == texted(sandbox)
     [note] = caught.value.__notes__
     assert "a new key makes a new campaign, which reaches everybody of its list" in note
+
+
+async def test_restarted_sandbox(tmp_path: Path) -> None:
+    """A sandbox that was started again has no campaign of the ledger: the error advises a new one, which works."""
+    async with SqliteLedger(tmp_path / "old.sqlite") as old, SqliteLedger(tmp_path / "new.sqlite") as new:
+        async with Sandbox(campaigns=0) as sandbox:
+            await run_job(sandbox, await make_job(), old)
+            port = urlsplit(sandbox.url).port
+        assert port is not None
+        async with Sandbox(campaigns=0, port=port) as sandbox:
+            with pytest.raises(NotFoundError, match=r"a sandbox that is started again .* needs a new ledger"):
+                await run_job(sandbox, await make_job(), old)
+            assert [] == texted(sandbox)
+            await run_job(sandbox, await make_job(), new)
+            assert NUMBERS == texted(sandbox)
 
 
 @pytest.mark.parametrize(

@@ -386,7 +386,7 @@ async def test_deleted_since(sandbox: Sandbox, connect: Any, kind: Any, posts: A
     async with connect(kind) as tingting:
         campaign = await create(tingting)
         await tingting.campaigns.delete(campaign.id)
-        with pytest.raises(NotFoundError, match=f"the key 'k' as done .*with the id {campaign.id}, .*was deleted"):
+        with pytest.raises(NotFoundError, match=f"the key 'k' as done .*with its id, {campaign.id}\\. It was deleted"):
             await create(tingting)
         assert campaign.id != (await create(tingting, "k2")).id
     assert 2 == posts()

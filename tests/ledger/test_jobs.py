@@ -101,7 +101,7 @@ async def test_a_campaign_that_was_deleted(sandbox: Sandbox, connect: Any, ledge
             with pytest.raises(PartialFailureError):
                 await tingting.contacts.add_many(campaigns[0], NUMBERS, chunk=9, concurrency=1, idempotency_key="k")
         await tingting.campaigns.delete(campaigns[0])
-        with pytest.raises(NotFoundError, match=r"does not exist any more.*`await ledger\.mark_not_sent\(send\)`"):
+        with pytest.raises(NotFoundError, match=r"no such campaign.*deleted.*`await ledger\.mark_not_sent\(send\)`"):
             await tingting.contacts.add_many(campaigns[0], NUMBERS, idempotency_key="k")
         [left] = await ledger.unresolved()
         await ledger.mark_not_sent(left)

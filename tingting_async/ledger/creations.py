@@ -23,6 +23,12 @@ from tingting_async.redaction import redact
 _FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0
 """Seconds between two looks at another creation that is in progress: the first, and the longest."""
 
+WHY_MISSING = (
+    "It was deleted, or the session is of another account, or the service has started over: a sandbox that is started "
+    "again without `--state` has none of its earlier campaigns, and needs a new ledger."
+)
+"""Why the service may not have what the ledger says was created."""
+
 
 async def ensure_created(
     ledger: Ledger,
@@ -146,8 +152,8 @@ async def _get_stored(stored: StoredClaim, request: Request[T]) -> T:
         created: T = await creation.get(send.result)
     except NotFoundError as error:
         raise NotFoundError(
-            f"{request.operation}: {what}, but what was created, with the id {send.result}, does not exist any more: "
-            "it was deleted. To create another one, give a new `idempotency_key`.",
+            f"{request.operation}: {what}, but the service has nothing with its id, {send.result}. {WHY_MISSING} "
+            "To create another one, give a new `idempotency_key`.",
             status=error.status,
             message=error.message,
             body=error.body,

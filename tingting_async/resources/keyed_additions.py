@@ -12,6 +12,7 @@ import attrs
 from tingting_async.client.core import Core
 from tingting_async.errors import NotFoundError, NotSentError, OutcomeUnknownError, TingTingError
 from tingting_async.http.messages import Request, Response
+from tingting_async.ledger.creations import WHY_MISSING
 from tingting_async.ledger.jobs import Job
 from tingting_async.persistence import run_to_completion
 from tingting_async.recipients.number_set import NumberSet
@@ -207,8 +208,8 @@ class KeyedAddition(Addition):
             operation = self.endpoint.operation
             raise NotFoundError(
                 f"{operation}: an earlier call with this `idempotency_key` has not added all "
-                f"{operation.partition('.')[0]}, and the campaign does not exist any more. Nothing more was sent. To "
-                "forget that call, give its record in `await ledger.unresolved()` to "
+                f"{operation.partition('.')[0]}, and the service has no such campaign. Nothing more was sent. "
+                f"{WHY_MISSING} To forget that call, give its record in `await ledger.unresolved()` to "
                 "`await ledger.mark_not_sent(send)`: the key is then free.",
                 status=missing.status,
                 message=missing.message,
