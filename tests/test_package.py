@@ -135,7 +135,10 @@ except AttributeError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("module 'tingting_async' has no attribute 'Campagne'\n", "")
+    assert (done.stdout, done.stderr) == (
+        "module 'tingting_async' has no attribute 'Campagne'. Did you mean 'Campaign'?\n",
+        "",
+    )
 
 
 def error_classes() -> list[type[errors.TingTingError]]:

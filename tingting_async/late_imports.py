@@ -7,6 +7,7 @@ from typing import Any
 
 from tingting_async.errors import NotSentError, TingTingError
 from tingting_async.redaction import redact
+from tingting_async.tracebacks import nearest_name
 
 
 @contextmanager
@@ -46,7 +47,11 @@ def late_names(
 
     def get(name: str) -> Any:
         if name not in modules:
-            raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}")
+            public = [each for each in sorted({*namespace, *modules}) if not each.startswith("_")]
+            near = None if name.startswith("_") else nearest_name(name, public)
+            hint = f". Did you mean {near!r}?" if near else ""
+            # Without `obj`, so that a traceback does not add Python's own suggestion, which no log shows.
+            raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}{hint}", name=name)
         value = namespace[name] = getattr(import_module(f"{__package__}.{modules[name]}"), name)
         return value
 

@@ -2,6 +2,8 @@
 
 import gc
 import inspect
+import subprocess
+import sys
 from typing import Any
 
 import anyio
@@ -81,17 +83,34 @@ def test_operations_of_the_other_generation(here: Any, there: Any, module: str) 
 
 
 def test_unknown_attribute() -> None:
-    """A name that is close to one is an AttributeError to which Python adds its suggestion; for others, see below."""
+    """A name that is close to one is an AttributeError whose own text suggests that one; for others, see below."""
     with pytest.raises(AttributeError) as caught:
         _ = tingting_async.TingTing(api_token="t").campagnes  # type: ignore[attr-defined]
-    assert str(caught.value) == "'TingTing' object has no attribute 'campagnes'"
+    assert str(caught.value) == "'TingTing' object has no attribute 'campagnes'. Did you mean 'campaigns'?"
     assert caught.value.name == "campagnes"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "meant"),
+    [
+        ("tingting_async.v1.TingTing(api_token='t').campaign", "campaigns"),
+        ("tingting_async.v1.TingTing(api_token='t').campaigns.lists", "list"),
+        ("tingting_async.v1.Campain", "Campaign"),
+    ],
+)
+def test_suggestion_in_a_traceback(mistake: str, meant: str) -> None:
+    """A traceback shows the suggestion once: Python does not add its own to that of the text."""
+    command = [sys.executable, "-W", "ignore", "-P", "-c", f"import tingting_async.v1; {mistake}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    last = done.stderr.splitlines()[-1]
+    assert 1 == done.stderr.count("Did you mean")
+    assert f". Did you mean '{meant}'?" == last[last.index(". Did you mean") :]
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_names_of_an_object(generation: Any) -> None:
     """A name that is close to none is an AttributeError that lists the names there are."""
-    with pytest.raises(AttributeError, match=r"no attribute 'xyz'\. It has .*create, delete, get, .*run.*[a-z]$"):
+    with pytest.raises(AttributeError, match=r"no attribute 'xyz'\. It has .*create, delete, get, .*run.*[a-z]\.$"):
         _ = generation(api_token="t").campaigns.xyz
 
 

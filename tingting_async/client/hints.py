@@ -19,8 +19,9 @@ class Hinting:
             text = f"{type(self).__name__!r} object has no attribute {name!r}"
             names = [each for each in dir(type(self)) if not each.startswith("_")]
             if hint := self._elsewhere.get(name):
-                text = f"{text}. {hint}".rstrip(".")
-            elif not name.startswith("_") and nearest_name(name, names) is None:
-                text = f"{text}. It has {', '.join(names)}"
-            # No period at the end: Python's own ". Did you mean: …" may follow.
-            raise AttributeError(text, name=name, obj=self)
+                text = f"{text}. {hint}"
+            elif not name.startswith("_"):
+                near = nearest_name(name, names)
+                text = f"{text}. Did you mean {near!r}?" if near else f"{text}. It has {', '.join(names)}."
+            # Without `obj`, so that a traceback does not add Python's own suggestion, which no log shows.
+            raise AttributeError(text, name=name)
