@@ -11,27 +11,31 @@ from tingting_async.tracebacks import nearest_name
 
 
 @contextmanager
-def loading(name: str, *, operation: str | None = None) -> Generator[None]:
+def loading(name: str, *, is_before_send: bool = True) -> Generator[None]:
     """Convert the error of an import on first use, for example with too many files open. Let our own errors pass.
 
     Args:
         name: What is imported, as users know it: a resource, an operation or a package.
-        operation: The operation that needs it; by default, `name`.
+        is_before_send: Whether `name` is a resource or an operation that has sent nothing yet. If not, something may
+            have been sent before, so the error does not speak of it.
 
     Raises:
-        NotSentError: It cannot be imported. A later use tries again.
+        NotSentError: A resource or an operation cannot be imported. A later use tries again.
+        TingTingError: Something else cannot be imported.
     """
     try:
         yield
     except TingTingError:
         raise
     except Exception as error:  # An `AttributeError` would look as if a session had no such resource.
-        what = f"{type(error).__name__}: {redact(str(error))}"
-        raise NotSentError(
-            f"`{name}` cannot be loaded ({what}), so nothing was sent. Check the installation, how many files are "
-            "open, and that no file of yours has the name of a module that is imported.",
-            operation=name if operation is None else operation,
-        ) from error
+        what = f"`{name}` cannot be loaded ({type(error).__name__}: {redact(str(error))})"
+        advice = (
+            "Check the installation, how many files are open, and that no file of yours has the name of a module that "
+            "is imported."
+        )
+        if not is_before_send:
+            raise TingTingError(f"{what}. {advice}") from error
+        raise NotSentError(f"{what}, so nothing was sent. {advice}", operation=name) from error
 
 
 def late_names(

@@ -43,11 +43,11 @@ class OpenTelemetryListener:
 
     Raises:
         UsageError: `opentelemetry-api` is not installed.
-        NotSentError: It cannot be loaded, for example with too many files open.
+        TingTingError: It cannot be loaded, for example with too many files open.
     """
 
     def __init__(self, provider: "TracerProvider | None" = None) -> None:
-        with loading("opentelemetry", operation=""):
+        with loading("opentelemetry", is_before_send=False):
             try:
                 from opentelemetry import trace  # noqa: PLC0415 - an extra
             except ImportError as error:

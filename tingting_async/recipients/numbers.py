@@ -101,7 +101,7 @@ def parse_number(
 
     Raises:
         InvalidNumberError: The value is not a phone number of Nepal. `problem` says why.
-        NotSentError: The tables of phone numbers cannot be loaded, for example with too many files open.
+        TingTingError: The tables of phone numbers cannot be loaded, for example with too many files open.
     """
     number = find_number(value, mobile_only, allow_unknown_prefix, allow_padded)
     if isinstance(number, Refusal):
@@ -160,7 +160,7 @@ class _Patterns:
 @cache
 def _patterns() -> _Patterns:
     # Imported for the first number: its tables take longer to import than everything else.
-    with loading("phonenumbers", operation=""):
+    with loading("phonenumbers", is_before_send=False):
         from phonenumbers.data.region_NP import PHONE_METADATA_NP as nepal  # noqa: N811, PLC0415
 
     kinds: tuple[Any, ...] = (nepal.mobile, nepal.fixed_line, nepal.toll_free)
@@ -264,7 +264,7 @@ def _is_foreign(digits: str) -> bool:
     """Return whether digits are a valid number of another country, written without a plus sign."""
     if not 11 <= len(digits) <= 15:
         return False
-    with loading("phonenumbers", operation=""):
+    with loading("phonenumbers", is_before_send=False):
         from phonenumbers import NumberParseException, is_valid_number, parse  # noqa: PLC0415
 
         try:

@@ -19,7 +19,7 @@ class PackedRows:
     """
 
     def __init__(self) -> None:
-        with loading("msgspec", operation=""):
+        with loading("msgspec", is_before_send=False):
             from msgspec.json import Encoder  # noqa: PLC0415 - imported with the first response, or the first list
 
         self._encoder = Encoder()

@@ -244,9 +244,9 @@ def import_xlsxwriter(operation: str) -> Any:
 
     Raises:
         UsageError: It is not installed.
-        NotSentError: It cannot be loaded.
+        TingTingError: It cannot be loaded.
     """
-    with loading("xlsxwriter", operation=operation):
+    with loading("xlsxwriter", is_before_send=False):
         try:
             return import_module("xlsxwriter")
         except ImportError as error:

@@ -134,7 +134,7 @@ def spaced(text: str) -> str:
 def _letters(text: str) -> str:
     """Return what services leave of a text: its letters and digits, without accents and case."""
     if "&" in text:
-        with loading("html", operation=""):
+        with loading("html", is_before_send=False):
             from html import unescape  # noqa: PLC0415 - its table of entities is rarely needed
 
         text = unescape(text)
