@@ -107,7 +107,7 @@ def _shield() -> tuple[AbstractContextManager[object], Callable[[], Awaitable[No
         import anyio.lowlevel  # noqa: PLC0415 - it costs a hundredth of importing aiohttp
 
         return anyio.CancelScope(shield=True), anyio.lowlevel.checkpoint_if_cancelled
-    except (ImportError, OSError, RuntimeError):  # E.g. no file can be opened: then this task is in no scope of anyio.
+    except Exception:  # noqa: BLE001 - e.g. no file can be opened: then this task is in no scope of anyio
         return nullcontext(), _do_nothing
 
 

@@ -267,7 +267,7 @@ def _check_import() -> None:
             "`pip install '.[postgres]'` in a clone of the repository."
         ) from None
     except OSError as error:
-        raise ImportError(f"`psycopg` cannot be loaded: {error.strerror}.") from None
+        raise ImportError(f"`psycopg` cannot be loaded: {error.strerror or error}.") from None
 
 
 @cache

@@ -155,7 +155,7 @@ def _connector(url: str) -> "Callable[[], Redis]":
             "`pip install '.[redis]'` in a clone of the repository."
         ) from None
     except OSError as error:
-        raise ImportError(f"`redis` cannot be loaded: {error.strerror}.") from None
+        raise ImportError(f"`redis` cannot be loaded: {error.strerror or error}.") from None
 
     def connect() -> Redis:
         client: Redis = cast("Any", Redis).from_url(url)

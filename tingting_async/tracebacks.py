@@ -51,7 +51,7 @@ def nearest_name(unknown: str, names: Collection[str]) -> str | None:
     """Return the valid name that is nearest to an unknown one; None if none is near."""
     try:
         from difflib import get_close_matches  # noqa: PLC0415 - only for mistakes
-    except (ImportError, OSError):  # No file can be opened. The error that asks must not be lost.
+    except Exception:  # noqa: BLE001 - e.g. no file can be opened; the error that asks must not be lost
         return None
     return next(iter(get_close_matches(unknown, names, n=1)), None)
 

@@ -90,6 +90,18 @@ def test_unknown_attribute() -> None:
     assert caught.value.name == "campagnes"
 
 
+def test_property_that_raises_an_attribute_error() -> None:
+    """A property of a subclass that raises an AttributeError is not said to be missing and meant at the same time."""
+
+    class Ours(tingting_async.TingTing):
+        @property
+        def tenant(self) -> str:
+            raise AttributeError
+
+    with pytest.raises(AttributeError, match=r"'tenant': computing it raised an AttributeError$"):
+        _ = Ours(api_token="t").tenant
+
+
 @pytest.mark.parametrize(
     ("mistake", "meant"),
     [

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -225,25 +226,43 @@ async def test_timeout(tmp_path: Path) -> None:
         assert NUMBERS == texted(sandbox)
 
 
+def lose_run(sandbox: Sandbox) -> Callable[[JobProgress], None]:
+    """Return an `on_progress` that lets the response to the run get lost, and the list that would show the run."""
+
+    def meddle(progress: JobProgress) -> None:
+        if progress.step is JobStep.RUNNING:
+            sandbox.faults.add(Fault("reset_after", path="*/run-campaign/*", times=1))
+            sandbox.faults.add(lost)
+
+    lost = Fault(
+        "status",
+        method="GET",
+        path="/api/v1/campaign/?*",
+        status=400,
+        body={"detail": "No."},
+        where=lambda _: count_effects(sandbox, "run") == 1,
+    )
+    return meddle
+
+
+async def test_progress_of_a_run_in_doubt(tmp_path: Path) -> None:
+    """If it is not certain that the campaign was run, the progress says that it is being run."""
+    seen: list[JobProgress] = []
+    async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
+        with pytest.raises(OutcomeUnknownError):
+            await run_job(sandbox, await make_job(), ledger, on_progress=lose_run(sandbox))
+        sandbox.faults.clear()
+        await run_job(sandbox, await make_job(), ledger, on_progress=seen.append)
+        assert (NUMBERS, 1) == (texted(sandbox), count_effects(sandbox, "run"))
+    steps = [JobStep.CHECKING, JobStep.RUNNING, JobStep.FOLLOWING, JobStep.READING]
+    assert steps == list(dict.fromkeys(each.step for each in seen))
+
+
 async def test_only_a_person_can_decide(tmp_path: Path) -> None:
     """If nobody can find out whether the campaign was run, a person records it, and the next run goes on."""
     async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
-
-        def meddle(progress: JobProgress) -> None:
-            if progress.step is JobStep.RUNNING:
-                sandbox.faults.add(Fault("reset_after", path="*/run-campaign/*", times=1))
-                sandbox.faults.add(lost)
-
-        lost = Fault(
-            "status",
-            method="GET",
-            path="/api/v1/campaign/?*",
-            status=400,
-            body={"detail": "No."},
-            where=lambda _: count_effects(sandbox, "run") == 1,
-        )
         with pytest.raises(OutcomeUnknownError, match="mark_sent") as caught:
-            await run_job(sandbox, await make_job(), ledger, on_progress=meddle)
+            await run_job(sandbox, await make_job(), ledger, on_progress=lose_run(sandbox))
         sandbox.faults.clear()
         [send] = await ledger.unresolved()
         assert ("campaigns.run", caught.value.send.id) == (send.operation, send.id)

@@ -20,6 +20,8 @@ class Hinting:
             names = [each for each in dir(type(self)) if not each.startswith("_")]
             if hint := self._elsewhere.get(name):
                 text = f"{text}. {hint}"
+            elif name in names:
+                text = f"{text}: computing it raised an AttributeError"
             elif not name.startswith("_"):
                 near = nearest_name(name, names)
                 text = f"{text}. Did you mean {near!r}?" if near else f"{text}. It has {', '.join(names)}."

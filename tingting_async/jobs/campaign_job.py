@@ -136,9 +136,9 @@ class CampaignJob:
 
         Args:
             tingting: A session of the v1 API.
-            on_progress: A function that is called with the progress at each step, and whenever the campaign changes. A
-                job that was run before is only followed and read. If the function raises an error, that is logged, and
-                the job goes on.
+            on_progress: A function that is called with the progress at each step, and whenever the campaign changes. If
+                everything was sent before, the steps are to follow and to read only. If the function raises an error,
+                that is logged, and the job goes on.
             timeout: Seconds to follow the campaign at most; None for no limit.
             poll_interval: Seconds between two polls, as in `campaigns.progress`.
             max_poll_interval: Seconds between two polls at most.
@@ -173,7 +173,7 @@ class CampaignJob:
             await run.create(self._name, self._services, self._fields, selection, people, was_sent=is_sent)
             if not is_sent:
                 suppressed |= await run.add(selection)
-            suppressed |= await run.send(selection.people(suppressed), was_sent=is_sent)
+            suppressed |= await run.send(selection.people(suppressed))
             campaign = await run.follow(timeout, poll_interval, max_poll_interval)
             run.report(JobStep.READING)
             not_added = await run.count_not_added() if is_sent else None

@@ -23,7 +23,7 @@ async def write_rows(path: str | os.PathLike[str], recipients: RecipientList, ro
     Raises:
         UsageError: The file cannot be written, or has another suffix.
     """
-    with loading("JobResult.write", is_before_send=False):
+    with loading("write_table", is_before_send=False):
         from tingting_async.recipients.tables import write_table  # noqa: PLC0415 - few programs need it
 
     fields: list[str] = [field.name for field in attrs.fields(kind)]

@@ -18,6 +18,7 @@ from tingting_async.jobs.comparison import Comparison
 from tingting_async.jobs.selection import Selection
 from tingting_async.ledger.claims import BEGUN, StoredClaim
 from tingting_async.ledger.ensure_sent import ensure_sent
+from tingting_async.outcomes import SendState
 from tingting_async.persistence import run_in_thread
 from tingting_async.quantities import counted
 from tingting_async.redaction import redact
@@ -141,6 +142,8 @@ class JobRun:
         self._campaign: Campaign | None = None
         self._comparison: Comparison | None = None
         self._is_new = False
+        self._is_run = False
+        """Whether it is certain that the campaign was run before."""
         self.refused: dict[str, str] = {}
         """Why the service refused numbers."""
 
@@ -159,8 +162,10 @@ class JobRun:
         Raises:
             UsageError: It has the run of a campaign that no job has created with this key.
         """
-        if self._key is None or not await self._is_recorded("campaigns.run"):
+        stored = None if self._key is None else await self._find("campaigns.run")
+        if stored is None:
             return False
+        self._is_run = stored.send.state is SendState.DONE
         if not await self._is_recorded("campaigns.create"):
             raise UsageError(
                 f"CampaignJob: nothing was sent. {redact(f'The key {self._key!r}')} was used for a run of a campaign "
@@ -266,13 +271,13 @@ class JobRun:
     def _note_refused(self, contacts: Sequence[NewContact], added: ContactsAdded) -> None:
         self.refused.update({str(contacts[index].number): reason for index, reason in added.errors.items()})
 
-    async def send(self, people: Sequence[NewContact], *, was_sent: bool) -> AbstractSet[str]:
+    async def send(self, people: Sequence[NewContact]) -> AbstractSet[str]:
         """Run the campaign, unless it was run before. Return the numbers that were suppressed meanwhile.
 
         Raises:
             ConflictError: The campaign is not what the job wants.
         """
-        if not was_sent:
+        if not self._is_run:
             self.report(JobStep.RUNNING)
         wanted, removed = self._wanted, set[str]()
 
