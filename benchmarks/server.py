@@ -282,8 +282,8 @@ class Service:
     def stay_awake(self) -> None:
         """Let the event loop poll, and never sleep.
 
-        To wake up a process that sleeps on the other core takes a client some microseconds of CPU time for a request.
-        A client that is fast enough to keep the server busy would not pay for that, and the others would.
+        To wake up a process that sleeps on the other core costs a client CPU time. A client that is fast enough to keep
+        the server busy would not pay for that, and the others would.
         """
         if self.is_awake:
             asyncio.get_running_loop().call_soon(self.stay_awake)

@@ -142,8 +142,6 @@ class JobRun:
         self._campaign: Campaign | None = None
         self._comparison: Comparison | None = None
         self._is_new = False
-        self._is_run = False
-        """Whether it is certain that the campaign was run before."""
         self.refused: dict[str, str] = {}
         """Why the service refused numbers."""
 
@@ -162,10 +160,8 @@ class JobRun:
         Raises:
             UsageError: It has the run of a campaign that no job has created with this key.
         """
-        stored = None if self._key is None else await self._find("campaigns.run")
-        if stored is None:
+        if self._key is None or not await self._is_recorded("campaigns.run"):
             return False
-        self._is_run = stored.send.state is SendState.DONE
         if not await self._is_recorded("campaigns.create"):
             raise UsageError(
                 f"CampaignJob: nothing was sent. {redact(f'The key {self._key!r}')} was used for a run of a campaign "
@@ -277,7 +273,8 @@ class JobRun:
         Raises:
             ConflictError: The campaign is not what the job wants.
         """
-        if not self._is_run:
+        stored = await self._find("campaigns.run")
+        if stored is None or stored.send.state is not SendState.DONE:
             self.report(JobStep.RUNNING)
         wanted, removed = self._wanted, set[str]()
 
