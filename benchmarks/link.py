@@ -24,7 +24,9 @@ async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, de
     loop.call_at(max(due, loop.time() + delay), writer.close)
 
 
-async def main(round_trip: float, port: int) -> None:
+async def start_link(round_trip: float, port: int) -> int:
+    """Start a link to the port, with a round trip in seconds, and return its own port."""
+
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.gather(
@@ -32,7 +34,11 @@ async def main(round_trip: float, port: int) -> None:
         )
 
     link = await asyncio.start_server(relay, "127.0.0.1", 0)
-    print(link.sockets[0].getsockname()[1], flush=True)
+    return int(link.sockets[0].getsockname()[1])
+
+
+async def main(round_trip: float, port: int) -> None:
+    print(await start_link(round_trip, port), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)  # The caller closes it at the end.
     os._exit(0)  # With all connections, whatever their tasks are waiting for.
 

@@ -40,7 +40,7 @@ def pages(*, quick: bool) -> dict[str, report.Runs]:
     rounds, rounds_of_others = (3, 1) if quick else (15, 7)
     found: dict[str, report.Runs] = {}
     with service() as port:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/control/awake/1").close()
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/control/awake").close()
         for what in LISTS:
             runs = found[what] = {}
             for number in range(rounds):
@@ -66,6 +66,7 @@ def wall(*, quick: bool) -> dict[str, report.Runs]:
                 found[how].setdefault(name, []).append(run)
 
     with service() as port:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/control/awake").close()
         run_all("plain", f"http://127.0.0.1:{port}", LATENCY, {})
     with distant_service(LATENCY) as (url, trusted):
         run_all("tls", url, 0, {"SSL_CERT_FILE": trusted, "REQUESTS_CA_BUNDLE": trusted})

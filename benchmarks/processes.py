@@ -72,8 +72,8 @@ def distant_service(round_trip: float) -> Iterator[tuple[str, str]]:
         own, trusted = Path(folder, "own.pem"), Path(folder, "authorities.pem")
         authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(own))
         trusted.write_bytes(Path(certifi.where()).read_bytes() + b"\n" + authority.cert_pem.bytes())
-        with service("server.py", own) as port, service("link.py", round_trip, port) as link:
-            yield f"https://127.0.0.1:{link}", str(trusted)
+        with service("server.py", own, round_trip) as port:
+            yield f"https://127.0.0.1:{port}", str(trusted)
 
 
 def show_progress(what: str) -> None:

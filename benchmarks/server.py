@@ -1,8 +1,8 @@
 """The server of the benchmark, a bare asyncio protocol: it sends codes, and pages and contacts serialised beforehand.
 
-    python server.py [CERTIFICATE]
+    python server.py [CERTIFICATE MILLISECONDS]
 
-With a certificate, it uses TLS. It prints its port. It runs in its own process, on another core than the client, and
+With a certificate, it uses TLS, behind a link with this round-trip time. It prints its port. It runs in its own process, on another core than the client, and
 costs a fraction of any client, so the client alone is measured. `/control/…` changes settings and returns counts of
 requests.
 """
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 
 import jwt
+from link import start_link
 
 CAMPAIGN_PAGES = 1_000
 NUMBER_PAGES = 100_000
@@ -206,8 +207,8 @@ class Service:
         self.requests = 0
         self.in_flight = 0
         self.peak_in_flight = 0
-        self.pages = CAMPAIGN_PAGES
-        self.long_lists: dict[bytes, list[bytes]] = {}
+        self.made: dict[int, dict[bytes, list[bytes]]] = {}
+        self.make_lists(CAMPAIGN_PAGES)
         self.short_lists: dict[int, list[bytes]] = {}
         self.template = _number_template()
         expiry = {"exp": time.time() + 86_400, "iat": time.time()}
@@ -227,14 +228,15 @@ class Service:
         added = {"created": 100, "skipped": 0, "contacts": contacts, "errors": None}
         self.added = http_response(json.dumps(added, ensure_ascii=False).encode())
 
-    def pages_of(self, path: bytes) -> list[bytes]:
-        """Return all pages of a list, which are made at the first request."""
-        if path not in self.long_lists:
-            make_page = LISTS[path]
-            self.long_lists[path] = [
-                http_response(make_page(number, self.pages)) for number in range(1, self.pages + 1)
-            ]
-        return self.long_lists[path]
+    def make_lists(self, pages: int) -> None:
+        """Serve lists with this many pages. They are made now: the first request of a page would pay for all."""
+        if pages not in self.made:
+            numbers = range(1, pages + 1)
+            self.made[pages] = {
+                path: [http_response(make_page(number, pages)) for number in numbers]
+                for path, make_page in LISTS.items()
+            }
+        self.long_lists = self.made[pages]
 
     def respond(self, target: bytes) -> bytes:
         """Return the response to a request target."""
@@ -243,7 +245,7 @@ class Service:
         if query.startswith(_BY_OFFSET):
             number = int(query[len(_BY_OFFSET) :]) // PER_PAGE + 1
         if path in LISTS:
-            return self.pages_of(path)[number - 1]
+            return self.long_lists[path][number - 1]
         if path.startswith(b"/api/system/campaigns/number/"):
             # The id is the number of pages; the longest list is a template.
             pages = int(path.rpartition(b"/")[2])
@@ -263,7 +265,7 @@ class Service:
         return self.control(path)
 
     def control(self, path: bytes) -> bytes:
-        """Set the latency (`/control/latency/50`, in milliseconds), the lists' pages, or whether the server is awake.
+        """Set the latency (`/control/latency/50`, in milliseconds), the lists' pages, or keep the server awake.
 
         Return the number of requests, and their peak in flight, since the last such request.
         """
@@ -271,22 +273,27 @@ class Service:
         if setting == b"latency":
             self.latency = float(value) / 1000
         if setting == b"pages":
-            self.pages, self.long_lists = int(value), {}
-        if setting == b"awake" and self.is_awake != (value == b"1"):
-            self.is_awake = not self.is_awake
-            self.stay_awake()
+            self.make_lists(int(value))
+        if setting == b"awake":
+            self.keep_awake()
         counts = {"requests": self.requests, "peak_in_flight": self.peak_in_flight}
         self.requests = self.peak_in_flight = 0
         return http_response(json.dumps(counts).encode())
 
-    def stay_awake(self) -> None:
-        """Let the event loop poll, and never sleep.
+    def keep_awake(self) -> None:
+        """Let the event loop poll from now on, and never sleep.
 
         To wake up a process that sleeps on the other core costs a client CPU time. A client that is fast enough to keep
-        the server busy would not pay for that, and the others would.
+        the server busy would not pay for that, and the others would. A process that sleeps also wakes up late, so
+        every latency would be longer than it should be.
         """
-        if self.is_awake:
-            asyncio.get_running_loop().call_soon(self.stay_awake)
+        if not self.is_awake:
+            self.is_awake = True
+            self.poll()
+
+    def poll(self) -> None:
+        """Keep the event loop from sleeping."""
+        asyncio.get_running_loop().call_soon(self.poll)
 
 
 class Protocol(asyncio.Protocol):
@@ -327,7 +334,7 @@ class Protocol(asyncio.Protocol):
             self.transport.write(self.service.respond(target))
 
 
-async def main(certificate: str | None) -> None:
+async def main(certificate: str | None = None, round_trip: str = "0") -> None:
     service, context = Service(), None
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -335,7 +342,11 @@ async def main(certificate: str | None) -> None:
     server = await asyncio.get_running_loop().create_server(
         lambda: Protocol(service), "127.0.0.1", 0, backlog=1024, ssl=context
     )
-    print(server.sockets[0].getsockname()[1], flush=True)
+    port = server.sockets[0].getsockname()[1]
+    if certificate is not None:
+        service.keep_awake()
+        port = await start_link(float(round_trip) / 1000, port)
+    print(port, flush=True)
     # Standard input closes when the parent process ends.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
@@ -343,4 +354,4 @@ async def main(certificate: str | None) -> None:
 if __name__ == "__main__":
     # The default, epoll, rounds timeouts up to whole milliseconds: every latency would be up to 1 ms too long.
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
-        runner.run(main(sys.argv[1] if len(sys.argv) > 1 else None))
+        runner.run(main(*sys.argv[1:]))
