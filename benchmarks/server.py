@@ -2,9 +2,9 @@
 
     python server.py [CERTIFICATE MILLISECONDS]
 
-With a certificate, it uses TLS, behind a link with this round-trip time. It prints its port. It runs in its own process, on another core than the client, and
-costs a fraction of any client, so the client alone is measured. `/control/…` changes settings and returns counts of
-requests.
+With a certificate, it uses TLS, behind a link with this round-trip time. It prints its port. It runs in its own
+process, on another core than the client, and costs a fraction of any client, so the client alone is measured.
+`/control/…` changes settings and returns counts of requests.
 """
 
 import asyncio

@@ -19,8 +19,6 @@ from cattrs.gen import make_dict_structure_fn, override
 from tingting_async.decoding.fields import EXTRA, WIRE_NAME, OpenEnum, StrOrInt
 from tingting_async.decoding.payload import InvalidValueError
 from tingting_async.decoding.scalars import (
-    find_decimal,
-    find_duration,
     read_bool,
     read_datetime,
     read_decimal,
@@ -39,13 +37,10 @@ HookFactory = Callable[[Any, Converter], HookFunction]
 
 @attrs.frozen
 class Hook:
-    """A hook, and a function that finds the same result for most values."""
+    """A hook, and a type whose own hook decodes the usual form of its values to the same result."""
 
     read: HookFunction
-    parse: Callable[[Any], Any]
-    """Returns what `read` returns, or None for a value that only `read` can judge."""
-    usual: Any = None
-    """A type whose own hook decodes the usual form of the values to the same result; None if there is none."""
+    usual: Any
 
     def __call__(self, value: Any, kind: Any) -> Any:
         """Decode a value."""
@@ -55,11 +50,11 @@ class Hook:
 _HOOKS: dict[Any, HookFunction] = {
     int: read_int,
     float: read_float,
-    Decimal: Hook(read_decimal, parse=find_decimal),
+    Decimal: read_decimal,
     str: read_str,
     bool: read_bool,
     datetime: read_datetime,
-    timedelta: Hook(read_duration, parse=find_duration),
+    timedelta: read_duration,
 }
 
 

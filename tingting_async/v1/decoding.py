@@ -204,7 +204,7 @@ def _template_applied_hook(kind: Any, converter: Converter) -> HookFunction:
 
 FACTORIES: dict[Any, HookFactory] = {
     Confirmation: _confirmation_hook,
-    DisplayDatetime: lambda _, __: Hook(read_display_datetime, parse=_find_display_datetime, usual=datetime),
+    DisplayDatetime: lambda _, __: Hook(read_display_datetime, usual=datetime),
     User: _user_hook,
     # A voice is an object in lists, and an id elsewhere (samples v1_campaigns.json, v1_campaign_details.json).
     Voice: lambda kind, converter: ModelHook(kind, converter, otherwise=lambda value: Voice(id=read_int(value))),

@@ -11,7 +11,7 @@ from tingting_async import v1
 from tingting_async.decoding.decoder import ResponseFormat
 from tingting_async.decoding.fast.codegen import MAX_FOUND, Found
 from tingting_async.decoding.payload import InvalidValueError
-from tingting_async.decoding.scalars import find_decimal
+from tingting_async.decoding.scalars import read_decimal
 from tingting_async.v1.pages import RESPONSES
 
 
@@ -32,14 +32,14 @@ def test_equal_numbers_are_not_confused(numbers: tuple[Any, ...]) -> None:
 
 def test_only_some_values_are_kept() -> None:
     """What is kept of decoded values does not grow without limit, and what raises an error is not kept."""
-    kept = Found(find_decimal)
+    kept = Found(read_decimal, Decimal)
     for number in range(3 * MAX_FOUND):
         assert Decimal(number) == kept[number]
         assert len(kept) <= MAX_FOUND
-    assert kept["none"] is None
     kept.clear()
-    with pytest.raises(InvalidValueError):
-        kept["0" * 101]
+    for wrong in ("none", "0" * 101):
+        with pytest.raises(InvalidValueError):
+            kept[wrong]
     assert kept == {}
 
 

@@ -79,7 +79,7 @@ class FieldPlan:
     kind: Any = None
     hook: Callable[[Any, Any], Any] | None = None
     parse: "Callable[[Any], Any] | Found | None" = None
-    """Makes the value without the hook, or returns None. A `Found` is subscripted with the value, not called."""
+    """Makes the value instead of the hook. A `Found` is subscripted with the value, not called."""
     alias: str = ""
     """The other wire name, if there is one."""
     reads_null: bool = False
@@ -141,11 +141,11 @@ def compile_model(model: type, parts: list[FieldPlan], *, extra: str | None) -> 
     one, many = f"fill_{model.__name__}", f"fill_all_{model.__name__}"
     repeated = [f"    {line}" for line in lines]
     loop = [f"def {many}(shapes):", "    made = []", "    for shape in shapes:", *repeated, "        made.append(self)"]
-    source = "\n".join([f"def {one}(shape):", *lines, "    return self", *loop, "    return made", ""])
-    # With this entry, tracebacks show the source, and profiles the name.
-    file = f"<generated for {model.__module__}.{model.__qualname__}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    exec(compile(source, file, "exec"), names)  # noqa: S102 - made of the names of our own fields
+    run(
+        [f"def {one}(shape):", *lines, "    return self", *loop, "    return made"],
+        names,
+        f"{model.__module__}.{model.__qualname__}",
+    )
     shape = _shape(model, parts, is_open=extra is None)
     open_shape = shape if extra is None else _shape(model, parts, is_open=True)
     for each in (shape, open_shape):
@@ -155,21 +155,32 @@ def compile_model(model: type, parts: list[FieldPlan], *, extra: str | None) -> 
     return FastDecoder(shape, open_shape, names[one], names[many], _unknown_keeper(parts, extra))
 
 
+def run(lines: list[str], names: dict[str, Any], purpose: str) -> None:
+    """Run generated lines, which define functions in `names`. They are made of our own fields' names alone."""
+    source = "\n".join([*lines, ""])
+    # With this entry, tracebacks show the source, and profiles the name.
+    file = f"<generated for {purpose}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    exec(compile(source, file, "exec"), names)  # noqa: S102 - see above
+
+
 class Found(dict[Any, Any]):
-    """What a function returns, by its argument. The values of a list's rows repeat often.
+    """What a hook returns, by the value that it decodes. The values of a list's rows repeat often.
 
     `functools.lru_cache` keeps the order of use, and so costs five times as much (2 to 4 µs a page).
 
     Args:
-        find: The function.
+        hook: The hook. Its results cannot be changed.
+        kind: The type that it decodes values into.
     """
 
-    def __init__(self, find: Callable[[Any], Any]) -> None:
+    def __init__(self, hook: Callable[[Any, Any], Any], kind: Any) -> None:
         super().__init__()
-        self._find = find
+        self._hook = hook
+        self._kind = kind
 
     def __missing__(self, value: Any) -> Any:
-        found = self._find(value)  # If it raises, nothing is kept.
+        found = self._hook(value, self._kind)  # If it raises, nothing is kept.
         if len(self) >= MAX_FOUND:
             self.clear()
         self[value] = found

@@ -1,7 +1,6 @@
 """Fast decoding of a page: the rows and the documented envelope are parsed from the bytes in one step."""
 
 from collections.abc import Callable, Mapping
-from operator import attrgetter
 from typing import Any, cast
 
 from cattrs import Converter
@@ -9,7 +8,7 @@ from msgspec import UNSET, UnsetType, defstruct
 from msgspec.json import Decoder
 
 from tingting_async.decoding.envelopes import PageEnvelope
-from tingting_async.decoding.fast.codegen import FastDecoder
+from tingting_async.decoding.fast.codegen import FastDecoder, run
 from tingting_async.decoding.fast.plan import Planner
 from tingting_async.http.messages import PayloadPath
 
@@ -73,28 +72,28 @@ def _refuse(_: bytes) -> tuple[list[Any], dict[str, Any]]:
 def _compile_page(rows: FastDecoder, path: PayloadPath, levels: list[dict[str, FastDecoder | None]]) -> PageDecoder:
     """Return the function that decodes a page. It raises ValueError for any other response, or what the hooks raise."""
     shape: Any = rows.shape
-    found: list[tuple[Callable[[Any], tuple[Any, ...]], list[tuple[str, Callable[[Any], Any] | None]]]] = []
-    for step, beside in reversed([*zip(path, levels, strict=True)]):
+    names: dict[str, Any] = {"fill": rows.fill, "UNSET": UNSET}
+    lines: list[str] = []
+    for depth, (step, beside) in reversed([*enumerate(zip(path, levels, strict=True))]):
         keys, types = {"inner": str(step)}, [cast("tuple[Any, ...]", ("inner", shape))]
-        fields: list[tuple[str, Callable[[Any], Any] | None]] = []
+        above = {name for level in levels[:depth] for name in level}
+        read: list[str] = []
         for index, (name, decoder) in enumerate(beside.items()):
-            attribute = f"field{index}"
+            attribute, fill = f"field{index}", f"fill_{depth}_{index}"
             keys[attribute] = name
             types.append((attribute, Any if decoder is None else decoder.shape | UnsetType, UNSET))
-            fields.append((name, None if decoder is None else decoder.fill))
-        found.insert(0, (attrgetter("inner", *keys), fields))  # With two names or more, it returns a tuple.
+            made = "value"
+            if decoder is not None:
+                names[fill], made = decoder.fill, f"{fill}(value)"
+            is_new = f" and {name!r} not in beside" if name in above else ""
+            read += [
+                f"    value = level.{attribute}",
+                f"    if value is not UNSET{is_new}:",
+                f"        beside[{name!r}] = {made}",
+            ]
+        lines = [*read, "    level = level.inner", *lines]
         shape = defstruct("PageShape", types, rename=keys, forbid_unknown_fields=True, kw_only=True, gc=False)
-    parse: Callable[[bytes], Any] = Decoder(shape).decode
-    fill = rows.fill
-
-    def decode(body: bytes) -> tuple[list[Any], dict[str, Any]]:
-        level = parse(body)
-        beside: dict[str, Any] = {}
-        for values_of, fields in found:
-            level, _, *values = values_of(level)
-            for value, (name, fill_field) in zip(values, fields, strict=True):
-                if value is not UNSET and name not in beside:
-                    beside[name] = value if fill_field is None else fill_field(value)
-        return fill(level), beside
-
-    return decode
+    names["parse"] = Decoder(shape).decode
+    body = ["    level = parse(body)", "    beside = {}", *lines, "    return fill(level), beside"]
+    run(["def decode_page(body):", *body], names, f"pages of {rows.shape}")
+    return cast("PageDecoder", names["decode_page"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from types import GenericAlias
 from typing import Any, get_args, get_origin
 
@@ -20,8 +20,17 @@ from tingting_async.decoding.fast.codegen import (
     compile_model,
 )
 from tingting_async.decoding.fields import EXTRA, OpenEnum
-from tingting_async.decoding.hooks import Hook, ModelHook, OptionalHook, read_enum, wire_names
-from tingting_async.decoding.scalars import as_local, read_bool, read_datetime, read_int, read_number_text, read_str
+from tingting_async.decoding.hooks import Hook, HookFunction, ModelHook, OptionalHook, read_enum, wire_names
+from tingting_async.decoding.scalars import (
+    as_local,
+    read_bool,
+    read_datetime,
+    read_decimal,
+    read_duration,
+    read_int,
+    read_number_text,
+    read_str,
+)
 
 _PLAIN: dict[Any, Any] = {int: Int64, str: str, bool: bool, Any: Any}
 """Types whose JSON values are taken unchanged, and their shapes."""
@@ -37,7 +46,6 @@ class Planner:
     def __init__(self, converter: Converter) -> None:
         self._converter = converter
         self._decoders: dict[Any, FastDecoder | None] = {}
-        self._found = cache(Found)
 
     def decoder_for(self, kind: Any) -> FastDecoder | None:
         """Return the fast way to decode a model or a list of models; None if only the strict hooks can do it."""
@@ -85,19 +93,16 @@ class Planner:
             null = "value is None or " if is_optional else ""
             shape, made, parse = datetime, f"value if {null}value.tzinfo is not None else {{parse}}(value)", as_local
         elif isinstance(inner, Hook) and inner.usual is datetime:
-            shape, unusual, parse = datetime, Scalar, partial(_parse_datetime, inner.parse)
-            by_hook = "found if (found := {parse}(value)) is not None else {hook}(value, {kind})"
-            made = f"{null}value if type(value) is datetime and value.tzinfo is not None else {by_hook}"
-        elif isinstance(inner, Hook):
-            shape, parse = Scalar, self._found(inner.parse)
+            shape, unusual, parse = datetime, Scalar, partial(_read_datetime, hook)
+            made = f"{null}value if type(value) is datetime and value.tzinfo is not None else {{parse}}(value)"
+        elif inner in (read_decimal, read_duration):
+            shape, parse = Scalar, Found(hook, kind)
             # The float 1.0 is equal to the integer 1, but not the same decimal.
-            is_found = "type(value) is not float and (found := {parse}[value]) is not None"
-            empty = "None if value == '' else " if is_optional else ""
-            made = f"{null}found if {is_found} else {empty}{{hook}}(value, {{kind}})"
+            made = f"{null}{{hook}}(value, {{kind}}) if type(value) is float else {{parse}}[value]"
         elif inner is read_number_text:
             shape, made = Scalar, f"value if type(value) is str else {by_hook}"
         elif is_mapping(kind) and get_args(kind)[1] is Any:
-            made = f"value if type(value) is dict else {by_hook}"
+            made = f"{null}value if type(value) is dict else {{hook}}(value, {{kind}})"
         elif get_origin(kind) is tuple and (item := _item_shape(get_args(kind)[0])) is not None:
             shape, made = GenericAlias(tuple, (item, ...)), "value"
             if not is_optional:
@@ -120,8 +125,8 @@ class Planner:
         )
 
 
-def _parse_datetime(parse: Callable[[Any], datetime | None], value: Any) -> datetime | None:
-    return as_local(value) if type(value) is datetime else parse(value)
+def _read_datetime(hook: HookFunction, value: Any) -> Any:
+    return as_local(value) if type(value) is datetime else hook(value, datetime)
 
 
 def _item_shape(kind: Any) -> Any:
