@@ -141,6 +141,14 @@ except AttributeError as error:
     )
 
 
+@pytest.mark.parametrize("generation", ["v1", "classic"])
+@pytest.mark.parametrize("name", ["CampaignJob", "TingTingError"])
+def test_a_name_that_both_generations_share(generation: str, name: str) -> None:
+    """An error about a name that a generation lacks says if the package has it, and suggests no other name."""
+    with pytest.raises(AttributeError, match=rf"no attribute '{name}'\. It is in 'tingting_async'$"):
+        getattr(import_module(f"tingting_async.{generation}"), name)
+
+
 def error_classes() -> list[type[errors.TingTingError]]:
     """Return every exception, in the order of the tree."""
     return [

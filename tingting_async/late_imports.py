@@ -54,6 +54,8 @@ def late_names(
             public = [each for each in sorted({*namespace, *modules}) if not each.startswith("_")]
             near = None if name.startswith("_") else nearest_name(name, public)
             hint = f". Did you mean {near!r}?" if near else ""
+            if name in import_module("tingting_async").__all__:  # What both generations share, such as errors.
+                hint = ". It is in 'tingting_async'"
             # Without `obj`, so that a traceback does not add Python's own suggestion, which no log shows.
             raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}{hint}", name=name)
         value = namespace[name] = getattr(import_module(f"{__package__}.{modules[name]}"), name)
