@@ -9,6 +9,7 @@ process, on another core than the client, and costs a fraction of any client, so
 
 import asyncio
 import json
+import os
 import selectors
 import ssl
 import sys
@@ -229,7 +230,7 @@ class Service:
         self.added = http_response(json.dumps(added, ensure_ascii=False).encode())
 
     def make_lists(self, pages: int) -> None:
-        """Serve lists with this many pages. They are made now: the first request of a page would pay for all."""
+        """Serve lists with this many pages. They are made now: otherwise, the first request would wait for all."""
         if pages not in self.made:
             numbers = range(1, pages + 1)
             self.made[pages] = {
@@ -265,7 +266,7 @@ class Service:
         return self.control(path)
 
     def control(self, path: bytes) -> bytes:
-        """Set the latency (`/control/latency/50`, in milliseconds), the lists' pages, or keep the server awake.
+        """Set the latency (`/control/latency/50`, in milliseconds) or the number of pages, or keep the server awake.
 
         Return the number of requests, and their peak in flight, since the last such request.
         """
@@ -283,7 +284,7 @@ class Service:
     def keep_awake(self) -> None:
         """Let the event loop poll from now on, and never sleep.
 
-        To wake up a process that sleeps on the other core costs a client CPU time. A client that is fast enough to keep
+        Waking a process that sleeps on the other core costs the client CPU time. A client that is fast enough to keep
         the server busy would not pay for that, and the others would. A process that sleeps also wakes up late, so
         every latency would be longer than it should be.
         """
@@ -349,6 +350,7 @@ async def main(certificate: str | None = None, round_trip: str = "0") -> None:
     print(port, flush=True)
     # Standard input closes when the parent process ends.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    os._exit(0)  # With all connections of the link, whatever their tasks are waiting for.
 
 
 if __name__ == "__main__":

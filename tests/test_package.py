@@ -145,8 +145,16 @@ except AttributeError as error:
 @pytest.mark.parametrize("name", ["CampaignJob", "TingTingError"])
 def test_a_name_that_both_generations_share(generation: str, name: str) -> None:
     """An error about a name that a generation lacks says if the package has it, and suggests no other name."""
-    with pytest.raises(AttributeError, match=rf"no attribute '{name}'\. It is in 'tingting_async'$"):
+    with pytest.raises(AttributeError, match=rf"no attribute '{name}'\. Import it from 'tingting_async'$"):
         getattr(import_module(f"tingting_async.{generation}"), name)
+
+
+@pytest.mark.parametrize("name", ["Number", "Login", "__version__"])
+def test_a_name_that_the_generations_do_not_share(name: str) -> None:
+    """An error about a name of the classic API, or a private one, does not send a user of v1 to it."""
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'") as caught:
+        getattr(import_module("tingting_async.v1"), name)
+    assert "Import it" not in str(caught.value)
 
 
 def error_classes() -> list[type[errors.TingTingError]]:

@@ -54,11 +54,17 @@ def late_names(
             public = [each for each in sorted({*namespace, *modules}) if not each.startswith("_")]
             near = None if name.startswith("_") else nearest_name(name, public)
             hint = f". Did you mean {near!r}?" if near else ""
-            if name in import_module("tingting_async").__all__:  # What both generations share, such as errors.
-                hint = ". It is in 'tingting_async'"
+            if not name.startswith("_") and _is_shared(name):
+                hint = ". Import it from 'tingting_async'"
             # Without `obj`, so that a traceback does not add Python's own suggestion, which no log shows.
             raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}{hint}", name=name)
         value = namespace[name] = getattr(import_module(f"{__package__}.{modules[name]}"), name)
         return value
 
     return get, lambda: sorted({*namespace, *modules})
+
+
+def _is_shared(name: str) -> bool:
+    """Return whether both generations share what the package has under this name, such as an exception."""
+    package, classic = (import_module(each) for each in ("tingting_async", "tingting_async.classic"))
+    return name in package.__all__ and name not in classic.__all__

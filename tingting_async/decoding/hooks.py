@@ -37,7 +37,7 @@ HookFactory = Callable[[Any, Converter], HookFunction]
 
 @attrs.frozen
 class Hook:
-    """A hook, and a type whose own hook decodes the usual form of its values to the same result."""
+    """A hook, and the type whose hook decodes the usual form of these values to the same result."""
 
     read: HookFunction
     usual: Any

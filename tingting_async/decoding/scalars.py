@@ -15,7 +15,7 @@ KATHMANDU = timezone(timedelta(hours=5, minutes=45), "Asia/Kathmandu")
 
 
 MAX_TEXT = 100
-"""The length of the longest string that is decoded as a value, so that the caches below stay small."""
+"""The length of the longest string that is decoded as a value, so that what is kept of such values stays small."""
 
 
 # Stricter than Python, which accepts "1_000", "nan" and the digits of other scripts.
@@ -45,25 +45,12 @@ def read_float(value: Any, _: Any = None) -> float:
 
 def read_decimal(value: Any, _: Any = None) -> Decimal:
     """Decode a decimal from a string or a number, without losing digits."""
-    if type(value) in (str, int, float) and (number := find_decimal(value)) is not None:
-        return number
+    if type(value) is int and -(10**30) < value < 10**30:
+        return Decimal(value)
+    text = str(value) if type(value) in (str, float) else ""
+    if len(text) <= MAX_TEXT and _NUMBER.fullmatch(text):
+        return Decimal(text.strip())
     raise InvalidValueError(value, "a decimal")
-
-
-@functools.lru_cache(maxsize=1024)  # Prices, percentages and factors repeat often.
-def find_decimal(value: object) -> Decimal | None:
-    """Return the decimal that a string or a number represents, or None.
-
-    Raises:
-        InvalidValueError: The string is too long. An error is not cached, a returned None would be.
-    """
-    if type(value) is int:
-        return Decimal(value) if -(10**30) < value < 10**30 else None
-    if type(value) is float:
-        value = str(value)
-    elif type(value) is str and len(value) > MAX_TEXT:
-        raise InvalidValueError(value, "a decimal")
-    return Decimal(value.strip()) if type(value) is str and _NUMBER.fullmatch(value) else None
 
 
 def read_str(value: Any, _: Any = None) -> str:
@@ -127,7 +114,9 @@ _SPOKEN = r"(?:(\d+)\s*h)?\s*(?:(\d+)\s*m)?\s*(?:(\d+(?:\.\d+)?)\s*s)?"
 
 def read_duration(value: Any, _: Any = None) -> timedelta:
     """Decode a duration: a number of seconds, `"10s"`, `"1m 5s"` or `"05:30:00"`."""
-    if type(value) is str and (duration := find_duration(value)) is not None:
+    if type(value) is str and len(value) > MAX_TEXT:
+        raise InvalidValueError(value, "a duration")
+    if type(value) is str and (duration := _find_duration(value)) is not None:
         return duration
     try:
         duration = timedelta(seconds=read_float(value))
@@ -138,18 +127,8 @@ def read_duration(value: Any, _: Any = None) -> timedelta:
     return duration
 
 
-@functools.lru_cache(maxsize=1024)  # The durations of calls repeat often.
-def find_duration(value: object) -> timedelta | None:
-    """Return the duration that a string represents, or None.
-
-    Raises:
-        InvalidValueError: The string is too long. An error is not cached, a returned None would be.
-    """
-    if type(value) is not str:
-        return None
-    if len(value) > MAX_TEXT:
-        raise InvalidValueError(value, "a duration")
-    text = value.strip()
+def _find_duration(text: str) -> timedelta | None:
+    text = text.strip()
     match = re.fullmatch(_CLOCK, text) or re.fullmatch(_SPOKEN, text)
     if not match or not any(match.groups()):
         return None

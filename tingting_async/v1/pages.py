@@ -31,8 +31,8 @@ def read_page(
     following = beside.pop("next")
     pages = beside.pop("total_pages", None)
     links = {"next": following, "previous": beside.pop("previous", None)}
-    # This envelope does not contain the number. An empty string means that there is no next page, as elsewhere in this
-    # API. Arguments by position cost less, and every page needs them.
+    # This envelope does not contain the page's number. An empty string means that there is no next page, as elsewhere
+    # in this API. Arguments by position cost less, and every page needs them.
     total = _count(decoder, request, response, beside.pop("count"), "count")
     total_pages = None if pages is None else _count(decoder, request, response, pages, "total_pages")
     return Page(rows, number, total, total_pages, bool(following), links, beside)

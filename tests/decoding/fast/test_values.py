@@ -20,7 +20,12 @@ class Price:
     amount: Decimal
 
 
-@pytest.mark.parametrize("numbers", [(1, 1.0), (2.0, 2), ("3", 3, 3.0), (4.0, "4.00", 4)])
+@attrs.frozen
+class OptionalPrice:
+    amount: Decimal | None = None
+
+
+@pytest.mark.parametrize("numbers", [(1, 1.0), (2.0, 2), ("3", 3, 3.0), (4.0, "4.00", 4), (-0.0, 0.0)])
 def test_equal_numbers_are_not_confused(numbers: tuple[Any, ...]) -> None:
     """Numbers that are equal are decoded to decimals of their own digits, whichever comes first."""
     fast = ResponseFormat().fast
@@ -28,6 +33,15 @@ def test_equal_numbers_are_not_confused(numbers: tuple[Any, ...]) -> None:
     body = json.dumps([{"amount": number} for number in numbers]).encode()
     found, _ = fast.page_decoders[list[Price], ()](body)
     assert [str(number) for number in numbers] == [str(price.amount) for price in found]
+
+
+def test_empty_values() -> None:
+    """An optional value that is null, or an empty string, is None on the fast path, too."""
+    fast = ResponseFormat().fast
+    assert fast is not None
+    body = b'[{"amount": ""}, {"amount": null}, {"amount": "5"}, {"amount": ""}, {}]'
+    found, _ = fast.page_decoders[list[OptionalPrice], ()](body)
+    assert [price.amount for price in found] == [None, None, Decimal(5), None, None]
 
 
 def test_only_some_values_are_kept() -> None:

@@ -20,7 +20,7 @@ Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Scalar = Int64 | float | str | None
 
 MAX_FOUND = 1024
-"""How many values of a type are kept."""
+"""How many values of a field are kept."""
 
 
 @attrs.frozen
@@ -73,13 +73,13 @@ class FieldPlan:
     shape: Any
     """The type of the field in the shape."""
     expression: str
-    """The expression that makes the field of `value`. Its slots are `{hook}`, `{kind}` and `{parse}`."""
+    """The expression that makes the field of `value`. Its slots are `{hook}`, `{kind}` and `{make}`."""
     default: Any
     """As in attrs: a value, a `Factory`, or `NOTHING`."""
     kind: Any = None
     hook: Callable[[Any, Any], Any] | None = None
-    parse: "Callable[[Any], Any] | Found | None" = None
-    """Makes the value instead of the hook. A `Found` is subscripted with the value, not called."""
+    make: "Callable[[Any], Any] | Found | None" = None
+    """Makes the field of the value, with the hook if it must. A `Found` is subscripted with the value, not called."""
     alias: str = ""
     """The other wire name, if there is one."""
     reads_null: bool = False
@@ -133,7 +133,7 @@ def compile_model(model: type, parts: list[FieldPlan], *, extra: str | None) -> 
     names: dict[str, Any] = {"model": model, "Mutable": _mutable_subclass(model), "UNSET": UNSET, "datetime": datetime}
     lines = ["    self = Mutable()"]
     for part in parts:
-        names |= {f"{slot}_{part.name}": getattr(part, slot) for slot in ("hook", "kind", "parse")}
+        names |= {f"{slot}_{part.name}": getattr(part, slot) for slot in ("hook", "kind", "make")}
         lines += _assignment(part, names)
     if extra is not None:
         lines += [f"    self.{extra} = {{}}"]
@@ -199,7 +199,7 @@ def _mutable_subclass(model: type) -> type:
 
 def _assignment(part: FieldPlan, names: dict[str, Any]) -> list[str]:
     """Return the lines that fill a field."""
-    made = part.expression.format(**{slot: f"{slot}_{part.name}" for slot in ("hook", "kind", "parse")})
+    made = part.expression.format(**{slot: f"{slot}_{part.name}" for slot in ("hook", "kind", "make")})
     lines = [f"    value = shape.{part.name}"]
     if part.alias:
         lines += [

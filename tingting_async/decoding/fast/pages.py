@@ -58,7 +58,7 @@ class _PageDecoders(dict[tuple[Any, PayloadPath], PageDecoder]):
         if rows is None or len(levels) < len(payload):
             self[key] = _refuse
         else:
-            self[key] = _compile_page(rows, payload, levels[: len(payload)])
+            self[key] = _compile_page(rows, payload, levels[: len(payload)], f"{model}, {payload}")
         return self[key]
 
     def _fields(self, beside: Mapping[str, Any]) -> dict[str, FastDecoder | None]:
@@ -69,7 +69,9 @@ def _refuse(_: bytes) -> tuple[list[Any], dict[str, Any]]:
     raise ValueError("there is no fast way to decode this page")
 
 
-def _compile_page(rows: FastDecoder, path: PayloadPath, levels: list[dict[str, FastDecoder | None]]) -> PageDecoder:
+def _compile_page(
+    rows: FastDecoder, path: PayloadPath, levels: list[dict[str, FastDecoder | None]], purpose: str
+) -> PageDecoder:
     """Return the function that decodes a page. It raises ValueError for any other response, or what the hooks raise."""
     shape: Any = rows.shape
     names: dict[str, Any] = {"fill": rows.fill, "UNSET": UNSET}
@@ -95,5 +97,5 @@ def _compile_page(rows: FastDecoder, path: PayloadPath, levels: list[dict[str, F
         shape = defstruct("PageShape", types, rename=keys, forbid_unknown_fields=True, kw_only=True, gc=False)
     names["parse"] = Decoder(shape).decode
     body = ["    level = parse(body)", "    beside = {}", *lines, "    return fill(level), beside"]
-    run(["def decode_page(body):", *body], names, f"pages of {rows.shape}")
+    run(["def decode_page(body):", *body], names, purpose)
     return cast("PageDecoder", names["decode_page"])

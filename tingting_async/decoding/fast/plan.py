@@ -81,24 +81,24 @@ class Planner:
         reads_null = is_optional and default is None
         shape: Any = Any
         unusual: Any = None
-        parse: Callable[[Any], Any] | Found | None = None
+        make: Callable[[Any], Any] | Found | None = None
         made, nested = by_hook, None
         if inner in (read_int, read_str, read_bool):
             shape, made = _PLAIN[kind], "value"
         elif isinstance(inner, ModelHook) and (nested := self.decoder_for(kind)) is not None:
-            shape, made, parse = nested.shape, null + "{parse}(value)", nested.fill
+            shape, made, make = nested.shape, null + "{make}(value)", nested.fill
         elif inner is read_enum:
             shape, made = kind, "value or None" if is_optional else "value"  # An empty string is falsy.
         elif inner is read_datetime:
             null = "value is None or " if is_optional else ""
-            shape, made, parse = datetime, f"value if {null}value.tzinfo is not None else {{parse}}(value)", as_local
+            shape, made, make = datetime, f"value if {null}value.tzinfo is not None else {{make}}(value)", as_local
         elif isinstance(inner, Hook) and inner.usual is datetime:
-            shape, unusual, parse = datetime, Scalar, partial(_read_datetime, hook)
-            made = f"{null}value if type(value) is datetime and value.tzinfo is not None else {{parse}}(value)"
+            shape, unusual, make = datetime, Scalar, partial(_read_datetime, hook, kind)
+            made = f"{null}value if type(value) is datetime and value.tzinfo is not None else {{make}}(value)"
         elif inner in (read_decimal, read_duration):
-            shape, parse = Scalar, Found(hook, kind)
+            shape, make = Scalar, Found(hook, kind)
             # The float 1.0 is equal to the integer 1, but not the same decimal.
-            made = f"{null}{{hook}}(value, {{kind}}) if type(value) is float else {{parse}}[value]"
+            made = f"{null}{{hook}}(value, {{kind}}) if type(value) is float else {{make}}[value]"
         elif inner is read_number_text:
             shape, made = Scalar, f"value if type(value) is str else {by_hook}"
         elif is_mapping(kind) and get_args(kind)[1] is Any:
@@ -117,7 +117,7 @@ class Planner:
             default,
             kind,
             hook,
-            parse,
+            make,
             alias=model.aliases.get(key, ""),
             reads_null=reads_null,
             nested=nested,
@@ -125,8 +125,8 @@ class Planner:
         )
 
 
-def _read_datetime(hook: HookFunction, value: Any) -> Any:
-    return as_local(value) if type(value) is datetime else hook(value, datetime)
+def _read_datetime(hook: HookFunction, kind: Any, value: Any) -> Any:
+    return as_local(value) if type(value) is datetime else hook(value, kind)
 
 
 def _item_shape(kind: Any) -> Any:
