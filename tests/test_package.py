@@ -157,6 +157,19 @@ def test_a_name_that_the_generations_do_not_share(name: str) -> None:
     assert "Import it" not in str(caught.value)
 
 
+def test_hints_cost_no_error_and_no_import() -> None:
+    """Asking v1 for an unknown name does not import the classic API, and is an `AttributeError` even if that fails."""
+    program = """
+import sys, tingting_async.v1
+assert not hasattr(tingting_async.v1, "Nothing")
+assert "tingting_async.classic" not in sys.modules
+sys.modules["tingting_async.classic"] = None  # An import fails.
+assert not hasattr(tingting_async.v1, "TingTingError")
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
 def error_classes() -> list[type[errors.TingTingError]]:
     """Return every exception, in the order of the tree."""
     return [
