@@ -204,7 +204,6 @@ class Service:
 
     def __init__(self) -> None:
         self.latency = 0.0
-        self.is_awake = False
         self.requests = 0
         self.in_flight = 0
         self.peak_in_flight = 0
@@ -276,24 +275,18 @@ class Service:
         if setting == b"pages":
             self.make_lists(int(value))
         if setting == b"awake":
-            self.keep_awake()
+            self.poll()
         counts = {"requests": self.requests, "peak_in_flight": self.peak_in_flight}
         self.requests = self.peak_in_flight = 0
         return http_response(json.dumps(counts).encode())
 
-    def keep_awake(self) -> None:
+    def poll(self) -> None:
         """Let the event loop poll from now on, and never sleep.
 
         Waking a process that sleeps on the other core costs the client CPU time. A client that is fast enough to keep
         the server busy would not pay for that, and the others would. A process that sleeps also wakes up late, so
         every latency would be longer than it should be.
         """
-        if not self.is_awake:
-            self.is_awake = True
-            self.poll()
-
-    def poll(self) -> None:
-        """Keep the event loop from sleeping."""
         asyncio.get_running_loop().call_soon(self.poll)
 
 
@@ -345,7 +338,7 @@ async def main(certificate: str | None = None, round_trip: str = "0") -> None:
     )
     port = server.sockets[0].getsockname()[1]
     if certificate is not None:
-        service.keep_awake()
+        service.poll()
         port = await start_link(float(round_trip) / 1000, port)
     print(port, flush=True)
     # Standard input closes when the parent process ends.

@@ -26,14 +26,12 @@ _DISPLAYED = re.compile(
 
 def read_display_datetime(value: Any, _: Any = None) -> datetime:
     """Decode a datetime: ISO 8601, or as the service displays it, in Nepal's time: "Jan. 27, 2026, 05:19 PM"."""
-    if (when := _find_display_datetime(value)) is not None:
-        return when
-    raise InvalidValueError(value, "an ISO 8601 datetime")
-
-
-def _find_display_datetime(value: Any) -> datetime | None:
     # The displayed form is exact to the minute, so the contacts of a list share few values. Only those are cached.
-    return _find_displayed(value) if type(value) is str and not value[:1].isdigit() else find_datetime(value)
+    is_displayed = type(value) is str and not value[:1].isdigit()
+    when = _find_displayed(value) if is_displayed else find_datetime(value)
+    if when is None:
+        raise InvalidValueError(value, "an ISO 8601 datetime")
+    return when
 
 
 @functools.lru_cache(maxsize=1024)
