@@ -56,7 +56,7 @@ def insert_and_fail(name: str, database: sqlite3.Connection) -> str:
     raise LookupError(name)
 
 
-def read(path: Path, statement: str) -> list[object]:
+def read(path: Path, statement: str) -> list[Any]:
     """Return the first column of all rows."""
     with closing(sqlite3.connect(path)) as database:
         return [row[0] for row in database.execute(statement)]
@@ -72,6 +72,38 @@ async def test_one_transaction(path: Path, writer: Writer[sqlite3.Connection]) -
     assert [str(number) for number in range(50)] == read(path, "SELECT id FROM sends ORDER BY rowid")
     # The first may have had a transaction to itself, before the others came.
     assert read(path, "SELECT changes FROM ledger") in ([1], [2])
+
+
+async def test_one_turn(path: Path, writer: Writer[sqlite3.Connection]) -> None:
+    """Once work has shared a transaction, that of tasks that wake up in the same turn of the event loop does."""
+    await asyncio.gather(*(writer.run(partial(insert, f"0.{number}")) for number in range(50)))
+    (before,) = read(path, "SELECT changes FROM ledger")
+    for turn in range(1, 6):
+        await asyncio.gather(*(writer.run(partial(insert, f"{turn}.{number}")) for number in range(50)))
+        assert [before + turn] == read(path, "SELECT changes FROM ledger")
+
+
+async def test_loop_that_stops(path: Path, writer: Writer[sqlite3.Connection]) -> None:
+    """Work is done even if its event loop stops in the turn in which it came, and nobody uses the ledger again."""
+
+    async def share() -> None:
+        await asyncio.gather(*(writer.run(lambda _: None) for _ in range(3)))
+
+    def run() -> str:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(share())
+        task = loop.create_task(writer.run(partial(insert, "0")))  # Its thread waits for the end of the turn.
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        for thread in threading.enumerate():
+            if thread.name == "tingting_async ledger":
+                thread.join()
+        assert not task.done()
+        assert ["0"] == read(path, "SELECT id FROM sends")
+        with closing(loop):
+            return loop.run_until_complete(task)
+
+    assert "0" == await asyncio.to_thread(run)
 
 
 async def test_work_that_fails(path: Path, writer: Writer[sqlite3.Connection]) -> None:

@@ -18,6 +18,11 @@ T = TypeVar("T")
 
 MAX_BATCH = 1000
 """How many pieces of work share a transaction, at most."""
+_MAX_TURN = 0.1
+"""Seconds for which the first transaction waits for the rest of a turn of the event loop, at most.
+
+The loop may be blocked, or may have stopped.
+"""
 _FORK_TIMEOUT = 1.0
 """Seconds for which a fork waits for the end of a transaction. One that takes longer waits for another process."""
 
@@ -51,6 +56,10 @@ class Writer(Generic[C]):
     runs it. It starts when there is work and ends when there is none, so that it neither delays the end of the
     interpreter nor is lost in a fork. A child that is forked begins with an empty queue and without a connection.
 
+    When work has shared a transaction, the next thread begins only when the turn of the event loop has ended. So tasks
+    that wake up in the same turn, such as those whose responses arrived together, share a transaction, too. Others do
+    not wait.
+
     Args:
         database: What the work needs.
     """
@@ -65,6 +74,8 @@ class Writer(Generic[C]):
         """Guards the queue, and whether a thread serves it."""
         self._queue: deque[_Piece[Any, Any]] = deque()
         self._is_served = False
+        self._is_shared = False
+        """Whether work has shared a transaction since the last thread was started."""
         self._in_transaction = threading.Lock()
         """Is held during a transaction."""
         self._held_by_fork: list[threading.Lock] = []
@@ -108,9 +119,14 @@ class Writer(Generic[C]):
             if self._is_served:
                 return
             self._is_served = True
+            is_shared, self._is_shared = self._is_shared, False
+        turn = threading.Lock()
+        if is_shared:
+            turn.acquire()
+            piece.loop.call_soon(turn.release)
         try:
             # Not a daemon: the interpreter waits for the work before it ends.
-            threading.Thread(target=self._serve, name="tingting_async ledger", daemon=False).start()
+            threading.Thread(target=self._serve_after, args=[turn], name="tingting_async ledger", daemon=False).start()
         except RuntimeError:
             self._serve()  # It blocks the event loop, but not doing it could lose what became of a send.
 
@@ -141,12 +157,18 @@ class Writer(Generic[C]):
 
     # What follows runs in the thread.
 
+    def _serve_after(self, turn: threading.Lock) -> None:
+        """Do the work that waits, until there is none, after a lock was released."""
+        turn.acquire(timeout=_MAX_TURN)
+        self._serve()
+
     def _serve(self) -> None:
         """Do the work that waits, until there is none."""
         is_served = True
         while is_served:
             with self._lock:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+                self._is_shared = self._is_shared or len(batch) > 1
             with self._in_transaction:
                 if work := [piece for piece in batch if piece.work is not None]:
                     self._execute(work)
