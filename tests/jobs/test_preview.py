@@ -4,7 +4,7 @@ import csv
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from support.jobs import KEY, NUMBERS, PEOPLE, make_job, run_job
@@ -31,6 +31,14 @@ async def preview(sandbox: Sandbox, *, guards: Guards | None = None, prices: Pri
     """Return the preview of a job without a ledger."""
     async with connect(sandbox, guards=guards) as tingting:
         return await (await make_job(**{"rows": ROWS, "idempotency_key": None, **job})).preview(tingting, prices=prices)
+
+
+async def test_no_prices() -> None:
+    """Prices of another type are refused before anything is requested."""
+    async with Sandbox(campaigns=0) as sandbox:
+        with pytest.raises(UsageError, match="`prices` must be `Prices"):
+            await preview(sandbox, prices=cast("Any", 1.5))
+        assert [] == sandbox.requests
 
 
 async def test_preview(tmp_path: Path) -> None:

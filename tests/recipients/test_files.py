@@ -59,10 +59,10 @@ async def test_unknown_encoding(tmp_path: Path) -> None:
         await read(tmp_path, TEXT, encoding="utf-9")
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 async def test_delimiters(tmp_path: Path, delimiter: str, end: str) -> None:
-    """Commas, semicolons and tabs are told apart, whatever ends the lines, and though texts contain the others."""
+    """Commas, semicolons, tabs and bars are told apart, whatever ends the lines, and though texts contain others."""
     lines = ("name{}phone{}due", '"Rai, Sita; Ms"{}9841000001{}"1,250.00"', "Ram{}9851000002{}900")
     people = await read(tmp_path, end.join(lines).format(*[delimiter] * 6).replace("{}", delimiter))
     expected = [{"name": "Rai, Sita; Ms", "due": "1,250.00"}, {"name": "Ram", "due": "900"}]
@@ -78,9 +78,22 @@ async def test_decimal_commas(tmp_path: Path) -> None:
 async def test_given_delimiter(tmp_path: Path) -> None:
     """A delimiter can be given, and Excel's first line gives one without being a row."""
     assert [("9841000001", {"name": "A"}, 2)] == found(
-        await read(tmp_path, "name|phone\nA|9841000001\n", delimiter="|")
+        await read(tmp_path, "name#phone\nA#9841000001\n", delimiter="#")
     )
-    assert [("9841000001", {"name": "A"}, 2)] == found(await read(tmp_path, "sep=|\r\nname|phone\nA|9841000001\n"))
+    assert [("9841000001", {"name": "A"}, 2)] == found(await read(tmp_path, "sep=#\r\nname#phone\nA#9841000001\n"))
+
+
+@pytest.mark.parametrize("delimiter", ["", "||", "\n", '"', "\0", "a", "1"])
+async def test_no_delimiter(tmp_path: Path, delimiter: str) -> None:
+    """What cannot be between two columns is refused as a delimiter."""
+    with pytest.raises(UsageError, match=r"`delimiter` is .*; it must be one character"):
+        await read(tmp_path, "name,phone\nA,9841000001\n", delimiter=delimiter)
+
+
+async def test_bars_within_cells(tmp_path: Path) -> None:
+    """Bars between the numbers of a few cells do not divide the columns."""
+    people = await read(tmp_path, "phone\n9841000001\n9841000002\n9841000003|9841000004\n9841000005\n")
+    assert (3, [4]) == (len(people), [each.row for each in people.problems])
 
 
 @pytest.mark.parametrize(
@@ -164,6 +177,8 @@ async def test_texts_stay_as_typed(tmp_path: Path) -> None:
         ("contacts.vcf", b"BEGIN:VCARD\r\nTEL:9841000001\r\nEND:VCARD", "vCards"),
         ("list.xlsx", b"PK\x03\x04 is no archive", "cannot be read as a spreadsheet"),
         ("list.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "cannot be read as a spreadsheet"),
+        ("list.xlsx", b"\x89PNG\r\n\x1a\n\x00\x01\xff", "neither a spreadsheet nor text"),
+        ("outcomes.jsonl", b'{"number": "9841000001", "name": "A"}\n', "is JSON"),
         ("list.csv", b"", "No column with phone numbers"),
         ("list.csv", b"name,phone\n", ""),
     ],

@@ -86,6 +86,15 @@ def test_no_text(text: Any) -> None:
         sms_parts(text)
 
 
+@pytest.mark.parametrize("text", [None, 5, b"a", ["a"]])
+def test_no_message(text: Any) -> None:
+    """What is no string is refused, by the name of the argument."""
+    with pytest.raises(UsageError, match=f"`message` must be a string, not {type(text).__name__}"):
+        speakable(text)
+    with pytest.raises(UsageError, match=f"`text` must be a string, not {type(text).__name__}"):
+        is_legacy_font(text)
+
+
 @pytest.mark.parametrize(
     ("message", "names"),
     [("{a} and {b}", ["a", "b"]), ("none", []), ("{a} }{ {tags_b}", ["a", "tags_b"]), ("{}", []), ("{a}{a}", ["a"])],

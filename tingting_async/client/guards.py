@@ -92,6 +92,16 @@ class Prices:
         return total
 
 
+def require_prices(prices: object) -> None:
+    """Refuse an argument that is not `Prices`.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if not isinstance(prices, Prices):
+        raise UsageError("`prices` must be `Prices(per_sms_part=…, per_call=…)`.")
+
+
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class Reach:
     """Whom a request calls or texts, and when; or, of one that is no send, whom a later send will reach, and when.
@@ -169,8 +179,8 @@ class Guards:
 
     def __attrs_post_init__(self) -> None:
         """Refuse guards that cannot work, and read a suppression list."""
-        if self.prices is not None and not isinstance(self.prices, Prices):
-            raise UsageError("`prices` must be `Prices(per_sms_part=…, per_call=…)`.")
+        if self.prices is not None:
+            require_prices(self.prices)
         if self.max_credits is not None and self.prices is None:
             raise UsageError(
                 "Guards: `max_credits` needs `prices`, such as `Prices(per_sms_part=1, per_call_minute=2)`."

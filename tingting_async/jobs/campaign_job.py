@@ -17,14 +17,18 @@ from tingting_async.jobs.outcomes import read_outcomes
 from tingting_async.jobs.preview import JobPreview, preview
 from tingting_async.jobs.selection import Selection, select
 from tingting_async.jobs.steps import JobProgress, JobRun, JobStep
+from tingting_async.ledger.claims import require_key
 from tingting_async.ledger.ensure_sent import RECONCILE_WAIT
 from tingting_async.persistence import run_in_thread
+from tingting_async.quantities import SECONDS_FROM_0, is_seconds, shown
+from tingting_async.recipients.python_rows import require_rows
 from tingting_async.recipients.recipient_list import RecipientList
 from tingting_async.redaction import redact
 from tingting_async.resources import arguments
 from tingting_async.resources.models import Services
 from tingting_async.tracebacks import short_traceback
 from tingting_async.v1.campaign_fields import OptionalFields, encode_new_campaign
+from tingting_async.v1.progress import require_poll_intervals, require_wait_timeout
 from tingting_async.v1.session import TingTing
 
 if TYPE_CHECKING:
@@ -65,7 +69,7 @@ class CampaignJob:
             `lines`, `schedule`, ….
 
     Raises:
-        UsageError: A field is not valid, or is missing.
+        UsageError: A field is not valid, or is missing; or `recipients` or the key are of another type.
         MisuseError: A keyword argument is unknown.
     """
 
@@ -85,6 +89,9 @@ class CampaignJob:
             if isinstance(given.get(listed), Iterable) and not isinstance(given[listed], str):
                 given[listed] = tuple(given[listed])
         encode_new_campaign({**given, "name": name, "services": services}, may_be_past=True)
+        require_rows("CampaignJob", "recipients", recipients)
+        if idempotency_key is not None:
+            require_key("CampaignJob", idempotency_key)
         self._name = name
         self._services: Services = arguments.enum_member(Services, services, "services")
         self._fields: OptionalFields = {**given}  # type: ignore[typeddict-item]
@@ -146,18 +153,24 @@ class CampaignJob:
 
         Raises:
             MisuseError: The session is not one of the v1 API.
-            UsageError: There is a key and no ledger, or a ledger and no key; the recipients cannot be read, or a
-                placeholder of a message has no column; or an earlier run with this key had other recipients or other
-                fields; or `schedule` has passed. Nobody was called or texted by this call.
+            UsageError: An argument is not valid; there is a key and no ledger, or a ledger and no key; the recipients
+                cannot be read, or a placeholder of a message has no column; or an earlier run with this key had other
+                recipients or other fields; or `schedule` has passed. Nobody was called or texted by this call.
             ConflictError: Somebody has changed the campaign or added contacts to it. Nobody was called or texted.
             GuardError: A guard of the session does not allow it. Nobody was called or texted.
-            WaitTimeoutError: The campaign has not ended within `timeout`. Run the job again to follow it again.
+            WaitTimeoutError: The campaign was run, and has not ended within `timeout`. With a key, run the job again to
+                follow it again.
             OutcomeUnknownError: Only a person can find out whether a step was done, or somebody else has run the
                 campaign. See docs/recipients.md.
             DuplicateSendError: Another process is still working on a step.
             TingTingError: A step failed. With a key, run the job again.
         """
         core = self._core(tingting, on_progress)
+        # All of them now: most are used only after people were reached.
+        require_poll_intervals("CampaignJob.run", poll_interval, max_poll_interval)
+        require_wait_timeout("CampaignJob.run", timeout)
+        if not is_seconds(wait, zero=True):
+            raise UsageError(f"CampaignJob.run: `wait` is {shown(wait)}; it must be {SECONDS_FROM_0}.")
         run = JobRun(tingting, core, self._key, on_progress, wait)
         run.report(JobStep.CHECKING)
         selection = await self._select()
@@ -196,6 +209,10 @@ class CampaignJob:
                 cannot be filled from their columns; or `prices` lack a price.
         """
         core = self._core(tingting, None, "preview")
+        if prices is not None:
+            from tingting_async.client.guards import require_prices  # noqa: PLC0415 - few programs need it
+
+            require_prices(prices)
         selection, run = await self._select(), JobRun(tingting, core, self._key, None, 0)
         was_sent = await run.was_sent()
         note = "The job was run before with this key: `run` calls and texts nobody again, and reads the outcomes."

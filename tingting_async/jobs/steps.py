@@ -322,15 +322,20 @@ class JobRun:
         polls = self._tingting.campaigns.progress(
             self._id, poll_interval=poll_interval, max_poll_interval=max_poll_interval
         )
+        status = "its status was not seen since then"
         try:
             async with asyncio.timeout(timeout):
                 async for campaign in polls:
                     self._campaign = campaign
+                    status = f"its last status was {str(campaign.status)!r}"
                     self.report(JobStep.FOLLOWING)
         except TimeoutError:
+            advice = "Run the job again to follow it again."
+            if self._key is None:
+                advice = f"Follow it with campaigns.wait({self._id}); this job cannot be run again without a key."
             raise WaitTimeoutError(
-                f"CampaignJob: timed out after {timeout:g} s; campaign {self._id} had the status "
-                f"{str(self._seen.status)!r}. Run the job again to follow it again.",
+                f"CampaignJob: timed out after {timeout:g} s. The service has accepted the run of campaign {self._id}; "
+                f"{status}. {advice}",
                 last=self._seen,
             ) from None
         return self._seen

@@ -296,16 +296,20 @@ def claim_for(service: str, request: Request[Any], **options: Any) -> Claim:
 
 
 def _given_key(request: Request[Any]) -> str | None:
-    key: object = request.idempotency_key
-    if key is None:
+    if (key := request.idempotency_key) is None:
         return None
-    if not isinstance(key, str) or not key or key != key.strip() or not key.isprintable():
-        raise UsageError(
-            f"{request.operation}: `idempotency_key` must be a string on one line, with no space around it."
-        )
-    if len(key) > MAX_KEY_LENGTH:
-        raise UsageError(
-            f"{request.operation}: `idempotency_key` has {len(key)} characters; the limit is {MAX_KEY_LENGTH}."
-        )
+    require_key(request.operation, key)
     # The same text has other code points in a file name, on some systems, than when it is typed.
     return unicodedata.normalize("NFC", key)
+
+
+def require_key(operation: str, key: object) -> None:
+    """Refuse an `idempotency_key` that is not valid.
+
+    Raises:
+        UsageError: It is no text, or is too long, or would look like another one.
+    """
+    if not isinstance(key, str) or not key or key != key.strip() or not key.isprintable():
+        raise UsageError(f"{operation}: `idempotency_key` must be a string on one line, with no space around it.")
+    if len(key) > MAX_KEY_LENGTH:
+        raise UsageError(f"{operation}: `idempotency_key` has {len(key)} characters; the limit is {MAX_KEY_LENGTH}.")

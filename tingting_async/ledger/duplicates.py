@@ -55,7 +55,8 @@ def duplicate_error(send: Send, request: Request[Any], *, is_other: bool = False
         "`mark_sent()` or `mark_not_sent()` of the ledger.",
     }[send.state]
     if is_other:  # The text may have been changed since, so nobody but the caller knows whether it is the same send.
-        advice = f"It had other arguments. If this is another send, give it a key of its own. If not: {advice}"
+        same = advice if send.state is not SendState.DONE else "If it is the same one, it was sent: do nothing."
+        advice = f"It had other arguments. If this is another send, give it a key of its own. {same}"
     what = f"the target {send.target!r}" if send.key is None else f"the key {send.key!r}"
     details = send.operation if send.key is None or send.target is None else f"{send.operation}, {send.target}"
     return DuplicateSendError(

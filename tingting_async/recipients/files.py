@@ -12,6 +12,7 @@ from pathlib import Path
 import attrs
 
 from tingting_async.errors import UsageError
+from tingting_async.quantities import shown
 from tingting_async.recipients.header_rows import Row
 from tingting_async.recipients.spreadsheets import open_sheet
 from tingting_async.redaction import redact
@@ -24,8 +25,10 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _DAY = r"(?<!\d)(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?!\d)"
+_NO_DELIMITERS = '"\r\n\0'
 _DIGITS = 7
 """How many digits the shortest phone numbers have, without their area code."""
+_SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -59,6 +62,9 @@ def open_rows(path: Path, *, sheet: str | None, encoding: str | None, delimiter:
         # Some programs write a web page, and name it .xls.
         advice = "Open it in a spreadsheet program, and save it as .xlsx or .csv"
         raise UsageError(f"{name!r} is not a spreadsheet, whatever its name says. {advice}.")
+    if start.startswith((b"{", b"[")) and path.suffix.lower() in (".json", ".jsonl"):
+        advice = "Read it with Python's `json`, and give the rows to `RecipientList.from_rows`"
+        raise UsageError(f"{name!r} is JSON, not a table. {advice}.")
     if start.startswith(b"begin:vcard"):
         raise UsageError(f"{name!r} has contacts as vCards. Import it into Google Contacts, and export it as CSV.")
     if sheet is not None:
@@ -67,6 +73,10 @@ def open_rows(path: Path, *, sheet: str | None, encoding: str | None, delimiter:
 
 
 def _csv(content: bytes, name: str, encoding: str | None, delimiter: str | None) -> Source:
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in _NO_DELIMITERS or delimiter.isalnum()):
+        raise UsageError(
+            f"`delimiter` is {shown(delimiter)}; it must be one character, such as ',', ';', '|' or a tab."
+        )
     if encoding is None:
         encoding = next((each for mark, each in _MARKS if content.startswith(mark)), "utf-8")
     # The whole file is decoded before any of its rows is used: the start of a file may be plain ASCII.
@@ -89,6 +99,8 @@ def _decode(content: bytes, encoding: str, name: str) -> str:
     except LookupError:
         raise UsageError(f"`encoding` is {encoding!r}, which Python does not know.") from None
     except UnicodeError as error:
+        if name.lower().endswith(_SHEETS):
+            raise UsageError(f"{name!r} is neither a spreadsheet nor text, whatever its name says.") from None
         at = getattr(error, "start", 0)
         line = content.count(b"\n", 0, at) + 1
         advice = "Save it as UTF-8, or give its encoding as `encoding=`, such as 'cp1252'"
@@ -103,7 +115,7 @@ def _decode(content: bytes, encoding: str, name: str) -> str:
 def _find_delimiter(text: str) -> str:
     """Return what is between the columns: the character that divides most rows into the same number of cells."""
     best, most = ",", (0.0, 1)
-    for delimiter in (",", ";", "\t"):
+    for delimiter in _DELIMITERS:
         counts = Counter[int]()
         try:
             for cells in islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 200):
@@ -113,7 +125,7 @@ def _find_delimiter(text: str) -> str:
         del counts[0]  # Empty lines.
         width, rows = max(counts.items(), key=lambda each: (each[0] > 1, each[1]), default=(1, 0))
         score = (rows / counts.total(), width) if width > 1 else (0.0, 1)
-        if score > most:
+        if score > most and (delimiter != "|" or score[0] > 0.5):  # Bars also separate the numbers of a cell.
             best, most = delimiter, score
     return best
 

@@ -6,6 +6,8 @@ read aloud as `/fd`.
 
 import re
 
+from tingting_async.recipients.problems import require_text
+
 _EXAMINED = 2000
 """How many characters of a text are examined: no SMS is longer, and the time grows with the square."""
 
@@ -38,7 +40,11 @@ def is_legacy_font(text: str) -> bool:
     """Return whether a text seems to be typed for a legacy Nepali font, so that nobody could read it.
 
     At least half of the words in its first 2,000 characters must look so. English, and Nepali in Latin letters, do not.
+
+    Raises:
+        UsageError: The text is not a string.
     """
+    require_text(text)
     text = _BRACKETED.sub(r" \1 ", _NOT_WORDS.sub(" ", text[:_EXAMINED]))
     points = [_points(word) for word in text.split() if len(re.findall("[A-Za-z]", word)) >= 2]
     suspicious = [each for each in points if each >= 2]

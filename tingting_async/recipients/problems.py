@@ -120,3 +120,13 @@ def require_type(kind: type[str | bool], **given: object) -> None:
         if value is not None and not isinstance(value, kind):
             what = "one string" if kind is str else "True or False"
             raise UsageError(f"RecipientList: `{name}` must be {what}, not {type(value).__name__}.")
+
+
+def require_text(text: object, name: str = "text") -> None:
+    """Refuse an argument that is not a string.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if not isinstance(text, str):
+        raise UsageError(f"`{name}` must be a string, not {type(text).__name__}.")

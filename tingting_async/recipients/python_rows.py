@@ -1,6 +1,7 @@
 """Rows that a Python program gives: mappings, tuples, phone numbers, DataFrames."""
 
 import inspect
+import os
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
@@ -13,6 +14,24 @@ from tingting_async.recipients.builder import ListBuilder, Options
 from tingting_async.recipients.columns import shown
 from tingting_async.recipients.numbers import NepaliNumber
 from tingting_async.recipients.values import MISSING
+
+
+def require_rows(operation: str, name: str, rows: Any) -> None:
+    """Refuse an argument that is no iterable of rows.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    is_frame = hasattr(rows, "columns") and (hasattr(rows, "iter_rows") or hasattr(rows, "itertuples"))
+    if is_frame or (_is(rows, Iterable | AsyncIterable) and not _is(rows, str | bytes | Mapping)):
+        return
+    kind, advice = type(rows).__name__, ""
+    if inspect.iscoroutine(rows):
+        rows.close()  # Nobody will await it. Python would warn of that.
+        advice = " Await it first."
+    elif isinstance(rows, str | os.PathLike):
+        advice = " To read a file, write `await RecipientList.read(path)`."
+    raise UsageError(f"{operation}: `{name}` must be an iterable of rows, not {kind}.{advice}")
 
 
 class RowReader:
@@ -43,9 +62,7 @@ class RowReader:
         if columns is not None and hasattr(rows, "itertuples"):  # pandas
             self._set_names(columns)
             return cast("Iterable[Any]", rows.itertuples(index=False, name=None))
-        if _is(rows, str | bytes | Mapping) or not _is(rows, Iterable | AsyncIterable):
-            advice = " Await it first." * inspect.iscoroutine(rows)
-            raise UsageError(f"`rows` must be an iterable of rows, not {type(rows).__name__}.{advice}")
+        require_rows("RecipientList", "rows", rows)
         return cast("Iterable[Any] | AsyncIterable[Any]", rows)
 
     @property

@@ -106,7 +106,7 @@ class RecipientList(Sequence[Recipient]):
             number: The header or the letters of the column with the phone numbers. By default, it is found.
             sheet: The name of the sheet. By default, the only one that is visible and not empty.
             encoding: The encoding of a .csv file. By default, UTF-8, or UTF-16 if the file begins with its mark.
-            delimiter: What is between the columns of a .csv file. By default, it is found: `,`, `;` or a tab.
+            delimiter: What is between the columns of a .csv file. By default, it is found: `,`, `;`, `|` or a tab.
             has_header: Whether a row has the headers. By default, it is found out.
             mobile_only: Whether to leave out landlines, which cannot receive texts.
             split_numbers: Whether to take each number of a cell that has several. By default, such a row is left out.

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from tingting_async.errors import UsageError
+from tingting_async.recipients.problems import require_text
 from tingting_async.tracebacks import short_traceback
 
 
@@ -110,8 +111,7 @@ def sms_parts(text: str) -> SmsParts:
     Raises:
         UsageError: The text is not a string, or has half a character (a lone surrogate), which cannot be sent.
     """
-    if not isinstance(text, str):
-        raise UsageError(f"`text` must be a string, not {type(text).__name__}.")
+    require_text(text)
     if re.search("[\ud800-\udfff]", text):
         raise UsageError("`text` contains half a character (a lone surrogate), which cannot be sent.")
     return SmsParts(text)
@@ -156,6 +156,7 @@ def speakable(message: str) -> str:
     All white space becomes single spaces. Control characters and marks without a sound are removed, such as the marks
     for the direction of a text. The joiners that are a part of Devanagari spelling stay. No word changes.
     """
+    require_text(message, "message")
     kept = "".join(each for each in message if each.isspace() or each in _JOINERS or not _is_silent(each))
     return " ".join(kept.split())
 

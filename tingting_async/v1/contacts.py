@@ -81,6 +81,9 @@ class Contacts(MethodFallback):
     ) -> ContactAdded:
         """Add a contact (`POST campaign/<campaign_id>/add-contact/`).
 
+        The service does not compare it with the contacts that the campaign has. Whoever is added twice is reached
+        twice: see `add_many`, which leaves out those that are there.
+
         Args:
             campaign_id: The campaign's id.
             number: A phone number of Nepal in any usual spelling.

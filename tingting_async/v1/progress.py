@@ -23,14 +23,7 @@ class Progress(AsyncForIterator[Campaign]):
         poll_interval: float,
         max_poll_interval: float,
     ) -> None:
-        for name, seconds in (("poll_interval", poll_interval), ("max_poll_interval", max_poll_interval)):
-            if not is_seconds(seconds):
-                raise UsageError(f"`{name}` is {shown(seconds)}; it must be {SECONDS}.")
-        if poll_interval > max_poll_interval:
-            raise UsageError(
-                f"`poll_interval` is {poll_interval:g} s; it must be at most as long as `max_poll_interval`, which is "
-                f"{max_poll_interval:g} s."
-            )
+        require_poll_intervals("campaigns.progress", poll_interval, max_poll_interval)
         self._id = id
         self._poll = poll
         self._sleep = sleep  # It ends when the session is closed.
@@ -61,10 +54,7 @@ class Progress(AsyncForIterator[Campaign]):
         Raises:
             WaitTimeoutError: The wait timed out.
         """
-        if timeout is not None and not is_seconds(timeout):
-            raise UsageError(
-                f"campaigns.wait: `timeout` is {shown(timeout)}; it must be {SECONDS}, or None for no limit."
-            )
+        require_wait_timeout("campaigns.wait", timeout)
         try:
             async with asyncio.timeout(timeout):
                 async for campaign in self:
@@ -79,3 +69,29 @@ class Progress(AsyncForIterator[Campaign]):
             ) from None
         assert self._last is not None
         return self._last
+
+
+def require_poll_intervals(operation: str, poll_interval: float, max_poll_interval: float) -> None:
+    """Refuse intervals that cannot be waited for.
+
+    Raises:
+        UsageError: One is not a number of seconds, or the first is longer than the second.
+    """
+    for name, seconds in (("poll_interval", poll_interval), ("max_poll_interval", max_poll_interval)):
+        if not is_seconds(seconds):
+            raise UsageError(f"{operation}: `{name}` is {shown(seconds)}; it must be {SECONDS}.")
+    if poll_interval > max_poll_interval:
+        raise UsageError(
+            f"{operation}: `poll_interval` is {poll_interval:g} s; it must be at most as long as `max_poll_interval`, "
+            f"which is {max_poll_interval:g} s."
+        )
+
+
+def require_wait_timeout(operation: str, timeout: float | None) -> None:
+    """Refuse a limit of a wait that is neither a number of seconds nor None.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if timeout is not None and not is_seconds(timeout):
+        raise UsageError(f"{operation}: `timeout` is {shown(timeout)}; it must be {SECONDS}, or None for no limit.")
