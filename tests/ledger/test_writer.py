@@ -74,36 +74,116 @@ async def test_one_transaction(path: Path, writer: Writer[sqlite3.Connection]) -
     assert read(path, "SELECT changes FROM ledger") in ([1], [2])
 
 
-async def test_one_turn(path: Path, writer: Writer[sqlite3.Connection]) -> None:
+@pytest.fixture
+def patient(path: Path) -> Writer[sqlite3.Connection]:
+    """Return a writer that would wait for a turn for ever, so that a test that relies on the limit does not end."""
+    return Writer(LedgerFile(path), max_turn=threading.TIMEOUT_MAX)
+
+
+async def share(writer: Writer[sqlite3.Connection]) -> None:
+    """Let work share a transaction, so that the next thread waits for the end of a turn."""
+    await asyncio.gather(*(writer.run(lambda _: None) for _ in range(3)))
+
+
+def join_threads() -> None:
+    """Wait for the end of the ledgers' threads, blocking the event loop."""
+    for thread in threading.enumerate():
+        if thread.name == "tingting_async ledger":
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+async def test_one_turn(path: Path, patient: Writer[sqlite3.Connection]) -> None:
     """Once work has shared a transaction, that of tasks that wake up in the same turn of the event loop does."""
-    await asyncio.gather(*(writer.run(partial(insert, f"0.{number}")) for number in range(50)))
-    (before,) = read(path, "SELECT changes FROM ledger")
+    await share(patient)
     for turn in range(1, 6):
-        await asyncio.gather(*(writer.run(partial(insert, f"{turn}.{number}")) for number in range(50)))
-        assert [before + turn] == read(path, "SELECT changes FROM ledger")
+        await asyncio.gather(*(patient.run(partial(insert, f"{turn}.{number}")) for number in range(50)))
+        assert [turn] == read(path, "SELECT changes FROM ledger")
+
+
+async def test_work_that_comes_alone(patient: Writer[sqlite3.Connection]) -> None:
+    """Work that comes alone does not wait for the end of its turn, also after some that shared a transaction."""
+    await patient.run(lambda _: None)
+    for has_shared in (False, True):
+        if has_shared:
+            await share(patient)
+            await patient.run(lambda _: None)
+        run = asyncio.create_task(patient.run(lambda _: "done"))
+        asyncio.get_running_loop().call_soon(join_threads)  # In the same turn.
+        assert "done" == await run
+
+
+async def test_loop_that_is_blocked(patient: Writer[sqlite3.Connection]) -> None:
+    """Work of an event loop that is blocked in its turn does not keep that of another one waiting."""
+    await share(patient)
+    run = asyncio.create_task(patient.run(lambda _: "ours"))
+    others: list[str] = []
+
+    def block() -> None:
+        thread = threading.Thread(target=lambda: others.append(asyncio.run(patient.run(lambda _: "theirs"))))
+        thread.start()
+        thread.join(20)
+
+    asyncio.get_running_loop().call_soon(block)
+    assert ("ours", ["theirs"]) == (await run, others)
 
 
 async def test_loop_that_stops(path: Path, writer: Writer[sqlite3.Connection]) -> None:
     """Work is done even if its event loop stops in the turn in which it came, and nobody uses the ledger again."""
 
-    async def share() -> None:
-        await asyncio.gather(*(writer.run(lambda _: None) for _ in range(3)))
-
     def run() -> str:
         loop = asyncio.new_event_loop()
-        loop.run_until_complete(share())
+        loop.run_until_complete(share(writer))
         task = loop.create_task(writer.run(partial(insert, "0")))  # Its thread waits for the end of the turn.
         loop.call_soon(loop.stop)
         loop.run_forever()
-        for thread in threading.enumerate():
-            if thread.name == "tingting_async ledger":
-                thread.join()
+        join_threads()
         assert not task.done()
         assert ["0"] == read(path, "SELECT id FROM sends")
         with closing(loop):
             return loop.run_until_complete(task)
 
     assert "0" == await asyncio.to_thread(run)
+
+
+async def test_file_that_is_lost_after_work_has_failed(path: Path, writer: Writer[sqlite3.Connection]) -> None:
+    """If no transaction can begin any more while work that fails is sorted out, what was committed has its result."""
+    failures = 0
+
+    def fail(database: sqlite3.Connection) -> None:
+        nonlocal failures
+        failures += 1
+        if failures == 3:  # By itself: the work before it is committed, and what comes after it cannot be.
+            path.rename(path.with_suffix(".away"))
+        insert_and_fail("1", database)
+
+    with locked(path):
+        runs = [
+            asyncio.create_task(writer.run(each))
+            for each in (partial(insert, "0"), fail, *(partial(insert, str(number)) for number in range(2, 6)))
+        ]
+        await asyncio.sleep(0)
+    found = await asyncio.gather(*runs, return_exceptions=True)
+    assert "0" == found[0]
+    assert [LedgerError] * 5 == [type(each) for each in found[1:]]
+    path.with_suffix(".away").rename(path)
+    assert "6" == await writer.run(partial(insert, "6"))
+    assert ["0", "6"] == read(path, "SELECT id FROM sends ORDER BY rowid")
+
+
+async def test_cancelled_when_it_has_ended(writer: Writer[sqlite3.Connection]) -> None:
+    """A caller that is cancelled in the turn in which its work ends is cancelled, and does not wait for ever."""
+    for turns in range(4):
+        await share(writer)
+        runs = [asyncio.create_task(writer.run(lambda _: None)) for _ in range(3)]
+        await asyncio.sleep(0)
+        join_threads()  # They have ended, and the callers are told in the next turn.
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        is_done = runs[1].done()
+        runs[1].cancel()
+        found = await asyncio.wait_for(asyncio.gather(*runs, return_exceptions=True), 20)
+        assert [None, None if is_done else asyncio.CancelledError, None] == [each and type(each) for each in found]
 
 
 async def test_work_that_fails(path: Path, writer: Writer[sqlite3.Connection]) -> None:

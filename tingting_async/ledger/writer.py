@@ -18,8 +18,8 @@ T = TypeVar("T")
 
 MAX_BATCH = 1000
 """How many pieces of work share a transaction, at most."""
-_MAX_TURN = 0.1
-"""Seconds for which the first transaction waits for the rest of a turn of the event loop, at most.
+MAX_TURN = 0.1
+"""Seconds for which a thread waits for the end of a turn of the event loop, at most.
 
 The loop may be blocked, or may have stopped.
 """
@@ -56,29 +56,35 @@ class Writer(Generic[C]):
     runs it. It starts when there is work and ends when there is none, so that it neither delays the end of the
     interpreter nor is lost in a fork. A child that is forked begins with an empty queue and without a connection.
 
-    When work has shared a transaction, the next thread begins only when the turn of the event loop has ended. So tasks
-    that wake up in the same turn, such as those whose responses arrived together, share a transaction, too. Others do
-    not wait.
+    After work has shared a transaction, the next thread begins only at the end of the turn of the event loop that has
+    started it. So tasks that wake up in the same turn, such as those whose responses arrived together, share one, too.
+    Work that comes alone, and work of other event loops, does not wait for that.
 
     Args:
         database: What the work needs.
+        max_turn: Seconds for which a thread waits for the end of a turn, at most.
     """
 
-    def __init__(self, database: Database[C]) -> None:
+    def __init__(self, database: Database[C], *, max_turn: float = MAX_TURN) -> None:
         self._database = database
+        self._max_turn = max_turn
         self._reset()
         self._handle_forks()
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
-        """Guards the queue, and whether a thread serves it."""
+        self._lock = threading.RLock()
+        """Guards all that follows but the transaction. A signal handler may fork while its own thread holds it."""
         self._queue: deque[_Piece[Any, Any]] = deque()
         self._is_served = False
+        """Whether a thread serves the queue, or is about to."""
         self._is_shared = False
-        """Whether work has shared a transaction since the last thread was started."""
+        """Whether work has shared a transaction since a thread was last started."""
+        self._turn_ended = threading.Event()
+        self._turn_of: asyncio.AbstractEventLoop | None = None
+        """The event loop for the end of whose turn the thread waits."""
         self._in_transaction = threading.Lock()
         """Is held during a transaction."""
-        self._held_by_fork: list[threading.Lock] = []
+        self._held_by_fork: list[Callable[[], None]] = []
 
     async def run(self, work: Callable[[C], T]) -> T:
         """Run a function in a transaction, and return its result when that is committed.
@@ -117,16 +123,30 @@ class Writer(Generic[C]):
         with self._lock:
             self._queue.append(piece)
             if self._is_served:
+                if self._turn_of not in (None, piece.loop):
+                    self._turn_ended.set()
+                return
+        try:
+            self._start(piece.loop)
+        except BaseException:  # A signal handler may raise at any line.
+            self._is_served = False  # Later work starts a thread. If there are two, they take turns.
+            raise
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start a thread, if none serves the queue."""
+        with self._lock:
+            if self._is_served:
                 return
             self._is_served = True
-            is_shared, self._is_shared = self._is_shared, False
-        turn = threading.Lock()
-        if is_shared:
-            turn.acquire()
-            piece.loop.call_soon(turn.release)
+            must_wait, self._is_shared = self._is_shared, False
+            self._turn_of = loop if must_wait else None
+            self._turn_ended.clear()
+        if must_wait:
+            loop.call_soon(self._turn_ended.set)
+        serve = self._serve_after_turn if must_wait else self._serve
         try:
             # Not a daemon: the interpreter waits for the work before it ends.
-            threading.Thread(target=self._serve_after, args=[turn], name="tingting_async ledger", daemon=False).start()
+            threading.Thread(target=serve, name="tingting_async ledger", daemon=False).start()
         except RuntimeError:
             self._serve()  # It blocks the event loop, but not doing it could lose what became of a send.
 
@@ -145,11 +165,11 @@ class Writer(Generic[C]):
     def _before_fork(self) -> None:
         for lock, timeout in ((self._in_transaction, _FORK_TIMEOUT), (self._lock, -1)):
             if lock.acquire(timeout=timeout):
-                self._held_by_fork.append(lock)
+                self._held_by_fork.append(lock.release)
 
     def _after_fork_in_parent(self) -> None:
         while self._held_by_fork:
-            self._held_by_fork.pop().release()
+            self._held_by_fork.pop()()
 
     def _after_fork_in_child(self) -> None:
         self._reset()
@@ -157,9 +177,9 @@ class Writer(Generic[C]):
 
     # What follows runs in the thread.
 
-    def _serve_after(self, turn: threading.Lock) -> None:
-        """Do the work that waits, until there is none, after a lock was released."""
-        turn.acquire(timeout=_MAX_TURN)
+    def _serve_after_turn(self) -> None:
+        """Do the work that waits, until there is none, when the turn has ended or has taken too long."""
+        self._turn_ended.wait(self._max_turn)
         self._serve()
 
     def _serve(self) -> None:
@@ -167,23 +187,27 @@ class Writer(Generic[C]):
         is_served = True
         while is_served:
             with self._lock:
+                self._turn_of = None
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
                 self._is_shared = self._is_shared or len(batch) > 1
-            with self._in_transaction:
-                if work := [piece for piece in batch if piece.work is not None]:
-                    self._execute(work)
-                if any(piece.work is None for piece in batch):
-                    self._database.close()
-            # Before the callers know, so that their next work does not meet a thread that is about to end.
+            try:
+                with self._in_transaction:
+                    if work := [piece for piece in batch if piece.work is not None]:
+                        self._execute(work)
+                    if any(piece.work is None for piece in batch):
+                        self._database.close()
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the callers wait for it
+                _fail([piece for piece in batch if piece.error is None], error)
+            # Before the callers know: their next work starts a thread, which may wait for the end of their turn.
             with self._lock:
                 is_served = self._is_served = bool(self._queue)
             _announce(batch)
 
-    def _execute(self, batch: "list[_Piece[C, Any]]") -> bool:
+    def _execute(self, batch: "list[_Piece[C, Any]]") -> BaseException | None:
         """Do work in one transaction. If a piece fails, undo that, and do each half in a transaction of its own.
 
         Returns:
-            Whether a transaction could begin.
+            Why a transaction could not begin; what was left of the batch has failed, too. None if all of them could.
         """
         begun = worked = False
         try:
@@ -195,15 +219,15 @@ class Writer(Generic[C]):
         except BaseException as error:  # noqa: BLE001 - whatever it is, the callers wait for it
             if worked or not begun or len(batch) == 1:
                 _fail(batch, error)
-                return begun
+                return None if begun else error
         if worked:
-            return True
+            return None
         half = len(batch) // 2
-        if self._execute(batch[:half]):
+        failure = self._execute(batch[:half])
+        if failure is None:
             return self._execute(batch[half:])
-        assert batch[0].error is not None
-        _fail(batch[half:], batch[0].error)  # It would wait as long as the first half did.
-        return False
+        _fail(batch[half:], failure)  # It would wait as long as the first half did.
+        return failure
 
 
 class _Piece(Generic[C, T]):
@@ -240,20 +264,27 @@ def _fail(batch: list[_Piece[Any, Any]], error: BaseException) -> None:
 
 def _announce(batch: Iterable[_Piece[Any, Any]]) -> None:
     """Tell the callers in each event loop that their work has ended."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Piece[Any, Any]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, deque[_Piece[Any, Any]]] = {}
     for piece in batch:
-        by_loop.setdefault(piece.loop, []).append(piece)
+        by_loop.setdefault(piece.loop, deque()).append(piece)
     for loop, pieces in by_loop.items():
         with suppress(RuntimeError):  # The event loop is closed, and so nobody waits.
             loop.call_soon_threadsafe(_end, pieces)
 
 
-def _end(pieces: list[_Piece[Any, Any]]) -> None:
+def _end(pieces: deque[_Piece[Any, Any]]) -> None:
     """Wake up the callers. This runs in their event loop."""
-    for piece in pieces:
-        piece.has_ended = True
-        if not piece.ended.done():
-            piece.ended.set_result(None)
+    try:
+        while pieces:
+            piece = pieces[0]
+            piece.has_ended = True
+            if not piece.ended.done():
+                piece.ended.set_result(None)
+            pieces.popleft()
+    except BaseException:  # A signal handler may raise at any line.
+        if pieces:
+            pieces[0].loop.call_soon(_end, pieces)
+        raise
 
 
 def _weak(method: Callable[[], None]) -> Callable[[], None]:
