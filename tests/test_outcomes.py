@@ -203,13 +203,18 @@ def test_same_number(text: str | None, is_same: bool) -> None:
     assert is_same_number(text, MOBILE) is is_same
 
 
-@pytest.mark.parametrize(("fault", "verdict"), [(before, Verdict.NOT_DONE), (after, Verdict.UNKNOWN)])
-async def test_clock_that_is_ahead(fault: Callable[[], Fault], verdict: Verdict) -> None:
-    """If this machine's clock is far ahead of the service's, a code that was sent is unknown, not "not done"."""
+@pytest.mark.parametrize(
+    ("fault", "verdicts"), [(before, [Verdict.NOT_DONE]), (after, [Verdict.UNKNOWN, Verdict.DONE])]
+)
+async def test_clock_that_is_ahead(fault: Callable[[], Fault], verdicts: list[Verdict]) -> None:
+    """If this machine's clock is far ahead of the service's, a code that was sent is not taken for "not done".
+
+    The service tells its time in whole seconds. At the end of a second, that proves that the code is new.
+    """
     async with Sandbox() as sandbox, connect(sandbox) as tingting:
         sandbox.clock.reset(-CLOCK_SKEW.total_seconds() * 2)
 
         async def send() -> Any:
             return await tingting.otp.send(MOBILE, "Code {otp}", channel="text", otp="482917")
 
-        assert verdict is (await lose(sandbox, fault(), send)).verdict
+        assert (await lose(sandbox, fault(), send)).verdict in verdicts
