@@ -235,7 +235,7 @@ async def test_progress_of_a_job_that_was_run(tmp_path: Path) -> None:
     ],
 )
 async def test_options_of_a_run(tmp_path: Path, name: str, value: object, *, has_key: bool) -> None:
-    """An option that is not valid is refused before anything is requested, so that nobody is reached."""
+    """An invalid option is refused before the first request, so nobody is reached."""
     async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
         async with connect(sandbox, ledger=ledger if has_key else None) as tingting:
             job = await make_job(**({} if has_key else {"idempotency_key": None}))

@@ -76,7 +76,7 @@ async def test_one_transaction(path: Path, writer: Writer[sqlite3.Connection]) -
 
 @pytest.fixture
 def patient(path: Path) -> Writer[sqlite3.Connection]:
-    """Return a writer that would wait for a turn for ever, so that a test that relies on the limit does not end."""
+    """Return a writer whose wait for the end of a turn has no limit."""
     return Writer(LedgerFile(path), max_turn=threading.TIMEOUT_MAX)
 
 
@@ -172,7 +172,7 @@ async def test_file_that_is_lost_after_work_has_failed(path: Path, writer: Write
 
 
 async def test_cancelled_when_it_has_ended(writer: Writer[sqlite3.Connection]) -> None:
-    """A caller that is cancelled in the turn in which its work ends is cancelled, and does not wait for ever."""
+    """A caller that is cancelled just as its work ends does not hang."""
     for turns in range(4):
         await share(writer)
         runs = [asyncio.create_task(writer.run(lambda _: None)) for _ in range(3)]

@@ -55,8 +55,9 @@ def duplicate_error(send: Send, request: Request[Any], *, is_other: bool = False
         "`mark_sent()` or `mark_not_sent()` of the ledger.",
     }[send.state]
     if is_other:  # The text may have been changed since, so nobody but the caller knows whether it is the same send.
-        same = advice if send.state is not SendState.DONE else "If it is the same one, it was sent: do nothing."
-        advice = f"It had other arguments. If this is another send, give it a key of its own. {same}"
+        if send.state is SendState.DONE:
+            advice = "It was sent, so do nothing."
+        advice = f"It had other arguments. If this is another send, give it a key of its own. Otherwise: {advice}"
     what = f"the target {send.target!r}" if send.key is None else f"the key {send.key!r}"
     details = send.operation if send.key is None or send.target is None else f"{send.operation}, {send.target}"
     return DuplicateSendError(

@@ -81,8 +81,8 @@ class Contacts(MethodFallback):
     ) -> ContactAdded:
         """Add a contact (`POST campaign/<campaign_id>/add-contact/`).
 
-        The service does not compare it with the contacts that the campaign has. Whoever is added twice is reached
-        twice: see `add_many`, which leaves out those that are there.
+        The campaign may reach a person twice if the number is added twice. The service does not say that it compares
+        numbers here, as it does for `add_many`.
 
         Args:
             campaign_id: The campaign's id.
