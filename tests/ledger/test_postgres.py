@@ -612,12 +612,12 @@ async def test_unknown_after_the_process_is_closed(
         assert ["lost"] == [send.key for send in await ledger.unresolved()]
 
 
-@pytest.mark.parametrize("takes_turns", [False, True])
+@pytest.mark.parametrize("manner", [{}, {"takes_turns": True}, {"is_late": True}])
 async def test_pooler(
-    shared_postgres: PostgresServer, connect: Any, database: str, send_otp: Any, posts: Any, *, takes_turns: bool
+    shared_postgres: PostgresServer, connect: Any, database: str, send_otp: Any, posts: Any, manner: dict[str, bool]
 ) -> None:
     """A pooler that gives each transaction another session is noticed before anything is sent."""
-    async with transaction_pooler(shared_postgres.dsn(database), takes_turns=takes_turns) as port:
+    async with transaction_pooler(shared_postgres.dsn(database), **manner) as port:
         async with connect(ledger=PostgresLedger(shared_postgres.dsn(database, port=port))) as tingting:
             for _ in range(3):
                 with pytest.raises(LedgerError, match="as behind PgBouncer in transaction mode; give"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import socket
 import struct
@@ -13,12 +14,14 @@ _READY = b"Z" + struct.pack("!i", 5) + b"I"
 
 
 @contextlib.asynccontextmanager
-async def transaction_pooler(dsn: str, *, takes_turns: bool) -> AsyncIterator[int]:
+async def transaction_pooler(dsn: str, *, takes_turns: bool = False, is_late: bool = False) -> AsyncIterator[int]:
     """Run a pooler with three sessions of the server, and yield its port.
 
     Args:
         dsn: The connection string of the server.
         takes_turns: Whether the sessions take turns. If not, it prefers the one that was used last.
+        is_late: Whether a session whose client has gone in the middle of a transaction is free only after two more
+            clients have come.
     """
     import psycopg
 
@@ -29,6 +32,8 @@ async def transaction_pooler(dsn: str, *, takes_turns: bool) -> AsyncIterator[in
     for stream in streams:
         free.put_nowait(stream)
     tasks: set[asyncio.Task[Any]] = set()
+    clients = itertools.count(1)
+    left: list[Stream] = []
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -45,13 +50,17 @@ async def transaction_pooler(dsn: str, *, takes_turns: bool) -> AsyncIterator[in
             for name, value in (("client_encoding", "UTF8"), ("server_version", "15.0"), ("DateStyle", "ISO, MDY")):
                 pair = f"{name}\0{value}\0".encode()
                 greeting += b"S" + struct.pack("!i", 4 + len(pair)) + pair
+            if next(clients) % 2 == 0:
+                while left:
+                    free.put_nowait(left.pop())
             writer.write(greeting + b"K" + struct.pack("!iii", 12, 1, 1) + _READY)
             while (message := await read(reader))[:1] != b"X":
                 session = await free.get()
+                is_left = False
                 try:
-                    await relay(message, session, reader, writer)
+                    is_left = await relay(message, session, reader, writer)
                 finally:
-                    free.put_nowait(session)
+                    left.append(session) if is_left and is_late else free.put_nowait(session)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
@@ -72,8 +81,12 @@ async def transaction_pooler(dsn: str, *, takes_turns: bool) -> AsyncIterator[in
             connection.close()
 
 
-async def relay(message: bytes, session: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Relay messages until a transaction has ended, which begins with a message."""
+async def relay(message: bytes, session: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Relay messages until a transaction has ended, which begins with a message.
+
+    Returns:
+        Whether the client has gone in the middle of it.
+    """
     there, here = session
     while True:
         here.write(message)
@@ -84,7 +97,7 @@ async def relay(message: bytes, session: Stream, reader: asyncio.StreamReader, w
             message = await read(there)
             writer.write(message)
         if message[5:] == b"I":
-            return
+            return False
         try:
             message = await read(reader)
         except asyncio.IncompleteReadError:
@@ -93,7 +106,7 @@ async def relay(message: bytes, session: Stream, reader: asyncio.StreamReader, w
             here.write(b"Q" + struct.pack("!i", 13) + b"ROLLBACK\0")
             while message[:1] != b"Z":
                 message = await read(there)
-            return
+            return True
 
 
 async def read(reader: asyncio.StreamReader) -> bytes:

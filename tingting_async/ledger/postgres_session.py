@@ -128,11 +128,17 @@ class Session:
 
         What stands in between gave another number for the server's process. It may be harmless all the same.
         """
+
+        def own_backends() -> set[tuple[Any, ...]]:
+            return {self._row("SELECT pg_backend_pid()") for _ in range(10)}  # A pooler may use its sessions in turn.
+
         other = postgres.connect()
         try:
             other.execute("BEGIN")  # The pooler now needs another session for this connection, if it pools them.
             found = other.execute("SELECT pg_backend_pid()").fetchone()
-            own = {self._row("SELECT pg_backend_pid()") for _ in range(10)}  # A pooler may use its sessions in turn.
+            own = own_backends()
+            other.execute("ROLLBACK")
+            own |= own_backends()  # A pooler may prefer the session that was used last, which is now the other's.
             if found in own or own != {(self.backend,)}:
                 raise PooledError
         finally:
