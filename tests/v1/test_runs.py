@@ -210,8 +210,8 @@ async def test_wait_until_a_status_that_is_not_documented() -> None:
 async def test_poll_intervals(interval: float, longest: float) -> None:
     """A poll interval that would send requests without end is refused before anything is sent."""
     async with serving(always({}, 500)) as tingting:
-        with pytest.raises(UsageError, match="`poll_interval` is"):
+        with pytest.raises(UsageError, match=r"campaigns\.progress: `poll_interval` is"):
             tingting.campaigns.progress(1, poll_interval=interval, max_poll_interval=longest)
-        with pytest.raises(UsageError, match="`poll_interval` is"):
+        with pytest.raises(UsageError, match=r"campaigns\.wait: `poll_interval` is"):
             await tingting.campaigns.wait(1, poll_interval=interval, max_poll_interval=longest)
         assert 0 == tingting.requests_sent

@@ -16,6 +16,7 @@ class Progress(AsyncForIterator[Campaign]):
 
     def __init__(
         self,
+        operation: str,
         id: int,
         poll: Callable[[], Awaitable[Campaign]],
         sleep: Callable[[float], Awaitable[None]],
@@ -23,7 +24,7 @@ class Progress(AsyncForIterator[Campaign]):
         poll_interval: float,
         max_poll_interval: float,
     ) -> None:
-        require_poll_intervals("campaigns.progress", poll_interval, max_poll_interval)
+        require_poll_intervals(operation, poll_interval, max_poll_interval)
         self._id = id
         self._poll = poll
         self._sleep = sleep  # It ends when the session is closed.

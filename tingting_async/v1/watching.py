@@ -54,14 +54,7 @@ class WatchedCampaigns(MethodFallback, resource="campaigns"):
         Raises:
             SessionClosedError: While iterating: the session was closed.
         """
-        arguments.identifier(id)
-        return Progress(
-            id,
-            lambda: self.get(id, timeout=timeout),
-            functools.partial(self._core.sleep, "campaigns.progress"),
-            poll_interval=poll_interval,
-            max_poll_interval=max_poll_interval,
-        )
+        return self._watch("campaigns.progress", id, poll_interval, max_poll_interval, timeout)
 
     async def wait(
         self,
@@ -86,5 +79,18 @@ class WatchedCampaigns(MethodFallback, resource="campaigns"):
             SessionClosedError: The session was closed meanwhile.
         """
         wanted = {until} if isinstance(until, str) or not isinstance(until, Iterable) else set(until)
-        progress = self.progress(id, poll_interval=poll_interval, max_poll_interval=max_poll_interval)
+        progress = self._watch("campaigns.wait", id, poll_interval, max_poll_interval)
         return await progress.wait({arguments.enum_member(CampaignStatus, each, "until") for each in wanted}, timeout)
+
+    def _watch(
+        self, operation: str, id: int, poll_interval: float, max_poll_interval: float, timeout: TimeoutLike = None
+    ) -> Progress:
+        arguments.identifier(id)
+        return Progress(
+            operation,
+            id,
+            lambda: self.get(id, timeout=timeout),
+            functools.partial(self._core.sleep, operation),
+            poll_interval=poll_interval,
+            max_poll_interval=max_poll_interval,
+        )
