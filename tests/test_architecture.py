@@ -67,7 +67,7 @@ TREE = {
     "client": "core environment guards hints pipeline retries session suppression",
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
     " refusals scalars",
-    "http": "base_url bodies causes clocks deadlines download json messages rate_limits rate_limits.local"
+    "http": "attempts base_url bodies causes clocks deadlines download json messages rate_limits rate_limits.local"
     " rate_limits.postgres rate_limits.queue rate_limits.redis rate_limits.shared throttle timeouts transport",
     "jobs": "campaign_job checks comparison job_result outcomes preview row_files selection steps",
     "ledger": "claims creations digests duplicates ensure_sent evidence expected file forget jobs ledger owners"

@@ -7,7 +7,7 @@ import pytest
 from support.servers import stall
 
 from tingting_async import SessionClosedError, Timeout, TingTing, TransportError
-from tingting_async.http.deadlines import Deadlines
+from tingting_async.http.deadlines import Deadlines, Limit
 from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +56,7 @@ async def test_closing_ends_every_attempt(serve: Any) -> None:
 
 async def test_close() -> None:
     """All limits expire at once; a second call, or a limit that has expired, changes nothing."""
-    deadlines = Deadlines()
+    deadlines = Deadlines(Limit)
     ready = asyncio.Event()
 
     async def wait(seconds: float) -> None:
@@ -76,7 +76,7 @@ async def test_close() -> None:
 
 async def test_a_cancellation_stays_one() -> None:
     """A task that is cancelled by someone else at the moment when its limit expires ends as cancelled."""
-    deadlines = Deadlines()
+    deadlines = Deadlines(Limit)
 
     async def wait() -> None:
         with deadlines.limit(asyncio.get_running_loop().time() + 100):
@@ -92,7 +92,7 @@ async def test_a_cancellation_stays_one() -> None:
 
 async def test_a_limit_that_was_left_has_no_effect() -> None:
     """A limit that the task has left in time does not interrupt the task, and the next limit still expires."""
-    deadlines = Deadlines()
+    deadlines = Deadlines(Limit)
     loop = asyncio.get_running_loop()
     with deadlines.limit(loop.time() + 0.01):
         pass
@@ -103,7 +103,7 @@ async def test_a_limit_that_was_left_has_no_effect() -> None:
 
 async def test_many_limits() -> None:
     """Limits that expire at nearly the same time expire in a few rounds, not each in a round of its own."""
-    deadlines = Deadlines()
+    deadlines = Deadlines(Limit)
     loop = asyncio.get_running_loop()
     start, rounds = loop.time(), 0
 

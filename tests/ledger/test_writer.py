@@ -76,12 +76,12 @@ async def test_one_transaction(path: Path, writer: Writer[sqlite3.Connection]) -
 
 @pytest.fixture
 def patient(path: Path) -> Writer[sqlite3.Connection]:
-    """Return a writer whose wait for the end of a turn has no limit."""
-    return Writer(LedgerFile(path), max_turn=threading.TIMEOUT_MAX)
+    """Return a writer whose wait for the end of an iteration has no limit."""
+    return Writer(LedgerFile(path), max_iteration=threading.TIMEOUT_MAX)
 
 
 async def share(writer: Writer[sqlite3.Connection]) -> None:
-    """Let work share a transaction, so that the next thread waits for the end of a turn."""
+    """Let work share a transaction, so that the next thread waits for the end of an iteration."""
     await asyncio.gather(*(writer.run(lambda _: None) for _ in range(3)))
 
 
@@ -93,28 +93,28 @@ def join_threads() -> None:
             assert not thread.is_alive()
 
 
-async def test_one_turn(path: Path, patient: Writer[sqlite3.Connection]) -> None:
-    """Once work has shared a transaction, that of tasks that wake up in the same turn of the event loop does."""
+async def test_one_iteration(path: Path, patient: Writer[sqlite3.Connection]) -> None:
+    """Once work has shared a transaction, that of tasks that wake up in the same iteration of the event loop does."""
     await share(patient)
-    for turn in range(1, 6):
-        await asyncio.gather(*(patient.run(partial(insert, f"{turn}.{number}")) for number in range(50)))
-        assert [turn] == read(path, "SELECT changes FROM ledger")
+    for iteration in range(1, 6):
+        await asyncio.gather(*(patient.run(partial(insert, f"{iteration}.{number}")) for number in range(50)))
+        assert [iteration] == read(path, "SELECT changes FROM ledger")
 
 
 async def test_work_that_comes_alone(patient: Writer[sqlite3.Connection]) -> None:
-    """Work that comes alone does not wait for the end of its turn, also after some that shared a transaction."""
+    """Work that comes alone does not wait for the end of its iteration, also after some that shared a transaction."""
     await patient.run(lambda _: None)
     for has_shared in (False, True):
         if has_shared:
             await share(patient)
             await patient.run(lambda _: None)
         run = asyncio.create_task(patient.run(lambda _: "done"))
-        asyncio.get_running_loop().call_soon(join_threads)  # In the same turn.
+        asyncio.get_running_loop().call_soon(join_threads)  # In the same iteration.
         assert "done" == await run
 
 
 async def test_loop_that_is_blocked(patient: Writer[sqlite3.Connection]) -> None:
-    """Work of an event loop that is blocked in its turn does not keep that of another one waiting."""
+    """Work of an event loop that is blocked in its iteration does not keep that of another one waiting."""
     await share(patient)
     run = asyncio.create_task(patient.run(lambda _: "ours"))
     others: list[str] = []
@@ -129,12 +129,12 @@ async def test_loop_that_is_blocked(patient: Writer[sqlite3.Connection]) -> None
 
 
 async def test_loop_that_stops(path: Path, writer: Writer[sqlite3.Connection]) -> None:
-    """Work is done even if its event loop stops in the turn in which it came, and nobody uses the ledger again."""
+    """Work is done even if its event loop stops in the iteration in which it came, and nobody uses the ledger again."""
 
     def run() -> str:
         loop = asyncio.new_event_loop()
         loop.run_until_complete(share(writer))
-        task = loop.create_task(writer.run(partial(insert, "0")))  # Its thread waits for the end of the turn.
+        task = loop.create_task(writer.run(partial(insert, "0")))  # Its thread waits for the end of the iteration.
         loop.call_soon(loop.stop)
         loop.run_forever()
         join_threads()
@@ -177,7 +177,7 @@ async def test_cancelled_when_it_has_ended(writer: Writer[sqlite3.Connection]) -
         await share(writer)
         runs = [asyncio.create_task(writer.run(lambda _: None)) for _ in range(3)]
         await asyncio.sleep(0)
-        join_threads()  # They have ended, and the callers are told in the next turn.
+        join_threads()  # They have ended, and the callers are told in the next iteration.
         for _ in range(turns):
             await asyncio.sleep(0)
         is_done = runs[1].done()

@@ -13,11 +13,11 @@ from tingting_async.http.deadlines import Deadlines, Limit
 from tingting_async.http.messages import Request
 from tingting_async.http.rate_limits.local import LocalRateLimit, seconds_between
 from tingting_async.http.rate_limits.queue import (
+    Permit,
     RateFailedError,
     RateLimit,
     RateQueue,
     TooLateError,
-    Turn,
 )
 from tingting_async.http.timeouts import Timeout
 from tingting_async.redaction import redact
@@ -80,7 +80,7 @@ class Throttle:
         self.slots: Slots = Slots(max_in_flight)
         self.has_rate: bool = rate is not None
         self._rate_queue = None if rate is None else RateQueue(_rate_limit(rate))
-        self._waits = Deadlines()
+        self._waits = Deadlines(Limit)
         self._is_closed = False
 
     async def acquire_slot(self, request: Request[Any], timeout: Timeout, deadline: float) -> None:
@@ -98,7 +98,7 @@ class Throttle:
         what = "a free slot (`max_in_flight`)"
         await self._wait(lambda _: self.slots.wait(), request, timeout, deadline, phase="pool", what=what)
 
-    async def acquire_rate(self, request: Request[Any], timeout: Timeout, deadline: float) -> Turn | None:
+    async def acquire_rate(self, request: Request[Any], timeout: Timeout, deadline: float) -> Permit | None:
         """Wait until the rate limit allows another request. Return None if there is no limit.
 
         Arguments and errors are those of `acquire_slot`. The error is raised at once if the request could leave only
@@ -111,21 +111,21 @@ class Throttle:
         return await self._wait(queue.wait, request, timeout, deadline, phase="rate", what=what)
 
     async def renew_rate(
-        self, turn: Turn, attempt: Limit, request: Request[Any], timeout: Timeout, deadline: float
+        self, permit: Permit, attempt: Limit, request: Request[Any], timeout: Timeout, deadline: float
     ) -> None:
-        """Take another turn if the request could not leave soon after its first one.
+        """Take another permit if the request could not leave soon after its first one.
 
-        A ledger or a network may stall. All requests whose turns came meanwhile would leave at once when that ends.
+        A ledger or a network may stall. All requests whose permits came meanwhile would leave at once when that ends.
 
         Args:
-            turn: The first turn.
-            attempt: The limit of the attempt. The wait does not count towards it, like that for the first turn.
+            permit: The first permit.
+            attempt: The limit of the attempt. The wait does not count towards it, like that for the first permit.
             request: The request.
             timeout: Its `pool` limits the wait.
             deadline: When the whole call ends, by the loop's clock.
         """
         assert self._rate_queue is not None
-        if self._rate_queue.has_lapsed(turn):
+        if self._rate_queue.has_lapsed(permit):
             loop = asyncio.get_running_loop()
             rest = attempt.when - loop.time()
             attempt.move(deadline)

@@ -21,14 +21,14 @@ from yarl import URL
 
 from tingting_async._version import __version__
 from tingting_async.errors import NotSentError, TingTingError, TransportError, UsageError
+from tingting_async.http.attempts import Attempt, Attempts
 from tingting_async.http.base_url import check_proxy, proxy_of_environment, redirect_target
 from tingting_async.http.bodies import check_form, encode_json, too_large
 from tingting_async.http.causes import connect_failure, short_cause
 from tingting_async.http.clocks import Dated
-from tingting_async.http.deadlines import Deadlines, Limit
 from tingting_async.http.download import Inflater
 from tingting_async.http.messages import File, Params, Request, Response, decode_error, encode_query
-from tingting_async.http.rate_limits.queue import RateLimit, Turn
+from tingting_async.http.rate_limits.queue import Permit, RateLimit
 from tingting_async.http.throttle import Throttle, closed_error
 from tingting_async.http.timeouts import Timeout
 
@@ -46,7 +46,7 @@ ClientSession = aiohttp.ClientSession
 class _Body(aiohttp.Payload):
     """A body that notes when aiohttp begins to write the request, which is with its first byte."""
 
-    attempt: Limit | None = None
+    attempt: Attempt | None = None
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         if self.attempt is not None:
@@ -68,14 +68,14 @@ class _Connector(aiohttp.TCPConnector):
     aiohttp calls `connect` in the task of the request. Tracing would tell, too, but costs a fifth of the request.
     """
 
-    def __init__(self, attempts: Deadlines, **options: Any) -> None:
+    def __init__(self, attempts: Attempts, **options: Any) -> None:
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - aiohttp's deprecated options
         self._attempts = attempts
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
-        attempt = self._attempts.limits[asyncio.current_task()]
+        attempt = self._attempts.of_this_task()
         if attempt.is_connected:
             # aiohttp wants a second connection only to resend a GET, PUT or DELETE that the service may have received.
             raise _ConnectionLostError("the connection was lost")
@@ -138,7 +138,7 @@ class Transport:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._view: aiohttp.ClientSession | None = None
         """The user's session without its cookies: the tokens of the v1 API are cookies, and its jar may have others."""
-        self._attempts = Deadlines()
+        self._attempts = Attempts()
         self.is_signing_in: Callable[[], bool] = self._attempts.has_sign_in
         self._is_closed = False
         self.sent: int = 0
@@ -175,12 +175,12 @@ class Transport:
         else:
             await throttle.acquire_slot(request, timeout, deadline)
         try:
-            turn = await throttle.acquire_rate(request, timeout, deadline) if throttle.has_rate else None
+            permit = await throttle.acquire_rate(request, timeout, deadline) if throttle.has_rate else None
             url = self._url(request, request.params if params is None else params)
             body = _body(request)
             if request.before_send is not None:  # After everything that can fail before the request leaves.
                 await request.before_send()
-            response = await self._exchange(request, url, headers, body, timeout, deadline, turn)
+            response = await self._exchange(request, url, headers, body, timeout, deadline, permit)
             followed = 0
             # A POST would become a GET, and another origin would receive the token.
             while 300 <= response.status < 400 and request.method == "GET" and followed < MAX_REDIRECTS:
@@ -188,8 +188,8 @@ class Transport:
                 if target is None:
                     break
                 url, followed = target, followed + 1
-                turn = await throttle.acquire_rate(request, timeout, deadline)
-                response = await self._exchange(request, url, headers, _body(request), timeout, deadline, turn)
+                permit = await throttle.acquire_rate(request, timeout, deadline)
+                response = await self._exchange(request, url, headers, _body(request), timeout, deadline, permit)
             return response
         finally:
             throttle.slots.release()
@@ -198,7 +198,7 @@ class Transport:
         """Refuse new requests, and end those in flight, except sign-ins and token refreshes that may have arrived."""
         self._is_closed = True
         self.throttle.close()
-        self._attempts.close(sign_ins=False)
+        self._attempts.close_except_sign_ins()
 
     async def aclose(self) -> None:
         """Close the transport's own connections, even if this task is cancelled. Call `stop()` before."""
@@ -225,7 +225,7 @@ class Transport:
         body: _Body | None,
         timeout: Timeout,
         deadline: float,
-        turn: Turn | None,
+        permit: Permit | None,
     ) -> Response:
         if self._is_closed:  # While this request waited for a slot, or for another attempt.
             raise closed_error(request.operation)
@@ -236,11 +236,11 @@ class Transport:
             raise NotSentError(text, operation=request.operation, method=request.method, path=request.path, phase=phase)
         self.sent += 1
         end = deadline if timeout.attempt is None else min(deadline, now + timeout.attempt)
-        attempt = self._attempts.limit(end)  # aiohttp's own `total` costs more: it enters its timer three times.
-        attempt.request = request
-        if turn is not None:
-            attempt.renew_turn = functools.partial(self.throttle.renew_rate, turn, attempt, request, timeout, deadline)
-        attempt.must_prepare = turn is not None or request.before_first_byte is not None
+        attempt = self._attempts.start(request, end)  # aiohttp's `total` costs more: it enters its timer three times.
+        if permit is not None:
+            renew = functools.partial(self.throttle.renew_rate, permit, attempt, request, timeout, deadline)
+            attempt.renew_permit = renew
+        attempt.must_prepare = permit is not None or request.before_first_byte is not None
         is_noticed = self._writes_our_bodies and not request.effect.is_safe
         if request.before_first_byte is not None or (self._user_session is not None and is_noticed):
             body = _Bytes(b"") if body is None else body
@@ -248,7 +248,7 @@ class Transport:
         try:
             with attempt:
                 if self._user_session is not None:  # It does not have our connector.
-                    if turn is not None:
+                    if permit is not None:
                         await attempt.prepare()
                     attempt.is_connected = not is_noticed  # Unless aiohttp then says that it could not connect.
                 received = await self._session(request).request(

@@ -18,8 +18,8 @@ T = TypeVar("T")
 
 MAX_BATCH = 1000
 """How many pieces of work share a transaction, at most."""
-MAX_TURN = 0.1
-"""Seconds for which a thread waits for the end of a turn of the event loop, at most.
+MAX_ITERATION = 0.1
+"""Seconds for which a thread waits for the end of an iteration of the event loop, at most.
 
 The loop may be blocked, or may have stopped.
 """
@@ -56,18 +56,18 @@ class Writer(Generic[C]):
     runs it. It starts when there is work and ends when there is none, so that it neither delays the end of the
     interpreter nor is lost in a fork. A child that is forked begins with an empty queue and without a connection.
 
-    After work has shared a transaction, the next thread begins only at the end of the turn of the event loop that has
-    started it. So tasks that wake up in the same turn, such as those whose responses arrived together, share one, too.
-    Work that comes alone, and work of other event loops, does not wait for that.
+    After work has shared a transaction, the next thread begins only at the end of the event loop's iteration that
+    started it. So tasks that wake up in the same iteration, such as those whose responses arrived together, share a
+    transaction, too. Work that comes alone, and work of other event loops, does not wait for that.
 
     Args:
         database: What the work needs.
-        max_turn: Seconds for which a thread waits for the end of a turn, at most.
+        max_iteration: Seconds for which a thread waits for the end of an iteration, at most.
     """
 
-    def __init__(self, database: Database[C], *, max_turn: float = MAX_TURN) -> None:
+    def __init__(self, database: Database[C], *, max_iteration: float = MAX_ITERATION) -> None:
         self._database = database
-        self._max_turn = max_turn
+        self._max_iteration = max_iteration
         self._reset()
         self._handle_forks()
 
@@ -79,9 +79,9 @@ class Writer(Generic[C]):
         """Whether a thread serves the queue, or is about to."""
         self._is_shared = False
         """Whether work has shared a transaction since a thread was last started."""
-        self._turn_ended = threading.Event()
-        self._turn_of: asyncio.AbstractEventLoop | None = None
-        """The event loop for the end of whose turn the thread waits."""
+        self._iteration_ended = threading.Event()
+        self._iteration_of: asyncio.AbstractEventLoop | None = None
+        """The event loop for the end of whose iteration the thread waits."""
         self._in_transaction = threading.Lock()
         """Is held during a transaction."""
         self._held_by_fork: list[Callable[[], None]] = []
@@ -123,8 +123,8 @@ class Writer(Generic[C]):
         with self._lock:
             self._queue.append(piece)
             if self._is_served:
-                if self._turn_of not in (None, piece.loop):
-                    self._turn_ended.set()
+                if self._iteration_of not in (None, piece.loop):
+                    self._iteration_ended.set()
                 return
         try:
             self._start(piece.loop)
@@ -139,11 +139,11 @@ class Writer(Generic[C]):
                 return
             self._is_served = True
             must_wait, self._is_shared = self._is_shared, False
-            self._turn_of = loop if must_wait else None
-            self._turn_ended.clear()
+            self._iteration_of = loop if must_wait else None
+            self._iteration_ended.clear()
         if must_wait:
-            loop.call_soon(self._turn_ended.set)
-        serve = self._serve_after_turn if must_wait else self._serve
+            loop.call_soon(self._iteration_ended.set)
+        serve = self._serve_after_iteration if must_wait else self._serve
         try:
             # Not a daemon: the interpreter waits for the work before it ends.
             threading.Thread(target=serve, name="tingting_async ledger", daemon=False).start()
@@ -177,9 +177,9 @@ class Writer(Generic[C]):
 
     # What follows runs in the thread.
 
-    def _serve_after_turn(self) -> None:
-        """Do the work that waits, until there is none, when the turn has ended or has taken too long."""
-        self._turn_ended.wait(self._max_turn)
+    def _serve_after_iteration(self) -> None:
+        """Do the work that waits, until there is none, when the iteration has ended or has taken too long."""
+        self._iteration_ended.wait(self._max_iteration)
         self._serve()
 
     def _serve(self) -> None:
@@ -187,7 +187,7 @@ class Writer(Generic[C]):
         is_served = True
         while is_served:
             with self._lock:
-                self._turn_of = None
+                self._iteration_of = None
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
                 self._is_shared = self._is_shared or len(batch) > 1
             try:
@@ -198,7 +198,7 @@ class Writer(Generic[C]):
                         self._database.close()
             except BaseException as error:  # noqa: BLE001 - whatever it is, the callers wait for it
                 _fail([piece for piece in batch if piece.error is None], error)
-            # Before the callers know: their next work starts a thread, which may wait for the end of their turn.
+            # Before the callers know: their next work starts a thread, which may wait for the end of their iteration.
             with self._lock:
                 is_served = self._is_served = bool(self._queue)
             _announce(batch)

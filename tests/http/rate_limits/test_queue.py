@@ -67,7 +67,7 @@ def numbered(number: int) -> Any:
 
 
 async def leave(queue: RateQueue, number: int, left: list[int]) -> None:
-    """Wait for a turn, and add a number to those that have left."""
+    """Wait for a permit, and add a number to those that have left."""
     await queue.wait(asyncio.get_running_loop().time() + 60)
     left.append(number)
 
@@ -75,7 +75,7 @@ async def leave(queue: RateQueue, number: int, left: list[int]) -> None:
 async def test_one_reservation_for_all_that_wait(serve: Any) -> None:
     """Requests that arrive during a reservation share the next one, and all leave."""
     server = await serve(succeed)
-    limit = Limit(*[0.0] * 60)  # More than needed: if a turn lapses, because the machine stalls, another is reserved.
+    limit = Limit(*[0.0] * 60)  # More than needed: if a permit lapses, because the machine stalls, another is reserved.
     limit.open.clear()
     async with connect(server.url, limit) as tingting:
         tasks = [asyncio.create_task(tingting._core.execute(numbered(0)))]
@@ -89,7 +89,7 @@ async def test_one_reservation_for_all_that_wait(serve: Any) -> None:
 
 
 async def test_order_of_those_that_share_a_reservation() -> None:
-    """Requests that arrive during a reservation share the next one, and have their turns in the order of arrival."""
+    """Requests that arrive during a reservation share the next one, and have their permits in the order of arrival."""
     limit, left = Limit(*[0.0] * 6), list[int]()
     limit.open.clear()
     queue = RateQueue(limit)

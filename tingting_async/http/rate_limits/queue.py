@@ -13,7 +13,7 @@ from tingting_async.errors import TingTingError
 LATENESS = 0.05
 """Seconds after which a reserved moment lapses if the event loop was too busy to let its request leave."""
 _LONGEST_USE = 1.0
-"""Seconds after which a turn has lapsed in any case."""
+"""Seconds after which a permit has lapsed in any case."""
 
 
 class RateLimit(Protocol):
@@ -60,8 +60,8 @@ class RateFailedError(Exception):
 
 
 @attrs.frozen
-class Turn:
-    """A request may leave.
+class Permit:
+    """Permission of the rate limit for one request to leave.
 
     Attributes:
         at: Since when, by the clock of the event loop.
@@ -75,13 +75,13 @@ class Turn:
 class _Waiter:
     __slots__ = ("deadline", "ended", "has_lapsed")
 
-    def __init__(self, deadline: float, ended: "asyncio.Future[Turn | Callable[[], Exception]]") -> None:
+    def __init__(self, deadline: float, ended: "asyncio.Future[Permit | Callable[[], Exception]]") -> None:
         self.deadline: float = deadline
         """When the wait ends at the latest, by the clock of the event loop."""
         self.has_lapsed: bool = False
         """Whether a moment of this request has lapsed."""
-        self.ended: asyncio.Future[Turn | Callable[[], Exception]] = ended
-        """Done when the request may leave, with its turn; if it may not, with what returns an error of its own."""
+        self.ended: asyncio.Future[Permit | Callable[[], Exception]] = ended
+        """Done when the request may leave, with its permit; if it may not, with a function that returns an error."""
 
 
 class RateQueue:
@@ -110,7 +110,7 @@ class RateQueue:
         self._reserving: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    async def wait(self, deadline: float) -> Turn:
+    async def wait(self, deadline: float) -> Permit:
         """Wait until the next request may leave.
 
         Args:
@@ -134,20 +134,20 @@ class RateQueue:
         finally:
             if waiter in self._waiting:  # It was cancelled.
                 self._waiting.remove(waiter)
-            elif waiter.ended.done() and not waiter.ended.cancelled() and isinstance(waiter.ended.result(), Turn):
+            elif waiter.ended.done() and not waiter.ended.cancelled() and isinstance(waiter.ended.result(), Permit):
                 self._left += 1
-        if not isinstance(ended, Turn):
+        if not isinstance(ended, Permit):
             raise ended()
         return ended
 
-    def has_lapsed(self, turn: Turn) -> bool:
-        """Return whether a request that has not left yet needs another turn.
+    def has_lapsed(self, permit: Permit) -> bool:
+        """Return whether a request that has not left yet needs another permit.
 
-        Connecting often takes a tenth of a second. If that alone cost a second turn, slow connections would halve a low
-        rate. So a turn lapses soon only if another request of the queue has had its turn since.
+        Connecting often takes a tenth of a second. If that alone cost a second permit, slow connections would halve a
+        low rate. So a permit lapses soon only if another request of the queue has had one since.
         """
-        late = asyncio.get_running_loop().time() - turn.at
-        return late > LATENESS and (self._granted > turn.number or late > _LONGEST_USE)
+        late = asyncio.get_running_loop().time() - permit.at
+        return late > LATENESS and (self._granted > permit.number or late > _LONGEST_USE)
 
     def close(self) -> None:
         """Stop reserving. What waits is ended by its own time limits."""
@@ -170,7 +170,7 @@ class RateQueue:
         while self._waiting and moments and moments[0] <= now:
             del moments[0]
             self._granted += 1
-            self._waiting.pop(0).ended.set_result(Turn(now, self._granted))
+            self._waiting.pop(0).ended.set_result(Permit(now, self._granted))
         for waiter, moment in zip(self._waiting.copy(), moments, strict=False):
             if moment > waiter.deadline:
                 self._refuse(waiter, TooLateError)

@@ -1,6 +1,6 @@
 """Requests that cannot leave soon after the rate limit has let them through.
 
-They take another turn. A limit that has none left shows which requests needed one, so most tests need no clock.
+They need another permit. A limit that has none left shows which requests needed one, so most tests need no clock.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class Limit:
     """A rate limit that gives out the waits of a list, and then none any more.
 
     Args:
-        waits: The seconds until each turn.
+        waits: The seconds until each permit.
     """
 
     def __init__(self, *waits: float) -> None:
@@ -77,11 +77,11 @@ class Ledger:
         )
 
     async def stall(self, count: int) -> None:
-        """Wait until so many requests are stalled, and until their turns are long past."""
+        """Wait until so many requests are stalled, and until their permits are long past."""
         while self.stalled < count:
             self.changed.clear()
             await self.changed.wait()
-        time.sleep(0.06)  # noqa: ASYNC251 - a turn lapses after 0.05 s
+        time.sleep(0.06)  # noqa: ASYNC251 - a permit lapses after 0.05 s
         self.open.set()
 
 
@@ -101,7 +101,7 @@ def connect(url: str, limit: Limit, **options: Any) -> TingTing:
 
 
 async def test_ledger_that_stalls(serve: Any, http: aiohttp.ClientSession | None) -> None:
-    """Of sends that a ledger held up, only the one whose turn was last leaves at once; the others need other turns."""
+    """Of sends that a ledger held up, only the one with the last permit leaves at once; the others need new ones."""
     server, limit, ledger = await serve(succeed), Limit(0.0, 0.0, 0.0), Ledger()
     async with connect(server.url, limit, http=http) as tingting:
         tasks = [asyncio.create_task(tingting._core.execute(ledger.request(number))) for number in range(3)]
@@ -114,7 +114,7 @@ async def test_ledger_that_stalls(serve: Any, http: aiohttp.ClientSession | None
 
 
 async def test_other_turns(serve: Any, http: aiohttp.ClientSession | None) -> None:
-    """A send that a ledger held up leaves at its other turn, and its claim is renewed after that."""
+    """A send that a ledger held up leaves with its other permit, and its claim is renewed after that."""
     server, limit, ledger = await serve(succeed), Limit(0.0, 0.0, 0.0), Ledger()
     async with connect(server.url, limit, http=http) as tingting:
         tasks = [asyncio.create_task(tingting._core.execute(ledger.request(number))) for number in range(2)]
@@ -125,7 +125,7 @@ async def test_other_turns(serve: Any, http: aiohttp.ClientSession | None) -> No
 
 
 async def test_network_that_stalls() -> None:
-    """Of requests whose TLS connections were held up, only the one whose turn was last leaves at once."""
+    """Of requests whose TLS connections were held up, only the one with the last permit leaves at once."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     held, opened = asyncio.Event(), asyncio.Event()
@@ -153,7 +153,7 @@ async def test_network_that_stalls() -> None:
             requests = (attrs.evolve(template, path=f"/{n}") for n, template in enumerate((SEND, READ, SEND)))
             tasks = [asyncio.create_task(tingting._core.execute(request)) for request in requests]
             await held.wait()
-            time.sleep(0.06)  # noqa: ASYNC251 - a turn lapses after 0.05 s
+            time.sleep(0.06)  # noqa: ASYNC251 - a permit lapses after 0.05 s
             opened.set()
             results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [True, True, False] == [isinstance(each, NotSentError) and each.phase == "rate" for each in results]
@@ -208,7 +208,7 @@ async def test_time_limit_of_the_attempt(serve: Any) -> None:
 
 
 async def test_slow_connection_alone(serve: Any) -> None:
-    """A request that connects slowly needs no other turn while no other request has had one."""
+    """A request that connects slowly needs no other permit while no other request has had one."""
     server, limit, ledger = await serve(succeed), Limit(0.0), Ledger()
     async with connect(server.url, limit) as tingting:
         task = asyncio.create_task(tingting._core.execute(ledger.request(0)))
@@ -218,7 +218,7 @@ async def test_slow_connection_alone(serve: Any) -> None:
 
 
 async def test_redirect_after_a_stall(serve: Any) -> None:
-    """A request that follows a redirect has a turn of its own, which lapses by itself."""
+    """A request that follows a redirect has a permit of its own, which lapses by itself."""
 
     async def move(received: Received) -> None:
         if received.number == 0:
