@@ -152,17 +152,17 @@ def start_in(executor: "ThreadPoolExecutor | None", work: Callable[[], T]) -> "a
         return None
 
 
-class Job:
+class BackgroundTask:
     """Work that runs in a task of its own. Any number of calls may wait for its end, and stop waiting.
 
     When the session is closed or the event loop ends, the calls that wait end at once. The work is cancelled at once,
     too, unless it has called `must_finish()`. Then it gets `CLOSE_TIMEOUT` seconds to finish.
 
     Args:
-        work: Returns the coroutine to run, for this job.
+        work: Returns the coroutine to run, for this task.
     """
 
-    def __init__(self, work: "Callable[[Job], Coroutine[Any, Any, None]]") -> None:
+    def __init__(self, work: "Callable[[BackgroundTask], Coroutine[Any, Any, None]]") -> None:
         self.has_ended: bool = False
         """Whether the work has ended, or the calls that wait for it need not wait any longer."""
         self.error: BaseException | None = None
@@ -199,7 +199,7 @@ class Job:
         self.guard.get_loop().call_soon(self.guard.cancel)
         return self.guard
 
-    async def _run(self, work: "Callable[[Job], Coroutine[Any, Any, None]]") -> None:
+    async def _run(self, work: "Callable[[BackgroundTask], Coroutine[Any, Any, None]]") -> None:
         task = asyncio.create_task(work(self))
         task.add_done_callback(self._report)
         # `asyncio.run` cancels every task that it knows before it closes the loop, and waits for them to end. It knows

@@ -24,7 +24,7 @@ from tingting_async.errors import (
 )
 from tingting_async.http.messages import Request, Response
 from tingting_async.http.timeouts import Timeout
-from tingting_async.persistence import Job, run_to_completion
+from tingting_async.persistence import BackgroundTask, run_to_completion
 from tingting_async.redaction import shorten
 from tingting_async.tracebacks import short_traceback
 
@@ -76,9 +76,9 @@ class TokenRefresher:
         self._auth = auth
         self._execute = execute
         self._is_in_flight = is_in_flight
-        self._jobs: set[Job] = set()
-        self._refreshing: Job | None = None
-        self._saving: Job | None = None
+        self._tasks: set[BackgroundTask] = set()
+        self._refreshing: BackgroundTask | None = None
+        self._saving: BackgroundTask | None = None
         self._next_save: asyncio.TimerHandle | None = None
         self._save_interval = 1.0
         self._stored = StoredTokens(auth)
@@ -95,24 +95,24 @@ class TokenRefresher:
         self.forget_refusal()
         responses: list[Response] = []
 
-        async def sign_in(job: Job) -> None:
-            job.must_finish(self._is_in_flight)
+        async def sign_in(task: BackgroundTask) -> None:
+            task.must_finish(self._is_in_flight)
             try:
                 response = await self._execute(request)
             except ApiError as error:
                 raise self._auth.sign_in_error(error) from None
-            job.must_finish()
+            task.must_finish()
             responses.append(response)
             self._auth.keep(self._auth.scheme.read_login(request, response), outranks_store=True)
             async with self._stored.locked():
                 with suppress(TokenStoreError):  # An explicit sign-in replaces even what cannot be loaded.
                     self._auth.supersede(await self._stored.load())
-                await self._stored.save(job)
+                await self._stored.save(task)
 
-        job = self._start(sign_in, request.operation)
+        task = self._start(sign_in, request.operation)
         try:
             async with asyncio.timeout(timeout.total + 0.2):  # The request has its own limit, which comes first.
-                await self._wait(job, request.operation)
+                await self._wait(task, request.operation)
         except TimeoutError:
             raise TokenStoreError(
                 f"{request.operation}: the token store did not save the new tokens in time. They are saved later."
@@ -137,12 +137,12 @@ class TokenRefresher:
         """
         if self._auth.access != rejected and not self._auth.needs_refresh():
             return
-        job = self._refreshing
-        if job is None or job.has_ended:
-            job = self._refreshing = self._start(lambda job: self._refresh_stored(job, rejected), operation)
+        task = self._refreshing
+        if task is None or task.has_ended:
+            task = self._refreshing = self._start(lambda task: self._refresh_stored(task, rejected), operation)
         try:
             async with asyncio.timeout_at(deadline):
-                await self._wait(job, operation)
+                await self._wait(task, operation)
         except TimeoutError:
             message = f"{operation}: timed out while signing in. Nothing was sent."
             raise SignInFailedError(NotSentError(message, operation=operation, phase="sign-in")) from None
@@ -158,7 +158,7 @@ class TokenRefresher:
 
     async def save_again(self) -> None:
         """Save tokens whose save failed. Wait for that for a moment only: the caller does not depend on it."""
-        is_busy = any(not job.has_ended for job in self._jobs)  # Each job saves the tokens, or waits to do so.
+        is_busy = any(not task.has_ended for task in self._tasks)  # Each task saves the tokens, or waits to do so.
         if not is_busy and not self._is_closed:
             with suppress(TimeoutError):
                 async with asyncio.timeout(SAVE_PATIENCE):
@@ -174,30 +174,30 @@ class TokenRefresher:
             self._next_save.cancel()
         if self._auth.is_unsaved and (self._saving is None or self._saving.has_ended):
             self._start_saving()
-        if self._jobs:
-            await run_to_completion(asyncio.gather(*[job.stop() for job in self._jobs], return_exceptions=True))
+        if self._tasks:
+            await run_to_completion(asyncio.gather(*[task.stop() for task in self._tasks], return_exceptions=True))
 
-    def _start(self, work: Callable[[Job], Coroutine[Any, Any, None]], operation: str) -> Job:
+    def _start(self, work: Callable[[BackgroundTask], Coroutine[Any, Any, None]], operation: str) -> BackgroundTask:
         if self._is_closed:
             raise SessionClosedError(f"{operation}: the session was closed during the call. Nothing was sent.")
-        return self._start_job(work)
+        return self._start_task(work)
 
-    def _start_job(self, work: Callable[[Job], Coroutine[Any, Any, None]]) -> Job:
-        job = Job(work)
-        self._jobs.add(job)
-        job.guard.add_done_callback(lambda _: self._end(job))
-        return job
+    def _start_task(self, work: Callable[[BackgroundTask], Coroutine[Any, Any, None]]) -> BackgroundTask:
+        task = BackgroundTask(work)
+        self._tasks.add(task)
+        task.guard.add_done_callback(lambda _: self._end(task))
+        return task
 
-    def _start_saving(self) -> Job:
-        self._saving = self._start_job(self._save_stored)
+    def _start_saving(self) -> BackgroundTask:
+        self._saving = self._start_task(self._save_stored)
         return self._saving
 
-    def _end(self, job: Job) -> None:
-        self._jobs.discard(job)
+    def _end(self, task: BackgroundTask) -> None:
+        self._tasks.discard(task)
         if not self._auth.is_unsaved:
             self._save_interval = 1.0
-        elif job.is_ending:
-            if not self._jobs:
+        elif task.is_ending:
+            if not self._tasks:
                 _log.warning("The token store did not save the session's last tokens, and the session has ended.")
         elif self._next_save is None:
             loop = asyncio.get_running_loop()
@@ -206,14 +206,14 @@ class TokenRefresher:
 
     def _save_later(self) -> None:
         self._next_save = None
-        if self._auth.is_unsaved and not self._jobs:  # Otherwise the end of a job sets the timer again.
+        if self._auth.is_unsaved and not self._tasks:  # Otherwise the end of a task sets the timer again.
             self._start_saving()
 
-    async def _wait(self, job: Job, operation: str) -> None:
-        """Wait for the end of a job, and raise its error. A call that stops waiting does not stop the job."""
-        await job.wait()
-        error = job.error
-        if job.was_stopped:
+    async def _wait(self, task: BackgroundTask, operation: str) -> None:
+        """Wait for the end of a task, and raise its error. A call that stops waiting does not stop the task."""
+        await task.wait()
+        error = task.error
+        if task.was_stopped:
             raise SessionClosedError(f"{operation}: the session was closed while signing in. Nothing was sent.")
         if isinstance(error, Exception) and not isinstance(error, TingTingError):  # Such as a module that is missing.
             message = f"{operation}: nothing was sent, because signing in failed with {type(error).__name__}."
@@ -222,57 +222,57 @@ class TokenRefresher:
             raise error.with_traceback(None)
 
     @short_traceback  # It is a task: error trackers that watch tasks see its error first.
-    async def _refresh_stored(self, job: Job, rejected: str | None) -> None:
+    async def _refresh_stored(self, task: BackgroundTask, rejected: str | None) -> None:
         if self._saving is not None:
             await self._saving.wait()  # Older tokens must not be saved after newer ones.
         async with self._stored.locked():
             stored = await self._stored.load()
             newest = self._auth.newest(stored)
             if newest is None or newest.access == rejected or newest.needs_refresh():
-                new = await self._get_new(job, newest)
+                new = await self._get_new(task, newest)
                 # Kept here first: if the store fails, a refresh token that can be used only once must not be lost.
                 self._auth.keep(new)
                 self._auth.supersede(stored)
             elif newest is stored:
                 self._auth.adopt(newest)
             if self._auth.tokens is not stored:
-                await self._stored.save(job)
+                await self._stored.save(task)
 
-    async def _save_stored(self, job: Job) -> None:
-        job.must_finish()
+    async def _save_stored(self, task: BackgroundTask) -> None:
+        task.must_finish()
         try:
             async with self._stored.locked():
                 stored = await self._stored.load() if self._auth.is_unsaved else None
                 if stored is not None and self._auth.newest(stored) is stored:
                     self._auth.adopt(stored)  # Another session has saved newer tokens meanwhile.
                 if self._auth.is_unsaved:
-                    await self._stored.save(job)
+                    await self._stored.save(task)
         except TokenStoreError as error:
             _log.warning("The session's tokens are not saved yet. %s", error)
 
-    async def _get_new(self, job: Job, tokens: Tokens | None) -> Tokens:
+    async def _get_new(self, task: BackgroundTask, tokens: Tokens | None) -> Tokens:
         """Return new tokens, by a refresh or a sign-in."""
         self._cooldown.check(tokens)
         try:
-            return await self._run_flow(job, tokens)
+            return await self._run_flow(task, tokens)
         except AuthenticationError as error:
             if error.status:  # The service has refused, so that another attempt might lock the account.
                 self._cooldown.start(error, tokens)
             raise
 
-    async def _run_flow(self, job: Job, tokens: Tokens | None) -> Tokens:
+    async def _run_flow(self, task: BackgroundTask, tokens: Tokens | None) -> Tokens:
         prepare()
         flow = self._auth.auth_flow(tokens)
         try:
             request = next(flow)
             while True:
-                job.must_finish(self._is_in_flight)
+                task.must_finish(self._is_in_flight)
                 try:
                     response = await self._execute(request)
                 except TingTingError as error:
                     request = flow.throw(error)
                 else:
-                    job.must_finish()
+                    task.must_finish()
                     request = flow.send(response)
         except StopIteration as end:
             return cast("Tokens", end.value)

@@ -11,7 +11,7 @@ import attrs
 from tingting_async.auth.flow import Auth
 from tingting_async.auth.tokens import Tokens
 from tingting_async.errors import TingTingError, TokenStoreError
-from tingting_async.persistence import Job
+from tingting_async.persistence import BackgroundTask
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class StoredTokens:
         )
         return None
 
-    async def save(self, job: Job) -> None:
+    async def save(self, task: BackgroundTask) -> None:
         """Save the session's tokens. While the session is being closed, try a few times."""
         tokens = None if self._auth.tokens is None else attrs.evolve(self._auth.tokens, account=self._account)
         self._auth.is_unsaved = True
@@ -68,7 +68,7 @@ class StoredTokens:
                 with _store_errors():
                     await self._auth.store.save(tokens)
             except TokenStoreError:
-                if not job.is_ending or pause is None:
+                if not task.is_ending or pause is None:
                     raise
                 await asyncio.sleep(pause)
             else:

@@ -91,13 +91,13 @@ class Core:
         Raises:
             TingTingError: See `tingting_async.errors`.
         """
-        ledger = self._ledger_for(request)
+        ledger = self._require_ledger(request)
         self.decoder.prepare(request)
         send: Callable[[Request[T]], Awaitable[T]] = self._send
         if self.guards is not None and (request.reaches is not None or request.effect is Effect.SEND):
             send = await self._admit(self.guards, request)
         try:
-            if ledger is None or request.before_send is not None:  # A creation has its claim by now; see `create`.
+            if ledger is None or request.is_claimed:  # As those of `create` and of `open_job` are.
                 return await send(request)
             return await ledger.execute(self.base_url, request, send, self.read_clocks)
         except Reconcilable as error:
@@ -114,7 +114,7 @@ class Core:
         Raises:
             TingTingError: See `tingting_async.errors`.
         """
-        ledger = self._ledger_for(request)
+        ledger = self._require_ledger(request)
         if ledger is None:
             return await call(request)
         with loading(request.operation):
@@ -139,7 +139,7 @@ class Core:
         Raises:
             TingTingError: See there.
         """
-        ledger = self._ledger_for(request)
+        ledger = self._require_ledger(request)
         assert ledger is not None, "it has a key"
         with loading(request.operation):
             from tingting_async.ledger.jobs import open_job  # noqa: PLC0415 - few programs need it
@@ -178,7 +178,7 @@ class Core:
         Raises:
             DuplicateSendError: The send was made before, or may have been.
         """
-        if (ledger := self._ledger_for(request)) is not None:
+        if (ledger := self._require_ledger(request)) is not None:
             try:
                 await ledger.refuse_duplicate(self.base_url, request)
             except Reconcilable as error:
@@ -205,7 +205,8 @@ class Core:
         """What records sends; None if nothing does."""
         return self._ledger
 
-    def _ledger_for(self, request: Request[Any]) -> "Ledger | None":
+    def _require_ledger(self, request: Request[Any]) -> "Ledger | None":
+        """Return the ledger that has to record a request, if one has to; `ensure_sent` checks the request first."""
         if request.effect is Effect.READ:
             return None
         if self._ledger is None and request.idempotency_key is not None:

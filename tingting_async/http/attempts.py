@@ -1,6 +1,5 @@
 """Attempts to send a request: how far each has come, and what it does before the request leaves."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -97,10 +96,6 @@ class Attempts(Deadlines[Attempt]):
         attempt = self.limit(when)
         attempt.request = request
         return attempt
-
-    def of_this_task(self) -> Attempt:
-        """Return the attempt of the current task."""
-        return self.limits[asyncio.current_task()]
 
     def has_sign_in(self) -> bool:
         """Return whether a sign-in or a token refresh may have reached the service, and has no response yet."""

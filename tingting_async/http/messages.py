@@ -152,6 +152,11 @@ class Request(Generic[T_co]):
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     """Values that no error text may show, in addition to those that `redact` recognises by their form."""
 
+    @property
+    def is_claimed(self) -> bool:
+        """Whether a ledger has the request, and sees to it that it is sent once."""
+        return self.before_send is not None
+
     # One constructor for each effect, whose `options` are other fields: an endpoint stands on one line, and its effect
     # is the verb.
 
