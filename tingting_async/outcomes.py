@@ -140,6 +140,7 @@ class Creation:
         arguments: The names of its arguments by the names of the request's fields, if they differ.
         content: What another call with the same key must have, besides the request's fields: texts by the names of
             arguments.
+        advice: What to do if another call with the same key had other arguments, as sentences.
     """
 
     what: str
@@ -150,6 +151,7 @@ class Creation:
     get: Callable[[str], Awaitable[Any]]
     arguments: Mapping[str, str] = attrs.field(factory=dict[str, str])
     content: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    advice: str = "Give the same arguments as then, or, to create another one, a new `idempotency_key`."
 
 
 def target_id(send: Send | None, default: str) -> str:

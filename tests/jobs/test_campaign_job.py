@@ -129,22 +129,23 @@ async def test_lost_response(tmp_path: Path, path: str, lost: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"rows": PEOPLE[:3]}, "`recipients` differ"),
-        ({"rows": [*PEOPLE, ("Hari", "9861000009", "1")]}, "`recipients` differ"),
-        ({"rows": [*PEOPLE[:3], ("Gita", "9861000003", "11")]}, "`recipients` differ"),
-        ({"sms_message": "{name}!"}, "`sms_message` differ"),
-        ({"rows": PEOPLE[:3], "name": "Fee"}, "`name` and `recipients` differ"),
+        ({"rows": PEOPLE[:3]}, "for `recipients`."),
+        ({"rows": [*PEOPLE, ("Hari", "9861000009", "1")]}, "for `recipients`."),
+        ({"rows": [*PEOPLE[:3], ("Gita", "9861000003", "11")]}, "for `recipients`."),
+        ({"sms_message": "{name}!"}, "for `sms_message`."),
+        ({"rows": PEOPLE[:3], "name": "Fee"}, "for `name` and `recipients`."),
     ],
 )
 @pytest.mark.parametrize("until", [JobStep.ADDING, JobStep.FOLLOWING])
 async def test_another_job(tmp_path: Path, change: Any, said: str, until: JobStep) -> None:
-    """The same key with other recipients or another message is refused, and the error says what differs."""
+    """The same key with other recipients or another message is refused, and the error says what a new key would do."""
     async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
         await stop_at(until, sandbox, ledger)
         posts = sum(received.method == "POST" for received in sandbox.requests)
         with pytest.raises(UsageError, match=f"nothing was sent.*'{KEY}'.*{said}") as caught:
             await run_job(sandbox, await make_job(**{"rows": PEOPLE, **change}), ledger)
-        assert "besides=" in caught.value.__notes__[0]
+        advice = "which calls and texts everybody again" if until is JobStep.FOLLOWING else "Nobody was reached"
+        assert advice in str(caught.value)
         assert posts == sum(received.method == "POST" for received in sandbox.requests)
 
 
@@ -523,7 +524,7 @@ async def test_deleted_campaign(tmp_path: Path) -> None:
             await run_job(sandbox, await make_job(), ledger)
         assert [] == texted(sandbox)
     [note] = caught.value.__notes__
-    assert "a new key makes a new campaign, which reaches everybody of its list" in note
+    assert "It reaches everybody on the list, including people who were already reached" in note
 
 
 async def test_restarted_sandbox(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable, Callable, Generator, Iterable, Set as AbstractSet
 from contextlib import contextmanager
+from datetime import datetime
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -215,8 +216,7 @@ class CampaignJob:
             require_prices(prices)
         selection, run = await self._select(), JobRun(tingting, core, self._key, None, 0)
         was_sent = await run.was_sent()
-        note = "The job was run before with this key: `run` calls and texts nobody again, and reads the outcomes."
-        problems = [note] if was_sent else []
+        problems = [_note_on_sent(self._fields.get("schedule"), core.read_clocks().local)] if was_sent else []
         try:
             await run.refuse_other(self._name, self._services, self._fields, selection)
         except UsageError as error:
@@ -275,6 +275,17 @@ class CampaignJob:
         self._has_begun = True
 
 
+def _note_on_sent(schedule: datetime | None, now: datetime) -> str:
+    """Return what `run` does now, after the job was run before with its key."""
+    again = "`run` calls and texts nobody again, and reads the outcomes."
+    if schedule is None or schedule <= now:
+        return f"The job was run before with this key: {again}"
+    return (
+        f"The job was run before with this key, for {schedule:%Y-%m-%d %H:%M %Z}. Until then, nobody is called or "
+        f"texted. {again}"
+    )
+
+
 @contextmanager
 def _advice(key: str | None) -> Generator[None]:
     """Say in errors how to go on with the job."""
@@ -288,12 +299,14 @@ def _advice(key: str | None) -> Generator[None]:
                 "recipients and fields. It continues from here."
             )
         raise
-    except (UsageError, NotFoundError) as error:  # They say what to change.
+    except UsageError:  # It says what to change.
+        raise
+    except NotFoundError as error:
         if key is not None:
             error.add_note(
-                "CampaignJob: a new key makes a new campaign, which reaches everybody of its list, again if they were "
-                "reached before. To reach only the rows that you have corrected or added, read them with "
-                "`besides=` the list of before, and run a job of them alone."
+                "CampaignJob: a new key creates a new campaign. It reaches everybody on the list, including people who "
+                "were already reached. To reach only the rows that you corrected or added, read them with `besides=` "
+                "set to the earlier list, and run a new job with them."
             )
         raise
     except TingTingError as error:

@@ -13,7 +13,7 @@ from tingting_async.client.core import Core
 from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.errors import ConflictError, OutcomeUnknownError, UsageError
 from tingting_async.http.messages import Request, Response, T
-from tingting_async.outcomes import Reconciler, Reconciliation, Verdict, known_outcome
+from tingting_async.outcomes import Reconciler, Reconciliation, Send, Verdict, known_outcome, target_id
 from tingting_async.quantities import counted
 from tingting_async.redaction import mask
 from tingting_async.resources.models import NewContact, Services
@@ -243,3 +243,24 @@ def _different_numbers(found: Counter[str], wanted: AbstractSet[str]) -> list[st
 
 def _masked(numbers: Sequence[str]) -> str:
     return ", ".join(map(mask, numbers[:_SHOWN])) + ", …" * (len(numbers) > _SHOWN)
+
+
+def advice_on_changes(sent: Send | None) -> str:
+    """Return what to do if an earlier run of a job had other recipients or other fields.
+
+    Args:
+        sent: What the ledger has of the run of its campaign.
+    """
+    same = "Give the same recipients and fields as then"
+    if sent is None:
+        return (
+            f"{same}, or a new `idempotency_key`, for a new campaign. Nobody was reached with this key; if it has a "
+            "campaign, delete that."
+        )
+    id_ = target_id(sent, "…")
+    return (
+        f"{same}. The job with this key was run, or may have been, as campaign {id_}: a new key makes a new campaign, "
+        "which calls and texts everybody again. To reach only the rows that you have corrected or added, read them "
+        "with `besides=` the earlier list, and run a new job of them. If the campaign is still scheduled, change it "
+        f"with campaigns.update({id_}, …), or stop it with campaigns.stop({id_})."
+    )

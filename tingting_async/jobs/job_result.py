@@ -54,7 +54,8 @@ class JobRow:
         attempts: How often the service tried; None if it does not say it.
         carrier: The phone company, such as "NTC".
         problem: The kind of the problem for which it was left out, such as `"duplicate"`; empty if there is none.
-        reason: Why it was left out or refused, or is unknown; empty otherwise.
+        reason: Why it was left out or refused, is unknown, or was not reached because the campaign was stopped; empty
+            otherwise.
     """
 
     row: int

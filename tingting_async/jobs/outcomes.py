@@ -9,7 +9,8 @@ from tingting_async.jobs.job_result import JobOutcome, JobResult, JobRow
 from tingting_async.jobs.selection import SUPPRESSED, SelectedRow, Selection
 from tingting_async.quantities import counted
 from tingting_async.redaction import mask
-from tingting_async.v1.models.campaigns import Campaign
+from tingting_async.resources.models import CallStatus
+from tingting_async.v1.models.campaigns import Campaign, CampaignStatus
 from tingting_async.v1.models.contacts import Contact
 from tingting_async.v1.reach import national
 from tingting_async.v1.session import TingTing
@@ -19,6 +20,7 @@ _ATTEMPTS = ("attempts", "attempt", "call attempts", "attempt count", "no of att
 _GONE = (
     "The campaign has no contact with this number: it was left out, the service refused it, or it was deleted since."
 )
+_STOPPED = "The campaign was stopped before anything was tried."
 _HIDDEN = "The service does not show the numbers of all contacts, so it is unknown what became of this one."
 
 
@@ -58,7 +60,10 @@ async def read_outcomes(
         suppressed = frozenset()
     attempts, notes = await _read_attempts(tingting, campaign)
     missing = _HIDDEN if unreadable else _GONE
-    rows = tuple(_row(each, found, refused, suppressed, attempts, missing) for each in selection.rows)
+    was_stopped = campaign.status == CampaignStatus.TERMINATED
+    rows = tuple(
+        _row(each, found, refused, suppressed, attempts, missing, was_stopped=was_stopped) for each in selection.rows
+    )
     others = len(found.keys() - {contact.number for contact in selection.contacts})
     if others:
         contacts = f"{counted(others, 'contact')} that {'is' if others == 1 else 'are'}"
@@ -75,6 +80,8 @@ def _row(
     suppressed: AbstractSet[str],
     attempts: Mapping[str, int],
     missing: str,
+    *,
+    was_stopped: bool,
 ) -> JobRow:
     row, number = selected.row, selected.number
     if selected.problem or number is None:
@@ -91,7 +98,8 @@ def _row(
         return JobRow(row=row, number=number, outcome=JobOutcome.UNKNOWN, is_final=False, reason=missing)
     status = contact.status
     was_reached = bool(contact.failover_sms_sent) or (status is not None and status.was_reached)
-    is_final = status is not None and status.is_final
+    is_left = was_stopped and status == CallStatus.NOT_STARTED
+    is_final = is_left or (status is not None and status.is_final)
     return JobRow(
         row=row,
         number=number,
@@ -104,6 +112,7 @@ def _row(
         credits=_sum(contact.credit_consumed, contact.credit_consumed_sms),
         attempts=_attempts(contact.extra) or attempts.get(number),
         carrier=contact.carrier,
+        reason=_STOPPED if is_left and not was_reached else "",
     )
 
 

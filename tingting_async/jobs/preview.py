@@ -89,7 +89,8 @@ class JobPreview:
 
     def __str__(self) -> str:
         kinds = Counter(row.problem for row in self.left_out)
-        parts = [f"{len(self.reached)} of {counted(len(self.rows), 'row')} would be reached."]
+        count = f"{len(self.reached)} of {counted(len(self.rows), 'row')} would be reached."
+        parts = [f"`run` would be refused now. Otherwise, {count}" if self.problems and not self.was_sent else count]
         parts += [f"{count} left out: {kind}." for kind, count in kinds.items()]
         if self.sms_parts:
             parts.append(f"SMS parts: {self.sms_parts}.")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set as AbstractSet, Sized
 from contextlib import suppress
 from enum import StrEnum
@@ -14,11 +15,11 @@ import attrs
 from tingting_async.client.core import Core
 from tingting_async.errors import ConflictError, DuplicateSendError, GuardError, UsageError, WaitTimeoutError
 from tingting_async.http.messages import Request, Response
-from tingting_async.jobs.comparison import Comparison
+from tingting_async.jobs.comparison import Comparison, advice_on_changes
 from tingting_async.jobs.selection import Selection
 from tingting_async.ledger.claims import BEGUN, StoredClaim
 from tingting_async.ledger.ensure_sent import ensure_sent
-from tingting_async.outcomes import SendState
+from tingting_async.outcomes import Send, SendState
 from tingting_async.persistence import run_in_thread
 from tingting_async.quantities import counted
 from tingting_async.redaction import redact
@@ -27,7 +28,7 @@ from tingting_async.v1.additions import AddProgress
 from tingting_async.v1.campaign_fields import OptionalFields
 from tingting_async.v1.campaigns import Campaigns
 from tingting_async.v1.method_fallback import OtherForm
-from tingting_async.v1.models.campaigns import Campaign
+from tingting_async.v1.models.campaigns import Campaign, CampaignStatus
 from tingting_async.v1.models.contacts import ContactsAdded
 from tingting_async.v1.reach import national
 from tingting_async.v1.session import TingTing
@@ -74,11 +75,14 @@ class JobProgress:
     campaign: Campaign | None = None
 
     def __str__(self) -> str:
-        percent = None if self.campaign is None else self.campaign.progress_percent
-        is_known = self.step is JobStep.FOLLOWING and percent is not None
-        recipients = counted(self.recipients or 0, "recipient")
-        people = f" {self.added or 0} of {recipients}" if self.step is JobStep.ADDING else ""
-        return f"{self.step}{people}{f': {percent:f} %' if is_known else ''}"
+        if self.step is JobStep.ADDING:
+            return f"{self.step} {self.added or 0} of {counted(self.recipients or 0, 'recipient')}"
+        if self.step is JobStep.FOLLOWING and self.campaign is not None:
+            if self.campaign.status == CampaignStatus.SCHEDULED and self.campaign.schedule is not None:
+                return f"{self.step}: scheduled for {self.campaign.schedule:%Y-%m-%d %H:%M %Z}"
+            if self.campaign.progress_percent is not None:
+                return f"{self.step}: {self.campaign.progress_percent:f} %"
+        return str(self.step)
 
 
 class _Campaigns(Campaigns):
@@ -86,9 +90,11 @@ class _Campaigns(Campaigns):
 
     Attributes:
         is_new: Whether the service has responded with a new campaign. One that was found may be somebody else's.
+        sent: What the ledger has of the run of the campaign.
     """
 
     is_new: bool = False
+    sent: Send | None = None
 
     async def create_for(
         self, content: Mapping[str, str], name: str, services: Services, fields: OptionalFields, key: str | None
@@ -106,6 +112,11 @@ class _Campaigns(Campaigns):
         """
         with suppress(DuplicateSendError):
             await self._core.refuse_duplicate(self._creation(name, services, fields, content, key, None))
+
+    def _creation(self, *arguments: Any) -> Request[Campaign]:
+        request = super()._creation(*arguments)
+        assert request.creation is not None
+        return attrs.evolve(request, creation=attrs.evolve(request.creation, advice=advice_on_changes(self.sent)))
 
     async def _execute(self, request: Request[T], *others: OtherForm) -> T:
         result = await super()._execute(request, *others)
@@ -141,6 +152,7 @@ class JobRun:
         self._added: int | None = None
         self._campaign: Campaign | None = None
         self._comparison: Comparison | None = None
+        self._sent: Send | None = None
         self._is_new = False
         self.refused: dict[str, str] = {}
         """Why the service refused numbers."""
@@ -152,7 +164,9 @@ class JobRun:
                 self._on_progress(JobProgress(step, self._recipients, self._added, self._campaign))
             except Exception as error:  # noqa: BLE001 - it may raise anything
                 with suppress(Exception):
-                    _log.error("CampaignJob: `on_progress` raised %s. The job goes on.", type(error).__name__)
+                    place = traceback.extract_tb(error.__traceback__)[-1]  # Its text may have what is private.
+                    what = f"{type(error).__name__} in {place.name}, {place.filename}:{place.lineno}"
+                    _log.error("CampaignJob: `on_progress` raised %s. The job continues.", what)
 
     async def was_sent(self) -> bool:
         """Return whether the ledger has the run of the campaign, so that all contacts were added before.
@@ -160,9 +174,10 @@ class JobRun:
         Raises:
             UsageError: It has the run of a campaign that no job has created with this key.
         """
-        if self._key is None or not await self._is_recorded("campaigns.run"):
+        if self._key is None or (stored := await self._find("campaigns.run")) is None:
             return False
-        if not await self._is_recorded("campaigns.create"):
+        self._sent = stored.send
+        if await self._find("campaigns.create") is None:
             raise UsageError(
                 f"CampaignJob: nothing was sent. {redact(f'The key {self._key!r}')} was used for a run of a campaign "
                 "that no job has created, or the ledger was pruned since. Give a new `idempotency_key`."
@@ -179,9 +194,6 @@ class JobRun:
         core, request = self._core, Request.send("", Response, operation, idempotency_key=self._key)
         return None if core.ledger is None else await core.ledger.find(core.base_url, request)
 
-    async def _is_recorded(self, operation: str) -> bool:
-        return await self._find(operation) is not None
-
     async def refuse_other(self, name: str, services: Services, fields: OptionalFields, selection: Selection) -> None:
         """Refuse recipients or fields that are not those of an earlier run with the key. Nothing is requested.
 
@@ -189,7 +201,9 @@ class JobRun:
             UsageError: They differ.
         """
         if self._key is not None:
-            await _Campaigns(self._core).refuse_other(await _content(selection), name, services, fields, self._key)
+            content, campaigns = await _content(selection), _Campaigns(self._core)
+            campaigns.sent = self._sent
+            await campaigns.refuse_other(content, name, services, fields, self._key)
 
     async def create(
         self,
@@ -206,6 +220,7 @@ class JobRun:
         if not was_sent:
             self.report(JobStep.CREATING)
         content, campaigns = await _content(selection), _Campaigns(self._core)
+        campaigns.sent = self._sent
         campaign = await self._once(partial(campaigns.create_for, content, name, services, fields, self._key))
         assert campaign is not None, "a creation returns what was created"
         self._campaign, self._is_new = campaign, campaigns.is_new
@@ -261,7 +276,7 @@ class JobRun:
         with suppress(DuplicateSendError):  # It was run, or is: so all contacts were added.
             count = await self._wanted.before_adding()
             # In this order: what another run of this job adds is recorded before it is there.
-            if count and not await self._is_recorded(f"contacts.add_many{BEGUN}"):
+            if count and await self._find(f"contacts.add_many{BEGUN}") is None:
                 raise self._wanted.conflict([f"it has {counted(count, 'contact')}, and this job has added none"])
 
     def _note_refused(self, contacts: Sequence[NewContact], added: ContactsAdded) -> None:

@@ -6,17 +6,16 @@ from tingting_async.errors import DuplicateSendError, UsageError
 from tingting_async.http.messages import Request
 from tingting_async.ledger.claims import StoredClaim
 from tingting_async.ledger.digests import digest
-from tingting_async.outcomes import Send, SendState
+from tingting_async.outcomes import Creation, Send, SendState
 from tingting_async.redaction import redact
 
 
-def changed_error(send: Send, request: Request[Any], changed: list[str]) -> UsageError:
+def changed_error(send: Send, request: Request[Any], creation: Creation, changed: list[str]) -> UsageError:
     """Return the error for a creation whose key was used with other arguments."""
     names = " and ".join(f"`{name}`" for name in changed)
     return UsageError(
-        f"{request.operation}: nothing was sent. The first call with {redact(f'the key {send.key!r}')} "
-        f"({send.started_at:%Y-%m-%d %H:%M:%S} UTC) had other arguments: {names} differ. Give the same arguments as "
-        "then, or a new `idempotency_key`."
+        f"{request.operation}: nothing was sent now. The first call with {redact(f'the key {send.key!r}')} "
+        f"({send.started_at:%Y-%m-%d %H:%M:%S} UTC) had other arguments for {names}. {creation.advice}"
     )
 
 

@@ -277,9 +277,9 @@ class Ledger:
     async def duplicate(self, stored: StoredClaim, request: Request[Any]) -> TingTingError:
         """Return the error for a request that the ledger refuses because of a stored claim."""
         send, reconciler = stored.send, self._reconciler(stored, request)
-        is_same_key = request.creation is not None and send.key == claim_for(send.service, request).key
-        if is_same_key and (changed := await changed_fields(stored, request)):
-            return changed_error(send, request, changed)
+        creation, is_same_key = request.creation, send.key == claim_for(send.service, request).key
+        if creation is not None and is_same_key and (changed := await changed_fields(stored, request)):
+            return changed_error(send, request, creation, changed)
         is_other = await is_other_send(stored, request)
         if send.state is not SendState.UNKNOWN:
             verdict = Verdict.DONE if send.state is SendState.DONE else Verdict.UNKNOWN
