@@ -153,6 +153,70 @@ def test_only_the_decoder_imports_the_fast_path(module: str) -> None:
         assert users == (module == f"{PACKAGE}.decoding.decoder")
 
 
+def strings(path: Path) -> Iterator[str]:
+    """Yield every string of a file, and every part of an f-string, but no docstrings."""
+    tree = ast.parse(path.read_bytes())
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.value
+
+
+def test_only_the_generations_know_endpoints() -> None:
+    """Paths of the service are in both generations and in the sandbox, and nowhere else."""
+    knowing = {folder(module) for module in INNER if any("/api/" in text for text in strings(MODULES[module]))}
+    assert knowing == {"classic", "v1", "sandbox"}
+
+
+SCOPES = {"TaskGroup", "create_task_group", "CancelScope", "timeout", "timeout_at"} | {
+    f"{verb}_{when}" for verb in ("move_on", "fail") for when in ("after", "at")
+}
+"""The functions of asyncio and anyio that return a task group or a cancel scope."""
+
+
+def opens_scope(node: ast.AST) -> bool:
+    """Return whether a statement is a `with` block of a task group or a cancel scope."""
+    if not isinstance(node, ast.With | ast.AsyncWith):
+        return False
+    opened = (item.context_expr.func for item in node.items if isinstance(item.context_expr, ast.Call))
+    return any(getattr(each, "attr", getattr(each, "id", None)) in SCOPES for each in opened)
+
+
+def yields_in(node: ast.AST, *, in_scope: bool = False) -> Iterator[int]:
+    """Yield the line of each `yield` inside a task group or cancel scope of its own function."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Yield | ast.YieldFrom) and in_scope:
+            yield child.lineno
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from yields_in(child)
+        else:
+            yield from yields_in(child, in_scope=in_scope or opens_scope(child))
+
+
+@pytest.mark.parametrize(
+    "scope",
+    ["async with asyncio.timeout(1):", "async with a, create_task_group() as tasks:", "with anyio.move_on_after(1):"],
+)
+def test_a_yield_in_a_scope_is_found(scope: str) -> None:
+    """The next test can fail; a function that is defined inside a scope may yield."""
+    lines = (
+        "async def f():",
+        f"    {scope}",
+        "        def g():",
+        "            yield 1",
+        "        if g:",
+        "            yield 2",
+    )
+    shown = "\n".join(lines)
+    assert [6] == list(yields_in(ast.parse(shown)))
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_yield_in_a_scope(module: str) -> None:
+    """No generator yields inside a `with` block of a task group or a cancel scope (PEP 789)."""
+    assert [] == list(yields_in(ast.parse(MODULES[module].read_bytes())))
+
+
 def test_no_file_is_too_long() -> None:
     """No file has more than 400 lines."""
     long = {name: count for name, path in MODULES.items() if (count := len(path.read_text().splitlines())) > 400}

@@ -27,9 +27,10 @@
     └── WaitTimeoutError           the awaited state was not reached in time (also a TimeoutError)
 
 Apart from `asyncio.CancelledError`, Python's own `TypeError` for a wrong argument list, and its `AttributeError` for a
-name that an object does not have, the library raises nothing else. `InvalidNumberError`, a `UsageError` about a phone
-number, is in `recipients.problems`. Error messages never contain passwords, tokens, one-time codes or full phone
-numbers. Attributes hold what the service sent, unmasked.
+name that an object does not have, operations raise nothing else. Objects that behave like collections also raise the
+errors of collections, and no request is involved: `outcomes[99]` is a `LookupError`, and `Rows(range(5, 0, -1))` is a
+`ValueError`. `InvalidNumberError`, a `UsageError` about a phone number, is in `recipients.problems`. Error messages
+never contain passwords, tokens, one-time codes or full phone numbers. Attributes hold what the service sent, unmasked.
 
 Errors are data: they can be copied and pickled. Only `reconcile()`, from `tingting_async.outcomes`, sends requests.
 """
