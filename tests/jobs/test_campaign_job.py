@@ -129,11 +129,11 @@ async def test_lost_response(tmp_path: Path, path: str, lost: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"rows": PEOPLE[:3]}, "`recipients` differ"),
-        ({"rows": [*PEOPLE, ("Hari", "9861000009", "1")]}, "`recipients` differ"),
-        ({"rows": [*PEOPLE[:3], ("Gita", "9861000003", "11")]}, "`recipients` differ"),
-        ({"sms_message": "{name}!"}, "`sms_message` differ"),
-        ({"rows": PEOPLE[:3], "name": "Fee"}, "`name` and `recipients` differ"),
+        ({"rows": PEOPLE[:3]}, "other arguments for `recipients`"),
+        ({"rows": [*PEOPLE, ("Hari", "9861000009", "1")]}, "other arguments for `recipients`"),
+        ({"rows": [*PEOPLE[:3], ("Gita", "9861000003", "11")]}, "other arguments for `recipients`"),
+        ({"sms_message": "{name}!"}, "other arguments for `sms_message`"),
+        ({"rows": PEOPLE[:3], "name": "Fee"}, "other arguments for `name` and `recipients`"),
     ],
 )
 @pytest.mark.parametrize("until", [JobStep.ADDING, JobStep.FOLLOWING])
@@ -523,7 +523,7 @@ async def test_deleted_campaign(tmp_path: Path) -> None:
             await run_job(sandbox, await make_job(), ledger)
         assert [] == texted(sandbox)
     [note] = caught.value.__notes__
-    assert "a new key makes a new campaign, which reaches everybody of its list" in note
+    assert "a new key creates a new campaign. It reaches everybody on the list" in note
 
 
 async def test_restarted_sandbox(tmp_path: Path) -> None:

@@ -307,7 +307,7 @@ async def test_other_content(sandbox: Sandbox, connect: Any, posts: Any, changed
     }
     async with connect() as tingting:
         await create(tingting, "nightly", **given)
-        with pytest.raises(UsageError, match=f"the key 'nightly' .*had other arguments: .*`{changed}`"):
+        with pytest.raises(UsageError, match=f"the key 'nightly' .*had other arguments for .*`{changed}`"):
             await create(tingting, "nightly", **given | V1_CHANGES[changed])
         with pytest.raises(UsageError, match="`name`"):
             await create(tingting, "nightly", name="Tihar", **given)

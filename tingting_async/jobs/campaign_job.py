@@ -145,7 +145,7 @@ class CampaignJob:
             tingting: A session of the v1 API.
             on_progress: A function that is called with the progress at each step, and whenever the campaign changes. If
                 everything was sent before, the steps are to follow and to read only. If the function raises an error,
-                that is logged, and the job goes on.
+                that is logged, and the job continues.
             timeout: Seconds to follow the campaign at most; None for no limit.
             poll_interval: Seconds between two polls, as in `campaigns.progress`.
             max_poll_interval: Seconds between two polls at most.
@@ -277,23 +277,23 @@ class CampaignJob:
 
 @contextmanager
 def _advice(key: str | None) -> Generator[None]:
-    """Say in errors how to go on with the job."""
+    """Say in errors how to continue the job."""
     try:
         yield
     except GuardError as error:
         if key is not None:
             error.add_note(
-                "CampaignJob: nobody was called or texted. If a list or a limit has changed since the job began, or "
-                "quiet hours have begun, that is why. Once the guards allow it, run the job again with the same key, "
+                "CampaignJob: nobody was called or texted. A list or a limit may have changed since the job began, or "
+                "quiet hours may have begun. Once the guards allow it, run the job again with the same key, "
                 "recipients and fields. It continues from here."
             )
         raise
     except (UsageError, NotFoundError) as error:  # They say what to change.
         if key is not None:
             error.add_note(
-                "CampaignJob: a new key makes a new campaign, which reaches everybody of its list, again if they were "
-                "reached before. To reach only the rows that you have corrected or added, read them with "
-                "`besides=` the list of before, and run a job of them alone."
+                "CampaignJob: a new key creates a new campaign. It reaches everybody on the list, including people who "
+                "were already reached. To reach only the rows that you corrected or added, read them with `besides=` "
+                "set to the earlier list, and run a new job with them."
             )
         raise
     except TingTingError as error:

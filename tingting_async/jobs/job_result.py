@@ -10,7 +10,6 @@ from enum import StrEnum
 import attrs
 
 from tingting_async.jobs.row_files import write_rejects, write_rows
-from tingting_async.quantities import counted
 from tingting_async.recipients.recipient_list import RecipientList
 from tingting_async.redaction import mask_repr, repr_items, repr_text
 from tingting_async.resources.models import CallStatus
@@ -94,7 +93,7 @@ class JobSummary:
 
     def __str__(self) -> str:
         reached = self.outcomes.get(JobOutcome.REACHED, 0)
-        parts = [f"{reached} of {counted(self.rows, 'row')} {'was' if reached == 1 else 'were'} reached."]
+        parts = [f"{reached} of {self.rows} rows {'was' if reached == 1 else 'were'} reached."]
         for outcome, count in self.outcomes.items():
             if outcome is not JobOutcome.REACHED:
                 kinds = self.problems.items() if outcome is JobOutcome.LEFT_OUT else ()

@@ -89,7 +89,7 @@ class JobPreview:
 
     def __str__(self) -> str:
         kinds = Counter(row.problem for row in self.left_out)
-        parts = [f"{len(self.reached)} of {counted(len(self.rows), 'row')} would be reached."]
+        parts = [f"{len(self.reached)} of {len(self.rows)} rows would be reached."]
         parts += [f"{count} left out: {kind}." for kind, count in kinds.items()]
         if self.sms_parts:
             parts.append(f"SMS parts: {self.sms_parts}.")
@@ -130,7 +130,7 @@ async def preview(
     *,
     was_sent: bool,
 ) -> JobPreview:
-    """Return what a job would do.
+    """Return the preview of a job.
 
     Args:
         core: The session.

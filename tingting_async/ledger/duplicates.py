@@ -1,4 +1,4 @@
-"""What a call gets that the ledger refuses, because it holds the same send or creation already."""
+"""The errors of calls that the ledger refuses, because it already has the same send or creation."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ def changed_error(send: Send, request: Request[Any], changed: list[str]) -> Usag
     names = " and ".join(f"`{name}`" for name in changed)
     return UsageError(
         f"{request.operation}: nothing was sent. The first call with {redact(f'the key {send.key!r}')} "
-        f"({send.started_at:%Y-%m-%d %H:%M:%S} UTC) had other arguments: {names} differ. Give the same arguments as "
-        "then, or a new `idempotency_key`."
+        f"({send.started_at:%Y-%m-%d %H:%M:%S} UTC) had other arguments for {names}. Give the same arguments "
+        "again, or a new `idempotency_key`."
     )
 
 
@@ -41,7 +41,7 @@ async def is_other_send(stored: StoredClaim, request: Request[Any]) -> bool:
 
 
 def duplicate_error(send: Send, request: Request[Any], *, is_other: bool = False) -> DuplicateSendError:
-    """Return the error for a send or a creation that the ledger holds already.
+    """Return the error for a send or a creation that the ledger already has.
 
     Args:
         send: The ledger's record.

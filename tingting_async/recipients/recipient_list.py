@@ -13,7 +13,6 @@ import attrs
 
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.persistence import resolve_path, run_in_thread
-from tingting_async.quantities import counted
 from tingting_async.recipients.builder import ListBuilder, Options
 from tingting_async.recipients.files import open_rows
 from tingting_async.recipients.numbers import phone_number
@@ -25,7 +24,7 @@ from tingting_async.redaction import mask_repr, redact
 from tingting_async.tracebacks import short_traceback
 
 _ROWS_PER_TURN = 100
-"""How many rows are taken before other tasks run."""
+"""The number of rows that are taken before other tasks run."""
 
 
 @attrs.frozen
@@ -62,7 +61,7 @@ class ListSummary:
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        parts = [f"{self.ready} of {counted(self.rows, 'row')} {'is' if self.ready == 1 else 'are'} ready."]
+        parts = [f"{self.ready} of {self.rows} rows {'is' if self.ready == 1 else 'are'} ready."]
         parts += [f"{count} left out: {kind}." for kind, count in self.problems.items()]
         return "\n".join((*parts, *(f"{note}." for note in self.notes)))
 
