@@ -154,8 +154,8 @@ class TransportError(TingTingError):
         method: The HTTP method.
         path: The path on the service, without its query.
         phase: Where it failed: `"rate"` (waiting for the rate limit), `"pool"` (waiting for a free slot of
-            `max_in_flight`), `"sign-in"` (waiting for another task to sign in), `"connect"` (name look-up, TCP, TLS)
-            or `"response"` (after the request was sent).
+            `max_in_flight`), `"sign-in"` (signing in, or waiting for a task that does), `"connect"` (name look-up,
+            TCP, TLS) or `"response"` (after the request was sent).
     """
 
     def __init__(

@@ -113,12 +113,12 @@ class Send:
 
 @attrs.frozen(eq=False, repr=False)
 class Look:
-    """What the service shows of a creation.
+    """What the service shows about a creation.
 
     Attributes:
         new: What was created since, under the same name.
         maybe: What may have been created since, or may have another name.
-        otherwise: The verdict if nothing of that is the creation.
+        otherwise: The verdict if none of these is the creation.
     """
 
     new: Sequence[Any]
@@ -132,11 +132,11 @@ class Creation:
 
     Attributes:
         what: What it creates, as the start of a sentence, such as "A campaign of this name".
-        observe: Returns what is there before its request leaves, as values of JSON.
-        look: Returns what may have been created since, of the ledger's record and of what was there before.
-        was_there: Returns whether something was there, according to what was there before another creation.
+        observe: Returns what exists before its request leaves, as JSON values.
+        look: Takes the ledger's record and what existed before; returns what may have been created since.
+        was_there: Takes something, and what existed before another creation; returns whether it existed then.
         identify: Returns the id of what was created.
-        get: Returns what has an id.
+        get: Returns the object that has an id.
         arguments: The names of its arguments by the names of the request's fields, if they differ.
         content: What another call with the same key must have, besides the request's fields: texts by the names of
             arguments.
@@ -158,11 +158,11 @@ def target_id(send: Send | None, default: str) -> str:
 
 
 Reconciler = Callable[[Send | None], Awaitable[Reconciliation]]
-"""Finds out whether a request was carried out: the send that the ledger recorded, or, for None, the present request."""
+"""Finds out whether a request was carried out. Takes the ledger's record; None stands for the present request."""
 
 
 async def known_outcome(outcome: Reconciliation, _: Send | None) -> Reconciliation:
-    """Be the reconciler of what is known, or of what the service shows no evidence of."""
+    """Return an outcome that is already known. Bound with `functools.partial`, this is a `Reconciler`."""
     return outcome
 
 

@@ -503,7 +503,7 @@ async def test_a_recipient_list() -> None:
 
 
 async def test_a_file_of_rejects(tmp_path: Path) -> None:
-    """A row that was added to a file of rejects is named once in the error of a suppression list."""
+    """A row that was added to a rejects file is named once in the error of a suppression list."""
     path = tmp_path / "stop.csv"
     await (await RecipientList.from_rows([{"number": "98000"}])).write_rejects(path)
     path.write_text(f"{path.read_text(encoding='utf-8')}98001,,\n", encoding="utf-8")

@@ -66,7 +66,7 @@ async def test_all_rows_of_a_number() -> None:
 
 
 async def test_rejects(tmp_path: Path) -> None:
-    """The file of rejects needs no `besides` to leave the same duplicates out again."""
+    """The rejects file needs no `besides` to leave the same duplicates out again."""
     people = await RecipientList.from_rows(CORRECTED, besides=["9841000001", "9851000002"])
     await people.write_rejects(tmp_path / "rejects.csv")
     again = await RecipientList.read(tmp_path / "rejects.csv")
@@ -101,7 +101,7 @@ SPOILED = "S.N.,mobile,name\n#N/A,9841000001,Ram\n2,9841000001,Ram\n3,9851000002
 async def test_corrected_rows(tmp_path: Path, is_read_again: bool) -> None:
     """A row with an error whose number is in another list is left out once the error is corrected.
 
-    Its list protects it when it is given as `besides`, and the rejects do without `besides`.
+    The list prevents it if it is given as `besides`. The rejects file prevents it even without `besides`.
     """
     first = await RecipientList.from_rows([{"mobile": "9841000001", "name": "Ram"}])
     path = tmp_path / "list.csv"

@@ -45,8 +45,8 @@ class Core:
         response_format: How the generation of the API writes its responses.
         timeout: The limits of a call without limits of its own.
         retries: How failures are retried.
-        window: How many pages of a list are prefetched, at most.
-        max_in_flight: How many requests are in flight at the same time, at most.
+        window: The maximum number of pages of a list in flight at the same time.
+        max_in_flight: The maximum number of requests in flight at the same time.
         ledger: Records sends, so that none happens twice; None for no ledger.
         guards: Limits of the user's own for sends; None for none.
         telemetry: Whether to subscribe the OpenTelemetry listener if the process has a tracer provider.
@@ -165,7 +165,7 @@ class Core:
         await self.transport.throttle.sleep(operation, seconds)
 
     def read_clocks(self) -> Clocks:
-        """Return what the clocks show now: this machine's, and the service's."""
+        """Return the times of this machine's clock and the service's clock now."""
         return read_clocks(self.transport.latest)
 
     def note_clocks(self) -> Callable[[], Clocks]:
@@ -297,7 +297,7 @@ class Core:
             request: The request for the first page.
             style: How the other pages are requested.
             make_page: Makes a page of a decoded response.
-            window: How many pages are prefetched, at most; None for the session's `window`, with a slow start.
+            window: The maximum number of pages in flight; None for the session's `window`, with a slow start.
             exact: Whether to repeat the iteration until no row can be missing.
             max_cost: How many times the requests of a plain iteration an exact one may send; None for the default.
             resume: The resume token of an earlier iterator.
@@ -356,7 +356,7 @@ class Core:
         return self._loop is not None and not self.is_closed
 
     def ensure_open(self) -> None:
-        """Refuse to go on if the session is closed, or belongs to another event loop.
+        """Refuse to continue if the session is closed, or belongs to another event loop.
 
         Raises:
             SessionClosedError: It is closed, or was first used in another event loop.

@@ -286,9 +286,9 @@ class Database:
 def _groups(batch: list[Work]) -> list[list[Work]]:
     """Return the work by transactions.
 
-    Claims, renewals and outcomes come first, together. Each function, and what concerns a claim that earlier work
-    concerns, such as to delete what that stores, follows alone, in its order: the parts of a statement do not see what
-    the others change.
+    Claims, renewals and outcomes come first, together. Functions, and work on a claim that earlier work in the batch
+    already touches, follow one by one, in order. They cannot share a statement, because the parts of one statement do
+    not see each other's changes.
     """
     together: list[Work] = []
     alone: list[list[Work]] = []

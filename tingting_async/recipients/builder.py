@@ -56,7 +56,7 @@ class Options:
 
 _IMPLAUSIBLE = {NumberProblem.NOT_A_NUMBER, NumberProblem.DATE, NumberProblem.AMOUNT, NumberProblem.TOO_SHORT}
 _SPECIAL = frozenset("#Ee='")
-"""How cells begin that may have an error, a formula or an escape."""
+"""The first characters of cells that may hold an error, a formula or an escape."""
 _SEPARATORS = re.compile(r"\s*(?::::|[/,;|&\r\n]|\b(?:or|and)\b|(?<!\w)(?:वा|र|तथा|अथवा)(?!\w))\s*", re.IGNORECASE)
 
 
@@ -77,9 +77,9 @@ class ListBuilder:
         self.skipped: list[int] = []
         """The numbers of the rows that are not rows of the list: totals, and headers that are repeated."""
         self.added: set[int] = set()
-        """The places of rows that somebody has added to a file of rejects. Their numbers are those of that file."""
+        """The places of rows that somebody has added to a rejects file. Their numbers are those of that file."""
         self.taken: set[int] = {*options.besides}
-        """The numbers that are reached in another way: those of other lists, and those of a file of rejects."""
+        """The numbers that are reached in another way: those of other lists, and those of a rejects file."""
         self.columns: Columns = Columns([], 0)
         self._options = options
         self._is_file = is_file
@@ -167,7 +167,7 @@ class ListBuilder:
             return
         named = [index for index in range(len(self._header)) if index not in columns.unnamed]
         self._least = named[-1] + 1
-        # In a file of rejects, the columns without a header have the cells that were too many.
+        # In a rejects file, the columns without a header have the cells that were too many.
         own = [index for index in named if index not in columns.ours]
         self._most = own[-1] + 1 if columns.ours and own else len(self._header)
 
@@ -215,7 +215,7 @@ class ListBuilder:
             self._keep(row, cells, refusal or problem, number)
 
     def _original(self, row: int, cell: object) -> int:
-        """Return the number of a row of a file of rejects: that of the original file, if the cell with it has one."""
+        """Return the number of a row of a rejects file: its number in the original file, if a cell has it."""
         text = unescape(cell_of_sheet(cell)).strip() if isinstance(cell, str | int | float) else ""
         self._is_added = re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII) is None
         return row if self._is_added else int(text)

@@ -8,16 +8,16 @@ from typing import Final
 from tingting_async.recipients.values import unescape
 
 REASON: Final = "TingTing: reason"
-"""The column of a file of rejects that says what is wrong with the row."""
+"""The column of a rejects file that says what is wrong with the row."""
 ROW: Final = "TingTing: row"
-"""The column of a file of rejects that has the number of the row in the original file."""
+"""The column of a rejects file that has the number of the row in the original file."""
 NOTE: Final = "TingTing: "
-"""How a cell of a file of rejects begins whose value the file cannot have."""
+"""The prefix of a cell in a rejects file that stands for a value the file cannot hold."""
 LACKING: Final = f"{NOTE}missing"
-"""What stands for a cell that a row does not have, in a file of rejects."""
+"""Stands for a cell that a row does not have, in a rejects file."""
 _ROW: Final = re.compile(rf"{ROW}(?: \(numbers: (.+)\))?")
 DUPLICATE_OF: Final = re.compile(r"duplicate of (\d+): ")
-"""How the reason of a duplicate begins, in a file of rejects."""
+"""The start of the reason of a duplicate, in a rejects file."""
 
 _NOT_PHONES = re.compile(
     r"\b(?:name|person|type|label|id|e ?mail|address|fax|pager|date|time|amount|account|acc|a c|roll|bill|invoice"
@@ -68,7 +68,7 @@ _TOTAL_WORDS = re.compile("total|sum|average|avg|count|जम्मा|कुल
 
 
 def row_header(names: Sequence[str], number: str) -> str:
-    """Return the header of the column with the numbers of the rows, in a file of rejects.
+    """Return the header of the column with the numbers of the rows, in a rejects file.
 
     Unless the headers alone say it, it also says which column has the phone numbers.
     """

@@ -12,7 +12,7 @@ from tingting_async.v1.models.common import Confirmation
 
 
 class V1AuthScheme(AuthScheme):
-    """How the v1 API signs in and renews tokens."""
+    """How the v1 API signs in and refreshes tokens."""
 
     def login(self, credentials: Credentials) -> Request[Confirmation]:
         """Return the request that signs in (`POST auths/login/`)."""
@@ -31,7 +31,7 @@ class V1AuthScheme(AuthScheme):
         return _tokens(request, response, None)
 
     def refresh(self, token: str) -> Request[Confirmation]:
-        """Return the request that renews the access token by the refresh cookie (`POST auths/login/refresh/`)."""
+        """Return the request that refreshes the access token with the refresh cookie (`POST auths/login/refresh/`)."""
         return Request.read(
             "/api/v1/auths/login/refresh/",
             Confirmation,

@@ -19,11 +19,11 @@ from tingting_async.v1.models.contacts import Contact
 from tingting_async.v1.models.otp import SentOtp
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""How far a clock may drift between a request and the look for it, without counting as set."""
+"""How far a clock may drift between a request and its check before it counts as having been set."""
 MISREAD = timedelta(hours=36)
-"""How far the time of a row may be from what it means: it may have another time zone, or no time of the day."""
+"""How far a row's time may be off: it may be in another time zone, or have no time of day."""
 WINDOW = timedelta(minutes=10)
-"""How long after a request its effect may appear. What appears later may be the effect of another request."""
+"""How long after a request its effect may appear. A later change may be the effect of another request."""
 
 
 def details(id: int, timeout: TimeoutLike = None) -> Request[Campaign]:
@@ -32,7 +32,7 @@ def details(id: int, timeout: TimeoutLike = None) -> Request[Campaign]:
 
 
 ReadClocks = Callable[[], Clocks]
-"""Returns what the clocks show now, or showed at some moment."""
+"""Returns the times of the clocks, now or at some earlier moment."""
 
 
 class Age(enum.Enum):
@@ -43,7 +43,7 @@ class Age(enum.Enum):
     AFTER = enum.auto()
     """The row appeared shortly after the request."""
     DOUBTFUL = enum.auto()
-    """Either, as clocks differ, were set, or do not tell."""
+    """Either: clocks differ, were set, or show no evidence."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -86,11 +86,11 @@ class Since:
 
 
 def clocks_at(send: Send | None, called: ReadClocks) -> Clocks:
-    """Return what the clocks showed when a request was about to leave.
+    """Return the times of the clocks when a request was about to leave.
 
     Args:
         send: The ledger's record of it, if there is one.
-        called: Returns what they showed when the operation was called.
+        called: Returns their times when the operation was called.
     """
     if send is None:
         return called()
@@ -104,7 +104,7 @@ async def reconcile_run(core: Core, id: int, send: Send | None, called: ReadCloc
         core: The session's.
         id: The campaign's id, if the ledger has no record of the run.
         send: The ledger's record of the run: its target is the campaign that may be running.
-        called: Returns what the clocks showed when the operation was called.
+        called: Returns the times of the clocks when the operation was called.
     """
     campaign = await core.execute(details(int(target_id(send, str(id)))))
     reason = f"The campaign's status is {campaign.status!s}"
