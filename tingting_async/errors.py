@@ -387,7 +387,7 @@ class PartialFailureError(TingTingError):
 
 
 class WaitTimeoutError(TingTingError, TimeoutError):
-    """The awaited state was not reached in time. The work may still go on; waiting again is safe.
+    """The awaited state was not reached in time. The work may still continue; waiting again is safe.
 
     Args:
         message: The text of the error, safe to show.

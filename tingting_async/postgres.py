@@ -276,7 +276,7 @@ def _connector(timeout: float) -> "Callable[..., Connection[tuple[Any, ...]]]":
     from psycopg import Connection, OperationalError  # noqa: PLC0415 - an extra
 
     class LimitedConnection(Connection[tuple[Any, ...]]):
-        """A connection whose operations have a time limit, as a network may swallow what is sent.
+        """A connection whose operations have a time limit, because a network may swallow what is sent.
 
         It is closed when it is deleted. psycopg's own also warns then.
         """

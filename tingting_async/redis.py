@@ -141,7 +141,7 @@ def _is_read_only(error: Exception) -> bool:
 
 
 def _connector(url: str) -> "Callable[[], Redis]":
-    """Return what makes a client for a URL.
+    """Return a function that makes a client for a URL.
 
     Raises:
         ImportError: `redis` is not installed. The text says what to install.

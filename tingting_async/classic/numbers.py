@@ -148,7 +148,7 @@ class Numbers(ListResource):
             concurrency: The maximum number of requests in flight; the session's `max_in_flight` limits it, too.
             progress: A new `AddProgress`, which says at any time what was added.
             on_progress: A function that is called with the progress after each request. If it raises an error, that is
-                logged, and the call goes on.
+                logged, and the call continues.
             idempotency_key: With a ledger, your name for this list of numbers. Another call with the same key, whenever
                 and wherever it is made, adds what is missing. See docs/ledger.md.
             timeout: The limits of each request.

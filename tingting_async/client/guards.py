@@ -36,7 +36,7 @@ def _number(value: Decimal | float) -> Decimal:
 
 
 def _amount(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Refuse what is no amount of credits."""
+    """Refuse a value that is not an amount of credits."""
     is_amount = isinstance(value, Decimal) and value.is_finite() and value >= 0
     if not is_amount and not (value is None and attribute.default is None):
         raise UsageError(f"`{attribute.name}` is {value!r}; it must be a number of 0 or more.")

@@ -238,7 +238,7 @@ class Session(Hinting):
 
 def core_of(session: Session) -> Core:
     """Return the core that the resources of a session share, for modules above the generations."""
-    core: Core = vars(session)["_core"]  # It is no part of what users see.
+    core: Core = vars(session)["_core"]  # It is not part of the public interface.
     return core
 
 

@@ -141,7 +141,7 @@ class Deadlines:
         return any(limit.is_sign_in() and limit.is_connected for limit in self.limits.values())
 
     def close(self, *, sign_ins: bool = True) -> None:
-        """Make all limits expire now, or all but those of sign-ins that have a connection."""
+        """Make all limits expire now, or all except the limits of sign-ins that have a connection."""
         for limit in self.limits.values():
             if sign_ins or not (limit.is_sign_in() and limit.is_connected):
                 limit.expire()

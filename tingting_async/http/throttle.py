@@ -101,8 +101,8 @@ class Throttle:
     async def acquire_rate(self, request: Request[Any], timeout: Timeout, deadline: float) -> Turn | None:
         """Wait until the rate limit allows another request. Return None if there is no limit.
 
-        Arguments and errors are those of `acquire_slot`. The error is raised at once if the request could leave only
-        after its time limit, or if the rate limit fails.
+        Arguments and errors are the same as in `acquire_slot`. The error is raised at once if the request could leave
+        only after its time limit, or if the rate limit fails.
         """
         queue = self._rate_queue
         if queue is None:

@@ -31,7 +31,7 @@ _SHORTEST = 7
 
 
 def refuse_late(core: Core, schedule: datetime | None) -> None:
-    """Refuse a job whose time has passed: its campaign would run at once, at whatever hour.
+    """Refuse a job whose time has passed: its campaign would run at once, regardless of the hour.
 
     Raises:
         UsageError: The time has passed, by the clock of this machine or of the service.

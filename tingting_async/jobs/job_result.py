@@ -81,7 +81,7 @@ class JobSummary:
         statuses: The number of contacts by their status.
         problems: The number of rows that were left out, by the kind of their problem.
         credits: What the job cost, in credits, as far as the service says it.
-        notes: What else is to be known.
+        notes: Other remarks.
     """
 
     rows: int
@@ -111,7 +111,7 @@ class JobResult:
         campaign: The campaign, as it was in the end.
         rows: One row for each row of the input, in its order.
         recipients: The input.
-        notes: What else is to be known, such as that the campaign has contacts that are no row of the input.
+        notes: Other remarks, such as that the campaign has contacts that are not in the input.
     """
 
     campaign: Campaign

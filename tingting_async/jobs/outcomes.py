@@ -35,7 +35,7 @@ async def read_outcomes(
     suppressed: AbstractSet[str],
     not_added: int | None = None,
 ) -> JobResult:
-    """Return what became of every row of the input.
+    """Return the outcome of every row of the input.
 
     Args:
         tingting: The session.

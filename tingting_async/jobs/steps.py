@@ -1,4 +1,4 @@
-"""The steps of a job: each is done once for its key, whoever does it."""
+"""The steps of a job: each is done once for its key, by whichever process is first."""
 
 import asyncio
 import json
@@ -93,16 +93,16 @@ class _Campaigns(Campaigns):
     async def create_for(
         self, content: Mapping[str, str], name: str, services: Services, fields: OptionalFields, key: str | None
     ) -> Campaign:
-        """Create a campaign. With a key, another call with another content is refused."""
+        """Create a campaign. With a key, another call with other content is refused."""
         return await self._create(name, services, fields, content, key, None)
 
     async def refuse_other(
         self, content: Mapping[str, str], name: str, services: Services, fields: OptionalFields, key: str
     ) -> None:
-        """Refuse another content than that of an earlier call with the key. Nothing is requested.
+        """Refuse content that differs from an earlier call with the key. Nothing is requested.
 
         Raises:
-            UsageError: It is another one.
+            UsageError: It differs.
         """
         with suppress(DuplicateSendError):
             await self._core.refuse_duplicate(self._creation(name, services, fields, content, key, None))
@@ -146,13 +146,13 @@ class JobRun:
         """Why the service refused numbers."""
 
     def report(self, step: JobStep) -> None:
-        """Call `on_progress`. If it fails, the job goes on."""
+        """Call `on_progress`. If it fails, the job continues."""
         if self._on_progress is not None:
             try:
                 self._on_progress(JobProgress(step, self._recipients, self._added, self._campaign))
             except Exception as error:  # noqa: BLE001 - it may raise anything
                 with suppress(Exception):
-                    _log.error("CampaignJob: `on_progress` raised %s. The job goes on.", type(error).__name__)
+                    _log.error("CampaignJob: `on_progress` raised %s. The job continues.", type(error).__name__)
 
     async def was_sent(self) -> bool:
         """Return whether the ledger has the run of the campaign, so that all contacts were added before.
@@ -183,7 +183,7 @@ class JobRun:
         return await self._find(operation) is not None
 
     async def refuse_other(self, name: str, services: Services, fields: OptionalFields, selection: Selection) -> None:
-        """Refuse recipients or fields that are not those of an earlier run with the key. Nothing is requested.
+        """Refuse recipients or fields that differ from an earlier run with the key. Nothing is requested.
 
         Raises:
             UsageError: They differ.
@@ -360,5 +360,5 @@ class JobRun:
 
 
 async def _content(selection: Selection) -> dict[str, str]:
-    """Return what each run of a job must have beside the fields of its campaign."""
+    """Return the content, besides the campaign's fields, that each run of a job must have."""
     return {"recipients": await run_in_thread(selection.digest)}

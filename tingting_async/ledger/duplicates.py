@@ -23,7 +23,7 @@ def changed_error(send: Send, request: Request[Any], changed: list[str]) -> Usag
 async def is_other_send(stored: StoredClaim, request: Request[Any]) -> bool:
     """Return whether a stored send has the same key as a request, but another target or other arguments.
 
-    The arguments of a send with a target are not compared: nobody runs a campaign twice, whatever the message.
+    The arguments of a send with a target are not compared: nobody runs a campaign twice, even with another message.
 
     Raises:
         LedgerError: The arguments cannot be compared.

@@ -32,12 +32,12 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 180.0
 """More than a session's default limit for a call (`Timeout.total`), so that a call in another process ends before."""
 ATTEMPTS = 5
-"""How often a send is attempted, at most."""
+"""The maximum number of attempts of a send."""
 RECONCILE_WAIT = 10.0
-"""Seconds between the two checks that have to agree before something counts as not done, as of `reconcile()`."""
+"""Seconds between the two checks that have to agree before something counts as not done, as in `reconcile()`."""
 _FIRST_BACKOFF, _MAX_BACKOFF = 0.5, 8.0
 _FIRST_POLL, _MAX_POLL = 0.05, 1.0
-"""Seconds between two looks at a send that is in progress: the first, and the longest."""
+"""Seconds between two checks of a send that is in progress: the first pause, and the longest."""
 
 
 @short_traceback
@@ -226,7 +226,7 @@ async def _is_done(
         if state is SendState.UNKNOWN:
             try:
                 return await _reconcile(error, deadline, wait)
-            except InProgressError:  # Its process goes on with it, in another session of the database.
+            except InProgressError:  # Its process continues it, in another session of the database.
                 pass
             except OutcomeUnknownError as failure:
                 if error.send is None:  # The ledger has no record of it.
@@ -240,7 +240,7 @@ async def _is_done(
         try:
             await refuse_duplicate()
         except DuplicateSendError as newer:
-            # Somebody else may have found it out meanwhile, and changed what the service showed by going on.
+            # Somebody else may have found it out meanwhile, and continued, which changes what the service shows.
             if undecided is not None and newer.send is not None and newer.send.state is SendState.UNKNOWN:
                 raise undecided from undecided.__cause__
             error = newer

@@ -107,7 +107,7 @@ class LedgerFile:
             raise self._lost("was cut off")
 
     def _look(self) -> tuple[int, ...] | None:
-        """Return what changes if the file is replaced or written; None if it is missing."""
+        """Return values that change if the file is replaced or written; None if it is missing."""
         try:
             found = self._path.stat()
         except FileNotFoundError:
@@ -115,7 +115,7 @@ class LedgerFile:
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def _leave(self) -> None:
-        """Remember what the file is like after a transaction. It must be the one that was opened."""
+        """Remember these values after a transaction. The file must be the one that was opened."""
         now, opened = self._look(), self._left
         if now is None or opened is None or now[:2] != opened[:2]:
             raise self._lost("was replaced while it was in use")

@@ -1,8 +1,8 @@
 """Jobs: operations of many requests with one key, which one call may begin, and another one, elsewhere, continue.
 
 Two claims stand for a job. The *mark* says that it has begun, and with what content. It stays until the job is done, so
-that whoever continues the job knows that a part of it may be done. The *work* says that a call is working on the job
-now. It is freed if that call ends, or its process does, and is done when the job is.
+that a call that continues the job knows that a part of it may be done. The *work* says that a call is working on the
+job now. It is freed if that call ends, or its process does, and is done when the job is.
 """
 
 import asyncio

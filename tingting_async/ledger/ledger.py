@@ -111,7 +111,7 @@ class Ledger:
 
         Args:
             send: The ledger's record, such as one of `unresolved()`.
-            result: Of a creation: the id of what was created. The same creation then returns that.
+            result: For a creation: the id of what was created. The same creation then returns that.
 
         Raises:
             UsageError: The send is in progress: its own process will record the outcome. Or contacts were added: repeat
@@ -170,8 +170,8 @@ class Ledger:
             service: The session's `base_url`.
             request: The request to send.
             call: Sends it.
-            read_clocks: Returns what the clocks show.
-            prepared: Its claim, of a creation.
+            read_clocks: Reads the clocks.
+            prepared: For a creation: its claim.
 
         Raises:
             DuplicateSendError: It was sent before, or may have been. Nothing was sent now.
@@ -248,7 +248,7 @@ class Ledger:
             return await (await self.ready()).find(claim_for(service, request))
 
     async def unfinished(self, claim: Claim) -> list[StoredClaim]:
-        """Return the unfinished claims for the same target, whatever their key. Sessions call this."""
+        """Return the unfinished claims for the same target, regardless of their key. Sessions call this."""
         return await (await self.ready()).unfinished(claim)
 
     async def refuse_duplicate(self, service: str, request: Request[Any]) -> None:
@@ -306,7 +306,7 @@ class Ledger:
             return await request.reconciler_or_advice(recorded)
 
         async def read_others() -> Others:
-            # In this order, one that ends in between is in both.
+            # In this order, a creation that ends in between is in both.
             unfinished = [each for each in await self.unfinished(claim) if each.send.id != send.id]
             return unfinished, await self._storage.results(claim)
 
@@ -316,7 +316,7 @@ class Ledger:
 
     async def ready(self) -> Storage:
         """Return the storage, after all outcomes that are late have been recorded, the newest first."""
-        if self._unrecorded.keys() <= self._recording:  # Of many sends at once, some are always being recorded.
+        if self._unrecorded.keys() <= self._recording:  # With many sends at once, some are always being recorded.
             return self._storage
         for claim_id in [*reversed(self._unrecorded)]:
             if claim_id in self._unrecorded and claim_id not in self._recording:
@@ -324,7 +324,7 @@ class Ledger:
         return self._storage
 
     async def _record(self, send: Send, verdict: Verdict, result: str | None = None) -> None:
-        """Record what a person decided, as soon as its owner cannot begin any more."""
+        """Record what a person decided, as soon as the claim's owner can no longer begin."""
         decision = Decision(verdict, send.state, claim=claim_of(send))
         if rest := await (await self.ready()).record(send.id, decision, result):
             await asyncio.sleep(rest)
@@ -361,7 +361,7 @@ class Ledger:
     def _recorder(
         self, send: Send, request: Request[Any], *, is_owner: bool
     ) -> Callable[[Reconciliation], Awaitable[float]]:
-        """Return what records the reconciliation of a send; see `attach_reconciler`."""
+        """Return the function that records the reconciliation of a send; see `attach_reconciler`."""
         not_before: float | None = None
 
         async def record(found: Reconciliation) -> float:

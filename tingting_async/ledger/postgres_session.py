@@ -1,7 +1,7 @@
 """A session of a ledger in PostgreSQL: its connection, its lock, and the tables.
 
 The owner of claims is a session. It holds an advisory lock, which the server releases when the session ends, however
-it ends. So whoever can see the lock knows that the owner is alive.
+it ends. So a process that can see the lock knows that the owner is alive.
 """
 
 import os

@@ -253,7 +253,7 @@ class Statements:
 
 
 def new_claim(claim: Claim) -> StoredClaim:
-    """Return the claim as it is stored now."""
+    """Return a claim as it is when it is stored now."""
     clocks = claim.read_clocks()
     state, fields = SendState.IN_PROGRESS, (claim.id, claim.service, claim.operation, claim.key, claim.target)
     return StoredClaim(Send(*fields, state=state, started_at=clocks.local, clocks=clocks), claim.digest, claim.evidence)

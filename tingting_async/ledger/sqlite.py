@@ -241,7 +241,7 @@ class SqliteStorage:
 
 
 def _insert(database: sqlite3.Connection, claim: Claim, owner: str) -> StoredClaim:
-    clocks = claim.read_clocks()  # Now, as the file may have been locked for a while.
+    clocks = claim.read_clocks()  # Now, because the file may have been locked for a while.
     fields = (claim.id, claim.service, claim.operation, claim.key, claim.target)
     service_time = None if clocks.service is None else clocks.service.timestamp()
     times = (clocks.local.timestamp(), claim.digest, service_time, clocks.monotonic)

@@ -1,4 +1,4 @@
-"""A thread that runs a ledger's work: whatever waits shares one transaction."""
+"""A thread that runs a ledger's work: all work that waits shares one transaction."""
 
 import asyncio
 import copy
@@ -17,9 +17,9 @@ C_co = TypeVar("C_co", covariant=True)
 T = TypeVar("T")
 
 MAX_BATCH = 1000
-"""How many pieces of work share a transaction, at most."""
+"""The maximum number of pieces of work that share a transaction."""
 MAX_TURN = 0.1
-"""Seconds for which a thread waits for the end of a turn of the event loop, at most.
+"""The maximum number of seconds for which a thread waits for the end of a turn of the event loop.
 
 The loop may be blocked, or may have stopped.
 """
@@ -81,9 +81,9 @@ class Writer(Generic[C]):
         """Whether work has shared a transaction since a thread was last started."""
         self._turn_ended = threading.Event()
         self._turn_of: asyncio.AbstractEventLoop | None = None
-        """The event loop for the end of whose turn the thread waits."""
+        """The event loop whose turn the thread waits for to end."""
         self._in_transaction = threading.Lock()
-        """Is held during a transaction."""
+        """Held during a transaction."""
         self._held_by_fork: list[Callable[[], None]] = []
 
     async def run(self, work: Callable[[C], T]) -> T:
@@ -153,7 +153,7 @@ class Writer(Generic[C]):
     def _handle_forks(self) -> None:
         """Let a fork wait for the end of a transaction.
 
-        A child that is forked in between inherits what the database's library knows of the locks that the parent holds.
+        A child that is forked during a transaction inherits the database library's knowledge of the parent's locks.
         """
         if hasattr(os, "register_at_fork"):  # Windows has no forks.
             os.register_at_fork(

@@ -152,7 +152,7 @@ def decode_token(fingerprint: str, style: PaginationStyle, token: str) -> tuple[
         if checksum == _checksum(fingerprint, state):
             params, number, delivered = state
             request = PageRequest(tuple((_text(name), _text(value)) for name, value in params), number)
-            # Whoever knows the list can compute a checksum, so nothing else is trusted either.
+            # Anybody who knows the list can compute a checksum, so nothing else is trusted either.
             if (
                 all(type(value) is int and 0 <= value < MAX_POSITION for value in (number, delivered))
                 and style.is_own(request)

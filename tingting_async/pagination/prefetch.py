@@ -205,7 +205,7 @@ class Prefetcher(Generic[T]):
         raise failure  # Outside of the `except` block, where the error would become its context.
 
     async def _next_page(self) -> Page[T] | None:
-        # A loop that ends early should not have requested many pages in vain: 1, 2, 2, 4, 4, 4, 4, 8, … in flight.
+        # A loop that ends early should not have requested many pages for nothing: 1, 2, 2, 4, 4, 4, 4, 8, … in flight.
         width = min(self._width, self._share.share)
         if self._slow_start:
             width = min(width, 1 << (self._delivered + 1).bit_length() - 1)

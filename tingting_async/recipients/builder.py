@@ -65,7 +65,7 @@ class ListBuilder:
 
     Args:
         options: How they are read.
-        is_file: Whether the cells are those of a file, so that all values become text.
+        is_file: Whether the cells come from a file, so that all values become text.
         names: The names of the columns, if the rows have names for their values. The list may grow. None if a row of
             headers has the names, if anything has.
     """
@@ -92,7 +92,7 @@ class ListBuilder:
         self._is_added = False
 
     def add(self, row: int, cells: Sequence[object]) -> None:
-        """Add a row. Empty ones of files are passed over."""
+        """Add a row. Empty rows of files are skipped."""
         if self._is_file and all(map(is_blank, cells)):
             return
         if self._first is None:
@@ -188,7 +188,7 @@ class ListBuilder:
             del cells[-1]  # Some programs write a delimiter after each row.
         if columns.unnamed:
             self._filled.update(index for index in columns.unnamed if index < len(cells) and not is_blank(cells[index]))
-        # A spreadsheet's number is parsed as it is: its text may have another meaning, as that of an error has.
+        # A spreadsheet's number is parsed as it is: its text may have another meaning, as with an error.
         cell = given[columns.number] if columns.number < len(given) else None
         text = cells[columns.number] if columns.number < len(cells) else None
         cell = text if isinstance(cell, str) else None if cell is MISSING else cell
@@ -231,7 +231,7 @@ class ListBuilder:
                 self.taken.add(int(found[1]))
 
     def _cells(self, row: int, given: Sequence[object]) -> tuple[list[Cell], RowProblem | None]:
-        """Return the cells as they are kept, and the first problem of those that are no phone number."""
+        """Return the cells as they are kept, and the first problem of a cell that is not the phone number."""
         if self._is_file:
             texts = [cell if type(cell) is str else cell_of_sheet(cell) for cell in given]
             if not self.columns.ours and _SPECIAL.isdisjoint([text[:1] for text in texts]):

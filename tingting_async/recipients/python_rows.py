@@ -17,7 +17,7 @@ from tingting_async.recipients.values import MISSING
 
 
 def require_rows(operation: str, name: str, rows: Any) -> None:
-    """Refuse an argument that is no iterable of rows.
+    """Refuse an argument that is not an iterable of rows.
 
     Raises:
         UsageError: It is something else.
@@ -76,7 +76,7 @@ class RowReader:
         """Add a row, and return how many there are.
 
         Raises:
-            UsageError: It is not of the same kind as the others, or is no row.
+            UsageError: It is not of the same kind as the others, or is not a row.
         """
         self._count += 1
         kind, cells = self._cells(row)
@@ -124,7 +124,7 @@ class RowReader:
         return "mapping", self._values(row)
 
     def _of_contact(self, key: Any, number: object, variables: Mapping[Any, Any]) -> list[object]:
-        """Return the values of a row that says which of them is the phone number, whatever its variables are called."""
+        """Return the values of a row that says which is the phone number, regardless of its variables' names."""
         place = f"`rows[{self._count - 1}]`"
         if key in variables:
             raise UsageError(f"{place} has a variable {_shown(key)}, which is the key of its phone number. Rename it.")

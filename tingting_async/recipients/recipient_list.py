@@ -252,7 +252,7 @@ class RecipientList(Sequence[Recipient]):
 
     @property
     def doubtful_rows(self) -> tuple[int, ...]:
-        """The numbers of the rows passed over that may be rows of the list: guessed headers, titles with a figure."""
+        """The numbers of the skipped rows that may be rows of the list: guessed headers, and titles with a figure."""
         return tuple(self._builder.columns.doubtful)
 
     @property
@@ -331,7 +331,7 @@ class RecipientList(Sequence[Recipient]):
             path: The file.
             rows: The rows, each with its reason.
             reached: The numbers that other rows of the input reach. The reason of a row with such a number, or with
-                one of another list, says so, whatever else is wrong: `read` leaves the row out as long as it has that.
+                one of another list, says so, whatever else is wrong: `read` leaves out a row with such a reason.
 
         Raises:
             UsageError: The file cannot be written.

@@ -63,7 +63,7 @@ GivenContact = NewContact | ReadyContact | NepaliNumber | str | int
 GivenContacts = Iterable[GivenContact] | AsyncIterable[GivenContact]
 
 _SHOWN = 3
-"""How many problems the text of an error shows."""
+"""The maximum number of problems that the text of an error shows."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -287,7 +287,7 @@ def refuse_list_problems(given: ReadyList, name: str) -> None:
     """Refuse a list with rows that have problems.
 
     Raises:
-        UsageError: There are some. The message says how to go on.
+        UsageError: There are some. The message says how to continue.
     """
     said = [(f"row {each.row}", str(each.message)) for each in given.problems]
     if said:

@@ -49,7 +49,7 @@ class _Recipients(Generic[C, P]):
         except Exception as error:  # noqa: BLE001 - raised when the consumer reaches this campaign
             self._outcome = error
         except asyncio.CancelledError:
-            await self.iterator.aclose()  # Now, as the garbage collector may come late.
+            await self.iterator.aclose()  # Now, because the garbage collector may come late.
             raise
 
     async def next(self) -> P:

@@ -51,7 +51,7 @@ _COOKIE = r'\s*[^\s=;,"]+\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)'
 
 
 def read_cookies(response: Response) -> dict[str, str]:
-    """Return the cookies that a response sets, whatever their domain, path and flags."""
+    """Return the cookies that a response sets, regardless of their domain, path and flags."""
     # aiohttp's jar drops cookies of IP addresses, and secure cookies over plain http on this machine.
     found: dict[str, str] = {}
     for header in response.headers.getall("Set-Cookie", []):

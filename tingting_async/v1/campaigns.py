@@ -278,7 +278,7 @@ class Campaigns(ListedCampaigns):
             return known
 
         known = await self._core.prepare(request, prepare) if changes or preflight else None
-        called = self._core.note_clocks()  # After the update, which is no evidence of the run.
+        called = self._core.note_clocks()  # After the update, which does not prove the run.
         return await with_schedule(self._core, id, await self._core.execute(request), timeout, known)
 
     async def preflight(

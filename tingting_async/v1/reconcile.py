@@ -113,7 +113,7 @@ async def reconcile_run(core: Core, id: int, send: Send | None, called: ReadCloc
     # It may be the status of an earlier run, which also leaves times of its own.
     since = Since.compare(clocks_at(send, called), core.read_clocks())
     is_after = since.age(campaign.updated_at) is Age.AFTER
-    is_latest = send is None or send.is_latest  # What a later run of the ledger has left is no proof of this one.
+    is_latest = send is None or send.is_latest  # The traces of a later run do not prove this one.
     match campaign.status:
         case CampaignStatus.SCHEDULED if is_latest:
             is_done = is_after
@@ -150,7 +150,7 @@ async def reconcile_created(
         age = Since.compare(sent, read_clocks()).age(campaign.updated_at)
         if match is Match.OTHER or age is Age.BEFORE:
             return None
-        # A running campaign is updated by the service, so its update time is no evidence that it was created.
+        # A running campaign is updated by the service, so its update time does not prove that it was created.
         if campaign.status not in (None, CampaignStatus.NOT_STARTED):
             reason = "There is a campaign of this name, but it was run already."
             return Reconciliation(Verdict.UNKNOWN, reason, campaign)

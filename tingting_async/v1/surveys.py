@@ -251,7 +251,7 @@ class Surveys(Resource):
         Args:
             survey_id: The survey's own id (`SurveyStep.survey`), which may differ from the campaign's; see `answers`.
             path: The file, as of `reports.download`.
-            timeout: See `Resource`; None for ten minutes, whatever the session's limits.
+            timeout: See `Resource`; None for ten minutes, regardless of the session's limits.
 
         Raises:
             UsageError: The file cannot be written, or has the suffix of an Excel file.

@@ -128,7 +128,7 @@ class RedisTokenStore(RedisBacked):
                 try:
                     await self._run("locked", try_acquire)
                 except TokenStoreError:
-                    self._unreleased.append(holder)  # The lock may have been granted nevertheless.
+                    self._unreleased.append(holder)  # The lock may still have been granted.
                     raise
                 if is_ours:
                     break

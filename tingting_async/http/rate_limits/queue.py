@@ -92,7 +92,7 @@ class RateQueue:
 
     The event loop may be too busy to let requests leave at their moments. They do not catch up: moments that have
     lapsed are dropped, and others are reserved instead. Otherwise, requests would leave too close together. If the
-    event loop is always late, one request whose moment has lapsed before leaves all the same.
+    event loop is always late, one request whose moment has lapsed still leaves.
 
     Args:
         limit: What reserves moments.
@@ -100,9 +100,9 @@ class RateQueue:
 
     def __init__(self, limit: RateLimit) -> None:
         self._granted = 0
-        """How many requests could leave."""
+        """The number of requests that were allowed to leave."""
         self._left = 0
-        """How many of them have left."""
+        """The number of those that have left."""
         self._limit = limit
         self._waiting: list[_Waiter] = []
         self._moments: list[float] = []

@@ -32,7 +32,7 @@ class CampaignStatus(OpenEnum):
 
     @property
     def is_final(self) -> bool:
-        """Return whether the status no longer changes by itself; true for unknown statuses."""
+        """Whether the status no longer changes by itself; true for unknown statuses."""
         return self not in _ACTIVE
 
 

@@ -90,7 +90,7 @@ class ContactAdded(Confirmation):
 
     @property
     def is_confirmed(self) -> bool:
-        """Return whether the response says that the contact was added."""
+        """Whether the response says that the contact was added."""
         return self.contact is not None or bool(self.message)
 
 
