@@ -65,12 +65,12 @@ class SendState(enum.Enum):
 
 @attrs.frozen
 class Clocks:
-    """What the clocks showed at one moment. Any of them may be wrong, or set later; together they show that.
+    """The times of the clocks at one moment. Any of them may be wrong, or set later; together they show that.
 
     Attributes:
         local: This machine's clock; an aware datetime in UTC.
         service: The service's clock, by the `Date` of its latest response; None if none had told it. It is the latest
-            that the clock may have shown, as `Date` has whole seconds, or `local` if the two clocks agree.
+            that the clock may have shown, because `Date` has whole seconds, or `local` if the two clocks agree.
         monotonic: The clock of this machine that nobody can set, in seconds.
     """
 
@@ -93,7 +93,7 @@ class Send:
         state: Whether it is done, in progress, or unknown.
         started_at: When the request was about to leave, by this machine's clock; an aware datetime in UTC.
         clocks: What all clocks showed then; None if the ledger's file was written by an older version.
-        result: The id of what was created, of a creation that is done; None for a send.
+        result: For a creation that is done: the id of what was created. None for a send.
         is_only: Whether the ledger was asked for sends with the same `target` and another key, and has none.
         is_latest: Whether the ledger was asked for them, and has none that began later.
     """
@@ -171,7 +171,7 @@ class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
 
     operation: str
     _usage_error: type[ValueError] = ValueError
-    """What is raised if an argument of `reconcile()` is not valid."""
+    """The type of the error if an argument of `reconcile()` is not valid."""
     _reconciler: Reconciler | None = None
     _recorded: Send | None = None
     _on_reconciled: Callable[[Reconciliation], Awaitable[float]] | None = None

@@ -35,7 +35,7 @@ class RedisFailedError(Exception):
 
 
 class RedisBacked:
-    """What keeps something in Redis: with a client for each event loop, or with a user's own client.
+    """Base of objects that keep something in Redis: with a client for each event loop, or a user's own client.
 
     Args:
         client: A `redis.asyncio.Redis` of the user's own, which is never closed, or a URL.

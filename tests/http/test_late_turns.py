@@ -101,7 +101,7 @@ def connect(url: str, limit: Limit, **options: Any) -> TingTing:
 
 
 async def test_ledger_that_stalls(serve: Any, http: aiohttp.ClientSession | None) -> None:
-    """Of sends that a ledger held up, only the one whose turn was last leaves at once; the others need other turns."""
+    """If a ledger held up sends, only the one whose turn was last leaves at once; the others need other turns."""
     server, limit, ledger = await serve(succeed), Limit(0.0, 0.0, 0.0), Ledger()
     async with connect(server.url, limit, http=http) as tingting:
         tasks = [asyncio.create_task(tingting._core.execute(ledger.request(number))) for number in range(3)]
@@ -125,7 +125,7 @@ async def test_other_turns(serve: Any, http: aiohttp.ClientSession | None) -> No
 
 
 async def test_network_that_stalls() -> None:
-    """Of requests whose TLS connections were held up, only the one whose turn was last leaves at once."""
+    """If TLS connections were held up, only the request whose turn was last leaves at once."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     held, opened = asyncio.Event(), asyncio.Event()

@@ -1,4 +1,4 @@
-"""Those whom a job leaves out: they can be corrected, and the messages say what to do."""
+"""Rows that a job leaves out: they can be corrected, and the messages say what to do."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -96,7 +96,7 @@ async def test_calls() -> None:
     ],
 )
 async def test_refused_as_a_whole(guards: Guards | None, job: dict[str, Any], said: str) -> None:
-    """What would keep the whole job from running is a problem of the preview, which has the rows all the same."""
+    """A reason why the whole job cannot run is a problem of the preview, which still has the rows."""
     async with Sandbox() as sandbox:
         found = await preview(sandbox, guards=guards, **{"rows": PEOPLE, **job})
         assert [True] == [said in problem for problem in found.problems]

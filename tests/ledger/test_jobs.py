@@ -1,4 +1,4 @@
-"""Operations of many requests with one key, on each kind of ledger: one call works on them, and another goes on."""
+"""Operations of many requests with one key, on each kind of ledger: one call works on them, and another continues."""
 
 import asyncio
 from collections import Counter
@@ -51,7 +51,7 @@ async def test_one_call_works_at_a_time(sandbox: Sandbox, connect: Any, ledger: 
 
 
 async def test_another_call_goes_on(sandbox: Sandbox, connect: Any, ledger: Any) -> None:
-    """What a call has left is unresolved until another one has done the rest. Its content stays that of the first."""
+    """A call that ended early is unresolved until another has done the rest. The content of the first call stays."""
     async with connect(TingTing) as one, connect(TingTing) as other:
         campaign = (await one.campaigns.create("Bills", "PHONE")).id
         with sandbox.faults.during([Fault("status", path=ADDING, nth=3, status=400, body={"detail": "No."})]):
@@ -72,7 +72,7 @@ async def test_another_call_goes_on(sandbox: Sandbox, connect: Any, ledger: Any)
 
 
 async def test_a_call_that_lost_its_job(sandbox: Sandbox, connect: Any, ledger: Any, ledger_place: Any) -> None:
-    """A call that others take for dead sends nothing more, so that the one that goes on adds no contact twice."""
+    """A call that others take for dead sends nothing more, so that the one that continues adds no contact twice."""
     async with connect(TingTing) as one:
         campaign = (await one.campaigns.create("Bills", "PHONE")).id
         stall = Fault("stall_after", path=ADDING, times=1)

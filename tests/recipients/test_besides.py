@@ -34,7 +34,7 @@ class Person:
     ],
 )
 async def test_numbers(besides: Any) -> None:
-    """Whoever is reached in another way is left out as a duplicate, in whatever form the numbers are given."""
+    """People who are reached in another way are left out as duplicates, in any form of their numbers."""
     people = await RecipientList.from_rows(CORRECTED, besides=besides)
     assert ["9851000002", "9861000003"] == [each.number for each in people]
     assert [(1, "phone", "duplicate")] == [(each.row, each.column, each.kind) for each in people.problems]
@@ -43,7 +43,7 @@ async def test_numbers(besides: Any) -> None:
 
 
 async def test_lists(tmp_path: Path) -> None:
-    """Of other lists, those who are ready are left out, and those whose rows have a problem are not."""
+    """Recipients who are ready in other lists are left out; those whose rows have a problem there are not."""
     rows = ["9841000001", {"phone": "9851000002"}]
     first = await RecipientList.from_rows(rows[:1])
     conflict = [{"phone": "9861000003", "name": "A"}, {"phone": "9861000003", "name": "B"}]
@@ -85,7 +85,7 @@ async def test_rejects(tmp_path: Path) -> None:
     ],
 )
 async def test_no_numbers(tmp_path: Path, besides: Any, said: str) -> None:
-    """What is no iterable of phone numbers is refused before anything is read."""
+    """A value that is not an iterable of phone numbers is refused before anything is read."""
     for read in (
         RecipientList.read(tmp_path / "none.csv", besides=besides),
         RecipientList.from_rows([], besides=besides),

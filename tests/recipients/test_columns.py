@@ -60,7 +60,7 @@ async def test_names(tmp_path: Path, header: str) -> None:
 
 
 async def test_google_contacts(tmp_path: Path) -> None:
-    """Of the columns of Google Contacts, the first phone number is taken."""
+    """The first phone number among the columns of Google Contacts is taken."""
     header = [
         "First Name",
         "Last Name",
@@ -80,7 +80,7 @@ async def test_google_contacts(tmp_path: Path) -> None:
     ("first", "second"), [("Phone", "Mobile"), ("Alternate mobile", "Contact"), ("Mobile 2", "Mobile 1")]
 )
 async def test_better_name(tmp_path: Path, first: str, second: str) -> None:
-    """Of two columns with phone numbers, the one whose name says more is taken."""
+    """If two columns have phone numbers, the one with the clearer name is taken."""
     people = await read(
         tmp_path, [[first, second], *([each, other] for each, other in zip(NUMBERS, NUMBERS[::-1], strict=True))]
     )

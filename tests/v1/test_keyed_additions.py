@@ -246,7 +246,7 @@ async def test_a_key_that_is_not_valid(key: Any, tmp_path: Path) -> None:
 
 
 async def test_two_calls_at_once(tmp_path: Path) -> None:
-    """Of two calls with the same key, the second waits for the first, and adds nothing; or gives up when time is up."""
+    """If two calls have the same key, the second waits for the first, and adds nothing; or gives up when time is up."""
     service, arrived, released = Service(), asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:

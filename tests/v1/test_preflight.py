@@ -190,7 +190,7 @@ async def test_many_rows_with_problems() -> None:
 
 @pytest.mark.parametrize("recipients", ["9800000001", {"9800000001": {}}, 9800000001])
 async def test_what_is_no_list_of_recipients(recipients: Any) -> None:
-    """What is no list of recipients is refused."""
+    """A value that is not a list of recipients is refused."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         campaign = await make_campaign(tingting)
         with pytest.raises(UsageError, match="`recipients` must be a list of recipients"):
@@ -322,7 +322,7 @@ async def test_another_number_of_contacts(contacts: int, recipients: int, expect
 
 
 async def test_recipients_on_the_suppression_list() -> None:
-    """Recipients on the suppression list, who are not added, are no contacts that the campaign lacks."""
+    """Recipients on the suppression list are not added, so they do not count as missing contacts."""
     people = [Person("9800000001", {"name": "Sita"}, 2), Person("+977 9800000002", {}, 3)]
     async with Sandbox(campaigns=0) as sandbox:
         async with connect(sandbox, guards=Guards(suppressed=["9800000002"])) as tingting:

@@ -169,7 +169,7 @@ class Core:
         return read_clocks(self.transport.latest)
 
     def note_clocks(self) -> Callable[[], Clocks]:
-        """Return a function that returns what the clocks show now, whenever it is called."""
+        """Return a function that returns the present times of the clocks, whenever it is called."""
         return note_clocks(self.transport.latest)
 
     async def refuse_duplicate(self, request: Request[Any]) -> None:
@@ -202,7 +202,7 @@ class Core:
 
     @property
     def ledger(self) -> "Ledger | None":
-        """What records sends; None if nothing does."""
+        """The ledger, which records sends; None if there is none."""
         return self._ledger
 
     def _ledger_for(self, request: Request[Any]) -> "Ledger | None":
@@ -220,13 +220,13 @@ class Core:
         return self._ledger if is_recorded else None
 
     async def _admit(self, guards: "Guards", request: Request[T]) -> Callable[[Request[T]], Awaitable[T]]:
-        """Let the guards look at a request, and return what sends it; before that, they look at a send again."""
+        """Let the guards check a request. Return the function that sends it; a send is checked again first."""
         from tingting_async.client.guards import admit  # noqa: PLC0415 - few programs need it
 
         if request.effect is not Effect.SEND:
             await admit(guards, request)
             return self._send
-        # A send that was made may not be allowed any more: that it was made says more.
+        # A send that was made before may no longer be allowed. The error that it was made says more.
         admission = await self.prepare(request, functools.partial(admit, guards, request))
         return lambda claimed: self._send(admission.protect(claimed))
 

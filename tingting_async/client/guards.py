@@ -44,13 +44,13 @@ def _amount(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None
 
 @attrs.frozen(kw_only=True)
 class Prices:
-    """What you pay, in credits. The service does not publish its prices, so that what follows is an estimate.
+    """What you pay, in credits. The service does not publish its prices, so costs are estimates.
 
     Attributes:
         per_sms_part: The price of one part of an SMS. A long text has several parts.
         per_call: The price of a call, however long it is. Give either this or `per_call_minute`.
         per_call_minute: The price of a minute of a call.
-        minutes_per_call: How many minutes you expect a call to take, as they are charged.
+        minutes_per_call: How many charged minutes you expect a call to take.
 
     Raises:
         UsageError: No price is given, both prices of a call are given, or one is not a number of 0 or more.

@@ -120,7 +120,7 @@ class _Rows:
             raise UsageError(_USED)
         # A RecipientList yields only the rows without problems. The numbers of the other rows are not reached either.
         self.given: Any = given.input_rows() if isinstance(given, RecipientList) else given
-        """What to iterate over."""
+        """The iterable of the rows."""
         self._may_be_used_up = isinstance(given, Iterator | AsyncIterator) and not is_generator
         self._numbers = set[str]()
         said = (

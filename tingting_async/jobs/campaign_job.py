@@ -136,7 +136,7 @@ class CampaignJob:
         max_poll_interval: float = 30.0,
         wait: float = RECONCILE_WAIT,
     ) -> JobResult:
-        """Do what is still to be done of the job, and return what became of every row.
+        """Do the rest of the job, and return the outcome of every row.
 
         Two runs at the same time, of one process or of several, are one job: each step is done by the one that is
         first, and the other waits for it.

@@ -108,7 +108,7 @@ def _row(
 
 
 async def _read_attempts(tingting: TingTing, campaign: Campaign) -> tuple[dict[str, int], list[str]]:
-    """Return how often the service tried each number, by the report, and what is to be noted about the report."""
+    """Return how often the service tried each number, by the report, and the notes about the report."""
     attempts: dict[str, int] = {}
     try:
         async for row in tingting.reports.rows(campaign.id):

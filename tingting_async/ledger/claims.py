@@ -266,7 +266,7 @@ class Storage(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close what is open. The next use opens it again."""
+        """Close the storage. The next use opens it again."""
         ...
 
 

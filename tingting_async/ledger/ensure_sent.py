@@ -188,7 +188,7 @@ async def _call(call: Callable[[], Awaitable[T]], expected: ExpectedSend) -> T:
 
 
 async def _after(call: Callable[[], Awaitable[T]], expected: ExpectedSend) -> T | None:
-    """Return the result of what an earlier call has done: what was created, and None of a send."""
+    """Return the result of an earlier call: what was created; None for a send."""
     is_creation = expected.request is not None and expected.request.effect is Effect.CREATE
     return await _call(call, expected) if is_creation else None
 

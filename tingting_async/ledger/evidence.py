@@ -1,4 +1,4 @@
-"""What the claim of a creation keeps: digests of its content, and what was known before its request left."""
+"""The content of a creation's claim: digests of its content, and what was known before its request left."""
 
 import asyncio
 import hashlib

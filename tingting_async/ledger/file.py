@@ -20,8 +20,8 @@ _ADVICE = "Check that this process may read and write the file and its directory
 class LedgerFile:
     """A ledger's file, which one thread uses at a time.
 
-    It stays open between transactions, as long as nobody else touches it. If anything did, it is opened anew. So an
-    open file never shows what was there before it was replaced.
+    It stays open between transactions, as long as nobody else touches it. If anything did, it is opened again. So an
+    open file never shows old content after it was replaced.
 
     Args:
         path: The file.
@@ -40,7 +40,7 @@ class LedgerFile:
         self._database: sqlite3.Connection | None = None
         self._inherited: sqlite3.Connection | None = None
         self._left: tuple[int, ...] | None = None
-        """What the file system said of the file when it was opened, and after each transaction since."""
+        """The values of `_look` when the file was opened, and after each transaction since."""
 
     def __del__(self) -> None:
         """Close the file."""

@@ -86,7 +86,7 @@ class Ledger:
 
     @short_traceback
     async def aclose(self) -> None:
-        """Record the outcomes that are late, and close what is open. The next use opens it again.
+        """Record the outcomes that are late, and close the storage. The next use opens it again.
 
         Raises:
             LedgerError: An outcome cannot be recorded. Everything is closed nevertheless.

@@ -26,7 +26,7 @@ class PostgresLedger(Ledger):
             async with TingTing(email="…", password="…", ledger=ledger) as tingting: ...
 
     This needs `psycopg` (the extra `postgres`). All processes that send for an account share one. It opens one
-    connection, on first use, and keeps it: a direct one, as the session of the database shows that this process is
+    connection, on first use, and keeps it: a direct one, because the session of the database shows that this process is
     alive. PgBouncer in transaction mode does not work. It makes the tables `tingting_ledger` and `tingting_sends`, in
     the first schema of the role's `search_path`.
 

@@ -207,7 +207,7 @@ class Statements:
         self.lapsed.update(id_ for (id_,) in self.execute(_TAKE_OVER, before=[*owners], job=JOB))
 
     def create(self, claim: Claim) -> StoredClaim | None:
-        """Store the claim of a creation, or return what is in its way; None if that was deleted meanwhile."""
+        """Store the claim of a creation, or return the claim that is in its way; None if that was deleted meanwhile."""
         with self.session.transaction():
             self.forget([claim.id])
             self.execute(_LOCK_TARGET, **_identity(claim))

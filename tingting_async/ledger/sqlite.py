@@ -191,7 +191,7 @@ class SqliteStorage:
             return None  # It may be sent every time.
         same_operation = "service = :service AND operation = :operation AND key = :key"
         same_target = "service = :service AND target = :target AND key IS :key"
-        # A claim of an old file refuses also what the old code would have refused.
+        # A claim of an old file also refuses the sends that the old code would have refused.
         same_old_key = "service = :service AND old_key = :old_key AND old_key != ''"
         row = database.execute(
             f"{_SELECT} FROM sends WHERE {same_operation} OR {same_target} OR {same_old_key} "

@@ -244,7 +244,7 @@ class _Piece(Generic[C, T]):
         self.work = work
         self.loop = loop
         self.ended: asyncio.Future[None] = loop.create_future()
-        """What the caller waits for. A cancellation of the caller cancels it."""
+        """The future that the caller waits for. A cancellation of the caller cancels it."""
         self.has_ended = False
         self.result: T | None = None
         self.error: BaseException | None = None
@@ -256,7 +256,7 @@ class _Piece(Generic[C, T]):
 
 
 def _fail(batch: list[_Piece[Any, Any]], error: BaseException) -> None:
-    """Set the error of each piece: a copy, as raising an error changes it."""
+    """Set the error of each piece: a copy, because raising an error changes it."""
     for piece in batch:
         piece.error = error if len(batch) == 1 else copy.copy(error)
         piece.error.__cause__ = error.__cause__

@@ -266,7 +266,7 @@ class ExactIterator(ItemIterator[T]):
 
 
 class _Evidence:
-    """What all passes show together while every page states one length of the list.
+    """The evidence of all passes together while every page states one length of the list.
 
     If a row is missing from a set of as many rows as the list has, then at each moment a row of the set is not in the
     list. If all of the set is seen, and then all of it is seen again, that row was deleted and added again.

@@ -83,7 +83,7 @@ def _csv(content: bytes, name: str, encoding: str | None, delimiter: str | None)
     text = _decode(content, encoding, name)
     del content
     first = re.match(r"sep=(.)\r?\n", text)
-    if first:  # Excel's own way to say what is between the columns.
+    if first:  # Excel's own way to name the delimiter.
         delimiter = delimiter or first[1]
     start = first.end() if first else 0
     delimiter = delimiter or _find_delimiter(text[start : start + 50_000])

@@ -40,7 +40,7 @@ _NAMES: Final = (
     re.compile(rf"\b(?:phones?|telephones?|tele|tel|ph|phn|fon|sms){_JOINED}\b|फोन|दूरभाष|^(?:number|नम्बर|नम्बरहरू|नं)$"),
     re.compile(rf"\b(?:contacts?|samparka?|whats ?app|viber|recipients?|receivers?){_JOINED}\b|सम्पर्क|^(?:to|प्रापक)$"),
 )
-"""What columns with phone numbers are called: first the names that say most."""
+"""The names of columns with phone numbers, the clearest first."""
 _SECOND = re.compile(
     r"\b(?:2nd|3rd|second|secondary|third|alternate|alternative|alternet|alt|other|another|emergency|backup|extra|optional)\b"
     r"|अर्को|वैकल्पिक|दोस्रो|अन्य|आकस्मिक"

@@ -150,7 +150,7 @@ def phone_number(value: object, name: str = "number", *, mobile_only: bool = Fal
 
 @attrs.frozen
 class _Patterns:
-    """What the national digits of a number of Nepal look like."""
+    """Patterns of the national digits of numbers of Nepal."""
 
     mobile: re.Pattern[str]
     landline: re.Pattern[str]

@@ -50,7 +50,7 @@ class RowReader:
         self._count = 0
 
     def rows_of(self, rows: Any) -> Iterable[Any] | AsyncIterable[Any]:
-        """Return the rows of what the caller gave: an iterable, or a DataFrame.
+        """Return the rows of the caller's argument: an iterable, or a DataFrame.
 
         Raises:
             UsageError: It is something else.
@@ -67,7 +67,7 @@ class RowReader:
 
     @property
     def builder(self) -> ListBuilder:
-        """What has the rows."""
+        """The object with the rows."""
         if self._builder is None:
             self._builder = ListBuilder(self._options, is_file=False, names=self._columns if self._kind else None)
         return self._builder

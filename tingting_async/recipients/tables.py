@@ -23,7 +23,7 @@ _BATCH = 500
 """The number of rows that are converted at a time, in a thread."""
 _IN_MEMORY = 2**20
 _CELL, _ROWS, _COLUMNS = 32_767, 1_048_576, 16_384
-"""What an .xlsx file can hold: characters in a cell, rows with the header, columns."""
+"""The limits of an .xlsx file: characters in a cell, rows with the header, columns."""
 _PHONE_COLUMNS = frozenset({"number", "numbers", "phone", "phone_number", "mobile", "contact_number"})
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 

@@ -102,7 +102,7 @@ class GivenRows:
     """The rows that a call was given, as chunks of valid rows: a collection, or an iterator, read by one task.
 
     All rows of a collection are checked before the first chunk is returned. An iterator is read and checked chunk by
-    chunk, as it may have no end. Other tasks run while rows are checked.
+    chunk, because it may have no end. Other tasks run while rows are checked.
 
     Not an async generator: Python 3.11 cannot close one while a coroutine that waits for its next item is closed.
 

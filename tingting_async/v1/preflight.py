@@ -42,7 +42,7 @@ class _Values:
         self.sms_parts = 0
 
     def take(self, row: int, name: str, values: Mapping[str, Any]) -> None:
-        """Look at the values of a recipient, who has this name in a problem."""
+        """Check the values of a recipient, who has this name in a problem."""
         self.count += 1
         used = {each: values.get(each) for each in self._placeholders}
         missing = sorted(each for each, value in used.items() if is_blank(value))

@@ -250,7 +250,7 @@ class Surveys(Resource):
 
         Args:
             survey_id: The survey's own id (`SurveyStep.survey`), which may differ from the campaign's; see `answers`.
-            path: The file, as of `reports.download`.
+            path: The file, as in `reports.download`.
             timeout: See `Resource`; None for ten minutes, regardless of the session's limits.
 
         Raises:

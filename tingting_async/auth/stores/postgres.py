@@ -84,7 +84,7 @@ class PostgresTokenStore:
 
     Each operation opens a connection and closes it, because a session needs its store only when it signs in or
     refreshes its tokens. So no connection is idle, except the one with the lock. If a connection fails, the operation
-    is repeated a few times, as servers restart. The store may be used in several event loops, threads and forked
+    is repeated a few times, because servers restart. The store may be used in several event loops, threads and forked
     processes.
 
     Args:

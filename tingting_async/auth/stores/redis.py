@@ -48,8 +48,8 @@ class RedisTokenStore(RedisBacked):
     holder dies, the lock is free at most `lease` seconds later. If the holder's event loop is blocked for longer than
     the lease, the holder still continues, so that two processes may refresh at the same time. A warning is logged then.
 
-    A command whose connection fails is repeated a few times, as servers close idle connections and restart. A server
-    that has become a read-only replica is connected to anew, because its name may now lead to the new primary.
+    A command whose connection fails is repeated a few times, because servers close idle connections and restart. A
+    server that has become a read-only replica is connected to anew, because its name may now lead to the new primary.
 
     With a URL, the store may be used in several event loops, threads and forked processes. A client of your own belongs
     to one event loop.

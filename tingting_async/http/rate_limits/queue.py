@@ -49,7 +49,7 @@ class RateFailedError(Exception):
 
     @classmethod
     def of(cls, error: Exception) -> "RateFailedError":
-        """Return the error for what a limit raised."""
+        """Return the error to raise for an error of the limit."""
         if isinstance(error, TingTingError):
             failed = cls(str(error).rstrip("."))
             failed.__cause__ = error.__cause__
@@ -95,7 +95,7 @@ class RateQueue:
     event loop is always late, one request whose moment has lapsed still leaves.
 
     Args:
-        limit: What reserves moments.
+        limit: Reserves moments.
     """
 
     def __init__(self, limit: RateLimit) -> None:
