@@ -96,7 +96,7 @@ def test_decode_errors(piece: str) -> None:
     ids=["list", "object"],
 )
 def test_many_problems(model: Any, wrong: Any) -> None:
-    """Of a list or an object with many wrong items, the error names the first hundred."""
+    """If a list or an object has many wrong items, the error names the first hundred."""
     with pytest.raises(errors.DecodeError, match="and 97 more") as caught:
         Decoder(RESPONSES).decode(request(model=model), response(wrong))
     assert 100 == len(caught.value.problems)

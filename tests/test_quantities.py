@@ -20,16 +20,16 @@ def test_counted(count: int | Decimal, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("reached", "rows", "shown"),
-    [(1, 1, "1 of 1 row was"), (1, 3, "1 of 3 rows was"), (0, 1, "0 of 1 row were"), (2, 3, "2 of 3 rows were")],
+    [(1, 1, "1 of 1 rows was"), (1, 3, "1 of 3 rows was"), (0, 1, "0 of 1 rows were"), (2, 3, "2 of 3 rows were")],
 )
 def test_summary_of_a_job(reached: int, rows: int, shown: str) -> None:
-    """The summary of a job counts in the singular and in the plural."""
+    """The summary of a job has a verb in the singular for one row that was reached."""
     summary = JobSummary(rows, {JobOutcome.REACHED: reached}, {}, {}, Decimal(0))
     assert f"{shown} reached.\nCredits: 0." == str(summary)
 
 
 def test_summary_of_a_list() -> None:
-    """The summary of a list counts in the singular and in the plural."""
-    assert ["1 of 1 row is ready.", "2 of 3 rows are ready."] == [
+    """The summary of a list has a verb in the singular for one row that is ready."""
+    assert ["1 of 1 rows is ready.", "2 of 3 rows are ready."] == [
         str(ListSummary(rows, ready, {}, 0, ())) for rows, ready in ((1, 1), (3, 2))
     ]

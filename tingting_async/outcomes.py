@@ -65,12 +65,12 @@ class SendState(enum.Enum):
 
 @attrs.frozen
 class Clocks:
-    """What the clocks showed at one moment. Any of them may be wrong, or set later; together they show that.
+    """The times of the clocks at one moment. Any of them may be wrong, or set later; together they show that.
 
     Attributes:
         local: This machine's clock; an aware datetime in UTC.
         service: The service's clock, by the `Date` of its latest response; None if none had told it. It is the latest
-            that the clock may have shown, as `Date` has whole seconds, or `local` if the two clocks agree.
+            that the clock may have shown, because `Date` has whole seconds, or `local` if the two clocks agree.
         monotonic: The clock of this machine that nobody can set, in seconds.
     """
 
@@ -93,7 +93,7 @@ class Send:
         state: Whether it is done, in progress, or unknown.
         started_at: When the request was about to leave, by this machine's clock; an aware datetime in UTC.
         clocks: What all clocks showed then; None if the ledger's file was written by an older version.
-        result: The id of what was created, of a creation that is done; None for a send.
+        result: For a creation that is done: the id of what was created. None for a send.
         is_only: Whether the ledger was asked for sends with the same `target` and another key, and has none.
         is_latest: Whether the ledger was asked for them, and has none that began later.
     """
@@ -113,12 +113,12 @@ class Send:
 
 @attrs.frozen(eq=False, repr=False)
 class Look:
-    """What the service shows of a creation.
+    """What the service shows about a creation.
 
     Attributes:
         new: What was created since, under the same name.
         maybe: What may have been created since, or may have another name.
-        otherwise: The verdict if nothing of that is the creation.
+        otherwise: The verdict if none of these is the creation.
     """
 
     new: Sequence[Any]
@@ -132,11 +132,11 @@ class Creation:
 
     Attributes:
         what: What it creates, as the start of a sentence, such as "A campaign of this name".
-        observe: Returns what is there before its request leaves, as values of JSON.
-        look: Returns what may have been created since, of the ledger's record and of what was there before.
-        was_there: Returns whether something was there, according to what was there before another creation.
+        observe: Returns what exists before its request leaves, as JSON values.
+        look: Takes the ledger's record and what existed before; returns what may have been created since.
+        was_there: Takes something, and what existed before another creation; returns whether it existed then.
         identify: Returns the id of what was created.
-        get: Returns what has an id.
+        get: Returns the object that has an id.
         arguments: The names of its arguments by the names of the request's fields, if they differ.
         content: What another call with the same key must have, besides the request's fields: texts by the names of
             arguments.
@@ -160,11 +160,11 @@ def target_id(send: Send | None, default: str) -> str:
 
 
 Reconciler = Callable[[Send | None], Awaitable[Reconciliation]]
-"""Finds out whether a request was carried out: the send that the ledger recorded, or, for None, the present request."""
+"""Finds out whether a request was carried out. Takes the ledger's record; None stands for the present request."""
 
 
 async def known_outcome(outcome: Reconciliation, _: Send | None) -> Reconciliation:
-    """Be the reconciler of what is known, or of what the service shows no evidence of."""
+    """Return an outcome that is already known. Bound with `functools.partial`, this is a `Reconciler`."""
     return outcome
 
 
@@ -173,7 +173,7 @@ class Reconcilable(Exception):  # noqa: N818 - a mixin, not an error itself
 
     operation: str
     _usage_error: type[ValueError] = ValueError
-    """What is raised if an argument of `reconcile()` is not valid."""
+    """The type of the error if an argument of `reconcile()` is not valid."""
     _reconciler: Reconciler | None = None
     _recorded: Send | None = None
     _on_reconciled: Callable[[Reconciliation], Awaitable[float]] | None = None

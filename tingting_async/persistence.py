@@ -98,7 +98,7 @@ async def run_to_completion(work: Awaitable[T]) -> T:
 
 
 def _shield() -> tuple[AbstractContextManager[object], Callable[[], Awaitable[None]]]:
-    """Return what keeps off the cancellation of anyio's scopes, and a function that raises what was kept off.
+    """Return a scope that shields against anyio's cancellation, and a function that raises a held-back cancellation.
 
     A cancelled scope cancels its tasks in each iteration of the event loop. Without a shield, waiting for work would
     occupy a whole core.
@@ -216,7 +216,7 @@ class BackgroundTask:
 
     @staticmethod
     async def _end(task: "asyncio.Task[None]", seconds: float) -> None:
-        """Wait for so many seconds until the work has ended, even if this task is cancelled again."""
+        """Wait up to this many seconds for the work to end, even if this task is cancelled again."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while not task.done() and (left := deadline - loop.time()) > 0:

@@ -244,7 +244,7 @@ def _is_misread(parameters: Mapping[str, Any], *, is_url: bool) -> bool:
     texts = {name: str(parameters.get(name) or "") for name in ("host", "hostaddr", "port", "dbname")}
     ports = [port.strip() for port in texts["port"].split(",")]
     hosts = [host.strip() for name in ("host", "hostaddr") for host in texts[name].split(",")]
-    # Without a URL, a host with an `@` before it is a socket that is no file, and a name may contain one.
+    # In a `key=value` string, a host that begins with `@` is an abstract socket, and a database name may contain `@`.
     mark = "@" if is_url else "://"
     return (
         any("@" in (host if is_url else host[1:]) for host in hosts)
@@ -272,11 +272,11 @@ def _check_import() -> None:
 
 @cache
 def _connector(timeout: float) -> "Callable[..., Connection[tuple[Any, ...]]]":
-    """Return what opens a connection that does not wait for ever."""
+    """Return a function that opens a connection that does not wait forever."""
     from psycopg import Connection, OperationalError  # noqa: PLC0415 - an extra
 
     class LimitedConnection(Connection[tuple[Any, ...]]):
-        """A connection whose operations have a time limit, as a network may swallow what is sent.
+        """A connection whose operations have a time limit, because a network may swallow what is sent.
 
         It is closed when it is deleted. psycopg's own also warns then.
         """
@@ -308,7 +308,7 @@ def _connector(timeout: float) -> "Callable[..., Connection[tuple[Any, ...]]]":
 
 @cache
 def _async_connector() -> "Callable[..., Coroutine[Any, Any, AsyncConnection[tuple[Any, ...]]]]":
-    """Return what opens a connection that ends when an operation on it is cancelled."""
+    """Return a function that opens a connection that ends when an operation on it is cancelled."""
     from psycopg import AsyncConnection  # noqa: PLC0415 - an extra
     from psycopg.waiting import wait_async  # noqa: PLC0415 - an extra
 

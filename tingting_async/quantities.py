@@ -10,7 +10,7 @@ from typing import cast
 from tingting_async.redaction import redact, shorten
 
 LONGEST = 1e9
-"""The longest time, in seconds: thirty years. Whatever is longer is a mistake, and clocks cannot add all numbers."""
+"""The longest time, in seconds: thirty years. A longer time is a mistake, and clocks cannot add every number."""
 
 SECONDS = "a number of seconds above 0, at most 1e9"
 SECONDS_FROM_0 = "a number of seconds from 0 to 1e9"
@@ -20,7 +20,7 @@ MOST = 2**63 - 1
 
 
 def is_number(value: object) -> bool:
-    """Return whether a value is a finite number, and no truth value."""
+    """Return whether a value is a finite number, and not a truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool) and -MOST <= value <= MOST
 
 

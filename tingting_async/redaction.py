@@ -9,7 +9,7 @@ SECURE = "[secure]"
 _UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 # Every text of a server is searched, so the time must be linear: no pattern may scan the same characters from many
-# starting points. Without its dots, this one is no token, but it still skips what it has scanned.
+# starting points. Without its dots, this one is not a token, but it still skips what it has scanned.
 _JWT = r"eyJ[\w-]*+(?:\.[\w-]*+(?:\.[\w-]*+)?)?"
 _TOKENS = r"\b[0-9a-fA-F]{20,}\b|(?i:\bbearer\s+)\S+"
 _USER = r"(?<=//)[^\s/@]+(?=@)"
@@ -18,10 +18,10 @@ _PHONE_NUMBER = r"\d(?:[\s()./_-]{0,3}\d){6,}"
 _ABOUT_CODES = r"(?i)\b(otp|one.time|code|pin|passcode)\b|कोड"
 _CODE = r"\d(?:[\s()./_-]{0,3}\d){3,}"
 
-# Values that are secret because of their field, whatever their form: an opaque token, a code of three digits.
+# Values that are secret because of their field, regardless of their form: an opaque token, a code of three digits.
 _NAMED = r'(?i)("(?:access|refresh|token|otp|password|api_?key)"\s*:\s*)(?!null)(?:"(?:[^"\\]|\\.)*"?|[^\s"{\[,}\]]+)'
 
-# Cookies and credentials that a service or aiohttp quotes from a header or a query, whatever their form.
+# Cookies and credentials that a service or aiohttp quotes from a header or a query, in any form.
 _HEADER = (
     r"""(?i)(\b(?:set-)?cookie["']?\s*:\s*["']?)[^\r\n"'<]+"""
     r"""|(\b(?:access|refresh|token|sessionid|csrftoken|api_?key)=)[^\s;&"'<]+"""
@@ -44,13 +44,13 @@ def redact(text: str, *, codes: bool = False) -> str:
 
 
 def shorten(text: str, length: int) -> str:
-    """Return a text of at most `length` characters: a longer one without its middle, as its end may say what to do."""
+    """Return a text of at most `length` characters. Its middle is cut, because its end may say what to do."""
     end = length // 4
     return text if len(text) <= length else f"{text[: length - end - 1]}…{text[-end:]}"
 
 
 def repr_uuid(value: object) -> str:
-    """Return the repr of an attrs field that holds a UUID, which is no secret. Anything else is masked."""
+    """Return the repr of an attrs field that holds a UUID, which is not secret. Anything else is masked."""
     return repr(value) if isinstance(value, str) and re.fullmatch(_UUID, value) else repr_text(value)
 
 

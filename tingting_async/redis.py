@@ -35,10 +35,10 @@ class RedisFailedError(Exception):
 
 
 class RedisBacked:
-    """What keeps something in Redis: with a client for each event loop, or with a user's own client.
+    """Base of objects that keep something in Redis: with a client for each event loop, or a user's own client.
 
     Args:
-        client: A `redis.asyncio.Redis` of the user's own, which is never closed, or a URL.
+        client: The user's own `redis.asyncio.Redis`, which is never closed, or a URL.
         timeout: The seconds that a command may take, with its repetitions.
 
     Raises:
@@ -141,7 +141,7 @@ def _is_read_only(error: Exception) -> bool:
 
 
 def _connector(url: str) -> "Callable[[], Redis]":
-    """Return what makes a client for a URL.
+    """Return a function that makes a client for a URL.
 
     Raises:
         ImportError: `redis` is not installed. The text says what to install.

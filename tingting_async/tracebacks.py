@@ -1,8 +1,8 @@
 """Keeps the frames of the library out of tracebacks, because their local variables hold secrets.
 
 Error trackers collect the local variables of every frame of a traceback: here tokens, passwords and phone numbers, in
-frames of the library, of aiohttp and of asyncio. So whatever leaves a function that users call has no frame below that
-function, neither in its own traceback nor in those of its causes and contexts.
+frames of the library, of aiohttp and of asyncio. So an error that leaves a function that users call has no frame below
+that function, neither in its own traceback nor in those of its causes and contexts.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ def _suggest_argument(error: BaseException, function: Callable[..., Any]) -> Non
 
 
 def short_traceback(function: Callable[P, R]) -> Callable[P, R]:
-    """Cut the tracebacks of what a function or a coroutine function raises; the frame that remains has no arguments."""
+    """Cut the tracebacks of a function's or coroutine function's errors; the frame that remains has no arguments."""
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""A dead access token is renewed once, whether the service says so with 401 or with 403."""
+"""A dead access token is refreshed once, whether the service says so with 401 or with 403."""
 
 import json
 import random
@@ -77,7 +77,7 @@ async def test_dead_token_of_a_send(serve: Any, refusal: Any, status: int) -> No
 
 @pytest.mark.parametrize("refusal", DENIED)
 async def test_permission_denied(serve: Any, refusal: Any) -> None:
-    """A 403 about the account is no reason to renew the token."""
+    """A 403 about the account is no reason to refresh the token."""
     service = Service(refusal, 403)
     async with await connect(serve, service) as tingting:
         with pytest.raises(PermissionDeniedError):
@@ -96,7 +96,7 @@ async def test_fixed_token(serve: Any, refusal: Any) -> None:
 
 
 async def test_many_forms(serve: Any) -> None:
-    """Whatever surrounds the words, a dead token is renewed once for each call, and the call succeeds."""
+    """Regardless of the text around the words, a dead token is refreshed once for each call, and the call succeeds."""
     seeds = random.Random(0)
     for _ in range(40):
         refusal = dict(seeds.choice(DEAD[:3]))

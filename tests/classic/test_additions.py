@@ -180,14 +180,14 @@ async def test_called_again_with_a_key(tmp_path: Path) -> None:
             assert (2, 1) == (again.created, again.skipped)
             assert [RowStatus.IN_CAMPAIGN, RowStatus.NOT_ADDED, *[RowStatus.IN_CAMPAIGN] * 2] == statuses(again)
             assert "refused" in again.outcome(1).reason
-        with pytest.raises(UsageError, match="had another content"):
+        with pytest.raises(UsageError, match="had other rows"):
             await tingting.numbers.add_many(1, PHONES[:3], idempotency_key=KEY)
     assert [ADDED, REFUSED, ADDED, PRESENT] == statuses(first)
     assert (posts, True) == (service.posts, service.has_once([PHONES[0], *PHONES[2:4]]))
 
 
 async def test_lost_responses_with_a_key(tmp_path: Path) -> None:
-    """With a key, responses that are lost are found out about, and each number is added once."""
+    """With a key, the outcome of lost requests is found out, and each number is added once."""
 
     async def run(seed: int) -> None:
         chance = random.Random(seed)

@@ -389,7 +389,7 @@ async def test_a_number_that_is_suppressed_while_the_send_waits() -> None:
 
 @pytest.mark.parametrize("rows", [["9800000001", "Sita"], ["9800000001", None], [984123456.5]])
 def test_an_unreadable_row(rows: list[Any]) -> None:
-    """A list with a row that is no number is refused when the guards are made, and the error names the row."""
+    """A list with a row that is not a number is refused when the guards are made, and the error names the row."""
     with pytest.raises(UsageError, match=rf"rows that cannot be read.*`suppressed\[{len(rows) - 1}\]`") as caught:
         Guards(suppressed=rows)
     assert [f"suppressed[{len(rows) - 1}]"] == [where for where, _ in caught.value.problems]
@@ -451,7 +451,7 @@ def test_guards_that_cannot_work(arguments: dict[str, Any], said: str) -> None:
     [{}, {"per_call": 1, "per_call_minute": 1}, {"per_call": -1}, {"per_sms_part": "1"}, {"minutes_per_call": 2}],
 )
 def test_prices_that_cannot_be(arguments: dict[str, Any]) -> None:
-    """Prices that say nothing, contradict each other or are no amounts are refused."""
+    """Prices that are empty, contradict each other or are not amounts are refused."""
     with pytest.raises(UsageError):
         Prices(**arguments)
 
@@ -503,7 +503,7 @@ async def test_a_recipient_list() -> None:
 
 
 async def test_a_file_of_rejects(tmp_path: Path) -> None:
-    """A row that was added to a file of rejects is named once in the error of a suppression list."""
+    """A row that was added to a rejects file is named once in the error of a suppression list."""
     path = tmp_path / "stop.csv"
     await (await RecipientList.from_rows([{"number": "98000"}])).write_rejects(path)
     path.write_text(f"{path.read_text(encoding='utf-8')}98001,,\n", encoding="utf-8")
@@ -519,7 +519,7 @@ async def test_a_file_of_rejects(tmp_path: Path) -> None:
     ],
 )
 async def test_a_row_that_may_be_no_header(tmp_path: Path, rows: list[str], row: int) -> None:
-    """A list is no suppression list while it passes over a row that may be somebody's."""
+    """A list that skips a row that may be somebody's is refused as a suppression list."""
     path = tmp_path / "stop.csv"
     path.write_text("\n".join(rows), encoding="utf-8")
     people = await RecipientList.read(path)

@@ -201,7 +201,7 @@ async def test_any_failure(ledger: SqliteLedger, effect: Effect) -> None:
 @pytest.mark.parametrize("effect", STRICT)
 @pytest.mark.parametrize("status", [401, 403])
 async def test_second_refusal_of_a_token(ledger: SqliteLedger, status: int, effect: Effect) -> None:
-    """A token that is refused again after it was renewed ends the call with an AuthenticationError."""
+    """A token that is refused again after it was refreshed ends the call with an AuthenticationError."""
     found, happened = await call(effect, Reply(status, INVALID), ledger, is_after=False, times=2)
     assert (Result(AuthenticationError, 2, is_free=True), 0) == (found, happened)
 

@@ -32,7 +32,7 @@ def test_own_forms(body: Any, effect: Effect) -> None:
 @pytest.mark.parametrize("effect", STRICT)
 @pytest.mark.parametrize("body", GATEWAY_BODIES, ids=str)
 def test_gateways(body: Any, effect: Effect) -> None:
-    """What a gateway or a firewall writes is no refusal, whatever its status."""
+    """A response that a gateway or a firewall writes is not a refusal, regardless of its status."""
     statuses = (*GUARDED, *OTHER, 499)
     assert [] == [status for status in statuses if is_refusal(effect, response(body, status), status)]
 

@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).with_name("machine.py")
 
 @pytest.mark.parametrize("broken", ["imports", "files", "main thread"])
 def test_machine_that_breaks(broken: str, tmp_path: Path) -> None:
-    """What was sent has its outcome, even if no module, file or thread is to be had any more when it responds."""
+    """A send has its outcome, even if no module, file or thread is available any more when the service responds."""
     command = [sys.executable, "-W", "ignore", str(SCRIPT), broken, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, cwd=SCRIPT.parents[2])
     got = dict(line.rsplit(": ", 1) for line in done.stdout.splitlines())

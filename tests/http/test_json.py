@@ -14,7 +14,7 @@ NOT_FLAT: list[Any] = [1.5, [], {"a": 1}, type("Text", (str,), {})("a"), type("N
 
 
 def test_flat_objects() -> None:
-    """What is written fast is what is written slowly; whatever is refused there, or may be converted, is left to it."""
+    """`dumps_flat` writes what `dumps` does. It returns None for values that `dumps` refuses or may convert."""
     chance = random.Random(1)
     for _ in range(3000):
         names = chance.choices(NAMES, k=chance.randrange(5))

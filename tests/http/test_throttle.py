@@ -26,7 +26,7 @@ def connect(url: str, **options: Any) -> TingTing:
 
 
 async def test_one_of_ten(serve: Any) -> None:
-    """Of ten concurrent requests one is sent; the others fail, and their errors say what they waited for."""
+    """If ten requests are concurrent, one is sent; the others fail, and their errors say what they waited for."""
     server = await serve(succeed)
     async with connect(server.url) as tingting:
         results = await asyncio.gather(*(tingting._core.execute(SEND) for _ in range(10)), return_exceptions=True)

@@ -69,7 +69,7 @@ def remove(sandbox: Sandbox, number: str) -> None:
     ],
 )
 async def test_strangers(tmp_path: Path, number: str, said: str, is_stopped: bool) -> None:
-    """A campaign with a contact that is no recipient, or that is there twice, is not run until it is removed."""
+    """A campaign with a contact that is not a recipient, or that is there twice, is not run until it is removed."""
     async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
 
         def add() -> None:

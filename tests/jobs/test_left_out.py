@@ -1,4 +1,4 @@
-"""Those whom a job leaves out: they can be corrected, and the messages say what to do."""
+"""Rows that a job leaves out: they can be corrected, and the messages say what to do."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -193,11 +193,11 @@ async def test_all_suppressed_meanwhile(tmp_path: Path, step: JobStep) -> None:
 
 @pytest.mark.parametrize("step", [JobStep.ADDING, JobStep.RUNNING])
 async def test_unreadable_meanwhile(tmp_path: Path, step: JobStep) -> None:
-    """If a guard refuses the job half-way, the note says how to go on: with the same key, and not with a new one."""
+    """If a guard refuses the job half-way, the note says how to continue: with the same key, not a new one."""
     suppressed = ["9800000099"]
     error, reached = await run_changed(tmp_path, step, suppressed, lambda: suppressed.append("?"))
     assert ([], True) == (reached, isinstance(error, GuardError))
     (note,) = error.__notes__
-    assert "has changed since the job began" in note
+    assert "may have changed since the job began" in note
     assert "run the job again with the same key" in note
     assert "new key" not in note

@@ -96,7 +96,7 @@ async def test_calls() -> None:
     ],
 )
 async def test_refused_as_a_whole(guards: Guards | None, job: dict[str, Any], said: str) -> None:
-    """What would keep the whole job from running is a problem of the preview, which has the rows all the same."""
+    """A reason why the whole job cannot run is a problem of the preview, which still has the rows."""
     async with Sandbox() as sandbox:
         found = await preview(sandbox, guards=guards, **{"rows": PEOPLE, **job})
         assert [True] == [said in problem for problem in found.problems]
@@ -136,7 +136,7 @@ async def test_again(tmp_path: Path) -> None:
             for other in ({"rows": PEOPLE[:3]}, {"sms_message": "{name}"}, {"name": "Fines"}):
                 job = await make_job(**other)
                 found = await job.preview(tingting)
-                with pytest.raises(UsageError, match="had other arguments") as refused:
+                with pytest.raises(UsageError, match="had other arguments for") as refused:
                     await job.run(tingting)
                 assert ((), (str(refused.value),)) == (found.reached, found.problems)
 
@@ -150,7 +150,7 @@ async def test_begun_with_others(tmp_path: Path) -> None:
                 await (await make_job()).run(tingting, wait=0.1)
             assert ((), 3) == ((found := await (await make_job()).preview(tingting)).problems, len(found.reached))
             (problem,) = (await (await make_job(PEOPLE[:3])).preview(tingting)).problems
-    assert "for `recipients`." in problem
+    assert "had other arguments for `recipients`" in problem
 
 
 async def test_other_sessions() -> None:

@@ -150,7 +150,7 @@ async def test_agreement_with_a_model(make: Any, seed: int) -> None:
                 if row.owner == who and not row.is_done:
                     await storage.renew(row.claim.id)
                 else:
-                    with pytest.raises(LedgerError, match="not this process's any more"):
+                    with pytest.raises(LedgerError, match="no longer belongs to this process"):
                         await storage.renew(row.claim.id)
             case "own":
                 mine = [row for row in model.rows.values() if row.owner == who and not row.is_done]
@@ -194,7 +194,7 @@ def record(model: Model, row: Row, verdict: Verdict, result: str | None = None) 
 
 
 async def test_fields(make: Any) -> None:
-    """What a claim holds is returned as it was, whoever reads it."""
+    """A claim is returned as it was stored, in every process."""
     clocks = Clocks(datetime(2026, 1, 2, 3, 4, 5, 678901, UTC), datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC), 12.25)
     new = claim("a", "नमस्ते 😀 " * 20, "line 'x'", digest="d", evidence='{"a": 1}', read_clocks=lambda: clocks)
     without = claim("b", "k", None, read_clocks=lambda: attrs.evolve(clocks, service=None))
@@ -223,7 +223,7 @@ async def test_one_of_many_claims_wins(make: Any) -> None:
 
 
 async def test_creations_for_one_target(make: Any) -> None:
-    """Of many creations for one target that do not know of each other, one is stored, whatever their keys."""
+    """If many creations for one target do not know each other, one is stored, regardless of their keys."""
     storages = [make() for _ in range(4)]
     new = [claim(f"{number}", f"key {number}", "campaigns", seen=frozenset()) for number in range(12)]
     found = await asyncio.gather(*(storages[number % 4].claim(each) for number, each in enumerate(new)))
@@ -256,7 +256,7 @@ async def test_others_for_one_target(make: Any) -> None:
 
 @pytest.mark.parametrize("is_owner", [True, False])
 async def test_done_after_it_was_deleted(make: Any, is_owner: bool) -> None:
-    """What turns out to be done after somebody has deleted its claim is stored as done, and refuses the same send."""
+    """A send that turns out to be done after its claim was deleted is stored as done, and refuses the same send."""
     one, other = make(), make()
     new = claim("a", "k", "thing 1", digest="d")
     done = Decision(Verdict.DONE, SendState.UNKNOWN, is_owner=is_owner, claim=new)

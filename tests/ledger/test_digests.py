@@ -47,7 +47,7 @@ async def test_new_digests() -> None:
 
 @pytest.mark.parametrize("size", [0, 70_000])
 async def test_seeded_digests(size: int) -> None:
-    """Whatever its size and characters, a content has the same digest again, and another content another one."""
+    """Content of any size and characters has the same digest again, and other content has another one."""
     chance = random.Random(size)
     for _ in range(20):
         text = "".join(chance.choice("aé\ud800😀\x00") for _ in range(1 + size + chance.randrange(100)))

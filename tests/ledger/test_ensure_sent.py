@@ -462,7 +462,7 @@ async def test_nested(sandbox: Sandbox, connect: Any, campaigns: list[int]) -> N
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_random_faults(sandbox: Sandbox, connect: Any, ledger: SqliteLedger, seed: int) -> None:
-    """Whatever is lost, refused or late: what `ensure_sent()` returns of was sent once, and everything else at most."""
+    """With lost, refused and late responses, a send whose result is returned was made once, any other at most once."""
     random = Random(seed)
     kinds = ("reset", "reset_after", "gateway_timeout", "truncate", "empty", "html", "status")
     codes = {f"98000{seed}{n:04d}": f"{random.randrange(10**6):06d}" for n in range(25)}

@@ -1,4 +1,4 @@
-"""Operations of many requests with one key, on each kind of ledger: one call works on them, and another goes on."""
+"""Operations of many requests with one key, on each kind of ledger: one call works on them, and another continues."""
 
 import asyncio
 from collections import Counter
@@ -51,7 +51,7 @@ async def test_one_call_works_at_a_time(sandbox: Sandbox, connect: Any, ledger: 
 
 
 async def test_another_call_goes_on(sandbox: Sandbox, connect: Any, ledger: Any) -> None:
-    """What a call has left is unresolved until another one has done the rest. Its content stays that of the first."""
+    """A call that ended early is unresolved until another has done the rest. The content of the first call stays."""
     async with connect(TingTing) as one, connect(TingTing) as other:
         campaign = (await one.campaigns.create("Bills", "PHONE")).id
         with sandbox.faults.during([Fault("status", path=ADDING, nth=3, status=400, body={"detail": "No."})]):
@@ -61,7 +61,7 @@ async def test_another_call_goes_on(sandbox: Sandbox, connect: Any, ledger: Any)
         assert ("k", SendState.UNKNOWN) == (left.key, left.state)
         assert ("contacts.add_many", f"contacts of campaign {campaign}") == (left.operation, left.target)
         await refuse_to_mark(ledger, left)
-        with pytest.raises(UsageError, match="another content"):
+        with pytest.raises(UsageError, match="other rows"):
             await other.contacts.add_many(campaign, NUMBERS[1:], idempotency_key="k")
         done = await other.contacts.add_many(campaign, NUMBERS, idempotency_key="k")
         assert (12, 8) == (done.created, done.skipped)
@@ -72,7 +72,7 @@ async def test_another_call_goes_on(sandbox: Sandbox, connect: Any, ledger: Any)
 
 
 async def test_a_call_that_lost_its_job(sandbox: Sandbox, connect: Any, ledger: Any, ledger_place: Any) -> None:
-    """A call that others take for dead sends nothing more, so that the one that goes on adds no contact twice."""
+    """A call that others take for dead sends nothing more, so that the one that continues adds no contact twice."""
     async with connect(TingTing) as one:
         campaign = (await one.campaigns.create("Bills", "PHONE")).id
         stall = Fault("stall_after", path=ADDING, times=1)
@@ -128,7 +128,7 @@ async def test_forgetting_a_job(ledgers: list[Any], ledger_place: Any) -> None:
     [left] = await second.unresolved()
     await second.mark_not_sent(left)
     assert [] == await third._storage.sends()
-    with pytest.raises(LedgerError, match="not this process's any more"):
+    with pytest.raises(LedgerError, match="no longer belongs to this process"):
         await job.before_send()
     assert not (await open_one(third, "another content")).had_begun
 
@@ -182,7 +182,7 @@ async def test_the_mark_of_a_job_that_was_taken_over(ledgers: list[Any], ledger_
     taken = await open_one(second)
     assert taken.had_begun
     await taken.before_send()
-    with pytest.raises(LedgerError, match="not this process's any more"):
+    with pytest.raises(LedgerError, match="no longer belongs to this process"):
         await lost.before_send()
     if lost_by == "interrupt":
         await lost.interrupt(is_unknown=False, has_effect=False)

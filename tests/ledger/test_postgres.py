@@ -297,7 +297,7 @@ async def test_mark_of_a_claim_that_waits(ledger_place: Any, database: str) -> N
 
 
 async def test_decisions_that_are_blocked(shared_postgres: PostgresServer, database: str) -> None:
-    """What a process stores and records does not wait for what people decide about other sends, nor fail with it."""
+    """Storing and recording does not wait for people's decisions about other sends, nor fail with them."""
     import psycopg
 
     storage = PostgresStorage(Postgres(shared_postgres.dsn(database), timeout=1))
@@ -482,7 +482,7 @@ async def test_tables_that_are_lost(
     *,
     is_reconnected: bool,
 ) -> None:
-    """Tables that lack what they held refuse everything until they are restored, and no table is made."""
+    """If a table has lost rows, every call is refused until they are restored, and no table is created."""
     statements, expected = LOSSES[name]
     async with connect(ledger=ledger) as tingting:
         for key in ("first", "last"):
@@ -564,7 +564,7 @@ async def test_secrets(connect: Any, shared_postgres: PostgresServer, database: 
 
 @pytest.mark.parametrize("given", ["postgresql+psycopg://me:canary@host/name", "canary", None, 5, b"host=canary"])
 def test_invalid_arguments(given: Any) -> None:
-    """What is neither a connection string nor a pool is a UsageError that names the argument, and quotes nothing."""
+    """Anything but a connection string or a pool is a UsageError that names the argument, and quotes nothing."""
     with pytest.raises(UsageError, match="`dsn_or_pool`: the ") as caught:
         PostgresLedger(given)
     assert not any("canary" in f"{each}" for each in chain(caught.value))

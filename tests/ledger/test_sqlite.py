@@ -51,7 +51,7 @@ async def test_no_file(kind: Any, path: str) -> None:
 
 @pytest.mark.parametrize("value", ["prog", None, 1])
 async def test_what_is_no_send(path: Path, value: Any) -> None:
-    """Marking what is no send is a UsageError that says what to give."""
+    """Marking a value that is not a `Send` is a UsageError that says what to give."""
     ledger = SqliteLedger(path)
     for mark in (ledger.mark_sent, ledger.mark_not_sent):
         with pytest.raises(UsageError, match=r"`send` must be a Send, such as one of `await ledger\.unresolved\(\)`"):

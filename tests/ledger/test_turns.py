@@ -97,7 +97,7 @@ def test_order(queue: Queue) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_processes_that_are_killed(queue: Queue, seed: int) -> None:
-    """Whoever is killed in the queue or in its turn, all others get theirs."""
+    """If processes are killed in the queue or in their turn, all others still get their turns."""
     random = Random(seed)
     names = [chr(number) for number in range(ord("a"), ord("g"))]
     for name in names:
@@ -124,7 +124,7 @@ def test_a_process_that_is_stopped(queue: Queue) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 5, b"garbage, and more of it" * 100])
 def test_any_content(queue: Queue, content: bytes) -> None:
-    """Whatever is in the file of the queue, it works."""
+    """The queue works with any content of its file."""
     queue.path.write_bytes(content)
     for name in "ab":
         command = [sys.executable, "-P", "-c", SCRIPT, str(queue.path), str(queue.log), name, "600", turns.__file__]

@@ -306,7 +306,7 @@ async def test_failing_list() -> None:
 
 @pytest.mark.parametrize("max_cost", [0, 0.9, -1, float("inf"), float("nan"), True, "5"])
 def test_refused_max_cost(max_cost: Any) -> None:
-    """A `max_cost` that is no number from 1 up is a UsageError."""
+    """A `max_cost` that is not a number from 1 up is a UsageError."""
     with pytest.raises(UsageError, match=f"`max_cost` is {max_cost!r}; it must be a number from 1 up"):
         PagedService().list(exact=True, max_cost=max_cost)
 

@@ -34,7 +34,7 @@ class Person:
     ],
 )
 async def test_numbers(besides: Any) -> None:
-    """Whoever is reached in another way is left out as a duplicate, in whatever form the numbers are given."""
+    """People who are reached in another way are left out as duplicates, in any form of their numbers."""
     people = await RecipientList.from_rows(CORRECTED, besides=besides)
     assert ["9851000002", "9861000003"] == [each.number for each in people]
     assert [(1, "phone", "duplicate")] == [(each.row, each.column, each.kind) for each in people.problems]
@@ -43,7 +43,7 @@ async def test_numbers(besides: Any) -> None:
 
 
 async def test_lists(tmp_path: Path) -> None:
-    """Of other lists, those who are ready are left out, and those whose rows have a problem are not."""
+    """Recipients who are ready in other lists are left out; those whose rows have a problem there are not."""
     rows = ["9841000001", {"phone": "9851000002"}]
     first = await RecipientList.from_rows(rows[:1])
     conflict = [{"phone": "9861000003", "name": "A"}, {"phone": "9861000003", "name": "B"}]
@@ -66,7 +66,7 @@ async def test_all_rows_of_a_number() -> None:
 
 
 async def test_rejects(tmp_path: Path) -> None:
-    """The file of rejects needs no `besides` to leave the same duplicates out again."""
+    """The rejects file needs no `besides` to leave the same duplicates out again."""
     people = await RecipientList.from_rows(CORRECTED, besides=["9841000001", "9851000002"])
     await people.write_rejects(tmp_path / "rejects.csv")
     again = await RecipientList.read(tmp_path / "rejects.csv")
@@ -85,7 +85,7 @@ async def test_rejects(tmp_path: Path) -> None:
     ],
 )
 async def test_no_numbers(tmp_path: Path, besides: Any, said: str) -> None:
-    """What is no iterable of phone numbers is refused before anything is read."""
+    """A value that is not an iterable of phone numbers is refused before anything is read."""
     for read in (
         RecipientList.read(tmp_path / "none.csv", besides=besides),
         RecipientList.from_rows([], besides=besides),
@@ -101,7 +101,7 @@ SPOILED = "S.N.,mobile,name\n#N/A,9841000001,Ram\n2,9841000001,Ram\n3,9851000002
 async def test_corrected_rows(tmp_path: Path, is_read_again: bool) -> None:
     """A row with an error whose number is in another list is left out once the error is corrected.
 
-    Its list protects it when it is given as `besides`, and the rejects do without `besides`.
+    The list prevents it if it is given as `besides`. The rejects file prevents it even without `besides`.
     """
     first = await RecipientList.from_rows([{"mobile": "9841000001", "name": "Ram"}])
     path = tmp_path / "list.csv"

@@ -60,7 +60,7 @@ async def test_names(tmp_path: Path, header: str) -> None:
 
 
 async def test_google_contacts(tmp_path: Path) -> None:
-    """Of the columns of Google Contacts, the first phone number is taken."""
+    """The first phone number among the columns of Google Contacts is taken."""
     header = [
         "First Name",
         "Last Name",
@@ -80,7 +80,7 @@ async def test_google_contacts(tmp_path: Path) -> None:
     ("first", "second"), [("Phone", "Mobile"), ("Alternate mobile", "Contact"), ("Mobile 2", "Mobile 1")]
 )
 async def test_better_name(tmp_path: Path, first: str, second: str) -> None:
-    """Of two columns with phone numbers, the one whose name says more is taken."""
+    """If two columns have phone numbers, the one with the clearer name is taken."""
     people = await read(
         tmp_path, [[first, second], *([each, other] for each, other in zip(NUMBERS, NUMBERS[::-1], strict=True))]
     )
@@ -137,7 +137,7 @@ async def test_numbers_of_one_person(tmp_path: Path, first: str, second: str, ot
 
 
 async def test_blank_cells_beyond_the_headers(tmp_path: Path) -> None:
-    """A delimiter at the end of each row but that of the headers is no cell: not in a file, not in tuples."""
+    """A blank cell beyond the headers, at the end of a row, does not count, in a file or in tuples."""
     rows = [["mobile", "name"], [NUMBERS[0], "Ram", ""], [NUMBERS[1], "Sita", " ", ""], [NUMBERS[2], "Hari", "", "x"]]
     for people in (await read(tmp_path, rows), await RecipientList.from_rows(map(tuple, rows))):
         assert [{"name": "Ram"}, {"name": "Sita"}] == [each.variables for each in people]
@@ -174,7 +174,7 @@ async def test_unknown_header(tmp_path: Path) -> None:
 
 
 async def test_has_header(tmp_path: Path) -> None:
-    """Whether there are headers can be said."""
+    """`has_header` says whether the table has headers."""
     rows = [["9841000001", "9841000009"], ["9851000002", "Ram"]]
     assert 2 == len(await read(tmp_path, rows, has_header=False, number="A"))
     assert {"9841000009": "Ram"} == (await read(tmp_path, rows, has_header=True, number="A"))[0].variables
@@ -198,7 +198,7 @@ async def test_no_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("label", ["Total", "Grand Total:", "जम्मा", "कुल जम्मा", "Total students: 45", "SUM"])
 @pytest.mark.parametrize("cell", ["", "3", "29553000006"])
 async def test_totals(tmp_path: Path, label: str, cell: str) -> None:
-    """A total is no row of the list; one that has a phone number is held."""
+    """A total is not a row of the list; one that has a phone number is left out with a problem."""
     rows = [["S.N.", "name", "phone"], *(["1", "A", number] for number in NUMBERS), ["", label, cell]]
     people = await read(tmp_path, rows)
     assert (3, ()) == (len(people), people.problems)
@@ -208,7 +208,7 @@ async def test_totals(tmp_path: Path, label: str, cell: str) -> None:
 
 
 async def test_repeated_headers(tmp_path: Path) -> None:
-    """A header that is repeated on every page is no row of the list."""
+    """A header that is repeated on every page is not a row of the list."""
     rows = [["name", "phone"], ["A", NUMBERS[0]], ["name", "phone"], ["B", NUMBERS[1]]]
     people = await read(tmp_path, rows)
     assert ([2, 4], ()) == ([each.row for each in people], people.problems)
@@ -228,7 +228,7 @@ async def test_serial_numbers(tmp_path: Path) -> None:
 
 
 async def test_conflicts_far_apart(tmp_path: Path) -> None:
-    """All rows of one number are held if their values differ, however far apart they are."""
+    """All rows of one number are left out if their values differ, however far apart they are."""
     rows = [
         ["name", "phone"],
         *([f"A{place}", str(9_841_000_001 + place)] for place in range(500)),

@@ -139,7 +139,7 @@ async def test_line_breaks_in_values(tmp_path: Path, value: str) -> None:
 
 
 async def test_wrong_number_of_cells(tmp_path: Path) -> None:
-    """A row with too many or too few cells is held, because a value may be in the wrong column."""
+    """A row with too many or too few cells is left out, because a value may be in the wrong column."""
     people = await read(
         tmp_path,
         "name,phone,due\nRai, Sita,9841000001\nA,9841000002,1,9851000009\nB,9841000003\nC,9841000004,5\n,,,\n",

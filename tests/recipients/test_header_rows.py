@@ -25,7 +25,7 @@ def ready(people: RecipientList) -> list[tuple[int, str]]:
 
 @pytest.mark.parametrize("cell", ["N/A", "none", "-", "98412", "mobile off", "no phone", "same as Sita", "छैन", ""])
 async def test_first_person_without_a_number(tmp_path: Path, cell: str) -> None:
-    """The first person is no header, whatever is there instead of the number: with headers in any words, or none."""
+    """The first person's row is not a header, even with something instead of the number: with any headers, or none."""
     for header in (HEADER, ["Student", "Guardian No", "Amount"], None):
         rows = [["Ram", cell, "500"], SITA, HARI]
         people = await read(tmp_path, [header, *rows] if header else rows)
@@ -75,7 +75,7 @@ async def test_people_above_a_word_for_a_phone(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("header", [HEADER, ["Phone", "Name", "Due"]])
 async def test_titles(tmp_path: Path, title: list[str], header: list[str]) -> None:
-    """A title is no row of the list, although it may have a phone number, and the summary names its row."""
+    """A title is not a row of the list, although it may have a phone number, and the summary names its row."""
     rows = [SITA, HARI] if header == HEADER else [[number, name, due] for name, number, due in (SITA, HARI)]
     if header != HEADER:
         title = [title[1], title[0], title[2]] if title[2] else title
@@ -96,7 +96,7 @@ async def test_titles(tmp_path: Path, title: list[str], header: list[str]) -> No
     ],
 )
 async def test_other_rows_above(tmp_path: Path, row: list[str]) -> None:
-    """A row above the headers that is no title is a problem."""
+    """A row above the headers that is not a title is a problem."""
     people = await read(tmp_path, [row, HEADER, SITA, HARI])
     assert [(3, SITA[1]), (4, HARI[1])] == ready(people)
     assert [(1, "above the headers")] == [(problem.row, problem.kind) for problem in people.problems]
@@ -199,7 +199,7 @@ async def test_first_row_with_a_number(tmp_path: Path, first: str) -> None:
 
 
 async def test_first_row_with_the_word_mobile(tmp_path: Path) -> None:
-    """A header over a column without any phone number is no header, if another column has them: reading stops."""
+    """A header of a column without phone numbers does not count if another column has phone numbers: reading stops."""
     path = tmp_path / "list.csv"
     path.write_text("Kala,mobile,x\nSita,Home,9841000002\nRam,Home,9841000003\n", encoding="utf-8")
     with pytest.raises(UsageError, match="More than one column has phone numbers: 'mobile', 'x'"):

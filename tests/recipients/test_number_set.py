@@ -4,7 +4,7 @@ from tingting_async.recipients.number_set import NumberSet
 
 
 def test_memory() -> None:
-    """A set of many numbers takes a bit for each number that may be, and forgets none when it begins to do so."""
+    """A set of many numbers uses one bit per possible number, and keeps all numbers when it switches to that form."""
     numbers = [str(9_841_000_000 + 3 * place) for place in range(20_000)]
     tracemalloc.start()
     try:

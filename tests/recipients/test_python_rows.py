@@ -112,7 +112,7 @@ async def test_blank_rows() -> None:
 
 @pytest.mark.parametrize("rows", ["9841000001", b"9841000001", {"phone": ["9841000001"]}, 9841000001, [object()]])
 async def test_no_rows(rows: Any) -> None:
-    """What is no iterable of rows is refused."""
+    """A value that is not an iterable of rows is refused."""
     with pytest.raises(UsageError, match="`rows"):
         await RecipientList.from_rows(rows)
 

@@ -24,7 +24,7 @@ Class 5 parents,,,
 
 
 async def test_messy_file(tmp_path: Path) -> None:
-    """Titles, empty rows and totals are passed over, and all rows of one number are held if their values differ."""
+    """Titles, empty rows and totals are skipped, and all rows of one number are left out if their values differ."""
     path = tmp_path / "parents.csv"
     path.write_text(MESSY, encoding="utf-8")
     people = await RecipientList.read(path)

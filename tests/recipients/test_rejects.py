@@ -110,7 +110,7 @@ async def rejects_of(tmp_path: Path, content: str, name: str = "rejects.csv", **
 
 @pytest.mark.parametrize("name", ["rejects.csv", "rejects.xlsx"])
 async def test_duplicates(tmp_path: Path, name: str) -> None:
-    """A duplicate stays one in the file of rejects, where the row that is ready is not."""
+    """A duplicate is still a duplicate in the rejects file, although the row that is ready is not there."""
     content = "Name,Phone\nRam,9841234567\nRam,+977 9841234567\nSita,98510\n"
     path = await rejects_of(tmp_path, content, name)
     people = await RecipientList.read(path)
@@ -138,7 +138,7 @@ async def test_corrected_duplicates(tmp_path: Path, old: str, new: str, ready: l
 
 @pytest.mark.parametrize("name", ["rejects.csv", "rejects.xlsx"])
 async def test_lacking_cells(tmp_path: Path, name: str) -> None:
-    """A row that lacks cells still lacks them in the file of rejects, until somebody has decided about each."""
+    """A row that lacks cells still lacks them in the rejects file, until somebody has decided about each."""
     path = await rejects_of(tmp_path, "Phone,Name,Due,Class\n9841234567,Ram\n9851000002,Sita,5,6\n", name)
     people = await RecipientList.read(path)
     assert ([], ["cells"]) == ([*people], [problem.kind for problem in people.problems])
@@ -159,7 +159,7 @@ async def test_corrected_cells(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("phone", ["9841000001", "98410", b"9841000001"])
 async def test_values_that_no_file_can_hold(tmp_path: Path, phone: Any) -> None:
-    """What stands for a value in the file of rejects is never taken for the value."""
+    """The text that stands for a value in the rejects file is never taken for the value."""
     people = await RecipientList.from_rows([{"phone": phone, "value": b"x"}])
     path = tmp_path / "rejects.csv"
     assert 1 == await people.write_rejects(path)
@@ -170,7 +170,7 @@ async def test_values_that_no_file_can_hold(tmp_path: Path, phone: Any) -> None:
 
 @pytest.mark.parametrize("name", ["rejects.csv", "rejects.xlsx"])
 async def test_original_rows(tmp_path: Path, name: str) -> None:
-    """Rows of a file of rejects have the numbers of the original file, after a second round, too."""
+    """Rows of a rejects file have the numbers of the original file, after a second round, too."""
     path = await rejects_of(tmp_path, "Name,Phone\nA,9841000001\nB,98510\nC,9841000003\nD,98512\nE,98514\n", name)
     people = await RecipientList.read(path)
     assert [3, 5, 6] == [problem.row for problem in people.problems]
@@ -180,7 +180,7 @@ async def test_original_rows(tmp_path: Path, name: str) -> None:
 
 
 async def test_added_rows(tmp_path: Path) -> None:
-    """A row that somebody has added to a file of rejects has its number there, which says so, and stays without one."""
+    """A row that somebody added to a rejects file has its row number in that file, and messages say so."""
     path = await rejects_of(tmp_path, "Name,Phone\nA,9841000001\nB,98510\nC,98511\n")
     content = path.read_text(encoding="utf-8").replace("98510", "9851000002")
     path.write_text(f"{content}D,9851000004,,\nE,98515,x,\nF,+977 9851000004,0,\n", encoding="utf-8")
@@ -211,7 +211,7 @@ async def test_added_rows(tmp_path: Path) -> None:
     ],
 )
 async def test_number_column(tmp_path: Path, name: str, header: str, number: str) -> None:
-    """A file of rejects is read by the same column as the list, without being told which it is, round after round."""
+    """A rejects file is read by the same column as the list, without being told which it is, round after round."""
     rows = "98410,9841000001\n9841000003,98510\n9841000005,98512\n"
     path = await rejects_of(tmp_path, f"{header}\n{rows}", name, number=number, has_header=True)
     for _ in range(2):
@@ -222,7 +222,7 @@ async def test_number_column(tmp_path: Path, name: str, header: str, number: str
 
 
 async def test_renamed_number_column(tmp_path: Path) -> None:
-    """A file of rejects does not use the column that it remembers if that was renamed, or if `number` is given."""
+    """A rejects file does not use the column that it remembers if that was renamed, or if `number` is given."""
     path = await rejects_of(tmp_path, "Mobile,Other\n98410,9841000001\n9841000003,98510\n", number="Other")
     assert "Mobile" == (await RecipientList.read(path, number="Mobile")).number_column
     path.write_text(path.read_text(encoding="utf-8").replace(",Other,", ",Another,"), encoding="utf-8")

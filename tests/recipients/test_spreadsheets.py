@@ -52,7 +52,7 @@ async def test_hidden_sheets(tmp_path: Path, format: str) -> None:
 
 
 async def test_several_sheets(tmp_path: Path, format: str) -> None:
-    """Of several visible sheets, one must be chosen by its name."""
+    """If several sheets are visible, one must be chosen by its name."""
     path = write_sheets(tmp_path / f"list.{format}", {"Class 5": PEOPLE, "Class 6": [["phone"], [9851000009]]})
     with pytest.raises(UsageError, match=r"choose one of 'Class 5', 'Class 6' with `sheet=`"):
         await RecipientList.read(path)

@@ -208,7 +208,7 @@ async def test_a_path_where_no_file_can_be(path: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rows", ["text", {"a": 1}, Contact(id=1), 5, None])
 async def test_what_is_no_iterable(rows: Any, tmp_path: Path) -> None:
-    """A single row, and what is no iterable of rows, is refused."""
+    """A single row, or a value that is not an iterable of rows, is refused."""
     with pytest.raises(MisuseError, match="`rows` is a"):
         await write_table(rows, tmp_path / "table.csv")
 

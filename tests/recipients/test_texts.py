@@ -81,14 +81,14 @@ def test_parts_are_an_integer() -> None:
 
 @pytest.mark.parametrize("text", [None, 5, b"a", "a\ud83d", ["a"]])
 def test_no_text(text: Any) -> None:
-    """What is no text, or cannot be sent, is refused."""
+    """A value that is not a text, or cannot be sent, is refused."""
     with pytest.raises(UsageError, match="`text`"):
         sms_parts(text)
 
 
 @pytest.mark.parametrize("text", [None, 5, b"a", ["a"]])
 def test_no_message(text: Any) -> None:
-    """What is no string is refused, by the name of the argument."""
+    """A value that is not a string is refused, and the error names the argument."""
     with pytest.raises(UsageError, match=f"`message` must be a string, not {type(text).__name__}"):
         speakable(text)
     with pytest.raises(UsageError, match=f"`text` must be a string, not {type(text).__name__}"):

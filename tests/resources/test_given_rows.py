@@ -1,4 +1,4 @@
-"""What `add_many` of both generations is given: which rows are sent, which are left out, and what is said of each."""
+"""The rows given to `add_many` of both generations: which are sent, which are left out, and the outcome of each."""
 
 import re
 from collections import Counter, namedtuple
@@ -72,7 +72,7 @@ async def test_a_list_with_problems_is_refused(adding: Adding) -> None:
 
 
 async def test_a_list_whose_problems_are_skipped(adding: Adding) -> None:
-    """Of a list with problems the others are added, and each row has its outcome, by its row in the file."""
+    """Rows of a list with a problem are left out, the others are added, and each row of the file has its outcome."""
     result = await adding(people(PHONES[:4], 4, 6), on_problem="skip")
     assert {2: ADDED, 3: ADDED, 4: LEFT_OUT, 5: ADDED, 6: LEFT_OUT, 7: ADDED} == statuses(result)
     assert RowOutcome(6, LEFT_OUT, "Row 6, Mobile: (…33) has 5 digits.") == result.outcome(6)
@@ -95,7 +95,7 @@ BAD: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize("kind", [list, iter, later])
 async def test_rows_with_problems_are_skipped(adding: Adding, kind: Any) -> None:
-    """Of any input, the rows that cannot be sent are left out, and the result says why."""
+    """Rows of any input that cannot be sent are left out, and the result says why."""
     result = await adding(kind([PHONES[0], *(given for given, _ in BAD), PHONES[1]]), on_problem="skip")
     assert {0: ADDED, 8: ADDED, **dict.fromkeys(range(1, 8), LEFT_OUT)} == statuses(result)
     for row, (_, said) in enumerate(BAD, 1):

@@ -1,4 +1,4 @@
-"""Which tags of a message or a number a campaign does not have."""
+"""The check for tags of a message or a number that the campaign does not have."""
 
 import random
 
@@ -9,7 +9,7 @@ from tingting_async.resources.arguments import require_known_tags
 
 
 def test_generated_tags() -> None:
-    """The error names each unknown tag once, in order, and those of the campaign as they are; known tags pass."""
+    """The error names each unknown tag once, sorted, and the campaign's own tags as they are; known tags pass."""
     chance = random.Random(14)
     for _ in range(500):
         names = [chance.choice("abcdef") + chance.choice(("", "b")) for _ in range(chance.randrange(8))]

@@ -115,7 +115,7 @@ def test_speed(given: str, expected: float) -> None:
 
 
 def test_invalid_speed() -> None:
-    """A speed that is no number is refused."""
+    """A speed that is not a number is refused."""
     with pytest.raises(SystemExit):
         read_arguments(make_parser(), ["--speed", "fast"])
 

@@ -185,7 +185,7 @@ def test_a_last_save_that_fails(tmp_path: Path) -> None:
 
 
 def damaged() -> Iterator[bytes]:
-    """Yield contents that are no state of this version."""
+    """Yield contents that are not a state of this version."""
     content = dump(Sandbox(campaigns=1))
     yield from (b"", b"{}", b"[]", b"\xff", content[:-20], content.replace(b'"contacts"', b'"people"'))
     yield re.sub(rb'"version":1', b'"version":2', content)

@@ -232,7 +232,7 @@ def spoil(chance: random.Random, row: int) -> tuple[Any, list[str]]:
 
 
 async def test_every_row_that_is_not_valid_is_named() -> None:
-    """Whatever is wrong in whichever rows, one error names all of them, and nothing is sent."""
+    """One error names all rows that are wrong, in any way, and nothing is sent."""
     chance = random.Random(14)
     async with serving(Service().handle) as tingting:
         for _ in range(40):

@@ -117,9 +117,9 @@ async def test_called_again(again: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("campaign", "contacts", "said"),
     [
-        (1, PHONES[:5], "had another content"),
-        (1, [*PHONES[:5], PHONES[7]], "had another content"),
-        (1, [*PHONES[:5], NewContact(PHONES[5], {"name": "Sita"})], "had another content"),
+        (1, PHONES[:5], "had other rows"),
+        (1, [*PHONES[:5], PHONES[7]], "had other rows"),
+        (1, [*PHONES[:5], NewContact(PHONES[5], {"name": "Sita"})], "had other rows"),
         (2, PHONES[:6], "was for contacts of campaign 1"),
         (2, iter(PHONES[:6]), "was for contacts of campaign 1"),
     ],
@@ -166,7 +166,7 @@ async def test_another_iterator(tmp_path: Path) -> None:
             for other in others:
                 for kind in kinds:
                     given = kind(chance.sample(other, len(other)))
-                    with pytest.raises(UsageError, match=r"another content.*new `idempotency_key`.*does not have"):
+                    with pytest.raises(UsageError, match=r"other rows.*new `idempotency_key`.*not added again"):
                         await tingting.contacts.add_many(1, given, **options)
             for kind in kinds:
                 again = await tingting.contacts.add_many(1, kind(chance.sample(first, len(first))), **options)
@@ -211,7 +211,7 @@ async def test_an_iterator_that_goes_on_with_a_list(tmp_path: Path) -> None:
     async with serving(service, tmp_path) as tingting:
         with pytest.raises(PartialFailureError):
             await tingting.contacts.add_many(1, PHONES[:6], chunk=3, concurrency=1, idempotency_key=KEY)
-        with pytest.raises(PartialFailureError, match=r"not those of the first call.*another content"):
+        with pytest.raises(PartialFailureError, match=r"not those of the first call.*other rows"):
             await tingting.contacts.add_many(1, iter(PHONES[:5]), idempotency_key=KEY)
         done = await tingting.contacts.add_many(1, iter(PHONES[:6]), idempotency_key=KEY)
     assert (1, 5) == (done.created, done.skipped)
@@ -246,7 +246,7 @@ async def test_a_key_that_is_not_valid(key: Any, tmp_path: Path) -> None:
 
 
 async def test_two_calls_at_once(tmp_path: Path) -> None:
-    """Of two calls with the same key, the second waits for the first, and adds nothing; or gives up when time is up."""
+    """If two calls have the same key, the second waits for the first, and adds nothing; or gives up when time is up."""
     service, arrived, released = Service(), asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:

@@ -147,7 +147,7 @@ async def test_both_forms_are_refused() -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 async def test_what_is_sent_again(seed: int) -> None:
-    """Of all responses, only a 400 about the form of the voice makes the client send a creation again."""
+    """Only a 400 about the form of the voice makes the client send a creation again."""
     random = Random(seed)
     text = random.choice(
         [

@@ -190,7 +190,7 @@ async def test_many_rows_with_problems() -> None:
 
 @pytest.mark.parametrize("recipients", ["9800000001", {"9800000001": {}}, 9800000001])
 async def test_what_is_no_list_of_recipients(recipients: Any) -> None:
-    """What is no list of recipients is refused."""
+    """A value that is not a list of recipients is refused."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
         campaign = await make_campaign(tingting)
         with pytest.raises(UsageError, match="`recipients` must be a list of recipients"):
@@ -296,8 +296,8 @@ async def test_a_text_that_is_taken_for_one_of_a_legacy_font() -> None:
     ("contacts", "recipients", "expected"),
     [
         (3, 3, ()),
-        (3, 1, ("The number of its contacts is 3, and that of `recipients` is 1.",)),
-        (1, 3, ("The number of its contacts is 1, and that of `recipients` is 3.",)),
+        (3, 1, ("It has 3 contacts, but `recipients` has 1.",)),
+        (1, 3, ("It has 1 contact, but `recipients` has 3.",)),
         (0, 3, ("It has no contacts.",)),
         (0, 0, ("It has no contacts.", "`recipients` is empty.")),
         (3, 0, ("`recipients` is empty.",)),
@@ -312,7 +312,7 @@ async def test_another_number_of_contacts(contacts: int, recipients: int, expect
             await tingting.contacts.add_many(campaign.id, people[:contacts])
         given = people[3 - recipients :]
         problems = (await tingting.campaigns.preflight(campaign.id, recipients=given)).problems
-        assert expected == tuple(re.sub(r"\. A run reaches all .*", ".", problem) for problem in problems)
+        assert expected == tuple(re.sub(r"\. A run reaches every .*", ".", problem) for problem in problems)
         if expected:
             with pytest.raises(UsageError, match="was not run"):
                 await tingting.campaigns.run(campaign.id, preflight=True, recipients=given)
@@ -322,7 +322,7 @@ async def test_another_number_of_contacts(contacts: int, recipients: int, expect
 
 
 async def test_recipients_on_the_suppression_list() -> None:
-    """Recipients on the suppression list, who are not added, are no contacts that the campaign lacks."""
+    """Recipients on the suppression list are not added, so they do not count as missing contacts."""
     people = [Person("9800000001", {"name": "Sita"}, 2), Person("+977 9800000002", {}, 3)]
     async with Sandbox(campaigns=0) as sandbox:
         async with connect(sandbox, guards=Guards(suppressed=["9800000002"])) as tingting:
@@ -337,5 +337,5 @@ async def test_recipients_on_the_suppression_list() -> None:
         async with connect(sandbox, guards=Guards(suppressed=["9800000002"])) as tingting:
             (problem,) = (await tingting.campaigns.preflight(campaign.id, recipients=people)).problems
             assert problem.startswith(
-                "The number of its contacts is 2, and that of `recipients` is 1 without those on the suppression list."
+                "It has 2 contacts, but `recipients` has 1 without those on the suppression list."
             )

@@ -82,7 +82,7 @@ async def test_a_campaign_that_is_deleted_meanwhile() -> None:
 
 @pytest.mark.parametrize("path", ["*/campaign-detail/{}/", "*/campaign/"])
 async def test_continuing_after_a_failure(path: str) -> None:
-    """A failed page raises when it is due. Whoever goes on gets every row, and none twice."""
+    """A failed page raises when it is due. A consumer that continues gets every row, and none twice."""
     async with Sandbox(campaigns=15, numbers=3) as sandbox, connect(sandbox) as tingting:
         fault = sandbox.faults.add(Fault("status", path=path.format([*sandbox.world.campaigns][7]), status=500))
         rows, seen = aiter(tingting.campaigns.results(concurrency=2)), Counter[int]()

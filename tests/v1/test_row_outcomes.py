@@ -1,4 +1,4 @@
-"""What the response to added contacts says of each row: the service counts those it skips, and does not name them."""
+"""The outcomes of rows after a response to added contacts: the service counts the rows it skips, without names."""
 
 from typing import Any
 

@@ -53,7 +53,7 @@ def said(day: str) -> str:
 @RUNS
 @pytest.mark.parametrize("day", ["2082-03-25", "2082-03-24", "2084-02-32", "2084-03-01", "2125-01-01", "2025-07-09"])
 async def test_the_date_of_the_campaign(run: Call, day: str) -> None:
-    """Whatever a table makes of the date in the message, or cannot, the campaign's own date is the result."""
+    """The campaign's own date is the result, however the date in the message would be converted."""
     when = datetime(2025, 7, 9, 14, 46, tzinfo=KATHMANDU)
     service = Service(said(day), {"id": 1, "schedule": when.isoformat()})
     async with serving(service.handle) as tingting:

@@ -284,7 +284,7 @@ async def test_order_that_changes(name: str) -> None:
 @pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("seed", range(4))
 async def test_forms_at_random(name: str, seed: int) -> None:
-    """Whatever forms, other rows and order a list has, what was carried out is never not done."""
+    """With any forms, other rows and order of a list, a request that was carried out is never judged as not done."""
     operation, world = OPERATIONS[name], Random(f"{name} {seed}")
     for _ in range(12):
         chosen = {

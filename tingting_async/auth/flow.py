@@ -83,7 +83,7 @@ class Auth:
         self.tokens: Tokens | None = Tokens(api_token) if api_token is not None else None
         self.is_fixed: bool = api_token is not None
         self.refresh_timeout: Timeout | None = None
-        """The limits of a refresh; None for those of the session."""
+        """The limits of a refresh; None for the session's."""
         self.is_unsaved: bool = False
         """Whether the store does not have the tokens yet."""
         self._outranks_store = False
@@ -95,7 +95,7 @@ class Auth:
 
         Args:
             tokens: The tokens.
-            outranks_store: Whether they are newer than what the store has, whatever that is.
+            outranks_store: Whether they are newer than any tokens in the store.
         """
         self.supersede(self.tokens)
         self.tokens, self.is_unsaved, self._outranks_store = tokens, True, outranks_store

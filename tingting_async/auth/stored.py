@@ -20,7 +20,7 @@ CLOSING_PAUSES = (0.1, 0.4)
 
 
 class StoredTokens:
-    """The token store of a session. Every method raises `TokenStoreError` if the store fails, whatever it raises.
+    """The token store of a session. If the store fails with any error, every method raises `TokenStoreError`.
 
     Args:
         auth: The state whose store this is.

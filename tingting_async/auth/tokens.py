@@ -38,7 +38,7 @@ class Tokens:
         refresh_at: When the access token must be refreshed, in Unix seconds by this machine's clock; None if the token
             does not say when it expires.
         account: Whose tokens they are: a digest of the e-mail address; None if the session that saved them had none. A
-            store may leave it out. Tokens are equal whatever it is.
+            store may leave it out. It does not count when tokens are compared.
     """
 
     access: str = attrs.field(repr=hide_repr)

@@ -60,7 +60,7 @@ class NumberAddition:
     list_added: Callable[[], AsyncIterator[Number]]
     operation: str = "numbers.add_many"
     looks_first: bool = True
-    """The service adds a number again that the campaign has."""
+    """The service would add a number again that the campaign already has."""
 
     def encode(self, number: str, variables: Any, place: str) -> bytes:
         """Return a number with its tags as JSON text."""

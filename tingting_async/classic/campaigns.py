@@ -67,10 +67,10 @@ class Campaigns(ListResource):
     ) -> RowStream[CampaignResult]:
         """Return the numbers of all campaigns, each with its campaign, as a stream.
 
-        The classic API has no dates, so the results cannot be limited to a period, as those of v1 can.
+        The classic API has no dates, so the results cannot be limited to a period, as in v1.
 
         Args:
-            concurrency: Of how many campaigns numbers are requested at the same time, at most.
+            concurrency: The maximum number of campaigns whose numbers are requested at the same time.
             exact: See `Resource`; it applies to every list.
             timeout: The limits of each page request.
 
@@ -347,7 +347,7 @@ class Campaigns(ListResource):
 
 
 def _services(services: Services | str) -> str:
-    """Return what the service calls one of the classic API's ways to reach a number."""
+    """Return the service's name for one of the classic API's ways to reach a number."""
     return arguments.enum_member(Services, services, "services", among=_SERVICES).value
 
 

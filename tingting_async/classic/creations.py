@@ -12,7 +12,7 @@ from tingting_async.resources.evidence import Match, match_name, reconcile_rows
 from tingting_async.resources.named import Before, NamedCreation, first_page, ids_of, is_newest_first
 
 _MOST_PAGES = 5
-"""How many pages of a list in an unknown order are read before a creation."""
+"""The number of pages of a list in an unknown order that are read before a creation."""
 
 
 class CampaignCreation(NamedCreation[Campaign]):

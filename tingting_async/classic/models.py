@@ -220,7 +220,7 @@ class Confirmation(Model):
 
     @property
     def is_confirmed(self) -> bool:
-        """Return whether the response says that the operation was done."""
+        """Whether the response says that the operation was done."""
         if self.success is None:
             return 200 <= (self.status or 0) < 300 and not self.errors
         return self.success
@@ -265,7 +265,7 @@ class NumberAdded(Confirmation):
 
     @property
     def is_confirmed(self) -> bool:
-        """Return whether the response says that the number was added."""
+        """Whether the response says that the number was added."""
         return self.number is not None or super().is_confirmed
 
 

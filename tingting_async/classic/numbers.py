@@ -134,8 +134,8 @@ class Numbers(ListResource):
         The service takes one number in a request, so 5,000 numbers are 5,000 requests. To begin a campaign with a file,
         give `file` to `campaigns.create()`: that is one request.
 
-        The service adds a number again that the campaign already has. So this call reads the campaign's list first, and
-        leaves out the numbers that are there. It does not see what others add meanwhile.
+        The service would add a number again that the campaign already has. So this call reads the campaign's list
+        first, and leaves out the numbers that are there. It does not see what others add meanwhile.
 
         Args:
             campaign_id: The campaign's id.
@@ -148,7 +148,7 @@ class Numbers(ListResource):
             concurrency: The maximum number of requests in flight; the session's `max_in_flight` limits it, too.
             progress: A new `AddProgress`, which says at any time what was added.
             on_progress: A function that is called with the progress after each request. If it raises an error, that is
-                logged, and the call goes on.
+                logged, and the call continues.
             idempotency_key: With a ledger, your name for this list of numbers. Another call with the same key, whenever
                 and wherever it is made, adds what is missing. See docs/ledger.md.
             timeout: The limits of each request.

@@ -49,7 +49,7 @@ def read_page(
 def read_list(
     decoder: Decoder, request: Request[list[T]], response: Response, number: int, rows: list[T], beside: dict[str, Any]
 ) -> Page[T]:
-    """Make a page of a list without documented pagination; if the service paginates it nevertheless, as `read_page`."""
+    """Make a page of a list without documented pagination; if the service does paginate it, as `read_page` does."""
     if "pagination" in beside:
         return read_page(decoder, request, response, number, rows, beside)
     require_complete(request, beside, len(rows))

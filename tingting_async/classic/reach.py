@@ -41,14 +41,14 @@ class Run:
     timeout: TimeoutLike
 
     def reaches(self, core: Core, listed: Callable[..., Paginator[Number]]) -> "Reaches":
-        """Return what says whom the run reaches; `listed` lists the numbers of a campaign."""
+        """Return the `Reaches` function of the run. `listed` lists the numbers of a campaign."""
         return partial(_reach, self, core, partial(listed, self.id, timeout=self.timeout))
 
     def includes(self, number: Number) -> bool:
         """Return whether the run may reach a number of the campaign once it begins.
 
-        A rerun reaches those that have one of its outcomes then. A status that is not final may be one of them by then.
-        Until a scheduled rerun begins, every status may change.
+        A rerun reaches the numbers that have one of its statuses then. A status that is not final may become one of
+        them by then. Until a scheduled rerun begins, every status may change.
         """
         if self.numbers is not None and number.id not in self.numbers:
             return False

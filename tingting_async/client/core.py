@@ -45,10 +45,10 @@ class Core:
         response_format: How the generation of the API writes its responses.
         timeout: The limits of a call without limits of its own.
         retries: How failures are retried.
-        window: How many pages of a list are prefetched, at most.
-        max_in_flight: How many requests are in flight at the same time, at most.
+        window: The maximum number of pages of a list in flight at the same time.
+        max_in_flight: The maximum number of requests in flight at the same time.
         ledger: Records sends, so that none happens twice; None for no ledger.
-        guards: Limits of the user's own for sends; None for none.
+        guards: The user's own limits for sends; None for none.
         telemetry: Whether to subscribe the OpenTelemetry listener if the process has a tracer provider.
     """
 
@@ -165,11 +165,11 @@ class Core:
         await self.transport.throttle.sleep(operation, seconds)
 
     def read_clocks(self) -> Clocks:
-        """Return what the clocks show now: this machine's, and the service's."""
+        """Return the times of this machine's clock and the service's clock now."""
         return read_clocks(self.transport.latest)
 
     def note_clocks(self) -> Callable[[], Clocks]:
-        """Return a function that returns what the clocks show now, whenever it is called."""
+        """Return a function that returns the present times of the clocks, whenever it is called."""
         return note_clocks(self.transport.latest)
 
     async def refuse_duplicate(self, request: Request[Any]) -> None:
@@ -202,7 +202,7 @@ class Core:
 
     @property
     def ledger(self) -> "Ledger | None":
-        """What records sends; None if nothing does."""
+        """The ledger, which records sends; None if there is none."""
         return self._ledger
 
     def _require_ledger(self, request: Request[Any]) -> "Ledger | None":
@@ -221,13 +221,13 @@ class Core:
         return self._ledger if is_recorded else None
 
     async def _admit(self, guards: "Guards", request: Request[T]) -> Callable[[Request[T]], Awaitable[T]]:
-        """Let the guards look at a request, and return what sends it; before that, they look at a send again."""
+        """Let the guards check a request. Return the function that sends it; a send is checked again first."""
         from tingting_async.client.guards import admit  # noqa: PLC0415 - few programs need it
 
         if request.effect is not Effect.SEND:
             await admit(guards, request)
             return self._send
-        # A send that was made may not be allowed any more: that it was made says more.
+        # A send that was made before may no longer be allowed. The error that it was made says more.
         admission = await self.prepare(request, functools.partial(admit, guards, request))
         return lambda claimed: self._send(admission.protect(claimed))
 
@@ -298,7 +298,7 @@ class Core:
             request: The request for the first page.
             style: How the other pages are requested.
             make_page: Makes a page of a decoded response.
-            window: How many pages are prefetched, at most; None for the session's `window`, with a slow start.
+            window: The maximum number of pages in flight; None for the session's `window`, with a slow start.
             exact: Whether to repeat the iteration until no row can be missing.
             max_cost: How many times the requests of a plain iteration an exact one may send; None for the default.
             resume: The resume token of an earlier iterator.
@@ -357,7 +357,7 @@ class Core:
         return self._loop is not None and not self.is_closed
 
     def ensure_open(self) -> None:
-        """Refuse to go on if the session is closed, or belongs to another event loop.
+        """Refuse to continue if the session is closed, or belongs to another event loop.
 
         Raises:
             SessionClosedError: It is closed, or was first used in another event loop.

@@ -1,4 +1,4 @@
-"""Guards: limits of a user's own, which a request must respect before it calls or texts anyone."""
+"""Guards: a user's own limits, which a request must respect before it calls, texts or spends."""
 
 import asyncio
 import math
@@ -22,7 +22,7 @@ from tingting_async.tracebacks import short_traceback
 _FRESH = 1.0
 """Seconds in which the suppression list is not read again: a request is checked before and after it connects."""
 _SHOWN = 3
-"""How many numbers an error shows."""
+"""The maximum number of phone numbers that an error shows."""
 
 
 def _decimal(value: Decimal | float | None) -> Decimal | None:
@@ -36,7 +36,7 @@ def _number(value: Decimal | float) -> Decimal:
 
 
 def _amount(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Refuse what is no amount of credits."""
+    """Refuse a value that is not an amount of credits."""
     is_amount = isinstance(value, Decimal) and value.is_finite() and value >= 0
     if not is_amount and not (value is None and attribute.default is None):
         raise UsageError(f"`{attribute.name}` is {value!r}; it must be a number of 0 or more.")
@@ -44,13 +44,13 @@ def _amount(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None
 
 @attrs.frozen(kw_only=True)
 class Prices:
-    """What you pay, in credits. The service does not publish its prices, so that what follows is an estimate.
+    """What you pay, in credits. The service does not publish its prices, so costs are estimates.
 
     Attributes:
         per_sms_part: The price of one part of an SMS. A long text has several parts.
         per_call: The price of a call, however long it is. Give either this or `per_call_minute`.
         per_call_minute: The price of a minute of a call.
-        minutes_per_call: How many minutes you expect a call to take, as they are charged.
+        minutes_per_call: How many charged minutes you expect a call to take.
 
     Raises:
         UsageError: No price is given, both prices of a call are given, or one is not a number of 0 or more.
@@ -69,7 +69,7 @@ class Prices:
             raise UsageError("Prices: give at least one price, such as `per_sms_part`.")
 
     def estimate(self, *, sms_parts: int = 0, calls: int = 0) -> Decimal:
-        """Return what this is estimated to cost, in credits.
+        """Return the estimated cost of this, in credits.
 
         Args:
             sms_parts: The number of parts of all SMS together.
@@ -104,14 +104,14 @@ def require_prices(prices: object) -> None:
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class Reach:
-    """Whom a request calls or texts, and when; or, of one that is no send, whom a later send will reach, and when.
+    """Whom a request calls or texts, and when. If it is not a send: whom a later send will reach because of it.
 
     Attributes:
-        recipients: How many people it reaches at most; None if that is not known.
+        recipients: The maximum number of people it reaches; None if that is not known.
         numbers: Their numbers, as the service has them; None if they are not known or not needed.
-        calls: How many calls it makes at most.
+        calls: The maximum number of calls it makes.
         sms_parts: How many parts all SMS together have; None if that is not known.
-        price: What it costs besides, in credits, as the service says; None if that is not known.
+        price: Any other cost, in credits, as the service states it; None if that is not known.
         starts_at: When it begins to reach them; None if that is at once.
         unknown: Why something is not known, as a sentence.
     """
@@ -126,7 +126,7 @@ class Reach:
 
 
 def _limit(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Refuse what is no number of recipients."""
+    """Refuse a value that is not a number of recipients."""
     if value is not None and (type(value) is not int or value < 0):
         raise UsageError(f"`{attribute.name}` is {value!r}; it must be an integer of 0 or more.")
 
@@ -147,7 +147,7 @@ def _hours(value: tuple[time, time] | None) -> tuple[time, time] | None:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Guards:
-    """Limits of your own for everything that calls or texts: `TingTing(guards=Guards(max_recipients=500))`.
+    """Your own limits for everything that calls, texts or spends: `TingTing(guards=Guards(max_recipients=500))`.
 
     Each is off by default. If a guard refuses a request, nothing is sent, the ledger keeps no trace of it, and the call
     raises a `GuardError`. Before a campaign is run, its contacts are read from the service; see docs/recipients.md for
@@ -157,7 +157,7 @@ class Guards:
         max_recipients: How many people a send may reach. It counts for each send by itself.
         max_credits: How many credits a send may cost, as estimated by `prices`.
         quiet_hours: When nobody is reached: a start and an end in Nepal's time (UTC+05:45), such as
-            `(time(20), time(8))`. They may cross midnight; the end does not belong to them. A send is checked when it
+            `(time(20), time(8))`. They may cross midnight. The end is exclusive. A send is checked when it
             is about to leave, and a scheduled run by the time of its schedule. A campaign that was run before may still
             be calling then.
         suppressed: The numbers that are never reached: numbers in any usual spelling, a `RecipientList`, or a function,
@@ -213,7 +213,7 @@ Guards.__init__ = short_traceback(Guards.__init__)  # type: ignore[method-assign
 
 @attrs.define(eq=False, repr=False)
 class Admission:
-    """A request that the guards have looked at. They look again when it is about to leave.
+    """A request that the guards have checked. They check it again when it is about to leave.
 
     Attributes:
         guards: The guards.
@@ -225,7 +225,7 @@ class Admission:
     operation: str
     reach: Reach
     _listed: float = -math.inf
-    """When the suppression list was read, by the clock that nobody can set."""
+    """When the suppression list was read, by the monotonic clock."""
 
     def judge_size(self) -> None:
         """Refuse too many recipients, or too high a cost.
@@ -279,7 +279,7 @@ class Admission:
             raise self._error("quiet_hours", hours, when, said)
 
     async def judge_numbers(self) -> None:
-        """Refuse numbers on the suppression list, which may have changed since the last look.
+        """Refuse numbers on the suppression list, which may have changed since the last check.
 
         Raises:
             GuardError: One of the numbers is on the list, or may be.
@@ -313,9 +313,9 @@ class Admission:
             raise self._error("suppressed", 0, len(found), said)
 
     def protect(self, request: Request[Any]) -> Request[Any]:
-        """Return the request such that the guards look at it again when it is about to leave.
+        """Return the request such that the guards check it again when it is about to leave.
 
-        They look before the ledger claims it, and once more immediately before its first byte is written.
+        They check it before the ledger claims it, and once more immediately before its first byte is written.
         """
         before_send, before_first_byte = request.before_send, request.before_first_byte
 
@@ -338,7 +338,7 @@ class Admission:
 
 
 def _quiet_until(hours: tuple[time, time], when: datetime) -> datetime | None:
-    """Return when the quiet hours end that a time is in; None if it is in none."""
+    """Return the end of the quiet hours that a time is in; None if it is in none."""
     start, end = hours
     of_day = when.time()
     is_quiet = start <= of_day < end if start < end else of_day >= start or of_day < end
@@ -349,7 +349,7 @@ def _quiet_until(hours: tuple[time, time], when: datetime) -> datetime | None:
 
 
 async def admit(guards: Guards, request: Request[Any]) -> Admission:
-    """Let the guards look at a request, before anything else is done for it.
+    """Let the guards check a request, before anything else is done for it.
 
     Raises:
         GuardError: A guard refuses it.
@@ -362,9 +362,9 @@ async def admit(guards: Guards, request: Request[Any]) -> Admission:
         admission.judge_time()
         admission.judge_size()
     elif reach.starts_at is not None and reach.starts_at > datetime.now(UTC):
-        admission.judge_time()  # The later send would not be asked again.
+        admission.judge_time()  # The later send is not checked again.
     if request.effect is not Effect.SEND:
-        await admission.judge_numbers()  # Of a send, they are judged when it is about to leave.
+        await admission.judge_numbers()  # A send's numbers are judged when it is about to leave.
     return admission
 
 

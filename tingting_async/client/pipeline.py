@@ -81,7 +81,7 @@ class RequestPipeline:
 
         Args:
             request: The request.
-            params: Replace the parameters of the request, as the pages of a list differ in nothing else.
+            params: Replace the parameters of the request, because the pages of a list differ in nothing else.
             defers_judgement: Whether to return a response with status 200 without looking at its body. Decoding a page
                 finds a failure at no cost; looking for one first means to scan it twice.
 

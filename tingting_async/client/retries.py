@@ -92,7 +92,8 @@ def is_retryable(effect: Effect, failure: TingTingError) -> bool:
     if effect is Effect.REVOKE:
         return False
     if isinstance(failure, NotSentError):
-        # A rate limit that has no room in time has none a moment later, and one that failed was asked several times.
+        # If a rate limit has no room in time, it has none a moment later. If it failed, it was already called several
+        # times.
         return failure.phase != "rate"
     if effect.is_idempotent:
         is_temporary = isinstance(failure, ServerError | RateLimitedError | TransportError) or (
@@ -172,7 +173,7 @@ def retrying(
         retries: The retry policy.
         budget: The retries that the session has left.
         deadline: When the whole call ends, by the loop's clock; no backoff goes beyond it.
-        sleep: Waits for so many seconds between two attempts.
+        sleep: Waits for a number of seconds between two attempts.
     """
     # Imported on the first failure: most sessions never need it, and importing it costs a tenth of importing aiohttp.
     from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential  # noqa: PLC0415

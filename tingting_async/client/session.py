@@ -66,13 +66,13 @@ class Session(Hinting):
         api_token: A fixed token, instead of signing in.
         token_store: Where tokens are kept between sessions. In memory by default.
         timeout: The limits of every call: a `Timeout`, or the seconds that a whole call may take.
-        window: The maximum number of pages of a list that are fetched ahead.
+        window: The maximum number of pages of a list in flight at the same time.
         max_in_flight: The maximum number of requests in flight.
         rate: The maximum number of requests per second across all tasks, evenly spaced; for several processes, a
             `RedisRateLimit` or `PostgresRateLimit` that they share. Waiting for it counts towards `Timeout.pool`.
         retries: How failures are retried if the operation allows it: a `RetryPolicy`, or the number of attempts.
         ledger: Records sends, so that none happens twice: a `SqliteLedger` or a `PostgresLedger`.
-        guards: Limits of your own for everything that calls or texts: `Guards(max_recipients=500)`.
+        guards: Your own limits for everything that calls, texts or spends: `Guards(max_recipients=500)`.
         http: Your own `aiohttp.ClientSession`. Its proxy and TLS settings are used. It is never closed.
         proxy: The URL of an HTTP proxy.
         ssl: A TLS context.
@@ -237,8 +237,8 @@ class Session(Hinting):
 
 
 def core_of(session: Session) -> Core:
-    """Return what the resources of a session share, for what stands above the generations."""
-    core: Core = vars(session)["_core"]  # It is no part of what users see.
+    """Return the core that the resources of a session share, for modules above the generations."""
+    core: Core = vars(session)["_core"]  # It is not part of the public interface.
     return core
 
 

@@ -11,9 +11,9 @@ from tingting_async.recipients.recipient_list import RecipientList
 from tingting_async.recipients.rejects import InputRow
 
 ROWS_PER_TURN = 500
-"""How many rows are read before other tasks run."""
+"""The number of rows that are read before other tasks run."""
 _SHOWN = 3
-"""How many rows an error shows."""
+"""The maximum number of rows that an error shows."""
 
 _USED = (
     "`suppressed` is an iterator that was read before, or that is empty, so numbers may be missing. Give a list, or a "
@@ -31,7 +31,7 @@ class Suppressed:
         given: What the user gave.
 
     Raises:
-        UsageError: It is no list of numbers, or a row cannot be read.
+        UsageError: It is not a list of numbers, or a row cannot be read.
     """
 
     def __init__(self, given: SuppressedSource) -> None:
@@ -118,9 +118,9 @@ class _Rows:
         is_generator = isgenerator(given) or isasyncgen(given)
         if given is last or (is_generator and _was_begun(given)):
             raise UsageError(_USED)
-        # A RecipientList yields only the rows without problems. Of the others, too, the numbers are not reached.
+        # A RecipientList yields only the rows without problems. The numbers of the other rows are not reached either.
         self.given: Any = given.input_rows() if isinstance(given, RecipientList) else given
-        """What to iterate over."""
+        """The iterable of the rows."""
         self._may_be_used_up = isinstance(given, Iterator | AsyncIterator) and not is_generator
         self._numbers = set[str]()
         said = (

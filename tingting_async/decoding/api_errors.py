@@ -137,7 +137,7 @@ def _date(value: str) -> datetime | None:
 
 
 def _explain(request: Request[Any], response: Response) -> tuple[str, dict[str, tuple[str, ...]]]:
-    """Return the explanation of a failure, whatever its form: a message, and the errors by field."""
+    """Return the explanation of a failure, in any form: a message, and the errors by field."""
     try:
         body = response.json()
     except ValueError:

@@ -16,7 +16,7 @@ def find_audio(decoder: Decoder, request: Request[Any], response: Response) -> t
     content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if (url := extract_url(response)) is not None:
         return (url, None, content_type)
-    # Bytes that are not UTF-8 count as audio, as the service was seen to send wrong content types.
+    # Bytes that are not UTF-8 count as audio, because the service was seen to send wrong content types.
     if response.body and (content_type.startswith("audio/") or not _is_text(response.body)):
         return (None, response.body, content_type)
     raise decoder.error(request, response, "contains neither audio nor its URL")

@@ -1,4 +1,7 @@
-"""Responses to results: judged once, then decoded strictly, or by the fast path if that is certain of the same result.
+"""Turns responses into results.
+
+Each response is judged once, then decoded by the strict hooks, or by the fast path if its result is certain to be the
+same.
 
 The converters are made with the first response, so that importing the package imports neither cattrs nor msgspec.
 Nothing is remembered of a response.
@@ -68,7 +71,7 @@ class Decoder:
 
     Args:
         response_format: How the generation of the API writes its responses.
-        secrets: Returns what no error text may show; called only for an error of an authenticated request.
+        secrets: Returns the texts that no error may show; called only for an error of an authenticated request.
     """
 
     def __init__(

@@ -61,7 +61,7 @@ def _failure_finder() -> Callable[[bytes], bool]:
 
 
 def is_failure(body: Mapping[str, Any]) -> bool:
-    """Return whether an object is the envelope of a failure, whatever its HTTP status."""
+    """Return whether an object is the envelope of a failure, regardless of its HTTP status."""
     success, inner = body.get("success"), body.get("status")
     if success is None and type(inner) is not int and "error" not in body and "errors" not in body:
         return False  # Nearly every response ends here.

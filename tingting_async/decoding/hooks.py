@@ -119,7 +119,10 @@ def _optional_hook(kind: Any, converter: Converter) -> HookFunction:
 
 
 MAX_PROBLEMS = 100
-"""How many wrong items of a list or an object an error names. To find more, all with a traceback, may take seconds."""
+"""The maximum number of wrong items of a list or an object that an error names.
+
+To find more, all with a traceback, may take seconds.
+"""
 
 
 def _each(items: Iterable[tuple[Any, Any]], hook: HookFunction, item: Any, kind: Any) -> list[Any]:

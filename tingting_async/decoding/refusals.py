@@ -3,7 +3,7 @@
 A gateway or a firewall may write an error after the service has acted, so its author decides what the error proves. The
 service is a Django REST framework application with simplejwt; its forms and words are told apart from those of nginx,
 Cloudflare, Akamai, Azure, Kong, Envoy, Amazon's API gateway and load balancer, and their like. In doubt, a response is
-no refusal: a refusal that is taken for an unknown outcome costs a look, and the opposite may call somebody twice.
+no refusal: a refusal that is taken for an unknown outcome costs a check, and the opposite may call somebody twice.
 """
 
 import re
@@ -25,7 +25,7 @@ def is_refusal(effect: Effect, response: Response, status: int) -> bool:
     """Return whether the service itself refused a request, so that it certainly did nothing.
 
     A request that can be repeated without harm believes more: a 503 that says when to try again or is JSON, and any 4xx
-    that is no time-out.
+    that is not a time-out.
 
     Args:
         effect: The effect of the request.

@@ -37,7 +37,7 @@ class Attempt(Limit):
     has_begun: bool = False
     """Whether the first byte of the request was about to be written."""
     refusal: TingTingError | None = None
-    """What `before_first_byte` raised."""
+    """The error that `before_first_byte` raised."""
     must_prepare: bool = False
     """Whether something has to be done before the request is sent, once it has a connection."""
     renew_permit: Callable[[], Awaitable[None]] | None = None
@@ -48,7 +48,7 @@ class Attempt(Limit):
         return self.request is not None and not self.request.authenticate
 
     async def prepare(self, connection: Connection | None = None) -> None:
-        """Do what has to be done before the request is sent. If that fails, close the connection.
+        """Do the work that is due before the request is sent. If that fails, close the connection.
 
         A connection that waited is never given back for later requests, which need one that was just in use.
 

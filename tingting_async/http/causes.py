@@ -7,7 +7,7 @@ from typing import Any
 def connect_failure(error: Any) -> str:
     """Return the host and port of a failed connection, and the operating system's text for the failure."""
     cause: OSError | None = getattr(error, "os_error", None)
-    if cause is None:  # A certificate that is not trusted, with aiohttp 3.12: the text names host and port itself.
+    if cause is None:  # Older versions of aiohttp, for a certificate that is not trusted: their text names both.
         return str(error)
     if cause.errno and "Connect call failed" in str(cause):  # The text of asyncio, which names the address only.
         return f"{error.host}:{error.port}: {os.strerror(cause.errno)}"

@@ -1,4 +1,4 @@
-"""What the clocks show: this machine's, and the service's by the `Date` of its latest response."""
+"""Reads the clocks: this machine's, and the service's by the `Date` of its latest response."""
 
 import functools
 import time
@@ -10,11 +10,11 @@ from tingting_async.outcomes import Clocks
 
 Dated = tuple[Mapping[str, str], float, float, float]
 """A response: its headers; when its request started and when it was received, in seconds of the monotonic clock; and
-when it was received in Unix seconds. A tuple, as each response makes one."""
+when it was received in Unix seconds. A tuple, because each response makes one."""
 
 
 def read_clocks(latest: Dated | None) -> Clocks:
-    """Return what the clocks show now.
+    """Read the clocks now.
 
     Args:
         latest: The latest response of the service; None if there was none.
@@ -23,9 +23,9 @@ def read_clocks(latest: Dated | None) -> Clocks:
 
 
 def note_clocks(latest: Dated | None) -> Callable[[], Clocks]:
-    """Return a function that returns what the clocks show now, whenever it is called.
+    """Return a function that returns the present times of the clocks, whenever it is called.
 
-    Every send notes the clocks, and few ever need them: to compute the service's time takes a twentieth of a send.
+    Every send notes the clocks, and few ever need them: computing the service's time takes a twentieth of a send.
     """
     return functools.partial(_clocks_at, latest, time.time(), time.monotonic())
 

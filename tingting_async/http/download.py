@@ -107,7 +107,7 @@ class AtomicFileSink(FileSink):
                 os.fsdecode(path)
             ).expanduser()  # Not resolved: a symbolic link is replaced, not its target.
             if b"\0" in os.fsencode(self.path):
-                raise ValueError("embedded null byte")  # noqa: TRY301 - caught right below, as those of `os` are
+                raise ValueError("embedded null byte")  # noqa: TRY301 - caught right below, like the errors of `os`
         except (TypeError, ValueError, RuntimeError) as error:  # A RuntimeError: there is no home.
             raise UsageError(
                 f"`path` is {redact(repr(path))}, which is not a valid file path: {redact(str(error))}."

@@ -290,7 +290,7 @@ class Response:
     _json: Any = attrs.field(default=..., init=False, repr=False, eq=False)
 
     def json(self) -> Any:
-        """Return the body parsed as JSON, whatever its content type.
+        """Return the body parsed as JSON, regardless of its content type.
 
         Raises:
             ValueError: The body is not JSON.

@@ -36,7 +36,7 @@ class Slots:
 
     def __init__(self, count: int) -> None:
         self.free: int = count
-        """How many are free. None is as long as a request waits. Subtract one to occupy a slot without a wait."""
+        """The number of free slots; 0 while a request waits. Subtract one to occupy a slot without a wait."""
         self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()
 
     async def wait(self) -> None:
@@ -101,8 +101,8 @@ class Throttle:
     async def acquire_rate(self, request: Request[Any], timeout: Timeout, deadline: float) -> Permit | None:
         """Wait until the rate limit allows another request. Return None if there is no limit.
 
-        Arguments and errors are those of `acquire_slot`. The error is raised at once if the request could leave only
-        after its time limit, or if the rate limit fails.
+        Arguments and errors are the same as in `acquire_slot`. The error is raised at once if the request could leave
+        only after its time limit, or if the rate limit fails.
         """
         queue = self._rate_queue
         if queue is None:
@@ -180,7 +180,7 @@ class Throttle:
                 raise closed_error(request.operation) from None
             reason = f"timed out after {limit:.3g} s waiting for {what}"
         except TooLateError:
-            reason = f"would have timed out after {limit:.3g} s waiting for {what}, which has no room until then"
+            reason = f"would have to wait longer than {limit:.3g} s for {what}"
         except RateFailedError as error:
             reason, cause = f"{what} failed: {error}", error.__cause__
         end = "" if reason.endswith("?") else "."

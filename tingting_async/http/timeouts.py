@@ -41,7 +41,7 @@ class Timeout:
         return cls(total=float(value))
 
     def at_least(self, seconds: float) -> "Timeout":
-        """Return the same limits, with so many seconds at least for an attempt and in total."""
+        """Return the same limits, with at least this many seconds for `attempt` and `total`."""
         attempt = None if self.attempt is None else max(self.attempt, seconds)
         return attrs.evolve(self, attempt=attempt, total=max(self.total, seconds))
 

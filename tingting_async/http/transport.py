@@ -273,7 +273,7 @@ class Transport:
         except Exception as error:  # noqa: BLE001 - also a module that cannot be loaded, e.g. for a host name
             is_resent = self._user_session is not None and attempt.is_connected and request.method in ("PUT", "DELETE")
             if is_resent and isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientHttpProxyError):
-                error = _ConnectionLostError("the connection was lost")  # The error may be that of aiohttp's resending.
+                error = _ConnectionLostError("the connection was lost")  # The error may come from aiohttp's resending.
             known, is_connected = request.with_secrets(headers), attempt.is_connected  # aiohttp quotes header lines.
             failure = map_error(known, error, self.base_url, is_connected=is_connected, is_closed=self._is_closed)
             failure = attempt.refusal or failure

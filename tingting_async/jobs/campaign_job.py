@@ -137,7 +137,7 @@ class CampaignJob:
         max_poll_interval: float = 30.0,
         wait: float = RECONCILE_WAIT,
     ) -> JobResult:
-        """Do what is still to be done of the job, and return what became of every row.
+        """Do the rest of the job, and return the outcome of every row.
 
         Two runs at the same time, of one process or of several, are one job: each step is done by the one that is
         first, and the other waits for it.
@@ -146,10 +146,10 @@ class CampaignJob:
             tingting: A session of the v1 API.
             on_progress: A function that is called with the progress at each step, and whenever the campaign changes. If
                 everything was sent before, the steps are to follow and to read only. If the function raises an error,
-                that is logged, and the job goes on.
-            timeout: Seconds to follow the campaign at most; None for no limit.
+                that is logged, and the job continues.
+            timeout: The maximum number of seconds to follow the campaign; None for no limit.
             poll_interval: Seconds between two polls, as in `campaigns.progress`.
-            max_poll_interval: Seconds between two polls at most.
+            max_poll_interval: The maximum number of seconds between two polls.
             wait: Seconds between the two checks after a lost response, as in `ensure_sent`.
 
         Raises:
@@ -167,7 +167,7 @@ class CampaignJob:
             TingTingError: A step failed. With a key, run the job again.
         """
         core = self._core(tingting, on_progress)
-        # All of them now: most are used only after people were reached.
+        # All arguments are checked now: most are used only after people were reached.
         require_poll_intervals("CampaignJob.run", poll_interval, max_poll_interval)
         require_wait_timeout("CampaignJob.run", timeout)
         if not is_seconds(wait, zero=True):
@@ -178,7 +178,7 @@ class CampaignJob:
         is_sent = await run.was_sent()
         suppressed: AbstractSet[str] = await read_suppressed(core, must_be_known=not is_sent)
         people = selection.people(frozenset() if is_sent else suppressed)
-        if not is_sent:  # What was sent is only followed, whatever is allowed by now.
+        if not is_sent:  # A campaign that was sent is only followed, even if it would not be allowed now.
             selection.refuse_nobody(people)
             refuse_late(core, self._fields.get("schedule"))
             await check(core, self._services, self._fields, people)
@@ -195,7 +195,7 @@ class CampaignJob:
 
     @short_traceback
     async def preview(self, tingting: TingTing, *, prices: "Prices | None" = None) -> JobPreview:
-        """Return what `run` would do: who would be reached with what text, who would be left out, and at what cost.
+        """Preview `run`: who would be reached with what text, who would be left out, and at what cost.
 
         Nothing is sent and nothing is created, on the service or in the ledger. At most, two requests read the credits
         that are left.
@@ -225,7 +225,7 @@ class CampaignJob:
         return attrs.evolve(found, problems=(*problems, *found.problems))
 
     def _core(self, tingting: object, on_progress: object, operation: str = "run") -> Core:
-        """Return what the resources of the session share, if the job can use them.
+        """Return the core of the session, if the job can use it.
 
         Raises:
             UsageError: It cannot.
@@ -288,14 +288,14 @@ def _note_on_sent(schedule: datetime | None, now: datetime) -> str:
 
 @contextmanager
 def _advice(key: str | None) -> Generator[None]:
-    """Say in errors how to go on with the job."""
+    """Say in errors how to continue the job."""
     try:
         yield
     except GuardError as error:
         if key is not None:
             error.add_note(
-                "CampaignJob: nobody was called or texted. If a list or a limit has changed since the job began, or "
-                "quiet hours have begun, that is why. Once the guards allow it, run the job again with the same key, "
+                "CampaignJob: nobody was called or texted. A list or a limit may have changed since the job began, or "
+                "quiet hours may have begun. Once the guards allow it, run the job again with the same key, "
                 "recipients and fields. It continues from here."
             )
         raise

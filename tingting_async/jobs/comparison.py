@@ -1,4 +1,4 @@
-"""Whether the campaign of a job is what the job wants, before it is run: others may have changed it."""
+"""Checks, before the campaign of a job is run, that it is as the job wants it: others may have changed it."""
 
 import re
 from collections import Counter
@@ -25,13 +25,13 @@ from tingting_async.v1.reconcile import MISREAD, reconcile_run
 from tingting_async.v1.session import TingTing
 
 _SHOWN = 3
-"""How many numbers an error shows."""
+"""The maximum number of phone numbers that an error shows."""
 _SHORTEST = 7
-"""How many digits a number has at least. What has fewer is a part of a number."""
+"""The minimum number of digits of a number. Fewer digits are only a part of one."""
 
 
 def refuse_late(core: Core, schedule: datetime | None) -> None:
-    """Refuse a job whose time has passed: its campaign would run at once, at whatever hour.
+    """Refuse a job whose time has passed: its campaign would run at once, regardless of the hour.
 
     Raises:
         UsageError: The time has passed, by the clock of this machine or of the service.
@@ -45,7 +45,7 @@ def refuse_late(core: Core, schedule: datetime | None) -> None:
 
 
 def different_fields(campaign: Campaign, services: Services, fields: OptionalFields) -> list[str]:
-    """Return what is not as the job wants it, of how a campaign reaches people and of what it says to them.
+    """Return how the campaign differs from the job: in how it reaches people, and in what it says.
 
     Fields that the job leaves to the service are not compared, nor are spaces and line breaks of messages.
     """
@@ -83,7 +83,7 @@ def _is_other_number(wanted: Any, shown: Any) -> bool:
 def _is_other_time(wanted: datetime | None, shown: datetime | None) -> bool:
     """Return whether a campaign would start at another time. The service may show the day only."""
     if wanted is None or shown is None:
-        # An hour of the past is not when a campaign starts.
+        # A campaign does not start at a time in the past.
         return wanted is not None or (shown is not None and shown > datetime.now(UTC))
     is_day = shown.astimezone(KATHMANDU).time() == time()
     return abs(wanted - shown) >= (MISREAD if is_day else timedelta(minutes=1))
@@ -148,7 +148,7 @@ class Comparison:
             raise
 
     def _run_request(self, reconciler: Reconciler) -> Request[Response]:
-        """Return what stands for the run in the ledger."""
+        """Return the request that stands for the run in the ledger."""
         return Request.send(
             "",
             Response,
@@ -163,8 +163,8 @@ class Comparison:
         if campaign.status not in (None, CampaignStatus.NOT_STARTED):
             raise OutcomeUnknownError(
                 f"campaigns.run: nothing was sent now. The status of campaign {self.id} was {str(campaign.status)!r} "
-                "before this job had run it. Was that run meant to be this job's? Then record it with `mark_sent()`, "
-                "and run the job again: it reads the outcomes.",
+                "before this job had run it. If that run was meant for this job, record it with `mark_sent()` and run "
+                "the job again: it then only reads the outcomes.",
                 operation="campaigns.run",
                 method="POST",
             )
@@ -182,7 +182,7 @@ class Comparison:
             raise self.conflict([f"{len(self.missing)} of its contacts {were} deleted"])
 
     async def _different_contacts(self) -> list[str]:
-        """Read all contacts. Return what differs, and note who is missing."""
+        """Read all contacts. Return the differences, and note who is missing."""
         found, hidden = Counter[str](), 0
         async for contact in self.tingting.contacts.list(self.id, exact=True):
             if (number := _readable(contact.number)) is not None:

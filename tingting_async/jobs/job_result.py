@@ -10,7 +10,6 @@ from enum import StrEnum
 import attrs
 
 from tingting_async.jobs.row_files import write_rejects, write_rows
-from tingting_async.quantities import counted
 from tingting_async.recipients.recipient_list import RecipientList
 from tingting_async.redaction import mask_repr, repr_items, repr_text
 from tingting_async.resources.models import CallStatus
@@ -83,7 +82,7 @@ class JobSummary:
         statuses: The number of contacts by their status.
         problems: The number of rows that were left out, by the kind of their problem.
         credits: What the job cost, in credits, as far as the service says it.
-        notes: What else is to be known.
+        notes: Other remarks.
     """
 
     rows: int
@@ -95,7 +94,7 @@ class JobSummary:
 
     def __str__(self) -> str:
         reached = self.outcomes.get(JobOutcome.REACHED, 0)
-        parts = [f"{reached} of {counted(self.rows, 'row')} {'was' if reached == 1 else 'were'} reached."]
+        parts = [f"{reached} of {self.rows} rows {'was' if reached == 1 else 'were'} reached."]
         for outcome, count in self.outcomes.items():
             if outcome is not JobOutcome.REACHED:
                 kinds = self.problems.items() if outcome is JobOutcome.LEFT_OUT else ()
@@ -113,7 +112,7 @@ class JobResult:
         campaign: The campaign, as it was in the end.
         rows: One row for each row of the input, in its order.
         recipients: The input.
-        notes: What else is to be known, such as that the campaign has contacts that are no row of the input.
+        notes: Other remarks, such as that the campaign has contacts that are not in the input.
     """
 
     campaign: Campaign

@@ -37,7 +37,7 @@ async def read_outcomes(
     suppressed: AbstractSet[str],
     not_added: int | None = None,
 ) -> JobResult:
-    """Return what became of every row of the input.
+    """Return the outcome of every row of the input.
 
     Args:
         tingting: The session.
@@ -117,7 +117,7 @@ def _row(
 
 
 async def _read_attempts(tingting: TingTing, campaign: Campaign) -> tuple[dict[str, int], list[str]]:
-    """Return how often the service tried each number, by the report, and what is to be noted about the report."""
+    """Return how often the service tried each number, by the report, and the notes about the report."""
     attempts: dict[str, int] = {}
     try:
         async for row in tingting.reports.rows(campaign.id):

@@ -89,7 +89,7 @@ class JobPreview:
 
     def __str__(self) -> str:
         kinds = Counter(row.problem for row in self.left_out)
-        count = f"{len(self.reached)} of {counted(len(self.rows), 'row')} would be reached."
+        count = f"{len(self.reached)} of {len(self.rows)} rows would be reached."
         parts = [f"`run` would be refused now. Otherwise, {count}" if self.problems and not self.was_sent else count]
         parts += [f"{count} left out: {kind}." for kind, count in kinds.items()]
         if self.sms_parts:
@@ -131,7 +131,7 @@ async def preview(
     *,
     was_sent: bool,
 ) -> JobPreview:
-    """Return what a job would do.
+    """Return the preview of a job.
 
     Args:
         core: The session.

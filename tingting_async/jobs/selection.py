@@ -80,7 +80,7 @@ class Selection:
             raise UsageError("`recipients` has nobody who can be reached: all are on the suppression list.")
 
     def digest(self) -> str:
-        """Return a text that is the same for the same contacts in whatever order."""
+        """Return a text that is the same for the same contacts in any order."""
         total = 0
         for contact in self.contacts:
             content = json.dumps([contact.number, dict(contact.variables)], sort_keys=True)
@@ -127,7 +127,7 @@ def select(
 
 
 def _names(text: str) -> list[str]:
-    """Return what is between the braces of a message.
+    """Return the names between the braces of a message.
 
     Raises:
         UsageError: A brace belongs to no placeholder.

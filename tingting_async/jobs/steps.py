@@ -1,4 +1,4 @@
-"""The steps of a job: each is done once for its key, whoever does it."""
+"""The steps of a job: each is done once for its key, by whichever process is first."""
 
 import asyncio
 import json
@@ -99,16 +99,16 @@ class _Campaigns(Campaigns):
     async def create_for(
         self, content: Mapping[str, str], name: str, services: Services, fields: OptionalFields, key: str | None
     ) -> Campaign:
-        """Create a campaign. With a key, another call with another content is refused."""
+        """Create a campaign. With a key, another call with other content is refused."""
         return await self._create(name, services, fields, content, key, None)
 
     async def refuse_other(
         self, content: Mapping[str, str], name: str, services: Services, fields: OptionalFields, key: str
     ) -> None:
-        """Refuse another content than that of an earlier call with the key. Nothing is requested.
+        """Refuse content that differs from an earlier call with the key. Nothing is requested.
 
         Raises:
-            UsageError: It is another one.
+            UsageError: It differs.
         """
         with suppress(DuplicateSendError):
             await self._core.refuse_duplicate(self._creation(name, services, fields, content, key, None))
@@ -158,7 +158,7 @@ class JobRun:
         """Why the service refused numbers."""
 
     def report(self, step: JobStep) -> None:
-        """Call `on_progress`. If it fails, the job goes on."""
+        """Call `on_progress`. If it fails, the job continues."""
         if self._on_progress is not None:
             try:
                 self._on_progress(JobProgress(step, self._recipients, self._added, self._campaign))
@@ -195,7 +195,7 @@ class JobRun:
         return None if core.ledger is None else await core.ledger.find(core.base_url, request)
 
     async def refuse_other(self, name: str, services: Services, fields: OptionalFields, selection: Selection) -> None:
-        """Refuse recipients or fields that are not those of an earlier run with the key. Nothing is requested.
+        """Refuse recipients or fields that differ from an earlier run with the key. Nothing is requested.
 
         Raises:
             UsageError: They differ.
@@ -375,5 +375,5 @@ class JobRun:
 
 
 async def _content(selection: Selection) -> dict[str, str]:
-    """Return what each run of a job must have beside the fields of its campaign."""
+    """Return the content, besides the campaign's fields, that each run of a job must have."""
     return {"recipients": await run_in_thread(selection.digest)}

@@ -23,16 +23,16 @@ MAX_KEY_LENGTH = 200
 MAX_DELAY = 5.0
 """Seconds after its claim was stored or renewed in which a request may begin. Later, its owner sends nothing.
 
-A process may stop between the two, e.g. because its machine is overloaded, and go on after others took it for dead.
+A process may stop between the two, e.g. because its machine is overloaded, and continue after others took it for dead.
 """
 MARGIN = 1.0
 """Seconds after `MAX_DELAY` in which others still do not free a claim whose owner is dead."""
 
 
 JOB = "job-"
-"""How the ids of the claims of a job begin (`jobs.py`)."""
+"""The prefix of the ids of a job's claims (`jobs.py`)."""
 BEGUN = " (begun)"
-"""How the operation and the target of the claim end that says that a job has begun."""
+"""The suffix of the operation and the target in the claim that marks a job as begun."""
 
 
 @attrs.frozen
@@ -47,10 +47,10 @@ class Claim:
             for each service and target.
         target: What is sent as a whole, e.g. `"campaign 7"`. Without a key, a target is used once for each service.
         digest: Shows whether a later send with the same key has the same content; empty if nothing compares it.
-        evidence: Of a creation: what was known before the request left, as JSON. Afterwards, it shows what is new.
-        seen: Of a creation: the ids of the unfinished claims for the same target that the evidence allows for. Any
-            other unfinished claim for the target refuses this one, whatever its key. None for a send.
-        read_clocks: Returns what the clocks show.
+        evidence: For a creation: what was known before the request left, as JSON. Afterwards, it shows what is new.
+        seen: For a creation: the ids of the unfinished claims for the same target that the evidence allows for. Any
+            other unfinished claim for the target refuses this one, regardless of its key. None for a send.
+        read_clocks: Reads the clocks.
     """
 
     id: str
@@ -74,7 +74,7 @@ class Claim:
 
 @attrs.frozen
 class Elapsed:
-    """The time since a moment, by the one of two clocks that says more: one stands still while a machine sleeps."""
+    """The time since a moment. The larger of two clocks' values counts: one clock stops while the machine sleeps."""
 
     monotonic: float
     time: float
@@ -119,7 +119,7 @@ def may_begin_for(age: float | None) -> float:
 
     Args:
         age: The seconds since the claim was stored or renewed; None if its owner has recorded an outcome. It may be
-            wrong, as machines are started again and clocks are set; nobody waits longer than for a new claim.
+            wrong, because machines restart and clocks are set; nobody waits longer than for a new claim.
     """
     limit = MAX_DELAY + MARGIN
     return 0.0 if age is None else min(max(limit - age, 0.0), limit)
@@ -155,11 +155,11 @@ class Decision:
         known: The state in which they saw the send before they found that out.
         is_owner: Whether they sent it.
         has_waited: Whether they waited as long as the owner could begin.
-        mark: Of the owner of a job's work: the id of the job's mark, and the verdict for that. It is recorded in the
-            same transaction, and only if the work is still stored and not done: another call that takes the job over
-            deletes the work first, and needs the mark.
-        claim: With `DONE`: what to store if somebody has deleted the claim meanwhile, because it seemed not to have
-            happened. Another claim of the same key or target is left as it is.
+        mark: Only for the work claim of a job: the id of the job's mark claim, and the verdict to record for it. It is
+            recorded in the same transaction, and only if the work claim is still stored and not done. A call that takes
+            over the job deletes the work claim first, and needs the mark.
+        claim: With `DONE`: what to store if somebody has deleted the claim meanwhile, because the send seemed not to
+            have happened. Another claim of the same key or target is left as it is.
     """
 
     verdict: Verdict
@@ -180,7 +180,7 @@ class Decision:
                 f"The send {send.id} ({send.operation}) is in progress: its own process will record the outcome."
             )
         if send.state is SendState.DONE and self.known is not SendState.DONE:
-            return None  # It was recorded as done after the caller looked, by somebody who knew more.
+            return None  # Somebody who knew more recorded it as done after the caller checked.
         return self.verdict
 
     def rest(self, stored: StoredClaim) -> float:
@@ -218,7 +218,7 @@ class Storage(Protocol):
         """Renew a claim of this process, whose request is about to begin, and return the time since then.
 
         Raises:
-            LedgerError: The claim is not its own any more, or the storage fails. The request must not begin.
+            LedgerError: The claim is no longer its own, or the storage fails. The request must not begin.
         """
         ...
 
@@ -248,7 +248,7 @@ class Storage(Protocol):
         With `DONE`, a `result` that is not None is stored, too: the id of what was created.
 
         Returns:
-            For how many seconds it is too early, as the owner of the claim may still begin; nothing was recorded then.
+            For how many seconds it is too early, because the claim's owner may still begin; then nothing was recorded.
             0 otherwise.
         """
         ...
@@ -260,13 +260,13 @@ class Storage(Protocol):
     async def prune(self, before: datetime) -> int:
         """Delete the claims that are done and started before a time, and return how many there were.
 
-        A creation stays as long as there is an unfinished claim for its service and target: whoever finds out what
-        became of that must know which results it does not have.
+        A creation stays as long as there is an unfinished claim for its service and target. To find out what became of
+        that claim, one must know which results belong to others.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close what is open. The next use opens it again."""
+        """Close the storage. The next use opens it again."""
         ...
 
 
@@ -299,7 +299,7 @@ def _given_key(request: Request[Any]) -> str | None:
     if (key := request.idempotency_key) is None:
         return None
     require_key(request.operation, key)
-    # The same text has other code points in a file name, on some systems, than when it is typed.
+    # On some systems, the same text has other code points in a file name than when it is typed.
     return unicodedata.normalize("NFC", key)
 
 
@@ -307,7 +307,7 @@ def require_key(operation: str, key: object) -> None:
     """Refuse an `idempotency_key` that is not valid.
 
     Raises:
-        UsageError: It is no text, or is too long, or would look like another one.
+        UsageError: It is not a string, is too long, or would look like another key.
     """
     if not isinstance(key, str) or not key or key != key.strip() or not key.isprintable():
         raise UsageError(f"{operation}: `idempotency_key` must be a string on one line, with no space around it.")

@@ -47,8 +47,8 @@ async def ensure_created(
         service: The session's `base_url`.
         request: The request. It has an `idempotency_key` and a `creation`.
         call: Sends the request.
-        read_clocks: Returns what the clocks show.
-        sleep: Waits for so many seconds.
+        read_clocks: Reads the clocks.
+        sleep: Waits for a number of seconds.
         timeout: The limits of the call.
 
     Raises:
@@ -70,7 +70,7 @@ async def ensure_created(
             try:
                 return await ledger.execute(service, attrs.evolve(request, timeout=left), call, read_clocks, claim)
             except DuplicateSendError as error:
-                # Another key may have created something of this name since the look: look again.
+                # Another key may have created something of this name since the check: check again.
                 if error.send is None or error.send.key == claim.key:
                     raise
 
@@ -94,8 +94,8 @@ async def _prepare(
     """Return the claim of a creation, with what is known before its request leaves.
 
     It waits for other creations of the same name: for those in progress, and until the service has had `wait` seconds
-    for those of unknown outcome. If it did not, and its own request was lost, nobody could tell which of them made what
-    is there then.
+    for those of unknown outcome. Otherwise, if this request were lost, too, nobody could tell which creation made what
+    exists then.
     """
     claim, pause, first_seen = claim_for(service, request), _FIRST_PAUSE, dict[str, float]()
     while True:
@@ -140,7 +140,7 @@ def _too_early(request: Request[Any], rest: float) -> NotSentError:
 
 
 async def _get_stored(stored: StoredClaim, request: Request[T]) -> T:
-    """Return what a creation that is done has created."""
+    """Return the result of a creation that is done."""
     send, creation = stored.send, _creation(request)
     what = f"The ledger records {redact(f'the key {send.key!r}')} as done ({send.started_at:%Y-%m-%d %H:%M:%S} UTC)"
     if send.result is None:

@@ -1,4 +1,4 @@
-"""Digests: what a ledger keeps of a content, to notice later whether another one is the same."""
+"""Digests: a ledger stores them to notice later whether other content is the same."""
 
 import hashlib
 import os
@@ -12,9 +12,9 @@ from tingting_async.persistence import run_in_thread
 _COST = 2**6
 """The cost of new digests, scrypt's `n`: about 0.2 ms each, which every send with a key has to wait for."""
 _OLD_COST = 2**10
-"""That of digests that do not say theirs."""
+"""The cost of digests that do not state their cost."""
 _QUICK = 64 * 1024
-"""How many characters are hashed without a thread."""
+"""The maximum number of characters that are hashed without a thread."""
 
 
 async def digest(request: Request[Any], like: str = "") -> str:
@@ -30,7 +30,7 @@ async def hashed(request: Request[Any], texts: Mapping[str, tuple[str, int]], li
     """Return a digest of the first text, and hashes of all of them in hexadecimal.
 
     A digest consists of the salt, the hash and the cost. Texts are salted and hashed slowly, because some are short,
-    such as a code of six digits. That delays whoever reads the ledger and guesses; it does not stop them.
+    such as a code of six digits. That delays somebody who reads the ledger and guesses; it does not stop them.
 
     Args:
         request: Whose content it is.

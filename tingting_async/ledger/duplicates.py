@@ -1,4 +1,4 @@
-"""What a call gets that the ledger refuses, because it holds the same send or creation already."""
+"""The errors of calls that the ledger refuses, because it already has the same send or creation."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def changed_error(send: Send, request: Request[Any], creation: Creation, changed
 async def is_other_send(stored: StoredClaim, request: Request[Any]) -> bool:
     """Return whether a stored send has the same key as a request, but another target or other arguments.
 
-    The arguments of a send with a target are not compared: nobody runs a campaign twice, whatever the message.
+    The arguments of a send with a target are not compared: nobody runs a campaign twice, even with another message.
 
     Raises:
         LedgerError: The arguments cannot be compared.
@@ -40,7 +40,7 @@ async def is_other_send(stored: StoredClaim, request: Request[Any]) -> bool:
 
 
 def duplicate_error(send: Send, request: Request[Any], *, is_other: bool = False) -> DuplicateSendError:
-    """Return the error for a send or a creation that the ledger holds already.
+    """Return the error for a send or a creation that the ledger already has.
 
     Args:
         send: The ledger's record.

@@ -32,12 +32,12 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 180.0
 """More than a session's default limit for a call (`Timeout.total`), so that a call in another process ends before."""
 ATTEMPTS = 5
-"""How often a send is attempted, at most."""
+"""The maximum number of attempts of a send."""
 RECONCILE_WAIT = 10.0
-"""Seconds between the two checks that have to agree before something counts as not done, as of `reconcile()`."""
+"""Seconds between the two checks that have to agree before something counts as not done, as in `reconcile()`."""
 _FIRST_BACKOFF, _MAX_BACKOFF = 0.5, 8.0
 _FIRST_POLL, _MAX_POLL = 0.05, 1.0
-"""Seconds between two looks at a send that is in progress: the first, and the longest."""
+"""Seconds between two checks of a send that is in progress: the first pause, and the longest."""
 
 
 @short_traceback
@@ -50,10 +50,10 @@ async def ensure_sent(
 
         await ensure_sent(lambda: tingting.otp.send(number, text, channel="text", otp=code, idempotency_key=key))
 
-    The session needs a ledger, and the call an `idempotency_key`; what a campaign's or a line's id identifies needs
-    none. The function may be called several times. Each time, it must make the same call. If a process is sending the
-    same thing, this function waits for it. If a response was lost, it reconciles. If nothing was sent, it sends again:
-    up to five times, with a growing backoff, if repeating can help.
+    The session needs a ledger, and the call an `idempotency_key`; a send that the id of a campaign or a line
+    identifies needs none. The function may be called several times. Each time, it must make the same call. If a process
+    is sending the same thing, this function waits for it. If a response was lost, it reconciles. If nothing was sent,
+    it sends again: up to five times, with a growing backoff, if repeating can help.
 
     Args:
         call: A function without arguments that makes the call, such as a lambda.
@@ -70,7 +70,7 @@ async def ensure_sent(
             sent.
         DuplicateSendError: The ledger has a send with this key and other arguments (`is_other`). Or another process
             was still sending it when the time was up.
-        OutcomeUnknownError: Nobody but a person can find out whether it was sent. Its `send` is the ledger's record.
+        OutcomeUnknownError: Only a person can find out whether it was sent. Its `send` is the ledger's record.
         TingTingError: It was not sent. The service refused it, or `ATTEMPTS` attempts have failed.
     """
     _require_function(call, timeout, wait)
@@ -188,7 +188,7 @@ async def _call(call: Callable[[], Awaitable[T]], expected: ExpectedSend) -> T:
 
 
 async def _after(call: Callable[[], Awaitable[T]], expected: ExpectedSend) -> T | None:
-    """Return the result of what an earlier call has done: what was created, and None of a send."""
+    """Return the result of an earlier call: what was created; None for a send."""
     is_creation = expected.request is not None and expected.request.effect is Effect.CREATE
     return await _call(call, expected) if is_creation else None
 
@@ -226,7 +226,7 @@ async def _is_done(
         if state is SendState.UNKNOWN:
             try:
                 return await _reconcile(error, deadline, wait)
-            except InProgressError:  # Its process goes on with it, in another session of the database.
+            except InProgressError:  # Its process continues it, in another session of the database.
                 pass
             except OutcomeUnknownError as failure:
                 if error.send is None:  # The ledger has no record of it.
@@ -240,7 +240,7 @@ async def _is_done(
         try:
             await refuse_duplicate()
         except DuplicateSendError as newer:
-            # Somebody else may have found it out meanwhile, and changed what the service showed by going on.
+            # Somebody else may have found it out meanwhile, and continued, which changes what the service shows.
             if undecided is not None and newer.send is not None and newer.send.state is SendState.UNKNOWN:
                 raise undecided from undecided.__cause__
             error = newer

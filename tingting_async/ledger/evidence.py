@@ -1,4 +1,4 @@
-"""What the claim of a creation keeps: digests of its content, and what was known before its request left."""
+"""The content of a creation's claim: digests of its content, and what was known before its request left."""
 
 import asyncio
 import hashlib
@@ -14,7 +14,7 @@ from tingting_async.outcomes import Creation, Look, Reconciliation, Verdict
 Others = tuple[list[StoredClaim], frozenset[str]]
 """The other claims for the same target that are unfinished, and the results of those that are done."""
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds between the looks while another creation of the same name is unfinished."""
+"""Seconds between the checks while another creation of the same name is unfinished."""
 
 
 async def digests(request: Request[Any], like: str = "") -> tuple[str, dict[str, str]]:
@@ -36,11 +36,11 @@ async def digests(request: Request[Any], like: str = "") -> tuple[str, dict[str,
 
 
 def _content(request: Request[Any]) -> dict[str, str]:
-    """Return what another call with the same key must have, too, as texts that are equal if the values are."""
+    """Return the content that another call with the same key must have, as texts that are equal if the values are."""
     if request.form:
         fields: dict[str, Any] = {}
         for name, value in request.form:
-            # The same file may have another name when the call is repeated, e.g. that of a temporary file.
+            # When the call is repeated, the same file may have another name, e.g. a temporary file's.
             shown = f"file {hashlib.sha256(value.content).hexdigest()}" if isinstance(value, File) else value
             fields.setdefault(name, []).append(shown)
     else:
@@ -55,7 +55,7 @@ def _text(value: Any) -> str:
         return "{" + ", ".join(sorted(f"{key!r}: {_text(each)}" for key, each in pairs)) + "}"
     if isinstance(value, list | tuple):
         items = [_text(each) for each in cast("list[Any]", value)]
-        has_order = any(isinstance(each, dict) for each in cast("list[Any]", value))  # Of steps, but not of numbers.
+        has_order = any(isinstance(each, dict) for each in cast("list[Any]", value))  # As steps have; numbers do not.
         return "[" + ", ".join(items if has_order else sorted(items)) + "]"
     return repr(value)
 
@@ -87,25 +87,25 @@ def pack(found: Mapping[str, Any], fields: Mapping[str, str], unfinished: frozen
 async def reconcile_creation(
     creation: Creation, stored: StoredClaim, read_others: Callable[[], Awaitable[Others]]
 ) -> Reconciliation:
-    """Return whether a creation was carried out: whether there is something that was not there before.
+    """Return whether a creation was carried out: whether something exists that did not exist before.
 
     Args:
         creation: The creation.
         stored: Its claim.
-        read_others: Returns what the ledger holds for the same target.
+        read_others: Returns the other claims and results in the ledger for the same target.
     """
     evidence = _unpack(stored)
     for pause in (*_PAUSES, 0.0):
         look = await creation.look(stored.send, evidence["found"])
-        # Read after the look, so that whatever it shows of another creation of this ledger has its claim by now.
+        # Read after the check, so that anything it shows of another creation in this ledger has its claim by now.
         unfinished, taken = await read_others()
         rivals = [each for each in unfinished if each.send.id not in evidence["unfinished"]]
         verdict = _judge(creation, look, taken, rivals)
-        # Whoever repeats the calls of the rivals finds out what became of them.
+        # Repeated calls of the rivals find out what became of them.
         if verdict.verdict is not Verdict.UNKNOWN or not rivals or not pause:
             return verdict
         await asyncio.sleep(pause)
-    raise AssertionError("the last look has no pause")
+    raise AssertionError("the last check has no pause")
 
 
 def _unpack(stored: StoredClaim) -> dict[str, Any]:
@@ -114,19 +114,19 @@ def _unpack(stored: StoredClaim) -> dict[str, Any]:
 
 
 def _judge(creation: Creation, look: Look, taken: AbstractSet[str], rivals: Sequence[StoredClaim]) -> Reconciliation:
-    """Return the verdict of a look.
+    """Return the verdict of a check.
 
     Args:
         creation: The creation.
         look: What may have been created.
-        taken: The ids of what other creations have created.
+        taken: The ids of the results of other creations.
         rivals: The claims of other creations that began later, and whose outcome is unknown.
     """
     new, maybe = ([each for each in rows if creation.identify(each) not in taken] for rows in (look.new, look.maybe))
     if not new and not maybe:
         return look.otherwise
     before = [_unpack(rival)["found"] for rival in rivals]
-    # What was there before a rival's request left, the rival has not made.
+    # A rival has not made what existed before its request left.
     own = [each for each in new if all(creation.was_there(each, found) for found in before)]
     if len(own) == 1 and len(new) - 1 <= len(rivals):
         return Reconciliation(Verdict.DONE, f"{creation.what} is there, and was not there before.", own[0])

@@ -20,8 +20,8 @@ _ADVICE = "Check that this process may read and write the file and its directory
 class LedgerFile:
     """A ledger's file, which one thread uses at a time.
 
-    It stays open between transactions, as long as nobody else touches it. If anything did, it is opened anew. So an
-    open file never shows what was there before it was replaced.
+    It stays open between transactions, as long as nobody else touches it. If anything did, it is opened again. So an
+    open file never shows old content after it was replaced.
 
     Args:
         path: The file.
@@ -40,7 +40,7 @@ class LedgerFile:
         self._database: sqlite3.Connection | None = None
         self._inherited: sqlite3.Connection | None = None
         self._left: tuple[int, ...] | None = None
-        """What the file system said of the file when it was opened, and after each transaction since."""
+        """The values of `_look` when the file was opened, and after each transaction since."""
 
     def __del__(self) -> None:
         """Close the file."""
@@ -107,7 +107,7 @@ class LedgerFile:
             raise self._lost("was cut off")
 
     def _look(self) -> tuple[int, ...] | None:
-        """Return what changes if the file is replaced or written; None if it is missing."""
+        """Return values that change if the file is replaced or written; None if it is missing."""
         try:
             found = self._path.stat()
         except FileNotFoundError:
@@ -115,7 +115,7 @@ class LedgerFile:
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def _leave(self) -> None:
-        """Remember what the file is like after a transaction. It must be the one that was opened."""
+        """Remember these values after a transaction. The file must be the one that was opened."""
         now, opened = self._look(), self._left
         if now is None or opened is None or now[:2] != opened[:2]:
             raise self._lost("was replaced while it was in use")

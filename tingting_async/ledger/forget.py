@@ -1,4 +1,4 @@
-"""Forgetting a job: what a person does about one that nobody can complete, such as one of a deleted campaign."""
+"""Forgetting a job that nobody can complete, for example because its campaign was deleted."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,10 +13,10 @@ from tingting_async.redaction import redact
 
 
 def is_job(send: object) -> bool:
-    """Return whether a send is a job, of which nobody knows how far it came.
+    """Return whether a send is a job. Nobody knows how far a job has come.
 
     Raises:
-        UsageError: It is no send.
+        UsageError: It is not a `Send`.
     """
     if not isinstance(send, Send):
         raise UsageError("`send` must be a Send, such as one of `await ledger.unresolved()`.")
@@ -27,13 +27,13 @@ def unmarkable_error(send: Send) -> UsageError:
     """Return the error for a job that a person marks as done."""
     return UsageError(
         f"{redact(f'{send.operation} with the key {send.key!r}')} cannot be marked as sent: nobody knows how far it "
-        "came. Repeat the call with the same `idempotency_key`: it goes on after what is there. If it cannot, because "
-        "its campaign was deleted, call `mark_not_sent()`."
+        "has come. Repeat the call with the same `idempotency_key`: it adds what is missing. If it cannot, because its "
+        "campaign was deleted, call `mark_not_sent()`."
     )
 
 
 async def forget_job(storage: Storage, send: Send, record_own: Callable[..., Awaitable[Any]]) -> None:
-    """Delete what is stored of a job, unless it is done, so that its key is free.
+    """Delete the claims of a job, unless it is done, so that its key is free.
 
     The job is taken over first, so that no other call can continue it at the same time.
 

@@ -1,8 +1,8 @@
 """Jobs: operations of many requests with one key, which one call may begin, and another one, elsewhere, continue.
 
 Two claims stand for a job. The *mark* says that it has begun, and with what content. It stays until the job is done, so
-that whoever continues the job knows that a part of it may be done. The *work* says that a call is working on the job
-now. It is freed if that call ends, or its process does, and is done when the job is.
+that a call that continues the job knows that a part of it may be done. The *work* says that a call is working on the
+job now. It is freed if that call ends, or its process does, and is done when the job is.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from tingting_async.outcomes import Clocks, Send, SendState, Verdict
 from tingting_async.redaction import redact
 
 _FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0
-"""Seconds between two looks at a job that another call works on: the first, and the longest."""
+"""Seconds between two checks of a job that another call works on: the first pause, and the longest."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -44,7 +44,7 @@ class Job:
     Attributes:
         had_begun: Whether another call had begun it, so that a part of it may be done.
         is_done: Whether another call has completed it.
-        result: What that call has recorded; None if there is nothing.
+        result: What that call recorded; None if it recorded nothing.
     """
 
     had_begun: bool
@@ -66,7 +66,7 @@ class Job:
         Raises:
             LedgerError: It is not. The request must not leave.
         """
-        async with self._lock:  # Of requests that leave together, one renews the claim for all.
+        async with self._lock:  # If several requests leave together, one renews the claim for all.
             if self._renewed is None or self._renewed.seconds() > FRESH:
                 self._renewed = await (await self._ledger.ready()).renew(self._work.id)
 
@@ -79,21 +79,21 @@ class Job:
         require_in_time(self._renewed, self._work.operation)
 
     async def refuse_other(self, content: str, *, said: str = "nothing was sent. ") -> None:
-        """Refuse a content that is another one than that of earlier calls, if that is known.
+        """Refuse a content that differs from the content of earlier calls, if that is known.
 
         Raises:
-            UsageError: It is another one.
+            UsageError: It differs.
         """
         request = attrs.evolve(self._request, json=content)
         if self._content and await digest(request, self._content) != self._content:
             raise UsageError(
-                f"{request.operation}: {said}{_first_call(self._first, request)} had another content. To go on with "
-                "that, give the same content as then. With a new `idempotency_key`, this call adds only the numbers "
-                "that the campaign does not have, as the service skips those that it has."
+                f"{request.operation}: {said}{_first_call(self._first, request)} had other rows. To continue that "
+                "call, give the same rows again. To add these rows, give a new `idempotency_key`. Numbers that the "
+                "campaign already has are not added again."
             )
 
     async def complete(self, result: Mapping[str, Any], content: str) -> None:
-        """Record that the job is done, with values of JSON that tell what was done, and the digest of its content."""
+        """Record that the job is done, with JSON values that describe what was done, and the digest of its content."""
         kept = await digest(attrs.evolve(self._request, json=content))
         mark = None if self._mark_id is None else (self._mark_id, Verdict.DONE)
         await self._ledger.record_own(self._work, Verdict.DONE, json.dumps({**result, "content": kept}), mark)
@@ -104,7 +104,7 @@ class Job:
         Args:
             is_unknown: Whether it is unknown what became of a request.
             has_effect: Whether this call has done a part of the job, or may have. If no call has, the key is free for
-                another content.
+                other content.
         """
         verdict, mark = self._ending(is_unknown, has_effect)
         await self._ledger.record_own(self._work, verdict, mark=mark)
@@ -137,12 +137,12 @@ async def open_job(
         service: The session's `base_url`.
         request: Stands for the whole job: it has its operation, its `idempotency_key`, its `send_target` and, as
             `json`, its content; None if it is not known yet. `Job.refuse_other` compares it later.
-        read_clocks: Returns what the clocks show.
-        sleep: Waits for so many seconds.
+        read_clocks: Reads the clocks.
+        sleep: Waits for a number of seconds.
         deadline: The time after which it does not wait any more, by the clock of the event loop.
 
     Raises:
-        UsageError: The first call with this key had another content.
+        UsageError: The first call with this key had other content.
         DuplicateSendError: Another call was still working on it when the time was up.
         LedgerError: The ledger failed. Nothing was sent.
     """
@@ -204,7 +204,7 @@ async def _claim(
             return stored
         if stored.send.state is SendState.UNKNOWN:  # The call that had it has ended, and the mark is still there.
             decision = Decision(Verdict.NOT_DONE, SendState.UNKNOWN)
-            with suppress(InProgressError):  # Its process goes on with it, in another session of the database.
+            with suppress(InProgressError):  # Its process continues it, in another session of the database.
                 if rest := await storage.record(stored.send.id, decision):
                     await sleep(rest)
                     await storage.record(stored.send.id, attrs.evolve(decision, has_waited=True))
@@ -219,13 +219,13 @@ async def _refuse_other(job: Job, first: StoredClaim, request: Request[Any]) -> 
     """Refuse a job whose key was used for something else.
 
     Raises:
-        UsageError: The target or the content is another one.
+        UsageError: The target or the content differs.
     """
     target = (first.send.target or "").removesuffix(BEGUN)
     if target != request.send_target:
         raise UsageError(
             f"{request.operation}: nothing was sent. {_first_call(first.send, request)} was for {redact(target)}. Give "
-            "the same arguments as then, or a new `idempotency_key`."
+            "the same arguments again, or a new `idempotency_key`."
         )
     if isinstance(request.json, str):
         await job.refuse_other(request.json)

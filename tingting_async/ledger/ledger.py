@@ -56,9 +56,9 @@ _OLD = MAX_DELAY / 5
 class Ledger:
     """Records every send, so that nothing is sent twice: by no task, no process and no later run.
 
-    This is the type of a session's argument `ledger`, for annotations. `SqliteLedger` and `PostgresLedger` are those to
-    use. A ledger is opened on first use, and closed by `async with` or `aclose()`. Close the sessions first. What
-    sessions call, and the storage behind it, are internal.
+    This is the type of a session's argument `ledger`, for annotations. Use `SqliteLedger` or `PostgresLedger`. A
+    ledger is opened on first use, and closed by `async with` or `aclose()`. Close the sessions first. The methods that
+    sessions call, and the storage, are internal.
 
     Args:
         storage: Keeps the claims.
@@ -69,7 +69,7 @@ class Ledger:
         self._unrecorded: dict[str, tuple[Decision, str | None]] = {}
         """Outcomes that the storage has still to record. They are recorded before it is used again."""
         self._recording: set[str] = set()
-        """Those of them that a task is recording now."""
+        """The ids of the outcomes that a task is recording now."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -82,14 +82,14 @@ class Ledger:
         except LedgerError as failed:
             if error is None:
                 raise
-            _log.warning("%r could not be closed: %s", self, failed)  # What the block raised says more.
+            _log.warning("%r could not be closed: %s", self, failed)  # The block's own error says more.
 
     @short_traceback
     async def aclose(self) -> None:
-        """Record the outcomes that are late, and close what is open. The next use opens it again.
+        """Record the outcomes that are late, and close the storage. The next use opens it again.
 
         Raises:
-            LedgerError: An outcome cannot be recorded. Everything is closed nevertheless.
+            LedgerError: An outcome cannot be recorded. Everything is closed anyway.
         """
         try:
             await self.ready()
@@ -111,7 +111,7 @@ class Ledger:
 
         Args:
             send: The ledger's record, such as one of `unresolved()`.
-            result: Of a creation: the id of what was created. The same creation then returns that.
+            result: For a creation: the id of what was created. The same creation then returns that.
 
         Raises:
             UsageError: The send is in progress: its own process will record the outcome. Or contacts were added: repeat
@@ -126,8 +126,8 @@ class Ledger:
     async def mark_not_sent(self, send: Send) -> None:
         """Record that a send did not happen. The same send is then allowed, unless it was recorded as done meanwhile.
 
-        Of `contacts.add_many` with a key: forget the call, for example because its campaign was deleted. What it has
-        added stays. The key is then free, for any contacts and any campaign.
+        For `contacts.add_many` with a key, this forgets the call, for example because its campaign was deleted. What it
+        has added stays. The key is then free, for any contacts and any campaign.
 
         Raises:
             UsageError: The send is in progress: its own process will record the outcome.
@@ -170,8 +170,8 @@ class Ledger:
             service: The session's `base_url`.
             request: The request to send.
             call: Sends it.
-            read_clocks: Returns what the clocks show.
-            prepared: Its claim, of a creation.
+            read_clocks: Reads the clocks.
+            prepared: For a creation: its claim.
 
         Raises:
             DuplicateSendError: It was sent before, or may have been. Nothing was sent now.
@@ -248,7 +248,7 @@ class Ledger:
             return await (await self.ready()).find(claim_for(service, request))
 
     async def unfinished(self, claim: Claim) -> list[StoredClaim]:
-        """Return the unfinished claims for the same target, whatever their key. Sessions call this."""
+        """Return the unfinished claims for the same target, regardless of their key. Sessions call this."""
         return await (await self.ready()).unfinished(claim)
 
     async def refuse_duplicate(self, service: str, request: Request[Any]) -> None:
@@ -306,7 +306,7 @@ class Ledger:
             return await request.reconciler_or_advice(recorded)
 
         async def read_others() -> Others:
-            # In this order, one that ends in between is in both.
+            # In this order, a creation that ends in between is in both.
             unfinished = [each for each in await self.unfinished(claim) if each.send.id != send.id]
             return unfinished, await self._storage.results(claim)
 
@@ -316,7 +316,7 @@ class Ledger:
 
     async def ready(self) -> Storage:
         """Return the storage, after all outcomes that are late have been recorded, the newest first."""
-        if self._unrecorded.keys() <= self._recording:  # Of many sends at once, some are always being recorded.
+        if self._unrecorded.keys() <= self._recording:  # With many sends at once, some are always being recorded.
             return self._storage
         for claim_id in [*reversed(self._unrecorded)]:
             if claim_id in self._unrecorded and claim_id not in self._recording:
@@ -324,7 +324,7 @@ class Ledger:
         return self._storage
 
     async def _record(self, send: Send, verdict: Verdict, result: str | None = None) -> None:
-        """Record what a person decided, as soon as its owner cannot begin any more."""
+        """Record what a person decided, as soon as the claim's owner can no longer begin."""
         decision = Decision(verdict, send.state, claim=claim_of(send))
         if rest := await (await self.ready()).record(send.id, decision, result):
             await asyncio.sleep(rest)
@@ -361,7 +361,7 @@ class Ledger:
     def _recorder(
         self, send: Send, request: Request[Any], *, is_owner: bool
     ) -> Callable[[Reconciliation], Awaitable[float]]:
-        """Return what records the reconciliation of a send; see `attach_reconciler`."""
+        """Return the function that records the reconciliation of a send; see `attach_reconciler`."""
         not_before: float | None = None
 
         async def record(found: Reconciliation) -> float:

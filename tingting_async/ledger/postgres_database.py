@@ -27,7 +27,7 @@ _REPEATABLE = ("40001", "40P01")
 _SLOW = "57014"
 """The code of the error for a statement that took too long: of itself, or because all of them wait for something."""
 _MISSING = ("42P01", "3F000")
-"""The codes of errors for a table, or a schema, that is not there."""
+"""The codes of errors for a table, or a schema, that does not exist."""
 
 
 @attrs.frozen
@@ -50,7 +50,7 @@ class Outcome:
 
 @attrs.define(eq=False, repr=False)
 class Work:
-    """Something to do in a batch, and what came of it.
+    """Something to do in a batch, and its result.
 
     Claims, renewals and outcomes share a transaction and one round trip. A function has a transaction of its own.
     """
@@ -117,7 +117,7 @@ class Database:
         self._lapsed.clear()
 
     def _drop(self) -> None:
-        """Close the connection of the session, whatever state it is in."""
+        """Close the connection of the session, regardless of its state."""
         session, self._session = self._session, None
         if session is not None:
             session.close()
@@ -135,7 +135,7 @@ class Database:
                 self._attempt(works)
             except TingTingError as error:
                 works[0].error = error
-            except Exception as error:  # noqa: BLE001 - the server's, the system's, and those of values that cannot be read
+            except Exception as error:  # noqa: BLE001 - from the server, the system, or values that cannot be read
                 is_lost = isinstance(error, PostgresError) and error.is_lost
                 is_refused = isinstance(error, PostgresError) and not is_lost and not isinstance(error, LostError)
                 slow = slow + 1 if isinstance(error, PostgresError) and error.sqlstate == _SLOW else 0
@@ -244,7 +244,7 @@ class Database:
                 work.result = now if work.what.id in changed.get("renewed", {}) else None
 
     def _statements(self, session: Session) -> Statements:
-        """Return what executes statements that change nothing unless this is the ledger as it was before."""
+        """Return the `Statements`, which change nothing unless this is the ledger as it was before."""
         guard = {"ledger": self._ledger, "version": VERSION, "backend": session.backend, "owner": session.owner}
         return Statements(session, guard | {"last": self._last[0], "last_started": self._last[1]}, self._lapsed)
 
@@ -286,9 +286,9 @@ class Database:
 def _groups(batch: list[Work]) -> list[list[Work]]:
     """Return the work by transactions.
 
-    Claims, renewals and outcomes come first, together. Each function, and what concerns a claim that earlier work
-    concerns, such as to delete what that stores, follows alone, in its order: the parts of a statement do not see what
-    the others change.
+    Claims, renewals and outcomes come first, together. Functions, and work on a claim that earlier work in the batch
+    already touches, follow one by one, in order. They cannot share a statement, because the parts of one statement do
+    not see each other's changes.
     """
     together: list[Work] = []
     alone: list[list[Work]] = []

@@ -1,7 +1,7 @@
 """A session of a ledger in PostgreSQL: its connection, its lock, and the tables.
 
 The owner of claims is a session. It holds an advisory lock, which the server releases when the session ends, however
-it ends. So whoever can see the lock knows that the owner is alive.
+it ends. So a process that can see the lock knows that the owner is alive.
 """
 
 import os
@@ -126,7 +126,8 @@ class Session:
     def _look_for_pooler(self, postgres: Postgres) -> None:
         """Raise an error if two connections can lead to the same session.
 
-        What stands in between gave another number for the server's process. It may be harmless all the same.
+        Called because the connection reported another process number than `pg_backend_pid()`. A harmless proxy can
+        cause that, too.
         """
 
         def own_backends() -> set[tuple[Any, ...]]:
@@ -155,7 +156,7 @@ class Session:
             self.connection.close()
 
     def abandon(self) -> None:
-        """Close the connection's file in a child that was forked, which the parent goes on using.
+        """Close the connection's file in a forked child; the parent still uses it.
 
         Otherwise the server would see the connection open, and the owner alive, as long as the child runs.
         """
@@ -187,7 +188,7 @@ class Session:
         """
         with self.transaction():
             if (found := self._found()) is None or found[1] < VERSION:
-                # Only one process does this. The others wait, and look again.
+                # Only one process does this. The others wait, and check again.
                 self.connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
                 found = self._found()
                 if found is None and known is not None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from psycopg import Cursor
 
 PRUNED = 10_000
-"""How many claims are deleted in one transaction: a larger one would keep everything else waiting."""
+"""The number of claims that are deleted in one transaction: a larger one would keep everything else waiting."""
 _GIVEN = ("id", "service", "operation", "key", "target", "digest", "evidence")
 # Whether this is the ledger and the session that this object has used, and the form of the tables, and whether the
 # send that it recorded last as done is still there. If not, nothing is changed.
@@ -107,13 +107,13 @@ SELECT 1 FROM tingting_sends
 WHERE service = %(service)s AND target = %(target)s AND key IS DISTINCT FROM %(key)s::text
 """
 _LATER = f"{_OTHERS} AND number > coalesce((SELECT number FROM tingting_sends WHERE id = %(id)s), -1)"
-# Of a claim that was deleted although it was done. One that another claim has replaced is not stored.
+# Stores again a claim that was deleted although it is done, unless another claim has replaced it.
 _RESTORE = f"""
 INSERT INTO tingting_sends ({_NAMES}, owner, is_done, result)
 SELECT {_NAMES}, 0, true, %(result)s FROM json_to_recordset(%(claims)s::json) AS new({_TYPES})
 WHERE {_GUARD} ON CONFLICT DO NOTHING
 """
-# Not of jobs: another call may go on with a job, and knows what of it is there.
+# Not for jobs: another call may continue the job, and knows which parts are done.
 _TAKE_OVER = """
 UPDATE tingting_sends SET owner = %(owner)s
 WHERE owner = ANY(%(before)s) AND NOT is_done AND NOT starts_with(id, %(job)s) RETURNING id
@@ -207,7 +207,7 @@ class Statements:
         self.lapsed.update(id_ for (id_,) in self.execute(_TAKE_OVER, before=[*owners], job=JOB))
 
     def create(self, claim: Claim) -> StoredClaim | None:
-        """Store the claim of a creation, or return what is in its way; None if that was deleted meanwhile."""
+        """Store the claim of a creation, or return the claim that is in its way; None if that was deleted meanwhile."""
         with self.session.transaction():
             self.forget([claim.id])
             self.execute(_LOCK_TARGET, **_identity(claim))
@@ -253,7 +253,7 @@ class Statements:
 
 
 def new_claim(claim: Claim) -> StoredClaim:
-    """Return what is stored of a claim now."""
+    """Return a claim as it is when it is stored now."""
     clocks = claim.read_clocks()
     state, fields = SendState.IN_PROGRESS, (claim.id, claim.service, claim.operation, claim.key, claim.target)
     return StoredClaim(Send(*fields, state=state, started_at=clocks.local, clocks=clocks), claim.digest, claim.evidence)

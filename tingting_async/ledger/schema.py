@@ -26,7 +26,7 @@ _SECOND = (
     "INSERT INTO ledger VALUES (lower(hex(randomblob(16))), 0)",
 )
 _THIRD = (
-    # Of what was created: its id, and what was known before the request left.
+    # For creations: the id of what was created, and what was known before the request left.
     "ALTER TABLE sends ADD COLUMN result TEXT",
     "ALTER TABLE sends ADD COLUMN evidence TEXT NOT NULL DEFAULT ''",
 )

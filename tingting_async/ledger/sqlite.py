@@ -58,13 +58,13 @@ class SqliteLedger(Ledger):
         TingTing(email="…", password="…", ledger=SqliteLedger("~/.local/state/my-service/sends.sqlite"))
 
     The file is an SQLite database on a local disk, for its owner alone (mode 0600). All processes of the machine that
-    send for an account share one. It holds keys, operations, times, salted digests, and the names and ids of campaigns
-    that were created with a key, but no messages, codes, phone numbers or tokens. The directory `<path>.owners` beside
-    it holds lock files, which show which processes are alive.
-    The file `<path>.id` shows that there was a ledger. If its file is lost, calls fail instead of making a new one.
-    `<path>.queue` is the queue of processes that wait for the file, and `<path>-journal` is SQLite's.
+    send for an account share one file. It holds keys, operations, times, salted digests, and the names and ids of
+    campaigns that were created with a key, but no messages, codes, phone numbers or tokens. The directory
+    `<path>.owners` beside it holds lock files, which show which processes are alive. The file `<path>.id` shows that
+    there was a ledger. If the ledger's file is lost, calls fail instead of making a new one. `<path>.queue` is the
+    queue of processes that wait for the file, and `<path>-journal` is SQLite's.
 
-    A thread does the work, and commits all that waits in one transaction. The file stays open between transactions.
+    A thread does the work, and commits all waiting work in one transaction. The file stays open between transactions.
 
     Args:
         path: The file; `~` is the user's home. Missing directories are made, for the owner alone.
@@ -113,8 +113,8 @@ class SqliteStorage:
             now = Elapsed.start()
             if not database.execute(_RENEW, (now.monotonic, id, self._owners.current())).rowcount:
                 raise LedgerError(
-                    "The claim is not this process's any more: its lock file was deleted, or somebody has recorded the "
-                    "send meanwhile. Send again; the ledger allows it if it was not sent."
+                    "The claim no longer belongs to this process: its lock file was deleted, or somebody has recorded "
+                    "the send meanwhile. Send again; the ledger allows it if it was not sent."
                 )
             return now
 
@@ -191,7 +191,7 @@ class SqliteStorage:
             return None  # It may be sent every time.
         same_operation = "service = :service AND operation = :operation AND key = :key"
         same_target = "service = :service AND target = :target AND key IS :key"
-        # A claim of an old file refuses also what the old code would have refused.
+        # A claim of an old file also refuses the sends that the old code would have refused.
         same_old_key = "service = :service AND old_key = :old_key AND old_key != ''"
         row = database.execute(
             f"{_SELECT} FROM sends WHERE {same_operation} OR {same_target} OR {same_old_key} "
@@ -241,7 +241,7 @@ class SqliteStorage:
 
 
 def _insert(database: sqlite3.Connection, claim: Claim, owner: str) -> StoredClaim:
-    clocks = claim.read_clocks()  # Now, as the file may have been locked for a while.
+    clocks = claim.read_clocks()  # Now, because the file may have been locked for a while.
     fields = (claim.id, claim.service, claim.operation, claim.key, claim.target)
     service_time = None if clocks.service is None else clocks.service.timestamp()
     times = (clocks.local.timestamp(), claim.digest, service_time, clocks.monotonic)

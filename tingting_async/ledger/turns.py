@@ -14,9 +14,9 @@ except ImportError:  # Windows: SQLite's lock alone decides who is next.
 fcntl: Any = _fcntl
 
 PATIENCE = 5.0
-"""Seconds to wait for those who came before. They may be stopped, and must not keep others waiting for ever."""
+"""Seconds to wait for earlier processes. They may be stopped, and must not keep others waiting forever."""
 _POLL = 0.001
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 
 @contextmanager
@@ -24,13 +24,13 @@ def take_turn(path: Path, patience: float = PATIENCE) -> Generator[None]:
     """Wait until the processes that came before have ended their blocks, and run the block.
 
     This is about fairness alone: SQLite lets newcomers overtake those that wait. If it fails, e.g. in a directory that
-    cannot be written, or if a process is stopped in its turn, the block runs all the same.
+    cannot be written, or if a process is stopped in its turn, the block still runs.
 
     Args:
         path: A file for the queue. It holds the number of the last ticket. A process that has drawn ticket n locks byte
             n + 1 until its block or the process ends, and waits until it can also lock byte n. Byte 0 is locked while a
             ticket is drawn.
-        patience: Seconds to wait at most. The block runs then, too.
+        patience: The maximum number of seconds to wait. After that, the block runs, too.
     """
     queue = None
     if fcntl is not None:

@@ -1,4 +1,4 @@
-"""A thread that runs a ledger's work: whatever waits shares one transaction."""
+"""A thread that runs a ledger's work: all work that waits shares one transaction."""
 
 import asyncio
 import copy
@@ -17,9 +17,9 @@ C_co = TypeVar("C_co", covariant=True)
 T = TypeVar("T")
 
 MAX_BATCH = 1000
-"""How many pieces of work share a transaction, at most."""
+"""The maximum number of pieces of work that share a transaction."""
 MAX_ITERATION = 0.1
-"""Seconds for which a thread waits for the end of an iteration of the event loop, at most.
+"""The maximum number of seconds for which a thread waits for the end of an iteration of the event loop.
 
 The loop may be blocked, or may have stopped.
 """
@@ -52,7 +52,7 @@ class Database(Protocol[C_co]):
 class Writer(Generic[C]):
     """Runs work in transactions of a database, one after the other, for callers in any event loop and any thread.
 
-    To commit durably takes much longer than the work itself, so all work that waits shares one transaction. A thread
+    A durable commit takes much longer than the work itself, so all work that waits shares one transaction. A thread
     runs it. It starts when there is work and ends when there is none, so that it neither delays the end of the
     interpreter nor is lost in a fork. A child that is forked begins with an empty queue and without a connection.
 
@@ -62,7 +62,7 @@ class Writer(Generic[C]):
 
     Args:
         database: What the work needs.
-        max_iteration: Seconds for which a thread waits for the end of an iteration, at most.
+        max_iteration: The maximum number of seconds for which a thread waits for the end of an iteration.
     """
 
     def __init__(self, database: Database[C], *, max_iteration: float = MAX_ITERATION) -> None:
@@ -73,7 +73,7 @@ class Writer(Generic[C]):
 
     def _reset(self) -> None:
         self._lock = threading.RLock()
-        """Guards all that follows but the transaction. A signal handler may fork while its own thread holds it."""
+        """Guards everything below except the transaction. A signal handler may fork while its own thread holds it."""
         self._queue: deque[_Piece[Any, Any]] = deque()
         self._is_served = False
         """Whether a thread serves the queue, or is about to."""
@@ -81,9 +81,9 @@ class Writer(Generic[C]):
         """Whether work has shared a transaction since a thread was last started."""
         self._iteration_ended = threading.Event()
         self._iteration_of: asyncio.AbstractEventLoop | None = None
-        """The event loop for the end of whose iteration the thread waits."""
+        """The event loop whose iteration the thread waits for to end."""
         self._in_transaction = threading.Lock()
-        """Is held during a transaction."""
+        """Held during a transaction."""
         self._held_by_fork: list[Callable[[], None]] = []
 
     async def run(self, work: Callable[[C], T]) -> T:
@@ -99,7 +99,7 @@ class Writer(Generic[C]):
         return await self._submit(work)
 
     async def aclose(self) -> None:
-        """Close the connection when all work that was there before has ended. The next use opens another."""
+        """Close the connection when all earlier work has ended. The next use opens another."""
         await self._submit(None)
 
     async def _submit(self, work: Callable[[C], T] | None) -> T:
@@ -153,7 +153,7 @@ class Writer(Generic[C]):
     def _handle_forks(self) -> None:
         """Let a fork wait for the end of a transaction.
 
-        A child that is forked in between inherits what the database's library knows of the locks that the parent holds.
+        A child that is forked during a transaction inherits the database library's knowledge of the parent's locks.
         """
         if hasattr(os, "register_at_fork"):  # Windows has no forks.
             os.register_at_fork(
@@ -244,7 +244,7 @@ class _Piece(Generic[C, T]):
         self.work = work
         self.loop = loop
         self.ended: asyncio.Future[None] = loop.create_future()
-        """What the caller waits for. A cancellation of the caller cancels it."""
+        """The future that the caller waits for. A cancellation of the caller cancels it."""
         self.has_ended = False
         self.result: T | None = None
         self.error: BaseException | None = None
@@ -256,7 +256,7 @@ class _Piece(Generic[C, T]):
 
 
 def _fail(batch: list[_Piece[Any, Any]], error: BaseException) -> None:
-    """Set the error of each piece: a copy, as raising an error changes it."""
+    """Set the error of each piece: a copy, because raising an error changes it."""
     for piece in batch:
         piece.error = error if len(batch) == 1 else copy.copy(error)
         piece.error.__cause__ = error.__cause__

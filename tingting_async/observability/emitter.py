@@ -68,7 +68,7 @@ class EventEmitter:
         return CallObserver(self, self._service, request, attempt=1)
 
     def emit(self, event: "RequestEvent", level: int, what: str) -> None:
-        """Log an event and call the listeners; if one of them or the log fails, the request goes on.
+        """Log an event and call the listeners; if one of them or the log fails, the request continues.
 
         Args:
             event: The event. The record of the log has its fields as the attribute `tingting`.

@@ -39,7 +39,7 @@ class OpenTelemetryListener:
     call `tingting.subscribe(OpenTelemetryListener(provider))`.
 
     Args:
-        provider: Your tracer provider; None for that of the process.
+        provider: Your tracer provider; None for the process's own.
 
     Raises:
         UsageError: `opentelemetry-api` is not installed.

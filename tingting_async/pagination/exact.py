@@ -15,13 +15,13 @@ from tingting_async.quantities import counted
 MAX_LENGTH = 10**15
 """The longest list that is believed. A service may state any number, even one that no float can hold."""
 MAX_COST = 5.0
-"""How many times the requests of a plain iteration an exact one may send, unless the caller says otherwise."""
+"""How many times the requests of a plain iteration an exact one may send by default."""
 
 SMALL = 20
-"""How many pages are read twice although nothing changed during the first pass."""
+"""The maximum number of pages that are all read twice, although nothing changed during the first pass."""
 
 SAMPLES = 10
-"""How many pages of a longer list are read twice then."""
+"""The number of pages of a longer list that are read again in that case."""
 
 
 _PLAIN = "Iterate without `exact`."
@@ -29,7 +29,7 @@ _MORE = "Iterate without `exact`, when the list changes less, or with a higher `
 
 
 class RequestCounter:
-    """Counts the requests of an iteration, the ones sent in vain included."""
+    """Counts the requests of an iteration, including those that were of no use."""
 
     def __init__(self) -> None:
         self.sent: int = 0
@@ -47,21 +47,26 @@ class RequestCounter:
 class ExactIterator(ItemIterator[T]):
     """Iterates over the whole list, repeatedly if necessary, until it is proven that no row is missing.
 
-    A row is delivered in the pass that sees it first, and only once. One of these proves that none is missing (see
-    `Pass` for the terms):
+    A row is delivered in the pass that sees it first, and only once. Iteration ends without an error as soon as one of
+    four proofs succeeds (see docs/pagination.md, and `Pass` for the terms):
 
-    - The whole list is one page.
-    - A pass of many pages, which overlap, saw no change at all, and as many rows came as each page states. Some pages
-      from all parts of the list are unchanged after it. Only changes of three kinds between two pages could deceive
-      this: if rows are added, deleted and moved so that the length stays, and the places on all those pages.
-    - All pages of two passes, or of more, state one length. The first of them together saw that many rows, and so did
-      the last of them, the same ones. The order does not matter, so rows may move and ties may be ordered anew. Only a
-      row that is deleted and added again with its id could deceive this.
-    - Two passes whose pages overlap are regular and have the same order, so rows were added and deleted but not moved.
+    - One page. The list is one page, and has as many rows as it states.
+    - All rows twice. Every page of several passes states the same length. The first of these passes together saw that
+      many rows, and the passes after them saw the same rows again. The order of the rows does not matter. The proof is
+      deceived if a row leaves the list and returns to it with the same id.
+    - One pass without any change, with overlapping pages and more than `SMALL` of them. Every page states the same
+      length, and the pass saw that many rows. Each page after the first begins with the last row of the page before
+      it, and that row is still in the same place. After the pass, pages from all parts of the list are read again, and
+      have not changed. The proof is deceived only if, between the same two requests, one row moves from the unread part
+      to the part that was read, one is deleted and one is added, and none of the pages that are read again shows it.
+    - Two passes in the same order, with overlapping pages. Both are regular, the rows that both saw are in the same
+      order in both, and the second shows that no row can have moved from the unread part to the part that was read.
+      The proof is deceived only if, in each of the two passes, a row moves, and a second change between the same two
+      requests hides the move.
 
     Args:
         start: Starts a pass at a page request; at the first page for None.
-        key: Returns what identifies a row, such as its id.
+        key: Returns the identity of a row, such as its id.
         counter: Counts the requests.
         max_cost: How many times the requests of a plain iteration it may send.
         overlapping: The pagination style if pages overlap; None if they do not.
@@ -91,7 +96,7 @@ class ExactIterator(ItemIterator[T]):
         self._evidence = _Evidence()
         self._rewind_halves = 1
         self._overlaps = True
-        """Whether the next page begins with a row of the page before it. A page of one row is not followed so."""
+        """Whether the next page begins with a row of the page before it. The page after a page of one row does not."""
         self._page_size = 1
         self._first_total: int | None = None
         self._sampler: Prefetcher[T] | None = None
@@ -261,7 +266,7 @@ class ExactIterator(ItemIterator[T]):
 
 
 class _Evidence:
-    """What all passes show together while every page states one length of the list.
+    """The evidence of all passes together while every page states one length of the list.
 
     If a row is missing from a set of as many rows as the list has, then at each moment a row of the set is not in the
     list. If all of the set is seen, and then all of it is seen again, that row was deleted and added again.
@@ -294,6 +299,6 @@ class _Evidence:
 
 
 def id_of(item: Any) -> Hashable:
-    """Return what identifies an item: its `id`, or the `sid` of a line."""
+    """Return the identity of an item: its `id`, or the `sid` of a line."""
     identity: Hashable = item.id if hasattr(item, "id") else item.sid
     return identity

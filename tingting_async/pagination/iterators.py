@@ -18,7 +18,7 @@ from tingting_async.pagination.prefetch import Prefetcher
 from tingting_async.pagination.styles import PaginationStyle
 
 MAX_POSITION = 10**15
-"""No list is as long."""
+"""A length that no list reaches."""
 
 
 class NeedsAsyncFor:
@@ -152,7 +152,7 @@ def decode_token(fingerprint: str, style: PaginationStyle, token: str) -> tuple[
         if checksum == _checksum(fingerprint, state):
             params, number, delivered = state
             request = PageRequest(tuple((_text(name), _text(value)) for name, value in params), number)
-            # Whoever knows the list can compute a checksum, so nothing else is trusted either.
+            # Anybody who knows the list can compute a checksum, so nothing else is trusted either.
             if (
                 all(type(value) is int and 0 <= value < MAX_POSITION for value in (number, delivered))
                 and style.is_own(request)

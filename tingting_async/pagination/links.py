@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from tingting_async.http.messages import Params
 
 MAX_DIGITS = 16
-"""No position in a list has so many digits."""
+"""The number of digits that no position in a list reaches."""
 
 
 def next_query(links: Any, number: int) -> Params | None:

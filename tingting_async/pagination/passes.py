@@ -31,7 +31,7 @@ class Pass:
         self.longest: int = 0
         """The greatest length of the list that a page states."""
         self.disorder: int = 0
-        """On how many pages rows had changed places, as far as nothing else explains them."""
+        """The number of pages on which rows must have moved, because additions or deletions do not explain it."""
         self.is_ordered: bool = True
         """Whether the rows that several pages have are in the same order on each."""
         self.has_failed: bool = False

@@ -1,4 +1,4 @@
-"""What ends an iteration over a list that has no end, because the service contradicts itself."""
+"""Ends an iteration over a list that would never end, because the service contradicts itself."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from tingting_async.errors import PaginationError
 from tingting_async.pagination.page import Page
 
 MAX_REPEATED = 3
-"""How many pages in a row may have no new item. A list whose first rows are new moves its other rows to later pages."""
+"""The maximum number of pages in a row without a new item. New rows at the start move the others to later pages."""
 TOLERANCE = 100
 """How many items more than twice the first total are not compared with each other. A list may grow, or be cached."""
 

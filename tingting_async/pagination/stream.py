@@ -1,4 +1,4 @@
-"""Rows that are no list of the service, and arrive one by one."""
+"""Rows that are not a list of the service, and arrive one by one."""
 
 from abc import abstractmethod
 from collections.abc import Callable

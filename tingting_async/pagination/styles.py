@@ -223,7 +223,7 @@ class LimitOffsetPagination(PaginationStyle):
         return first.total_items is not None and self.offset(request) >= first.total_items
 
     def _check_link(self, request: PageRequest, page: Page[Any], linked: int) -> None:
-        """Refuse a link with which the iteration could go on forever."""
+        """Refuse a link with which the iteration could continue forever."""
         offset, total = self.offset(request), page.total_items
         if linked <= offset:
             raise PaginationError(

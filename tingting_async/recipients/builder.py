@@ -56,7 +56,7 @@ class Options:
 
 _IMPLAUSIBLE = {NumberProblem.NOT_A_NUMBER, NumberProblem.DATE, NumberProblem.AMOUNT, NumberProblem.TOO_SHORT}
 _SPECIAL = frozenset("#Ee='")
-"""How cells begin that may have an error, a formula or an escape."""
+"""The first characters of cells that may hold an error, a formula or an escape."""
 _SEPARATORS = re.compile(r"\s*(?::::|[/,;|&\r\n]|\b(?:or|and)\b|(?<!\w)(?:वा|र|तथा|अथवा)(?!\w))\s*", re.IGNORECASE)
 
 
@@ -65,7 +65,7 @@ class ListBuilder:
 
     Args:
         options: How they are read.
-        is_file: Whether the cells are those of a file, so that all values become text.
+        is_file: Whether the cells come from a file, so that all values become text.
         names: The names of the columns, if the rows have names for their values. The list may grow. None if a row of
             headers has the names, if anything has.
     """
@@ -77,9 +77,9 @@ class ListBuilder:
         self.skipped: list[int] = []
         """The numbers of the rows that are not rows of the list: totals, and headers that are repeated."""
         self.added: set[int] = set()
-        """The places of rows that somebody has added to a file of rejects. Their numbers are those of that file."""
+        """The places of rows that somebody has added to a rejects file. Their numbers are those of that file."""
         self.taken: set[int] = {*options.besides}
-        """The numbers that are reached in another way: those of other lists, and those of a file of rejects."""
+        """The numbers that are reached in another way: those of other lists, and those of a rejects file."""
         self.columns: Columns = Columns([], 0)
         self._options = options
         self._is_file = is_file
@@ -92,7 +92,7 @@ class ListBuilder:
         self._is_added = False
 
     def add(self, row: int, cells: Sequence[object]) -> None:
-        """Add a row. Empty ones of files are passed over."""
+        """Add a row. Empty rows of files are skipped."""
         if self._is_file and all(map(is_blank, cells)):
             return
         if self._first is None:
@@ -167,7 +167,7 @@ class ListBuilder:
             return
         named = [index for index in range(len(self._header)) if index not in columns.unnamed]
         self._least = named[-1] + 1
-        # In a file of rejects, the columns without a header have the cells that were too many.
+        # In a rejects file, the columns without a header have the cells that were too many.
         own = [index for index in named if index not in columns.ours]
         self._most = own[-1] + 1 if columns.ours and own else len(self._header)
 
@@ -188,7 +188,7 @@ class ListBuilder:
             del cells[-1]  # Some programs write a delimiter after each row.
         if columns.unnamed:
             self._filled.update(index for index in columns.unnamed if index < len(cells) and not is_blank(cells[index]))
-        # A spreadsheet's number is parsed as it is: its text may have another meaning, as that of an error has.
+        # A spreadsheet's number is parsed as it is: its text may have another meaning, as with an error.
         cell = given[columns.number] if columns.number < len(given) else None
         text = cells[columns.number] if columns.number < len(cells) else None
         cell = text if isinstance(cell, str) else None if cell is MISSING else cell
@@ -215,7 +215,7 @@ class ListBuilder:
             self._keep(row, cells, refusal or problem, number)
 
     def _original(self, row: int, cell: object) -> int:
-        """Return the number of a row of a file of rejects: that of the original file, if the cell with it has one."""
+        """Return the number of a row of a rejects file: its number in the original file, if a cell has it."""
         text = unescape(cell_of_sheet(cell)).strip() if isinstance(cell, str | int | float) else ""
         self._is_added = re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII) is None
         return row if self._is_added else int(text)
@@ -231,7 +231,7 @@ class ListBuilder:
                 self.taken.add(int(found[1]))
 
     def _cells(self, row: int, given: Sequence[object]) -> tuple[list[Cell], RowProblem | None]:
-        """Return the cells as they are kept, and the first problem of those that are no phone number."""
+        """Return the cells as they are kept, and the first problem of a cell that is not the phone number."""
         if self._is_file:
             texts = [cell if type(cell) is str else cell_of_sheet(cell) for cell in given]
             if not self.columns.ours and _SPECIAL.isdisjoint([text[:1] for text in texts]):

@@ -11,7 +11,7 @@ from tingting_async.recipients.values import is_blank
 from tingting_async.redaction import redact, shorten
 
 SAMPLE = 100
-"""How many rows are looked at before the columns are decided."""
+"""The number of rows that are read before the columns are decided."""
 
 
 @attrs.frozen
@@ -22,17 +22,17 @@ class Columns:
         names: The name of each column: its header, or its letters if it has none.
         number: The index of the column with the phone numbers.
         header_row: The number of the row with the headers; None if there is none.
-        is_guess: Whether nothing but its place says that the row has the headers.
+        is_guess: Whether the row is taken for the header row only because of its place.
         titles: The numbers of the rows above the headers that are titles, and not rows of the list.
-        doubtful: The numbers of the rows passed over that may be rows of the list: guessed headers, and titles with a
+        doubtful: The numbers of the skipped rows that may be rows of the list: guessed headers, and titles with a
             figure such as a phone number.
         above: The numbers of the other rows above the headers, which may be rows of the list.
         unnamed: The indexes of the columns without a header, in a table with headers.
         serials: The indexes of the columns that count the rows.
         ours: The indexes of the columns that `write_rejects` has added.
-        original: The index of that of them with the numbers of the rows in the original file; None without it.
+        original: The index of the one in `ours` with the row numbers of the original file; None without it.
         extra: The indexes of the columns that `write_rejects` has added for cells that were too many.
-        has_letters: Whether the columns have letters, as those of spreadsheets have.
+        has_letters: Whether the columns have letters, as in spreadsheets.
     """
 
     names: list[str]
@@ -127,7 +127,7 @@ class ColumnFinder:
             )
 
     def _titles(self, rows: Sequence[Row], number: int, width: int) -> list[int]:
-        """Return the rows above those of a table without headers that are titles."""
+        """Return the numbers of the title rows above the first row of a table without headers."""
         if self._has_header is False or width == 1:
             return []
         titles: list[int] = []
@@ -166,7 +166,7 @@ class ColumnFinder:
         return _only(found, names)
 
     def _spoilt(self, best: int, ranks: Mapping[int, int], names: Sequence[str], rows: Sequence[Row]) -> list[int]:
-        """Return the columns whose headers say phone numbers at least as well, although few of their cells are any."""
+        """Return the columns whose headers name phone numbers at least as clearly, although few cells have one."""
         spoilt: list[int] = []
         for index, rank in ranks.items():
             if index == best or rank > ranks[best] or self._share(index, rows) >= 0.5:
@@ -178,7 +178,7 @@ class ColumnFinder:
         return spoilt
 
     def _rivals(self, best: int, names: Sequence[str], rows: Sequence[Row]) -> list[int]:
-        """Return the other columns with phone numbers whose headers do not name the same person as that of the best."""
+        """Return the other columns with phone numbers whose headers name another person than the best column's."""
         owners = ["" if name == headers.letters(index) else headers.owner(name) for index, name in enumerate(names)]
         rivals: list[int] = []
         for index, name in enumerate(names):
@@ -189,7 +189,7 @@ class ColumnFinder:
         return rivals
 
     def _share(self, index: int, rows: Sequence[Row], digits: int = 7) -> float:
-        """Return the share of the cells of a column that are phone numbers of at least so many digits."""
+        """Return the share of a column's cells that are phone numbers of at least this many digits."""
         cells = [cell for _, row in rows if not is_blank(cell := cell_of(row, index))]
         found = (cell for cell in cells if sum(map(str.isdigit, str(cell))) >= digits)
         return sum(map(self._is_number, found)) / len(cells) if cells else 0.0

@@ -19,7 +19,7 @@ from tingting_async.redaction import redact
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # It begins like that of UTF-16.
+    (codecs.BOM_UTF32_LE, "utf-32"),  # It begins like the mark of UTF-16.
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -27,7 +27,7 @@ _MARKS = (
 _DAY = r"(?<!\d)(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?!\d)"
 _NO_DELIMITERS = '"\r\n\0'
 _DIGITS = 7
-"""How many digits the shortest phone numbers have, without their area code."""
+"""The number of digits of the shortest phone numbers, without their area code."""
 _SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -61,7 +61,7 @@ def open_rows(path: Path, *, sheet: str | None, encoding: str | None, delimiter:
     if start.startswith((b"<html", b"<!doctype", b"<?xml", b"<table", b"mime-version", b"{\\rtf", b"%pdf")):
         # Some programs write a web page, and name it .xls.
         advice = "Open it in a spreadsheet program, and save it as .xlsx or .csv"
-        raise UsageError(f"{name!r} is not a spreadsheet, whatever its name says. {advice}.")
+        raise UsageError(f"{name!r} is not a spreadsheet, although its name says so. {advice}.")
     if start.startswith((b"{", b"[")) and path.suffix.lower() in (".json", ".jsonl"):
         advice = "Read it with Python's `json`, and give the rows to `RecipientList.from_rows`"
         raise UsageError(f"{name!r} is JSON, not a table. {advice}.")
@@ -83,7 +83,7 @@ def _csv(content: bytes, name: str, encoding: str | None, delimiter: str | None)
     text = _decode(content, encoding, name)
     del content
     first = re.match(r"sep=(.)\r?\n", text)
-    if first:  # Excel's own way to say what is between the columns.
+    if first:  # Excel's own way to name the delimiter.
         delimiter = delimiter or first[1]
     start = first.end() if first else 0
     delimiter = delimiter or _find_delimiter(text[start : start + 50_000])
@@ -100,7 +100,7 @@ def _decode(content: bytes, encoding: str, name: str) -> str:
         raise UsageError(f"`encoding` is {encoding!r}, which Python does not know.") from None
     except UnicodeError as error:
         if name.lower().endswith(_SHEETS):
-            raise UsageError(f"{name!r} is neither a spreadsheet nor text, whatever its name says.") from None
+            raise UsageError(f"{name!r} is neither a spreadsheet nor text.") from None
         at = getattr(error, "start", 0)
         line = content.count(b"\n", 0, at) + 1
         advice = "Save it as UTF-8, or give its encoding as `encoding=`, such as 'cp1252'"
@@ -113,7 +113,7 @@ def _decode(content: bytes, encoding: str, name: str) -> str:
 
 
 def _find_delimiter(text: str) -> str:
-    """Return what is between the columns: the character that divides most rows into the same number of cells."""
+    """Return the delimiter of the columns: the character that divides most rows into the same number of cells."""
     best, most = ",", (0.0, 1)
     for delimiter in _DELIMITERS:
         counts = Counter[int]()

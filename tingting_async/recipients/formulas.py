@@ -25,7 +25,7 @@ Failed: TypeAlias = dict[tuple[int, int], str]
 _CHUNK = 2**16
 _LONGEST_TAG = 30
 _REPEATED = 1000
-"""How many cells that repeat an error are noted at most, in each direction: a file may say that a million follow."""
+"""The maximum number of cells, in each direction, that are noted as repeating an error: a file may state a million."""
 _OLE = b"\xd0\xcf\x11\xe0"
 
 

@@ -13,7 +13,7 @@ Row: TypeAlias = tuple[int, Sequence[object]]
 """The number of a row, as the file shows it, and its cells."""
 
 _DIGITS = 7
-"""How many digits a phone number has at least."""
+"""The minimum number of digits of a phone number."""
 _SEARCHED = 30
 """How many rows are searched for headers."""
 _DAY = re.compile(
@@ -44,7 +44,7 @@ class HeaderRowFinder:
         """Return the place of the row with the headers; None if there is none.
 
         Raises:
-            UsageError: Several rows may have the headers, or the row may be one of the list.
+            UsageError: Several rows may have the headers, or the row may be a row of the list.
         """
         if self._has_header is False:
             return None
@@ -68,7 +68,7 @@ class HeaderRowFinder:
         return self._guess(rows, above, numbered[0]) if numbered else None
 
     def is_guess(self, cells: Sequence[object]) -> bool:
-        """Return whether nothing but its place says that a row has the headers."""
+        """Return whether a row is taken for the header row only because of its place."""
         return self._has_header is None and headers.REASON not in cells and not self._names_number(cells)
 
     def titles(self, above: Sequence[Row], number: int, header: Row, width: int) -> list[int]:
@@ -97,13 +97,16 @@ class HeaderRowFinder:
         return any(headers.rank(text) is not None for text in texts)
 
     def _names_its_column(self, rows: Sequence[Row], first: int) -> bool:
-        """Return whether the row above the first number has only the header of its column, as an index has none."""
+        """Return whether the row above the first number has a single cell, which is the header of the number's column.
+
+        An index column has no header.
+        """
         cells = rows[first - 1][1] if first else ()
         index = next((index for index, cell in enumerate(cells) if not is_blank(cell)), 0)
         return self._names_number(cells) and _count(cells) == 1 and self._is_number(cell_of(rows[first][1], index))
 
     def _best(self, rows: Sequence[Row], named: Sequence[int]) -> int:
-        """Return that of several rows which says most clearly that it has the headers."""
+        """Return the place of the candidate that is most clearly the header row."""
         keys = [self._clarity(rows, place) for place in named]
         same = [place for place, key in zip(named, keys, strict=True) if key == max(keys)]
         fullest = max(same, key=lambda place: _count(rows[place][1]))
@@ -144,7 +147,10 @@ class HeaderRowFinder:
         return None if are_remarks else place
 
     def _recurs(self, rows: Sequence[Row], place: int) -> bool:
-        """Return whether a cell is also in its column in a row with a phone number, as values are, and headers not."""
+        """Return whether a cell occurs again, in the same column, in a row below that has a phone number.
+
+        Values recur; headers do not.
+        """
         own = rows[place][1]
         below = [cells for _, cells in rows[place + 1 :] if any(map(self._is_number, cells))]
         return any(
@@ -156,7 +162,7 @@ class HeaderRowFinder:
         return self._is_number(cell) and not any(map(str.isalpha, str(cell)))
 
     def _is_person(self, cells: Sequence[object], number: int, width: int) -> bool:
-        """Return whether a row above the headers seems to be one of the list."""
+        """Return whether a row above the headers seems to be a row of the list."""
         cell = cell_of(cells, number)
         if self._has_header or (_count(cells) == 1 and width > 1):
             return self._is_bare(cell) or (self._is_number(cell) and not is_title(cells, number))

@@ -9,7 +9,7 @@ import re
 from tingting_async.recipients.problems import require_text
 
 _EXAMINED = 2000
-"""How many characters of a text are examined: no SMS is longer, and the time grows with the square."""
+"""The maximum number of examined characters of a text: no SMS is longer, and the time grows with the square."""
 
 _NOT_WORDS = re.compile(r"\S*(?:://|www\.|@|\.com\b|\.np\b|\.org\b)\S*|\{\w+\}")
 _BALANCED = re.compile(r"\[[^\[\]\s]*\]|\{[^{}\s]*\}")

@@ -93,7 +93,7 @@ def parse_number(
     Args:
         value: The number as text or as a number: an integer, a float or a Decimal, also NumPy's.
         mobile_only: Whether to refuse landlines, which cannot receive texts.
-        allow_unknown_prefix: Whether to accept a number of the right length that begins like no known number. Operators
+        allow_unknown_prefix: Whether to accept a number of the right length whose prefix no known number has. Operators
             receive new prefixes from time to time.
         allow_padded: Whether to accept a number that ends in so many zeros that a spreadsheet may have replaced digits
             by zeros, or that it may be an amount.
@@ -150,7 +150,7 @@ def phone_number(value: object, name: str = "number", *, mobile_only: bool = Fal
 
 @attrs.frozen
 class _Patterns:
-    """What the national digits of a number of Nepal look like."""
+    """Patterns of the national digits of numbers of Nepal."""
 
     mobile: re.Pattern[str]
     landline: re.Pattern[str]
@@ -274,14 +274,14 @@ def _is_foreign(digits: str) -> bool:
 
 
 def described(refusal: Refusal, value: object) -> str:
-    """Return what is wrong with a refused value, after the end of what was typed."""
+    """Return the masked end of a refused value, and what is wrong with it."""
     value = value.national if isinstance(value, NepaliNumber) else value
     end = "" if refusal.problem is NumberProblem.BLANK else _masked_end(value)
     return f"{end}{refusal.reason}"
 
 
 def _masked_end(value: object) -> str:
-    """Return the end of a value as it was typed, in brackets; nothing for what is no number at all."""
+    """Return the end of a value as it was typed, in brackets; empty if it is not a number at all."""
     if isinstance(value, bool) or (
         isinstance(value, int) and abs(value) >= 10**18
     ):  # Python converts no integer of more than 4,300 digits.

@@ -17,7 +17,7 @@ from tingting_async.recipients.values import MISSING
 
 
 def require_rows(operation: str, name: str, rows: Any) -> None:
-    """Refuse an argument that is no iterable of rows.
+    """Refuse an argument that is not an iterable of rows.
 
     Raises:
         UsageError: It is something else.
@@ -50,7 +50,7 @@ class RowReader:
         self._count = 0
 
     def rows_of(self, rows: Any) -> Iterable[Any] | AsyncIterable[Any]:
-        """Return the rows of what the caller gave: an iterable, or a DataFrame.
+        """Return the rows of the caller's argument: an iterable, or a DataFrame.
 
         Raises:
             UsageError: It is something else.
@@ -67,7 +67,7 @@ class RowReader:
 
     @property
     def builder(self) -> ListBuilder:
-        """What has the rows."""
+        """The object with the rows."""
         if self._builder is None:
             self._builder = ListBuilder(self._options, is_file=False, names=self._columns if self._kind else None)
         return self._builder
@@ -76,7 +76,7 @@ class RowReader:
         """Add a row, and return how many there are.
 
         Raises:
-            UsageError: It is not of the same kind as the others, or is no row.
+            UsageError: It is not of the same kind as the others, or is not a row.
         """
         self._count += 1
         kind, cells = self._cells(row)
@@ -124,7 +124,7 @@ class RowReader:
         return "mapping", self._values(row)
 
     def _of_contact(self, key: Any, number: object, variables: Mapping[Any, Any]) -> list[object]:
-        """Return the values of a row that says which of them is the phone number, whatever its variables are called."""
+        """Return the values of a row that says which is the phone number, regardless of its variables' names."""
         place = f"`rows[{self._count - 1}]`"
         if key in variables:
             raise UsageError(f"{place} has a variable {_shown(key)}, which is the key of its phone number. Rename it.")

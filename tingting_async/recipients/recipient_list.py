@@ -13,7 +13,6 @@ import attrs
 
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.persistence import resolve_path, run_in_thread
-from tingting_async.quantities import counted
 from tingting_async.recipients.builder import ListBuilder, Options
 from tingting_async.recipients.files import open_rows
 from tingting_async.recipients.numbers import phone_number
@@ -25,7 +24,7 @@ from tingting_async.redaction import mask_repr, redact
 from tingting_async.tracebacks import short_traceback
 
 _ROWS_PER_TURN = 100
-"""How many rows are taken before other tasks run."""
+"""The number of rows that are taken before other tasks run."""
 
 
 @attrs.frozen
@@ -62,7 +61,7 @@ class ListSummary:
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        parts = [f"{self.ready} of {counted(self.rows, 'row')} {'is' if self.ready == 1 else 'are'} ready."]
+        parts = [f"{self.ready} of {self.rows} rows {'is' if self.ready == 1 else 'are'} ready."]
         parts += [f"{count} left out: {kind}." for kind, count in self.problems.items()]
         return "\n".join((*parts, *(f"{note}." for note in self.notes)))
 
@@ -106,18 +105,17 @@ class RecipientList(Sequence[Recipient]):
             number: The header or the letters of the column with the phone numbers. By default, it is found.
             sheet: The name of the sheet. By default, the only one that is visible and not empty.
             encoding: The encoding of a .csv file. By default, UTF-8, or UTF-16 if the file begins with its mark.
-            delimiter: What is between the columns of a .csv file. By default, it is found: `,`, `;`, `|` or a tab.
+            delimiter: The delimiter of a .csv file. By default, it is detected: `,`, `;`, `|` or a tab.
             has_header: Whether a row has the headers. By default, it is found out.
             mobile_only: Whether to leave out landlines, which cannot receive texts.
             split_numbers: Whether to take each number of a cell that has several. By default, such a row is left out.
-            allow_unknown_prefix: Whether to take numbers of the right length that begin like no known number.
-            besides: Who is reached in another way, and is left out as a duplicate: another list, of which only the
-                rows that are ready count, and those whom it was read `besides`; or an iterable of lists, phone numbers,
-                or objects with a `number`.
+            allow_unknown_prefix: Whether to take numbers of the right length whose prefix no known number has.
+            besides: People who are reached in another way, and are left out as duplicates: another list, whose ready
+                rows and own `besides` count; or an iterable of lists, phone numbers, or objects with a `number`.
 
         Raises:
             UsageError: The file cannot be read, is malformed, or does not show which column has the phone numbers; or
-                `besides` has something else than phone numbers. The message says what to do.
+                `besides` has something other than phone numbers. The message says what to do.
         """
         require_type(str, sheet=sheet, encoding=encoding, delimiter=delimiter)
         others = await cls._numbers_of(besides)
@@ -164,8 +162,8 @@ class RecipientList(Sequence[Recipient]):
         Args:
             rows: Mappings, tuples or phone numbers, in an iterable, an async iterable, or a DataFrame of pandas or
                 Polars. Rows count from 1.
-            number: The key of the phone numbers; of tuples, the header or the letters of their place. By default, it is
-                found.
+            number: The key of the phone numbers; for tuples, the header or the letters of their place. By default, it
+                is found.
             has_header: Whether the first tuple has headers. By default, it is found out.
             mobile_only: See `read`.
             split_numbers: See `read`.
@@ -174,7 +172,7 @@ class RecipientList(Sequence[Recipient]):
 
         Raises:
             UsageError: The rows are of another kind, or it is not clear where their phone numbers are; or `besides` has
-                something else than phone numbers.
+                something other than phone numbers.
         """
         others = await cls._numbers_of(besides)
         reader = RowReader(Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, others))
@@ -196,7 +194,7 @@ class RecipientList(Sequence[Recipient]):
 
     @classmethod
     async def _numbers_of(cls, besides: object) -> frozenset[int]:
-        """Return the numbers of those who are reached in another way.
+        """Return the numbers that are reached in another way.
 
         Raises:
             UsageError: Something is not a phone number.
@@ -253,7 +251,7 @@ class RecipientList(Sequence[Recipient]):
 
     @property
     def doubtful_rows(self) -> tuple[int, ...]:
-        """The numbers of the rows passed over that may be rows of the list: guessed headers, titles with a figure."""
+        """The numbers of the skipped rows that may be rows of the list: guessed headers, and titles with a figure."""
         return tuple(self._builder.columns.doubtful)
 
     @property
@@ -300,9 +298,9 @@ class RecipientList(Sequence[Recipient]):
         """Write the rows that are left out to a file, to be corrected and read again.
 
         It has the user's own columns, the number of the row, and the reason. A spreadsheet program shows all cells as
-        text; what would be a formula begins with an apostrophe in a .csv file. `read` knows what was added. It leaves
-        out a duplicate again, unless its number was corrected; so it does with a row that has another problem, if
-        another row or another list reaches its number.
+        text; in a .csv file, a cell that would be a formula begins with an apostrophe. `read` recognises what was
+        added. It leaves out a duplicate again, unless its number was corrected. It also leaves out a row with another
+        problem, if another row or another list reaches its number.
 
         Args:
             path: A file with the suffix .csv, or .xlsx, which needs the extra `sheets`. It is replaced.
@@ -332,7 +330,7 @@ class RecipientList(Sequence[Recipient]):
             path: The file.
             rows: The rows, each with its reason.
             reached: The numbers that other rows of the input reach. The reason of a row with such a number, or with
-                one of another list, says so, whatever else is wrong: `read` leaves the row out as long as it has that.
+                one of another list, says so, whatever else is wrong: `read` leaves out a row with such a reason.
 
         Raises:
             UsageError: The file cannot be written.

@@ -28,8 +28,8 @@ class InputRow:
         number: The phone number's digits; None if the row has no valid number.
         cells: The cells of the user's own columns, in their order; after them, those that were too many.
         problem: Why it is left out; None if it is ready.
-        is_added: Whether somebody has added the row to a file of rejects, so that the original file does not have it.
-            `row` is then its number in the file of rejects.
+        is_added: Whether somebody has added the row to a rejects file, so that the original file does not have it.
+            `row` is then its number in the rejects file.
     """
 
     row: int

@@ -3,11 +3,11 @@
 from tingting_async.errors import UsageError
 
 MAX_PROBLEMS = 1000
-"""How many refused rows an error lists at most."""
+"""The maximum number of refused rows that an error lists."""
 
 
 ROWS_PER_TURN = 100
-"""How many rows are checked before other tasks run. A row takes up to 0.2 ms, if its number is written with spaces."""
+"""The number of rows that are checked before other tasks run. A number with spaces takes up to 0.2 ms."""
 
 
 class RowChecker:

@@ -21,7 +21,7 @@ MAX_LENGTH = 200
 
 
 def ascii_digits(text: str) -> str:
-    """Return a text with the digits of other scripts, such as Devanagari, as those of ASCII."""
+    """Return a text with the digits of other scripts, such as Devanagari, replaced by ASCII digits."""
     if text.isascii():
         return text
     return "".join(str(unicodedata.decimal(character, character)) for character in text)
@@ -37,7 +37,7 @@ def is_same_number(text: str | None, digits: str) -> bool:
 
 
 def dialled(value: Any) -> str | Refusal:
-    """Return what a value says to dial: digits, after a plus sign if it has one."""
+    """Return what to dial for a value: digits, after a plus sign if it has one."""
     return _of_text(value) if isinstance(value, str) else _of_object(value)
 
 
@@ -114,7 +114,7 @@ _COMMA_FRACTION = re.compile(r"\d{1,7},\d{1,2}")
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?(?:\s*[ap]\.?m\.?)?(?:\s*(?:z|utc|gmt|[+-]\d{2}:?\d{2}))?"
 _COMPACT_DATE = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[0-2])")  # No landline begins like this.
 _DATE_DIGITS = 8
-"""How many digits a date without marks has."""
+"""The number of digits of a date without separators."""
 _DATE = re.compile(
     rf"(?:(?P<y>(?:19|20|21)\d\d)\s*[-/. ]\s*(?P<m>\d{{1,2}})\s*[-/. ]\s*(?P<d>\d{{1,2}})"
     rf"|(?P<a>\d{{1,2}})\s*[-/. ]\s*(?P<b>\d{{1,2}})\s*[-/. ]\s*(?:(?:19|20|21)\d\d|\d\d)"
@@ -135,7 +135,7 @@ _RANGE = re.compile(r"(?:.*[\s-])?\d{6,7}\s?-\s?\d{1,2}")  # 4442345-6 are two l
 _SHAPE = re.compile(r"[(\[\s]*\+?\s*[\d(\[][\d\s().\[\]_-]*")
 _SHAPE_MARKS = frozenset(" ()+.[]_-")
 _SHORTEST = 7
-"""How many digits the shortest numbers have, without their area code."""
+"""The number of digits of the shortest phone numbers, without their area code."""
 _LONG_RUN = re.compile(rf"\d(?:[\s.-]?\d){{{_SHORTEST - 1},}}")
 _LETTERS = {"o": ("O", 0), "i": ("I", 1), "l": ("l", 1), "z": ("Z", 2), "s": ("S", 5), "b": ("B", 8)}
 """Letters that are typed instead of the digits that they resemble."""
@@ -217,7 +217,7 @@ def _is_date(text: str) -> bool:
 
 
 def _written_number(text: str) -> str | Refusal:
-    """Return the digits of a text that is no date and no amount."""
+    """Return the digits of a text that is neither a date nor an amount."""
     if found := _SCIENTIFIC.fullmatch(text):
         places = len(found[2] or "") - int(f"{found[3]}{found[4]}")
         digits = found[1] + (found[2] or "")

@@ -20,10 +20,10 @@ from tingting_async.recipients.values import escape
 from tingting_async.tracebacks import short_traceback
 
 _BATCH = 500
-"""How many rows are converted at a time, in a thread."""
+"""The number of rows that are converted at a time, in a thread."""
 _IN_MEMORY = 2**20
 _CELL, _ROWS, _COLUMNS = 32_767, 1_048_576, 16_384
-"""What an .xlsx file can hold: characters in a cell, rows with the header, columns."""
+"""The limits of an .xlsx file: characters in a cell, rows with the header, columns."""
 _PHONE_COLUMNS = frozenset({"number", "numbers", "phone", "phone_number", "mobile", "contact_number"})
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -45,8 +45,8 @@ async def write_table(
       and all integers of ten digits or more. It needs the extra `sheets`.
     - .jsonl: a JSON object in each line, in UTF-8, with texts as they are.
 
-    A list in a cell is JSON. Rows are kept in a temporary file until the last one is there, as it may have a column
-    that no other has. The event loop is not blocked, and memory does not grow with the number of rows.
+    A list in a cell is JSON. Rows are kept in a temporary file until the last one is there, because it may have a
+    column that no other has. The event loop is not blocked, and memory does not grow with the number of rows.
 
     Args:
         rows: Models or mappings: a list, a paginator, a stream, or any other iterable, sync or async.
@@ -77,7 +77,7 @@ async def write_table(
 
 
 def _refuse_single_row(rows: object) -> None:
-    """Refuse what is no iterable of rows."""
+    """Refuse a value that is not an iterable of rows."""
     if hasattr(rows, "__aiter__"):  # Paginators also have an `__await__`, which says what to write.
         return
     if isinstance(rows, Awaitable):

@@ -103,7 +103,8 @@ def _divide(text: str, is_gsm: bool) -> Iterator[str]:
 def sms_parts(text: str) -> SmsParts:
     """Return how many SMS the network sends for a text: `sms_parts("Hello").count` is 1.
 
-    Count the filled text of each recipient, as values differ in length, and one Devanagari letter changes the encoding.
+    Count the filled text of each recipient, because values differ in length, and one Devanagari letter changes the
+    encoding.
 
     Args:
         text: The text as the network sends it. No character is replaced by a similar one.

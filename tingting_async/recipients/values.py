@@ -21,7 +21,7 @@ ERRORS: Final = re.compile(
 )
 """How spreadsheet programs write a cell whose formula failed."""
 UNCALCULATED: Final = "=?"
-"""What stands for a formula whose result the file does not have."""
+"""Stands for a formula whose result the file does not have."""
 _FORMULA = re.compile(r"=\s*(?:[\w$@\"'{(]|[+-]\s*[\w(]).*", re.DOTALL)
 _QUOTED = re.compile(r'="((?:[^"]|"")*)"')
 _BLANK = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*")

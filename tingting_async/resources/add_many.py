@@ -97,7 +97,7 @@ def new_progress(operation: str, kind: type[P], given: P | None) -> P:
 
 
 def refuse_no_list(given: object, name: str) -> None:
-    """Refuse what is no list of contacts or numbers.
+    """Refuse a value that is not a list of contacts or numbers.
 
     Raises:
         UsageError: A text, whose characters would be numbers; a mapping, whose values would be lost; a table, whose

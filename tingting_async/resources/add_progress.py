@@ -29,7 +29,7 @@ class BaseAddProgress(Generic[R]):
     _other_errors: list[Any] = attrs.field(factory=list[Any], init=False, repr=False)
     _extra: dict[str, Any] = attrs.field(factory=dict[str, Any], init=False, repr=False)
     _codes: bytearray = attrs.field(factory=bytearray, init=False, repr=False)
-    """What is known of each row, by `CODES`. The methods below that note something count rows from 0, too."""
+    """What is known about each row, by `CODES`. The methods below that note something count rows from 0, too."""
     _labels: Sequence[int] | None = attrs.field(default=None, init=False, repr=False)
     """The row of each place, as its file shows it; None if rows count from 0."""
     _reasons: dict[int, str] = attrs.field(factory=dict[int, str], init=False, repr=False)
@@ -63,7 +63,7 @@ class BaseAddProgress(Generic[R]):
 
     @property
     def outcomes(self) -> RowOutcomes:
-        """What is known of every row by now."""
+        """What is known about every row by now."""
         reasons = dict(self._reasons)
         for rows, error in self._failures:
             open_rows = (row for row in rows if self._codes[row] in (CODES[RowStatus.UNKNOWN], _NOT_SENT[-1]))
@@ -77,12 +77,12 @@ class BaseAddProgress(Generic[R]):
 
     @property
     def not_done(self) -> Rows:
-        """The rows that were certainly not added, and are not left out. Of an iterator, only those it has produced."""
+        """The rows that were certainly not added, and are not left out. For an iterator, only those it has produced."""
         return label(self.remaining, self._labels)
 
     @property
     def remaining(self) -> Rows:
-        """The same, counted from 0."""
+        """The rows of `not_done`, counted from 0."""
         return places_with(self._codes, CODES[RowStatus.NOT_ADDED])
 
     def _labelled_errors(self) -> dict[int, str]:
@@ -99,7 +99,7 @@ class BaseAddProgress(Generic[R]):
         return len(self._codes) > sum(self._codes.count(code) for code in _NOT_SENT)
 
     def produced(self, count: int) -> None:
-        """Note that the input has so many more rows."""
+        """Note that the input has this many more rows."""
         self._codes.extend(bytes((CODES[RowStatus.NOT_ADDED],)) * count)
 
     def label(self, rows: Sequence[int]) -> None:

@@ -41,7 +41,7 @@ STATUSES = (*RowStatus, RowStatus.UNKNOWN)
 """The statuses by their codes."""
 CODES = {status: code for code, status in enumerate(RowStatus)}
 UNCLEAR = len(STATUSES) - 1
-"""The code of an unknown row whose request was confirmed, though the response does not say what became of the row."""
+"""The code of an unknown row whose request was confirmed, although the response does not say what became of it."""
 
 
 def places_with(codes: bytes | bytearray, *wanted: int) -> Rows:
@@ -62,7 +62,7 @@ class RowOutcome:
     """What became of one row.
 
     Attributes:
-        row: The row. Of a `RecipientList`, as its file shows it; of any other input, its index from 0.
+        row: The row. For a `RecipientList`, as its file shows it; for any other input, its index from 0.
         status: What became of it.
         reason: Why it was refused, left out or not added, or is unknown; empty otherwise.
     """
@@ -77,7 +77,7 @@ class RowOutcomes(Collection[RowOutcome]):
     """What became of every row, in the order of the rows. It takes a few bytes for each row, and the reasons.
 
     `outcomes[row]` is the outcome of one row. If `split_numbers` made several recipients of a row, iteration yields an
-    outcome for each of them, and `outcomes[row]` is that of the first.
+    outcome for each of them, and `outcomes[row]` is the outcome of the first.
     """
 
     _codes: bytes = b""
@@ -128,7 +128,7 @@ class RowOutcomes(Collection[RowOutcome]):
 class AddResult(Model, Generic[T]):
     """The result of adding many contacts, or numbers.
 
-    A row is given as its index from 0. Of a `RecipientList`, it is the row as the file shows it.
+    A row is given as its index from 0. For a `RecipientList`, it is the row as the file shows it.
 
     Attributes:
         created: The number of contacts that were added.
@@ -150,7 +150,7 @@ class AddResult(Model, Generic[T]):
     outcomes: RowOutcomes = attrs.field(factory=RowOutcomes)
 
     def outcome(self, row: int) -> RowOutcome:
-        """Return what became of a row.
+        """Return the outcome of a row.
 
         Raises:
             LookupError: The input has no such row.

@@ -32,7 +32,7 @@ _log = logging.getLogger("tingting_async")
 
 
 class Endpoint(Protocol):
-    """What the additions of a generation of the API differ in."""
+    """The differences between the additions of the two generations of the API."""
 
     @property
     def operation(self) -> str:
@@ -56,7 +56,7 @@ class Endpoint(Protocol):
 
     @property
     def looks_first(self) -> bool:
-        """Whether the service adds a number again that the campaign has, so that those have to be left out."""
+        """Whether the service would add a number again that the campaign has, so that such numbers must be left out."""
         ...
 
     def encode(self, number: str, variables: Any, place: str) -> bytes:
@@ -80,7 +80,7 @@ class Endpoint(Protocol):
         ...
 
     def list_added(self) -> AsyncIterator[Any]:
-        """Return what the campaign has; the list must be exact."""
+        """List the contacts or numbers of the campaign; the list must be exact."""
         ...
 
 
@@ -89,7 +89,7 @@ class Addition:
     """A call that adds many contacts or numbers.
 
     Attributes:
-        endpoint: What the generation of the API differs in.
+        endpoint: The parts that depend on the generation of the API.
         argument: The name of the argument with the rows.
         chunk: The number of rows in one request.
         concurrency: The number of requests in flight.
@@ -112,7 +112,7 @@ class Addition:
     suppressed: frozenset[str] = attrs.field(default=frozenset(), init=False)
     """The numbers that a guard of the session does not allow to add."""
     suppressed_rows: int = attrs.field(default=0, init=False)
-    """How many rows had such a number."""
+    """How many rows had a number on the suppression list."""
 
     async def run(self, core: Core, given: GivenContacts) -> AddResult[Any]:
         """Check and add the rows.
@@ -217,23 +217,23 @@ class Addition:
         )
 
     def notify(self) -> None:
-        """Call `on_progress`. If it fails, the call goes on: rows must not be lost for that."""
+        """Call `on_progress`. If it fails, the call continues: rows must not be lost for that."""
         if self.on_progress is not None:
             try:
                 self.on_progress(self.progress)
             except Exception as error:  # noqa: BLE001 - it may raise anything
                 with suppress(Exception):
                     name = type(error).__name__
-                    _log.error("%s: `on_progress` raised %s. The call goes on.", self.endpoint.operation, name)
+                    _log.error("%s: `on_progress` raised %s. The call continues.", self.endpoint.operation, name)
 
     async def look(
         self, error: type[OutcomeUnknownError | NotSentError], numbers: NumberSet | None = None
     ) -> NumberSet:
-        """Return the numbers that the campaign has, and those of an earlier look.
+        """Return the numbers that the campaign has, and the numbers of an earlier check.
 
         Args:
-            error: What is raised if the list does not show all of them.
-            numbers: The numbers of the earlier look.
+            error: The type of the error that is raised if the list does not show all of them.
+            numbers: The numbers of the earlier check.
         """
         numbers, doubt = numbers or NumberSet(), ""
         try:

@@ -43,7 +43,7 @@ class Unchanged(enum.Enum):
 
 
 UNCHANGED: Final = Unchanged.UNCHANGED
-"""The default of what an update can change: a field that is not given stays as it is. None clears a field."""
+"""The default of the fields of an update: a field that is not given stays as it is. None clears a field."""
 
 E = TypeVar("E", bound=OpenEnum)
 
@@ -226,7 +226,7 @@ def otp(
     if otp is not None and length is not None:
         raise UsageError("otp.send: `length` is for a code that the service generates: give `otp` or `length`.")
     if otp is not None and not (isinstance(otp, str) and otp.isascii() and otp.isdigit()):
-        raise UsageError("otp.send: `otp` must be a string of digits (a string, as it may begin with zeros).")
+        raise UsageError("otp.send: `otp` must be a string of digits (a string, because it may begin with zeros).")
     if length is not None and not is_count(length):
         raise UsageError(f"otp.send: `length` is {shown(length)}; it must be a number of digits.")
     return given_fields(
@@ -296,7 +296,7 @@ def require_known_tags(names: Iterable[str], usable: Sequence[str] | None, name:
     Raises:
         UsageError: A tag is unknown; the message lists those that the campaign has.
     """
-    # Sorted, and not put into sets: a table of 100,000 names is slow to fill, as each name goes to a random place.
+    # Sorted, and not put into sets: a table of 100,000 names is slow to fill, because each name goes to a random place.
     known = iter(sorted(usable or ()))
     next_known, unknown = next(known, None), dict[str, None]()
     for each in sorted(names):

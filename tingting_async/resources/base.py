@@ -41,13 +41,13 @@ class Resource(Hinting):
     Every operation accepts `timeout`, the limits of this one call: a `Timeout`, or seconds for the whole call; None for
     the session's. Every operation raises `TingTingError`, see `tingting_async.errors`.
 
-    A request that calls or texts someone, or spends money, is never retried once it may have reached the service. Such
-    operations, and some that create, accept `idempotency_key`, your name for what must happen once. It needs a ledger;
-    see docs/ledger.md.
+    A request that calls or texts someone, or spends money, is sent again only if it never left this machine, or if the
+    service itself refused it. Such operations, and some that create, accept `idempotency_key`, your name for what must
+    happen once. It needs a ledger; see docs/ledger.md.
 
     Every list accepts these options (`PageOptions`):
 
-    - `window`: How many pages are prefetched, from the start. None for the session's `window` with a slow start.
+    - `window`: The maximum number of pages in flight, from the start. None for the session's, with a slow start.
     - `exact`: Whether to miss no row and repeat none, or else raise `PaginationError`. See docs/pagination.md.
     - `max_cost`: How many times the requests of a plain iteration an exact one may send; 5 by default.
     - `resume`: The `resume_token` of an earlier iterator; iteration continues after it.
@@ -107,9 +107,10 @@ class BaseAccounts(Resource, resource="accounts"):
     """The operations on tokens that both generations share."""
 
     async def refresh(self) -> None:
-        """Renew the access token now.
+        """Refresh the access token now.
 
-        There is no need to call this: the session renews the token before it expires, and when the service rejects it.
+        There is no need to call this: the session refreshes the token before it expires, and when the service rejects
+        it.
 
         Raises:
             UsageError: The session uses a fixed API token.

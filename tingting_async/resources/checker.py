@@ -78,7 +78,7 @@ class Checker:
         """Return the number and the variables of a row.
 
         Raises:
-            UsageError: It is no row at all.
+            UsageError: It is not a row at all.
         """
         if isinstance(given, NewContact) or (hasattr(given, "variables") and hasattr(given, "row")):
             return given.number, given.variables

@@ -103,7 +103,7 @@ def match_code(shown: str | None, code: str) -> Match:
 
 
 _LONG = 20
-"""From how many letters and digits on a name may have been cut: the service's limit is not documented."""
+"""The number of letters and digits from which a name may have been cut: the service's limit is not documented."""
 
 _MANY_TIMES = 20
 """How much longer than a name its forms may be: Unicode takes quadratic time to normalise a text of marks alone."""
@@ -132,7 +132,7 @@ def spaced(text: str) -> str:
 
 
 def _letters(text: str) -> str:
-    """Return what services leave of a text: its letters and digits, without accents and case."""
+    """Return the part of a text that services keep: its letters and digits, without accents and case."""
     if "&" in text:
         with loading("html", is_before_send=False):
             from html import unescape  # noqa: PLC0415 - its table of entities is rarely needed

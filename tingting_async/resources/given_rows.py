@@ -63,7 +63,7 @@ GivenContact = NewContact | ReadyContact | NepaliNumber | str | int
 GivenContacts = Iterable[GivenContact] | AsyncIterable[GivenContact]
 
 _SHOWN = 3
-"""How many problems the text of an error shows."""
+"""The maximum number of problems that the text of an error shows."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -102,7 +102,7 @@ class GivenRows:
     """The rows that a call was given, as chunks of valid rows: a collection, or an iterator, read by one task.
 
     All rows of a collection are checked before the first chunk is returned. An iterator is read and checked chunk by
-    chunk, as it may have no end. Other tasks run while rows are checked.
+    chunk, because it may have no end. Other tasks run while rows are checked.
 
     Not an async generator: Python 3.11 cannot close one while a coroutine that waits for its next item is closed.
 
@@ -287,7 +287,7 @@ def refuse_list_problems(given: ReadyList, name: str) -> None:
     """Refuse a list with rows that have problems.
 
     Raises:
-        UsageError: There are some. The message says how to go on.
+        UsageError: There are some. The message says how to continue.
     """
     said = [(f"row {each.row}", str(each.message)) for each in given.problems]
     if said:

@@ -22,11 +22,11 @@ from tingting_async.resources.given_rows import Chunk, GivenRows
 from tingting_async.rows import Rows
 
 WAIT = 10.0
-"""Seconds between the two looks that have to agree before a contact counts as not added."""
+"""Seconds between the two checks that have to agree before a contact counts as not added."""
 _MAX_LOST = 64
-"""After how many lost responses the campaign's contacts are looked up, although not everything was sent yet."""
+"""The number of lost responses after which the campaign's contacts are looked up, even if not everything was sent."""
 _ATTEMPTS = 5
-"""How often requests may be lost, one time after the other, without any contact being added."""
+"""The call fails when lost requests have added no contact this many times in a row."""
 _GONE = "The campaign does not have it: the earlier call left it out, the service refused it, or it was deleted."
 
 
@@ -43,7 +43,7 @@ class KeyedAddition(Addition):
     _content: "Content | None" = attrs.field(default=None, init=False)
     """The content of an iterator, as far as it was read."""
     _again: deque[Chunk] = attrs.field(factory=deque[Chunk], init=False)
-    """What has to be sent again, as it was lost on its way."""
+    """What has to be sent again, because it was lost on its way."""
     _lost: list[tuple[Chunk, OutcomeUnknownError]] = attrs.field(
         factory=list[tuple[Chunk, OutcomeUnknownError]], init=False
     )
@@ -154,7 +154,7 @@ class KeyedAddition(Addition):
         return self._with_key(attrs.evolve(request, before_send=before_send, before_first_byte=job.before_first_byte))
 
     async def send(self, core: Core, chunk: Chunk) -> None:
-        """Send the request for a chunk, and account for its rows. If it is lost, the others go on."""
+        """Send the request for a chunk, and account for its rows. If it is lost, the others continue."""
         try:
             await self.add(core, chunk)
         except OutcomeUnknownError as error:
@@ -186,7 +186,7 @@ class KeyedAddition(Addition):
         return count
 
     async def _look_twice(self, core: Core, numbers: NumberSet | None = None) -> NumberSet:
-        """Return the numbers that the campaign has, after the service had time to carry out what was lost."""
+        """Return the numbers that the campaign has once the service has had time to carry out what was lost."""
         numbers = await self.look(OutcomeUnknownError) if numbers is None else numbers
         await core.sleep(self.endpoint.operation, WAIT)
         return await self.look(OutcomeUnknownError, numbers)
@@ -222,7 +222,7 @@ class KeyedAddition(Addition):
 
 
 class Content:
-    """The content of contacts, as a text that is the same in whatever order they are."""
+    """The content of contacts, as a text that does not depend on their order."""
 
     def __init__(self) -> None:
         self._count = self._total = 0

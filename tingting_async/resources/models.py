@@ -55,12 +55,12 @@ class CallStatus(OpenEnum):
 
     @property
     def is_final(self) -> bool:
-        """Return whether the status no longer changes by itself; false for unknown statuses."""
+        """Whether the status no longer changes by itself; false for unknown statuses."""
         return self in _FINAL
 
     @property
     def was_reached(self) -> bool:
-        """Return whether somebody has answered the call or was sent the text message; false for unknown statuses.
+        """Whether somebody has answered the call or was sent the text message; false for unknown statuses.
 
         A person whose call failed may have got a text message instead: see `Contact.failover_sms_sent` of v1.
         """

@@ -17,7 +17,7 @@ from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.evidence import spaced
 
 _LETTERS = 20
-"""How many letters and digits of a name a service keeps at least."""
+"""The minimum number of letters and digits of a name that a service keeps."""
 _PLAIN = "[A-Za-z0-9]+(?: [A-Za-z0-9]+)*"
 _SHORTEST = 3
 
@@ -28,9 +28,9 @@ def target(what: str, name: str) -> str:
 
 
 def plain_part(name: str) -> str | None:
-    """Return the longest part of a name that a service keeps as it is, whatever it does with accents or long names.
+    """Return the longest part of a name that a service keeps unchanged, even if it changes accents or cuts long names.
 
-    A search for it finds everything that has this name, in whatever form. None if there is no such part.
+    A search for it finds everything that has this name, in any form. None if there is no such part.
     """
     letters = [index for index, character in enumerate(name) if character.isalnum()]
     start = name[: letters[_LETTERS - 1] + 1] if len(letters) >= _LETTERS else name
@@ -40,12 +40,12 @@ def plain_part(name: str) -> str | None:
 
 @attrs.frozen(eq=False, repr=False)
 class Before:
-    """What was there before a creation.
+    """What existed before a creation.
 
     Attributes:
         ids: The ids that were seen.
-        newest: The highest id that there was; None if it is not known.
-        is_complete: Whether all were seen that have the name.
+        newest: The highest id at that time; None if it is not known.
+        is_complete: Whether all objects with the name were seen.
     """
 
     ids: frozenset[int] = frozenset()
@@ -54,15 +54,15 @@ class Before:
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> "Before":
-        """Return it from values of JSON."""
+        """Make it from JSON values."""
         return cls(frozenset(found["ids"]), found["newest"], found["is_complete"])
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as values of JSON."""
+        """Return it as JSON values."""
         return {"ids": sorted(self.ids), "newest": self.newest, "is_complete": self.is_complete}
 
     def has(self, id: int) -> bool | None:
-        """Return whether something was there before; None if that is not known. Ids are given in increasing order."""
+        """Return whether an object existed before; None if that is not known. Ids are assigned in increasing order."""
         if id in self.ids:
             return True
         if self.is_complete:
@@ -75,7 +75,7 @@ class CampaignList(Protocol[T]):
 
     @property
     def list(self) -> Callable[..., Paginator[T]]:
-        """Return the method that lists campaigns."""
+        """The method that lists campaigns."""
         ...
 
     def get(self, id: int, *, timeout: TimeoutLike = None) -> Awaitable[T]:
@@ -115,11 +115,11 @@ class NamedCreation(ABC, Generic[T]):
 
     @abstractmethod
     async def _observe(self) -> Mapping[str, Any]:
-        """Return what is there before the creation, as values of JSON."""
+        """Return what exists before the creation, as JSON values."""
 
     @abstractmethod
     async def _look(self, send: Send, found: Mapping[str, Any]) -> Look:
-        """Return what is there now, and was not there before."""
+        """Return what exists now and did not exist before."""
 
 
 def ids_of(rows: Iterable[Any]) -> list[int]:

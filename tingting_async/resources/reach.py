@@ -20,7 +20,7 @@ _CODE_LENGTH = 6
 
 
 def reaches_number(number: str) -> "Reaches":
-    """Return what says that a request puts a number where a later send reaches it."""
+    """Return the `Reaches` function of a request that stores a number, which a later send will reach."""
     return partial(_number, number)
 
 
@@ -31,7 +31,7 @@ async def _number(number: str, _: "Guards") -> "Reach":
 
 
 def starts_at(when: datetime | None) -> "Reaches | None":
-    """Return what says that a request sets when a later send begins; None if it does not."""
+    """Return the `Reaches` function of a request that sets when a later send begins; None if it does not set it."""
     return None if when is None else partial(_start, when)
 
 
@@ -42,14 +42,14 @@ async def _start(when: datetime, _: "Guards") -> "Reach":
 
 
 def reaches_with_otp(fields: Mapping[str, Any]) -> "Reaches":
-    """Return what says whom a one-time password with these fields reaches."""
+    """Return the `Reaches` function of a request that sends a one-time password with these fields."""
     return partial(_otp, fields)
 
 
 def reaches_contact(
     listed: Callable[..., Paginator[Any]], id: int, campaign_id: int | None, timeout: TimeoutLike
 ) -> "Reaches":
-    """Return what says that a call reaches one contact.
+    """Return the `Reaches` function of a request that calls one contact.
 
     Args:
         listed: Lists the contacts of a campaign.
@@ -87,7 +87,7 @@ async def _otp(fields: Mapping[str, Any], _: "Guards") -> "Reach":
 
 
 def parts_of(message: str, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Return how many parts the SMS have that a message makes of these rows of values."""
+    """Return the total number of parts of the SMS that a message becomes with these rows of values."""
     from tingting_async.recipients.texts import fill, sms_parts  # noqa: PLC0415 - only with guards
 
     return sum(sms_parts(fill(message, values)).count for values in rows) if message else 0

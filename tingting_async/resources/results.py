@@ -29,7 +29,7 @@ _END: Any = object()
 
 
 class _Recipients(Generic[C, P]):
-    """The recipients of a campaign, the first of whom is requested in a task of its own."""
+    """The recipients of one campaign. A separate task fetches the first one."""
 
     def __init__(self, campaign: C, iterator: ItemIterator[P]) -> None:
         self.campaign = campaign
@@ -49,7 +49,7 @@ class _Recipients(Generic[C, P]):
         except Exception as error:  # noqa: BLE001 - raised when the consumer reaches this campaign
             self._outcome = error
         except asyncio.CancelledError:
-            await self.iterator.aclose()  # Now, as the garbage collector may come late.
+            await self.iterator.aclose()  # Now, because the garbage collector may come late.
             raise
 
     async def next(self) -> P:
@@ -71,15 +71,15 @@ class _Recipients(Generic[C, P]):
 class ResultIterator(RowIterator[R], Generic[C, P, R]):
     """Iterates over the recipients of many campaigns, one campaign after the other; see `campaigns.results`.
 
-    It is no generator, so it cannot yield inside a task group or a cancel scope (PEP 789). Of the campaigns ahead, only
-    the first page of recipients is requested.
+    It is not a generator, so it cannot yield inside a task group or a cancel scope (PEP 789). For the campaigns ahead,
+    only the first page of recipients is requested.
 
     Args:
         lists: The lists of campaigns. A campaign that is in several of them counts once.
         list_recipients: Returns an iterator over a campaign's recipients.
         make_row: Makes a row of a campaign and a recipient; None for no row.
         start_task: Starts a task that ends with the session.
-        concurrency: How many campaigns are requested at the same time, at most.
+        concurrency: The maximum number of campaigns that are requested at the same time.
     """
 
     _usage = "write `async for row in ….campaigns.results(…)`, or `await ….campaigns.results(…).collect()`"

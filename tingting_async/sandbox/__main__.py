@@ -147,7 +147,7 @@ _read_number.__name__ = "number"  # argparse names it in its error.
 
 
 def read_arguments(parser: argparse.ArgumentParser, given: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return the arguments of `Sandbox` for a command line; by default, for that of this process."""
+    """Return the arguments of `Sandbox` for a command line; by default, for the one of this process."""
     arguments = vars(parser.parse_args(given))
     for name, value in arguments.items():
         if isinstance(value, list):

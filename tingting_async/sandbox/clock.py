@@ -78,7 +78,7 @@ class Clock:
             ValueError: `seconds` is not valid, or too much.
         """
         if not 0 <= seconds < math.inf:
-            problem = "the clock cannot go back" if seconds < 0 else "that is no time"
+            problem = "the clock cannot go back" if seconds < 0 else "that is not a time"
             raise ValueError(f"advance(seconds={seconds}): {problem}; give at least 0.")
         with self._lock:
             machine = time.time()
@@ -101,7 +101,7 @@ class Clock:
         self._changes.note()
 
     def reset(self, ahead: float = 0.0) -> None:
-        """Set the clock to the time of this machine, or so many seconds ahead of it. Its speed stays.
+        """Set the clock to the time of this machine, or this many seconds ahead of it. Its speed stays.
 
         Args:
             ahead: How many seconds; at most 100 years are taken.

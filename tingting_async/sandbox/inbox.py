@@ -116,7 +116,7 @@ class Inbox:
             channel: `"call"` or `"sms"`; empty for both.
             text: A part of the text.
             limit: How many messages to return at most; at least 1.
-            before: Only messages with a lower id, to go on after an earlier search.
+            before: Only messages with a lower id, to continue an earlier search.
             after: Only messages with a higher id, and of them the oldest, to go back.
         """
         if channel not in ("", "call", "sms"):

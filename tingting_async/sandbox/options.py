@@ -204,7 +204,7 @@ def is_optional(kind: Any) -> bool:
 
 
 def meanings() -> dict[str, str]:
-    """Return what the docstring of `Options` says of each setting."""
+    """Return what the docstring of `Options` says about each setting."""
     section = inspect.cleandoc(Options.__doc__ or "").partition("\nAttributes:\n")[2]
     entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in entries}

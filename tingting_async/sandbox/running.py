@@ -101,7 +101,7 @@ def _is_live(world: World, at: float, _: int, campaign: Campaign, contact: Conta
     if contact is None:
         return campaign.next_contact_at == at
     if world.contacts.get(contact.id) is not contact:
-        return True  # It was deleted: the run has to go on without it.
+        return True  # It was deleted: the run has to continue without it.
     return bool(contact.plan) and contact.plan[0][0] == at  # Otherwise, it is from a run that was stopped.
 
 

@@ -54,7 +54,7 @@ def load(service: Service, content: bytes, source: str) -> None:
     """
     import msgspec  # noqa: PLC0415 - not needed without a state file
 
-    advice = "The file was not changed. Move it away to start anew, or name another one."
+    advice = "The file was not changed. Move it away to start afresh, or name another one."
     try:
         state = msgspec.json.decode(content, type=dict[str, Any])
         _check_version(state)
@@ -66,7 +66,7 @@ def load(service: Service, content: bytes, source: str) -> None:
         problem = f"has version {error}, and this sandbox reads version {_VERSION}"
         raise ValueError(f"The state file {source} {problem}. {advice}") from None
     except (msgspec.MsgspecError, LookupError, TypeError, ValueError, AttributeError) as error:
-        problem = f"is damaged, or is no state file ({type(error).__name__})"
+        problem = f"is damaged, or is not a state file ({type(error).__name__})"
         raise ValueError(f"The state file {source} {problem}. {advice}") from None
     service.world, service.tokens = world, tokens
     service.clock.reset(ahead)

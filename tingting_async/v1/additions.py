@@ -1,4 +1,4 @@
-"""The requests of `contacts.add_many`, and what their responses say of each row."""
+"""The requests of `contacts.add_many`, and what their responses say about each row."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -91,7 +91,7 @@ class ContactAddition:
     def _account_one_by_one(
         self, progress: BaseAddProgress[Any], chunk: Chunk, added: ContactsAdded, rest: Rows, others: tuple[Any, ...]
     ) -> None:
-        """Account for the contacts of a chunk of which some were added: the response has those."""
+        """Account for the contacts of a chunk if only some were added: the response has the added ones."""
         new = _numbers(added)
         rows = [row for row, number in zip(chunk.rows, chunk.numbers(), strict=True) if number in new and row in rest]
         if len(rows) != added.created:  # The response hides its contacts.

@@ -12,7 +12,7 @@ from tingting_async.v1.models.common import Confirmation
 
 
 class V1AuthScheme(AuthScheme):
-    """How the v1 API signs in and renews tokens."""
+    """How the v1 API signs in and refreshes tokens."""
 
     def login(self, credentials: Credentials) -> Request[Confirmation]:
         """Return the request that signs in (`POST auths/login/`)."""
@@ -31,7 +31,7 @@ class V1AuthScheme(AuthScheme):
         return _tokens(request, response, None)
 
     def refresh(self, token: str) -> Request[Confirmation]:
-        """Return the request that renews the access token by the refresh cookie (`POST auths/login/refresh/`)."""
+        """Return the request that refreshes the access token with the refresh cookie (`POST auths/login/refresh/`)."""
         return Request.read(
             "/api/v1/auths/login/refresh/",
             Confirmation,
@@ -51,7 +51,7 @@ _COOKIE = r'\s*[^\s=;,"]+\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)'
 
 
 def read_cookies(response: Response) -> dict[str, str]:
-    """Return the cookies that a response sets, whatever their domain, path and flags."""
+    """Return the cookies that a response sets, regardless of their domain, path and flags."""
     # aiohttp's jar drops cookies of IP addresses, and secure cookies over plain http on this machine.
     found: dict[str, str] = {}
     for header in response.headers.getall("Set-Cookie", []):

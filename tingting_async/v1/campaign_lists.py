@@ -88,7 +88,7 @@ class ListedCampaigns(WatchedCampaigns, resource="campaigns"):
         Args:
             since: Only contacts changed at this time or later; an aware datetime.
             until: Only contacts changed before this time; an aware datetime.
-            concurrency: Of how many campaigns contacts are requested at the same time, at most.
+            concurrency: The maximum number of campaigns whose contacts are requested at the same time.
             exact: See `Resource`; it applies to every list.
             timeout: The limits of each page request.
 

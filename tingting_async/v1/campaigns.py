@@ -226,7 +226,8 @@ class Campaigns(ListedCampaigns):
         """Run a campaign: it reaches people and spends credits (`POST run-campaign/<id>/`).
 
         `message`, `sms_message` and `schedule` are set by a request of their own before the run. If the service says
-        that it has scheduled the run, the campaign is read after it, as the message has a Bikram Sambat date only.
+        that it has scheduled the run, the campaign is read after it, because the response has only a Bikram Sambat
+        date.
 
         Args:
             id: The campaign's id.
@@ -234,8 +235,9 @@ class Campaigns(ListedCampaigns):
             sms_message: The message that is sent as SMS; None leaves it as it is.
             schedule: When the run starts, an aware datetime; None leaves it as it is.
             preflight: Whether to refuse the run if `preflight()` finds problems.
-            recipients: Whom the campaign's contacts were made of, such as a `RecipientList`. The preflight checks them.
-                The guard `max_credits` takes their variables from here, and requests only those of other contacts.
+            recipients: The recipients that were added as contacts, such as a `RecipientList`. The preflight checks
+                them. The guard `max_credits` takes their variables from here, and requests only those of other
+                contacts.
             allow_legacy_font: See `preflight()`.
             idempotency_key: See `Resource`; without one, a ledger lets the campaign run once.
             timeout: The limits of each call.
@@ -276,7 +278,7 @@ class Campaigns(ListedCampaigns):
             return known
 
         known = await self._core.prepare(request, prepare) if changes or preflight else None
-        called = self._core.note_clocks()  # After the update, which is no evidence of the run.
+        called = self._core.note_clocks()  # After the update, which does not prove the run.
         return await with_schedule(self._core, id, await self._core.execute(request), timeout, known)
 
     async def preflight(
@@ -291,24 +293,25 @@ class Campaigns(ListedCampaigns):
     ) -> PreflightReport:
         """Check a campaign before it is run: contacts, placeholders and variables, lines, voice, status and cost.
 
-        A placeholder for which someone has no value, or an empty one, is a problem. With `recipients`, this costs two
-        requests, however many they are. It is a problem if the campaign has more contacts than `recipients`, or fewer;
-        their numbers are not compared. Without `recipients`, the service is asked for the variables of each contact, if
-        the messages have placeholders: a request for each, and one for ten contacts.
+        A placeholder for which someone has no value, or an empty one, is a problem. With `recipients`, this takes two
+        requests, however many recipients there are. It is a problem if the campaign has more contacts than
+        `recipients`, or fewer; their numbers are not compared. Without `recipients`, if the messages have placeholders,
+        the variables of each contact are requested: one request for each contact, and one for every ten contacts.
 
         Args:
             id: The campaign's id.
-            recipients: Whom the campaign's contacts were made of, such as a `RecipientList`: objects with a number and
-                variables. Problems name their rows. Those on the suppression list of a guard are not checked, as they
-                are not added. None checks the contacts that the campaign has.
+            recipients: The recipients that were added as contacts, such as a `RecipientList`: objects with a number and
+                variables. Problems name their rows. Those on the suppression list of a guard are not checked, because
+                they are not added. None checks the contacts that the campaign has.
             prices: What you pay; by default, what the session's guards say. They are needed for `estimated_credits`,
                 which costs one more request, for the credits that the account has left.
-            max_contacts: The most contacts to ask for their variables. If the campaign has more, that is a problem.
+            max_contacts: The maximum number of contacts whose variables are requested. If the campaign has more, that
+                is a problem.
             allow_legacy_font: Whether messages and values may seem to be typed for a legacy Nepali font.
             timeout: The limits of each request.
 
         Raises:
-            UsageError: `recipients` is no list of recipients, or `prices` lack a price that the campaign needs.
+            UsageError: `recipients` is not a list of recipients, or `prices` lack a price that the campaign needs.
             GuardError: The suppression list of a guard cannot be read.
         """
         if type(max_contacts) is not int or max_contacts < 1:

@@ -148,7 +148,7 @@ class Contacts(MethodFallback):
                 has them if you give a list, and not if you give an iterator or a `RecipientList`.
             progress: A new `AddProgress`, which says at any time what was added.
             on_progress: A function that is called with the progress after each request. If it raises an error, that is
-                logged, and the call goes on.
+                logged, and the call continues.
             idempotency_key: With a ledger, your name for this list of contacts. Another call with the same key,
                 whenever and wherever it is made, adds what is missing. If nothing is missing, an iterator is read to
                 its end, to compare its contacts. See docs/ledger.md.

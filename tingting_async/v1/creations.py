@@ -20,7 +20,7 @@ class CampaignCreation(NamedCreation[Campaign]):
 
     Args:
         campaigns: The resource.
-        read_clocks: Returns what the clocks show.
+        read_clocks: Reads the clocks.
         name: The name that is sent.
         schedule: When a run of the campaign starts. Only a new campaign needs one that has not passed.
         timeout: The limits of each request.
@@ -49,7 +49,7 @@ class CampaignCreation(NamedCreation[Campaign]):
         ]
 
     async def _observe(self) -> Mapping[str, Any]:
-        """Return the campaigns of this name that changed last: two requests, whatever the account has."""
+        """Return the campaigns of this name that changed last: two requests, however many campaigns the account has."""
         if self._schedule is not None:
             arguments.future(self._schedule, "schedule")
         pages = [await first_page(each) for each in self._lists(self._plain or self._name, window=1)]
@@ -64,13 +64,13 @@ class CampaignCreation(NamedCreation[Campaign]):
         maybe: dict[int, Campaign] = {}
 
         def judge(campaign: Campaign) -> None:
-            # The clocks are read only now, as the first response of a session tells the service's.
+            # The clocks are read only now, because the first response of a session shows the service's clock.
             age = Since.compare(sent, self._read_clocks()).age(campaign.updated_at)
             match = match_name(campaign.name, self._name)
             if match is Match.OTHER or campaign.id in before.ids or age is Age.BEFORE:
                 return
             was_there = before.has(campaign.id)
-            # The service updates a running campaign, so that its time is no evidence that it was created.
+            # The service updates a running campaign, so its time does not prove that it was created.
             is_untouched = campaign.status in (None, CampaignStatus.NOT_STARTED)
             is_fresh = is_untouched and (age is Age.AFTER or before.is_complete)
             if match is Match.SAME and is_fresh and not was_there:

@@ -88,7 +88,7 @@ class Otps(Resource):
         )
 
     def _reconciler(self, number: str, otp: str) -> Reconciler:
-        """Return what looks for a code of the caller's own."""
+        """Return the reconciler that looks for a code of the caller's own."""
         called = self._core.note_clocks()
         return lambda send: reconcile_otp(
             self._core.read_clocks, self.list(exact=True), number, otp, clocks_at(send, called)

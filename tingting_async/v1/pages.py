@@ -45,7 +45,7 @@ def _count(decoder: Decoder, request: Request[Any], response: Response, value: A
 def read_results(
     decoder: Decoder, request: Request[list[T]], response: Response, number: int, rows: list[T], beside: dict[str, Any]
 ) -> Page[T]:
-    """Make a page of a list without documented pagination; if the service paginates it nevertheless, as `read_page`."""
+    """Make a page of a list without documented pagination; if the service does paginate it, as `read_page` does."""
     if beside.keys() >= {"next", "count"}:
         return read_page(decoder, request, response, number, rows, beside)
     require_complete(request, beside, len(rows))

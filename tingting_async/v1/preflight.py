@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tingting_async.client.guards import Prices
 
 _MAX_PROBLEMS = 1000
-"""How many recipients with problems a report names at most."""
+"""The maximum number of recipients with problems that a report names."""
 _LEGACY = (
     "that seems to be typed for a legacy Nepali font such as Preeti: nobody could read it. Convert it to Unicode; or "
     "give `allow_legacy_font=True` if it is right."
@@ -42,7 +42,7 @@ class _Values:
         self.sms_parts = 0
 
     def take(self, row: int, name: str, values: Mapping[str, Any]) -> None:
-        """Look at the values of a recipient, who has this name in a problem."""
+        """Check the values of a recipient, who has this name in a problem."""
         self.count += 1
         used = {each: values.get(each) for each in self._placeholders}
         missing = sorted(each for each, value in used.items() if is_blank(value))
@@ -101,8 +101,8 @@ async def preflight(
         if total and expected and total != expected:
             without = " without those on the suppression list" if expected < row else ""
             problems.append(
-                f"The number of its contacts is {total}, and that of `recipients` is {expected}{without}. A run "
-                "reaches all contacts: give exactly those that they were made of."
+                f"It has {counted(total, 'contact')}, but `recipients` has {expected}{without}. A run reaches every "
+                "contact, so give exactly the recipients that were added."
             )
         elif not expected:
             problems.append("`recipients` is empty." if not row else "All `recipients` are on the suppression list.")
@@ -141,7 +141,7 @@ async def preflight(
 def _estimate(
     core: Core, campaign: Campaign, prices: "Prices | None", recipients: int, parts: int | None
 ) -> Decimal | None:
-    """Return what the run is estimated to cost; None if there are no prices for it."""
+    """Return the estimated cost of the run; None if there are no prices for it."""
     given = prices if prices is not None or core.guards is None else core.guards.prices
     if given is None or parts is None or campaign.services not in CALLS | TEXTS:
         return None

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ROWS_PER_TURN = 100
-"""How many rows are looked at before other tasks run."""
+"""The number of rows that are processed before other tasks run."""
 AT_ONCE = 8
-"""How many contacts' variables are requested at the same time."""
+"""The number of contacts whose variables are requested at the same time."""
 
 Values = Mapping[str, Any]
 Recipients = Iterable[Any] | AsyncIterable[Any]
@@ -32,7 +32,7 @@ Recipients = Iterable[Any] | AsyncIterable[Any]
 
 
 def reaches_campaign(core: Core, id: int, recipients: Recipients | None, timeout: TimeoutLike) -> "Reaches":
-    """Return what says whom the run of a campaign reaches."""
+    """Return the `Reaches` function of a request that runs a campaign."""
     return partial(_campaign, core, id, recipients, timeout)
 
 
@@ -128,7 +128,7 @@ async def iterate(recipients: Recipients) -> AsyncIterator[Any]:
     """Yield recipients of an iterable of either kind. Other tasks run meanwhile.
 
     Raises:
-        UsageError: It is no list of recipients.
+        UsageError: It is not a list of recipients.
     """
     if isinstance(recipients, str | bytes | Mapping) or not isinstance(recipients, Iterable | AsyncIterable):
         raise UsageError(f"`recipients` must be a list of recipients, not {type(cast('object', recipients)).__name__}.")

@@ -19,11 +19,11 @@ from tingting_async.v1.models.contacts import Contact
 from tingting_async.v1.models.otp import SentOtp
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""How far a clock may drift between a request and the look for it, without counting as set."""
+"""How far a clock may drift between a request and its check before it counts as having been set."""
 MISREAD = timedelta(hours=36)
-"""How far the time of a row may be from what it means: it may have another time zone, or no time of the day."""
+"""How far a row's time may be off: it may be in another time zone, or have no time of day."""
 WINDOW = timedelta(minutes=10)
-"""How long after a request its effect may appear. What appears later may be the effect of another request."""
+"""How long after a request its effect may appear. A later change may be the effect of another request."""
 
 
 def details(id: int, timeout: TimeoutLike = None) -> Request[Campaign]:
@@ -32,7 +32,7 @@ def details(id: int, timeout: TimeoutLike = None) -> Request[Campaign]:
 
 
 ReadClocks = Callable[[], Clocks]
-"""Returns what the clocks show now, or showed at some moment."""
+"""Returns the times of the clocks, now or at some earlier moment."""
 
 
 class Age(enum.Enum):
@@ -43,7 +43,7 @@ class Age(enum.Enum):
     AFTER = enum.auto()
     """The row appeared shortly after the request."""
     DOUBTFUL = enum.auto()
-    """Either, as clocks differ, were set, or do not tell."""
+    """Either: clocks differ, were set, or show no evidence."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -86,11 +86,11 @@ class Since:
 
 
 def clocks_at(send: Send | None, called: ReadClocks) -> Clocks:
-    """Return what the clocks showed when a request was about to leave.
+    """Return the times of the clocks when a request was about to leave.
 
     Args:
         send: The ledger's record of it, if there is one.
-        called: Returns what they showed when the operation was called.
+        called: Returns their times when the operation was called.
     """
     if send is None:
         return called()
@@ -104,7 +104,7 @@ async def reconcile_run(core: Core, id: int, send: Send | None, called: ReadCloc
         core: The session's.
         id: The campaign's id, if the ledger has no record of the run.
         send: The ledger's record of the run: its target is the campaign that may be running.
-        called: Returns what the clocks showed when the operation was called.
+        called: Returns the times of the clocks when the operation was called.
     """
     campaign = await core.execute(details(int(target_id(send, str(id)))))
     reason = f"The campaign's status is {campaign.status!s}"
@@ -113,7 +113,7 @@ async def reconcile_run(core: Core, id: int, send: Send | None, called: ReadCloc
     # It may be the status of an earlier run, which also leaves times of its own.
     since = Since.compare(clocks_at(send, called), core.read_clocks())
     is_after = since.age(campaign.updated_at) is Age.AFTER
-    is_latest = send is None or send.is_latest  # What a later run of the ledger has left is no proof of this one.
+    is_latest = send is None or send.is_latest  # The traces of a later run do not prove this one.
     match campaign.status:
         case CampaignStatus.SCHEDULED if is_latest:
             is_done = is_after
@@ -150,7 +150,7 @@ async def reconcile_created(
         age = Since.compare(sent, read_clocks()).age(campaign.updated_at)
         if match is Match.OTHER or age is Age.BEFORE:
             return None
-        # A running campaign is updated by the service, so its update time is no evidence that it was created.
+        # A running campaign is updated by the service, so its update time does not prove that it was created.
         if campaign.status not in (None, CampaignStatus.NOT_STARTED):
             reason = "There is a campaign of this name, but it was run already."
             return Reconciliation(Verdict.UNKNOWN, reason, campaign)

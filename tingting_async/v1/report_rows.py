@@ -20,7 +20,7 @@ from tingting_async.v1.decoding import read_display_datetime
 from tingting_async.v1.models.reports import ReportRow
 
 _BATCH = 500
-"""How many rows are read at a time, in a thread."""
+"""The number of rows that are read at a time, in a thread."""
 
 _NAMES = {
     "number": ("number", "numbers", "phone number", "contact number", "mobile number", "phone", "mobile", "contact"),
@@ -80,12 +80,13 @@ class ReportIterator(RowIterator[ReportRow]):
 
     @short_traceback
     async def _next_batch(self) -> Iterator[ReportRow]:
-        if self._error is not None:  # What was read is no whole report, so this is not its end.
+        if self._error is not None:  # The rows read so far are not the whole report, so this is not its end.
             raise self._error
         if self._rows is None:
             self._rows = read_rows(await self._fetch())
         rows = self._rows
-        # The thread lives on for a moment after its last batch. If it kept the rows, the file would stay open so long.
+        # The thread lives on for a moment after its last batch. If it kept the rows, the file would stay open that
+        # long.
         given = [rows]
         try:
             batch = await run_in_thread(lambda: [*islice(given.pop(), _BATCH)])
@@ -146,7 +147,7 @@ def _plain(title: str) -> str:
 
 
 def _parsed(parse: Callable[[Any], Any], text: str | None) -> Any:
-    """Return what a text represents, or None: the documents do not say what the columns hold."""
+    """Return the value that a text represents, or None: the documents do not say what the columns hold."""
     with suppress(InvalidValueError):
         return parse(text)
     return None

@@ -34,7 +34,7 @@ class Reports(Resource):
             path: The file, whose name does not end in .xlsx or .xls; `~` is the user's home. Once the download is
                 complete, it replaces an existing file and keeps its permissions; the umask decides about those of a
                 new one. A symbolic link is replaced, not the file that it names.
-            timeout: See `Resource`; None for ten minutes, whatever the session's limits.
+            timeout: See `Resource`; None for ten minutes, regardless of the session's limits.
 
         Raises:
             UsageError: The file cannot be written, or has the suffix of an Excel file.
@@ -55,7 +55,7 @@ class Reports(Resource):
 
         Args:
             campaign_id: The campaign's id.
-            timeout: See `Resource`; None for ten minutes, whatever the session's limits. It does not limit the
+            timeout: See `Resource`; None for ten minutes, regardless of the session's limits. It does not limit the
                 iteration after the download.
 
         Raises:

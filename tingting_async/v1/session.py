@@ -1,4 +1,4 @@
-"""The v1 API's session. It imports a resource on first use, as few programs need all of them."""
+"""The v1 API's session. It imports a resource on first use, because few programs need all of them."""
 
 from collections.abc import Mapping
 from functools import cached_property

@@ -89,7 +89,8 @@ class Surveys(Resource):
         request = Request.read(
             _steps_path(campaign_id), list[SurveyStep], "surveys.steps", payload=("results",), timeout=timeout
         )
-        # The documents print no pagination here. If the service paginates, it does so as everywhere: ten at most.
+        # The documents print no pagination here. If the service paginates, it does so as elsewhere: at most ten rows
+        # per page.
         return await self._core.paginate(request, LimitOffsetPagination(10), read_results).collect()
 
     async def set_steps(
@@ -250,8 +251,8 @@ class Surveys(Resource):
 
         Args:
             survey_id: The survey's own id (`SurveyStep.survey`), which may differ from the campaign's; see `answers`.
-            path: The file, as of `reports.download`.
-            timeout: See `Resource`; None for ten minutes, whatever the session's limits.
+            path: The file, as in `reports.download`.
+            timeout: See `Resource`; None for ten minutes, regardless of the session's limits.
 
         Raises:
             UsageError: The file cannot be written, or has the suffix of an Excel file.

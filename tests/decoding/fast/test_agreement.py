@@ -360,7 +360,7 @@ def test_only_plain_models_are_filled(model: type) -> None:
     {"duration": "1s", "call_duration": None}, {"call_duration": None}, {"duration": "1s"}, {},
 ])  # fmt: skip
 def test_a_field_of_two_names(payload: dict[str, Any]) -> None:
-    """Of a contact's two names for its duration, both use the same one; a second one is an unknown field."""
+    """If a contact has its duration under two names, both decoders use the same one; the other is an unknown field."""
     agree(RESPONSES, v1.Contact, {"id": 1, **payload})
     both = Response(200, body=b'[{"id": 1, "duration": "1s", "call_duration": "2s"}]')
     request = Request("GET", "/", Effect.READ, "rows", list[v1.Contact])

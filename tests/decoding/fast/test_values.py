@@ -1,4 +1,4 @@
-"""What the fast path keeps of the values that it has decoded, and dates in the forms that only the hooks know."""
+"""Values that the fast path has decoded and keeps, and dates in the forms that only the hooks know."""
 
 import json
 from decimal import Decimal

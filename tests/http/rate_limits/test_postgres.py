@@ -117,7 +117,7 @@ async def test_lost_row(shared_postgres: PostgresServer, database: str, dsn: str
 
 
 async def test_clock_set_back(shared_postgres: PostgresServer, database: str, dsn: str) -> None:
-    """If the server's clock is set back, what had to be waited for then has to be waited for now, and no more."""
+    """If the server's clock is set back, requests wait as long as they would have waited before, and no longer."""
     async with PostgresRateLimit(dsn, per_second=0.001) as limit, PostgresRateLimit(dsn, per_second=0.001) as other:
         assert [0.0] == await other.reserve([1.0])
         later = "free_at = now() + interval '6 hours', seen_at = now() + interval '5 hours'"

@@ -83,13 +83,13 @@ class PostgresTokenStore:
     ends. So the store needs direct connections: PgBouncer in transaction mode does not work.
 
     Each operation opens a connection and closes it, because a session needs its store only when it signs in or
-    refreshes its tokens. So no connection is idle, except that of the lock. If a connection fails, the operation is
-    repeated a few times, as servers restart. The store may be used in several event loops, threads and forked
+    refreshes its tokens. So no connection is idle, except the one with the lock. If a connection fails, the operation
+    is repeated a few times, because servers restart. The store may be used in several event loops, threads and forked
     processes.
 
     Args:
         dsn_or_pool: A connection string, or a pool of `psycopg_pool`, whose parameters are used. The store opens
-            connections of its own, and uses none of the pool's.
+            its own connections, and uses none of the pool's.
         key: The name of the tokens. Use a different key for each account and each generation of the API.
         timeout: The seconds that an operation may take.
 

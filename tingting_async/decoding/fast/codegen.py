@@ -20,7 +20,7 @@ Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Scalar = Int64 | float | str | None
 
 MAX_FOUND = 1024
-"""How many values of a field are kept."""
+"""The maximum number of values of a field that are kept."""
 
 
 @attrs.frozen

@@ -17,7 +17,7 @@ _LONGEST_USE = 1.0
 
 
 class RateLimit(Protocol):
-    """How many requests may leave per second. Several sessions, processes or machines may share one.
+    """A limit of the requests per second. Several sessions, processes or machines may share one.
 
     A session passes it the requests that wait. It takes one reservation at a time, in the order in which the requests
     began to wait, and lets each request leave at the moment that was reserved for it.
@@ -34,7 +34,7 @@ class RateLimit(Protocol):
             nothing was reserved for it.
 
         Raises:
-            Exception: The limit cannot be asked. The requests fail with a `NotSentError`. If the exception is a
+            Exception: The limit failed. The requests fail with a `NotSentError`. If the exception is a
                 `TingTingError`, its text is shown.
         """
         ...
@@ -49,7 +49,7 @@ class RateFailedError(Exception):
 
     @classmethod
     def of(cls, error: Exception) -> "RateFailedError":
-        """Return the error for what a limit raised."""
+        """Return the error to raise for an error of the limit."""
         if isinstance(error, TingTingError):
             failed = cls(str(error).rstrip("."))
             failed.__cause__ = error.__cause__
@@ -65,7 +65,7 @@ class Permit:
 
     Attributes:
         at: Since when, by the clock of the event loop.
-        number: How many requests of the queue could leave until then, with this one.
+        number: How many requests of the queue were allowed to leave until then, including this one.
     """
 
     at: float
@@ -92,17 +92,17 @@ class RateQueue:
 
     The event loop may be too busy to let requests leave at their moments. They do not catch up: moments that have
     lapsed are dropped, and others are reserved instead. Otherwise, requests would leave too close together. If the
-    event loop is always late, one request whose moment has lapsed before leaves all the same.
+    event loop is always late, one request whose moment has lapsed still leaves.
 
     Args:
-        limit: What reserves moments.
+        limit: Reserves moments.
     """
 
     def __init__(self, limit: RateLimit) -> None:
         self._granted = 0
-        """How many requests could leave."""
+        """The number of requests that were allowed to leave."""
         self._left = 0
-        """How many of them have left."""
+        """The number of those that have left."""
         self._limit = limit
         self._waiting: list[_Waiter] = []
         self._moments: list[float] = []

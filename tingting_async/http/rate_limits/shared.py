@@ -1,4 +1,4 @@
-"""What a process knows of a rate that it shares with others."""
+"""What a process knows about a rate that it shares with others."""
 
 import logging
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ KEPT = 600
 
 
 class SharedRate:
-    """What a process knows of a rate that it shares: what it has reserved itself, and the slowest rate of all.
+    """What a process knows about a rate that it shares: what it has reserved itself, and the slowest rate of all.
 
-    The server keeps the spacing of the slowest process, and all keep to that: two processes that state different rates
-    would otherwise send at some rate between the two.
+    The server keeps the spacing of the slowest process, and all processes use it: two processes that state different
+    rates would otherwise send at some rate between the two.
 
     Args:
         what: The limit, for the warning.

@@ -44,7 +44,7 @@ def read_body(raw: bytes, kind: type[Given]) -> Given:
     """Return a JSON body as a struct. An empty body is an empty object."""
     try:
         body = msgspec.json.decode(raw.strip() or b"{}")
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError, as is that of msgspec.
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError, like msgspec's error.
         raise ControlError(f"The body is not valid JSON: {error}.") from None
     if not isinstance(body, dict):
         raise ControlError('The body is not valid: use a JSON object, such as {"name": "value"}.')

@@ -151,7 +151,7 @@ def page(
 
 
 def last_next(options: Options) -> str | None:
-    """Return what `next` is on the last page of a list."""
+    """Return the value of `next` on the last page of a list."""
     return None if options.last_next == "null" else ""
 
 

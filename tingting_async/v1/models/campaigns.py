@@ -32,7 +32,7 @@ class CampaignStatus(OpenEnum):
 
     @property
     def is_final(self) -> bool:
-        """Return whether the status no longer changes by itself; true for unknown statuses."""
+        """Whether the status no longer changes by itself; true for unknown statuses."""
         return self not in _ACTIVE
 
 
@@ -162,7 +162,7 @@ class PreflightReport(Model):
         checked: The number of recipients whose values were checked.
         sms_parts: The number of parts of all SMS together, counted on the filled text of each recipient; 0 if the
             campaign sends none, None if not everyone was checked.
-        estimated_credits: What the run is estimated to cost, by the prices that you stated; None without prices.
+        estimated_credits: The estimated cost of the run, by the prices that you stated; None without prices.
         credits_left: The credits that the account has left; None if they were not needed.
     """
 

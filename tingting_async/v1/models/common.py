@@ -27,9 +27,9 @@ class Confirmation(Model):
 
     @property
     def is_confirmed(self) -> bool:
-        """Return whether the response says that the operation was done, in a field that no error response has.
+        """Whether the response says that the operation was done, in a field that no error response has.
 
-        A response without a body, such as a 204, says so too: `extra` is `{"status": 204}` then.
+        A response without a body, such as a 204, says so, too: then `extra` is `{"status": 204}`.
         """
         in_errors_too = {"detail", "error", "errors", "status", "code"}
         confirms = any(value not in (None, False) for name, value in self.extra.items() if name not in in_errors_too)

@@ -35,7 +35,7 @@ class Contact(Model):
             `contacts.list`, whose response does not contain them; use `contacts.variables`.
         uuid: Another id of the contact.
         failover_sms_sent: Whether a text message was sent after the call.
-        campaign_id: The campaign's id; None if neither the request nor the response names it, as of `contacts.edit`.
+        campaign_id: The campaign's id; None if neither the request nor the response names it, as with `contacts.edit`.
         extra: Fields that this class does not name.
     """
 
@@ -90,7 +90,7 @@ class ContactAdded(Confirmation):
 
     @property
     def is_confirmed(self) -> bool:
-        """Return whether the response says that the contact was added."""
+        """Whether the response says that the contact was added."""
         return self.contact is not None or bool(self.message)
 
 

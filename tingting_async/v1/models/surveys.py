@@ -107,12 +107,12 @@ class TemplateApplied(Confirmation):
 
     @property
     def is_confirmed(self) -> bool:
-        """Return whether the response says what was created."""
+        """Whether the response says what was created."""
         return bool(self.steps or self.errors or self.message)
 
     @property
     def is_complete(self) -> bool:
-        """Return whether all steps were created."""
+        """Whether all steps were created."""
         return not self.errors
 
 
