@@ -191,8 +191,8 @@ async def test_two_at_once(tmp_path: Path) -> None:
     assert results[0].rows == results[1].rows
 
 
-async def test_progress(tmp_path: Path) -> None:
-    """`on_progress` is called at each step and whenever the campaign changes; what it raises does not end the job."""
+async def test_progress(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """`on_progress` is called at each step and whenever the campaign changes. Its error is logged, with its place."""
     seen: list[JobProgress] = []
     async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
         advance = forward(sandbox)
@@ -200,13 +200,16 @@ async def test_progress(tmp_path: Path) -> None:
         def note(progress: JobProgress) -> None:
             seen.append(progress)
             advance(progress)
-            raise RuntimeError
+            raise RuntimeError("9841000001")
 
         result = await run_job(sandbox, await make_job(), ledger, on_progress=note)
     assert list(JobStep) == list(dict.fromkeys(each.step for each in seen))
     assert ["checking", "creating", "adding 0 of 3 recipients", "adding 3 of 3 recipients"] == [*map(str, seen)][:4]
     assert ["following: 100 %", "reading"] == [*map(str, seen)][-2:]
     assert result.campaign == seen[-1].campaign
+    said = f"`on_progress` raised RuntimeError in note, {__file__}:"
+    assert all(said in text and "9841000001" not in text for text in caplog.messages)
+    assert len(seen) == len(caplog.messages)
 
 
 async def test_progress_of_a_job_that_was_run(tmp_path: Path) -> None:
@@ -385,7 +388,7 @@ async def test_classic_session() -> None:
         ({"services": "FAX"}, "`services`"),
         ({"sms_message": None}, "`SMS` needs `sms_message`"),
         ({"sms_message": " "}, "`SMS` needs `sms_message`"),
-        ({"services": "PHONE", "message": "Hi"}, "`PHONE` needs `voice`, `lines`"),
+        ({"services": "PHONE", "message": "Hi"}, r"`PHONE` needs `voice`, one of `voices.list\(\)`; `lines`"),
         ({"services": "SMS & PHONE", "voice": 1, "lines": [1]}, "`SMS_AND_PHONE` needs `message`"),
         ({"draft": True}, "do not give `draft`"),
         ({"name": ""}, "`name` is empty"),
@@ -722,3 +725,31 @@ async def test_schedule(tmp_path: Path) -> None:
         result = await run_job(sandbox, await make_job(schedule=schedule), ledger)
         assert NUMBERS == texted(sandbox)
     assert {JobOutcome.REACHED: 3} == result.summary().outcomes
+
+
+async def test_progress_of_a_scheduled_job(tmp_path: Path) -> None:
+    """The progress of a job that is scheduled says for when, and a preview says that nobody is reached until then."""
+    schedule, seen = datetime(2085, 1, 31, 21, 39, tzinfo=UTC), list[JobProgress]()
+    async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
+        with pytest.raises(WaitTimeoutError):
+            await run_job(sandbox, await make_job(schedule=schedule), ledger, on_progress=seen.append, timeout=0.05)
+        async with connect(sandbox, ledger=ledger) as tingting:
+            found = await (await make_job(schedule=schedule)).preview(tingting)
+    assert str(seen[-1]).startswith("following: scheduled for 2085-")
+    assert found.problems[0].startswith("The job was run before with this key, for 2085-01-31 21:39 UTC. Until then, ")
+
+
+async def test_scheduled_job_that_was_stopped(tmp_path: Path) -> None:
+    """Nobody of a scheduled campaign that was stopped is 'open': nothing more is tried, and the rows say why."""
+    schedule = datetime.now(UTC) + timedelta(hours=1)
+    async with Sandbox(campaigns=0) as sandbox, SqliteLedger(tmp_path / "sends.sqlite") as ledger:
+        with pytest.raises(WaitTimeoutError):
+            await run_job(sandbox, await make_job(schedule=schedule), ledger, on_progress=None, timeout=0.05)
+        async with connect(sandbox) as tingting:
+            await tingting.campaigns.stop(2)
+        result = await run_job(sandbox, await make_job(schedule=schedule), ledger)
+        assert [] == texted(sandbox)
+    assert {JobOutcome.NOT_REACHED: 3} == result.summary().outcomes
+    assert {(True, "The campaign was stopped before anything was tried.")} == {
+        (row.is_final, row.reason) for row in result.rows
+    }

@@ -149,7 +149,9 @@ async def test_begun_with_others(tmp_path: Path) -> None:
             with pytest.raises(TingTingError):
                 await (await make_job()).run(tingting, wait=0.1)
             assert ((), 3) == ((found := await (await make_job()).preview(tingting)).problems, len(found.reached))
-            (problem,) = (await (await make_job(PEOPLE[:3])).preview(tingting)).problems
+            found = await (await make_job(PEOPLE[:3])).preview(tingting)
+            (problem,) = found.problems
+    assert str(found).startswith("`run` would be refused now. Otherwise, ")
     assert "had other arguments for `recipients`" in problem
 
 

@@ -1,6 +1,7 @@
 """A campaign from its list of recipients to its outcomes, which may be killed anywhere and run again anywhere."""
 
-from collections.abc import AsyncIterable, Callable, Generator, Iterable, Set as AbstractSet
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Set as AbstractSet
 from contextlib import contextmanager
 from datetime import datetime
 from inspect import iscoroutinefunction
@@ -61,7 +62,8 @@ class CampaignJob:
     Args:
         name: The name of the campaign.
         services: How it reaches its contacts: by SMS, by phone, or both.
-        recipients: A `RecipientList`, or rows as `RecipientList.from_rows` takes them.
+        recipients: A `RecipientList`, or rows as `RecipientList.from_rows` takes them. They are read once, by the first
+            run or preview. If reading an iterator fails, the job cannot be run: its first rows are lost.
         idempotency_key: Your name for this job. The session needs a ledger for it. Without a key, the job can be run
             once, and is not protected: if it fails half-way, running it again would reach people twice.
         allow_legacy_font: Whether to send messages and values that seem to be typed for a legacy Nepali font. By
@@ -87,7 +89,7 @@ class CampaignJob:
         arguments.refuse_unknown("CampaignJob", fields, OptionalFields.__optional_keys__, type(self))
         given: dict[str, Any] = {**fields}
         for listed in ("lines", "failover"):  # An iterator could be read only once.
-            if isinstance(given.get(listed), Iterable) and not isinstance(given[listed], str):
+            if isinstance(given.get(listed), Iterable) and not isinstance(given[listed], str | bytes):
                 given[listed] = tuple(given[listed])
         encode_new_campaign({**given, "name": name, "services": services}, may_be_past=True)
         require_rows("CampaignJob", "recipients", recipients)
@@ -100,6 +102,8 @@ class CampaignJob:
         self._key = idempotency_key
         self._allow_legacy_font = allow_legacy_font
         self._has_begun = False
+        self._reading = asyncio.Lock()
+        self._has_begun_to_read = False
         self._require_complete()
 
     def __repr__(self) -> str:
@@ -116,13 +120,13 @@ class CampaignJob:
             raise UsageError("CampaignJob: it runs no surveys. Use `tingting.surveys` and `surveys.run`.")
         calls, texts = self._services in _CALLS, self._services in _TEXTS
         missing = {
-            "message": calls and not (given.get("message") or "").strip(),
-            "voice": calls and given.get("voice") is None,
-            "lines": calls and not given.get("lines"),
-            "sms_message": texts and not (given.get("sms_message") or "").strip(),
+            "`message`": calls and not (given.get("message") or "").strip(),
+            "`voice`, one of `voices.list()`": calls and given.get("voice") is None,
+            "`lines`, ids of `phone_numbers.list()`": calls and not given.get("lines"),
+            "`sms_message`": texts and not (given.get("sms_message") or "").strip(),
         }
-        if names := [f"`{name}`" for name, is_missing in missing.items() if is_missing]:
-            raise UsageError(f"CampaignJob: a campaign with services `{self._services.name}` needs {', '.join(names)}.")
+        if names := [name for name, is_missing in missing.items() if is_missing]:
+            raise UsageError(f"CampaignJob: a campaign with services `{self._services.name}` needs {'; '.join(names)}.")
         if given.get("draft"):
             raise UsageError("CampaignJob: a draft cannot be run: do not give `draft`.")
 
@@ -253,9 +257,7 @@ class CampaignJob:
 
     async def _select(self) -> Selection:
         """Decide who is reached, and who is left out."""
-        if not isinstance(self._recipients, RecipientList):
-            self._recipients = await RecipientList.from_rows(self._recipients)
-        people, given = self._recipients, self._fields
+        people, given = await self._read(), self._fields
         texts = [
             text
             for services, text in ((_CALLS, given.get("message")), (_TEXTS, given.get("sms_message")))
@@ -264,6 +266,23 @@ class CampaignJob:
         mobile_only = self._services is Services.SMS
         allow = self._allow_legacy_font
         return await run_in_thread(lambda: select(people, texts, mobile_only=mobile_only, allow_legacy_font=allow))
+
+    async def _read(self) -> RecipientList:
+        """Return the recipients. An iterator is read only once, whole, however many calls need it.
+
+        Raises:
+            UsageError: They cannot be read, or an earlier call has read a part of the iterator.
+        """
+        async with self._reading:
+            if not isinstance(self._recipients, RecipientList):
+                if self._has_begun_to_read and isinstance(self._recipients, Iterator | AsyncIterator):
+                    raise UsageError(
+                        "CampaignJob: nothing was sent. `recipients` is an iterator, and an earlier call has read a "
+                        "part of it, which is lost. Make the job again, with a list or a new iterator."
+                    )
+                self._has_begun_to_read = True
+                self._recipients = await RecipientList.from_rows(self._recipients)
+            return self._recipients
 
     def _begin(self) -> None:
         """Refuse to create a second campaign, if no key says that it is the same."""

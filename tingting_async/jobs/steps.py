@@ -246,6 +246,9 @@ class JobRun:
         added = await self._tingting.contacts.add_many(
             self._id, selection.contacts, keep_contacts=False, on_progress=note, idempotency_key=self._key
         )
+        if self._added != (present := added.created + added.skipped):  # Those of an earlier run are there already.
+            self._added = present
+            self.report(JobStep.ADDING)
         # Nothing else was left to be found wrong with them.
         suppressed = {str(selection.contacts[row].number) for row in added.left_out}
         if not added.created and not added.skipped:
