@@ -42,7 +42,7 @@ from tingting_async.redaction import shorten
 from tingting_async.rows import Rows
 
 MAX_LENGTH = 2000
-"""The length of the longest text of an error. It may quote what a server or a caller made arbitrarily long."""
+"""The maximum length of an error's text. It may quote an arbitrarily long text of a server or a caller."""
 
 
 class TingTingError(Exception):
@@ -84,8 +84,8 @@ class GuardError(UsageError):
         guard: The guard: `"max_recipients"`, `"max_credits"`, `"quiet_hours"` or `"suppressed"`.
         limit: What the guard allows; None if `suppressed` cannot be read.
         actual: What the request would do: how many recipients, how many credits, when it would begin (a datetime in
-            Nepal's time), or how many recipients are on the suppression list. None if that cannot be known, which is no
-            less a reason to refuse.
+            Nepal's time), or how many recipients are on the suppression list. None if that cannot be known, which is
+            also a reason to refuse.
         operation: The operation, e.g. `"campaigns.run"`.
         problems: The rows of `suppressed` that cannot be read.
     """
@@ -175,7 +175,7 @@ class NotSentError(TransportError):
 class OutcomeUnknownError(Reconcilable, TransportError):
     """The request may have been carried out, but no response confirms it.
 
-    Do not repeat the request before you know: `await error.reconcile()` looks it up, if the service allows that.
+    Do not repeat the request before you know: `await error.reconcile()` finds out, if the service shows evidence.
 
     Args:
         message: The text of the error, safe to show; it says how to find out.
@@ -184,7 +184,7 @@ class OutcomeUnknownError(Reconcilable, TransportError):
         path: The path on the service, without its query.
         phase: As in `TransportError`.
         status: The HTTP status of an inconclusive response; None if no response arrived.
-        reconciler: Finds out what happened; None if the service has no data to tell.
+        reconciler: Finds out what happened; None if the service shows no evidence.
         send: The ledger's record, for its `mark_sent()` and `mark_not_sent()`; None without a ledger.
     """
 
@@ -298,7 +298,7 @@ class DecodeError(TingTingError):
     Args:
         message: The text of the error, safe to show.
         path: The place in the response, e.g. `"result.campaign-lists[3].id"`; empty for the whole response.
-        problems: The paths that could not be decoded, and what is wrong there: of each list, the first 100 items.
+        problems: The paths that could not be decoded, and what is wrong there; for each list, the first 100 items.
         excerpt: The start of the response, with digits and tokens masked.
         body: The raw response body; may contain personal data and tokens. Empty if it was not read to its end.
         status: The HTTP status.
@@ -373,10 +373,10 @@ class PartialFailureError(TingTingError):
 
     @classmethod
     def behind(cls, error: BaseException) -> "PartialFailureError | None":
-        """Return the error of this class that is a cause of another one, or is that one; None if there is none.
+        """Return the `PartialFailureError` among an error and its causes; None if there is none.
 
-        A cancelled operation ends with a `CancelledError`, or with the `TimeoutError` of `asyncio.timeout`. What the
-        operation had done by then is behind that.
+        A cancelled operation ends with a `CancelledError`, or with the `TimeoutError` of `asyncio.timeout`. The
+        `PartialFailureError`, which says what the operation has done, is a cause of that error.
         """
         seen: list[BaseException | None] = [None]
         found: BaseException | None = error

@@ -38,7 +38,7 @@ class RedisBacked:
     """Base of objects that keep something in Redis: with a client for each event loop, or a user's own client.
 
     Args:
-        client: A `redis.asyncio.Redis` of the user's own, which is never closed, or a URL.
+        client: The user's own `redis.asyncio.Redis`, which is never closed, or a URL.
         timeout: The seconds that a command may take, with its repetitions.
 
     Raises:

@@ -150,7 +150,7 @@ async def test_agreement_with_a_model(make: Any, seed: int) -> None:
                 if row.owner == who and not row.is_done:
                     await storage.renew(row.claim.id)
                 else:
-                    with pytest.raises(LedgerError, match="not this process's any more"):
+                    with pytest.raises(LedgerError, match="no longer belongs to this process"):
                         await storage.renew(row.claim.id)
             case "own":
                 mine = [row for row in model.rows.values() if row.owner == who and not row.is_done]

@@ -128,7 +128,7 @@ async def test_forgetting_a_job(ledgers: list[Any], ledger_place: Any) -> None:
     [left] = await second.unresolved()
     await second.mark_not_sent(left)
     assert [] == await third._storage.sends()
-    with pytest.raises(LedgerError, match="not this process's any more"):
+    with pytest.raises(LedgerError, match="no longer belongs to this process"):
         await job.before_send()
     assert not (await open_one(third, "another content")).had_begun
 
@@ -182,7 +182,7 @@ async def test_the_mark_of_a_job_that_was_taken_over(ledgers: list[Any], ledger_
     taken = await open_one(second)
     assert taken.had_begun
     await taken.before_send()
-    with pytest.raises(LedgerError, match="not this process's any more"):
+    with pytest.raises(LedgerError, match="no longer belongs to this process"):
         await lost.before_send()
     if lost_by == "interrupt":
         await lost.interrupt(is_unknown=False, has_effect=False)

@@ -134,8 +134,8 @@ class Numbers(ListResource):
         The service takes one number in a request, so 5,000 numbers are 5,000 requests. To begin a campaign with a file,
         give `file` to `campaigns.create()`: that is one request.
 
-        The service adds a number again that the campaign already has. So this call reads the campaign's list first, and
-        leaves out the numbers that are there. It does not see what others add meanwhile.
+        The service would add a number again that the campaign already has. So this call reads the campaign's list
+        first, and leaves out the numbers that are there. It does not see what others add meanwhile.
 
         Args:
             campaign_id: The campaign's id.

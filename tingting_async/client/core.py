@@ -48,7 +48,7 @@ class Core:
         window: The maximum number of pages of a list in flight at the same time.
         max_in_flight: The maximum number of requests in flight at the same time.
         ledger: Records sends, so that none happens twice; None for no ledger.
-        guards: Limits of the user's own for sends; None for none.
+        guards: The user's own limits for sends; None for none.
         telemetry: Whether to subscribe the OpenTelemetry listener if the process has a tracer provider.
     """
 

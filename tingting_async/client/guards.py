@@ -1,4 +1,4 @@
-"""Guards: limits of a user's own, which a request must respect before it calls or texts anyone."""
+"""Guards: a user's own limits, which a request must respect before it calls, texts or spends."""
 
 import asyncio
 import math
@@ -147,7 +147,7 @@ def _hours(value: tuple[time, time] | None) -> tuple[time, time] | None:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Guards:
-    """Limits of your own for everything that calls, texts or spends: `TingTing(guards=Guards(max_recipients=500))`.
+    """Your own limits for everything that calls, texts or spends: `TingTing(guards=Guards(max_recipients=500))`.
 
     Each is off by default. If a guard refuses a request, nothing is sent, the ledger keeps no trace of it, and the call
     raises a `GuardError`. Before a campaign is run, its contacts are read from the service; see docs/recipients.md for

@@ -72,7 +72,7 @@ class Session(Hinting):
             `RedisRateLimit` or `PostgresRateLimit` that they share. Waiting for it counts towards `Timeout.pool`.
         retries: How failures are retried if the operation allows it: a `RetryPolicy`, or the number of attempts.
         ledger: Records sends, so that none happens twice: a `SqliteLedger` or a `PostgresLedger`.
-        guards: Limits of your own for everything that calls, texts or spends: `Guards(max_recipients=500)`.
+        guards: Your own limits for everything that calls, texts or spends: `Guards(max_recipients=500)`.
         http: Your own `aiohttp.ClientSession`. Its proxy and TLS settings are used. It is never closed.
         proxy: The URL of an HTTP proxy.
         ssl: A TLS context.

@@ -231,7 +231,7 @@ class JobRun:
         added = await self._tingting.contacts.add_many(
             self._id, selection.contacts, keep_contacts=False, on_progress=note, idempotency_key=self._key
         )
-        # Nothing else was left to be found wrong with them.
+        # All other reasons to leave a row out were checked before.
         suppressed = {str(selection.contacts[row].number) for row in added.left_out}
         if not added.created and not added.skipped:
             if len(suppressed) == len(selection.contacts):

@@ -50,10 +50,10 @@ async def ensure_sent(
 
         await ensure_sent(lambda: tingting.otp.send(number, text, channel="text", otp=code, idempotency_key=key))
 
-    The session needs a ledger, and the call an `idempotency_key`; what a campaign's or a line's id identifies needs
-    none. The function may be called several times. Each time, it must make the same call. If a process is sending the
-    same thing, this function waits for it. If a response was lost, it reconciles. If nothing was sent, it sends again:
-    up to five times, with a growing backoff, if repeating can help.
+    The session needs a ledger, and the call an `idempotency_key`; a send that the id of a campaign or a line
+    identifies needs none. The function may be called several times. Each time, it must make the same call. If a process
+    is sending the same thing, this function waits for it. If a response was lost, it reconciles. If nothing was sent,
+    it sends again: up to five times, with a growing backoff, if repeating can help.
 
     Args:
         call: A function without arguments that makes the call, such as a lambda.
@@ -70,7 +70,7 @@ async def ensure_sent(
             sent.
         DuplicateSendError: The ledger has a send with this key and other arguments (`is_other`). Or another process
             was still sending it when the time was up.
-        OutcomeUnknownError: Nobody but a person can find out whether it was sent. Its `send` is the ledger's record.
+        OutcomeUnknownError: Only a person can find out whether it was sent. Its `send` is the ledger's record.
         TingTingError: It was not sent. The service refused it, or `ATTEMPTS` attempts have failed.
     """
     _require_function(call, timeout, wait)

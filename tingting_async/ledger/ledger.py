@@ -56,9 +56,9 @@ _OLD = MAX_DELAY / 5
 class Ledger:
     """Records every send, so that nothing is sent twice: by no task, no process and no later run.
 
-    This is the type of a session's argument `ledger`, for annotations. `SqliteLedger` and `PostgresLedger` are those to
-    use. A ledger is opened on first use, and closed by `async with` or `aclose()`. Close the sessions first. What
-    sessions call, and the storage behind it, are internal.
+    This is the type of a session's argument `ledger`, for annotations. Use `SqliteLedger` or `PostgresLedger`. A
+    ledger is opened on first use, and closed by `async with` or `aclose()`. Close the sessions first. The methods that
+    sessions call, and the storage, are internal.
 
     Args:
         storage: Keeps the claims.
@@ -69,7 +69,7 @@ class Ledger:
         self._unrecorded: dict[str, tuple[Decision, str | None]] = {}
         """Outcomes that the storage has still to record. They are recorded before it is used again."""
         self._recording: set[str] = set()
-        """Those of them that a task is recording now."""
+        """The ids of the outcomes that a task is recording now."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -82,14 +82,14 @@ class Ledger:
         except LedgerError as failed:
             if error is None:
                 raise
-            _log.warning("%r could not be closed: %s", self, failed)  # What the block raised says more.
+            _log.warning("%r could not be closed: %s", self, failed)  # The block's own error says more.
 
     @short_traceback
     async def aclose(self) -> None:
         """Record the outcomes that are late, and close the storage. The next use opens it again.
 
         Raises:
-            LedgerError: An outcome cannot be recorded. Everything is closed nevertheless.
+            LedgerError: An outcome cannot be recorded. Everything is closed anyway.
         """
         try:
             await self.ready()
@@ -126,8 +126,8 @@ class Ledger:
     async def mark_not_sent(self, send: Send) -> None:
         """Record that a send did not happen. The same send is then allowed, unless it was recorded as done meanwhile.
 
-        Of `contacts.add_many` with a key: forget the call, for example because its campaign was deleted. What it has
-        added stays. The key is then free, for any contacts and any campaign.
+        For `contacts.add_many` with a key, this forgets the call, for example because its campaign was deleted. What it
+        has added stays. The key is then free, for any contacts and any campaign.
 
         Raises:
             UsageError: The send is in progress: its own process will record the outcome.

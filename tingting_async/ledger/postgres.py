@@ -25,14 +25,14 @@ class PostgresLedger(Ledger):
         async with PostgresLedger("postgresql://me@db.example.com/jobs") as ledger:
             async with TingTing(email="…", password="…", ledger=ledger) as tingting: ...
 
-    This needs `psycopg` (the extra `postgres`). All processes that send for an account share one. It opens one
-    connection, on first use, and keeps it: a direct one, because the session of the database shows that this process is
-    alive. PgBouncer in transaction mode does not work. It makes the tables `tingting_ledger` and `tingting_sends`, in
-    the first schema of the role's `search_path`.
+    This needs `psycopg` (the extra `postgres`). All processes that send for an account share one ledger. It opens
+    one connection, on first use, and keeps it: a direct one, because the session of the database shows that this
+    process is alive. PgBouncer in transaction mode does not work. The ledger creates the tables `tingting_ledger` and
+    `tingting_sends`, in the first schema of the role's `search_path`.
 
     Args:
-        dsn_or_pool: A connection string, or a pool of `psycopg_pool`, whose parameters are used. The ledger opens a
-            connection of its own, and none of the pool's.
+        dsn_or_pool: A connection string, or a pool of `psycopg_pool`, whose parameters are used. The ledger opens
+            its own connection, and uses none of the pool's.
 
     Raises:
         UsageError: `psycopg` is not installed, or the argument is neither a valid connection string nor a pool.
@@ -79,7 +79,7 @@ class PostgresStorage:
         renewed: Elapsed | None = await self._run(Renewal(id))
         if renewed is None:
             raise LedgerError(
-                "The claim is not this process's any more: its session of the database has ended, or somebody has "
+                "The claim no longer belongs to this process: its session of the database has ended, or somebody has "
                 "recorded the send meanwhile. Send again; the ledger allows it if it was not sent."
             )
         return renewed

@@ -58,13 +58,13 @@ class SqliteLedger(Ledger):
         TingTing(email="…", password="…", ledger=SqliteLedger("~/.local/state/my-service/sends.sqlite"))
 
     The file is an SQLite database on a local disk, for its owner alone (mode 0600). All processes of the machine that
-    send for an account share one. It holds keys, operations, times, salted digests, and the names and ids of campaigns
-    that were created with a key, but no messages, codes, phone numbers or tokens. The directory `<path>.owners` beside
-    it holds lock files, which show which processes are alive.
-    The file `<path>.id` shows that there was a ledger. If its file is lost, calls fail instead of making a new one.
-    `<path>.queue` is the queue of processes that wait for the file, and `<path>-journal` is SQLite's.
+    send for an account share one file. It holds keys, operations, times, salted digests, and the names and ids of
+    campaigns that were created with a key, but no messages, codes, phone numbers or tokens. The directory
+    `<path>.owners` beside it holds lock files, which show which processes are alive. The file `<path>.id` shows that
+    there was a ledger. If the ledger's file is lost, calls fail instead of making a new one. `<path>.queue` is the
+    queue of processes that wait for the file, and `<path>-journal` is SQLite's.
 
-    A thread does the work, and commits all that waits in one transaction. The file stays open between transactions.
+    A thread does the work, and commits all waiting work in one transaction. The file stays open between transactions.
 
     Args:
         path: The file; `~` is the user's home. Missing directories are made, for the owner alone.
@@ -113,8 +113,8 @@ class SqliteStorage:
             now = Elapsed.start()
             if not database.execute(_RENEW, (now.monotonic, id, self._owners.current())).rowcount:
                 raise LedgerError(
-                    "The claim is not this process's any more: its lock file was deleted, or somebody has recorded the "
-                    "send meanwhile. Send again; the ledger allows it if it was not sent."
+                    "The claim no longer belongs to this process: its lock file was deleted, or somebody has recorded "
+                    "the send meanwhile. Send again; the ledger allows it if it was not sent."
                 )
             return now
 

@@ -52,7 +52,7 @@ class Database(Protocol[C_co]):
 class Writer(Generic[C]):
     """Runs work in transactions of a database, one after the other, for callers in any event loop and any thread.
 
-    To commit durably takes much longer than the work itself, so all work that waits shares one transaction. A thread
+    A durable commit takes much longer than the work itself, so all work that waits shares one transaction. A thread
     runs it. It starts when there is work and ends when there is none, so that it neither delays the end of the
     interpreter nor is lost in a fork. A child that is forked begins with an empty queue and without a connection.
 
@@ -62,7 +62,7 @@ class Writer(Generic[C]):
 
     Args:
         database: What the work needs.
-        max_turn: Seconds for which a thread waits for the end of a turn, at most.
+        max_turn: The maximum number of seconds for which a thread waits for the end of a turn.
     """
 
     def __init__(self, database: Database[C], *, max_turn: float = MAX_TURN) -> None:
@@ -73,7 +73,7 @@ class Writer(Generic[C]):
 
     def _reset(self) -> None:
         self._lock = threading.RLock()
-        """Guards all that follows but the transaction. A signal handler may fork while its own thread holds it."""
+        """Guards everything below except the transaction. A signal handler may fork while its own thread holds it."""
         self._queue: deque[_Piece[Any, Any]] = deque()
         self._is_served = False
         """Whether a thread serves the queue, or is about to."""
@@ -99,7 +99,7 @@ class Writer(Generic[C]):
         return await self._submit(work)
 
     async def aclose(self) -> None:
-        """Close the connection when all work that was there before has ended. The next use opens another."""
+        """Close the connection when all earlier work has ended. The next use opens another."""
         await self._submit(None)
 
     async def _submit(self, work: Callable[[C], T] | None) -> T:

@@ -18,7 +18,7 @@ from tingting_async.pagination.prefetch import Prefetcher
 from tingting_async.pagination.styles import PaginationStyle
 
 MAX_POSITION = 10**15
-"""No list is as long."""
+"""A length that no list reaches."""
 
 
 class NeedsAsyncFor:

@@ -43,7 +43,7 @@ from tingting_async.pagination.styles import PaginationStyle
 from tingting_async.tracebacks import cut_traceback
 
 MAX_MISSING = 2
-"""How many times a page that is missing, although the list has it, is requested again."""
+"""The number of times that a page is requested again if it is missing although the list has it."""
 
 _CLOSED = "The iterator or its session was closed while a page was being fetched."
 
@@ -66,7 +66,7 @@ class FairShare:
         self._slots = slots
         self._waiting = 0
         self.share: int = slots
-        """How many pages each waiting iterator may have in flight."""
+        """The maximum number of pages that each waiting iterator may have in flight."""
 
     def join(self) -> None:
         """Add a waiting iterator."""
@@ -133,7 +133,7 @@ class Prefetcher(Generic[T]):
         start_task: Starts a task that ends with the session.
         style: The pagination style of the list.
         share: Divides the session's slots among its iterators.
-        width: How many pages may be in flight.
+        width: The maximum number of pages in flight.
         slow_start: Whether to prefetch few pages at first, for a loop that may end early.
         start: The request for the page to begin with; None for the first page.
         operation: The name of the list's operation, for errors.

@@ -105,18 +105,17 @@ class RecipientList(Sequence[Recipient]):
             number: The header or the letters of the column with the phone numbers. By default, it is found.
             sheet: The name of the sheet. By default, the only one that is visible and not empty.
             encoding: The encoding of a .csv file. By default, UTF-8, or UTF-16 if the file begins with its mark.
-            delimiter: What is between the columns of a .csv file. By default, it is found: `,`, `;`, `|` or a tab.
+            delimiter: The delimiter of a .csv file. By default, it is detected: `,`, `;`, `|` or a tab.
             has_header: Whether a row has the headers. By default, it is found out.
             mobile_only: Whether to leave out landlines, which cannot receive texts.
             split_numbers: Whether to take each number of a cell that has several. By default, such a row is left out.
-            allow_unknown_prefix: Whether to take numbers of the right length that begin like no known number.
-            besides: Who is reached in another way, and is left out as a duplicate: another list, of which only the
-                rows that are ready count, and those whom it was read `besides`; or an iterable of lists, phone numbers,
-                or objects with a `number`.
+            allow_unknown_prefix: Whether to take numbers of the right length whose prefix no known number has.
+            besides: People who are reached in another way, and are left out as duplicates: another list, whose ready
+                rows and own `besides` count; or an iterable of lists, phone numbers, or objects with a `number`.
 
         Raises:
             UsageError: The file cannot be read, is malformed, or does not show which column has the phone numbers; or
-                `besides` has something else than phone numbers. The message says what to do.
+                `besides` has something other than phone numbers. The message says what to do.
         """
         require_type(str, sheet=sheet, encoding=encoding, delimiter=delimiter)
         others = await cls._numbers_of(besides)
@@ -163,8 +162,8 @@ class RecipientList(Sequence[Recipient]):
         Args:
             rows: Mappings, tuples or phone numbers, in an iterable, an async iterable, or a DataFrame of pandas or
                 Polars. Rows count from 1.
-            number: The key of the phone numbers; of tuples, the header or the letters of their place. By default, it is
-                found.
+            number: The key of the phone numbers; for tuples, the header or the letters of their place. By default, it
+                is found.
             has_header: Whether the first tuple has headers. By default, it is found out.
             mobile_only: See `read`.
             split_numbers: See `read`.
@@ -173,7 +172,7 @@ class RecipientList(Sequence[Recipient]):
 
         Raises:
             UsageError: The rows are of another kind, or it is not clear where their phone numbers are; or `besides` has
-                something else than phone numbers.
+                something other than phone numbers.
         """
         others = await cls._numbers_of(besides)
         reader = RowReader(Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, others))
@@ -195,7 +194,7 @@ class RecipientList(Sequence[Recipient]):
 
     @classmethod
     async def _numbers_of(cls, besides: object) -> frozenset[int]:
-        """Return the numbers of those who are reached in another way.
+        """Return the numbers that are reached in another way.
 
         Raises:
             UsageError: Something is not a phone number.
@@ -299,9 +298,9 @@ class RecipientList(Sequence[Recipient]):
         """Write the rows that are left out to a file, to be corrected and read again.
 
         It has the user's own columns, the number of the row, and the reason. A spreadsheet program shows all cells as
-        text; what would be a formula begins with an apostrophe in a .csv file. `read` knows what was added. It leaves
-        out a duplicate again, unless its number was corrected; so it does with a row that has another problem, if
-        another row or another list reaches its number.
+        text; in a .csv file, a cell that would be a formula begins with an apostrophe. `read` recognises what was
+        added. It leaves out a duplicate again, unless its number was corrected. It also leaves out a row with another
+        problem, if another row or another list reaches its number.
 
         Args:
             path: A file with the suffix .csv, or .xlsx, which needs the extra `sheets`. It is replaced.

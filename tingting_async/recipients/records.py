@@ -25,7 +25,7 @@ _NO_VALUES = ("NAType", "NaTType")
 def as_record(model: object) -> dict[str, Any]:
     """Return a model as one flat mapping of plain values, which JSON and the columns of a DataFrame can hold.
 
-    It has every field in full, also those that the model's `repr` masks or hides: phone numbers, codes, tokens.
+    It has every field in full, including those that the model's `repr` masks or hides: phone numbers, codes, tokens.
 
     - Decimals become floats, and timedeltas become seconds, as floats. Enums become their values.
     - Datetimes and dates become ISO 8601 texts, with the offset that they have.
@@ -37,7 +37,7 @@ def as_record(model: object) -> dict[str, Any]:
         model: A model of the library, any other attrs instance, or a mapping.
 
     Raises:
-        UsageError: It is something else, or has a value of a type that has no such form.
+        UsageError: It is something else, or has a value of a type without such a form.
     """
     if not _is_nested(model):
         raise UsageError(f"as_record: a {type(model).__name__} is neither a model nor a mapping.")

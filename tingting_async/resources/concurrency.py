@@ -31,7 +31,7 @@ async def for_each(
         produce: Returns the next item, or None after the last one.
         call: Is run in a task of its own.
         start_task: Starts these tasks.
-        limit: How many calls run at the same time, at most.
+        limit: The maximum number of calls that run at the same time.
         operation: The name of the operation, for errors.
 
     Raises:

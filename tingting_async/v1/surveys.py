@@ -89,7 +89,8 @@ class Surveys(Resource):
         request = Request.read(
             _steps_path(campaign_id), list[SurveyStep], "surveys.steps", payload=("results",), timeout=timeout
         )
-        # The documents print no pagination here. If the service paginates, it does so as everywhere: ten at most.
+        # The documents print no pagination here. If the service paginates, it does so as elsewhere: at most ten rows
+        # per page.
         return await self._core.paginate(request, LimitOffsetPagination(10), read_results).collect()
 
     async def set_steps(

@@ -48,7 +48,7 @@ class WatchedCampaigns(MethodFallback, resource="campaigns"):
         Args:
             id: The campaign's id.
             poll_interval: Seconds between two polls; grows by half after each poll without a change.
-            max_poll_interval: Seconds between two polls at most.
+            max_poll_interval: The maximum number of seconds between two polls.
             timeout: The limits of each poll.
 
         Raises:

@@ -89,7 +89,7 @@ class PostgresTokenStore:
 
     Args:
         dsn_or_pool: A connection string, or a pool of `psycopg_pool`, whose parameters are used. The store opens
-            connections of its own, and uses none of the pool's.
+            its own connections, and uses none of the pool's.
         key: The name of the tokens. Use a different key for each account and each generation of the API.
         timeout: The seconds that an operation may take.
 

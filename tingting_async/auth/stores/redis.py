@@ -49,13 +49,13 @@ class RedisTokenStore(RedisBacked):
     the lease, the holder still continues, so that two processes may refresh at the same time. A warning is logged then.
 
     A command whose connection fails is repeated a few times, because servers close idle connections and restart. A
-    server that has become a read-only replica is connected to anew, because its name may now lead to the new primary.
+    server that has become a read-only replica is connected to again, because its name may now lead to the new primary.
 
-    With a URL, the store may be used in several event loops, threads and forked processes. A client of your own belongs
-    to one event loop.
+    With a URL, the store may be used in several event loops, threads and forked processes. Your own client belongs to
+    one event loop.
 
     Args:
-        client: A `redis.asyncio.Redis` of your own, which is never closed, or a URL: `redis://`, `rediss://` or `unix://`.
+        client: Your own `redis.asyncio.Redis`, which is never closed, or a URL: `redis://`, `rediss://` or `unix://`.
         key: The key. Use a different key for each account and each generation of the API.
         ttl: Seconds after which Redis deletes the tokens unless they were refreshed; None for never.
         lease: Seconds for which the lock outlives its holder. It is also the timeout of each Redis command.

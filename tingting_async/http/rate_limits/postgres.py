@@ -114,10 +114,10 @@ class PostgresRateLimit:
     If the database cannot be used, the requests that wait raise a `NotSentError` whose `phase` is `"rate"`.
 
     Args:
-        dsn_or_pool: A connection string, or a pool of `psycopg_pool`, whose parameters are used. The limit opens a
-            connection of its own, and none of the pool's.
+        dsn_or_pool: A connection string, or a pool of `psycopg_pool`, whose parameters are used. The limit opens
+            its own connection, and uses none of the pool's.
         per_second: The number of requests per second. Give the same in all processes that share the limit: otherwise
-            all keep to the slowest, and the others log a warning.
+            all use the slowest rate, and the other processes log a warning.
         name: The name of the limit. Sessions with the same name share it; use one for each account.
         timeout: Seconds after which a reservation fails if the server does not respond.
 

@@ -17,7 +17,7 @@ _LONGEST_USE = 1.0
 
 
 class RateLimit(Protocol):
-    """How many requests may leave per second. Several sessions, processes or machines may share one.
+    """A limit of the requests per second. Several sessions, processes or machines may share one.
 
     A session passes it the requests that wait. It takes one reservation at a time, in the order in which the requests
     began to wait, and lets each request leave at the moment that was reserved for it.
@@ -34,7 +34,7 @@ class RateLimit(Protocol):
             nothing was reserved for it.
 
         Raises:
-            Exception: The limit cannot be asked. The requests fail with a `NotSentError`. If the exception is a
+            Exception: The limit failed. The requests fail with a `NotSentError`. If the exception is a
                 `TingTingError`, its text is shown.
         """
         ...
@@ -65,7 +65,7 @@ class Turn:
 
     Attributes:
         at: Since when, by the clock of the event loop.
-        number: How many requests of the queue could leave until then, with this one.
+        number: How many requests of the queue were allowed to leave until then, including this one.
     """
 
     at: float

@@ -60,18 +60,18 @@ class RedisRateLimit(RedisBacked):
             async with TingTing(email="…", password="…", rate=limit) as tingting: ...
 
     This needs `redis` (the extra `redis`). Requests are evenly spaced by the clock of the server, first come first
-    served. A reservation is one round trip, which all requests of a session share that wait at the same time. If a
-    process ends, the moments that were reserved for its waiting requests are lost.
+    served. A reservation is one round trip, which all waiting requests of a session share. If a process
+    ends, the moments that were reserved for its waiting requests are lost.
 
-    If Redis does not respond or refuses, the requests that wait raise a `NotSentError` whose `phase` is `"rate"`.
+    If Redis does not respond, or refuses, the requests that wait raise a `NotSentError` whose `phase` is `"rate"`.
 
-    With a URL, the limit may be used in several event loops, threads and forked processes. A client of your own belongs
-    to one event loop.
+    With a URL, the limit may be used in several event loops, threads and forked processes. Your own client belongs to
+    one event loop.
 
     Args:
-        client: A `redis.asyncio.Redis` of your own, which is never closed, or a URL: `redis://`, `rediss://` or `unix://`.
+        client: Your own `redis.asyncio.Redis`, which is never closed, or a URL: `redis://`, `rediss://` or `unix://`.
         per_second: The number of requests per second. Give the same in all processes that share the limit: otherwise
-            all keep to the slowest, and the others log a warning.
+            all use the slowest rate, and the other processes log a warning.
         name: The name of the limit. Sessions with the same name share it; use one for each account.
         timeout: Seconds after which a reservation fails if Redis does not respond.
 
