@@ -482,7 +482,7 @@ async def test_tables_that_are_lost(
     *,
     is_reconnected: bool,
 ) -> None:
-    """If a table has lost rows, every call is refused until they are restored, and no table is created."""
+    """If the tables have lost content, every call is refused until it is restored, and no table is created."""
     statements, expected = LOSSES[name]
     async with connect(ledger=ledger) as tingting:
         for key in ("first", "last"):

@@ -101,7 +101,7 @@ SPOILED = "S.N.,mobile,name\n#N/A,9841000001,Ram\n2,9841000001,Ram\n3,9851000002
 async def test_corrected_rows(tmp_path: Path, is_read_again: bool) -> None:
     """A row with an error whose number is in another list is left out once the error is corrected.
 
-    The list prevents it if it is given as `besides`. The rejects file prevents it even without `besides`.
+    If the original file is corrected, the earlier result is given as `besides`. A rejects file needs no `besides`.
     """
     first = await RecipientList.from_rows([{"mobile": "9841000001", "name": "Ram"}])
     path = tmp_path / "list.csv"

@@ -87,7 +87,7 @@ class Auth:
         self.is_unsaved: bool = False
         """Whether the store does not have the tokens yet."""
         self._outranks_store = False
-        # Enough to recognise what a store returns that has lost its last writes.
+        # Enough to recognise the tokens that a store returns if it has lost its last writes.
         self._replaced: deque[tuple[str, str | None]] = deque(maxlen=16)
 
     def keep(self, tokens: Tokens, *, outranks_store: bool = False) -> None:
@@ -119,7 +119,7 @@ class Auth:
     def newest(self, stored: Tokens | None) -> Tokens | None:
         """Return the session's own tokens or the stored ones, whichever are newer.
 
-        Those of the store are newer, because another session saved them, unless this session has replaced them: its
+        The stored tokens are newer, because another session saved them, unless this session has replaced them: its
         save failed, or the store went back to an older state.
         """
         own = self.tokens

@@ -31,7 +31,7 @@ from tingting_async.tracebacks import short_traceback
 _log = logging.getLogger(__name__)
 
 SAVE_PATIENCE = 1.0
-"""Seconds for which a request waits until tokens are saved whose first save failed. It does not depend on that."""
+"""Seconds for which a request waits for a repeated save of tokens. The request does not depend on that save."""
 
 MAX_SAVE_INTERVAL = 60.0
 """The longest time between two attempts to save the same tokens, in seconds; it begins at one and doubles."""
@@ -105,7 +105,7 @@ class TokenRefresher:
             responses.append(response)
             self._auth.keep(self._auth.scheme.read_login(request, response), outranks_store=True)
             async with self._stored.locked():
-                with suppress(TokenStoreError):  # An explicit sign-in replaces even what cannot be loaded.
+                with suppress(TokenStoreError):  # An explicit sign-in replaces even tokens that cannot be loaded.
                     self._auth.supersede(await self._stored.load())
                 await self._stored.save(task)
 

@@ -27,7 +27,7 @@ from tingting_async.http.transport import Transport
 from tingting_async.observability.emitter import CallObserver, EventEmitter
 
 REFRESH_TIMEOUT = 10.0
-"""Seconds that a token refresh gets at least, even if calls have less: its refresh token may be usable only once."""
+"""The minimum of seconds for a token refresh, even if calls have less: a refresh token may be usable only once."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -83,7 +83,7 @@ class RequestPipeline:
             request: The request.
             params: Replace the parameters of the request, because the pages of a list differ in nothing else.
             defers_judgement: Whether to return a response with status 200 without looking at its body. Decoding a page
-                finds a failure at no cost; looking for one first means to scan it twice.
+                finds a failure at no cost; looking for one first would scan it twice.
 
         Raises:
             TingTingError: The request failed, and is not retried any more.

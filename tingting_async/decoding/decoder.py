@@ -4,7 +4,7 @@ Each response is judged once, then decoded by the strict hooks, or by the fast p
 same.
 
 The converters are made with the first response, so that importing the package imports neither cattrs nor msgspec.
-Nothing is remembered of a response.
+Nothing about a response is remembered.
 """
 
 from collections.abc import Callable

@@ -113,8 +113,8 @@ class _Campaigns(Campaigns):
         with suppress(DuplicateSendError):
             await self._core.refuse_duplicate(self._creation(name, services, fields, content, key, None))
 
-    def _creation(self, *arguments: Any) -> Request[Campaign]:
-        request = super()._creation(*arguments)
+    def _creation(self, *args: Any, **kwargs: Any) -> Request[Campaign]:
+        request = super()._creation(*args, **kwargs)
         assert request.creation is not None
         return attrs.evolve(request, creation=attrs.evolve(request.creation, advice=advice_on_changes(self.sent)))
 
@@ -249,7 +249,7 @@ class JobRun:
         if self._added != (present := added.created + added.skipped):  # Those of an earlier run are there already.
             self._added = present
             self.report(JobStep.ADDING)
-        # Nothing else was left to be found wrong with them.
+        # All other reasons to leave a row out were checked before.
         suppressed = {str(selection.contacts[row].number) for row in added.left_out}
         if not added.created and not added.skipped:
             if len(suppressed) == len(selection.contacts):

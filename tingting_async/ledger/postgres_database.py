@@ -125,8 +125,8 @@ class Database:
     def _do(self, groups: deque[list[Work]]) -> None:
         """Do groups of work, each in a transaction.
 
-        If the server refuses a group, each piece of it is done alone: it may be the fault of one of them. If the
-        connection is lost, or two in a row take too long, the rest fails at once: it would only wait as long as they.
+        If the server refuses a group, each piece of it is tried alone, because only one may be at fault. If the
+        connection is lost, or two groups in a row take too long, the rest fails at once: it would wait just as long.
         """
         slow = 0
         while groups:

@@ -21,7 +21,7 @@ VERSION = 2
 # One tuple of statements for each version; migrating executes those after the version that is there.
 _MIGRATIONS = (
     (
-        # One row: which ledger this is, its form, and the sends until when may have been deleted on purpose.
+        # One row: which ledger this is, its form, and until when sends may have been deleted on purpose.
         """CREATE TABLE tingting_ledger (
             id text NOT NULL, version integer NOT NULL, deleted_until timestamptz NOT NULL DEFAULT '-infinity'
         )""",

@@ -69,13 +69,13 @@ class _Cells:
     """Searches the XML of a sheet. Only the rows that have a sign of a failed formula are parsed."""
 
     starts: re.Pattern[bytes]
-    """Where a row begins."""
+    """Matches the start of a row."""
     end_tag: bytes
-    """How a row ends."""
+    """The tag that ends a row."""
     marks: tuple[bytes, ...]
-    """What is in every row with a sign, and is found faster."""
+    """Every row with a sign has one of these, which are faster to find."""
     signs: re.Pattern[bytes]
-    """What a row with a failed formula has."""
+    """Matches the signs of a failed formula."""
 
     def __init__(self) -> None:
         self.failed: Failed = {}
@@ -95,14 +95,14 @@ class _Cells:
         return self.failed
 
     def add(self, row: bytes) -> None:
-        """Take what begins with a row, and ends before the next one."""
+        """Take a part of the XML that begins with a row, and ends before the next one."""
         raise NotImplementedError
 
     def parse(self, row: bytes) -> None:
-        """Parse a row, if it has a sign of a failed formula."""
+        """Parse a row if it has a sign of a failed formula."""
         if any(map(row.__contains__, self.marks)) and (sign := self.signs.search(row)) is not None:
             content = row[: row.rfind(self.end_tag) + len(self.end_tag)]
-            # A cell that says its column needs no look at those before it.
+            # If a cell states its column, the cells before it need no check.
             if (first := content.rfind(b'<c r="', 0, sign.end())) > 0:
                 content = b"<row>" + content[first:]
             parser = expat.ParserCreate()

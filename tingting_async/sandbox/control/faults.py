@@ -146,7 +146,7 @@ def _find(request: web.Request) -> Fault:
     for fault in request.app[SERVICE].faults:
         if str(fault.id) == id_:
             return fault
-    raise ControlError(f"There is no fault {id_}. {ROOT}faults lists all.", status=404)
+    raise ControlError(f"There is no fault {id_}. {ROOT}faults lists the faults.", status=404)
 
 
 def _is_json(headers: dict[str, str]) -> bool:

@@ -89,7 +89,7 @@ async def play_message(request: web.Request) -> web.Response:
     id_ = request.match_info["id"]
     message = request.app[SERVICE].inbox.get(int(id_))
     if message is None or message.audio is None:
-        raise ControlError(f"There is no call {id_}. {ROOT}messages?channel=call lists all.", status=404)
+        raise ControlError(f"There is no call {id_}. {ROOT}messages?channel=call lists the calls.", status=404)
     sound = message.sound()
     # Uploaded bytes must not become a page of this origin.
     headers = {"Content-Security-Policy": "sandbox"}
@@ -126,7 +126,7 @@ async def show_campaign(request: web.Request) -> web.Response:
     run_due(world)
     campaign = world.campaigns.get(int(id_))
     if campaign is None:
-        raise ControlError(f"There is no campaign {id_}. {ROOT}campaigns lists all.", status=404)
+        raise ControlError(f"There is no campaign {id_}. {ROOT}campaigns lists the campaigns.", status=404)
     return json_response(_campaign(campaign))
 
 
