@@ -15,8 +15,8 @@ from support.steps import cancel_at
 from tingting_async import LedgerError, NotFoundError, PartialFailureError, SendState, UsageError
 from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request, Response
+from tingting_async.ledger.claiming import FRESH
 from tingting_async.ledger.jobs import Job, open_job
-from tingting_async.ledger.ledger import FRESH
 from tingting_async.sandbox import Fault, Sandbox
 from tingting_async.v1 import TingTing
 

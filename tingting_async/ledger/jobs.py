@@ -15,6 +15,7 @@ import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
+from tingting_async.ledger.claiming import FRESH
 from tingting_async.ledger.claims import (
     BEGUN,
     JOB,
@@ -29,7 +30,7 @@ from tingting_async.ledger.claims import (
     require_in_time,
 )
 from tingting_async.ledger.digests import digest
-from tingting_async.ledger.ledger import FRESH, Ledger, nothing_sent
+from tingting_async.ledger.ledger import Ledger, nothing_sent
 from tingting_async.outcomes import Clocks, Send, SendState, Verdict
 from tingting_async.redaction import redact
 

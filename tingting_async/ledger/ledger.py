@@ -14,8 +14,8 @@ import attrs
 
 from tingting_async.errors import LedgerError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.messages import Request, T
+from tingting_async.ledger.claiming import Claiming
 from tingting_async.ledger.claims import (
-    MAX_DELAY,
     Claim,
     Decision,
     Elapsed,
@@ -23,7 +23,6 @@ from tingting_async.ledger.claims import (
     StoredClaim,
     claim_for,
     claim_of,
-    require_in_time,
     unknown_sends,
 )
 from tingting_async.ledger.digests import digest
@@ -43,14 +42,6 @@ from tingting_async.outcomes import (
 from tingting_async.tracebacks import short_traceback
 
 _log = logging.getLogger("tingting_async")
-
-FRESH = 0.05
-"""Seconds after a claim was stored or renewed in which it need not be renewed if the request is only now connected.
-
-They count from when this task learnt of it: a task that waited for its turn until then has not waited for a connection.
-"""
-_OLD = MAX_DELAY / 5
-"""Seconds since a claim was stored or renewed, after which it is renewed in any case."""
 
 
 class Ledger:
@@ -184,62 +175,30 @@ class Ledger:
         # A target is looked up by itself, and a send without a key is compared with nothing.
         if claim.key is not None and claim.target is None:
             claim = attrs.evolve(claim, digest=await digest(request))
-        stored: Send | None = None
-        has_claim = may_have_effect = False
-        renewed: Elapsed | None = None
-        looked = 0.0
-
-        async def before_send() -> None:
-            nonlocal stored, has_claim, may_have_effect, renewed, looked
-            if stored is None or renewed is None:
-                has_claim = True  # From here on: if this is cancelled while the storage works, the claim is deleted.
-                try:
-                    stored = await self._claim(claim, request)
-                except TingTingError:
-                    has_claim = False
-                    raise
-                assert stored.clocks is not None
-                renewed = Elapsed(stored.clocks.monotonic, stored.clocks.local.timestamp())
-                looked = monotonic()
-            elif not may_have_effect or monotonic() - looked > FRESH or renewed.seconds() > _OLD:
-                # A further attempt, or connecting took long. Most requests get a connection at once.
-                with nothing_sent(request):
-                    renewed = await self._storage.renew(claim.id)
-                looked = monotonic()
-            may_have_effect = True
-
-        def before_first_byte() -> None:
-            require_in_time(renewed, request.operation)
-
-        def without_effect() -> None:
-            nonlocal may_have_effect
-            may_have_effect = False
-
+        own = Claiming(
+            claim, functools.partial(self._claim, claim, request), functools.partial(self._renew, claim, request)
+        )
         try:
-            result = await call(
-                request.replaced(
-                    before_send=before_send, before_first_byte=before_first_byte, without_effect=without_effect
-                )
-            )
+            result = await call(own.attach(request))
         except OutcomeUnknownError as error:
-            if stored is not None:
-                error.send = attrs.evolve(stored, state=SendState.UNKNOWN)
+            if own.stored is not None:
+                error.send = attrs.evolve(own.stored, state=SendState.UNKNOWN)
                 await self.record_own(claim, Verdict.UNKNOWN)
-                reconciler = self._reconciler(StoredClaim(stored, claim.digest, claim.evidence), request)
-                attach_reconciler(error, reconciler, stored, self._recorder(stored, request, is_owner=True))
+                reconciler = self._reconciler(StoredClaim(own.stored, claim.digest, claim.evidence), request)
+                attach_reconciler(error, reconciler, own.stored, self._recorder(own.stored, request, is_owner=True))
             raise
         except BaseException as error:
-            if has_claim:  # All other errors of ours say that nothing was sent, or that the service refused.
-                is_clear = isinstance(error, TingTingError) or not may_have_effect
+            if own.has_claim:  # All other errors of ours say that nothing was sent, or that the service refused.
+                is_clear = isinstance(error, TingTingError) or not own.may_have_effect
                 verdict = Verdict.NOT_DONE if is_clear else Verdict.UNKNOWN
                 if isinstance(error, GeneratorExit):  # Its event loop has ended: the next use records the outcome.
                     self.note_own(claim, verdict)
                 else:
                     await self.record_own(claim, verdict)
             raise
-        if has_claim:
+        if own.has_claim:
             created = None if request.creation is None else request.creation.identify(result)
-            await self.record_own(_as_stored(claim, stored), Verdict.DONE, created)
+            await self.record_own(_as_stored(claim, own.stored), Verdict.DONE, created)
         return result
 
     async def find(self, service: str, request: Request[Any]) -> StoredClaim | None:
@@ -273,6 +232,10 @@ class Ledger:
         if stored.send.id != claim.id:
             raise await self.duplicate(stored, request)
         return stored.send
+
+    async def _renew(self, claim: Claim, request: Request[Any]) -> Elapsed:
+        with nothing_sent(request):
+            return await self._storage.renew(claim.id)
 
     async def duplicate(self, stored: StoredClaim, request: Request[Any]) -> TingTingError:
         """Return the error for a request that the ledger refuses because of a stored claim."""
