@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -52,13 +53,20 @@ class Asynchronous:
 
 
 async def test_coroutine_listeners() -> None:
-    """A listener that must be awaited is refused."""
+    """A listener whose call would run nothing is refused: an async one, a generator function, or no function."""
 
     async def listen(event: Any) -> None:
         pass
 
+    async def listen_and_yield(event: Any) -> Any:
+        yield event
+
+    def generate(event: Any) -> Any:
+        yield event
+
     tingting, _ = connect("http://127.0.0.1:9")
-    for listener in (listen, Asynchronous()):
+    callables: list[Any] = [listen, listen_and_yield, generate, Asynchronous(), Asynchronous().__call__]
+    for listener in (*callables, *map(functools.partial, callables), "print"):
         with pytest.raises(UsageError, match="not awaited"):
             tingting.subscribe(listener)
 

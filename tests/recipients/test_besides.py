@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,35 @@ async def test_no_numbers(tmp_path: Path, besides: Any, said: str) -> None:
     ):
         with pytest.raises(UsageError, match=said):
             await read
+
+
+def _used_up() -> dict[str, Any]:
+    """Return iterators that were read before."""
+    ended, begun, numbers = _yield("9841000001"), _yield("9841000001", "9851000002"), iter(["1"])
+    assert ["9841000001"] == [*ended]
+    assert ("9841000001", "1") == (next(begun), next(numbers))
+    return {"ended generator": ended, "begun generator": begun, "iterator": numbers, "map": map(str, numbers)}
+
+
+def _yield(*numbers: str) -> Iterator[str]:
+    yield from numbers
+
+
+@pytest.mark.parametrize("kind", _used_up())
+async def test_iterators_that_were_read_before(tmp_path: Path, kind: str) -> None:
+    """An iterator that was read before is refused, because the people whom it yielded would be reached twice."""
+    for read in (
+        lambda besides: RecipientList.read(tmp_path / "none.csv", besides=besides),
+        lambda besides: RecipientList.from_rows(["9841000001"], besides=besides),
+    ):
+        with pytest.raises(UsageError, match=r"`besides` is an iterator that was read before.*twice. Give a list"):
+            await read(_used_up()[kind])
+
+
+async def test_nobody() -> None:
+    """An empty collection leaves nobody out, and neither does a new generator that yields nothing."""
+    for besides in ([], (), set[str](), _yield()):
+        assert 1 == len(await RecipientList.from_rows(["9841000001"], besides=besides))
 
 
 SPOILED = "S.N.,mobile,name\n#N/A,9841000001,Ram\n2,9841000001,Ram\n3,9851000002,Sita\n"

@@ -4,6 +4,7 @@ import re
 from collections import Counter, namedtuple
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -147,7 +148,11 @@ async def test_a_setting_that_is_not_valid(adding: Adding) -> None:
 
     async def report(_: Any) -> None: ...
 
-    for options in ({"on_problem": "ignore"}, {"on_progress": report}, {"on_progress": 5}, {"concurrency": 0}):
+    class Report:
+        async def __call__(self, _: Any) -> None: ...
+
+    reports: list[Any] = [report, Report(), partial(Report(), ...), 5]
+    for options in ({"on_problem": "ignore"}, {"concurrency": 0}, *({"on_progress": each} for each in reports)):
         [name] = options
         with pytest.raises(UsageError, match=f"`{name}`"):
             await adding(PHONES[:2], **options)

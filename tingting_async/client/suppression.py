@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
-from inspect import isasyncgen, isawaitable, isgenerator
+from inspect import isawaitable
 from typing import Any, cast
 
 from tingting_async.errors import GuardError, UsageError
+from tingting_async.recipients.iterators import hides_its_past, was_begun
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.recipient_list import RecipientList
 from tingting_async.recipients.rejects import InputRow
@@ -94,12 +95,6 @@ async def _iterate(given: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[A
             yield value
 
 
-def _was_begun(generator: object) -> bool:
-    """Return whether a generator has yielded something, or has ended, so that numbers would be missing."""
-    kind = "gi" if isgenerator(generator) else "ag"
-    return getattr(generator, f"{kind}_frame") is None or getattr(generator, f"{kind}_suspended", False)
-
-
 class _Rows:
     """The rows of a suppression list that were read so far, and those that cannot be read.
 
@@ -115,13 +110,12 @@ class _Rows:
                 f"{type(cast('object', given)).__name__}."
             )
         given = cast("Iterable[Any] | AsyncIterable[Any]", given)
-        is_generator = isgenerator(given) or isasyncgen(given)
-        if given is last or (is_generator and _was_begun(given)):
+        if given is last or was_begun(given):
             raise UsageError(_USED)
         # A RecipientList yields only the rows without problems. The numbers of the other rows are not reached either.
         self.given: Any = given.input_rows() if isinstance(given, RecipientList) else given
         """The iterable of the rows."""
-        self._may_be_used_up = isinstance(given, Iterator | AsyncIterator) and not is_generator
+        self._may_be_used_up = hides_its_past(given)
         self._numbers = set[str]()
         said = (
             "it was taken for headers or a title, and may be somebody's row. Remove it if it is a title; if not, read "

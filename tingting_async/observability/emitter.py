@@ -26,6 +26,15 @@ _log.addHandler(logging.NullHandler())
 _numbers = itertools.count(1)
 
 
+def is_callback(function: object) -> bool:
+    """Return whether a call runs something. A call of something async, or of a generator function, runs nothing."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
+    either = (function, getattr(type(function), "__call__", None))  # noqa: B004 - looks at the kind of callable
+    return callable(function) and not any(is_kind(each) for is_kind in kinds for each in either)
+
+
 class EventEmitter:
     """Emits the events of a session.
 
@@ -44,9 +53,9 @@ class EventEmitter:
             A function that removes it.
 
         Raises:
-            UsageError: The listener is a coroutine function, which would not be awaited.
+            UsageError: The listener would have to be awaited.
         """
-        if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(getattr(listener, "__call__", None)):  # noqa: B004 - looks at the kind of callable
+        if not is_callback(listener):
             raise UsageError("subscribe: `listener` is called and not awaited. Pass a function that is not `async`.")
         entry = functools.partial(listener)  # A listener may be added twice; each subscription ends separately.
         self.listeners.append(entry)

@@ -15,6 +15,7 @@ from tingting_async.errors import MisuseError, UsageError
 from tingting_async.persistence import resolve_path, run_in_thread
 from tingting_async.recipients.builder import ListBuilder, Options
 from tingting_async.recipients.files import open_rows
+from tingting_async.recipients.iterators import hides_its_past, was_begun
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.problems import RowProblem, require_type
 from tingting_async.recipients.python_rows import RowReader
@@ -115,7 +116,8 @@ class RecipientList(Sequence[Recipient]):
 
         Raises:
             UsageError: The file cannot be read, is malformed, or does not show which column has the phone numbers; or
-                `besides` has something other than phone numbers. The message says what to do.
+                `besides` has something other than phone numbers, or is an iterator that was read before, or that has
+                nothing. The message says what to do.
         """
         require_type(str, sheet=sheet, encoding=encoding, delimiter=delimiter)
         others = await cls._numbers_of(besides)
@@ -171,8 +173,8 @@ class RecipientList(Sequence[Recipient]):
             besides: See `read`.
 
         Raises:
-            UsageError: The rows are of another kind, or it is not clear where their phone numbers are; or `besides` has
-                something other than phone numbers.
+            UsageError: The rows are of another kind, or it is not clear where their phone numbers are; or `besides` is
+                not valid, as for `read`.
         """
         others = await cls._numbers_of(besides)
         reader = RowReader(Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, others))
@@ -197,12 +199,19 @@ class RecipientList(Sequence[Recipient]):
         """Return the numbers that are reached in another way.
 
         Raises:
-            UsageError: Something is not a phone number.
+            UsageError: Something is not a phone number, or numbers may be missing.
         """
         if isinstance(besides, str | bytes | Mapping) or not isinstance(besides, Iterable):
             kind = type(cast("object", besides)).__name__
             raise UsageError(f"`besides` must be a RecipientList or an iterable of phone numbers, not {kind}.")
-        given = [besides] if isinstance(besides, RecipientList) else [*cast("Iterable[object]", besides)]
+        besides = cast("Iterable[object]", besides)
+        is_begun = was_begun(besides)
+        given = [besides] if isinstance(besides, RecipientList) else [*besides]
+        if is_begun or (not given and hides_its_past(besides)):
+            raise UsageError(
+                "`besides` is an iterator that was read before, or that is empty, so numbers may be missing: those "
+                "people would be reached twice. Give a list."
+            )
         return await run_in_thread(lambda: frozenset(chain.from_iterable(map(cls._numbers, count(), given))))
 
     @staticmethod

@@ -1,12 +1,12 @@
 """The calls of `add_many` of both generations: their arguments are checked, and the rows are added."""
 
-import inspect
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
 from tingting_async.client.core import Core
 from tingting_async.errors import UsageError
 from tingting_async.late_imports import loading
+from tingting_async.observability.emitter import is_callback
 from tingting_async.quantities import is_count, shown
 from tingting_async.resources.add_progress import BaseAddProgress, OnProgress
 from tingting_async.resources.additions import Addition, Endpoint
@@ -55,7 +55,7 @@ async def add_many(
     for name, number in (("chunk", chunk), ("concurrency", concurrency)):
         if not is_count(number):
             raise UsageError(f"{operation}: `{name}` is {shown(number)}; it must be an integer of 1 or more.")
-    if on_progress is not None and (not callable(on_progress) or inspect.iscoroutinefunction(on_progress)):
+    if on_progress is not None and not is_callback(on_progress):
         raise UsageError(f"{operation}: `on_progress` must be a function, and not an async one.")
     skips = skips_problems(operation, on_problem)
     refuse_no_list(given, argument)
