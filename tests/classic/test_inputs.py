@@ -56,6 +56,13 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("numbers.add", {"campaign_id": 1, "number": "9800000001", "tags": {1: "a"}}, "`tags` must be a mapping"),
     ("campaigns.update", {"id": 1}, "give `name`"),
     ("campaigns.update", {"id": 1, "name": ""}, "`name` is empty"),
+    ("campaigns.update", {"id": 1, "description": 5}, "`description` must be a string, not int"),
+    (
+        "campaigns.create",
+        {"name": "n", "services": "SMS", "numbers": ["9800000001"], "description": ["d"]},
+        "`description` must be a string, not list",
+    ),
+    ("campaigns.run", {"id": 1, "message": "\u200b"}, "`message` is empty"),
     ("campaigns.update", {"id": 1, "services": "FAX"}, "FAX"),
     ("campaigns.update", {"id": 1, "services": "SURVEY"}, "SURVEY"),
     ("campaigns.run", {"id": 1}, "give `message`"),

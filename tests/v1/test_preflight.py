@@ -68,7 +68,8 @@ async def test_a_campaign_that_runs_already() -> None:
 async def test_a_call_without_a_message() -> None:
     """A campaign that calls needs a message."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
-        campaign = await make_campaign(tingting, message="")
+        campaign = await make_campaign(tingting)
+        await tingting.campaigns.update(campaign.id, message=None)
         assert ("It has no message.",) == (await tingting.campaigns.preflight(campaign.id)).problems
 
 

@@ -21,6 +21,7 @@ from tingting_async.persistence import run_in_thread
 from tingting_async.quantities import is_count, shown
 from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.recipients.row_checker import RowChecker
+from tingting_async.recipients.texts import is_blank
 from tingting_async.redaction import redact, shorten
 from tingting_async.resources.models import OtpChannel, OtpSource
 from tingting_async.tracebacks import suggest_name
@@ -89,15 +90,24 @@ def given_fields(**fields: Any) -> dict[str, Any]:
 
 
 def non_empty_text(value: str, name: str) -> str:
-    """Return a string that is not blank.
+    """Return a string that shows something.
 
     Raises:
         UsageError: The value is not a string, is blank, or cannot be encoded.
     """
+    if is_blank(text(value, name)):
+        raise UsageError(f"`{name}` is empty: give a text that is not blank.")
+    return value
+
+
+def text(value: str, name: str) -> str:
+    """Return a string, which may be empty.
+
+    Raises:
+        UsageError: The value is not a string, or cannot be encoded.
+    """
     if not isinstance(value, str):
         raise UsageError(f"`{name}` must be a string, not {type(value).__name__}.")
-    if not value.strip():
-        raise UsageError(f"`{name}` is empty.")
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -5,8 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypedDict, cast
 
+from tingting_async.client.options import require_bool
 from tingting_async.errors import UsageError
 from tingting_async.quantities import is_number, shown
+from tingting_async.recipients.texts import is_blank
 from tingting_async.resources import arguments
 from tingting_async.resources.models import CallStatus, Services
 from tingting_async.v1.models.accounts import Voice
@@ -77,10 +79,7 @@ def encode_changes(operation: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _encode(given: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {
-        _WIRE_NAMES.get(name, name): _ENCODERS[name](value) if name in _ENCODERS else value
-        for name, value in given.items()
-    }
+    fields = {_WIRE_NAMES.get(name, name): _ENCODERS[name](value) for name, value in given.items()}
     refuse_other_text(fields.get("services"), fields.get("message"), fields.get("sms_message"))
     return fields
 
@@ -133,6 +132,21 @@ def _failover(statuses: Any) -> list[str]:
     return [arguments.enum_member(CallStatus, status, "failover").value for status in given]
 
 
+def _message(value: Any, name: str) -> str:
+    """Return a text that reaches people: a blank one would reach all of them as an empty message."""
+    if isinstance(value, str) and is_blank(value):
+        raise UsageError(
+            f"`{name}` is empty: people would be reached with an empty message. Give a text that is not blank. To "
+            "clear the text of a campaign, give `campaigns.update` None."
+        )
+    return arguments.non_empty_text(value, name)
+
+
+def _draft(value: Any) -> bool:
+    require_bool(value, "draft")
+    return bool(value)
+
+
 def _credit_limit(value: Any) -> Any:
     if not is_number(value) or value < 0:
         raise UsageError(f"`credit_limit` is {shown(value)}; it must be a number of credits from 0 up.")
@@ -154,6 +168,10 @@ _CLEARED: Mapping[str, Any] = {
 
 _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "name": lambda value: arguments.non_empty_text(value, "name"),
+    "description": lambda value: arguments.text(value, "description"),
+    "message": lambda value: _message(value, "message"),
+    "sms_message": lambda value: _message(value, "sms_message"),
+    "draft": _draft,
     "services": lambda value: arguments.enum_member(Services, value, "services").value,
     "category": lambda value: arguments.enum_member(Category, value, "category").value,
     "lines": lambda value: [] if value in ((), []) else arguments.identifiers(value, "lines"),
@@ -163,4 +181,4 @@ _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "length_factor": encode_length_factor,
     "credit_limit": _credit_limit,
 }
-"""How a field is checked and encoded; any other is sent as it is given."""
+"""How each field is checked and encoded."""

@@ -249,6 +249,9 @@ class Campaigns(ListedCampaigns):
             OutcomeUnknownError: The campaign may be running: look at its status before you run it again.
             DuplicateSendError: The ledger says that it was run before, or may have been.
         """
+        changes = arguments.given_fields(message=message, sms_message=sms_message, schedule=schedule)
+        # Once the run was made, its schedule is past, and the ledger's answer says more: so that is checked after it.
+        encode_new_campaign(changes, may_be_past=True)
         people = None if recipients is None else [each async for each in iterate(recipients)]
         called = self._core.note_clocks()  # The ledger may refuse the send, and its error is reconciled, too.
         request = Request.send(
@@ -262,9 +265,9 @@ class Campaigns(ListedCampaigns):
             idempotency_key=idempotency_key,
             reaches=reaches_campaign(self._core, id, people, timeout),
         )
-        changes = arguments.given_fields(message=message, sms_message=sms_message, schedule=schedule)
 
         async def prepare() -> datetime | None:
+            encode_new_campaign(changes)
             if (message is None) != (sms_message is None):
                 refuse_other_text((await self.get(id, timeout=timeout)).services, message, sms_message)
             known = (await self.update(id, timeout=timeout, **changes)).schedule if changes else None
