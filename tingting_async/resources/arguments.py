@@ -12,6 +12,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import attrs
+
 from tingting_async.decoding.fields import OpenEnum
 from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.errors import MisuseError, UsageError
@@ -330,8 +332,8 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:
     """Return a file's content, read without blocking the event loop.
 
     Raises:
-        UsageError: The file cannot be read, is empty, has another suffix, or has a name or a media type that cannot be
-            sent.
+        UsageError: The file cannot be read, is empty, has another suffix, or has a name, a media type or a content
+            that cannot be sent.
     """
     if not isinstance(source, File | str | PathLike):
         raise UsageError(f"`{name}` must be a path or a File, not {type(source).__name__}.")
@@ -351,9 +353,15 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:
             )
     if not source.name.lower().endswith(tuple(suffixes)):
         raise UsageError(f"`{name}` is {redact(source.name)!r}; the service accepts {' or '.join(suffixes)}.")
-    if not source.content:
+    content: Any = source.content
+    if not isinstance(content, bytes | bytearray | memoryview):
+        raise UsageError(
+            f"`{name}` ({redact(source.name)!r}) has the content of a {type(content).__name__}; it must be bytes, such "
+            "as `text.encode()` of a string."
+        )
+    if not (content := bytes(content)):
         raise UsageError(f"`{name}` ({redact(source.name)!r}) is empty.")
-    return source
+    return source if content is source.content else attrs.evolve(source, content=content)
 
 
 def require_commas(content: bytes, name: str) -> None:
