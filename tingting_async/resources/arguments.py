@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
@@ -359,7 +359,7 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:
             f"`{name}` ({redact(source.name)!r}) has the content of a {type(content).__name__}; it must be bytes, such "
             "as `text.encode()` of a string."
         )
-    if not (content := bytes(content)):
+    if not (content := bytes(cast("bytes", content))):
         raise UsageError(f"`{name}` ({redact(source.name)!r}) is empty.")
     return source if content is source.content else attrs.evolve(source, content=content)
 
