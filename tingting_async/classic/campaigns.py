@@ -355,9 +355,8 @@ def _services(services: Services | str) -> str:
 
 def _rerun_statuses(rerun: Iterable[Outcome | str]) -> list[str]:
     """Return outcomes in the service's form; a single string is one outcome."""
-    if not isinstance(rerun, Iterable):
-        raise UsageError(f"`rerun` must be a list of outcomes, not one {type(rerun).__name__}.")
     outcomes = [rerun] if isinstance(rerun, str) else rerun
+    arguments.require_list(outcomes, "rerun", "outcomes")
     statuses = [arguments.enum_member(Outcome, outcome, "rerun", among=_OUTCOMES).value for outcome in outcomes]
     if not statuses:
         raise UsageError("`rerun` is empty: omit it for a first run.")

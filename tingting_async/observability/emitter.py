@@ -44,8 +44,12 @@ class EventEmitter:
             A function that removes it.
 
         Raises:
-            UsageError: The listener is a coroutine function, which would not be awaited.
+            UsageError: The listener is not a function, or is a coroutine function, which would not be awaited.
         """
+        if not callable(listener):
+            raise UsageError(
+                f"subscribe: `listener` must be a function that takes an event, not {type(listener).__name__}."
+            )
         if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(getattr(listener, "__call__", None)):  # noqa: B004 - looks at the kind of callable
             raise UsageError("subscribe: `listener` is called and not awaited. Pass a function that is not `async`.")
         entry = functools.partial(listener)  # A listener may be added twice; each subscription ends separately.

@@ -24,7 +24,7 @@ from tingting_async.quantities import is_count, shown
 from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.recipients.row_checker import RowChecker
 from tingting_async.recipients.texts import is_blank
-from tingting_async.redaction import redact, shorten
+from tingting_async.redaction import mask, redact, shorten
 from tingting_async.resources.models import OtpChannel, OtpSource
 from tingting_async.tracebacks import suggest_name
 
@@ -123,10 +123,30 @@ def identifier(value: int, name: str = "id") -> int:
     Raises:
         UsageError: The value is not an id.
     """
-    if type(value) is not int or not 0 <= value < 2**63:
-        found = type(value).__name__ if type(value) is not int else value if value < 0 else "a larger one than any id"
-        raise UsageError(f"`{name}` must be an id of the service, an integer of 0 or more, not {found}.")
-    return value
+    if type(value) is int and 0 <= value < _MOBILES[0].start:
+        return value
+    found = type(value).__name__
+    if type(value) is int:
+        if any(value in numbers for numbers in _MOBILES):
+            raise UsageError(f"`{name}` is the phone number {mask(value)}: give an id, such as the contact's `id`.")
+        if 0 <= value < 2**63:
+            return value
+        found = shown(value) if value < 0 else "a larger one than any id"
+    raise UsageError(f"`{name}` must be an id of the service, an integer of 0 or more, not {found}.")
+
+
+_MOBILES = range(9_700_000_000, 9_900_000_000), range(977_9_700_000_000, 977_9_900_000_000)
+"""The numbers that are mobile numbers of Nepal, without and with the code of the country. No id is that high."""
+
+
+def require_list(values: object, name: str, what: str) -> None:
+    """Refuse a value that is not a list: the items of a text or of bytes are no items, and a mapping loses its values.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if isinstance(values, str | bytes | bytearray | memoryview | Mapping) or not isinstance(values, Iterable):
+        raise UsageError(f"`{name}` must be a list of {what}, not {type(cast('object', values)).__name__}.")
 
 
 def identifiers(values: Iterable[int], name: str) -> list[int]:
@@ -135,8 +155,7 @@ def identifiers(values: Iterable[int], name: str) -> list[int]:
     Raises:
         UsageError: There are none, one is not an id, or one is given twice: that may mean two calls.
     """
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise UsageError(f"`{name}` must be a list of ids, not {type(values).__name__}.")
+    require_list(values, name, "ids")
     found = [identifier(value, f"{name}[{index}]") for index, value in enumerate(values)]
     for value, count in Counter(found).items():
         if count > 1:
@@ -163,9 +182,8 @@ def enum_member(kind: type[E], value: E | str, name: str, *, among: Iterable[E] 
         for member in valid:
             if member == value:
                 return member
-    raise UsageError(
-        f"`{name}` is {redact(str(value))!r}; it must be one of {', '.join(repr(m.value) for m in valid)}."
-    )
+    given = shown(str(value) if isinstance(value, str) else value)
+    raise UsageError(f"`{name}` is {given}; it must be one of {', '.join(repr(m.value) for m in valid)}.")
 
 
 def at_least_one(number: object, operation: str, name: str) -> None:

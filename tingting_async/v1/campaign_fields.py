@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 from tingting_async.client.options import require_bool
 from tingting_async.errors import UsageError
@@ -126,9 +126,8 @@ def refuse_other_text(services: str | None, message: str | None, sms_message: st
 
 
 def _failover(statuses: Any) -> list[str]:
-    if not isinstance(statuses, Iterable):
-        raise UsageError(f"`failover` must be a list of statuses, not {type(statuses).__name__}.")
-    given = cast("Iterable[Any]", [statuses] if isinstance(statuses, str) else statuses)
+    given = [statuses] if isinstance(statuses, str) else statuses
+    arguments.require_list(given, "failover", "statuses")
     return [arguments.enum_member(CallStatus, status, "failover").value for status in given]
 
 
@@ -174,7 +173,9 @@ _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "draft": _draft,
     "services": lambda value: arguments.enum_member(Services, value, "services").value,
     "category": lambda value: arguments.enum_member(Category, value, "category").value,
-    "lines": lambda value: [] if value in ((), []) else arguments.identifiers(value, "lines"),
+    "lines": lambda value: (
+        [] if isinstance(value, tuple | list) and not value else arguments.identifiers(value, "lines")
+    ),
     "voice": voice_id,
     "schedule": lambda value: arguments.future(value, "schedule").isoformat(),
     "failover": _failover,
