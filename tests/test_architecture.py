@@ -64,7 +64,7 @@ TREE = {
     "auth": "cooldown flow refresh stored stores stores.codec stores.file stores.postgres stores.redis tokens",
     "classic": "accounts additions auth campaigns creations decoding models numbers otp pages phone_numbers reach"
     " session",
-    "client": "core environment guards hints pipeline retries session suppression",
+    "client": "core environment guards hints options pipeline retries session suppression",
     "decoding": "api_errors audio decoder envelopes fast fast.codegen fast.pages fast.plan fields hooks payload"
     " refusals scalars",
     "http": "attempts base_url bodies causes clocks deadlines download json messages rate_limits rate_limits.local"

@@ -1,4 +1,4 @@
-"""Which numbers are valid as seconds, and which as counts; and how texts show them.
+"""Which numbers are valid as seconds and as counts, which texts as names in databases; and how errors show values.
 
 Every argument that is one of them is checked here.
 """
@@ -32,7 +32,7 @@ def is_seconds(value: object, *, zero: bool = False, endless: bool = False) -> b
         zero: Whether 0 is valid.
         endless: Whether infinity is valid, as no limit.
     """
-    if endless and value == math.inf:
+    if endless and isinstance(value, float) and value == math.inf:
         return True
     return is_number(value) and (zero or value != 0) and 0 <= cast("float", value) <= LONGEST
 
@@ -42,11 +42,26 @@ def is_count(value: object, *, least: int = 1) -> bool:
     return type(value) is int and least <= value <= MOST
 
 
+NAME = "a string that is not empty, without NUL and without half a character (a lone surrogate)"
+
+
+def is_name(value: object) -> bool:
+    """Return whether a value can name something in a database."""
+    try:
+        return isinstance(value, str) and value != "" and b"\0" not in value.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def shown(value: object) -> str:
     """Return a refused value for an error: short, and with phone numbers masked."""
     if isinstance(value, int) and abs(value) > MOST:
         return f"a number of about {int(math.log10(abs(value))) + 1} digits"  # `repr` refuses more than 4300 digits.
-    return redact(shorten(repr(value), 60))
+    try:
+        # Masked before it is cut to its final length: half a phone number would not be recognised.
+        return shorten(redact(shorten(repr(value), 1000)), 60)
+    except Exception:  # noqa: BLE001 - a list of such numbers; an error of the value must not hide ours
+        return f"a value of the type {type(value).__name__}"
 
 
 def counted(count: int | Decimal, noun: str) -> str:

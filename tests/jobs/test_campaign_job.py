@@ -387,7 +387,7 @@ async def test_classic_session() -> None:
         ({"services": "SURVEY"}, r"runs no surveys"),
         ({"services": "FAX"}, "`services`"),
         ({"sms_message": None}, "`SMS` needs `sms_message`"),
-        ({"sms_message": " "}, "`SMS` needs `sms_message`"),
+        ({"sms_message": " "}, "`sms_message` is empty"),
         ({"services": "PHONE", "message": "Hi"}, r"`PHONE` needs `voice`, one of `voices.list\(\)`; `lines`"),
         ({"services": "SMS & PHONE", "voice": 1, "lines": [1]}, "`SMS_AND_PHONE` needs `message`"),
         ({"draft": True}, "do not give `draft`"),

@@ -151,3 +151,34 @@ async def test_a_name_that_cannot_be_sent(name: str) -> None:
         with pytest.raises(UsageError, match="content type"):
             await tingting.contacts.upload(1, File("a.csv", b"numbers\n", name))
         assert [] == sandbox.requests
+
+
+UPLOADS: dict[str, Callable[[Any, Any], Awaitable[Any]]] = {
+    "a.mp3": lambda to, file: to.surveys.set_steps(1, [NewStep(audio_file=file)]),
+    "a.csv": lambda to, file: to.contacts.upload(1, file),
+    "a.xlsx": lambda to, file: to.contacts.upload(1, file),
+    "b.mp3": lambda to, file: to.campaigns.run(1, audio_file=file),
+    "b.xlsx": lambda to, file: to.campaigns.create("n", Services.SMS, file=file),
+}
+"""The operations that upload a file, by the name of the file; those of the classic API begin with "b"."""
+
+
+@pytest.mark.parametrize("name", UPLOADS)
+@pytest.mark.parametrize("content", [5, "numbers\n98", ["9841234567"], None, {"9841234567": 1}])
+async def test_content_of_another_type(name: str, content: Any) -> None:
+    """A `File` whose content is not bytes is refused by its type, without the content, and no request is sent."""
+    generation = connect_classic if name.startswith("b") else connect
+    async with Sandbox(campaigns=1) as sandbox, generation(sandbox) as tingting:
+        with pytest.raises(UsageError, match=rf"has the content of a {type(content).__name__}; it must be") as caught:
+            await UPLOADS[name](tingting, File(name, content))
+        assert "98" not in str(caught.value)
+        assert [] == sandbox.requests
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+async def test_other_bytes(kind: Any) -> None:
+    """A content of another type of bytes is sent as bytes."""
+    body = await send_v1(
+        lambda to, campaign: to.contacts.upload(campaign, File("a.csv", kind(b"numbers\n9800000001\n")))
+    )
+    assert b"numbers\n9800000001\n" in body

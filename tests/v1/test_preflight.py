@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -68,7 +68,8 @@ async def test_a_campaign_that_runs_already() -> None:
 async def test_a_call_without_a_message() -> None:
     """A campaign that calls needs a message."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
-        campaign = await make_campaign(tingting, message="")
+        campaign = await make_campaign(tingting)
+        await tingting.campaigns.update(campaign.id, message=None)
         assert ("It has no message.",) == (await tingting.campaigns.preflight(campaign.id)).problems
 
 
@@ -339,3 +340,55 @@ async def test_recipients_on_the_suppression_list() -> None:
             assert problem.startswith(
                 "It has 2 contacts, but `recipients` has 1 without those on the suppression list."
             )
+
+
+def one_by_one(rows: list[Any]) -> Iterator[Any]:
+    """Return an iterator over rows, which can be read once."""
+    yield from rows
+
+
+REFUSED_RECIPIENTS: list[tuple[Any, str]] = [
+    ([Person("9800000001", None, 7)], r"`recipients\[0\]\.variables` must be a mapping .*, not NoneType"),  # type: ignore[arg-type]
+    ([Person("9800000001", {}, 7), Person("9800000002", ["a"], 8)], r"`recipients\[1\]\.variables` must be a mapping"),  # type: ignore[arg-type]
+    (["9800000001", {"number": "9800000002", "name": "Sita"}], r"`recipients\[1\]` must be an object .*, not a dict"),
+    ([None], r"`recipients\[0\]`"),
+    ([object()], r"`recipients\[0\]`"),
+    ([True], r"`recipients\[0\]`"),
+    (["9800000001", "Sita"], r"`recipients\[1\]`"),
+    ({"9800000001": {}}, "`recipients` must be a list of recipients, not dict"),
+    (bytearray(b"98"), "`recipients` must be a list of recipients, not bytearray"),
+]
+
+
+@pytest.mark.parametrize(("recipients", "said"), REFUSED_RECIPIENTS)
+@pytest.mark.parametrize("is_iterator", [False, True])
+async def test_what_is_no_recipient(recipients: Any, said: str, is_iterator: bool) -> None:
+    """`preflight` and `run` refuse a row that is no recipient before any request, also before they change a text."""
+    given = (lambda: one_by_one(recipients)) if is_iterator and isinstance(recipients, list) else (lambda: recipients)
+    async with Sandbox(campaigns=1) as sandbox, connect(sandbox) as tingting:
+        with pytest.raises(UsageError, match=said) as caught:
+            await tingting.campaigns.preflight(1, recipients=given())
+        assert "98000000" not in str(caught.value)
+        with pytest.raises(UsageError, match=said):
+            await tingting.campaigns.run(1, sms_message="new {name}", preflight=True, recipients=given())
+        assert [] == sandbox.requests
+
+
+async def test_an_iterator_of_recipients_is_read_once() -> None:
+    """An iterator that can be read once gives its variables to the preflight of a run."""
+    people = [Person(f"980000000{row}", {"name": "Sita"}, row) for row in range(1, 4)]
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="Dear {name},")
+        await tingting.contacts.add_many(campaign.id, people)
+        assert () == (await tingting.campaigns.preflight(campaign.id, recipients=one_by_one([*people]))).problems
+        await tingting.campaigns.run(campaign.id, preflight=True, recipients=one_by_one([*people]))
+        assert 1 == count_effects(sandbox, "run")
+
+
+@pytest.mark.parametrize("prices", [5, {"per_sms_part": 1}, "1", Prices, Decimal(1)])
+async def test_what_are_no_prices(prices: Any) -> None:
+    """`preflight` refuses prices that are not `Prices` before any request."""
+    async with Sandbox(campaigns=1) as sandbox, connect(sandbox) as tingting:
+        with pytest.raises(UsageError, match=r"`prices` must be `Prices\(per_sms_part"):
+            await tingting.campaigns.preflight(1, prices=prices)
+        assert [] == sandbox.requests

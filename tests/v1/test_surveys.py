@@ -51,6 +51,40 @@ async def test_set_invalid_steps(steps: list[NewStep], message: str) -> None:
         assert [] == sandbox.requests
 
 
+@pytest.mark.parametrize("field", ["input_name", "text_or_url", "content_type", "response_type", "audio_file", "id"])
+@pytest.mark.parametrize("value", [5.5, b"x", float("nan"), ["a"], True, "\ud800"])
+@pytest.mark.parametrize("operation", ["set_steps", "update_steps", "create", "update"])
+async def test_a_field_of_a_wrong_type(operation: str, field: str, value: Any) -> None:
+    """A field of a step that cannot be sent is refused by its place before any request, also by templates."""
+    steps = [NewStep(id=5), NewStep(**{field: value})]
+    calls: dict[str, Any] = {
+        "set_steps": lambda to: to.surveys.set_steps(1, steps),
+        "update_steps": lambda to: to.surveys.update_steps(1, steps),
+        "create": lambda to: to.survey_templates.create("n", steps),
+        "update": lambda to: to.survey_templates.update(1, content=steps),
+    }
+    argument = "steps" if operation.endswith("_steps") else "content"
+    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+        with pytest.raises(UsageError, match=rf"`{argument}\[1\]\.{field}` "):
+            await calls[operation](tingting)
+        assert [] == sandbox.requests
+
+
+@pytest.mark.parametrize("steps", ["", "say", b"", bytearray(b"x"), 5, None, {}, {1: 2}, iter(()), [None], [{}]])
+async def test_what_are_no_steps(steps: Any) -> None:
+    """A value that is not a list of `NewStep` is refused before any request; it makes no empty template."""
+    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+        for call in (
+            lambda: tingting.surveys.set_steps(1, steps),
+            lambda: tingting.surveys.update_steps(1, steps),
+            lambda: tingting.survey_templates.create("n", steps),
+            lambda: tingting.survey_templates.update(1, content=steps),
+        ):
+            with pytest.raises(UsageError, match=r"must be a (list of )?NewStep, not"):
+                await call()
+        assert [] == sandbox.requests
+
+
 async def test_steps_that_cannot_be_read_back() -> None:
     """If the steps were set but cannot be read back, the error says so: setting them again would add them twice."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:

@@ -138,7 +138,9 @@ class Campaigns(ListResource):
         if (numbers is None) == (file is None):
             raise UsageError("campaigns.create: give either `numbers` or `file`.")
         fields = arguments.given_fields(
-            name=arguments.non_empty_text(name, "name"), services=_services(services), description=description
+            name=arguments.non_empty_text(name, "name"),
+            services=_services(services),
+            description=None if description is None else arguments.text(description, "description"),
         )
         skips = skips_problems("campaigns.create", on_problem)
         noted = new_progress("campaigns.create", AddProgress, progress)
@@ -207,8 +209,8 @@ class Campaigns(ListResource):
             fields["name"] = arguments.non_empty_text(name, "name")
         if services is not UNCHANGED:
             fields["services"] = _services(services)
-        if description is None:
-            fields["description"] = ""  # As the service shows a campaign without one.
+        if description is not UNCHANGED:  # The service shows a campaign without one with an empty text.
+            fields["description"] = "" if description is None else arguments.text(description, "description")
         return await self._core.execute(
             Request.update(
                 f"/api/system/campaigns/{arguments.identifier(id)}/update/",
@@ -353,9 +355,8 @@ def _services(services: Services | str) -> str:
 
 def _rerun_statuses(rerun: Iterable[Outcome | str]) -> list[str]:
     """Return outcomes in the service's form; a single string is one outcome."""
-    if not isinstance(rerun, Iterable):
-        raise UsageError(f"`rerun` must be a list of outcomes, not one {type(rerun).__name__}.")
     outcomes = [rerun] if isinstance(rerun, str) else rerun
+    arguments.require_list(outcomes, "rerun", "outcomes")
     statuses = [arguments.enum_member(Outcome, outcome, "rerun", among=_OUTCOMES).value for outcome in outcomes]
     if not statuses:
         raise UsageError("`rerun` is empty: omit it for a first run.")

@@ -211,7 +211,7 @@ class Numbers(ListResource):
             UsageError: The number is invalid.
             NotFoundError: The account has no number with this id.
         """
-        fields = _fields(number, None if tags is UNCHANGED else tags or {})
+        fields = _fields(number, None if tags is UNCHANGED else {} if tags is None else tags)
         return await self._core.execute(
             Request.update(
                 f"/api/system/number/{arguments.identifier(id)}/",

@@ -14,7 +14,7 @@ from tingting_async.client.suppression import ROWS_PER_TURN, Suppressed, Suppres
 from tingting_async.decoding.scalars import KATHMANDU
 from tingting_async.errors import GuardError, UsageError
 from tingting_async.http.messages import Effect, Request
-from tingting_async.quantities import counted
+from tingting_async.quantities import MOST, counted, is_count, is_number, shown
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.redaction import mask
 from tingting_async.tracebacks import short_traceback
@@ -27,8 +27,7 @@ _SHOWN = 3
 
 def _decimal(value: Decimal | float | None) -> Decimal | None:
     """Return a number as a decimal; anything else as it is, for the validator to refuse."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return Decimal(str(value)) if is_number else cast("Decimal | None", value)
+    return Decimal(str(value)) if is_number(value) else cast("Decimal | None", value)
 
 
 def _number(value: Decimal | float) -> Decimal:
@@ -37,9 +36,9 @@ def _number(value: Decimal | float) -> Decimal:
 
 def _amount(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     """Refuse a value that is not an amount of credits."""
-    is_amount = isinstance(value, Decimal) and value.is_finite() and value >= 0
+    is_amount = isinstance(value, Decimal) and value.is_finite() and 0 <= value <= MOST
     if not is_amount and not (value is None and attribute.default is None):
-        raise UsageError(f"`{attribute.name}` is {value!r}; it must be a number of 0 or more.")
+        raise UsageError(f"`{attribute.name}` is {shown(value)}; it must be a number of 0 or more.")
 
 
 @attrs.frozen(kw_only=True)
@@ -127,8 +126,8 @@ class Reach:
 
 def _limit(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     """Refuse a value that is not a number of recipients."""
-    if value is not None and (type(value) is not int or value < 0):
-        raise UsageError(f"`{attribute.name}` is {value!r}; it must be an integer of 0 or more.")
+    if value is not None and not is_count(value, least=0):
+        raise UsageError(f"`{attribute.name}` is {shown(value)}; it must be an integer of 0 or more.")
 
 
 def _hours(value: tuple[time, time] | None) -> tuple[time, time] | None:

@@ -136,7 +136,9 @@ class Session(Hinting):
             ("token_store", token_store, "load", 'FileTokenStore("tokens.json")'),
         ):
             if given is not None and (isinstance(given, type) or not hasattr(given, needed)):
-                raise UsageError(f"`{name}` must be an object such as `{example}`, not {given!r}.")
+                # Only its type is named: it may hold a password, tokens or phone numbers.
+                found = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+                raise UsageError(f"`{name}` must be an object such as `{example}`, not {found}.")
         transport = Transport(
             base_url=normalise_base_url(base_url, allow_plain_http=allow_plain_http),
             max_in_flight=max_in_flight,
@@ -231,7 +233,7 @@ class Session(Hinting):
             A function that ends the subscription.
 
         Raises:
-            UsageError: `listener` is a coroutine function, which would not be awaited.
+            UsageError: `listener` is not a function, or is a coroutine function, which would not be awaited.
         """
         return self._core.emitter.subscribe(listener)
 

@@ -53,8 +53,12 @@ class EventEmitter:
             A function that removes it.
 
         Raises:
-            UsageError: The listener would have to be awaited.
+            UsageError: The listener is not a function, or is a coroutine function, which would not be awaited.
         """
+        if not callable(listener):
+            raise UsageError(
+                f"subscribe: `listener` must be a function that takes an event, not {type(listener).__name__}."
+            )
         if not is_callback(listener):
             raise UsageError("subscribe: `listener` is called and not awaited. Pass a function that is not `async`.")
         entry = functools.partial(listener)  # A listener may be added twice; each subscription ends separately.

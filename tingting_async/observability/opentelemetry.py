@@ -42,7 +42,7 @@ class OpenTelemetryListener:
         provider: Your tracer provider; None for the process's own.
 
     Raises:
-        UsageError: `opentelemetry-api` is not installed.
+        UsageError: `provider` is not a tracer provider, or `opentelemetry-api` is not installed.
         TingTingError: It cannot be loaded, for example with too many files open.
     """
 
@@ -56,6 +56,11 @@ class OpenTelemetryListener:
                     "'tingting-async[otel]'`, or `pip install '.[otel]'` in a clone of the repository."
                 ) from None
 
+        if provider is not None and not callable(getattr(provider, "get_tracer", None)):
+            raise UsageError(
+                f"OpenTelemetryListener: `provider` must be a tracer provider, not {type(provider).__name__}: give a "
+                "`TracerProvider()` of `opentelemetry.sdk.trace`, or None for the process's own."
+            )
         self._trace = trace
         self._tracer = trace.get_tracer("tingting_async", __version__, provider)
         self._open: dict[int, Span] = {}

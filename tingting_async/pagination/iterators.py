@@ -16,6 +16,7 @@ from tingting_async.errors import MisuseError, UsageError
 from tingting_async.pagination.page import Page, PageRequest, T
 from tingting_async.pagination.prefetch import Prefetcher
 from tingting_async.pagination.styles import PaginationStyle
+from tingting_async.quantities import shown
 
 MAX_POSITION = 10**15
 """A length that no list reaches."""
@@ -42,7 +43,7 @@ class NeedsAsyncFor:
             raise MisuseError(f"{type(self).__name__} is neither true nor false: {self._usage}.")
 
         def __getitem__(self, index: object) -> NoReturn:
-            raise MisuseError(f"{type(self).__name__} has no item [{index!r}]: {self._usage}.")
+            raise MisuseError(f"{type(self).__name__} has no item [{shown(index)}]: {self._usage}.")
 
 
 class AsyncForIterator(NeedsAsyncFor, AsyncIterator[T]):

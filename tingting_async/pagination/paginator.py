@@ -205,6 +205,6 @@ class Paginator(Generic[T]):
 
         def __getitem__(self, index: object) -> NoReturn:
             raise MisuseError(
-                f"A paginator has no item [{index!r}]: write `await ….list().first()`, or collect the items first with "
-                "`await ….list().collect(limit=…)`."
+                f"A paginator has no item [{shown(index)}]: write `await ….list().first()`, or collect the items first "
+                "with `await ….list().collect(limit=…)`."
             )

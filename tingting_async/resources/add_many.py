@@ -106,7 +106,9 @@ def refuse_no_list(given: object, name: str) -> None:
     kind = type(given).__name__
     if hasattr(given, "columns") and hasattr(given, "shape"):
         raise UsageError(f"`{name}` must be a list of {name}, not {kind}: give `RecipientList.from_rows(...)` of it.")
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable | AsyncIterable):
+    if isinstance(given, str | bytes | bytearray | memoryview | Mapping) or not isinstance(
+        given, Iterable | AsyncIterable
+    ):
         raise UsageError(f"`{name}` must be a list of {name}, not {kind}.")
 
 
@@ -117,5 +119,5 @@ def skips_problems(operation: str, on_problem: OnProblem) -> bool:
         UsageError: `on_problem` is not valid.
     """
     if on_problem not in ("raise", "skip"):
-        raise UsageError(f'{operation}: `on_problem` must be "raise" or "skip", not {on_problem!r}.')
+        raise UsageError(f'{operation}: `on_problem` must be "raise" or "skip", not {shown(on_problem)}.')
     return on_problem == "skip"

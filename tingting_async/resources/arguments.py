@@ -10,7 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
+
+import attrs
 
 from tingting_async.decoding.fields import OpenEnum
 from tingting_async.decoding.scalars import KATHMANDU
@@ -21,7 +23,8 @@ from tingting_async.persistence import run_in_thread
 from tingting_async.quantities import is_count, shown
 from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.recipients.row_checker import RowChecker
-from tingting_async.redaction import redact, shorten
+from tingting_async.recipients.texts import is_blank
+from tingting_async.redaction import mask, redact, shorten
 from tingting_async.resources.models import OtpChannel, OtpSource
 from tingting_async.tracebacks import suggest_name
 
@@ -89,15 +92,24 @@ def given_fields(**fields: Any) -> dict[str, Any]:
 
 
 def non_empty_text(value: str, name: str) -> str:
-    """Return a string that is not blank.
+    """Return a string that shows something.
 
     Raises:
         UsageError: The value is not a string, is blank, or cannot be encoded.
     """
+    if is_blank(text(value, name)):
+        raise UsageError(f"`{name}` is empty: give a text that is not blank.")
+    return value
+
+
+def text(value: str, name: str) -> str:
+    """Return a string, which may be empty.
+
+    Raises:
+        UsageError: The value is not a string, or cannot be encoded.
+    """
     if not isinstance(value, str):
         raise UsageError(f"`{name}` must be a string, not {type(value).__name__}.")
-    if not value.strip():
-        raise UsageError(f"`{name}` is empty.")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -111,10 +123,30 @@ def identifier(value: int, name: str = "id") -> int:
     Raises:
         UsageError: The value is not an id.
     """
-    if type(value) is not int or not 0 <= value < 2**63:
-        found = type(value).__name__ if type(value) is not int else value if value < 0 else "a larger one than any id"
-        raise UsageError(f"`{name}` must be an id of the service, an integer of 0 or more, not {found}.")
-    return value
+    if type(value) is int and 0 <= value < _MOBILES[0].start:
+        return value
+    found = type(value).__name__
+    if type(value) is int:
+        if any(value in numbers for numbers in _MOBILES):
+            raise UsageError(f"`{name}` is the phone number {mask(value)}: give an id, such as the contact's `id`.")
+        if 0 <= value < 2**63:
+            return value
+        found = shown(value) if value < 0 else "a larger one than any id"
+    raise UsageError(f"`{name}` must be an id of the service, an integer of 0 or more, not {found}.")
+
+
+_MOBILES = range(9_700_000_000, 9_900_000_000), range(977_9_700_000_000, 977_9_900_000_000)
+"""The numbers that are mobile numbers of Nepal, without and with the code of the country. No id is that high."""
+
+
+def require_list(values: object, name: str, what: str) -> None:
+    """Refuse a value that is not a list: the items of a text or of bytes are no items, and a mapping loses its values.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if isinstance(values, str | bytes | bytearray | memoryview | Mapping) or not isinstance(values, Iterable):
+        raise UsageError(f"`{name}` must be a list of {what}, not {type(cast('object', values)).__name__}.")
 
 
 def identifiers(values: Iterable[int], name: str) -> list[int]:
@@ -123,8 +155,7 @@ def identifiers(values: Iterable[int], name: str) -> list[int]:
     Raises:
         UsageError: There are none, one is not an id, or one is given twice: that may mean two calls.
     """
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise UsageError(f"`{name}` must be a list of ids, not {type(values).__name__}.")
+    require_list(values, name, "ids")
     found = [identifier(value, f"{name}[{index}]") for index, value in enumerate(values)]
     for value, count in Counter(found).items():
         if count > 1:
@@ -151,9 +182,8 @@ def enum_member(kind: type[E], value: E | str, name: str, *, among: Iterable[E] 
         for member in valid:
             if member == value:
                 return member
-    raise UsageError(
-        f"`{name}` is {redact(str(value))!r}; it must be one of {', '.join(repr(m.value) for m in valid)}."
-    )
+    given = shown(str(value) if isinstance(value, str) else value)
+    raise UsageError(f"`{name}` is {given}; it must be one of {', '.join(repr(m.value) for m in valid)}.")
 
 
 def at_least_one(number: object, operation: str, name: str) -> None:
@@ -320,8 +350,8 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:
     """Return a file's content, read without blocking the event loop.
 
     Raises:
-        UsageError: The file cannot be read, is empty, has another suffix, or has a name or a media type that cannot be
-            sent.
+        UsageError: The file cannot be read, is empty, has another suffix, or has a name, a media type or a content
+            that cannot be sent.
     """
     if not isinstance(source, File | str | PathLike):
         raise UsageError(f"`{name}` must be a path or a File, not {type(source).__name__}.")
@@ -341,9 +371,15 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:
             )
     if not source.name.lower().endswith(tuple(suffixes)):
         raise UsageError(f"`{name}` is {redact(source.name)!r}; the service accepts {' or '.join(suffixes)}.")
-    if not source.content:
+    content: Any = source.content
+    if not isinstance(content, bytes | bytearray | memoryview):
+        raise UsageError(
+            f"`{name}` ({redact(source.name)!r}) has the content of a {type(content).__name__}; it must be bytes, such "
+            "as `text.encode()` of a string."
+        )
+    if not (content := bytes(cast("bytes", content))):
         raise UsageError(f"`{name}` ({redact(source.name)!r}) is empty.")
-    return source
+    return source if content is source.content else attrs.evolve(source, content=content)
 
 
 def require_commas(content: bytes, name: str) -> None:

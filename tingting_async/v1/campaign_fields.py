@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
+from tingting_async.client.options import require_bool
 from tingting_async.errors import UsageError
 from tingting_async.quantities import is_number, shown
+from tingting_async.recipients.texts import is_blank
 from tingting_async.resources import arguments
 from tingting_async.resources.models import CallStatus, Services
 from tingting_async.v1.models.accounts import Voice
@@ -77,10 +79,7 @@ def encode_changes(operation: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _encode(given: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {
-        _WIRE_NAMES.get(name, name): _ENCODERS[name](value) if name in _ENCODERS else value
-        for name, value in given.items()
-    }
+    fields = {_WIRE_NAMES.get(name, name): _ENCODERS[name](value) for name, value in given.items()}
     refuse_other_text(fields.get("services"), fields.get("message"), fields.get("sms_message"))
     return fields
 
@@ -127,10 +126,24 @@ def refuse_other_text(services: str | None, message: str | None, sms_message: st
 
 
 def _failover(statuses: Any) -> list[str]:
-    if not isinstance(statuses, Iterable):
-        raise UsageError(f"`failover` must be a list of statuses, not {type(statuses).__name__}.")
-    given = cast("Iterable[Any]", [statuses] if isinstance(statuses, str) else statuses)
+    given = [statuses] if isinstance(statuses, str) else statuses
+    arguments.require_list(given, "failover", "statuses")
     return [arguments.enum_member(CallStatus, status, "failover").value for status in given]
+
+
+def _message(value: Any, name: str) -> str:
+    """Return a text that reaches people: a blank one would reach all of them as an empty message."""
+    if isinstance(value, str) and is_blank(value):
+        raise UsageError(
+            f"`{name}` is empty: people would be reached with an empty message. Give a text that is not blank. To "
+            "clear the text of a campaign, give `campaigns.update` None."
+        )
+    return arguments.non_empty_text(value, name)
+
+
+def _draft(value: Any) -> bool:
+    require_bool(value, "draft")
+    return bool(value)
 
 
 def _credit_limit(value: Any) -> Any:
@@ -154,13 +167,19 @@ _CLEARED: Mapping[str, Any] = {
 
 _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "name": lambda value: arguments.non_empty_text(value, "name"),
+    "description": lambda value: arguments.text(value, "description"),
+    "message": lambda value: _message(value, "message"),
+    "sms_message": lambda value: _message(value, "sms_message"),
+    "draft": _draft,
     "services": lambda value: arguments.enum_member(Services, value, "services").value,
     "category": lambda value: arguments.enum_member(Category, value, "category").value,
-    "lines": lambda value: [] if value in ((), []) else arguments.identifiers(value, "lines"),
+    "lines": lambda value: (
+        [] if isinstance(value, tuple | list) and not value else arguments.identifiers(value, "lines")
+    ),
     "voice": voice_id,
     "schedule": lambda value: arguments.future(value, "schedule").isoformat(),
     "failover": _failover,
     "length_factor": encode_length_factor,
     "credit_limit": _credit_limit,
 }
-"""How a field is checked and encoded; any other is sent as it is given."""
+"""How each field is checked and encoded."""

@@ -8,6 +8,7 @@ import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
+from tingting_async.late_imports import loading
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.models import Services, SpokenMessage
@@ -35,7 +36,7 @@ from tingting_async.v1.models.campaigns import (
 )
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.preflight import preflight
-from tingting_async.v1.reach import Recipients, iterate, reaches_campaign
+from tingting_async.v1.reach import Recipients, reaches_campaign, read_recipients
 from tingting_async.v1.reconcile import clocks_at, reconcile_created, reconcile_run
 from tingting_async.v1.schedule import with_schedule
 
@@ -249,7 +250,10 @@ class Campaigns(ListedCampaigns):
             OutcomeUnknownError: The campaign may be running: look at its status before you run it again.
             DuplicateSendError: The ledger says that it was run before, or may have been.
         """
-        people = None if recipients is None else [each async for each in iterate(recipients)]
+        changes = arguments.given_fields(message=message, sms_message=sms_message, schedule=schedule)
+        # Once the run was made, its schedule is past, and the ledger's answer says more: so that is checked after it.
+        encode_new_campaign(changes, may_be_past=True)
+        people = None if recipients is None else await read_recipients(recipients)
         called = self._core.note_clocks()  # The ledger may refuse the send, and its error is reconciled, too.
         request = Request.send(
             f"/api/v1/run-campaign/{arguments.identifier(id)}/",
@@ -262,9 +266,9 @@ class Campaigns(ListedCampaigns):
             idempotency_key=idempotency_key,
             reaches=reaches_campaign(self._core, id, people, timeout),
         )
-        changes = arguments.given_fields(message=message, sms_message=sms_message, schedule=schedule)
 
         async def prepare() -> datetime | None:
+            encode_new_campaign(changes)
             if (message is None) != (sms_message is None):
                 refuse_other_text((await self.get(id, timeout=timeout)).services, message, sms_message)
             known = (await self.update(id, timeout=timeout, **changes)).schedule if changes else None
@@ -311,14 +315,19 @@ class Campaigns(ListedCampaigns):
             timeout: The limits of each request.
 
         Raises:
-            UsageError: `recipients` is not a list of recipients, or `prices` lack a price that the campaign needs.
+            UsageError: `recipients` is not a list of recipients, `prices` are not `Prices`, or they lack a price that
+                the campaign needs.
             GuardError: The suppression list of a guard cannot be read.
         """
-        if type(max_contacts) is not int or max_contacts < 1:
-            raise UsageError(f"campaigns.preflight: `max_contacts` is {max_contacts!r}; it must be 1 or more.")
+        arguments.at_least_one(max_contacts, "campaigns.preflight", "max_contacts")
+        if prices is not None:
+            with loading("campaigns.preflight"):
+                from tingting_async.client.guards import require_prices  # noqa: PLC0415 - only with prices
+            require_prices(prices)
+        people = None if recipients is None else await read_recipients(recipients)
         campaign = await self.get(id, timeout=timeout)
         return await preflight(
-            self._core, campaign, timeout, recipients, prices, max_contacts, allow_legacy_font=allow_legacy_font
+            self._core, campaign, timeout, people, prices, max_contacts, allow_legacy_font=allow_legacy_font
         )
 
     async def test_voice(

@@ -14,6 +14,7 @@ from tingting_async.pagination.page import Page
 from tingting_async.pagination.paginator import Paginator
 from tingting_async.pagination.styles import LimitOffsetPagination
 from tingting_async.persistence import run_in_thread
+from tingting_async.quantities import shown
 from tingting_async.recipients.numbers import NepaliNumber, phone_number
 from tingting_async.resources import arguments
 from tingting_async.resources.add_many import OnProblem, add_many, new_progress, skips_problems
@@ -101,7 +102,10 @@ class Contacts(MethodFallback):
                 _addition_path(campaign_id),
                 ContactAdded,
                 "contacts.add",
-                json={"number": digits, "other_variables": arguments.mapping(variables or {}, "variables")},
+                json={
+                    "number": digits,
+                    "other_variables": arguments.mapping({} if variables is None else variables, "variables"),
+                },
                 timeout=timeout,
                 recovery_hint=f"look for it in contacts.list({campaign_id})",
                 reconciler=lambda send: reconcile_contact(
@@ -172,7 +176,9 @@ class Contacts(MethodFallback):
                 is its cause, and also behind the `TimeoutError` of `asyncio.timeout`: see `PartialFailureError.behind`.
         """
         if type(keep_contacts) not in (bool, type(None)):
-            raise UsageError(f"contacts.add_many: `keep_contacts` must be True, False or None, not {keep_contacts!r}.")
+            raise UsageError(
+                f"contacts.add_many: `keep_contacts` must be True, False or None, not {shown(keep_contacts)}."
+            )
         is_list = isinstance(contacts, Collection) and not isinstance(contacts, ReadyList)
         endpoint = ContactAddition(
             _addition_path(campaign_id),
@@ -307,14 +313,15 @@ class Contacts(MethodFallback):
         self, id: int, variables: Mapping[str, Any], *, timeout: TimeoutLike = None
     ) -> Mapping[str, Any]:
         """Change a contact's variables, and return them (`PATCH campaign/<contact_id>/attributes/`)."""
-        if not variables:
+        given = arguments.mapping(variables, "variables")
+        if not given:
             raise UsageError("contacts.set_variables: give at least one variable to change.")
         return await self._core.execute(
             Request.update(
                 _variables_path(id),
                 dict[str, Any],
                 "contacts.set_variables",
-                json=arguments.mapping(variables, "variables"),
+                json=given,
                 timeout=timeout,
             )
         )

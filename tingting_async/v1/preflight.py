@@ -1,6 +1,6 @@
 """The check of a campaign before it is run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from tingting_async.resources.reach import CALLS, TEXTS, parts_of
 from tingting_async.v1.contacts import Contacts
 from tingting_async.v1.dashboard import Dashboards
 from tingting_async.v1.models.campaigns import Campaign, CampaignStatus, PreflightReport
-from tingting_async.v1.reach import Recipients, iterate, national, read_values
+from tingting_async.v1.reach import iterate, national, read_values
 
 if TYPE_CHECKING:
     from tingting_async.client.guards import Prices
@@ -74,7 +74,7 @@ async def preflight(
     core: Core,
     campaign: Campaign,
     timeout: TimeoutLike,
-    recipients: Recipients | None,
+    recipients: Sequence[Any] | None,
     prices: "Prices | None",
     max_contacts: int,
     *,

@@ -1,7 +1,7 @@
 """Whom a send reaches, for the guards: what they need is read from the service, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -10,6 +10,7 @@ from tingting_async.client.core import Core
 from tingting_async.errors import UsageError
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.texts import placeholders
+from tingting_async.resources.add_many import refuse_no_list
 from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.reach import CALLS, TEXTS, UNKNOWN_SERVICES, parts_of
 from tingting_async.v1.contacts import Contacts
@@ -31,13 +32,13 @@ Recipients = Iterable[Any] | AsyncIterable[Any]
 """A `RecipientList`, contacts, or other objects that have a number and variables."""
 
 
-def reaches_campaign(core: Core, id: int, recipients: Recipients | None, timeout: TimeoutLike) -> "Reaches":
+def reaches_campaign(core: Core, id: int, recipients: Sequence[Any] | None, timeout: TimeoutLike) -> "Reaches":
     """Return the `Reaches` function of a request that runs a campaign."""
     return partial(_campaign, core, id, recipients, timeout)
 
 
 async def _campaign(
-    core: Core, id: int, recipients: Recipients | None, timeout: TimeoutLike, guards: "Guards"
+    core: Core, id: int, recipients: Sequence[Any] | None, timeout: TimeoutLike, guards: "Guards"
 ) -> "Reach":
     from tingting_async.client.guards import Reach  # noqa: PLC0415 - only with guards
 
@@ -115,7 +116,7 @@ def national(number: object) -> str | None:
     return None
 
 
-async def values_by_number(recipients: Recipients | None) -> dict[str, Values]:
+async def values_by_number(recipients: Sequence[Any] | None) -> dict[str, Values]:
     """Return the variables of recipients by national number."""
     found: dict[str, Values] = {}
     if recipients is not None:
@@ -124,14 +125,37 @@ async def values_by_number(recipients: Recipients | None) -> dict[str, Values]:
     return found
 
 
-async def iterate(recipients: Recipients) -> AsyncIterator[Any]:
-    """Yield recipients of an iterable of either kind. Other tasks run meanwhile.
+async def read_recipients(recipients: Recipients) -> list[Any]:
+    """Return recipients of an iterable of either kind, which is read once. Other tasks run meanwhile.
 
     Raises:
-        UsageError: It is not a list of recipients.
+        UsageError: It is not a list of recipients, or one of them is none.
     """
-    if isinstance(recipients, str | bytes | Mapping) or not isinstance(recipients, Iterable | AsyncIterable):
-        raise UsageError(f"`recipients` must be a list of recipients, not {type(cast('object', recipients)).__name__}.")
+    refuse_no_list(recipients, "recipients")
+    found: list[Any] = []
+    async for each in iterate(recipients):
+        _require_recipient(each, f"recipients[{len(found)}]")
+        found.append(each)
+    return found
+
+
+def _require_recipient(each: Any, name: str) -> None:
+    if isinstance(each, Mapping):
+        raise UsageError(
+            f"`{name}` must be an object with a number and variables, not a {type(cast('object', each)).__name__}, "
+            "whose variables would be lost: give `NewContact(number, variables)`, or a `RecipientList`."
+        )
+    if not hasattr(each, "number"):
+        phone_number(each, name)
+    elif not isinstance(variables := getattr(each, "variables", {}), Mapping):
+        raise UsageError(
+            f"`{name}.variables` must be a mapping of names to values, not {type(variables).__name__}. The contacts of "
+            "`contacts.list()` have no variables: give the recipients that you added."
+        )
+
+
+async def iterate(recipients: Recipients) -> AsyncIterator[Any]:
+    """Yield recipients of an iterable of either kind. Other tasks run meanwhile."""
     row = 0
     if isinstance(recipients, AsyncIterable):
         async for each in recipients:

@@ -19,7 +19,7 @@ from tingting_async.v1.models.accounts import Voice
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.surveys import NewStep, SurveyTemplate, TemplateApplied
 from tingting_async.v1.pages import read_page
-from tingting_async.v1.surveys import encode_steps
+from tingting_async.v1.surveys import complete, encode_steps
 
 
 class SurveyTemplates(MethodFallback):
@@ -182,7 +182,8 @@ async def _with_content(
         fields["length_factor"] = encode_length_factor(length_factor)
     if content is UNCHANGED:
         return request.with_json(fields)
-    rows, files = await encode_steps(content)
+    rows, files = await encode_steps(content, "content")
+    rows = complete(rows)
     if not files:
         return request.with_json({**fields, "content": rows})
     named = {f"step_{order}_audio_file": file for order, file in files.items()}

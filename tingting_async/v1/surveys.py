@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from os import PathLike
 from typing import Any, cast
@@ -28,27 +28,26 @@ _NEW = {"content_type": "say", "text_or_url": "", "response_type": "none", "inpu
 """The fields of a new step that are not given."""
 
 
-async def encode_steps(
-    steps: Sequence[NewStep], stored: Mapping[int | None, SurveyStep] | None = None
-) -> tuple[list[dict[str, Any]], dict[int, File]]:
-    """Return steps as the service expects them, and their audio files by the index of their step.
+async def encode_steps(steps: Sequence[NewStep], name: str = "steps") -> tuple[list[dict[str, Any]], dict[int, File]]:
+    """Return the fields of steps that are given, as the service expects them, and their audio by the index of the step.
 
     Args:
         steps: The steps.
-        stored: The steps that the survey has, by id, if the steps with an id are to be changed.
+        name: The argument's name, for errors.
 
     Raises:
         UsageError: A step is not valid.
     """
-    _refuse_other_types(steps)
+    if isinstance(steps, str | bytes | bytearray | memoryview) or not isinstance(steps, Sequence):
+        raise UsageError(f"`{name}` must be a list of NewStep, not {type(cast('object', steps)).__name__}.")
     rows: list[dict[str, Any]] = []
     files: dict[int, File] = {}
     for order, step in enumerate(steps):
-        place = f"steps[{order}]"
+        place = f"{name}[{order}]"
+        if not isinstance(step, NewStep):
+            raise UsageError(f"`{place}` must be a NewStep, not {type(cast('object', step)).__name__}.")
         row: dict[str, Any] = {} if step.id is None else {"id": arguments.identifier(step.id, f"{place}.id")}
-        # The documents do not say whether the service keeps the fields that are not sent, so all of them are sent.
-        before = _NEW if step.id is None or stored is None else _texts(stored.get(step.id))
-        rows.append({**row, "order": order, **before, **_given_texts(step, place)})
+        rows.append({**row, "order": order, **_given_texts(step, place)})
         if step.audio_file is None:
             rows[-1]["audio_file"] = None
         elif step.audio_file is not UNCHANGED:
@@ -56,9 +55,28 @@ async def encode_steps(
     return rows, files
 
 
-def _refuse_other_types(steps: object) -> None:
-    if not isinstance(steps, Sequence) or not all(isinstance(step, NewStep) for step in cast("Sequence[Any]", steps)):
-        raise UsageError("The steps must be a list of NewStep.")
+def complete(rows: Iterable[dict[str, Any]], stored: Mapping[Any, SurveyStep] | None = None) -> list[dict[str, Any]]:
+    """Return encoded steps with the fields that are not given, too.
+
+    The documents do not say whether the service keeps the fields that are not sent, so all of them are sent.
+
+    Args:
+        rows: The steps.
+        stored: The steps that the survey has, by id, if the steps with an id are to be changed.
+    """
+    return [{**(_NEW if stored is None or "id" not in row else _texts(stored.get(row["id"]))), **row} for row in rows]
+
+
+async def _encode_all(operation: str, steps: Sequence[NewStep]) -> tuple[list[dict[str, Any]], dict[int, File]]:
+    """Return the encoded steps of a survey, and their audio.
+
+    Raises:
+        UsageError: There are none, or one is not valid.
+    """
+    rows, files = await encode_steps(steps)
+    if not rows:
+        raise UsageError(f"{operation}: `steps` is empty; use delete_steps().")
+    return rows, files
 
 
 def _texts(step: SurveyStep | None) -> dict[str, str]:
@@ -73,6 +91,9 @@ def _given_texts(step: NewStep, place: str) -> dict[str, str]:
     for name, kind in (("content_type", ContentType), ("response_type", ResponseType)):
         if name in fields:
             fields[name] = arguments.enum_member(kind, fields[name], f"{place}.{name}").value
+    for name in ("text_or_url", "input_name"):
+        if fields.get(name) is not None:
+            arguments.text(fields[name], f"{place}.{name}")
     if len(fields.get("input_name") or "") > 128:
         raise UsageError(f"`{place}.input_name` has more than 128 characters.")
     return {name: "" if value is None else value for name, value in fields.items()}
@@ -108,7 +129,8 @@ class Surveys(Resource):
             OutcomeUnknownError: The steps may have been set: look at `steps()`.
             PartialFailureError: The steps were set, but could not be read back. It is also behind a cancellation.
         """
-        return await self._write_steps(Request.create, "surveys.set_steps", campaign_id, steps, timeout)
+        rows, files = await _encode_all("surveys.set_steps", steps)
+        return await self._write_steps(Request.create, "surveys.set_steps", campaign_id, complete(rows), files, timeout)
 
     async def update_steps(
         self, campaign_id: int, steps: Sequence[NewStep], *, timeout: TimeoutLike = None
@@ -129,12 +151,14 @@ class Surveys(Resource):
             PartialFailureError: The steps were changed, but could not be read back, or the service dropped audio that
                 was to stay. It is also behind a cancellation.
         """
-        _refuse_other_types(steps)
+        rows, files = await _encode_all("surveys.update_steps", steps)
         changed = [step.id for step in steps if step.id is not None]
         stored = {step.id: step for step in await self.steps(campaign_id, timeout=timeout)} if changed else {}
         # Sent twice, a step without an id may be there twice.
         make_request = Request.update if len(changed) == len(steps) else partial(Request.create, method="PATCH")
-        found = await self._write_steps(make_request, "surveys.update_steps", campaign_id, steps, timeout, stored)
+        found = await self._write_steps(
+            make_request, "surveys.update_steps", campaign_id, complete(rows, stored), files, timeout
+        )
         if lost := _lost_audio(steps, stored, found):
             raise PartialFailureError(
                 f"surveys.update_steps: the steps of campaign {campaign_id} were changed, but the service dropped the "
@@ -265,9 +289,9 @@ class Surveys(Resource):
         make_request: Callable[..., Request[Confirmation]],
         operation: str,
         campaign_id: int,
-        steps: Sequence[NewStep],
+        rows: list[dict[str, Any]],
+        files: Mapping[int, File],
         timeout: TimeoutLike,
-        stored: Mapping[int | None, SurveyStep] | None = None,
     ) -> list[SurveyStep]:
         request = make_request(
             _steps_path(campaign_id),
@@ -277,9 +301,6 @@ class Surveys(Resource):
             timeout=timeout,
             recovery_hint=f"look at surveys.steps({campaign_id})",
         )
-        rows, files = await encode_steps(steps, stored)
-        if not rows:
-            raise UsageError(f"{operation}: `steps` is empty; use delete_steps().")
         if files:
             # The name of an audio file is the index of its step, as in the vendor's own client.
             request = request.with_form(

@@ -78,7 +78,8 @@ class WatchedCampaigns(MethodFallback, resource="campaigns"):
             WaitTimeoutError: The wait timed out; `last` is the campaign as it was last seen.
             SessionClosedError: The session was closed meanwhile.
         """
-        wanted = {until} if isinstance(until, str) or not isinstance(until, Iterable) else set(until)
+        wanted = [until] if isinstance(until, str) else until
+        arguments.require_list(wanted, "until", "statuses")
         progress = self._watch("campaigns.wait", id, poll_interval, max_poll_interval)
         return await progress.wait({arguments.enum_member(CampaignStatus, each, "until") for each in wanted}, timeout)
 

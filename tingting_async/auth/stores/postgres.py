@@ -15,7 +15,7 @@ from tingting_async.auth.tokens import LOCK_POLL_INTERVAL, Tokens
 from tingting_async.errors import TokenStoreError, UsageError
 from tingting_async.persistence import run_to_completion
 from tingting_async.postgres import Postgres, PostgresError, PostgresFailedError, repeat
-from tingting_async.quantities import is_seconds, shown
+from tingting_async.quantities import NAME, is_name, is_seconds, shown
 from tingting_async.tracebacks import short_traceback
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ class PostgresTokenStore:
 
     @short_traceback
     def __init__(self, dsn_or_pool: Any, *, key: str = "default", timeout: float = 15.0) -> None:
-        if not isinstance(key, str) or not key or "\0" in key:
-            raise UsageError("`key` must be the name of the tokens: a string that is not empty, without NUL.")
+        if not is_name(key):
+            raise UsageError(f"`key` must be the name of the tokens: {NAME}.")
         if not is_seconds(timeout) or timeout < 0.1:
             raise UsageError(f"`timeout` is {shown(timeout)}; it must be a number of seconds from 0.1 to 1e9.")
         try:

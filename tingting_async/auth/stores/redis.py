@@ -13,7 +13,7 @@ from tingting_async.auth.stores.codec import decode, encode
 from tingting_async.auth.tokens import LOCK_POLL_INTERVAL, Tokens
 from tingting_async.errors import TokenStoreError, UsageError
 from tingting_async.persistence import run_to_completion
-from tingting_async.quantities import is_seconds, shown
+from tingting_async.quantities import NAME, is_name, is_seconds, shown
 from tingting_async.redis import RedisBacked, RedisFailedError
 from tingting_async.tracebacks import short_traceback
 
@@ -66,8 +66,8 @@ class RedisTokenStore(RedisBacked):
 
     @short_traceback
     def __init__(self, client: "Redis | str", *, key: str, ttl: float | None = None, lease: float = 15.0) -> None:
-        if not isinstance(key, str) or not key:
-            raise UsageError("`key` must be the name of a key in Redis: a string that is not empty.")
+        if not is_name(key):
+            raise UsageError(f"`key` must be the name of a key in Redis: {NAME}.")
         for name, seconds in (("ttl", 1.0 if ttl is None else ttl), ("lease", lease)):
             if not is_seconds(seconds) or seconds < 0.1:
                 raise UsageError(f"`{name}` is {shown(seconds)}; it must be a number of seconds from 0.1 to 1e9.")

@@ -11,7 +11,7 @@ from tingting_async.errors import NotSentError, UsageError
 from tingting_async.http.rate_limits.local import seconds_between
 from tingting_async.http.rate_limits.shared import KEPT, SharedRate
 from tingting_async.postgres import Postgres, PostgresError, PostgresFailedError, repeat
-from tingting_async.quantities import SECONDS, is_seconds, shown
+from tingting_async.quantities import NAME, SECONDS, is_name, is_seconds, shown
 from tingting_async.tracebacks import short_traceback
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ class PostgresRateLimit:
 
     @short_traceback
     def __init__(self, dsn_or_pool: Any, *, per_second: float, name: str = "default", timeout: float = 5.0) -> None:
-        if not isinstance(name, str) or not name or "\0" in name:
-            raise UsageError("`name` must be the name of the limit: a string that is not empty, without NUL.")
+        if not is_name(name):
+            raise UsageError(f"`name` must be the name of the limit: {NAME}.")
         if not is_seconds(timeout):
             raise UsageError(f"`timeout` must be {SECONDS}, not {shown(timeout)}.")
         self._rate = SharedRate(f"{type(self).__name__} {name!r}", seconds_between(per_second, "per_second"))

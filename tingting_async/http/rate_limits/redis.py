@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from tingting_async.errors import NotSentError, UsageError
 from tingting_async.http.rate_limits.local import seconds_between
 from tingting_async.http.rate_limits.shared import KEPT, SharedRate
-from tingting_async.quantities import SECONDS, is_seconds, shown
+from tingting_async.quantities import NAME, SECONDS, is_name, is_seconds, shown
 from tingting_async.redis import RedisBacked, RedisFailedError
 from tingting_async.tracebacks import short_traceback
 
@@ -83,8 +83,8 @@ class RedisRateLimit(RedisBacked):
     def __init__(
         self, client: "Redis | str", *, per_second: float, name: str = "default", timeout: float = 5.0
     ) -> None:
-        if not isinstance(name, str) or not name:
-            raise UsageError(f"`name` must be the name of the limit: a string that is not empty, not {name!r}.")
+        if not is_name(name):
+            raise UsageError(f"`name` must be the name of the limit: {NAME}; not {shown(name)}.")
         if not is_seconds(timeout):
             raise UsageError(f"`timeout` must be {SECONDS}, not {shown(timeout)}.")
         self._rate = SharedRate(f"{type(self).__name__} {name!r}", seconds_between(per_second, "per_second"))
