@@ -10,9 +10,10 @@ import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.recipients import headers
-from tingting_async.recipients.builder import ListBuilder, Options
+from tingting_async.recipients.builder import ListBuilder
 from tingting_async.recipients.columns import shown
 from tingting_async.recipients.numbers import NepaliNumber
+from tingting_async.recipients.options import Options
 from tingting_async.recipients.values import MISSING
 
 

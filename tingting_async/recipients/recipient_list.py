@@ -13,9 +13,10 @@ import attrs
 
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.persistence import resolve_path, run_in_thread
-from tingting_async.recipients.builder import ListBuilder, Options
+from tingting_async.recipients.builder import ListBuilder
 from tingting_async.recipients.files import open_rows
 from tingting_async.recipients.numbers import phone_number
+from tingting_async.recipients.options import Options
 from tingting_async.recipients.problems import RowProblem, require_type
 from tingting_async.recipients.python_rows import RowReader
 from tingting_async.recipients.rejects import InputRow, write_rejects
@@ -354,6 +355,8 @@ class RecipientList(Sequence[Recipient]):
         notes = [*self._notes]
         with suppress(IndexError):
             notes.append(f"phone numbers: column {columns.where(columns.number)}")
+            if others := columns.other_numbers():
+                notes.append(f"other columns that name phone numbers, and whose numbers are not reached: {others}")
         if columns.header_row is not None:
             guess = ", which is a guess: nothing in it names phone numbers" if columns.is_guess else ""
             empty = "" if len(builder.rows) or builder.skipped else ", and no rows are below it"
