@@ -151,6 +151,25 @@ async def test_damaged_file(tmp_path: Path, format: str) -> None:
     assert refused > 10
 
 
+@pytest.mark.parametrize("number", ["9840000000", 9840000000])
+async def test_round_number(tmp_path: Path, format: str, number: Any) -> None:
+    """A number with seven zeros at its end is left out, even from a text cell, and taken with `allow_padded=True`."""
+    path = write_sheet(tmp_path / f"list.{format}", [["phone", "due"], [number, 14500000], [9841000001, 5]])
+    people = await RecipientList.read(path)
+    (problem,) = people.problems
+    assert problem.message.startswith("Row 2, column A (phone): the value (…00")
+    assert problem.message.endswith(
+        "padded it. Compare it with the original. If it is right, give `allow_padded=True`."
+    )
+    assert ["9840000000", "9841000001"] == [each.number for each in await RecipientList.read(path, allow_padded=True)]
+    rejects = tmp_path / "rejects.csv"
+    await people.write_rejects(rejects)
+    corrected = await RecipientList.read(rejects, allow_padded=True, besides=people)
+    assert [("9840000000", 2)] == [(each.number, each.row) for each in corrected]
+    with pytest.raises(UsageError, match="`allow_padded` must be True or False, not int"):
+        await RecipientList.read(path, allow_padded=1)  # type: ignore[arg-type]
+
+
 async def test_durations(tmp_path: Path, format: str) -> None:
     """A time of day is shown with hours and minutes."""
     rows = [

@@ -43,11 +43,14 @@ class ListBuilder:
     Args:
         options: How they are read.
         is_file: Whether the cells come from a file, so that all values become text.
+        are_typed: Whether a program has given the cells, and not a spreadsheet.
         names: The names of the columns, if the rows have names for their values. The list may grow. None if a row of
             headers has the names, if anything has.
     """
 
-    def __init__(self, options: Options, *, is_file: bool, names: list[str] | None = None) -> None:
+    def __init__(
+        self, options: Options, *, is_file: bool, are_typed: bool = False, names: list[str] | None = None
+    ) -> None:
         self.rows: PackedRows = PackedRows()
         self.problems: dict[int, RowProblem] = {}
         """The problems, by the places of their rows."""
@@ -59,7 +62,7 @@ class ListBuilder:
         """The numbers that are reached in another way: those of other lists, and those of a rejects file."""
         self.columns: Columns = Columns([], 0)
         self._options = options
-        self._numbers = NumberReader(options)
+        self._numbers = NumberReader(options, are_typed=are_typed)
         self._is_file = is_file
         self._names = names
         self._first: list[Row] | None = []

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from tingting_async.recipients import headers
 from tingting_async.recipients.columns import Columns, shown
-from tingting_async.recipients.numbers import NepaliNumber, described, find_number, ordinary_mobile
+from tingting_async.recipients.numbers import COMPARE, NepaliNumber, NumberKind, described, find_number, ordinary_mobile
 from tingting_async.recipients.options import Options
 from tingting_async.recipients.problems import NumberProblem, Refusal
 from tingting_async.redaction import mask
@@ -18,10 +18,12 @@ class NumberReader:
 
     Args:
         options: How rows are read.
+        are_typed: Whether a program has given the cells, and not a spreadsheet, which may have padded numbers.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, are_typed: bool) -> None:
         self._options = options
+        self._are_typed = are_typed
 
     def read(self, cell: object) -> str | tuple[NumberProblem, str]:
         """Return the national digits of a cell's number; or why there is none, as the end of a sentence."""
@@ -33,6 +35,9 @@ class NumberReader:
         said = described(found, cell)
         if found.problem is NumberProblem.AMBIGUOUS and not self._options.split_numbers:
             said += ", and the other in a row of its own; or take each of them with `split_numbers=True`"
+        elif found.problem is NumberProblem.PADDED:
+            typed = "give it as an integer, or " if self._are_typed and not _is_typed(cell) else ""
+            said += f". {COMPARE}. If it is right, {typed}give `allow_padded=True`"
         return found.problem, said
 
     def is_number(self, cell: object) -> bool:
@@ -43,7 +48,13 @@ class NumberReader:
 
     def _find(self, cell: object) -> NepaliNumber | Refusal:
         options = self._options
-        return find_number(cell, options.mobile_only, options.allow_unknown_prefix)
+        mobile_only, allow_unknown_prefix = options.mobile_only, options.allow_unknown_prefix
+        found = find_number(cell, mobile_only, allow_unknown_prefix, options.allow_padded)
+        if isinstance(found, Refusal) and found.problem is NumberProblem.PADDED and self._are_typed and _is_typed(cell):
+            padded = find_number(cell, mobile_only, allow_unknown_prefix, allow_padded=True)
+            if isinstance(padded, NepaliNumber) and padded.kind is NumberKind.MOBILE:  # Others may be amounts.
+                return padded
+        return found
 
     def elsewhere(self, columns: Columns, cells: Sequence[object]) -> str:
         """Return a sentence about a number that a row has in another column; an empty text if it has none.
@@ -62,6 +73,11 @@ class NumberReader:
                     f"give `number={shown(name)!r}`"
                 )
         return ""
+
+
+def _is_typed(cell: object) -> bool:
+    """Return whether a number is an integer or text, and not the text of a float, which may have been rounded."""
+    return isinstance(cell, int | NepaliNumber) or (isinstance(cell, str) and "." not in cell)
 
 
 def split(cell: object) -> Iterator[str]:

@@ -14,6 +14,7 @@ class Options:
     mobile_only: bool = False
     split_numbers: bool = False
     allow_unknown_prefix: bool = False
+    allow_padded: bool = False
     besides: frozenset[int] = frozenset()
 
     def __attrs_post_init__(self) -> None:
@@ -24,4 +25,5 @@ class Options:
             mobile_only=self.mobile_only,
             split_numbers=self.split_numbers,
             allow_unknown_prefix=self.allow_unknown_prefix,
+            allow_padded=self.allow_padded,
         )

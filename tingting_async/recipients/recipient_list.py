@@ -97,6 +97,7 @@ class RecipientList(Sequence[Recipient]):
         mobile_only: bool = False,
         split_numbers: bool = False,
         allow_unknown_prefix: bool = False,
+        allow_padded: bool = False,
         besides: Iterable[Any] = (),
     ) -> Self:
         """Read a file in worker threads.
@@ -111,6 +112,8 @@ class RecipientList(Sequence[Recipient]):
             mobile_only: Whether to leave out landlines, which cannot receive texts.
             split_numbers: Whether to take each number of a cell that has several. By default, such a row is left out.
             allow_unknown_prefix: Whether to take numbers of the right length whose prefix no known number has.
+            allow_padded: Whether to take numbers that end in so many zeros that a spreadsheet may have replaced digits
+                by zeros, or that they may be amounts.
             besides: People who are reached in another way, and are left out as duplicates: another list, whose ready
                 rows and own `besides` count; or an iterable of lists, phone numbers, or objects with a `number`.
 
@@ -120,7 +123,7 @@ class RecipientList(Sequence[Recipient]):
         """
         require_type(str, sheet=sheet, encoding=encoding, delimiter=delimiter)
         others = await cls._numbers_of(besides)
-        options = Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, others)
+        options = Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, allow_padded, others)
         return await run_in_thread(
             lambda: cls._read(path, options, sheet=sheet, encoding=encoding, delimiter=delimiter)
         )
@@ -156,6 +159,7 @@ class RecipientList(Sequence[Recipient]):
         mobile_only: bool = False,
         split_numbers: bool = False,
         allow_unknown_prefix: bool = False,
+        allow_padded: bool = False,
         besides: Iterable[Any] = (),
     ) -> Self:
         """Take rows from Python. Other tasks run meanwhile.
@@ -169,6 +173,8 @@ class RecipientList(Sequence[Recipient]):
             mobile_only: See `read`.
             split_numbers: See `read`.
             allow_unknown_prefix: See `read`.
+            allow_padded: See `read`. A mobile number that is a string or an integer, and not of a DataFrame, is taken
+                in any case: no spreadsheet has padded it.
             besides: See `read`.
 
         Raises:
@@ -176,7 +182,9 @@ class RecipientList(Sequence[Recipient]):
                 something other than phone numbers.
         """
         others = await cls._numbers_of(besides)
-        reader = RowReader(Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, others))
+        reader = RowReader(
+            Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, allow_padded, others)
+        )
         given = reader.rows_of(rows)
         async with AsyncExitStack() as stack:
             if isinstance(given, AsyncGenerator):
