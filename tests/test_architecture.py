@@ -74,8 +74,9 @@ TREE = {
     " owners postgres postgres_database postgres_session postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition stream styles",
-    "recipients": "builder columns files formulas header_rows headers iterators legacy_fonts number_set numbers"
-    " problems python_rows recipient_list records rejects row_checker rows spellings spreadsheets tables texts values",
+    "recipients": "builder columns files formulas header_rows headers iterators legacy_fonts number_reader number_set"
+    " numbers options problems python_rows recipient_list records rejects row_checker rows spellings spreadsheets"
+    " tables texts values",
     "resources": "add_many add_progress add_results additions arguments base checker concurrency evidence given_rows"
     " keyed_additions models named reach results",
     "v1": "accounts additions auth campaign_fields campaign_lists campaigns contact_files contacts creations dashboard"

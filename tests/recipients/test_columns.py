@@ -87,6 +87,48 @@ async def test_better_name(tmp_path: Path, first: str, second: str) -> None:
     assert second == people.number_column
 
 
+@pytest.mark.parametrize("cell", ["", "-", "98410", "will give later"])
+@pytest.mark.parametrize("other", ["Phone", "Alternate no.", "WhatsApp", "Other SIM"])
+async def test_number_in_another_column(tmp_path: Path, cell: str, other: str) -> None:
+    """If the column of the phone numbers has no valid number, the problem says which other column of the row has one.
+
+    The row is not sent to that number.
+    """
+    rows = [["Name", "Mobile", other], ["Ram", NUMBERS[0], ""], ["Sita", cell, "+977-9851234568"], ["Hari", "", "x"]]
+    people = await read(tmp_path, rows)
+    assert ("Mobile", [NUMBERS[0]]) == (people.number_column, [each.number for each in people])
+    with_number, without = (problem.message for problem in people.problems)
+    assert "Row 3, column B (Mobile): the value " in with_number
+    assert f"Column C ({other}) has the number …68. If it is the right one, copy it, or give `number={other!r}`." in (
+        with_number
+    )
+    assert "98512" not in with_number
+    assert "Row 4, column B (Mobile): the value is empty, so it is not a valid phone number." == without
+    from_python = await RecipientList.from_rows([dict(zip(rows[0], row, strict=True)) for row in rows[1:]])
+    assert f"Column {other!r} has the number …68." in from_python.problems[0].message
+
+
+async def test_figures_that_are_no_numbers_of_the_row(tmp_path: Path) -> None:
+    """A problem names no column whose header or figures say that it has something other than phone numbers."""
+    rows = [
+        ["Mobile", "Account no.", "Fee", "Paid on"],
+        [NUMBERS[0], "", "", ""],
+        ["", NUMBERS[1], 14500000, "2081-05-12"],
+    ]
+    people = await read(tmp_path, rows)
+    (problem,) = people.problems
+    assert "Row 3, column A (Mobile): the value is empty, so it is not a valid phone number." == problem.message
+
+
+async def test_summary_of_other_numbers(tmp_path: Path) -> None:
+    """The summary names the other columns whose headers name phone numbers, because nobody is reached there."""
+    people = await read(tmp_path, [["Name", "Mobile", "Phone", "Due"], ["Ram", NUMBERS[0], "", "5"]])
+    assert "other columns that name phone numbers, and whose numbers are not reached: C (Phone)." in str(
+        people.summary()
+    )
+    assert "other columns" not in str((await read(tmp_path, [["Name", "Mobile"], ["Ram", NUMBERS[0]]])).summary())
+
+
 async def test_two_columns(tmp_path: Path) -> None:
     """If two columns may be meant, one must be chosen: by its header, in any spelling, or by its letters."""
     rows = [["Father's mobile", "Mother's mobile"], ["9841000001", "9851000002"]]

@@ -1,7 +1,9 @@
 import codecs
+import zipfile
 from pathlib import Path
 
 import pytest
+from support.sheets import write_sheet
 
 from tingting_async import RecipientList, UsageError
 
@@ -191,6 +193,18 @@ async def test_other_files(tmp_path: Path, name: str, content: bytes, said: str)
             await RecipientList.read(tmp_path / name)
     else:
         assert ([], ()) == (list(people := await RecipientList.read(tmp_path / name)), people.problems)
+
+
+async def test_damaged_sheet(tmp_path: Path) -> None:
+    """A workbook that can be opened, and whose sheet is damaged, is refused by an error that says so."""
+    path = tmp_path / "list.xlsx"
+    write_sheet(tmp_path / "whole.xlsx", [["name", "phone"], ["Sita", 9841000001]])
+    with zipfile.ZipFile(tmp_path / "whole.xlsx") as whole, zipfile.ZipFile(path, "w") as damaged:
+        for part in whole.namelist():
+            content = whole.read(part)
+            damaged.writestr(part, content[:-200] + b"<<&" if part.endswith("sheet1.xml") else content)
+    with pytest.raises(UsageError, match=r"'list.xlsx' cannot be read as a spreadsheet: it is damaged"):
+        await RecipientList.read(path)
 
 
 async def test_missing_file(tmp_path: Path) -> None:

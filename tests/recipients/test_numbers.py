@@ -147,6 +147,10 @@ def test_options(value: Any, options: dict[str, bool], answer: str) -> None:
         ("+977 98412345678", r"`value` \(…78\) has 11 digits, too many"),
         ("+91 98412 34569", r"`value` \(…69\) is a number of another country"),
         ("९८४१२३४५", r"`value` \(…४५\) has 8 digits, too few"),
+        (
+            "9840000000",
+            r"`value` .* may have padded it\. Compare .* right, give `allow_padded=True`",
+        ),
         ("", "`value` is empty, so it is not a valid phone number"),
         (True, "`value` must be a phone number as a string or an integer, not bool"),
     ],
@@ -211,6 +215,12 @@ def test_repr() -> None:
 def test_arguments(value: Any, digits: str) -> None:
     """The arguments of a session accept unknown prefixes and round numbers, which the caller has typed."""
     assert digits == phone_number(value)
+
+
+def test_rounded_argument() -> None:
+    """A float that may have been rounded is refused as an argument of a session, with what to give instead."""
+    with pytest.raises(InvalidNumberError, match=r"padded it\. Compare .* give it as a string or an integer"):
+        phone_number(9.84e9)
 
 
 PREFIXES = ("", "0", "977", "0977", "9770", "09770", "00977", "009770", "+977", "+9770", "+00977")

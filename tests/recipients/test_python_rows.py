@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import pandas as pd
 import pytest
 
 from tingting_async import MisuseError, RecipientList, UsageError
@@ -93,6 +94,39 @@ async def test_tuples() -> None:
     assert [{"B": "Sita"}, {"B": "Ram"}] == [each.variables for each in await RecipientList.from_rows(rows)]
     people = await RecipientList.from_rows(iter([("phone", "name"), *rows]))
     assert [({"name": "Sita"}, 2), ({"name": "Ram"}, 3)] == [(each.variables, each.row) for each in people]
+
+
+@pytest.mark.parametrize("number", ["9840000000", 9840000000, "+977 984 0000000", "९८४०००००००"])
+async def test_round_number(number: Any) -> None:
+    """A mobile number with seven zeros at its end is taken from a program: no spreadsheet has padded it."""
+    for rows in ([{"phone": number}], [number], [("A", number)], [NewContact(str(number))]):
+        assert ["9840000000"] == [each.number for each in await RecipientList.from_rows(rows)]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (9.84e9, "padded it. Compare it with the original. If it is right, give it as an integer, or give `allow_"),
+        (Decimal("9.84E+9"), "give it as an integer, or give `allow_padded=True`."),
+        ("9840000000.0", "give it as an integer, or give `allow_padded=True`."),
+        ("10000000", "If it is right, give `allow_padded=True`."),
+        ("14500000", "seems to be an amount"),
+    ],
+)
+async def test_number_that_may_be_padded(number: Any, said: str) -> None:
+    """A float that may have been rounded, and an amount, are left out from a program, too, unless they are allowed."""
+    rows = [{"phone": number}, {"phone": "9841000001"}]
+    (problem,) = (await RecipientList.from_rows(rows)).problems
+    assert said in problem.message
+    assert 2 == len(await RecipientList.from_rows(rows, allow_padded=True))
+
+
+async def test_round_numbers_of_a_frame() -> None:
+    """A round number of a DataFrame is left out unless it is allowed, because a spreadsheet may have padded it."""
+    frame = pd.DataFrame({"phone": [9840000000, 9841000001]})
+    (problem,) = (await RecipientList.from_rows(frame)).problems
+    assert problem.message.endswith("If it is right, give `allow_padded=True`.")
+    assert 2 == len(await RecipientList.from_rows(frame, allow_padded=True))
 
 
 async def test_split_numbers() -> None:

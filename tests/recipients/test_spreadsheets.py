@@ -1,3 +1,5 @@
+import random
+import zipfile
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -98,11 +100,74 @@ async def test_same_content_in_another_format(tmp_path: Path, format: str) -> No
     assert (await RecipientList.read(changed)).digest != one
 
 
-async def test_format_by_content(tmp_path: Path, format: str) -> None:
+@pytest.mark.parametrize("suffix", ["csv", "txt", "xlsx", "xls", "ods", "XLSM", "xlsb"])
+async def test_format_by_content(tmp_path: Path, format: str, suffix: str) -> None:
     """The content of a file decides about its format, because names are often wrong."""
-    path = write_sheet(tmp_path / f"list.{format}", PEOPLE)
-    people = await RecipientList.read(path.rename(tmp_path / "list.csv"))
+    rows = [*PEOPLE, ["Hari", Failed("#N/A")]]
+    path = write_sheet(tmp_path / f"list.{format}", rows).rename(tmp_path / f"people.{suffix}")
+    people = await RecipientList.read(path)
     assert ["9841000001", "9851000002"] == [each.number for each in people]
+    assert ["error"] == [each.kind for each in people.problems]
+
+
+@pytest.mark.parametrize("suffix", ["xlsx", "xls", "ods"])
+async def test_password(tmp_path: Path, format: str, suffix: str) -> None:
+    """A file with a password is refused, and the error says that it has one, whatever the file's name."""
+    path = tmp_path / f"list.{suffix}"
+    if format == "ods":
+        write_sheet(tmp_path / "plain.ods", PEOPLE)
+        with zipfile.ZipFile(tmp_path / "plain.ods") as plain, zipfile.ZipFile(path, "w") as encrypted:
+            encrypted.writestr("mimetype", plain.read("mimetype"))
+            manifest = plain.read("META-INF/manifest.xml")
+            marked = b'"text/xml"><manifest:encryption-data/></manifest:file-entry>'
+            encrypted.writestr("META-INF/manifest.xml", manifest.replace(b'"text/xml"/>', marked))
+            encrypted.writestr("content.xml", b"\x83\x07 is no XML")
+    else:
+        content = bytearray(write_sheet(tmp_path / "plain.xls", PEOPLE).read_bytes())
+        if format == "xls":
+            first = content.index(b"\x09\x08\x10\0") + 20
+            content[first : first + 2] = b"\x2f\0"  # The record after the first one says how the others are encrypted.
+        else:  # Its content is a stream of another name.
+            entry = content.index("Workbook\0".encode("utf-16-le"))
+            content[entry : entry + 66] = "EncryptedPackage".encode("utf-16-le").ljust(64, b"\0") + b"\x22\0"
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match="it has a password"):
+        await RecipientList.read(path)
+
+
+async def test_damaged_file(tmp_path: Path, format: str) -> None:
+    """A file that is damaged anywhere is read, or refused by an error that says so; nothing else is raised."""
+    whole = write_sheet(tmp_path / f"whole.{format}", PEOPLE * 20).read_bytes()
+    chance, refused = random.Random(5), 0
+    for _ in range(60):
+        content = bytearray(whole[: chance.randrange(8, len(whole))] if chance.random() < 0.2 else whole)
+        for _ in range(chance.choice([1, 20])):
+            content[chance.randrange(4, len(content))] ^= 255
+        (tmp_path / f"list.{format}").write_bytes(content)
+        try:
+            await RecipientList.read(tmp_path / f"list.{format}")
+        except UsageError as error:
+            refused += "it is damaged, or of another kind. Open it in a spreadsheet program" in str(error)
+    assert refused > 10
+
+
+@pytest.mark.parametrize("number", ["9840000000", 9840000000])
+async def test_round_number(tmp_path: Path, format: str, number: Any) -> None:
+    """A number with seven zeros at its end is left out, even from a text cell, and taken with `allow_padded=True`."""
+    path = write_sheet(tmp_path / f"list.{format}", [["phone", "due"], [number, 14500000], [9841000001, 5]])
+    people = await RecipientList.read(path)
+    (problem,) = people.problems
+    assert problem.message.startswith("Row 2, column A (phone): the value (…00")
+    assert problem.message.endswith(
+        "padded it. Compare it with the original. If it is right, give `allow_padded=True`."
+    )
+    assert ["9840000000", "9841000001"] == [each.number for each in await RecipientList.read(path, allow_padded=True)]
+    rejects = tmp_path / "rejects.csv"
+    await people.write_rejects(rejects)
+    corrected = await RecipientList.read(rejects, allow_padded=True, besides=people)
+    assert [("9840000000", 2)] == [(each.number, each.row) for each in corrected]
+    with pytest.raises(UsageError, match="`allow_padded` must be True or False, not int"):
+        await RecipientList.read(path, allow_padded=1)  # type: ignore[arg-type]
 
 
 async def test_durations(tmp_path: Path, format: str) -> None:

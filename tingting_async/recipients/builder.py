@@ -15,8 +15,9 @@ from tingting_async.quantities import counted
 from tingting_async.recipients import headers
 from tingting_async.recipients.columns import SAMPLE, ColumnFinder, Columns, shown
 from tingting_async.recipients.header_rows import Row
-from tingting_async.recipients.numbers import NepaliNumber, described, find_number, find_other_number, ordinary_mobile
-from tingting_async.recipients.problems import NumberProblem, RowProblem, RowProblemKind, require_type
+from tingting_async.recipients.number_reader import NumberReader, split
+from tingting_async.recipients.options import Options
+from tingting_async.recipients.problems import NumberProblem, RowProblem, RowProblemKind
 from tingting_async.recipients.rows import PackedRows
 from tingting_async.recipients.values import (
     ERRORS,
@@ -31,33 +32,9 @@ from tingting_async.recipients.values import (
 )
 from tingting_async.redaction import mask, redact
 
-
-@attrs.frozen
-class Options:
-    """How rows are read; see `RecipientList.read`."""
-
-    number: str | None = None
-    has_header: bool | None = None
-    mobile_only: bool = False
-    split_numbers: bool = False
-    allow_unknown_prefix: bool = False
-    besides: frozenset[int] = frozenset()
-
-    def __attrs_post_init__(self) -> None:
-        require_type(str, number=self.number)
-        require_type(
-            bool,
-            has_header=self.has_header,
-            mobile_only=self.mobile_only,
-            split_numbers=self.split_numbers,
-            allow_unknown_prefix=self.allow_unknown_prefix,
-        )
-
-
 _IMPLAUSIBLE = {NumberProblem.NOT_A_NUMBER, NumberProblem.DATE, NumberProblem.AMOUNT, NumberProblem.TOO_SHORT}
 _SPECIAL = frozenset("#Ee='")
 """The first characters of cells that may hold an error, a formula or an escape."""
-_SEPARATORS = re.compile(r"\s*(?::::|[/,;|&\r\n]|\b(?:or|and)\b|(?<!\w)(?:वा|र|तथा|अथवा)(?!\w))\s*", re.IGNORECASE)
 
 
 class ListBuilder:
@@ -66,11 +43,14 @@ class ListBuilder:
     Args:
         options: How they are read.
         is_file: Whether the cells come from a file, so that all values become text.
+        are_typed: Whether a program has given the cells, and not a spreadsheet.
         names: The names of the columns, if the rows have names for their values. The list may grow. None if a row of
             headers has the names, if anything has.
     """
 
-    def __init__(self, options: Options, *, is_file: bool, names: list[str] | None = None) -> None:
+    def __init__(
+        self, options: Options, *, is_file: bool, are_typed: bool = False, names: list[str] | None = None
+    ) -> None:
         self.rows: PackedRows = PackedRows()
         self.problems: dict[int, RowProblem] = {}
         """The problems, by the places of their rows."""
@@ -82,6 +62,7 @@ class ListBuilder:
         """The numbers that are reached in another way: those of other lists, and those of a rejects file."""
         self.columns: Columns = Columns([], 0)
         self._options = options
+        self._numbers = NumberReader(options, are_typed=are_typed)
         self._is_file = is_file
         self._names = names
         self._first: list[Row] | None = []
@@ -137,7 +118,7 @@ class ListBuilder:
         self._first = None
         if not first and not self._names and not self._is_file:
             return
-        finder = ColumnFinder(self._options.number, self._options.has_header, self._is_number)
+        finder = ColumnFinder(self._options.number, self._options.has_header, self._numbers.is_number)
         if self._names is None:
             self.columns = finder.of_rows(first)
         else:
@@ -171,12 +152,6 @@ class ListBuilder:
         own = [index for index in named if index not in columns.ours]
         self._most = own[-1] + 1 if columns.ours and own else len(self._header)
 
-    def _is_number(self, cell: object) -> bool:
-        if isinstance(cell, str) and not 7 <= sum(map(str.isdigit, cell)) <= 40:
-            return False
-        options = self._options
-        return isinstance(find_number(cell, options.mobile_only, options.allow_unknown_prefix), NepaliNumber)
-
     # The rows, one by one.
 
     def _take(self, row: int, given: Sequence[object]) -> None:
@@ -195,7 +170,7 @@ class ListBuilder:
         is_total = self._is_total(cells)
         number, refusal = None, self._failed(row, columns.number, text)
         if refusal is None:
-            number, refusal = self._number(row, cell)
+            number, refusal = self._number(row, cell, given)
         if number is None and (is_total or self._is_header(cells)):
             self.skipped.append(row)
             return
@@ -206,7 +181,7 @@ class ListBuilder:
             said = "says that it is a total, and has a phone number. Remove the row, or change what it says"
             number, refusal = None, self._problem(row, columns.number, RowProblemKind.TOTAL, said)
         if refusal and refusal.kind is NumberProblem.AMBIGUOUS and self._options.split_numbers:
-            for piece in filter(None, _SEPARATORS.split(str(cell))):
+            for piece in split(cell):
                 own = [*cells]
                 own[columns.number] = piece
                 number, refusal = self._number(row, piece)
@@ -274,17 +249,14 @@ class ListBuilder:
             return self._problem(row, index, RowProblemKind.FORMULA, said)
         return None
 
-    def _number(self, row: int, cell: object) -> tuple[str | None, RowProblem | None]:
-        if (mobile := ordinary_mobile(cell)) is not None:
-            return mobile, None
-        options = self._options
-        found = find_other_number(cell, options.mobile_only, options.allow_unknown_prefix)
-        if isinstance(found, NepaliNumber):
-            return found.national, None
-        message = described(found, cell)
-        if found.problem is NumberProblem.AMBIGUOUS and not options.split_numbers:
-            message += ", and the other in a row of its own; or take each of them with `split_numbers=True`"
-        return None, self._problem(row, self.columns.number, found.problem, message)
+    def _number(self, row: int, cell: object, cells: Sequence[object] = ()) -> tuple[str | None, RowProblem | None]:
+        """Return the number of a cell, or the problem with it, which says if another cell of the row has one."""
+        found = self._numbers.read(cell)
+        if isinstance(found, str):
+            return found, None
+        kind, said = found
+        elsewhere = self._numbers.elsewhere(self.columns, cells)
+        return None, self._problem(row, self.columns.number, kind, f"{said}. {elsewhere}" if elsewhere else said)
 
     def _problem(
         self, row: int, index: int, kind: NumberProblem | RowProblemKind, said: str, place: int | None = None

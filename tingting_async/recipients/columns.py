@@ -56,6 +56,11 @@ class Columns:
             return repr(shown(name))
         return letters if name == letters else f"{letters} ({shown(name)})"
 
+    def other_numbers(self) -> str:
+        """Return the other columns whose headers name phone numbers; an empty text if there are none."""
+        named = (index for index, name in enumerate(self.names) if headers.rank(name) is not None)
+        return ", ".join(self.where(index) for index in named if index != self.number)
+
 
 def shown(name: str) -> str:
     """Return a header for an error: it may be any text."""

@@ -22,6 +22,11 @@ from tingting_async.recipients.values import UNCALCULATED
 Failed: TypeAlias = dict[tuple[int, int], str]
 """The error of a cell, or `UNCALCULATED`, by its row and column, from 0."""
 
+DAMAGED: Final = (
+    *(EOFError, LookupError, OSError, RuntimeError, ValueError),  # Of `zipfile`, among others.
+    *(zipfile.BadZipFile, zlib.error, ET.ParseError, expat.ExpatError, struct.error),
+)
+"""What reading a damaged file may raise."""
 _CHUNK = 2**16
 _LONGEST_TAG = 30
 _REPEATED = 1000
@@ -47,16 +52,7 @@ def failed_formulas(path: Path, sheet: str, index: int) -> Failed:
             if (part := _part_of(archive, sheet)) is not None:
                 is_new = b'fullCalcOnLoad="1"' in archive.read("xl/workbook.xml")
                 return _XlsxCells(is_new=is_new).read(archive, part)
-    except (
-        ValueError,
-        LookupError,
-        OSError,
-        ET.ParseError,
-        expat.ExpatError,
-        struct.error,
-        zipfile.BadZipFile,
-        zlib.error,
-    ):
+    except DAMAGED:
         pass  # The other reader has read it: the cells are what it says.
     return {}
 

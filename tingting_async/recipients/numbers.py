@@ -104,9 +104,18 @@ def parse_number(
         TingTingError: The tables of phone numbers cannot be loaded, for example with too many files open.
     """
     number = find_number(value, mobile_only, allow_unknown_prefix, allow_padded)
-    if isinstance(number, Refusal):
-        raise InvalidNumberError(f"`{name}` {described(number, value)}.", problem=number.problem)
-    return number
+    return _valid(number, value, name, f"{COMPARE}. If it is right, give `allow_padded=True`")
+
+
+COMPARE = "Compare it with the original"
+"""What to do with a number that a spreadsheet may have padded."""
+
+
+def _valid(number: NepaliNumber | Refusal, value: object, name: str, if_padded: str) -> NepaliNumber:
+    if isinstance(number, NepaliNumber):
+        return number
+    advice = f". {if_padded}" if number.problem is NumberProblem.PADDED else ""
+    raise InvalidNumberError(f"`{name}` {described(number, value)}{advice}.", problem=number.problem)
 
 
 def find_number(
@@ -144,8 +153,8 @@ def phone_number(value: object, name: str = "number", *, mobile_only: bool = Fal
     if type(value) is str and _MOBILE.fullmatch(value):  # Most numbers are.
         return value
     is_typed = isinstance(value, str | int)
-    number = parse_number(value, mobile_only=mobile_only, allow_unknown_prefix=True, allow_padded=is_typed, name=name)
-    return number.national
+    found = find_number(value, mobile_only, True, is_typed)
+    return _valid(found, value, name, f"{COMPARE}. If it is right, give it as a string or an integer").national
 
 
 @attrs.frozen
@@ -197,8 +206,7 @@ def _nepali(dialled: str, allow_unknown_prefix: bool, allow_padded: bool) -> Nep
     else:
         return _wrong_length(dialled, national)
     if not allow_padded and national.endswith(_ZEROS):
-        padded = "ends in so many zeros that a spreadsheet may have padded it; give it as a string or an integer if not"
-        return Refusal(NumberProblem.PADDED, padded)
+        return Refusal(NumberProblem.PADDED, "ends in so many zeros that a spreadsheet may have padded it")
     if not allow_padded and kind is NumberKind.LANDLINE and dialled == national:
         advice = "if it is a landline, write it with 0 before its area code"
         if national.endswith(_AMOUNT_ZEROS):

@@ -10,9 +10,10 @@ import attrs
 
 from tingting_async.errors import UsageError
 from tingting_async.recipients import headers
-from tingting_async.recipients.builder import ListBuilder, Options
+from tingting_async.recipients.builder import ListBuilder
 from tingting_async.recipients.columns import shown
 from tingting_async.recipients.numbers import NepaliNumber
+from tingting_async.recipients.options import Options
 from tingting_async.recipients.values import MISSING
 
 
@@ -68,7 +69,7 @@ class RowReader:
     @property
     def builder(self) -> ListBuilder:
         """The object with the rows."""
-        if self._builder is None:
+        if self._builder is None:  # There are no rows, or those of a DataFrame, which may be those of a spreadsheet.
             self._builder = ListBuilder(self._options, is_file=False, names=self._columns if self._kind else None)
         return self._builder
 
@@ -83,7 +84,7 @@ class RowReader:
         if self._kind is None:
             self._kind = kind
             names = None if kind == "tuple" else self._columns
-            self._builder = ListBuilder(self._options, is_file=False, names=names)
+            self._builder = ListBuilder(self._options, is_file=False, are_typed=True, names=names)
         elif self._kind != kind:
             raise UsageError(f"`rows[{self._count - 1}]` is a {kind}, and the rows before it are {self._kind}s.")
         self.builder.add(self._count, cells)

@@ -13,10 +13,11 @@ import attrs
 
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.persistence import resolve_path, run_in_thread
-from tingting_async.recipients.builder import ListBuilder, Options
+from tingting_async.recipients.builder import ListBuilder
 from tingting_async.recipients.files import open_rows
 from tingting_async.recipients.iterators import hides_its_past, was_begun
 from tingting_async.recipients.numbers import phone_number
+from tingting_async.recipients.options import Options
 from tingting_async.recipients.problems import RowProblem, require_type
 from tingting_async.recipients.python_rows import RowReader
 from tingting_async.recipients.rejects import InputRow, write_rejects
@@ -97,6 +98,7 @@ class RecipientList(Sequence[Recipient]):
         mobile_only: bool = False,
         split_numbers: bool = False,
         allow_unknown_prefix: bool = False,
+        allow_padded: bool = False,
         besides: Iterable[Any] = (),
     ) -> Self:
         """Read a file in worker threads.
@@ -111,6 +113,8 @@ class RecipientList(Sequence[Recipient]):
             mobile_only: Whether to leave out landlines, which cannot receive texts.
             split_numbers: Whether to take each number of a cell that has several. By default, such a row is left out.
             allow_unknown_prefix: Whether to take numbers of the right length whose prefix no known number has.
+            allow_padded: Whether to take numbers that end in so many zeros that a spreadsheet may have replaced digits
+                by zeros, or that they may be amounts.
             besides: People who are reached in another way, and are left out as duplicates: another list, whose ready
                 rows and own `besides` count; or an iterable of lists, phone numbers, or objects with a `number`.
 
@@ -121,7 +125,7 @@ class RecipientList(Sequence[Recipient]):
         """
         require_type(str, sheet=sheet, encoding=encoding, delimiter=delimiter)
         others = await cls._numbers_of(besides)
-        options = Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, others)
+        options = Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, allow_padded, others)
         return await run_in_thread(
             lambda: cls._read(path, options, sheet=sheet, encoding=encoding, delimiter=delimiter)
         )
@@ -157,6 +161,7 @@ class RecipientList(Sequence[Recipient]):
         mobile_only: bool = False,
         split_numbers: bool = False,
         allow_unknown_prefix: bool = False,
+        allow_padded: bool = False,
         besides: Iterable[Any] = (),
     ) -> Self:
         """Take rows from Python. Other tasks run meanwhile.
@@ -170,6 +175,8 @@ class RecipientList(Sequence[Recipient]):
             mobile_only: See `read`.
             split_numbers: See `read`.
             allow_unknown_prefix: See `read`.
+            allow_padded: See `read`. A mobile number that is a string or an integer, and not of a DataFrame, is taken
+                in any case: no spreadsheet has padded it.
             besides: See `read`.
 
         Raises:
@@ -177,7 +184,9 @@ class RecipientList(Sequence[Recipient]):
                 not valid, as for `read`.
         """
         others = await cls._numbers_of(besides)
-        reader = RowReader(Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, others))
+        reader = RowReader(
+            Options(number, has_header, mobile_only, split_numbers, allow_unknown_prefix, allow_padded, others)
+        )
         given = reader.rows_of(rows)
         async with AsyncExitStack() as stack:
             if isinstance(given, AsyncGenerator):
@@ -363,6 +372,8 @@ class RecipientList(Sequence[Recipient]):
         notes = [*self._notes]
         with suppress(IndexError):
             notes.append(f"phone numbers: column {columns.where(columns.number)}")
+            if others := columns.other_numbers():
+                notes.append(f"other columns that name phone numbers, and whose numbers are not reached: {others}")
         if columns.header_row is not None:
             guess = ", which is a guess: nothing in it names phone numbers" if columns.is_guess else ""
             empty = "" if len(builder.rows) or builder.skipped else ", and no rows are below it"

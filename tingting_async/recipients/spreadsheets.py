@@ -1,16 +1,26 @@
 """Reads the rows of a spreadsheet."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import zipfile
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from tingting_async.errors import UsageError
 from tingting_async.recipients.columns import shown
-from tingting_async.recipients.formulas import failed_formulas
+from tingting_async.recipients.formulas import DAMAGED, failed_formulas
 from tingting_async.recipients.header_rows import Row
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
+
+_PASSWORD = re.compile(
+    rb"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e\0"  # A stream in an encrypted .xlsx file.
+    rb"|\x09\x08\x10\0.{16}(?:\x86\0\0\0)?\x2f\0",  # The first records of an encrypted .xls file.
+    re.DOTALL,
+)
+"""What a file of OLE has if it has a password."""
 
 
 def open_sheet(path: Path, name: str, wanted: str | None) -> tuple[Iterator[Row], Sequence[str]]:
@@ -24,32 +34,54 @@ def open_sheet(path: Path, name: str, wanted: str | None) -> tuple[Iterator[Row]
     Raises:
         UsageError: The file is not a spreadsheet, or there is no such sheet.
     """
-    with _open(path, name) as book:
-        sheet, notes = _choose(book, name, wanted)
-        index = book.sheet_names.index(sheet.name)
+    with path.open("rb") as file, _explained(path, name):
+        from python_calamine import CalamineWorkbook  # noqa: PLC0415 - an extra
+
+        # If the reader gets a path, its suffix decides about the format. If it gets a file, the content does.
+        with CalamineWorkbook.from_filelike(file) as book:
+            sheet, notes = _choose(book, name, wanted)
+            index = book.sheet_names.index(sheet.name)
     return _rows(sheet, failed_formulas(path, sheet.name, index)), notes
 
 
-def _open(path: Path, name: str) -> "CalamineWorkbook":
+@contextmanager
+def _explained(path: Path, name: str) -> Generator[None]:
+    """Convert the errors of the reader.
+
+    Raises:
+        UsageError: The reader is not installed, or cannot read the file.
+    """
     try:
-        from python_calamine import CalamineError, CalamineWorkbook, PasswordError  # noqa: PLC0415 - an extra
+        from python_calamine import CalamineError  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise UsageError(
             f"{name!r} cannot be read: `python_calamine` cannot be imported ({error}). Install it: "
             "`pip install 'tingting-async[sheets]'`, or `pip install '.[sheets]'` in a clone of the repository."
         ) from None
     try:
-        return cast(
-            "CalamineWorkbook", cast("Any", CalamineWorkbook).from_path(path)
-        )  # Its annotations are incomplete.
-    except PasswordError:
-        raise UsageError(f"{name!r} cannot be read: it has a password. Save it without one.") from None
-    except (CalamineError, OSError, ValueError) as error:
-        raise UsageError(f"{name!r} cannot be read as a spreadsheet: {shown(str(error))}. Save it again.") from None
+        yield
+    except UsageError:
+        raise
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # A bug of the reader, which a damaged file has met.
+        # A panic is a bug of the reader, which a damaged file has met.
+        if not isinstance(error, CalamineError | OSError | ValueError) and type(error).__name__ != "PanicException":
             raise
-        raise UsageError(f"{name!r} cannot be read as a spreadsheet: it is damaged. Save it again.") from None
+        if _has_password(path):
+            raise UsageError(f"{name!r} cannot be read: it has a password. Save it without one.") from None
+        raise UsageError(
+            f"{name!r} cannot be read as a spreadsheet: it is damaged, or of another kind. Open it in a spreadsheet "
+            f"program, and save it as .xlsx or .csv. The reader says: {shown(str(error))}."
+        ) from None
+
+
+def _has_password(path: Path) -> bool:
+    """Return whether a file that cannot be read seems to have a password."""
+    with suppress(*DAMAGED):
+        if _PASSWORD.search(path.read_bytes()):
+            return True
+        with zipfile.ZipFile(path) as archive:
+            return b"encryption-data" in archive.read("META-INF/manifest.xml")
+    return False
 
 
 def _choose(book: "CalamineWorkbook", name: str, wanted: str | None) -> tuple["CalamineSheet", Sequence[str]]:
