@@ -182,7 +182,7 @@ def test_spreadsheet_to_outcomes() -> None:
 
 
 def test_v1_sign_up() -> None:
-    """A sign-up by one-time password succeeds."""
+    """A sign-up sends one code for each attempt, even for a page that is loaded twice, and the last one is valid."""
     assert run("v1_sign_up.py", None) == "Welcome!\n"
 
 

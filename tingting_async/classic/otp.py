@@ -34,7 +34,8 @@ class Otps(Resource):
             channel: Whether to call or to text.
             otp: The code; None lets the service generate one.
             length: The number of digits of a code that the service generates.
-            idempotency_key: With a ledger, your name for this send: a key is sent once. See docs/ledger.md.
+            idempotency_key: With a ledger, your name for this send: a key is sent once. Use one for each attempt to
+                sign in, not the number: with the number, a person could get one code only. See docs/ledger.md.
             timeout: The limits of this call.
 
         Raises:

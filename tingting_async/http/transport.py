@@ -20,11 +20,11 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from tingting_async._version import __version__
-from tingting_async.errors import NotSentError, TingTingError, TransportError, UsageError
+from tingting_async.errors import NotSentError, TingTingError, UsageError
 from tingting_async.http.attempts import Attempt, Attempts
 from tingting_async.http.base_url import check_proxy, proxy_of_environment, redirect_target
 from tingting_async.http.bodies import check_form, encode_json, too_large
-from tingting_async.http.causes import connect_failure, short_cause
+from tingting_async.http.causes import network_error, short_cause
 from tingting_async.http.clocks import Dated
 from tingting_async.http.download import Inflater
 from tingting_async.http.messages import File, Params, Request, Response, decode_error, encode_query
@@ -341,16 +341,8 @@ def map_error(
         | aiohttp.ServerFingerprintMismatch,
     ):
         is_connected = False
-    if isinstance(error, TimeoutError):
-        what = "the session was closed" if is_closed else "timed out"
-    else:
-        text = connect_failure(error) if isinstance(error, aiohttp.ClientConnectorError) else str(error)
-        what = request.redact(text) or type(error).__name__
-    kind, phase = (TransportError, "response") if is_connected else (NotSentError, "connect")
-    said = "no complete response was received" if is_connected else "could not connect"
-    end = "The request was sent." if is_connected else "Nothing was sent."
-    text = f"{request.operation}: {request.method} {request.path} on {base_url}: {said} ({what}). {end}"
-    return kind(text, operation=request.operation, method=request.method, path=request.path, phase=phase)
+    is_proxy = isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError)
+    return network_error(request, error, base_url, is_connected=is_connected, is_closed=is_closed, is_proxy=is_proxy)
 
 
 @functools.lru_cache(maxsize=64)

@@ -13,8 +13,10 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import attrs
 from aiohttp import web
+from attrs.validators import optional
 from multidict import CIMultiDict
 
+from tingting_async.sandbox import fault_checks as checks
 from tingting_async.sandbox.changes import Changes
 from tingting_async.sandbox.events import Event
 from tingting_async.sandbox.options import Options
@@ -53,39 +55,43 @@ _PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def _is_known(_fault: object, _attribute: object, kind: object) -> None:
-    """Refuse an unknown kind: a misspelt fault would test something else."""
-    if kind not in get_args(Kind):
-        raise ValueError(f"kind={kind!r} is not valid: use one of {', '.join(map(repr, get_args(Kind)))}.")
+_is_count: checks.Validator = optional(checks.whole_number(1, meaning="a whole number"))
+_is_status: checks.Validator = optional(checks.whole_number(200, 599, meaning="an HTTP status"))
 
 
 @attrs.define(eq=False)
 class Fault:
-    """A fault that is injected into the requests that match."""
+    """A fault that is injected into the requests that match.
 
-    kind: Kind = attrs.field(validator=_is_known)
-    method: str = "*"
-    """A glob pattern for the method."""
-    path: str = "*"
-    """A glob pattern for the path."""
-    query: str | None = None
-    """The exact query string; None for any."""
-    where: Callable[[ReceivedRequest], bool] | None = attrs.field(default=None, repr=False)
+    Raises:
+        ValueError: A field is not valid, so that the fault would never trigger, or could not be served.
+    """
+
+    kind: Kind = attrs.field(validator=checks.one_of(get_args(Kind)))
+    method: str = attrs.field(default="*", validator=checks.check_method)
+    """A glob pattern for the method, in capitals."""
+    path: str = attrs.field(default="*", validator=checks.check_path)
+    """A glob pattern for the path, which begins with a slash."""
+    query: str | None = attrs.field(default=None, validator=checks.check_query)
+    """The exact query string, without the question mark; None for any."""
+    where: Callable[[ReceivedRequest], bool] | None = attrs.field(
+        default=None, repr=False, validator=checks.check_where
+    )
     """A further condition on the request, such as `lambda request: b"9800000001" in request.body`."""
-    nth: int | None = None
+    nth: int | None = attrs.field(default=None, validator=_is_count)
     """Trigger on the n-th matching request only, counting from 1; None for every one."""
-    times: int | None = None
+    times: int | None = attrs.field(default=None, validator=_is_count)
     """How often to trigger at most; None for no limit."""
-    status: int | None = None
+    status: int | None = attrs.field(default=None, validator=_is_status)
     """The HTTP status of `status` and `status_after` (default 500) and of `redirect` (default 302)."""
-    body: Any = None
+    body: Any = attrs.field(default=None, validator=checks.check_body)
     """The body of `status` and `status_after`: a JSON value, or bytes that are sent as they are."""
-    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    delay: float = 0.0
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], validator=checks.check_headers)
+    delay: float = attrs.field(default=0.0, validator=checks.check_delay)
     """The delay in seconds."""
-    size: int = 2**27
+    size: int = attrs.field(default=2**27, validator=checks.whole_number(0, meaning="a number of bytes"))
     """The size of an `oversized` body in bytes."""
-    location: str = ""
+    location: str = attrs.field(default="", validator=checks.check_location)
     """The `Location` of a `redirect`."""
     triggered: Event = attrs.field(factory=Event, init=False, repr=False)
     """Set once the fault has triggered: `await fault.triggered.wait()`, or `.block(5)` without asyncio."""

@@ -1,9 +1,9 @@
 """Collections of faults: all variants of every kind, and reproducible random sequences."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from http import HTTPStatus
 from random import Random
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from tingting_async.sandbox.faults import Fault, Kind
 
@@ -91,19 +91,30 @@ _VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
 """The variants of kinds that have several."""
 
 
+def _known(kinds: Collection[Kind] | None) -> list[Kind]:
+    """Return the kinds that are wanted, in order. Refuse unknown ones: a misspelt kind would test nothing."""
+    if kinds is None:
+        return list(_KINDS)
+    given: object = kinds
+    wanted = () if isinstance(given, str) or not isinstance(given, Iterable) else tuple(cast("Iterable[Any]", given))
+    if not wanted or any(kind not in _KINDS for kind in wanted):
+        shown = ", ".join(map(repr, _KINDS))
+        raise ValueError(f"kinds={kinds!r} is not valid: use a list of kinds. The kinds are {shown}.")
+    return [kind for kind in _KINDS if kind in wanted]
+
+
 def every_fault(*, kinds: Collection[Kind] | None = None, **match: Any) -> list[Fault]:
     """Return one fault for every variant of every kind: each status, each `Retry-After`, each redirect.
 
     Args:
         kinds: Only these kinds; None for all.
         **match: Which requests to match, and how often, as for `Fault`: `path=…`, `where=…`, `times=…`.
+
+    Raises:
+        ValueError: An argument is not valid.
     """
-    return [
-        Fault(kind, **{**options, **match})
-        for kind in _KINDS
-        if kinds is None or kind in kinds
-        for options in _VARIANTS.get(kind, ({},))
-    ]
+    wanted = _known(kinds)
+    return [Fault(kind, **{**options, **match}) for kind in wanted for options in _VARIANTS.get(kind, ({},))]
 
 
 def fault_script(
@@ -124,9 +135,14 @@ def fault_script(
         length: The number of faults.
         kinds: Only these kinds; None for all.
         **match: Which requests to match, as for `Fault`: `method=…`, `path=…`, `query=…`, `where=…`.
+
+    Raises:
+        ValueError: An argument is not valid.
     """
+    if not isinstance(cast("object", length), int) or isinstance(length, bool) or length < 1:
+        raise ValueError(f"length={length!r} is not valid: use a whole number, at least 1.")
     random = Random(f"fault script {seed}")
-    wanted: list[Kind] = [kind for kind in _KINDS if kinds is None or kind in kinds]
+    wanted = _known(kinds)
     # The kind is drawn first, because there are more variants of `status` than of all other kinds together.
     drawn = [every_fault(kinds=(random.choice(wanted),), **{**match, "times": 1}) for _ in range(length)]
     return [random.choice(variants) for variants in drawn]

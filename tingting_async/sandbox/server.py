@@ -41,11 +41,19 @@ class Sandbox(Assertions):
         allowed_hosts: Further host names under which the page and the control interface may be reached, such as the
             name of a service of Docker Compose. Its IP addresses, `localhost` and `host` are always allowed.
         **options: How the service behaves, and how much data it has; see `Options`.
+
+    Raises:
+        ValueError: An argument is not valid.
     """
 
     def __init__(
         self, *, host: str = "127.0.0.1", port: int = 0, allowed_hosts: Iterable[str] = (), **options: object
     ) -> None:
+        given: tuple[object, object] = (host, port)
+        if not (isinstance(given[0], str) and host):
+            raise ValueError(f"host={host!r} is not valid: use the address to listen on, such as '127.0.0.1'.")
+        if not isinstance(given[1], int) or isinstance(port, bool) or not 0 <= port <= 65_535:
+            raise ValueError(f"port={port!r} is not valid: use a whole number, from 0 to 65535; 0 picks a free port.")
         super().__init__(Options(**options))  # type: ignore[arg-type]
         self.in_flight: int = 0
         """The number of requests that are being served now."""

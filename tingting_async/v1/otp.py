@@ -51,7 +51,8 @@ class Otps(Resource):
             length: The number of digits of a code that the service generates.
             company_name: The sender's name. Some texts of the service say that it is required.
             voice: The voice of a call, or its internal name; required for `OtpChannel.VOICE`, refused otherwise.
-            idempotency_key: See `Resource`.
+            idempotency_key: See `Resource`. Use one for each attempt to sign in, not the number: with the number, a
+                person could get one code only.
             timeout: See `Resource`.
 
         Raises:

@@ -107,8 +107,11 @@ async def test_unknown_ids(call: Call, method: str, path: str) -> None:
     [
         ("kind", "resett"),
         ("method", 5),
+        ("method", "post"),
         ("path", None),
+        ("path", "login"),
         ("query", 5),
+        ("query", "?a=1"),
         ("body_contains", ["x"]),
         ("nth", 0),
         ("nth", 1.5),

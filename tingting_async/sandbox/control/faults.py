@@ -92,7 +92,10 @@ async def add_fault(request: web.Request) -> web.Response:
     text = fields.pop("body_contains")
     if isinstance(fields["body"], str) and not _is_json(fields["headers"]):
         fields["body"] = fields["body"].encode()  # Such as a page of HTML.
-    fault = Fault(**fields, where=None if text is None else BodyContains(text))
+    try:
+        fault = Fault(**fields, where=None if text is None else BodyContains(text))
+    except ValueError as error:  # Its text begins with the name of the field.
+        raise ControlError(str(error), str(error).partition("=")[0]) from None
     return json_response(_shown(request.app[SERVICE].faults.add(fault)), 201)
 
 

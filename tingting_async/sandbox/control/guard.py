@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from ipaddress import ip_address
+from typing import cast
 
 from aiohttp import web
 from yarl import URL
@@ -24,13 +25,15 @@ class Guard:
         bound: The host that the sandbox listens on, under whose name it may be reached as well.
 
     Raises:
-        TypeError: `allowed_hosts` is a string.
+        TypeError: `allowed_hosts` is not a list of host names.
         ValueError: One of the names is not a host name alone.
     """
 
     def __init__(self, allowed_hosts: Iterable[str], bound: str) -> None:
         if isinstance(allowed_hosts, str):
             raise TypeError(f"allowed_hosts={allowed_hosts!r} is a string: use a list of host names.")
+        if not isinstance(cast("object", allowed_hosts), Iterable):
+            raise TypeError(f"allowed_hosts={allowed_hosts!r} is not valid: use a list of host names.")
         self._names = frozenset((_canonical(bound), *map(_checked, allowed_hosts)))
 
     def refusal(self, request: web.Request, *, links: bool = True) -> str | None:
@@ -64,7 +67,7 @@ class Guard:
 
 
 def _checked(name: str) -> str:
-    if not (re.fullmatch(r"[A-Za-z0-9._-]+", name) or _is_address(name)):
+    if not isinstance(cast("object", name), str) or not (re.fullmatch(r"[A-Za-z0-9._-]+", name) or _is_address(name)):
         raise ValueError(
             f"allowed_hosts: {name!r} is not a host name. Use the name alone, without scheme and port: 'sandbox'."
         )
