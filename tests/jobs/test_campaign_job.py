@@ -222,6 +222,13 @@ async def test_progress_of_a_job_that_was_run(tmp_path: Path) -> None:
     assert [None, 3, 3] == [each.recipients for each in seen]
 
 
+class Awaited:
+    """A function object that would have to be awaited."""
+
+    async def __call__(self, progress: JobProgress) -> None:
+        """Do nothing."""
+
+
 @pytest.mark.parametrize("has_key", [True, False])
 @pytest.mark.parametrize(
     ("name", "value"),
@@ -236,6 +243,7 @@ async def test_progress_of_a_job_that_was_run(tmp_path: Path) -> None:
         ("wait", "5"),
         ("wait", -1),
         ("on_progress", "print"),
+        ("on_progress", Awaited()),
     ],
 )
 async def test_options_of_a_run(tmp_path: Path, name: str, value: object, *, has_key: bool) -> None:

@@ -40,6 +40,21 @@ async def test_variables_that_are_missing() -> None:
         assert () == (await tingting.campaigns.preflight(campaign.id)).problems
 
 
+async def test_a_number_that_is_there_twice() -> None:
+    """Contacts with the same number, in any spelling, are a problem: a run would reach that person once for each."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.create("Loop", "SMS", sms_message="Hi {name}")
+        for number in ("9841234567", "+977-9841234567", "९८४१२३४५६७", "9841234568"):
+            await tingting.contacts.add(campaign.id, number, variables={"name": "Sita"})
+        ids = [contact.id for contact in await tingting.contacts.list(campaign.id).collect()]
+        (problem,) = (await tingting.campaigns.preflight(campaign.id)).problems
+        with pytest.raises(UsageError, match="A run reaches that person 3 times"):
+            await tingting.campaigns.run(campaign.id, preflight=True)
+        assert 0 == count_effects(sandbox, "run")
+    assert problem.startswith(f"The contacts {ids[1]}, {ids[2]}, {ids[3]} have the same number")  # The newest is first.
+    assert "9841234567" not in problem
+
+
 async def test_run_with_problems() -> None:
     """`run(preflight=True)` refuses a campaign with problems, and runs nothing."""
     async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Set as AbstractSet
 from contextlib import contextmanager
 from datetime import datetime
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
@@ -21,6 +20,7 @@ from tingting_async.jobs.selection import Selection, select
 from tingting_async.jobs.steps import JobProgress, JobRun, JobStep
 from tingting_async.ledger.claims import require_key
 from tingting_async.ledger.ensure_sent import RECONCILE_WAIT
+from tingting_async.observability.emitter import is_callback
 from tingting_async.persistence import run_in_thread
 from tingting_async.quantities import SECONDS_FROM_0, is_seconds, shown
 from tingting_async.recipients.python_rows import require_rows
@@ -240,7 +240,7 @@ class CampaignJob:
                 f"CampaignJob.{operation}: `tingting` must be a session of the v1 API, not {name}. Write `from "
                 "tingting_async.v1 import TingTing`."
             )
-        if on_progress is not None and (not callable(on_progress) or iscoroutinefunction(on_progress)):
+        if on_progress is not None and not is_callback(on_progress):
             raise UsageError("CampaignJob.run: `on_progress` must be a function, and not an async one.")
         core = core_of(tingting)
         if self._key is not None and core.ledger is None:

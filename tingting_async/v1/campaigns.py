@@ -300,7 +300,8 @@ class Campaigns(ListedCampaigns):
         A placeholder for which someone has no value, or an empty one, is a problem. With `recipients`, this takes two
         requests, however many recipients there are. It is a problem if the campaign has more contacts than
         `recipients`, or fewer; their numbers are not compared. Without `recipients`, if the messages have placeholders,
-        the variables of each contact are requested: one request for each contact, and one for every ten contacts.
+        the variables of each contact are requested: one request for each contact, and one for every ten contacts. It is
+        a problem, too, if several of these have the same number.
 
         Args:
             id: The campaign's id.

@@ -1,6 +1,6 @@
 """The check of a campaign before it is run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ from tingting_async.errors import UsageError
 from tingting_async.quantities import counted
 from tingting_async.recipients import texts
 from tingting_async.recipients.texts import is_blank
+from tingting_async.redaction import mask
 from tingting_async.resources import arguments
 from tingting_async.resources.base import TimeoutLike
 from tingting_async.resources.models import Services
@@ -16,6 +17,7 @@ from tingting_async.resources.reach import CALLS, TEXTS, parts_of
 from tingting_async.v1.contacts import Contacts
 from tingting_async.v1.dashboard import Dashboards
 from tingting_async.v1.models.campaigns import Campaign, CampaignStatus, PreflightReport
+from tingting_async.v1.models.contacts import Contact
 from tingting_async.v1.reach import iterate, national, read_values
 
 if TYPE_CHECKING:
@@ -113,6 +115,7 @@ async def preflight(
             values.take(row, f"Contact {rows[row].id}", found)
 
         await read_values(contacts, rows, take, timeout)
+        problems += _same_numbers(rows)
         if values.count < total:
             problems.append(
                 f"Only {values.count} of its {total} contacts {'was' if values.count == 1 else 'were'} checked "
@@ -136,6 +139,20 @@ async def preflight(
         estimated_credits=estimate,
         credits_left=left,
     )
+
+
+def _same_numbers(contacts: Iterable[Contact]) -> list[str]:
+    """Return the numbers that several contacts have, as problems."""
+    ids: dict[str, list[int]] = {}
+    for contact in contacts:
+        if (number := national(contact.number)) is not None:
+            ids.setdefault(number, []).append(contact.id)
+    return [
+        f"The contacts {', '.join(map(str, found))} have the same number ({mask(number)}). A run reaches that person "
+        f"{len(found)} times: delete all but one with contacts.delete()."
+        for number, found in ids.items()
+        if len(found) > 1
+    ][:_MAX_PROBLEMS]
 
 
 def _estimate(
