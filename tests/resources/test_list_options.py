@@ -17,7 +17,11 @@ pytestmark = pytest.mark.anyio
     [
         (lambda to: to.campaigns.list(windw=1), r"campaigns\.list\(\) .* 'windw'\. Did you mean 'window'\?"),
         (lambda to: to.campaigns.list(serch="a"), r"'serch'\. Did you mean 'search'\?"),
-        (lambda to: to.campaigns.list(page=2), r"'page'\. It accepts changed_from, .* window\."),
+        (lambda to: to.campaigns.list(xyzzy=2), r"'xyzzy'\. It accepts changed_from, .* window\."),
+        (lambda to: to.campaigns.list(limit=5), r"'limit'\. To get the first five items, write `\.collect\(5\)`"),
+        (lambda to: to.campaigns.list(page=2), r"'page'\. The pages are requested as needed\. .* write `\.pages\(\)`"),
+        (lambda to: to.contacts.list(1, page_size=50), r"'page_size'\. The pages are requested as needed"),
+        (lambda to: to.otp.list(offset=10), r"'offset'\. The pages are requested as needed"),
         (lambda to: to.contacts.list(1, timout=1), r"contacts\.list\(\) .* 'timout'\. Did you mean 'timeout'\?"),
         (lambda to: to.contacts.list(1, campain_id=1), r"Did you mean 'campaign_id'\?"),
         (lambda to: to.otp.list(exakt=True), r"otp\.list\(\) .* 'exakt'\. Did you mean 'exact'\?"),
@@ -85,3 +89,19 @@ async def test_resume() -> None:
         for _ in range(12):
             await anext(iterator)
         assert ids[12:] == [campaign.id async for campaign in tingting.campaigns.list(resume=iterator.resume_token)]
+
+
+@pytest.mark.parametrize("name", ["limit", "page"])
+async def test_paging_arguments_of_classic(name: str) -> None:
+    """The lists of the classic API say as well what to write instead of a limit or a page."""
+    async with TingTing(api_token="key") as tingting:
+        for call in (tingting.campaigns.list, lambda **given: tingting.numbers.list(1, **given)):
+            with pytest.raises(TypeError, match=rf"'{name}'\. .*`\.(collect\(5\)|pages\(\))`"):
+                call(**{name: 5})
+
+
+async def test_the_hints_work() -> None:
+    """What the errors for a limit and a page say to write is accepted."""
+    async with Sandbox(campaigns=25) as sandbox, connect(sandbox) as tingting:
+        assert 5 == len(await tingting.campaigns.list().collect(5))
+        assert [10, 10, 5] == [len(page.items) async for page in tingting.campaigns.list().pages()]

@@ -19,6 +19,7 @@ from tingting_async.classic.models import (
 from tingting_async.classic.numbers import Numbers
 from tingting_async.classic.pages import ListResource, read_page
 from tingting_async.classic.reach import Run, details
+from tingting_async.client.options import require_bool
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
 from tingting_async.outcomes import Reconciliation, Verdict
@@ -78,6 +79,7 @@ class Campaigns(ListResource):
             UsageError: An argument is invalid.
         """
         arguments.at_least_one(concurrency, "campaigns.results", "concurrency")
+        require_bool(exact, "exact")
         numbers = Numbers(self._core)
 
         def list_numbers(campaign: Campaign) -> ItemIterator[Number]:
@@ -277,6 +279,7 @@ class Campaigns(ListResource):
             OutcomeUnknownError: The campaign may be running: look at its numbers before you run it again.
             DuplicateSendError: According to the ledger it was run before, or may have been.
         """
+        require_bool(check_tags, "check_tags")
         if message is None and audio_file is None:
             raise UsageError("campaigns.run: give `message`, `audio_file`, or both with `priority`.")
         if (message is not None and audio_file is not None) != (priority is not None):

@@ -7,6 +7,7 @@ from tingting_async.classic.additions import AddProgress, NumberAddition, Number
 from tingting_async.classic.models import Confirmation, Number, NumberAdded
 from tingting_async.classic.pages import ListResource, read_list
 from tingting_async.classic.reach import details
+from tingting_async.client.options import require_bool
 from tingting_async.http.messages import Request
 from tingting_async.outcomes import Reconciliation, Verdict, from_presence
 from tingting_async.pagination.paginator import Paginator
@@ -87,6 +88,7 @@ class Numbers(ListResource):
             BadRequestError: The service refuses the number or, without `check_tags`, an unknown tag.
             OutcomeUnknownError: The number may have been added: look for it in `list()` before you add it again.
         """
+        require_bool(check_tags, "check_tags")
         fields = _fields(number, tags)
         request = Request.create(
             _addition_path(campaign_id),

@@ -13,6 +13,7 @@ from tingting_async.auth.tokens import Credentials, TokenStore
 from tingting_async.client.core import Core
 from tingting_async.client.environment import options_from_env
 from tingting_async.client.hints import Hinting
+from tingting_async.client.options import require_bool
 from tingting_async.client.retries import RetryPolicy
 from tingting_async.decoding.decoder import ResponseFormat
 from tingting_async.errors import MisuseError, UsageError
@@ -116,6 +117,13 @@ class Session(Hinting):
         fresh_connections: bool = False,
         telemetry: bool = True,
     ) -> None:
+        for name, given in (
+            ("trust_env", trust_env),
+            ("allow_plain_http", allow_plain_http),
+            ("fresh_connections", fresh_connections),
+            ("telemetry", telemetry),
+        ):
+            require_bool(given, name)
         credentials = Credentials.of(email, password)
         if credentials is None and api_token is None and token_store is None:
             raise UsageError(
@@ -130,14 +138,14 @@ class Session(Hinting):
                 "Set `proxy`, `ssl` and `trust_env` on your own `http` session, not here. For `fresh_connections`, "
                 "give it a connector with `force_close=True`."
             )
-        for name, given, needed, example in (
+        for name, part, needed, example in (
             ("ledger", ledger, "execute", 'SqliteLedger("sends.sqlite")'),
             ("guards", guards, "suppressed_numbers", "Guards(max_recipients=500)"),
             ("token_store", token_store, "load", 'FileTokenStore("tokens.json")'),
         ):
-            if given is not None and (isinstance(given, type) or not hasattr(given, needed)):
+            if part is not None and (isinstance(part, type) or not hasattr(part, needed)):
                 # Only its type is named: it may hold a password, tokens or phone numbers.
-                found = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+                found = f"the class {part.__name__}" if isinstance(part, type) else type(part).__name__
                 raise UsageError(f"`{name}` must be an object such as `{example}`, not {found}.")
         transport = Transport(
             base_url=normalise_base_url(base_url, allow_plain_http=allow_plain_http),

@@ -1,6 +1,5 @@
 """Arguments, checked before anything is sent, and encoded as the service expects them."""
 
-import codecs
 import enum
 import inspect
 import itertools
@@ -52,7 +51,11 @@ E = TypeVar("E", bound=OpenEnum)
 
 
 def refuse_unknown(
-    operation: str, given: Mapping[str, object], known: Collection[str], method: Callable[..., object]
+    operation: str,
+    given: Mapping[str, object],
+    known: Collection[str],
+    method: Callable[..., object],
+    hints: Mapping[str, str] | None = None,
 ) -> None:
     """Refuse keyword arguments that an operation does not have.
 
@@ -61,6 +64,7 @@ def refuse_unknown(
         given: The keyword arguments that the signature collects under `**`.
         known: The names that are valid among them.
         method: The operation's method; the other names in its signature are suggested as well.
+        hints: What to do instead of giving some unknown names, as sentences.
 
     Raises:
         MisuseError: One of them is unknown; the message suggests the nearest valid name. It is a `TypeError`.
@@ -69,7 +73,7 @@ def refuse_unknown(
         if name not in known:
             parameters = inspect.signature(method).parameters.values()
             names = sorted({*known, *(each.name for each in parameters if each.kind is not each.VAR_KEYWORD)})
-            hint = suggest_name(name, names)
+            hint = (hints or {}).get(name) or suggest_name(name, names)
             raise MisuseError(f"{operation}() got an unexpected keyword argument {name!r}. {hint}")
 
 
@@ -380,18 +384,6 @@ async def file(source: FileLike, name: str, *, suffixes: Sequence[str]) -> File:
     if not (content := bytes(cast("bytes", content))):
         raise UsageError(f"`{name}` ({redact(source.name)!r}) is empty.")
     return source if content is source.content else attrs.evolve(source, content=content)
-
-
-def require_commas(content: bytes, name: str) -> None:
-    """Refuse a CSV file whose first line has other separators than commas, as some spreadsheet programs write it.
-
-    Raises:
-        UsageError: The columns are separated by semicolons or tabs: the service would see one column.
-    """
-    line = content[:10_000].removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")[0]
-    for separator, text in ((b";", "semicolons"), (b"\t", "tabs")):
-        if separator in line and b"," not in line:
-            raise UsageError(f"`{name}` has {text} between its columns: save it as CSV with commas, or as .xlsx.")
 
 
 async def audio(source: FileLike, name: str) -> File:

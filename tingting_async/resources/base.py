@@ -7,6 +7,7 @@ import attrs
 
 from tingting_async.client.core import Core, PageMaker
 from tingting_async.client.hints import Hinting
+from tingting_async.client.options import require_bool
 from tingting_async.decoding.audio import find_audio
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response, T
@@ -23,6 +24,20 @@ TimeoutLike = Timeout | float | None
 
 IN_V1 = "The v1 API has it: `from tingting_async.v1 import TingTing`."
 IN_CLASSIC = "The classic API has it: `from tingting_async import TingTing`."
+
+
+_PAGING_HINTS = {
+    **dict.fromkeys(
+        ("limit", "max_items", "count"),
+        "To get the first five items, write `.collect(5)`: `await ….list().collect(5)`.",
+    ),
+    **dict.fromkeys(
+        ("page", "page_size", "per_page", "offset", "cursor"),
+        "The pages are requested as needed. To get them one by one, write `.pages()`: `async for page in "
+        "….list().pages()`.",
+    ),
+}
+"""What to write instead of the arguments that lists of other libraries have."""
 
 
 class PageOptions(TypedDict, total=False):
@@ -84,7 +99,9 @@ class Resource(Hinting):
             options,
             PageOptions.__optional_keys__,
             method=getattr(self, request.operation.rpartition(".")[2]),
+            hints=_PAGING_HINTS,
         )
+        require_bool(options.get("exact", False), "exact")
         return self._core.paginate(
             attrs.evolve(request, timeout=options.get("timeout")),
             style,

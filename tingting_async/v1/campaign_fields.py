@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from tingting_async.client.options import require_bool
 from tingting_async.errors import UsageError
@@ -125,6 +125,11 @@ def refuse_other_text(services: str | None, message: str | None, sms_message: st
         raise UsageError("A campaign with services `PHONE` reads out `message`, not `sms_message`: give `message`.")
 
 
+def _lines(ids: Any) -> list[int]:
+    is_none = isinstance(ids, tuple | list) and not ids
+    return [] if is_none else arguments.identifiers(cast("Iterable[int]", ids), "lines")
+
+
 def _failover(statuses: Any) -> list[str]:
     given = [statuses] if isinstance(statuses, str) else statuses
     arguments.require_list(given, "failover", "statuses")
@@ -173,9 +178,7 @@ _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "draft": _draft,
     "services": lambda value: arguments.enum_member(Services, value, "services").value,
     "category": lambda value: arguments.enum_member(Category, value, "category").value,
-    "lines": lambda value: (
-        [] if isinstance(value, tuple | list) and not value else arguments.identifiers(value, "lines")
-    ),
+    "lines": _lines,
     "voice": voice_id,
     "schedule": lambda value: arguments.future(value, "schedule").isoformat(),
     "failover": _failover,

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Unpack
 
+from tingting_async.client.options import require_bool
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request
 from tingting_async.pagination.iterators import ItemIterator
@@ -44,6 +45,7 @@ class ListedCampaigns(WatchedCampaigns, resource="campaigns"):
             changed_to: Only campaigns changed on this day or earlier; an aware datetime. The whole day is included.
             **options: See `Resource`.
         """
+        require_bool(drafts, "drafts")
         filters = arguments.given_fields(
             status=None if status is None else arguments.enum_member(CampaignStatus, status, "status").value,
             search=None if search in (None, "") else arguments.non_empty_text(search, "search"),
@@ -96,6 +98,7 @@ class ListedCampaigns(WatchedCampaigns, resource="campaigns"):
             UsageError: An argument is not valid.
         """
         arguments.at_least_one(concurrency, "campaigns.results", "concurrency")
+        require_bool(exact, "exact")
         start = None if since is None else arguments.aware_datetime(since, "since")
         end = None if until is None else arguments.aware_datetime(until, "until")
         if start is not None and end is not None and start >= end:

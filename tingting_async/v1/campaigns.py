@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
+from tingting_async.client.options import require_bool
 from tingting_async.errors import UsageError
 from tingting_async.http.messages import Request, Response
 from tingting_async.late_imports import loading
@@ -250,6 +251,8 @@ class Campaigns(ListedCampaigns):
             OutcomeUnknownError: The campaign may be running: look at its status before you run it again.
             DuplicateSendError: The ledger says that it was run before, or may have been.
         """
+        require_bool(preflight, "preflight")
+        require_bool(allow_legacy_font, "allow_legacy_font")
         changes = arguments.given_fields(message=message, sms_message=sms_message, schedule=schedule)
         # Once the run was made, its schedule is past, and the ledger's answer says more: so that is checked after it.
         encode_new_campaign(changes, may_be_past=True)
@@ -320,6 +323,7 @@ class Campaigns(ListedCampaigns):
                 the campaign needs.
             GuardError: The suppression list of a guard cannot be read.
         """
+        require_bool(allow_legacy_font, "allow_legacy_font")
         arguments.at_least_one(max_contacts, "campaigns.preflight", "max_contacts")
         if prices is not None:
             with loading("campaigns.preflight"):

@@ -1,5 +1,6 @@
 """A list of recipients as a file that the service takes: its first column is `numbers`, the others are variables."""
 
+import codecs
 import csv
 import io
 
@@ -43,3 +44,15 @@ def _write(people: list[ReadyContact], name: str) -> File:
         return File("contacts.csv", text.getvalue().encode())
     except UnicodeEncodeError:
         raise UsageError(f"`{name}` contains half a character (a lone surrogate), which cannot be sent.") from None
+
+
+def require_commas(content: bytes, name: str) -> None:
+    """Refuse a CSV file whose first line has other separators than commas, as some spreadsheet programs write it.
+
+    Raises:
+        UsageError: The columns are separated by semicolons or tabs: the service would see one column.
+    """
+    line = content[:10_000].removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")[0]
+    for separator, text in ((b";", "semicolons"), (b"\t", "tabs")):
+        if separator in line and b"," not in line:
+            raise UsageError(f"`{name}` has {text} between its columns: save it as CSV with commas, or as .xlsx.")

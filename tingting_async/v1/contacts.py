@@ -22,7 +22,7 @@ from tingting_async.resources.base import IN_CLASSIC, PageOptions, TimeoutLike
 from tingting_async.resources.given_rows import GivenContacts, ReadyList
 from tingting_async.resources.reach import reaches_contact, reaches_number
 from tingting_async.v1.additions import AddProgress, ContactAddition
-from tingting_async.v1.contact_files import contact_file
+from tingting_async.v1.contact_files import contact_file, require_commas
 from tingting_async.v1.method_fallback import MethodFallback, other_method
 from tingting_async.v1.models.common import Confirmation
 from tingting_async.v1.models.contacts import Contact, ContactAdded, ContactsAdded, Upload
@@ -243,7 +243,7 @@ class Contacts(MethodFallback):
             file = await contact_file(file, "file", suppressed, skips=skips)
         sheet = await arguments.file(file, "file", suffixes=(".xlsx", ".csv"))
         if sheet.name.lower().endswith(".csv"):
-            arguments.require_commas(sheet.content, "file")
+            require_commas(sheet.content, "file")
         request = Request.create(
             f"/api/v1/campaign/create/{arguments.identifier(campaign_id, 'campaign_id')}/detail/",
             Upload,
