@@ -399,6 +399,7 @@ async def test_classic_session() -> None:
         ({"services": "PHONE", "message": "Hi"}, r"`PHONE` needs `voice`, one of `voices.list\(\)`; `lines`"),
         ({"services": "SMS & PHONE", "voice": 1, "lines": [1]}, "`SMS_AND_PHONE` needs `message`"),
         ({"draft": True}, "do not give `draft`"),
+        ({"allow_legacy_font": "false"}, "`allow_legacy_font` is 'false'; it must be True or False"),
         ({"name": ""}, "`name` is empty"),
         ({"sms": "Hi"}, "unexpected keyword argument 'sms'"),
     ],

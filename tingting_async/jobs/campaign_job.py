@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import attrs
 
 from tingting_async.client.core import Core
+from tingting_async.client.options import require_bool
 from tingting_async.client.session import core_of
 from tingting_async.errors import GuardError, MisuseError, NotFoundError, TingTingError, UsageError
 from tingting_async.jobs.checks import check, read_suppressed
@@ -93,6 +94,7 @@ class CampaignJob:
                 given[listed] = tuple(given[listed])
         encode_new_campaign({**given, "name": name, "services": services}, may_be_past=True)
         require_rows("CampaignJob", "recipients", recipients)
+        require_bool(allow_legacy_font, "allow_legacy_font")
         if idempotency_key is not None:
             require_key("CampaignJob", idempotency_key)
         self._name = name
