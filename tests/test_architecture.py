@@ -16,6 +16,7 @@ MODULES = {
 }
 
 ORDER = (
+    ("suggestions",),
     ("_version", "redaction", "tracebacks", "persistence", "postgres", "redis", "rows"),
     ("quantities",),
     ("outcomes",),

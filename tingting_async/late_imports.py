@@ -7,7 +7,7 @@ from typing import Any
 
 from tingting_async.errors import NotSentError, TingTingError
 from tingting_async.redaction import redact
-from tingting_async.tracebacks import nearest_name
+from tingting_async.suggestions import nearest_name
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from tingting_async.errors import MisuseError, UsageError
-from tingting_async.tracebacks import suggest_name
+from tingting_async.suggestions import suggest_name
 
 
 def options_from_env(options: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tingting_async.tracebacks import nearest_name
+from tingting_async.suggestions import nearest_name
 
 
 class Hinting:

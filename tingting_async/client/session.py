@@ -22,7 +22,8 @@ from tingting_async.http.rate_limits.queue import RateLimit
 from tingting_async.http.timeouts import Timeout
 from tingting_async.http.transport import ClientSession, Transport
 from tingting_async.quantities import is_count, shown
-from tingting_async.tracebacks import short_traceback, suggest_name
+from tingting_async.suggestions import suggest_name
+from tingting_async.tracebacks import short_traceback
 
 if TYPE_CHECKING:
     from tingting_async.client.guards import Guards

@@ -182,8 +182,6 @@ _AMOUNT_ZEROS = "0" * 5
 _DAY_FIRST = re.compile(r"(?:0[1-9]|[12]\d|3[0-2])(?:0[1-9]|1[0-2])(?:19|20)\d\d")
 """A date without marks, such as 15082024."""
 
-_TRUNK = frozenset(PREFIXES - {""})
-
 
 def _nepali(dialled: str, allow_unknown_prefix: bool, allow_padded: bool) -> NepaliNumber | Refusal:
     """Return the number of Nepal that is dialled with these digits."""

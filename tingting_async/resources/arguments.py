@@ -25,7 +25,7 @@ from tingting_async.recipients.row_checker import RowChecker
 from tingting_async.recipients.texts import is_blank
 from tingting_async.redaction import mask, redact, shorten
 from tingting_async.resources.models import OtpChannel, OtpSource
-from tingting_async.tracebacks import suggest_name
+from tingting_async.suggestions import suggest_name
 
 FileLike = str | PathLike[str] | File
 """A path, or a `File` with the content in memory. The suffix says the media type; a `File` can have another."""
