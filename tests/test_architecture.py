@@ -70,8 +70,8 @@ TREE = {
     "http": "attempts base_url bodies causes clocks deadlines download json messages rate_limits rate_limits.local"
     " rate_limits.postgres rate_limits.queue rate_limits.redis rate_limits.shared throttle timeouts transport",
     "jobs": "campaign_job checks comparison job_result outcomes preview row_files selection steps",
-    "ledger": "claims creations digests duplicates ensure_sent evidence expected file forget jobs ledger owners"
-    " postgres postgres_database postgres_session postgres_statements schema sqlite turns writer",
+    "ledger": "claims creations digests duplicates ensure_sent evidence expected file forget jobs ledger marks"
+    " owners postgres postgres_database postgres_session postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition stream styles",
     "recipients": "builder columns files formulas header_rows headers iterators legacy_fonts number_set numbers"
