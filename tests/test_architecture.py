@@ -72,7 +72,7 @@ TREE = {
     " rate_limits.postgres rate_limits.queue rate_limits.redis rate_limits.shared throttle timeouts transport",
     "jobs": "campaign_job checks comparison job_result outcomes preview row_files selection steps",
     "ledger": "claiming claims creations digests duplicates ensure_sent evidence expected file forget jobs ledger"
-    " owners postgres postgres_database postgres_session postgres_statements schema sqlite turns writer",
+    " marks owners postgres postgres_database postgres_session postgres_statements schema sqlite turns writer",
     "observability": "emitter events opentelemetry",
     "pagination": "exact iterators links page paginator passes prefetch repetition stream styles",
     "recipients": "builder columns files formulas header_rows headers iterators legacy_fonts number_reader number_set"

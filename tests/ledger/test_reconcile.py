@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tingting_async import DuplicateSendError, Ledger, OutcomeUnknownError, TingTing, Verdict
+from tingting_async import DuplicateSendError, Ledger, OutcomeUnknownError, TingTing, UsageError, Verdict
 from tingting_async.ledger.claims import Claim, Decision
 from tingting_async.ledger.sqlite import SqliteLedger
 from tingting_async.outcomes import SendState
@@ -47,7 +47,8 @@ async def test_lost_response(
                 await tingting.campaigns.run(campaign)
             # A late verdict is about the first attempt, and changes no newer one.
             await error.reconcile(wait=0)
-            await ledger.mark_not_sent(refused.value.send)
+            with pytest.raises(UsageError, match="as done, which `send` does not show"):
+                await ledger.mark_not_sent(refused.value.send)
             with pytest.raises(DuplicateSendError):
                 await tingting.campaigns.run(campaign)
         assert sandbox.tally()["run", str(campaign)] == 1
@@ -240,7 +241,8 @@ async def test_person_decides(sandbox: Sandbox, connect: Any, ledger: Ledger, ca
         with pytest.raises(DuplicateSendError, match="as done"):
             await classic.campaigns.run(campaigns[0], message="m")
         await classic.campaigns.run(campaigns[1], message="m")
-        await ledger.mark_not_sent(not_sent)  # By now there is another attempt.
+        with pytest.raises(UsageError, match="as done, which `send` does not show"):  # There is another attempt.
+            await ledger.mark_not_sent(not_sent)
         with pytest.raises(DuplicateSendError):
             await classic.campaigns.run(campaigns[1], message="m")
 
@@ -258,7 +260,8 @@ async def test_marked_while_another_caller_looks(
         [send] = await ledger.unresolved()
         await ledger.mark_sent(send)
         assert (await refused.value.reconcile(wait=0)).verdict is Verdict.NOT_DONE
-        await ledger.mark_not_sent(send)
+        with pytest.raises(UsageError, match="as done, which `send` does not show"):
+            await ledger.mark_not_sent(send)
         with pytest.raises(DuplicateSendError) as refused:
             await tingting.campaigns.run(campaign)
         assert refused.value.send.state is SendState.DONE
@@ -278,5 +281,6 @@ async def test_send_of_another_ledger(
                 await send_otp(tingting, idempotency_key="a")
         [here], [there] = await ledger.unresolved(), await other_ledger.unresolved()
         assert here.key == there.key
-        await ledger.mark_not_sent(there)
+        with pytest.raises(UsageError, match="as unknown, which `send` does not show"):
+            await ledger.mark_not_sent(there)
         assert await ledger.unresolved() == [here]

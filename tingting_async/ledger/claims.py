@@ -7,7 +7,8 @@ outcome is recorded afterwards. If the process ends in between, the claim stays,
 import os
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Protocol, Self
 
@@ -16,6 +17,7 @@ import attrs
 from tingting_async.errors import LedgerError, UsageError
 from tingting_async.http.clocks import read_clocks
 from tingting_async.http.messages import Request
+from tingting_async.ledger.marks import missing_send, require_effect
 from tingting_async.outcomes import Clocks, Send, SendState, Verdict
 from tingting_async.redaction import repr_text
 
@@ -160,6 +162,7 @@ class Decision:
             over the job deletes the work claim first, and needs the mark.
         claim: With `DONE`: what to store if somebody has deleted the claim meanwhile, because the send seemed not to
             have happened. Another claim of the same key or target is left as it is.
+        is_by_person: Whether a person has marked the send, who must learn of it if the mark changes nothing.
     """
 
     verdict: Verdict
@@ -168,20 +171,39 @@ class Decision:
     has_waited: bool = False
     mark: tuple[str, Verdict] | None = attrs.field(default=None, repr=False)
     claim: Claim | None = attrs.field(default=None, repr=False)
+    is_by_person: bool = False
 
-    def verdict_for(self, send: Send) -> Verdict | None:
+    def verdict_for(self, send: Send, result: str | None = None) -> Verdict | None:
         """Return the verdict to record for the send as it is now; None to leave it as it is.
 
         Raises:
             InProgressError: The send is in progress, and the caller did not send it.
+            UsageError: A person's mark would change nothing.
         """
         if send.state is SendState.IN_PROGRESS and not self.is_owner:
             raise InProgressError(
                 f"The send {send.id} ({send.operation}) is in progress: its own process will record the outcome."
             )
         if send.state is SendState.DONE and self.known is not SendState.DONE:
+            if self.is_by_person:
+                require_effect(send, self.verdict, result)
             return None  # Somebody who knew more recorded it as done after the caller checked.
         return self.verdict
+
+    def check_missing(self, found: StoredClaim | None, result: str | None) -> None:
+        """Check a decision about a claim that is not stored, after it was restored if it has to be.
+
+        Args:
+            found: The stored claim that refuses the same send: the restored one or another; None if there is none.
+            result: The result that was given.
+
+        Raises:
+            UsageError: A person's mark has changed nothing.
+        """
+        if self.is_by_person and found is not None:
+            require_effect(found.send, self.verdict, result)
+        elif self.is_by_person and self.verdict is Verdict.DONE:
+            raise missing_send(self.verdict)
 
     def rest(self, stored: StoredClaim) -> float:
         """Return for how many seconds the claim must not be deleted yet, because its owner may still begin."""
@@ -313,3 +335,13 @@ def require_key(operation: str, key: object) -> None:
         raise UsageError(f"{operation}: `idempotency_key` must be a string on one line, with no space around it.")
     if len(key) > MAX_KEY_LENGTH:
         raise UsageError(f"{operation}: `idempotency_key` has {len(key)} characters; the limit is {MAX_KEY_LENGTH}.")
+
+
+@contextmanager
+def nothing_sent(request: Request[Any]) -> Generator[None]:
+    """Say in the storage's errors which operation failed, and that nothing was sent."""
+    try:
+        yield
+    except LedgerError as error:
+        text = f"{request.operation}: nothing was sent, because the ledger failed. {error}"
+        raise LedgerError(text) from error.__cause__

@@ -17,6 +17,7 @@ from tingting_async.ledger.ensure_sent import RECONCILE_WAIT, settle
 from tingting_async.ledger.evidence import digests, pack
 from tingting_async.ledger.expected import expected_send
 from tingting_async.ledger.ledger import Ledger
+from tingting_async.ledger.marks import is_result
 from tingting_async.outcomes import Clocks, Creation, Send, SendState
 from tingting_async.redaction import redact
 
@@ -143,10 +144,10 @@ async def _get_stored(stored: StoredClaim, request: Request[T]) -> T:
     """Return the result of a creation that is done."""
     send, creation = stored.send, _creation(request)
     what = f"The ledger records {redact(f'the key {send.key!r}')} as done ({send.started_at:%Y-%m-%d %H:%M:%S} UTC)"
-    if send.result is None:
+    if send.result is None or not is_result(send.result):  # Older versions accepted any result.
         raise UsageError(
-            f"{request.operation}: {what}, but not what was created. Record its id: `await ledger.mark_sent(send, "
-            "result=…)` with the `send` of this error's `__cause__`."
+            f"{request.operation}: {what}, but not the id of what was created. Record it: `await ledger.mark_sent("
+            "send, result=…)` with the `send` of this error's `__cause__`."
         ) from DuplicateSendError(f"{what}.", operation=request.operation, send=send)
     try:
         created: T = await creation.get(send.result)

@@ -26,10 +26,14 @@ def is_job(send: object) -> bool:
 def unmarkable_error(send: Send) -> UsageError:
     """Return the error for a job that a person marks as done."""
     return UsageError(
-        f"{redact(f'{send.operation} with the key {send.key!r}')} cannot be marked as sent: nobody knows how far it "
+        f"{_name(send)} cannot be marked as sent: nobody knows how far it "
         "has come. Repeat the call with the same `idempotency_key`: it adds what is missing. If it cannot, because its "
         "campaign was deleted, call `mark_not_sent()`."
     )
+
+
+def _name(send: Send) -> str:
+    return redact(f"{send.operation} with the key {send.key!r}")
 
 
 async def forget_job(storage: Storage, send: Send, record_own: Callable[..., Awaitable[Any]]) -> None:
@@ -43,7 +47,7 @@ async def forget_job(storage: Storage, send: Send, record_own: Callable[..., Awa
         record_own: Records the outcome of a claim of this process; see `Ledger`.
 
     Raises:
-        UsageError: Another call works on the job.
+        UsageError: Another call works on the job, or has completed it.
         LedgerError: The storage failed.
     """
     work = Claim(f"{JOB}{new_id()}", send.service, send.operation, send.key, send.target, digest="")
@@ -51,7 +55,10 @@ async def forget_job(storage: Storage, send: Send, record_own: Callable[..., Awa
     try:
         while (stored := await storage.claim(work)).send.id != work.id:
             if stored.send.state is SendState.DONE:
-                return
+                raise UsageError(
+                    f"mark_not_sent: nothing was forgotten. The ledger records {_name(send)} as done: a later call "
+                    "has added everything. To add contacts again, give a new `idempotency_key`."
+                )
             if rest := await storage.record(stored.send.id, decision):  # Its owner is dead, or this is refused.
                 await asyncio.sleep(rest)
                 await storage.record(stored.send.id, attrs.evolve(decision, has_waited=True))

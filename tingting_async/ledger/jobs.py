@@ -27,10 +27,11 @@ from tingting_async.ledger.claims import (
     StoredClaim,
     claim_for,
     new_id,
+    nothing_sent,
     require_in_time,
 )
 from tingting_async.ledger.digests import digest
-from tingting_async.ledger.ledger import Ledger, nothing_sent
+from tingting_async.ledger.ledger import Ledger
 from tingting_async.outcomes import Clocks, Send, SendState, Verdict
 from tingting_async.redaction import redact
 

@@ -3,8 +3,8 @@
 import asyncio
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from time import monotonic
 from types import TracebackType
@@ -23,12 +23,14 @@ from tingting_async.ledger.claims import (
     StoredClaim,
     claim_for,
     claim_of,
+    nothing_sent,
     unknown_sends,
 )
 from tingting_async.ledger.digests import digest
 from tingting_async.ledger.duplicates import changed_error, duplicate_error, is_other_send
 from tingting_async.ledger.evidence import Others, changed_fields, reconcile_creation
 from tingting_async.ledger.forget import forget_job, is_job, unmarkable_error
+from tingting_async.ledger.marks import result_of_mark
 from tingting_async.outcomes import (
     Clocks,
     Reconciler,
@@ -100,28 +102,33 @@ class Ledger:
     async def mark_sent(self, send: Send, *, result: str | int | None = None) -> None:
         """Record that a send or a creation happened. The same send stays refused.
 
+        The same mark again changes nothing. To correct a mark, mark the `send` that the refusal shows.
+
         Args:
             send: The ledger's record, such as one of `unresolved()`.
-            result: For a creation: the id of what was created. The same creation then returns that.
+            result: For a creation: the id of what was created, or the number of rows of an upload. The same creation
+                then returns that.
 
         Raises:
             UsageError: The send is in progress: its own process will record the outcome. Or contacts were added: repeat
-                the call instead.
+                the call instead. Or `result` is not an id. Or the ledger records something else by now; the error's
+                `__cause__` has what, as `send`.
             LedgerError: The ledger cannot be written.
         """
         if is_job(send):
             raise unmarkable_error(send)
-        await self._record(send, Verdict.DONE, None if result is None else str(result))
+        await self._record(send, Verdict.DONE, result_of_mark(result))
 
     @short_traceback
     async def mark_not_sent(self, send: Send) -> None:
-        """Record that a send did not happen. The same send is then allowed, unless it was recorded as done meanwhile.
+        """Record that a send did not happen. The same send is then allowed. The same mark again changes nothing.
 
         For `contacts.add_many` with a key, this forgets the call, for example because its campaign was deleted. What it
         has added stays. The key is then free, for any contacts and any campaign.
 
         Raises:
-            UsageError: The send is in progress: its own process will record the outcome.
+            UsageError: The send is in progress: its own process will record the outcome. Or the ledger records
+                something else by now, as for `mark_sent`.
             LedgerError: The ledger cannot be written.
         """
         if is_job(send):
@@ -288,7 +295,7 @@ class Ledger:
 
     async def _record(self, send: Send, verdict: Verdict, result: str | None = None) -> None:
         """Record what a person decided, as soon as the claim's owner can no longer begin."""
-        decision = Decision(verdict, send.state, claim=claim_of(send))
+        decision = Decision(verdict, send.state, claim=claim_of(send), is_by_person=True)
         if rest := await (await self.ready()).record(send.id, decision, result):
             await asyncio.sleep(rest)
             await self._storage.record(send.id, attrs.evolve(decision, has_waited=True))
@@ -349,13 +356,3 @@ def _as_stored(claim: Claim, stored: Send | None) -> Claim:
     if stored is None or not claim.is_worth_restoring or (clocks := stored.clocks) is None:
         return claim
     return attrs.evolve(claim, read_clocks=lambda: clocks)
-
-
-@contextmanager
-def nothing_sent(request: Request[Any]) -> Generator[None]:
-    """Say in the storage's errors which operation failed, and that nothing was sent."""
-    try:
-        yield
-    except LedgerError as error:
-        text = f"{request.operation}: nothing was sent, because the ledger failed. {error}"
-        raise LedgerError(text) from error.__cause__

@@ -222,12 +222,14 @@ class Statements:
         with self.session.transaction():
             self.execute("SELECT 1 FROM tingting_sends WHERE id = %(id)s FOR UPDATE", id=id)
             found = self.rows(f"{_SELECT} WHERE id = %(id)s", id=id)
-            if not found and decision.verdict is Verdict.DONE and decision.claim is not None:
-                self.restore(decision.claim, result)
+            if not found:
+                if decision.verdict is Verdict.DONE and decision.claim is not None:
+                    self.restore(decision.claim, result)
+                decision.check_missing(None if decision.claim is None else self.find(decision.claim), result)
             for stored in found:
                 if rest := decision.rest(stored):
                     return rest
-                verdict = decision.verdict_for(stored.send)
+                verdict = decision.verdict_for(stored.send, result)
                 if verdict is Verdict.NOT_DONE and stored.send.state is SendState.DONE:
                     self.execute(_DELETED_UNTIL, until=stored.send.started_at)
                 if verdict is not None:

@@ -154,11 +154,13 @@ class SqliteStorage:
             row = database.execute(f"{_SELECT} FROM sends WHERE id = ?", (id,)).fetchone()
             if row is None:
                 self._restore(database, decision, result)
+                found = None if decision.claim is None else self._find(database, decision.claim)
+                decision.check_missing(found, result)
                 return 0.0
             stored = self._read(row)
             if rest := decision.rest(stored):
                 return rest
-            verdict = decision.verdict_for(stored.send)
+            verdict = decision.verdict_for(stored.send, result)
             if verdict is not None:
                 database.execute(_RECORD[verdict], {"id": id, "result": result})
             return 0.0
