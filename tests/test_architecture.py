@@ -16,7 +16,8 @@ MODULES = {
 }
 
 ORDER = (
-    ("_version", "redaction", "tracebacks", "persistence", "postgres", "redis", "rows"),
+    ("_version", "redaction", "tracebacks", "postgres", "redis", "rows"),
+    ("persistence",),
     ("quantities",),
     ("outcomes",),
     ("errors",),
