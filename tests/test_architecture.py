@@ -17,7 +17,8 @@ MODULES = {
 
 ORDER = (
     ("suggestions",),
-    ("_version", "redaction", "tracebacks", "persistence", "postgres", "redis", "rows"),
+    ("_version", "redaction", "tracebacks", "postgres", "redis", "rows"),
+    ("persistence",),
     ("quantities",),
     ("outcomes",),
     ("errors",),

@@ -1,7 +1,9 @@
 """Paths, private directories, atomic writes, and work that a cancellation does not cut short."""
 
 import asyncio
+import io
 import os
+import re
 import selectors
 import subprocess
 import sys
@@ -24,11 +26,27 @@ def test_spellings_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert {resolve_path(spelling) for spelling in spellings} == {tmp_path / "file"}
 
 
-@pytest.mark.parametrize("path", [5, None, "a\0b", b"a\0b", "~nobody-of-this-name/file", "\ud800", ["file"]])
+@pytest.mark.parametrize("path", ["a\0b", b"a\0b", "~nobody-of-this-name/file", "\ud800"])
 def test_invalid_path(path: Any) -> None:
-    """A value that is not a path is a ValueError that shows it."""
+    """A path that cannot name a file is a ValueError that shows it."""
     with pytest.raises(ValueError, match=r"`path` is .*not a valid file path"):
         resolve_path(path)
+
+
+@pytest.mark.parametrize("path", [5, None, ["file"], io.BytesIO(), object()])
+def test_value_that_is_no_path(path: Any) -> None:
+    """A value of another type is a ValueError that says which types are paths."""
+    said = f"`path` is of the type {type(path).__name__}. It must be a str or an os.PathLike, such as pathlib.Path."
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        resolve_path(path)
+
+
+@pytest.mark.parametrize("path", ["~no9841234567/x.csv", "/nowhere/9841234567\0.csv", b"9841234567\0"])
+def test_numbers_in_a_path(path: Any) -> None:
+    """A phone number in a path that is not valid is masked."""
+    with pytest.raises(ValueError, match="…67") as caught:
+        resolve_path(path)
+    assert "9841234567" not in str(caught.value)
 
 
 @pytest.mark.parametrize("path", ["", b"", Path(), ":memory:"])

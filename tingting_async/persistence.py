@@ -1,6 +1,6 @@
 """Files on this machine: paths, private directories, atomic writes, and work that a cancellation must not cut short.
 
-Nothing in here knows the library: functions raise `ValueError` and `OSError`, and their callers convert them.
+Nothing in here knows the library's errors: functions raise `ValueError` and `OSError`, and their callers convert them.
 """
 
 import asyncio
@@ -9,7 +9,9 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
+
+from tingting_async.redaction import redact
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +26,12 @@ def resolve_path(path: str | bytes | os.PathLike[str]) -> Path:
     """Return the absolute path of a file: `~` is expanded, and symbolic links are followed.
 
     Raises:
-        ValueError: `path` is not a valid path.
+        ValueError: `path` is not a valid path. The message masks the phone numbers in it.
     """
+    if not isinstance(path, str | bytes | os.PathLike):
+        kind = type(cast("object", path)).__name__
+        said = f"`path` is of the type {kind}. It must be a str or an os.PathLike, such as pathlib.Path."
+        raise ValueError(said)  # noqa: TRY004 - as for any other path that is not valid
     if path in ("", b"", ":memory:", Path()):  # `Path("")` is the same as `Path(".")`.
         raise ValueError(f"`path` is {path!r}, which names no file. Give the path of a file.")
     try:
@@ -33,7 +39,9 @@ def resolve_path(path: str | bytes | os.PathLike[str]) -> Path:
         resolved = Path(os.fsdecode(path)).expanduser().resolve()
         os.fsencode(resolved)
     except (TypeError, ValueError, RuntimeError, OSError) as error:
-        raise ValueError(f"`path` is {path!r}, which is not a valid file path: {error}.") from None
+        reason = error.strerror or error if isinstance(error, OSError) else error  # Its text has the path.
+        shown, said = redact(repr(path)), redact(str(reason))
+        raise ValueError(f"`path` is {shown}, which is not a valid file path: {said}.") from None
     return resolved
 
 

@@ -1,11 +1,13 @@
 import codecs
+import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.sheets import write_sheet
 
-from tingting_async import RecipientList, UsageError
+from tingting_async import RecipientList, UsageError, write_table
 
 pytestmark = pytest.mark.anyio
 
@@ -57,8 +59,12 @@ async def test_no_mark(tmp_path: Path, encoding: str) -> None:
 
 async def test_unknown_encoding(tmp_path: Path) -> None:
     """An encoding that Python does not know is refused."""
-    with pytest.raises(UsageError, match="`encoding` is 'utf-9'"):
+    with pytest.raises(UsageError, match=r"`encoding` is 'utf-9', which Python does not know\. Give one such as"):
         await read(tmp_path, TEXT, encoding="utf-9")
+    for encoding in ("9841234567", "9841234567\0", "hex"):
+        with pytest.raises(UsageError, match="`encoding` is ") as caught:
+            await read(tmp_path, TEXT, encoding=encoding)
+        assert "9841234567" not in str(caught.value)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -214,6 +220,26 @@ async def test_missing_file(tmp_path: Path) -> None:
     assert "9841000001" not in str(caught.value)
     with pytest.raises(UsageError, match="`path` is ''"):
         await RecipientList.read("")
+
+
+@pytest.mark.parametrize("path", ["~no9841234567/x.csv", "9841234567\0.csv", "/nowhere/9841234567.csv", "a.9841234567"])
+async def test_numbers_in_paths(path: str) -> None:
+    """A phone number in a path is masked in every error about it."""
+    people = await RecipientList.from_rows(["98410"])
+    for call in (RecipientList.read(path), people.write_rejects(path), write_table([], path)):
+        with pytest.raises(UsageError, match="…67") as caught:
+            await call
+        assert "9841234567" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", [b"name,phone\nA,9841000001\n", io.BytesIO(b"phone\n9841000001\n"), None, 5])
+async def test_upload(path: Any) -> None:
+    """A value that is not a path is refused in one sentence; for an upload, the error says how to read it."""
+    with pytest.raises(UsageError, match=r"`path` is of the type \w+\. It must be a str or an os\.PathLike") as caught:
+        await RecipientList.read(path)
+    is_upload = not isinstance(path, int | None)
+    assert is_upload == ("To read an upload, save it to a file first, and give its path." in str(caught.value))
+    assert "9841000001" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "\ufeff", " , \n,,\n"])

@@ -190,7 +190,7 @@ async def test_cancelled(tmp_path: Path) -> None:
 async def test_other_suffixes(path: str, tmp_path: Path) -> None:
     """A path with another suffix is refused before any row is read."""
     rows = iter(ROWS)
-    with pytest.raises(UsageError, match=r"Give a path that ends in \.csv, \.xlsx, \.jsonl"):
+    with pytest.raises(UsageError, match=r"Give a path that ends in \.csv, \.xlsx or \.jsonl"):
         await write_table(rows, tmp_path / path)
     assert 4 == len([*rows])
 

@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import attrs
 
 from tingting_async.errors import UsageError
+from tingting_async.persistence import resolve_path
 from tingting_async.quantities import shown
 from tingting_async.recipients.header_rows import Row
 from tingting_async.recipients.spreadsheets import open_sheet
@@ -43,6 +45,24 @@ class Source:
 
     rows: Iterator[Row]
     notes: Sequence[str] = ()
+
+
+def resolve(path: object) -> Path:
+    """Return the absolute path of a file.
+
+    Raises:
+        UsageError: It is not a path.
+    """
+    if isinstance(path, bytes | bytearray | memoryview) or hasattr(path, "read"):
+        kind = type(cast("object", path)).__name__
+        raise UsageError(
+            f"`path` is of the type {kind}. It must be a str or an os.PathLike, such as pathlib.Path. To read an "
+            "upload, save it to a file first, and give its path."
+        )
+    try:
+        return resolve_path(cast("str", path))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def open_rows(path: Path, *, sheet: str | None, encoding: str | None, delimiter: str | None) -> Source:
@@ -96,8 +116,6 @@ def _csv(content: bytes, name: str, encoding: str | None, delimiter: str | None)
 def _decode(content: bytes, encoding: str, name: str) -> str:
     try:
         text = content.decode(encoding)
-    except LookupError:
-        raise UsageError(f"`encoding` is {encoding!r}, which Python does not know.") from None
     except UnicodeError as error:
         if name.lower().endswith(_SHEETS):
             raise UsageError(f"{name!r} is neither a spreadsheet nor text.") from None
@@ -105,6 +123,10 @@ def _decode(content: bytes, encoding: str, name: str) -> str:
         line = content.count(b"\n", 0, at) + 1
         advice = "Save it as UTF-8, or give its encoding as `encoding=`, such as 'cp1252'"
         raise UsageError(f"The file {name!r} is not {encoding}: line {line} cannot be decoded. {advice}.") from None
+    except (LookupError, ValueError):
+        raise UsageError(
+            f"`encoding` is {shown(encoding)}, which Python does not know. Give one such as 'utf-8' or 'cp1252'."
+        ) from None
     if "\0" in text:
         raise UsageError(
             f"The file {name!r} is not text, or is in UTF-16 without its mark: give `encoding='utf-16-le'`."

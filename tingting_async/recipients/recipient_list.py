@@ -12,9 +12,9 @@ from typing import Any, Self, cast, overload
 import attrs
 
 from tingting_async.errors import MisuseError, UsageError
-from tingting_async.persistence import resolve_path, run_in_thread
+from tingting_async.persistence import run_in_thread
 from tingting_async.recipients.builder import ListBuilder
-from tingting_async.recipients.files import open_rows
+from tingting_async.recipients.files import open_rows, resolve
 from tingting_async.recipients.iterators import hides_its_past, was_begun
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.options import Options
@@ -132,13 +132,11 @@ class RecipientList(Sequence[Recipient]):
 
     @classmethod
     def _read(cls, path: str | os.PathLike[str], options: Options, **how: str | None) -> Self:
+        resolved = resolve(path)
         try:
-            source = open_rows(resolve_path(path), **how)
-        except (OSError, ValueError) as error:
-            if isinstance(error, UsageError):
-                raise
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise UsageError(f"`path` cannot be read: {reason} ({redact(str(path))!r}).") from None
+            source = open_rows(resolved, **how)
+        except OSError as error:
+            raise UsageError(f"`path` cannot be read: {error.strerror} ({redact(str(path))!r}).") from None
         builder = ListBuilder(options, is_file=True)
         for row, cells in source.rows:
             builder.add(row, cells)

@@ -10,8 +10,9 @@ from typing import IO
 import attrs
 
 from tingting_async.errors import UsageError
-from tingting_async.persistence import atomic_write, resolve_path
+from tingting_async.persistence import atomic_write
 from tingting_async.recipients import headers
+from tingting_async.recipients.files import resolve
 from tingting_async.recipients.problems import RowProblem, RowProblemKind
 from tingting_async.recipients.tables import import_xlsxwriter
 from tingting_async.recipients.values import Cell, escape
@@ -53,30 +54,28 @@ def write_rejects(
     Raises:
         UsageError: The file cannot be written.
     """
+    resolved = resolve(path)
+    write = {".csv": _write_csv, ".xlsx": _write_xlsx}.get(resolved.suffix.lower())
+    if write is None:
+        raise UsageError(f"`path` must end in .csv or .xlsx, not in {redact(resolved.suffix)!r}.")
+    rejects = list(rows)
     try:
-        resolved = resolve_path(path)
-        write = {".csv": _write_csv, ".xlsx": _write_xlsx}.get(resolved.suffix.lower())
-        if write is None:
-            raise UsageError(f"`path` must end in .csv or .xlsx, not in {resolved.suffix!r}.")
-        rejects = list(rows)
         with atomic_write(resolved, is_private=False) as file:
             write(file, _lines(names, number, rejects))
-    except (OSError, ValueError) as error:
-        if isinstance(error, UsageError):
-            raise
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"`path` cannot be written: {reason} ({redact(str(path))!r}).") from None
+    except OSError as error:
+        raise UsageError(f"`path` cannot be written: {error.strerror} ({redact(str(path))!r}).") from None
     return len(rejects)
 
 
 def _lines(names: Sequence[str], number: str, rows: Sequence[tuple[InputRow, str]]) -> Iterator[list[str]]:
     width = max((len(row.cells) for row, _ in rows), default=len(names))
-    yield [*names, *[""] * (width - len(names)), headers.row_header(names, number), headers.REASON]
+    header = [*names, *[""] * (width - len(names)), headers.row_header(names, number), headers.REASON]
+    yield [*map(text_of, header)]
     for row, reason in rows:
         # Empty cells would make a row whole that lacks some, and nobody would correct it.
         lacking = headers.LACKING if row.problem and row.problem.kind is RowProblemKind.CELLS else ""
         cells = [lacking if cell is None else text_of(cell) for cell in row.cells]
-        yield [*cells, *[""] * (width - len(cells)), "" if row.is_added else str(row.row), reason]
+        yield [*cells, *[""] * (width - len(cells)), "" if row.is_added else str(row.row), text_of(reason)]
 
 
 def text_of(cell: Cell) -> str:

@@ -17,6 +17,7 @@ from tingting_async.http.download import AtomicFileSink
 from tingting_async.late_imports import loading
 from tingting_async.recipients.records import as_record
 from tingting_async.recipients.values import escape
+from tingting_async.redaction import redact
 from tingting_async.tracebacks import short_traceback
 
 _BATCH = 500
@@ -61,7 +62,8 @@ async def write_table(
     suffix = sink.path.suffix.lower()
     write = _WRITERS.get(suffix)
     if write is None:
-        raise UsageError(f"write_table: `path` ends in {suffix!r}. Give a path that ends in {', '.join(_WRITERS)}.")
+        said = f"write_table: `path` ends in {redact(suffix)!r}"
+        raise UsageError(f"{said}. Give a path that ends in .csv, .xlsx or .jsonl.")
     if write is _write_xlsx:
         import_xlsxwriter("write_table")
     _refuse_single_row(rows)

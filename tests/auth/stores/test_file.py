@@ -151,3 +151,14 @@ def test_invalid_path(path: Any) -> None:
     """A value that is not a path is a UsageError."""
     with pytest.raises(UsageError, match="`path` is"):
         FileTokenStore(path)
+
+
+async def test_number_in_the_path(tmp_path: Path) -> None:
+    """A phone number in the path of a store is masked in its errors."""
+    (tmp_path / "9841234567").write_text("no directory")
+    with pytest.raises(TokenStoreError, match="…67") as caught:
+        await FileTokenStore(tmp_path / "9841234567" / "tokens").load()
+    assert "9841234567" not in str(caught.value)
+    with pytest.raises(UsageError, match="…67") as refused:
+        FileTokenStore("9841234567\0")
+    assert "9841234567" not in str(refused.value)

@@ -12,6 +12,7 @@ from tingting_async.auth.stores.codec import decode, encode
 from tingting_async.auth.tokens import LOCK_POLL_INTERVAL, Tokens
 from tingting_async.errors import TokenStoreError, UsageError
 from tingting_async.persistence import atomic_write, make_private_dir, resolve_path, run_in_thread
+from tingting_async.redaction import redact
 from tingting_async.tracebacks import short_traceback
 
 
@@ -48,6 +49,7 @@ class FileTokenStore:
             self._path = resolve_path(path)
         except ValueError as error:
             raise UsageError(str(error)) from None
+        self._shown = redact(str(self._path))
 
     @property
     def path(self) -> Path:
@@ -66,7 +68,7 @@ class FileTokenStore:
         """
         with self._errors("read"):
             content = await run_in_thread(self._read)
-        return decode(content, f"The token store {self._path}")
+        return decode(content, f"The token store {self._shown}")
 
     @short_traceback
     async def save(self, tokens: Tokens | None) -> None:
@@ -110,7 +112,7 @@ class FileTokenStore:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
                 if os.name == "posix" and mode & 0o077:
                     raise TokenStoreError(
-                        f"The token store {self._path} was not read: others can read or write it (mode {mode:04o}). "
+                        f"The token store {self._shown} was not read: others can read or write it (mode {mode:04o}). "
                         "Delete it, or run `chmod 600` on it if no one else can have used it."
                     )
                 return file.read()
@@ -135,6 +137,6 @@ class FileTokenStore:
         except (OSError, RuntimeError, ImportError) as error:  # E.g. a file system without locks.
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise TokenStoreError(
-                f"The token store {self._path} could not be {action}: {reason}. "
+                f"The token store {self._shown} could not be {action}: {reason}. "
                 "Make sure that this process can write in its directory."
             ) from error
