@@ -20,6 +20,7 @@ from tingting_async.errors import (
     UsageError,
 )
 from tingting_async.http.messages import Effect, Request
+from tingting_async.outcomes import HOW_TO_RECORD, NEW_KEY
 from tingting_async.quantities import SECONDS_FROM_0, is_count, is_seconds, shown
 
 if TYPE_CHECKING:
@@ -138,6 +139,8 @@ def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
     hint = request.advice
     if request.reconciler is not None:
         hint += " This error's `reconcile()` does that."
+    elif request.effect is Effect.SEND and request.without_effect is not None:  # A ledger has the send.
+        hint += f" {HOW_TO_RECORD}" + (f" {NEW_KEY}" if request.idempotency_key is not None else "")
     not_retried = "" if request.effect is Effect.UPDATE else ", so it was not retried"
     what = str(failure).removeprefix(f"{request.operation}: ")
     if isinstance(failure, ApiError):  # The advice in its text is for requests that may be sent again.
