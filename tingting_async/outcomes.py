@@ -12,6 +12,13 @@ from tingting_async.quantities import SECONDS_FROM_0, is_seconds, shown
 from tingting_async.redaction import repr_text
 from tingting_async.tracebacks import short_traceback
 
+HOW_TO_RECORD = (
+    "Then call the ledger's `mark_sent()` or `mark_not_sent()` with this error's `send`. Only `mark_not_sent()` allows "
+    "the same send again."
+)
+"""What to do once a person knows what became of a send that a ledger has."""
+NEW_KEY = "A new `idempotency_key` makes another send."
+
 
 class Verdict(enum.Enum):
     """Whether something happened.

@@ -49,6 +49,12 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - end - 1]}…{text[-end:]}"
 
 
+def as_sentence(text: str) -> str:
+    """Return a text with a capital at its beginning and a full stop at its end, to stand between other sentences."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?", "…", ":")) else f"{text}."
+
+
 def repr_uuid(value: object) -> str:
     """Return the repr of an attrs field that holds a UUID, which is not secret. Anything else is masked."""
     return repr(value) if isinstance(value, str) and re.fullmatch(_UUID, value) else repr_text(value)

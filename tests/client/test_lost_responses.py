@@ -59,6 +59,24 @@ def lost_then(status: int, body: bytes = b"{}") -> Script:
     return script
 
 
+@pytest.mark.parametrize("body", [b"<html>Ok</html>", b""])
+async def test_response_that_is_not_json(serve: Any, body: bytes) -> None:
+    """The text for a send whose response is not JSON consists of whole sentences, and ends with what to do."""
+
+    async def script(received: Received) -> None:
+        await received.respond(body)
+
+    server = await serve(script)
+    async with connect(server.url) as tingting:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await tingting.otp.send("9800000001", "{otp}", channel="text")
+    shown = f": {body.decode()!r}" if body else ""
+    assert (
+        "otp.send: it is unknown whether this happened, so it was not retried. The response to POST "
+        f"/api/system/send/otp/ is not JSON{shown}. To find out, ask the person whether it arrived."
+    ) == str(caught.value)
+
+
 @pytest.mark.parametrize("status", [401, 429, 500, 503])
 async def test_lost_then_inconclusive(serve: Any, status: int) -> None:
     """An update whose response was lost has an unknown outcome if the response to the retry is inconclusive."""

@@ -73,7 +73,7 @@ async def test_in_progress(sandbox: Sandbox, connect: Any, ledger: Ledger, campa
     async with connect() as one, connect() as other:
         run = asyncio.create_task(one.campaigns.run(campaign))
         await stall.triggered.wait()
-        with pytest.raises(DuplicateSendError, match=r"as in progress .*A running process is waiting") as caught:
+        with pytest.raises(DuplicateSendError, match=r"as in progress .*Try again later: a running") as caught:
             await other.campaigns.run(campaign)
         assert (await caught.value.reconcile(wait=0)).verdict is Verdict.UNKNOWN
         for mark in (ledger.mark_sent, ledger.mark_not_sent):

@@ -232,6 +232,8 @@ async def test_person_decides(sandbox: Sandbox, connect: Any, ledger: Ledger, ca
         for campaign in campaigns[:2]:
             with lost(sandbox), pytest.raises(OutcomeUnknownError) as caught:
                 await classic.campaigns.run(campaign, message="m")
+            assert "Then call the ledger's `mark_sent()` or `mark_not_sent()`" in str(caught.value)
+            assert "new `idempotency_key`" not in str(caught.value)  # The call had none.
             assert (await caught.value.reconcile(wait=0)).verdict is Verdict.UNKNOWN
         sent, not_sent = await ledger.unresolved()
         assert (sent.operation, sent.service) == ("campaigns.run", sandbox.url)

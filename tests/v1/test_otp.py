@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from support.v1 import connect
 
-from tingting_async import OutcomeUnknownError, SqliteLedger, UsageError, Verdict, ensure_sent
+import tingting_async
+from tingting_async import DuplicateSendError, OutcomeUnknownError, SqliteLedger, UsageError, Verdict, ensure_sent
 from tingting_async.sandbox import Fault, Sandbox
-from tingting_async.v1 import OtpChannel
+from tingting_async.v1 import OtpChannel, TingTing
 
 pytestmark = pytest.mark.anyio
 
@@ -61,6 +62,30 @@ async def test_code_that_the_service_chose() -> None:
     said = "The service shows no proof of what became of otp.send. "
     assert (Verdict.UNKNOWN, said + advice) == (reconciliation.verdict, reconciliation.reason)
     assert str(own.value).endswith("look for it in otp.list(). This error's `reconcile()` does that.")
+
+
+@pytest.mark.parametrize("kind", [TingTing, tingting_async.TingTing])
+async def test_code_that_the_service_chose_with_a_ledger(tmp_path: Path, kind: Any) -> None:
+    """With a ledger, the error says how to record what a person found out, and that a new key is another send."""
+    async with Sandbox() as sandbox, SqliteLedger(tmp_path / "ledger") as ledger:
+        async with kind(base_url=sandbox.url, api_token=sandbox.api_token, ledger=ledger) as tingting:
+
+            async def send() -> Any:
+                return await tingting.otp.send("9800000001", "{otp}", channel="text", idempotency_key="a")
+
+            with sandbox.faults.during([Fault("reset_after", method="POST", times=1)]):
+                with pytest.raises(OutcomeUnknownError, match=r"To find out, ask the person") as lost:
+                    await send()
+            with pytest.raises(DuplicateSendError, match=r"It may have been sent: call .*find out yourself\.") as again:
+                await send()
+            for caught in (lost, again):
+                advice = "Then call the ledger's `mark_sent()` or `mark_not_sent()` with this error's `send`. Only "
+                advice += "`mark_not_sent()` allows the same send again. A new `idempotency_key` makes another send."
+                assert str(caught.value).endswith(f" {advice}")
+                assert caught.value.send is not None
+            await ledger.mark_not_sent(again.value.send)
+            await send()
+        assert 2 == sandbox.tally()["otp", "9800000001"]
 
 
 async def test_ensure_sent_of_a_code_that_the_service_chose(tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ from tingting_async.errors import (
     UsageError,
 )
 from tingting_async.http.messages import Effect, Request
+from tingting_async.outcomes import HOW_TO_RECORD, NEW_KEY
 from tingting_async.quantities import SECONDS_FROM_0, is_count, is_seconds, shown
+from tingting_async.redaction import as_sentence
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying
@@ -138,8 +140,10 @@ def final_error(request: Request[Any], failure: TingTingError) -> TingTingError:
     hint = request.advice
     if request.reconciler is not None:
         hint += " This error's `reconcile()` does that."
+    elif request.effect is Effect.SEND and request.without_effect is not None:  # A ledger has the send.
+        hint += f" {HOW_TO_RECORD}" + (f" {NEW_KEY}" if request.idempotency_key is not None else "")
     not_retried = "" if request.effect is Effect.UPDATE else ", so it was not retried"
-    what = str(failure).removeprefix(f"{request.operation}: ")
+    what = as_sentence(str(failure).removeprefix(f"{request.operation}: "))
     if isinstance(failure, ApiError):  # The advice in its text is for requests that may be sent again.
         what = f"The response to {request.method} {request.path} had status {failure.status}"
         what += ", and a gateway may have written it." if 400 <= failure.status < 500 else "."

@@ -321,7 +321,7 @@ def decode_error(
     shown = excerpt(request, response)
     return DecodeError(
         f"{request.operation}: the response to {request.method} {request.path} {what}"
-        + (f": {shown!r}" if shown else "."),
+        + (f": {shown!r}." if shown else "."),
         path=problems[0][0] if problems else "",
         problems=problems,
         excerpt=shown,

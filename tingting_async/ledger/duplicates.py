@@ -6,7 +6,7 @@ from tingting_async.errors import DuplicateSendError, UsageError
 from tingting_async.http.messages import Request
 from tingting_async.ledger.claims import StoredClaim
 from tingting_async.ledger.digests import digest
-from tingting_async.outcomes import Creation, Send, SendState
+from tingting_async.outcomes import HOW_TO_RECORD, NEW_KEY, Creation, Send, SendState
 from tingting_async.redaction import redact
 
 
@@ -47,16 +47,11 @@ def duplicate_error(send: Send, request: Request[Any], *, is_other: bool = False
         request: The request that is refused.
         is_other: Whether the recorded send had other arguments.
     """
-    advice = {
-        SendState.DONE: "To send again on purpose, give a new `idempotency_key`.",
-        SendState.IN_PROGRESS: "A running process is waiting for the response: try again later.",
-        SendState.UNKNOWN: "It may have been sent. Call this error's `reconcile()`; if the verdict is unknown, call "
-        "`mark_sent()` or `mark_not_sent()` of the ledger.",
-    }[send.state]
+    advice = _advice(send, is_other=is_other)
     if is_other:  # The text may have been changed since, so nobody but the caller knows whether it is the same send.
-        if send.state is SendState.DONE:
-            advice = "It was sent, so do nothing."
-        advice = f"It had other arguments. If this is another send, give it a key of its own. Otherwise: {advice}"
+        advice = f"It had other arguments. If this is another send, give it a key of its own. Otherwise, {advice}"
+    else:
+        advice = advice[0].upper() + advice[1:]
     what = f"the target {send.target!r}" if send.key is None else f"the key {send.key!r}"
     details = send.operation if send.key is None or send.target is None else f"{send.operation}, {send.target}"
     return DuplicateSendError(
@@ -66,3 +61,18 @@ def duplicate_error(send: Send, request: Request[Any], *, is_other: bool = False
         send=send,
         is_other=is_other,
     )
+
+
+def _advice(send: Send, *, is_other: bool) -> str:
+    """Return what to do about a send that the ledger has, as sentences that begin in lower case."""
+    match send.state:
+        case SendState.DONE if is_other:
+            return "do nothing: it was sent."
+        case SendState.DONE:
+            return "to send again on purpose, give a new `idempotency_key`."
+        case SendState.IN_PROGRESS:
+            return "try again later: a running process is waiting for the response."
+        case SendState.UNKNOWN:
+            advice = "it may have been sent: call this error's `reconcile()`. If the verdict is unknown, find out "
+            advice += f"yourself. {HOW_TO_RECORD}"
+            return advice if send.key is None or is_other else f"{advice} {NEW_KEY}"
