@@ -24,9 +24,11 @@ def test_spellings_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert {resolve_path(spelling) for spelling in spellings} == {tmp_path / "file"}
 
 
-@pytest.mark.parametrize("path", [5, None, "a\0b", b"a\0b", "~nobody-of-this-name/file", "\ud800", ["file"]])
+@pytest.mark.parametrize(
+    "path", [5, None, [10**5000], "a\0b", b"a\0b", "~nobody-of-this-name/file", "\ud800", ["file"]]
+)
 def test_invalid_path(path: Any) -> None:
-    """A value that is not a path is a ValueError that shows it."""
+    """A value that is not a path is a ValueError that shows it, or its type."""
     with pytest.raises(ValueError, match=r"`path` is .*not a valid file path"):
         resolve_path(path)
 

@@ -33,7 +33,9 @@ def resolve_path(path: str | bytes | os.PathLike[str]) -> Path:
         resolved = Path(os.fsdecode(path)).expanduser().resolve()
         os.fsencode(resolved)
     except (TypeError, ValueError, RuntimeError, OSError) as error:
-        raise ValueError(f"`path` is {path!r}, which is not a valid file path: {error}.") from None
+        is_path = isinstance(path, str | bytes | os.PathLike)  # The `repr` of other values may fail.
+        found = repr(path) if is_path else f"a value of the type {type(path).__name__}"
+        raise ValueError(f"`path` is {found}, which is not a valid file path: {error}.") from None
     return resolved
 
 
