@@ -179,3 +179,12 @@ async def test_voice(response: Any) -> None:
         else:
             assert (str(spoken.url).startswith("http"), spoken.audio) == (True, None)
         assert "नमस्ते साथी".encode() in sandbox.requests[-1].body
+
+
+@pytest.mark.parametrize("audio", ["nowhere.mp3", File("a.mp3", b""), File("a.txt", b"x"), 5])
+async def test_audio_is_read_before_the_tags(audio: Any) -> None:
+    """A run with audio that cannot be sent is refused before it reads the campaign to check its tags."""
+    async with Sandbox(campaigns=1) as sandbox, connect(sandbox) as tingting:
+        with pytest.raises(UsageError, match="`audio_file`"):
+            await tingting.campaigns.run(1, message="m", audio_file=audio, priority="message", check_tags=True)
+        assert [] == sandbox.requests

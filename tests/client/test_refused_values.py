@@ -75,6 +75,13 @@ def test_a_value_that_cannot_be_shown(make: Any, said: str) -> None:
         make()
 
 
+@pytest.mark.parametrize("rate", ["host=db password=hunter2", ["hunter2"], {"dsn": "hunter2"}])
+def test_what_is_no_rate(rate: Any) -> None:
+    """A rate that is neither a number nor a limit is named by its type: it may hold a password."""
+    with pytest.raises(UsageError, match=rf"`rate` must be .*, not {type(rate).__name__}\.$"):
+        TingTing(api_token="t", rate=rate)
+
+
 @pytest.mark.parametrize("listener", [None, 5, "x", ["print"]])
 def test_what_is_no_listener(listener: Any) -> None:
     """`subscribe` refuses what cannot be called, and names its type."""

@@ -58,6 +58,9 @@ async def test_wrong_type(call: Any) -> None:
         (lambda to: to.contacts.demo_call(9779741777666), r"`id` is the phone number …66: give an id"),
         (lambda to: to.campaigns.create("n", "PHONE", lines=[9801234567]), r"`lines\[0\]` is the phone number …67"),
         (lambda to: to.campaigns.create("n", "PHONE", voice=-(10**5000)), r"`voice` must be .* not a number of about"),
+        (lambda to: to.reports.download(1, 10**5000), r"`path` is a number of about 5001 digits, which is not a valid"),
+        (lambda to: to.surveys.download(1, [10**5000]), r"`path` is a value of the type list, which is not a valid"),
+        (lambda to: to.campaigns.create("n", None), r"`services` is None; it must be one of"),
         (lambda to: to.campaigns.create("n", 10**5000), r"`services` is a number of about 5001 digits; it must be one"),
         (lambda to: to.campaigns.create("n", [10**5000]), r"`services` is a value of the type list; it must be one of"),
         (

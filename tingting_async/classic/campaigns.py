@@ -21,7 +21,7 @@ from tingting_async.classic.pages import ListResource, read_page
 from tingting_async.classic.reach import Run, details
 from tingting_async.client.options import require_bool
 from tingting_async.errors import UsageError
-from tingting_async.http.messages import Request, Response
+from tingting_async.http.messages import File, Request, Response
 from tingting_async.outcomes import Reconciliation, Verdict
 from tingting_async.pagination.iterators import ItemIterator
 from tingting_async.pagination.paginator import Paginator
@@ -305,20 +305,21 @@ class Campaigns(ListResource):
             reaches=run.reaches(self._core, Numbers(self._core).list),
         )
         checks_tags = check_tags and message is not None
+        sound: File | None = None
 
         async def prepare() -> None:
+            nonlocal sound
             if schedule is not None:
                 fields["schedule_date"] = arguments.schedule(schedule)
+            if audio_file is not None:
+                sound = await arguments.audio(audio_file, "audio_file")
             if checks_tags:
                 campaign = await self.get(id, timeout=timeout)
                 arguments.require_known_tags(texts.placeholders(message or ""), campaign.usable_tags, "message")
 
-        if schedule is not None or checks_tags:
+        if schedule is not None or checks_tags or audio_file is not None:
             await self._core.prepare(request, prepare)
-        if audio_file is not None:
-            request = request.with_form(fields, {"aud_file": await arguments.audio(audio_file, "audio_file")})
-        else:
-            request = request.with_json(fields)
+        request = request.with_json(fields) if sound is None else request.with_form(fields, {"aud_file": sound})
         return await self._core.execute(request)
 
     async def test_voice(

@@ -11,6 +11,7 @@ from typing import IO, Self, TypeVar
 
 from tingting_async.errors import UsageError
 from tingting_async.persistence import atomic_write, make_executor, run_to_completion, start_in
+from tingting_async.quantities import shown
 from tingting_async.redaction import redact
 
 T = TypeVar("T")
@@ -110,7 +111,7 @@ class AtomicFileSink(FileSink):
                 raise ValueError("embedded null byte")  # noqa: TRY301 - caught right below, like the errors of `os`
         except (TypeError, ValueError, RuntimeError) as error:  # A RuntimeError: there is no home.
             raise UsageError(
-                f"`path` is {redact(repr(path))}, which is not a valid file path: {redact(str(error))}."
+                f"`path` is {shown(path)}, which is not a valid file path: {redact(str(error))}."
             ) from None
         super().__init__(repr(redact(str(self.path))))
 

@@ -20,7 +20,6 @@ from tingting_async.http.rate_limits.queue import (
     TooLateError,
 )
 from tingting_async.http.timeouts import Timeout
-from tingting_async.redaction import redact
 
 T = TypeVar("T")
 
@@ -204,6 +203,6 @@ def _rate_limit(rate: object) -> RateLimit:
     if isinstance(rate, type) or not inspect.iscoroutinefunction(getattr(rate, "reserve", None)):
         raise UsageError(
             "`rate` must be a number of requests per second above 0, or an object such as "
-            f"`RedisRateLimit(url, per_second=5)`, not {redact(repr(rate))}."
+            f"`RedisRateLimit(url, per_second=5)`, not {type(rate).__name__}."
         )
     return cast("RateLimit", rate)

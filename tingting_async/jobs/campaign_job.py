@@ -1,7 +1,16 @@
 """A campaign from its list of recipients to its outcomes, which may be killed anywhere and run again anywhere."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Set as AbstractSet
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Set as AbstractSet,
+)
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Unpack
@@ -90,7 +99,7 @@ class CampaignJob:
         arguments.refuse_unknown("CampaignJob", fields, OptionalFields.__optional_keys__, type(self))
         given: dict[str, Any] = {**fields}
         for listed in ("lines", "failover"):  # An iterator could be read only once.
-            if isinstance(given.get(listed), Iterable) and not isinstance(given[listed], str | bytes):
+            if isinstance(given.get(listed), Iterable) and not isinstance(given[listed], str | bytes | Mapping):
                 given[listed] = tuple(given[listed])
         encode_new_campaign({**given, "name": name, "services": services}, may_be_past=True)
         require_rows("CampaignJob", "recipients", recipients)

@@ -113,7 +113,11 @@ class Campaigns(ListedCampaigns):
         idempotency_key: str | None,
         timeout: TimeoutLike,
     ) -> Request[Campaign]:
-        given = {"lines": (), **fields, "name": arguments.non_empty_text(name, "name"), "services": services}
+        required = {
+            "name": arguments.non_empty_text(name, "name"),
+            "services": arguments.enum_member(Services, services, "services"),
+        }
+        given = {"lines": (), **fields, **required}
         called = self._core.note_clocks()
         recognition = CampaignCreation(self, self._core.read_clocks, name, fields.get("schedule"), timeout)
         return Request.create(
