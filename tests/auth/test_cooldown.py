@@ -12,7 +12,7 @@ from support.rotation import (
     RotatingService,
     connect,
 )
-from support.servers import Received, serving
+from support.servers import Received, closed_port, serving
 
 from tingting_async import (
     ApiError,
@@ -23,6 +23,19 @@ from tingting_async import (
 from tingting_async.auth.cooldown import LOGIN_COOLDOWN
 
 pytestmark = pytest.mark.anyio
+
+
+async def test_sign_in_that_cannot_connect() -> None:
+    """If the sign-in cannot connect, the error says once that nothing was sent, and what to check."""
+    port = closed_port()
+    async with connect(f"http://127.0.0.1:{port}", MemoryTokenStore(), **ACCOUNT) as tingting:
+        with pytest.raises(NotSentError) as caught:
+            await tingting.campaigns.get(1)
+    address = f"127.0.0.1:{port}"
+    assert (
+        f"campaigns.get: signing in failed. accounts.login: POST {LOGIN} on http://{address}: could not connect "
+        f"({address}: Connection refused). Nothing was sent. Check `base_url` and the network."
+    ) == str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +62,8 @@ async def test_sign_in_that_is_not_refused(serve: Any, status: int, body: bytes,
             await tingting.accounts.login()
     assert 3 == len(server.requests)
     assert not isinstance(refused.value, AuthenticationError)
-    assert (status == 404) is ("Check `base_url`" in str(refused.value))
+    assert "Check `base_url`" in str(refused.value)
+    assert body.startswith(b"<") is ("a proxy or a firewall may have written it" in str(refused.value))
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])

@@ -312,3 +312,68 @@ def test_retry_after_in_the_error(status: int) -> None:
     assert error.retry_after == 3
     silent: Any = failure(response({}, status))
     assert silent.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "advice"),
+    [
+        (429, "3600", "Send fewer requests, or try again in 3600 s."),
+        (429, "1.5", "Send fewer requests, or try again in 2 s."),
+        (429, None, "Send fewer requests, or try again later."),
+        (503, "30", "The service failed; try again in 30 s."),
+        (500, "soon", "The service failed; try again later."),
+        (425, "7", "Try again in 7 s."),
+        (408, None, "Try again later."),
+    ],
+)
+def test_when_to_try_again(status: int, retry_after: str | None, advice: str) -> None:
+    """The text says when to try again, if the service does."""
+    headers = {} if retry_after is None else {"Retry_After": retry_after}
+    assert str(failure(response({"detail": "No"}, status, **headers))).endswith(f": No. {advice}")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"message": "You do not have enough credits."}),
+        (400, {"credits": ["You do not have enough credits."]}),
+        (403, {"detail": "Insufficient credit"}),
+        (200, {"success": False, "message": "Your credits are exhausted."}),
+        (402, {"detail": "Payment required"}),
+    ],
+)
+def test_not_enough_credits(status: int, body: dict[str, Any]) -> None:
+    """If the account lacks credits, the text says to buy some, because the request need not be corrected."""
+    assert str(failure(response(body, status))).endswith(". Buy credits, and try again.")
+
+
+@pytest.mark.parametrize("text", ["This field may not be lower than 1.", "There is no such campaign."])
+def test_other_refusals_about_credits(text: str) -> None:
+    """A refusal of a field that is about credits is no lack of credits."""
+    shown = str(failure(response({"credit_limit": [text]}, 400)))
+    assert shown.endswith("Correct the request: unchanged, it will be refused again.")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409])
+@pytest.mark.parametrize(
+    ("body", "is_foreign"),
+    [
+        (b"<html><title>Blocked</title></html>", True),
+        (b"Access denied", True),
+        (b'{"message": "Forbidden"}', True),
+        (b'{"detail": "Not found."}', False),
+        (b'{"success": false, "message": "No."}', False),
+    ],
+)
+def test_response_of_a_firewall(status: int, body: bytes, is_foreign: bool) -> None:
+    """A refusal that is not in the service's JSON does not blame the account, the id or the arguments."""
+    shown = str(failure(Response(status, body=body)))
+    assert is_foreign is shown.endswith(
+        "The response does not look like the service's: a proxy or a firewall may have written it. Check `base_url` "
+        "and the network."
+    )
+
+
+def test_refusal_of_a_proxy() -> None:
+    """A 407 is about the proxy."""
+    assert "`http://user:password@host:port`" in str(failure(Response(407, body=b"no")))

@@ -1,14 +1,15 @@
 """Requests over a user's own session: what aiohttp resends by itself, and what never left."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from support.messages import READ
-from support.servers import Received, Server, stall
+from support.servers import Received, Server, http_response, replies, stall
 
-from tingting_async import NotSentError, OutcomeUnknownError, RetryPolicy, TingTing
+from tingting_async import NotSentError, OutcomeUnknownError, RetryPolicy, SqliteLedger, TingTing, UsageError
 from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
@@ -110,3 +111,33 @@ async def test_cookies_of_the_users_session(serve: Any) -> None:
         assert [None] * 3 == [received.headers.get("cookie") for received in server.requests]
         assert ["refresh"] == [cookie.key for cookie in http.cookie_jar]
         assert not http.closed
+
+
+CLOSED = r"the aiohttp\.ClientSession that was given as `http` is closed\. Nothing was sent\. Give an open one"
+
+
+async def test_user_session_that_is_closed(http: aiohttp.ClientSession) -> None:
+    """A user's session that is closed already is refused by its name."""
+    await http.close()
+    with pytest.raises(UsageError, match=CLOSED):
+        TingTing(base_url="http://localhost:1", api_token="k", http=http)
+
+
+@pytest.mark.parametrize("has_middlewares", [False, True])
+async def test_user_session_that_is_closed_later(serve: Any, tmp_path: Path, has_middlewares: bool) -> None:
+    """If a user's session is closed before a request, the error names it, and a ledger frees the send."""
+
+    async def middleware(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        return await handler(request)
+
+    server = await serve(replies(http_response(b"{}")))
+    middlewares = [middleware] if has_middlewares else []
+    async with aiohttp.ClientSession(middlewares=middlewares) as http, SqliteLedger(tmp_path / "ledger") as ledger:
+        async with connect(server, http, ledger=ledger) as tingting:
+            await tingting._core.execute(READ)
+            await http.close()
+            for call in (tingting.campaigns.get(1), tingting.campaigns.run(1, message="m")):
+                with pytest.raises(UsageError, match=CLOSED):
+                    await call
+        assert [] == await ledger.unresolved()
+    assert 1 == len(server.requests)

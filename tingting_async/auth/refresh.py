@@ -36,6 +36,13 @@ SAVE_PATIENCE = 1.0
 MAX_SAVE_INTERVAL = 60.0
 """The longest time between two attempts to save the same tokens, in seconds; it begins at one and doubles."""
 
+_NOT_SENT = "nothing was sent, because signing in failed"
+
+
+def _what(error: TingTingError) -> str:
+    """Return what an error of the sign-in means for the request that needed it. Some say themselves that it stayed."""
+    return "signing in failed" if isinstance(error, NotSentError | TokenStoreError) else _NOT_SENT
+
 
 class SignInFailedError(Exception):
     """Carries the error of a refresh past the retries of the request that waits for it.
@@ -50,7 +57,7 @@ class SignInFailedError(Exception):
     def about(self, operation: str) -> TingTingError:
         """Return the error, with a text that names the operation that needed the refresh."""
         if not isinstance(self.error, NotSentError):  # Its text names the operation.
-            text = f"{operation}: nothing was sent, because signing in failed. {self.error}"
+            text = f"{operation}: {_what(self.error)}. {self.error}"
             self.error.args = (shorten(text, MAX_LENGTH),)
         return self.error
 
@@ -153,7 +160,7 @@ class TokenRefresher:
             raise SignInFailedError(copy.copy(error)) from error.__cause__
         except TingTingError as error:
             # As it is, a `NotFoundError` would look as if the object of the operation did not exist.
-            message = f"{operation}: nothing was sent, because signing in failed. {error}"
+            message = f"{operation}: {_what(error)}. {error}"
             raise SignInFailedError(NotSentError(message, operation=operation, phase="sign-in")) from error
 
     async def save_again(self) -> None:
@@ -216,7 +223,7 @@ class TokenRefresher:
         if task.was_stopped:
             raise SessionClosedError(f"{operation}: the session was closed while signing in. Nothing was sent.")
         if isinstance(error, Exception) and not isinstance(error, TingTingError):  # Such as a module that is missing.
-            message = f"{operation}: nothing was sent, because signing in failed with {type(error).__name__}."
+            message = f"{operation}: {_NOT_SENT} with {type(error).__name__}."
             raise SignInFailedError(NotSentError(message, operation=operation, phase="sign-in")) from error
         if error is not None:
             raise error.with_traceback(None)

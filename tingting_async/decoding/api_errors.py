@@ -1,5 +1,6 @@
 """Whether a response is a success, and the error for one that is not. No I/O, no endpoint, no generation of the API."""
 
+import math
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,7 @@ from tingting_async.errors import (
     RateLimitedError,
     ServerError,
 )
+from tingting_async.http.causes import PROXY_SIGN_IN
 from tingting_async.http.messages import Request, Response, excerpt
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -35,8 +37,6 @@ _ADVICE: dict[type[ApiError], str] = {
     PermissionDeniedError: "This account is not allowed to do that.",
     NotFoundError: "Check the id, and that it belongs to this account.",
     ConflictError: "Check the present state before you try again.",
-    RateLimitedError: "Send fewer requests, or try again later.",
-    ServerError: "The service failed; try again later.",
 }
 
 
@@ -77,16 +77,9 @@ def error_from_response(request: Request[Any], response: Response, status: int) 
     message, field_errors = _explain(request, response)
     fields = (f"{name}: {'; '.join(texts)}." for name, texts in field_errors.items())
     shown = request.redact(" ".join([message, *fields])).strip().rstrip(".")
-    advice = _ADVICE.get(kind, "This operation should not have that response.")
-    if kind is NotFoundError and not any(part.isdigit() for part in request.path.split("/")):
-        advice = "Check `base_url` and the arguments."  # The path contains no id that could be wrong.
-    if status in (408, 425):
-        advice = "Try again later."
-    if 300 <= status < 400:
-        advice = "Redirects are followed only for reads on the same origin: check `base_url`."
     error = kind(
         f"{request.operation}: {request.method} {request.path} failed with {status} ({_reason(status)})"
-        f"{': ' + shown if shown else ', without an explanation'}. {advice}",
+        f"{': ' + shown if shown else ', without an explanation'}. {_advice(kind, request, response, status, shown)}",
         status=status,
         message=message,
         field_errors=field_errors,
@@ -100,6 +93,42 @@ def error_from_response(request: Request[Any], response: Response, status: int) 
     if isinstance(error, RateLimitedError | ServerError):
         error.retry_after = retry_after(response)
     return error
+
+
+def _advice(kind: type[ApiError], request: Request[Any], response: Response, status: int, shown: str) -> str:
+    """Return what to do about a failure, which the service explains as `shown`."""
+    from tingting_async.decoding import refusals  # noqa: PLC0415 - it compiles many words
+
+    seconds = retry_after(response)
+    when = "later" if seconds is None else f"in {math.ceil(seconds)} s"
+    if kind is RateLimitedError:
+        return f"Send fewer requests, or try again {when}."
+    if kind is ServerError:
+        return f"The service failed; try again {when}."
+    if status in (408, 425):
+        return f"Try again {when}."
+    if 300 <= status < 400:
+        return "Redirects are followed only for reads on the same origin: check `base_url`."
+    if status == 407:
+        return PROXY_SIGN_IN
+    if status == 402 or re.search(_CREDITS, shown):
+        return "Buy credits, and try again."
+    if 400 <= response.status < 500 and not refusals.is_own(response):
+        return _FOREIGN
+    if kind is NotFoundError and not any(part.isdigit() for part in request.path.split("/")):
+        return "Check `base_url` and the arguments."  # The path contains no id that could be wrong.
+    return _ADVICE.get(kind, "This operation should not have that response.")
+
+
+_FOREIGN = (
+    "The response does not look like the service's: a proxy or a firewall may have written it. Check `base_url` "
+    "and the network."
+)
+_CREDITS = (
+    r"(?i)\b(enough|insufficient|no|low|run out of|out of)\b[^.]{0,40}\bcredits?\b"
+    r"|\bcredits?\b[^.]{0,40}\b(insufficient|not enough|exhausted|used up)\b"
+)
+"""How a service may say that the account has not enough credits. A field `credit_limit` is another matter."""
 
 
 def _reason(status: int) -> str:

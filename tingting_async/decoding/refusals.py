@@ -55,6 +55,11 @@ def _is_clear(body: Any) -> bool:
     return (type(inner) is int and 400 <= inner < 500) or envelope.keys() <= {"error", "errors"}
 
 
+def is_own(response: Response) -> bool:
+    """Return whether a 4xx has one of the service's own JSON forms, so that the service may have written it."""
+    return _own_error(response) is not None
+
+
 def is_dead_token(response: Response, status: int) -> bool:
     """Return whether a failure is about the access token, so that a new one may help.
 

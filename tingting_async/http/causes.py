@@ -8,7 +8,7 @@ from typing import Any
 
 from yarl import URL
 
-from tingting_async.errors import NotSentError, TransportError
+from tingting_async.errors import NotSentError, TransportError, UsageError
 from tingting_async.http.messages import Request
 
 _CHECK = "Check `base_url` and the network."
@@ -60,6 +60,19 @@ def network_error(
         phase, said = "response", "no complete response was received"
     text = f"{request.operation}: {request.method} {request.path} on {base_url}: {said} ({what}). {end}"
     return kind(text, operation=request.operation, method=request.method, path=request.path, phase=phase)
+
+
+def is_session_closed(error: Exception) -> bool:
+    """Return whether aiohttp refused a request, because its session was closed before."""
+    return isinstance(error, RuntimeError) and "Session is closed" in str(error)
+
+
+def closed_http_error(operation: str) -> UsageError:
+    """Return the error for a user's session that is closed."""
+    return UsageError(
+        f"{operation}: the aiohttp.ClientSession that was given as `http` is closed. Nothing was sent. Give an open "
+        "one, and close it after this session."
+    )
 
 
 def _is_elsewhere(error: Any, base_url: str) -> bool:

@@ -24,7 +24,7 @@ from tingting_async.errors import NotSentError, TingTingError, UsageError
 from tingting_async.http.attempts import Attempt, Attempts
 from tingting_async.http.base_url import check_proxy, proxy_of_environment, redirect_target
 from tingting_async.http.bodies import check_form, encode_json, too_large
-from tingting_async.http.causes import network_error, short_cause
+from tingting_async.http.causes import closed_http_error, is_session_closed, network_error, short_cause
 from tingting_async.http.clocks import Dated
 from tingting_async.http.download import Inflater
 from tingting_async.http.messages import File, Params, Request, Response, decode_error, encode_query
@@ -123,6 +123,8 @@ class Transport:
         for name, value, kind in kinds:
             if value is not None and not isinstance(value, kind):
                 raise UsageError(f"`{name}` must be a {kind.__name__}, not {type(value).__name__}.")
+        if http is not None and http.closed:
+            raise closed_http_error("TingTing")
         self.base_url = base_url
         base = URL(base_url, encoded=True)
         self._base = (base.scheme, base.raw_authority, base.raw_path.rstrip("/"))
@@ -323,8 +325,8 @@ def map_error(
         is_connected: Whether the request had a connection, so that it may have been sent.
         is_closed: Whether the session was closed by then.
     """
-    if isinstance(error, RuntimeError) and "Session is closed" in str(error):
-        return closed_error(request.operation)  # aiohttp's text for a session that was closed before the request.
+    if is_session_closed(error) and not is_closed:  # Only a user's session is closed before ours.
+        return closed_http_error(request.operation)
     if is_closed and (not is_connected or request.effect.is_safe):
         return closed_error(request.operation)
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
