@@ -1,5 +1,6 @@
 """One-time passwords."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,22 @@ async def test_ensure_sent_of_a_code_that_the_service_chose(tmp_path: Path) -> N
                         lambda: tingting.otp.send("9800000001", "{otp}", channel="text", idempotency_key="a")
                     )
     assert "cannot recognise it." in str(caught.value)
+
+
+async def test_clocks_that_drift_apart() -> None:
+    """If a clock was set since the send, or runs faster, the reason says by how much the clocks differ."""
+    async with Sandbox() as sandbox, connect(sandbox) as tingting:
+        await tingting.campaigns.list().first()  # Its response shows the service's time.
+        with sandbox.faults.during([Fault("reset_after", method="POST", times=1)]):
+            with pytest.raises(OutcomeUnknownError) as caught:
+                await tingting.otp.send("9800000001", "{otp}", channel="text", otp="0042")
+        sandbox.clock.advance(3600)
+        reconciliation = await caught.value.reconcile(wait=0)
+    assert Verdict.UNKNOWN is reconciliation.verdict
+    said = (
+        r"do not show that .* after the send\. Since the send, (3,600|3,599|3,601) s more have passed by the service's "
+    )
+    assert re.search(said + r"clock than by this machine's\.", reconciliation.reason)
 
 
 async def test_no_evidence() -> None:

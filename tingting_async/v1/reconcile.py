@@ -54,11 +54,13 @@ class Since:
         at: The latest time that the service's clock may have shown; None if it is unknown.
         proves_before: Whether an older row was there before. It was not proven if the clock may have been set since.
         proves_after: Whether a newer row appeared after the request.
+        drift: How much more time has passed since then by the service's clock than by this machine's, if that is known.
     """
 
     at: datetime | None
     proves_before: bool
     proves_after: bool
+    drift: timedelta = timedelta(0)
 
     @classmethod
     def compare(cls, sent: Clocks, now: Clocks) -> "Since":
@@ -69,7 +71,7 @@ class Since:
         if by_service is not None:
             # If the two clocks do not agree on how much time has passed, one of them was set.
             is_steady = abs(passed - by_service) <= CLOCK_SKEW
-            return cls(sent.service, proves_before=is_steady, proves_after=is_steady)
+            return cls(sent.service, proves_before=is_steady, proves_after=is_steady, drift=by_service - passed)
         # No response had told the service's time. It is known now, and this machine may know how much time has passed.
         if not abs(passed.total_seconds() - (now.monotonic - sent.monotonic)) < 1:  # Also for another start of it.
             return cls(None, proves_before=False, proves_after=False)
@@ -147,14 +149,15 @@ async def reconcile_created(
 
     def judge(campaign: Campaign) -> Reconciliation | None:
         match = match_name(campaign.name, name)
-        age = Since.compare(sent, read_clocks()).age(campaign.updated_at)
+        since = Since.compare(sent, read_clocks())
+        age = since.age(campaign.updated_at)
         if match is Match.OTHER or age is Age.BEFORE:
             return None
         # A running campaign is updated by the service, so its update time does not prove that it was created.
         if campaign.status not in (None, CampaignStatus.NOT_STARTED):
             reason = "There is a campaign of this name, but it was run already."
             return Reconciliation(Verdict.UNKNOWN, reason, campaign)
-        return _from_match(campaign, match, age, "A new campaign of this name")
+        return _from_match(campaign, match, age, since, "A new campaign of this name")
 
     # Not `search`, which does not find a name that the service has changed.
     reconciliation = await reconcile_rows(campaigns(exact=True), judge, "A new campaign of this name")
@@ -175,11 +178,14 @@ async def reconcile_contact(
         # A contact that was called since has another update time than when it was added.
         is_untouched = contact.status in (None, CallStatus.NOT_STARTED)
         when = contact.created_at or (contact.updated_at if is_untouched else None)
-        age = Since.compare(sent, read_clocks()).age(when)
+        since = Since.compare(sent, read_clocks())
+        age = since.age(when)
         if match is Match.SAME and age is not Age.AFTER:
             reason = "The contact is there, but it may have been there before."
             return Reconciliation(Verdict.UNKNOWN, reason, contact)
-        return None if match is Match.OTHER or age is Age.BEFORE else _from_match(contact, match, age, "The contact")
+        if match is Match.OTHER or age is Age.BEFORE:
+            return None
+        return _from_match(contact, match, age, since, "The contact")
 
     return await reconcile_rows(contacts, judge, "The contact")
 
@@ -191,15 +197,16 @@ async def reconcile_otp(
 
     def judge(code: SentOtp) -> Reconciliation | None:
         matches = {match_code(code.otp, otp), match_number(code.number, number)}
-        age = Since.compare(sent, read_clocks()).age(code.created_at)
+        since = Since.compare(sent, read_clocks())
+        age = since.age(code.created_at)
         if Match.OTHER in matches or age is Age.BEFORE:
             return None
-        return _from_match(code, Match.MAYBE if Match.MAYBE in matches else Match.SAME, age, "The code")
+        return _from_match(code, Match.MAYBE if Match.MAYBE in matches else Match.SAME, age, since, "The code")
 
     return await reconcile_rows(codes, judge, "The code")
 
 
-def _from_match(found: object, match: Match, age: Age, what: str) -> Reconciliation:
+def _from_match(found: object, match: Match, age: Age, since: Since, what: str) -> Reconciliation:
     """Return the verdict for a row that may be what a request has made, and is not older."""
     if match is Match.MAYBE:
         return Reconciliation(
@@ -210,4 +217,8 @@ def _from_match(found: object, match: Match, age: Age, what: str) -> Reconciliat
     reason = (
         f"{what} is there, but the service's and this machine's clocks do not show that it appeared after the send."
     )
+    if abs(since.drift) > CLOCK_SKEW:
+        more = "more" if since.drift > timedelta(0) else "less"
+        seconds = f"{abs(since.drift).total_seconds():,.0f} s"
+        reason += f" Since the send, {seconds} {more} have passed by the service's clock than by this machine's."
     return Reconciliation(Verdict.UNKNOWN, reason, found)
