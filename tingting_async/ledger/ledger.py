@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
@@ -51,6 +52,7 @@ FRESH = 0.05
 
 They count from when this task learnt of it: a task that waited for its turn until then has not waited for a connection.
 """
+_MAX_INTERRUPTED = 100
 _OLD = MAX_DELAY / 5
 """Seconds since a claim was stored or renewed, after which it is renewed in any case."""
 
@@ -72,6 +74,8 @@ class Ledger:
         """Outcomes that the storage has still to record. They are recorded before it is used again."""
         self._recording: set[str] = set()
         """The ids of the outcomes that a task is recording now."""
+        self.interrupted: deque[Any] = deque(maxlen=_MAX_INTERRUPTED)
+        """The latest calls that ended before their job was done; see `ledger/jobs.py`."""
 
     async def __aenter__(self) -> Self:
         return self
