@@ -152,7 +152,8 @@ class Numbers(ListResource):
             on_progress: A function that is called with the progress after each request. If it raises an error, that is
                 logged, and the call continues.
             idempotency_key: With a ledger, your name for this list of numbers. Another call with the same key, whenever
-                and wherever it is made, adds what is missing. See docs/ledger.md.
+                and wherever it is made, adds what is missing. Give each call a new iterator over all numbers: what an
+                earlier call has read of one is lost. See docs/ledger.md.
             timeout: The limits of each request.
 
         Returns:
@@ -161,7 +162,8 @@ class Numbers(ListResource):
 
         Raises:
             UsageError: There are no numbers, or a number or a tag is not valid, or a number is given twice. Each is in
-                `problems`, with its row. Or other numbers were given with the same `idempotency_key`. Nothing was sent.
+                `problems`, with its row. Or other numbers were given with the same `idempotency_key`, or an iterator
+                that an earlier call with a key has begun to read. Nothing was sent.
             NotSentError: The campaign's list does not show which numbers are there. Nothing was sent.
             PartialFailureError: A request failed after others succeeded, or its outcome is unknown, or an iterator
                 failed or produced a number that is not valid. The requests in flight were completed, and no others

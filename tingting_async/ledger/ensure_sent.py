@@ -22,7 +22,7 @@ from tingting_async.errors import (
 from tingting_async.http.messages import Effect
 from tingting_async.http.timeouts import running_loop
 from tingting_async.ledger.claims import InProgressError
-from tingting_async.ledger.expected import ExpectedSend, expected_send
+from tingting_async.ledger.expected import ExpectedSend, OtherCallError, expected_send
 from tingting_async.outcomes import SendState, Verdict, share_reconciler, wait_for_other
 from tingting_async.quantities import SECONDS_FROM_0, is_seconds, shown
 from tingting_async.tracebacks import short_traceback
@@ -51,9 +51,10 @@ async def ensure_sent(
         await ensure_sent(lambda: tingting.otp.send(number, text, channel="text", otp=code, idempotency_key=key))
 
     The session needs a ledger, and the call an `idempotency_key`; a send that the id of a campaign or a line
-    identifies needs none. The function may be called several times. Each time, it must make the same call. If a process
-    is sending the same thing, this function waits for it. If a response was lost, it reconciles. If nothing was sent,
-    it sends again: up to five times, with a growing backoff, if repeating can help.
+    identifies needs none. The function may be called several times. Each time, it must make the same call. Make an
+    iterator of rows inside the function, with all that it reads from: an iterator that was made outside cannot be read
+    again. If a process is sending the same thing, this function waits for it. If a response was lost, it reconciles. If
+    nothing was sent, it sends again: up to five times, with a growing backoff, if repeating can help.
 
     Args:
         call: A function without arguments that makes the call, such as a lambda.
@@ -71,20 +72,28 @@ async def ensure_sent(
         DuplicateSendError: The ledger has a send with this key and other arguments (`is_other`). Or another process
             was still sending it when the time was up.
         OutcomeUnknownError: Only a person can find out whether it was sent. Its `send` is the ledger's record.
-        TingTingError: It was not sent. The service refused it, or `ATTEMPTS` attempts have failed.
+        TingTingError: It was not sent. The service refused it, or `ATTEMPTS` attempts have failed. Or the function
+            could not make the same call again: the error is that of the attempt before, and has a note that says why.
     """
     _require_function(call, timeout, wait)
     deadline = running_loop().time() + timeout
     expected = ExpectedSend(expected_send.get(), wait)
     try:
         return await settle(
-            lambda: _call(call, expected),
+            lambda: _attempt(call, expected),
             lambda: _refuse_duplicate(expected),
             lambda: _after(call, expected),
             deadline,
             wait=wait,
             may_repeat=lambda: expected.request is not None,
         )
+    except UsageError as refused:
+        if expected.failure is None or refused is not expected.refused:
+            raise
+        if isinstance(refused, OtherCallError):
+            raise refused from expected.failure
+        expected.failure.add_note(f"ensure_sent: the call cannot be repeated with the same arguments. {refused}")
+        raise expected.failure from refused
     finally:
         expected.is_over = True
 
@@ -158,13 +167,25 @@ def _require_function(call: object, timeout: Any, wait: Any) -> None:
             raise UsageError(f"ensure_sent: `{name}` is {shown(seconds)}; it must be {SECONDS_FROM_0}.")
 
 
+async def _attempt(call: Callable[[], Awaitable[T]], expected: ExpectedSend) -> T:
+    """Call the user's function, and note its error for the next attempt."""
+    try:
+        return await _call(call, expected)
+    except UsageError as refused:
+        expected.refused = refused
+        raise
+    except TingTingError as error:
+        expected.failure = error
+        raise
+
+
 async def _call(call: Callable[[], Awaitable[T]], expected: ExpectedSend) -> T:
     """Call the user's function, so that the session sees what is expected of it."""
     token = expected_send.set(expected)
     try:
         made: Any = call()
         if not isawaitable(made):
-            raise UsageError(
+            raise OtherCallError(
                 f"ensure_sent: `call` returned {type(made).__name__} instead of an awaitable. Give a function that "
                 "returns the call itself, such as a lambda, or an `async def` function."
             )
@@ -173,14 +194,14 @@ async def _call(call: Callable[[], Awaitable[T]], expected: ExpectedSend) -> T:
         except RuntimeError as error:
             if "cannot reuse already awaited" not in str(error):
                 raise
-            raise UsageError(
+            raise OtherCallError(
                 "ensure_sent: `call` returned the same coroutine again. Make the call inside the function, so that "
                 "each time it is a new one."
             ) from None
     finally:
         expected_send.reset(token)
     if expected.request is None:
-        raise UsageError(
+        raise OtherCallError(
             "ensure_sent: the function made no send and no creation that this call could see. Make the call inside the "
             "function."
         )
@@ -190,7 +211,7 @@ async def _call(call: Callable[[], Awaitable[T]], expected: ExpectedSend) -> T:
 async def _after(call: Callable[[], Awaitable[T]], expected: ExpectedSend) -> T | None:
     """Return the result of an earlier call: what was created; None for a send."""
     is_creation = expected.request is not None and expected.request.effect is Effect.CREATE
-    return await _call(call, expected) if is_creation else None
+    return await _attempt(call, expected) if is_creation else None
 
 
 async def _refuse_duplicate(expected: ExpectedSend) -> None:

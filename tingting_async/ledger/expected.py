@@ -9,8 +9,12 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
 
-from tingting_async.errors import UsageError
+from tingting_async.errors import TingTingError, UsageError
 from tingting_async.http.messages import Effect, Request
+
+
+class OtherCallError(UsageError):
+    """The function of `ensure_sent()` does not make one call, and the same call each time."""
 
 
 class ExpectedSend:
@@ -21,6 +25,8 @@ class ExpectedSend:
         wait: Seconds between the two checks of `reconcile()`.
         request: The request of the send; None until the session gets it.
         refuse_duplicate: Raises a `DuplicateSendError` if the ledger has the send.
+        failure: The error of the attempt before; None in the first attempt.
+        refused: The error of a repeated attempt whose arguments are not valid.
         is_over: Whether `ensure_sent()` has returned. Tasks that the function has started may still be running.
     """
 
@@ -29,6 +35,8 @@ class ExpectedSend:
         self.wait: float = wait
         self.request: Request[Any] | None = None
         self.refuse_duplicate: Callable[[], Awaitable[None]] | None = None
+        self.failure: TingTingError | None = None
+        self.refused: UsageError | None = None
         self.is_over: bool = False
         self._identity: tuple[str, str, str | None, str] | None = None
 
@@ -44,19 +52,21 @@ class ExpectedSend:
         if effect is Effect.UPDATE and self.request is not None:
             return  # It prepares the send, which the ledger has been asked about.
         if effect not in (Effect.SEND, Effect.CREATE):
-            raise UsageError(f"ensure_sent: {operation} was not called, because it is neither a send nor a creation.")
+            raise OtherCallError(
+                f"ensure_sent: {operation} was not called, because it is neither a send nor a creation."
+            )
         if refuse_duplicate is None:
-            raise UsageError(
+            raise OtherCallError(
                 f"ensure_sent: nothing was sent. {operation} needs a ledger, which records it: `TingTing(ledger=…)`."
             )
         if request.idempotency_key is None and not (effect is Effect.SEND and request.send_target):
-            raise UsageError(
+            raise OtherCallError(
                 f"ensure_sent: nothing was sent, because {operation} has no `idempotency_key` by which the ledger "
                 "could recognise it. Give one; if the operation does not accept one, call it without `ensure_sent`."
             )
         identity = (service, operation, request.idempotency_key, request.send_target)
         if self._identity not in (None, identity):
-            raise UsageError(
+            raise OtherCallError(
                 f"ensure_sent: {operation} was not sent, because the function has sent something else before. Call "
                 "`ensure_sent` once for each send, and give the same `idempotency_key` each time it calls the function."
             )

@@ -7,8 +7,10 @@ job now. It is freed if that call ends, or its process does, and is done when th
 
 import asyncio
 import json
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import attrs
@@ -31,12 +33,33 @@ from tingting_async.ledger.claims import (
     require_in_time,
 )
 from tingting_async.ledger.digests import digest
+from tingting_async.ledger.expected import ExpectedSend, expected_send
 from tingting_async.ledger.ledger import Ledger
 from tingting_async.outcomes import Clocks, Send, SendState, Verdict
 from tingting_async.redaction import redact
 
 _FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0
 """Seconds between two checks of a job that another call works on: the first pause, and the longest."""
+
+
+@attrs.define(eq=False, repr=False)
+class Interrupted:
+    """A call of this process that ended before its job was done, and has read rows that it cannot read again.
+
+    Attributes:
+        key: The service, the operation and the key of the job.
+        mark_id: The id of the job's mark. As long as it is stored, every later call has to give the same rows again.
+        get_iterator: Returns the iterator that the call was given as such; None if there was none.
+        numbers: What the call has read.
+        expected: The `ensure_sent()` whose attempt it was, which has to give the same rows again in any case. None if
+            it was none.
+    """
+
+    key: tuple[str, str, str | None]
+    mark_id: str | None
+    get_iterator: Callable[[], object]
+    numbers: Any
+    expected: ExpectedSend | None
 
 
 @attrs.define(eq=False, repr=False)
@@ -94,11 +117,47 @@ class Job:
                 "campaign already has are not added again."
             )
 
+    def was_read(self, iterator: object) -> bool:
+        """Return whether a call that ended before its job was done has begun to read an iterator."""
+        return any(each.get_iterator() is iterator for each in (*self._ledger.interrupted,))
+
+    def earlier_numbers(self) -> list[Any]:
+        """Return what earlier calls of this process have read, if this call has to give the same rows again."""
+        expected = expected_send.get()
+        return [
+            each.numbers
+            for each in (*self._ledger.interrupted,)
+            if each.mark_id == self._mark_id
+            or (each.key == self._key and expected is not None and each.expected is expected)
+        ]
+
+    def note_interrupted(self, iterator: object, numbers: Any) -> None:
+        """Note, for later calls of this process, what this call has read before it ended.
+
+        Args:
+            iterator: What it was given, if that cannot be read again; None otherwise.
+            numbers: What it has read.
+        """
+        try:
+            get_iterator: Callable[[], object] = weakref.ref(iterator)
+        except TypeError:  # Built-in iterators, such as those of `map` and of lists, and None.
+            get_iterator = partial(_same, iterator)
+        noted = Interrupted(self._key, self._mark_id, get_iterator, numbers, expected_send.get())
+        self._ledger.interrupted.append(noted)
+
+    @property
+    def _key(self) -> tuple[str, str, str | None]:
+        return self._work.service, self._work.operation, self._work.key
+
     async def complete(self, result: Mapping[str, Any], content: str) -> None:
         """Record that the job is done, with JSON values that describe what was done, and the digest of its content."""
         kept = await digest(attrs.evolve(self._request, json=content))
         mark = None if self._mark_id is None else (self._mark_id, Verdict.DONE)
         await self._ledger.record_own(self._work, Verdict.DONE, json.dumps({**result, "content": kept}), mark)
+        interrupted = self._ledger.interrupted
+        for each in [each for each in (*interrupted,) if each.key == self._key]:
+            with suppress(ValueError):  # Another thread that uses the ledger may have forgotten it.
+                interrupted.remove(each)
 
     async def interrupt(self, *, is_unknown: bool, has_effect: bool) -> None:
         """Record that this call ends before the job is done.
@@ -231,6 +290,10 @@ async def _refuse_other(job: Job, first: StoredClaim, request: Request[Any]) -> 
         )
     if isinstance(request.json, str):
         await job.refuse_other(request.json)
+
+
+def _same(thing: object) -> object:
+    return thing
 
 
 def _first_call(first: Send, request: Request[Any]) -> str:

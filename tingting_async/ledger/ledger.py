@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
@@ -45,6 +46,9 @@ from tingting_async.tracebacks import short_traceback
 
 _log = logging.getLogger("tingting_async")
 
+_MAX_INTERRUPTED = 100
+"""The maximum number of interrupted calls that a ledger remembers."""
+
 
 class Ledger:
     """Records every send, so that nothing is sent twice: by no task, no process and no later run.
@@ -63,6 +67,8 @@ class Ledger:
         """Outcomes that the storage has still to record. They are recorded before it is used again."""
         self._recording: set[str] = set()
         """The ids of the outcomes that a task is recording now."""
+        self.interrupted: deque[Any] = deque(maxlen=_MAX_INTERRUPTED)
+        """The latest calls that ended before their job was done; see `ledger/jobs.py`."""
 
     async def __aenter__(self) -> Self:
         return self

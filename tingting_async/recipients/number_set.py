@@ -2,6 +2,7 @@
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 
 
 class NumberSet:
@@ -19,6 +20,14 @@ class NumberSet:
             place = bisect_left(block, low)
             return place < len(block) and block[place] == low
         return bool(block) and block[low >> 3] & 1 << (low & 7) > 0
+
+    def __iter__(self) -> Iterator[str]:
+        for high, block in self._blocks.items():
+            if isinstance(block, array):
+                lows: Iterable[int] = block
+            else:
+                lows = (low for low in range(65_536) if block[low >> 3] & 1 << (low & 7))
+            yield from (str(65_536 * high + low) for low in lows)
 
     def add(self, number: str) -> bool:
         """Add a number; return whether it is new."""

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar
 from tingting_async.client.core import Core
 from tingting_async.errors import UsageError
 from tingting_async.late_imports import loading
+from tingting_async.ledger.expected import expected_send
 from tingting_async.observability.emitter import is_callback
 from tingting_async.quantities import is_count, shown
 from tingting_async.resources.add_progress import BaseAddProgress, OnProgress
@@ -81,7 +82,7 @@ def new_progress(operation: str, kind: type[P], given: P | None) -> P:
     """Return the progress that a call was given, or a new one.
 
     Raises:
-        UsageError: It is of another kind, or was used before.
+        UsageError: It is of another kind, or was used before, other than by an attempt of the same `ensure_sent()`.
     """
     if given is None:
         return kind()
@@ -91,6 +92,9 @@ def new_progress(operation: str, kind: type[P], given: P | None) -> P:
             f"{operation}: `progress` must be an `AddProgress()` of `{home}`, not {type(given).__module__}."
             f"{type(given).__name__}."
         )
+    expected = expected_send.get()
+    if expected is not None and expected.failure is not None and not given.has_begun:
+        given.reset()  # A repeated attempt of `ensure_sent()`: the attempt before had no effect.
     if given != kind():
         raise UsageError(f"{operation}: `progress` must be an `AddProgress()` that no other call has used.")
     return given

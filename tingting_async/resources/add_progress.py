@@ -98,6 +98,12 @@ class BaseAddProgress(Generic[R]):
         """Whether a request was confirmed, or may have been carried out."""
         return len(self._codes) > sum(self._codes.count(code) for code in _NOT_SENT)
 
+    def reset(self) -> None:
+        """Forget everything."""
+        fresh = type(self)()
+        for field in attrs.fields(type(self)):
+            setattr(self, field.name, getattr(fresh, field.name))
+
     def produced(self, count: int) -> None:
         """Note that the input has this many more rows."""
         self._codes.extend(bytes((CODES[RowStatus.NOT_ADDED],)) * count)

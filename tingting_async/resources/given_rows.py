@@ -4,7 +4,16 @@ import asyncio
 import math
 from array import array
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from functools import partial
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -146,6 +155,10 @@ class GivenRows:
         if self._unchecked is None:
             self._iterator = aiter(given) if isinstance(given, AsyncIterable) else iter(given)
             self._checker = self._new_checker(None)
+        self.one_shot: object = given if self._iterator is given else None
+        """The iterator that the caller gave as such, which nobody can read a second time; None if there is none."""
+        self.has_begun = False
+        """Whether the iterator was begun."""
         self._end = self._count = 0
         self._is_last = self._iterator is None
 
@@ -174,7 +187,7 @@ class GivenRows:
                 if chunk.rows:
                     self._checked.append(chunk)
         if self._is_last and not self._end:
-            raise UsageError(f"`{self._name}` is empty.")
+            raise _no_rows(self._name, self.one_shot)
         return self._checked if self._iterator is None else None
 
     async def next(self) -> Chunk | None:
@@ -199,6 +212,7 @@ class GivenRows:
     async def _read(self) -> list[Any]:
         """Return the next rows of the iterator, fewer at its end."""
         rows: list[Any] = []
+        self.has_begun = True
         while len(rows) < self._size:
             try:
                 row = await anext(self._iterator) if self._is_async else next(self._iterator)
@@ -276,11 +290,20 @@ class GivenRows:
         return refused
 
     async def close(self) -> None:
-        """Close an iterator that can be closed."""
+        """Close an iterator that can be closed. One that was not begun stays open, because it may be given again."""
+        if not self.has_begun:
+            return
         if self._is_async and hasattr(self._iterator, "aclose"):
             await self._iterator.aclose()
         elif hasattr(self._iterator, "close"):
             self._iterator.close()
+
+
+def _no_rows(name: str, iterator: object) -> UsageError:
+    """Return the error for no rows at all."""
+    if iterator is None:
+        return UsageError(f"`{name}` is empty.")
+    return UsageError(f"`{name}` is empty, or an iterator that was read before. Give a list, or a new iterator.")
 
 
 def refuse_list_problems(given: ReadyList, name: str) -> None:
@@ -313,7 +336,10 @@ async def read_all(
         UsageError: A row is not valid, or there is none that can be sent. `problems` names the rows.
     """
     if not isinstance(given, Collection | ReadyList):
+        iterator = given
         given = [each async for each in given] if isinstance(given, AsyncIterable) else list(given)
+        if not given and isinstance(iterator, Iterator | AsyncIterator):
+            raise _no_rows(name, iterator)
     rows = GivenRows(
         given,
         name,

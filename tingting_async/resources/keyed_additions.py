@@ -10,12 +10,14 @@ from typing import Any
 import attrs
 
 from tingting_async.client.core import Core
-from tingting_async.errors import NotFoundError, NotSentError, OutcomeUnknownError, TingTingError
+from tingting_async.errors import NotFoundError, NotSentError, OutcomeUnknownError, TingTingError, UsageError
 from tingting_async.http.messages import Request, Response
 from tingting_async.ledger.creations import WHY_MISSING
 from tingting_async.ledger.jobs import Job
 from tingting_async.persistence import run_to_completion
+from tingting_async.quantities import counted
 from tingting_async.recipients.number_set import NumberSet
+from tingting_async.recipients.row_checker import ROWS_PER_TURN
 from tingting_async.resources.add_results import RowStatus
 from tingting_async.resources.additions import Addition, without
 from tingting_async.resources.given_rows import Chunk, GivenRows
@@ -97,14 +99,20 @@ class KeyedAddition(Addition):
         """Add what is missing, and record how far this call has come."""
         progress = self.progress
         try:
+            self._refuse_used(rows, job)
+            if self._content is None:
+                await self._refuse_missing(job, content, "nothing was sent. ")
             if job.had_begun:
                 self.before: NumberSet | None = await self._look_twice(core)
             elif self.endpoint.looks_first:
                 self.before = await self.look(NotSentError)
             await self._add_missing(core, rows)
             await job.refuse_other(str(content), said="these contacts are not those of the first call. ")
+            await self._refuse_missing(job, content)
         except BaseException as error:
             is_unknown, has_effect = bool(progress.unknown), progress.has_begun
+            if rows.has_begun:
+                job.note_interrupted(rows.one_shot, content.numbers)
             if isinstance(error, GeneratorExit):
                 job.abandon(is_unknown=is_unknown, has_effect=has_effect)
             else:
@@ -115,6 +123,37 @@ class KeyedAddition(Addition):
         refused = len(progress.outcomes.rows(RowStatus.REFUSED, RowStatus.UNKNOWN)) + self.suppressed_rows
         result = {"created": progress.created, "skipped": progress.skipped, "refused": refused}
         await run_to_completion(job.complete(result, str(content)))
+
+    def _refuse_used(self, rows: GivenRows, job: Job) -> None:
+        """Refuse an iterator that an earlier call has begun to read: the rows that it has read would be missing.
+
+        Raises:
+            UsageError: It was begun.
+        """
+        if rows.one_shot is not None and job.was_read(rows.one_shot):
+            raise UsageError(
+                f"{self.endpoint.operation}: nothing was sent. `{self.argument}` is an iterator that an earlier call "
+                "has begun to read, so rows would be missing. Give a list, or a new iterator over all rows."
+            )
+
+    async def _refuse_missing(self, job: Job, content: "Content", said: str = "") -> None:
+        """Refuse rows without those that earlier calls have read, from an iterator over what cannot be read again.
+
+        Raises:
+            UsageError: Numbers are missing.
+        """
+        missing = 0
+        for numbers in job.earlier_numbers():
+            for count, number in enumerate(numbers):
+                missing += number not in content.numbers
+                if count % ROWS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+        if missing:
+            raise UsageError(
+                f"{self.endpoint.operation}: {said}{counted(missing, 'number')} that an earlier call with this "
+                f"`idempotency_key` has read {'is' if missing == 1 else 'are'} not in `{self.argument}`. Give the same "
+                "rows again: a list, or an iterator that begins with the first row."
+            )
 
     async def _add_missing(self, core: Core, rows: GivenRows) -> None:
         attempts = 0
@@ -225,6 +264,8 @@ class Content:
     """The content of contacts, as a text that does not depend on their order."""
 
     def __init__(self) -> None:
+        self.numbers = NumberSet()
+        """The numbers of the contacts."""
         self._count = self._total = 0
 
     async def add(self, chunk: Chunk) -> None:
@@ -234,6 +275,7 @@ class Content:
             text = json.dumps(contact, sort_keys=True).encode()
             self._total += int.from_bytes(hashlib.sha256(text).digest(), "big")
             self._count += 1
+            self.numbers.add(str(contact["number"]))
 
     def __str__(self) -> str:
         return f"{self._count} contacts, {self._total:x}"

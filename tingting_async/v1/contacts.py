@@ -155,7 +155,8 @@ class Contacts(MethodFallback):
                 logged, and the call continues.
             idempotency_key: With a ledger, your name for this list of contacts. Another call with the same key,
                 whenever and wherever it is made, adds what is missing. If nothing is missing, an iterator is read to
-                its end, to compare its contacts. See docs/ledger.md.
+                its end, to compare its contacts. Give each call a new iterator over all contacts: what an earlier call
+                has read of one is lost. See docs/ledger.md.
             timeout: The limits of each request.
 
         Returns:
@@ -165,8 +166,8 @@ class Contacts(MethodFallback):
 
         Raises:
             UsageError: There are no contacts, or a number or a variable is not valid, or a number is given twice. Each
-                is in `problems`, with its row. Or other contacts were given with the same `idempotency_key`. Nothing
-                was sent.
+                is in `problems`, with its row. Or other contacts were given with the same `idempotency_key`, or an
+                iterator that an earlier call with a key has begun to read. Nothing was sent.
             PartialFailureError: A request failed after others succeeded, or its outcome is unknown, or an iterator
                 failed or produced a contact that is not valid. The requests in flight were completed, and no others
                 were sent. The error says which contacts were added, may have been added, and were not. If nothing can
