@@ -413,10 +413,10 @@ async def test_arguments(options: Any, said: str) -> None:
 @pytest.mark.parametrize(
     ("rows", "message", "said"),
     [
-        (PEOPLE, "{name:>9}", "placeholder for name:>9, and `recipients` has no such column"),
+        (PEOPLE, "{name:>9}", "placeholder for 'name:>9', and `recipients` has no such column"),
         (PEOPLE, "{{name}}", "a brace that belongs to no placeholder.*{name}"),
         (PEOPLE, "Dear {name, {amount}", "a brace that belongs to no placeholder"),
-        (PEOPLE, "{naem}", "placeholder for naem, and `recipients` has no such column.*columns are: name, amount"),
+        (PEOPLE, "{naem}", "placeholder for 'naem', and `recipients` has no such column.*: 'name', 'amount'"),
         ([("number",), ("9800000001",)], "{name}", "columns are: none beside the phone numbers"),
         ([*PEOPLE[:1], ("A", "014444444", "1")], "{name}", "its only row is left out. Row 2.*landline"),
         (PEOPLE, "g]kfn ;/sf/sf] ;rgf", "typed for a legacy Nepali font"),

@@ -19,6 +19,10 @@ class Row(NamedTuple):
     name: str
 
 
+class Huge(int):
+    pass
+
+
 class Color(Enum):
     RED = "red"
 
@@ -86,6 +90,40 @@ async def test_other_keys() -> None:
     people = await RecipientList.from_rows([{"phone": "9841000001", "a": 1}, {"b": 2, "phone": "9851000002"}])
     assert [{"a": 1}, {"b": 2}] == [each.variables for each in people]
     assert ("phone", "a", "b") == people.columns
+
+
+async def test_keys_are_cleaned() -> None:
+    """Keys and the columns of a DataFrame are cleaned as headers of files are: no superfluous spaces or marks."""
+    row = {" mobile\u200b": "9841000001", "किस्ता  रकम ": "900"}
+    rows: list[Any] = [[row], pd.DataFrame([row]), [{"number": "9841000001", "variables": {"किस्ता  रकम ": "900"}}]]
+    for given in rows:
+        people = await RecipientList.from_rows(given)
+        assert [("9841000001", {"किस्ता रकम": "900"})] == [(each.number, each.variables) for each in people]
+    people = await RecipientList.from_rows([{"a ": "9841000001"}], number="a ")
+    assert ["9841000001"] == [each.number for each in people]
+
+
+@pytest.mark.parametrize(
+    "rows", [[{"phone": "9841000001", "fee": 1, "fee ": 2}], [{"phone": "9841000001", "fee": 1}, {"fee ": 2}]]
+)
+async def test_keys_that_become_equal(rows: Any) -> None:
+    """Two keys that are the same after cleaning are refused, because only one of the values could be sent."""
+    with pytest.raises(UsageError, match=r"`rows\[[01]\]` has the key 'fee ', and another one is 'fee'\. Both become"):
+        await RecipientList.from_rows(rows)
+    with pytest.raises(UsageError, match="the same header, 'fee'"):
+        await RecipientList.from_rows(pd.DataFrame(rows).assign(phone="9841000001"))
+
+
+@pytest.mark.parametrize(
+    "value", [10**5000, -(10**5000), Huge(10**5000), [10**5000]], ids=["int", "negative", "subclass", "list"]
+)
+async def test_huge_integer(value: Any) -> None:
+    """An integer that no file can have is a problem of its row, which names the column."""
+    people = await RecipientList.from_rows([{"phone": "9841000001", "n": value}, {"phone": "9851000002", "n": 10**900}])
+    assert [(1, "n", "value")] == [(each.row, each.column, each.kind) for each in people.problems]
+    assert ["9851000002"] == [each.number for each in people]
+    people = await RecipientList.from_rows([(value, "A"), ("9841000001", "B")])
+    assert (1, [1]) == (len(people), [each.row for each in people.problems])
 
 
 async def test_tuples() -> None:

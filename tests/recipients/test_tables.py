@@ -223,10 +223,10 @@ async def test_an_awaitable(tmp_path: Path) -> None:
         await write_table(coroutine, tmp_path / "table.csv")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("columns", [[], ["a", "a"], [5]])
+@pytest.mark.parametrize("columns", [[], ["a", "a"], [5], 5, object()])
 async def test_invalid_columns(columns: Any, tmp_path: Path) -> None:
-    """Columns that are not different names are refused."""
-    with pytest.raises(UsageError, match="`columns` must be"):
+    """Columns that are not different names are refused, and shown."""
+    with pytest.raises(UsageError, match=r"write_table: `columns` is .*\. It must be the names of columns, each once"):
         await write_table(ROWS, tmp_path / "table.csv", columns=columns)
 
 
@@ -283,3 +283,41 @@ async def test_read_again(suffix: str, tmp_path: Path) -> None:
     await people.write_rejects(tmp_path / "rejects.csv")
     again = await RecipientList.read(tmp_path / "rejects.csv")
     assert (people.columns, ["formula"]) == (again.columns, [problem.kind for problem in again.problems])
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "jsonl"])
+async def test_half_characters_in_names(tmp_path: Path, suffix: str) -> None:
+    """Half a character is replaced in the names of columns as in values, and the cells below stay."""
+    path = tmp_path / f"table.{suffix}"
+    assert 1 == await write_table([{"a\ud800": "v\udc00", "b": ["\ud800"]}], path)
+    people = await RecipientList.from_rows([{"phone": "98410", "n\ud800": "\ud800"}])
+    if suffix == "jsonl":
+        assert '{"a?":"v?","b":["?"]}\n' == path.read_text("utf-8")
+        return
+    name, *cells = first_cells(path)
+    assert ("a?", ["b", "v?", '["?"]']) == (name, cells)
+    assert 1 == await people.write_rejects(path)
+
+
+def first_cells(path: Path) -> list[str]:
+    """Return the cells of the first two rows of a file."""
+    if path.suffix == ".csv":
+        lines = csv.reader(path.read_text("utf-8-sig").splitlines())
+        return [cell for line in lines for cell in line]
+    sheet = load_workbook(path).active
+    return [cell for line in sheet.iter_rows(values_only=True) for cell in line]
+
+
+async def test_values_without_a_text(tmp_path: Path) -> None:
+    """A signaling NaN is an empty cell; an integer with too many digits and a list in itself are refused by name."""
+    path = tmp_path / "table.csv"
+    assert 1 == await write_table([{"a": Decimal("sNaN"), "b": 1}], path)
+    assert "a,b\n,1\n" == path.read_text("utf-8-sig").replace("\r", "")
+    with pytest.raises(UsageError, match=r"`rows\[1\]`: 'n' has an integer with too many digits"):
+        await write_table([{"n": 1}, {"a": 1, "n": 10**5000}], path)
+    with pytest.raises(UsageError, match=r"`rows\[0\]`: 'n' has an integer with too many digits"):
+        await write_table([{"n": [10**5000]}], path)
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(UsageError, match=r"`rows\[0\]`: a value is nested too deeply"):
+        await write_table([{"n": endless}], path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from tingting_async.errors import UsageError
+from tingting_async.recipients.columns import listed
 from tingting_async.recipients.legacy_fonts import is_legacy_font
 from tingting_async.recipients.numbers import phone_number
 from tingting_async.recipients.problems import InvalidNumberError
@@ -169,8 +170,8 @@ def _refuse_unknown_placeholders(people: RecipientList, needed: Collection[str])
         UsageError: No column has the name of the placeholder.
     """
     if unknown := [name for name in needed if name not in people.variables]:
-        columns = arguments.names_of(people.variables) or "none beside the phone numbers"
+        columns = listed(people.variables) if people.variables else "none beside the phone numbers"
         raise UsageError(
-            f"The message has a placeholder for {arguments.names_of(unknown)}, and `recipients` has no such column. "
+            f"The message has a placeholder for {listed(unknown)}, and `recipients` has no such column. "
             f"Its columns are: {columns}."
         )

@@ -119,12 +119,13 @@ class ListBuilder:
         if not first and not self._names and not self._is_file:
             return
         finder = ColumnFinder(self._options.number, self._options.has_header, self._numbers.is_number)
+        sample = first if self._is_file else [(row, [*map(_printable, cells)]) for row, cells in first]
         if self._names is None:
-            self.columns = finder.of_rows(first)
+            self.columns = finder.of_rows(sample)
         else:
-            self.columns = attrs.evolve(finder.of_names(self._names, first), names=self._names, has_letters=False)
+            self.columns = attrs.evolve(finder.of_names(self._names, sample), names=self._names, has_letters=False)
         columns = self.columns
-        for row, cells in first:
+        for row, cells in sample:
             if row == columns.header_row:
                 self._header = [str(cell) for cell in cells]
         self._set_widths([len(cells) for _, cells in first])
@@ -354,6 +355,15 @@ class ListBuilder:
             if differ:
                 kind, said = RowProblemKind.CONFLICT, f"{said}, with other values in {names}. Remove the wrong row"
             self.problems[place] = self._problem(rows[place], columns.number, kind, said, place)
+
+
+def _printable(cell: object) -> object:
+    """Return a value of a program; if it has no text, a figure that is neither a header, nor a title, nor a number."""
+    try:
+        str(cell)
+    except Exception:  # noqa: BLE001 - an integer of more than 4,300 digits, or any object
+        return "000000"
+    return cell
 
 
 def _shown(row: int, is_added: bool) -> str:

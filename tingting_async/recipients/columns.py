@@ -226,21 +226,22 @@ def _given(number: str, names: Sequence[str]) -> int:
     index = headers.index_of(number)
     if index is not None and index < len(names):
         return index
-    raise UsageError(f"`number` is {shown(number)!r}, and there is no such column. The columns are: {_listed(names)}.")
+    raise UsageError(f"`number` is {shown(number)!r}, and there is no such column. The columns are: {listed(names)}.")
 
 
 def _only(found: Sequence[int], names: Sequence[str]) -> int:
     if len(found) == 1:
         return found[0]
     if found:
-        several = _listed([names[index] for index in found])
+        several = listed([names[index] for index in found])
         raise UsageError(f"More than one column has phone numbers: {several}. Choose one of them with `number=`.")
     raise UsageError(
         "No column with phone numbers was found: no header names one, and in no column most cells are phone numbers. "
-        f"Give the header or the letters of the column as `number=`. The columns are: {_listed(names)}."
+        f"Give the header or the letters of the column as `number=`. The columns are: {listed(names)}."
     )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return names of columns for an error, each in quotation marks."""
     some = ", ".join(repr(shown(name)) for name in names[:20])
     return (some or "none") + (f" and {len(names) - 20} more" if len(names) > 20 else "")

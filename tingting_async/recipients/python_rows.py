@@ -44,7 +44,7 @@ class RowReader:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._names: dict[str, int] = {}
+        self._names: dict[str, int] = {}  # The keys as they are given; `_columns` has them cleaned.
         self._columns: list[str] = []
         self._kind: str | None = None
         self._builder: ListBuilder | None = None
@@ -91,7 +91,7 @@ class RowReader:
         return self._count
 
     def _set_names(self, names: Iterable[object]) -> None:
-        self._columns += [str(name) for name in names]
+        self._columns += [headers.clean(str(name)) for name in names]
         self._kind = "named tuple"
 
     def _cells(self, row: Any) -> tuple[str, Sequence[object]]:
@@ -120,8 +120,8 @@ class RowReader:
         if nested and len(row) == 2:  # As `contacts.add_many` and the service take them.
             key = next(key for key in row if key != nested)
             return "contact", self._of_contact(key, row[key], row[nested] or {})
-        if self._kind == "contact" and [*row] == [self._columns[0]]:
-            return "contact", self._of_contact(self._columns[0], row[self._columns[0]], {})
+        if self._kind == "contact" and [*row] == [self._first_key]:
+            return "contact", self._of_contact(self._first_key, row[self._first_key], {})
         return "mapping", self._values(row)
 
     def _of_contact(self, key: Any, number: object, variables: Mapping[Any, Any]) -> list[object]:
@@ -130,11 +130,9 @@ class RowReader:
         if key in variables:
             raise UsageError(f"{place} has a variable {_shown(key)}, which is the key of its phone number. Rename it.")
         if self._kind is None and headers.rank(str(key)) is not None:
-            self._options = attrs.evolve(self._options, number=self._options.number or key)
-        if self._kind == "contact" and key != self._columns[0]:
-            raise UsageError(
-                f"{place} has its phone number as {_shown(key)}, the others as {_shown(self._columns[0])}."
-            )
+            self._options = attrs.evolve(self._options, number=self._options.number or headers.clean(str(key)))
+        if self._kind == "contact" and key != self._first_key:
+            raise UsageError(f"{place} has its phone number as {_shown(key)}, the others as {_shown(self._first_key)}.")
         return self._values({key: number, **variables})
 
     def _values(self, row: Mapping[Any, Any]) -> list[object]:
@@ -143,9 +141,23 @@ class RowReader:
                 kind = type(key).__name__
                 raise UsageError(f"`rows[{self._count - 1}]` has a key that is not a string, but {kind}.")
             if key not in self._names:
-                self._names[key] = len(self._columns)
-                self._columns.append(key)
-        return [row.get(name, MISSING) for name in self._columns]
+                self._add_key(key)
+        return [row.get(key, MISSING) for key in self._names]
+
+    def _add_key(self, key: str) -> None:
+        name = headers.clean(key)
+        if name in self._columns:
+            other = next(each for each, index in self._names.items() if self._columns[index] == name)
+            raise UsageError(
+                f"`rows[{self._count - 1}]` has the key {_shown(key)}, and another one is {_shown(other)}. Both become "
+                f"the column {_shown(name)}, because superfluous spaces and invisible marks are removed. Rename one."
+            )
+        self._names[key] = len(self._columns)
+        self._columns.append(name)
+
+    @property
+    def _first_key(self) -> str:
+        return next(iter(self._names))
 
 
 def _shown(key: object) -> str:

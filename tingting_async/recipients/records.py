@@ -103,7 +103,7 @@ def _plain(name: str, value: Any) -> Any:
         case Enum():
             return _plain(name, value.value)
         case Decimal():
-            return _plain(name, float(value))
+            return None if value.is_nan() else _plain(name, float(value))  # A signaling NaN has no float.
         case datetime() | date() | time():
             return value.isoformat() if type(value).__name__ not in _NO_VALUES else None
         case timedelta():

@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 from tingting_async.errors import MisuseError, UsageError
 from tingting_async.http.download import AtomicFileSink
 from tingting_async.late_imports import loading
+from tingting_async.quantities import shown
 from tingting_async.recipients.records import as_record
 from tingting_async.recipients.values import escape
 from tingting_async.redaction import redact
@@ -150,14 +151,17 @@ class _Spool:
                 self._seen.update(dict.fromkeys(record))
             if self._is_sheet:
                 self._check(record)
-            lines.append(_encode(record))
+            try:
+                lines.append(_encode(record))
+            except ValueError:  # Python writes no integer of more than 4,300 digits.
+                raise UsageError(f"write_table: `rows[{self.count}]`: {_too_long(record)}") from None
             self.count += 1
         if self._seen is not None:
             self.columns = [*self._seen]
-        self._file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+        self._file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
 
     def lines(self) -> Iterator[bytes]:
-        """Return the records as lines of JSON."""
+        """Return the records as lines of JSON, in which half of a surrogate pair is encoded, too."""
         self._file.seek(0)
         return iter(self._file)
 
@@ -172,6 +176,9 @@ class _Spool:
             return as_record(row)
         except UsageError as error:
             raise UsageError(f"write_table: `rows[{self.count}]`: {str(error).removeprefix('as_record: ')}") from None
+        except RecursionError:
+            said = "a value is nested too deeply, or contains itself"
+            raise UsageError(f"write_table: `rows[{self.count}]`: {said}.") from None
 
     def _check(self, record: Mapping[str, Any]) -> None:
         place = f"write_table: `rows[{self.count}]`"
@@ -191,15 +198,31 @@ def _cell(value: Any) -> Any:
     return _encode(value) if isinstance(value, list | dict) else value
 
 
+def _too_long(record: Mapping[str, Any]) -> str:
+    """Return what to say of a record with an integer that Python does not write."""
+    for name, value in record.items():
+        try:
+            _encode(value)
+        except ValueError:
+            return f"{shown(name)} has an integer with too many digits for a file. Convert it to text, or leave it out."
+    raise AssertionError
+
+
+def _sound(text: str) -> str:
+    """Return a text without half of a surrogate pair, which no file can have."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def _checked(columns: Iterable[str]) -> list[str]:
-    names = [columns] if isinstance(columns, str) else [*columns]
+    names = [columns] if isinstance(columns, str) else [*columns] if isinstance(columns, Iterable) else []
     if not names or not all(isinstance(name, str) for name in names) or len({*names}) < len(names):
-        raise UsageError("write_table: `columns` must be names of columns, each once.")
+        said = f"write_table: `columns` is {shown(columns)}"
+        raise UsageError(f"{said}. It must be the names of columns, each once, such as ['number'].")
     return names
 
 
 def _write_csv(spool: _Spool, file: IO[bytes]) -> None:
-    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+    text = io.TextIOWrapper(file, "utf-8-sig", "replace", newline="")
     table = csv.writer(text)
     if spool.columns:
         table.writerow(map(escape, spool.columns))
@@ -218,7 +241,7 @@ def _csv_cell(value: Any) -> str:
 
 
 def _write_jsonl(spool: _Spool, file: IO[bytes]) -> None:
-    file.writelines(spool.lines())
+    file.writelines(line.decode("utf-8", "surrogatepass").encode("utf-8", "replace") for line in spool.lines())
 
 
 def _write_xlsx(spool: _Spool, file: IO[bytes]) -> None:
@@ -227,14 +250,14 @@ def _write_xlsx(spool: _Spool, file: IO[bytes]) -> None:
         sheet = book.add_worksheet()
         sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
         for column, name in enumerate(spool.columns):
-            sheet.write_string(0, column, name)
+            sheet.write_string(0, column, _sound(name))
         are_numbers = [name.rpartition(".")[2].lower() in _PHONE_COLUMNS for name in spool.columns]
         for row, cells in enumerate(spool.cells(), start=1):
             for column, value in enumerate(cells):
                 if isinstance(value, bool):
                     sheet.write_boolean(row, column, value)
                 elif isinstance(value, str):
-                    sheet.write_string(row, column, value)  # Never a formula, a link or a number.
+                    sheet.write_string(row, column, _sound(value))  # Never a formula, a link or a number.
                 elif isinstance(value, int) and (are_numbers[column] or abs(value) >= 10**9):
                     sheet.write_string(row, column, str(value))
                 elif value is not None:

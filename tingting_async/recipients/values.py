@@ -22,6 +22,7 @@ ERRORS: Final = re.compile(
 """How spreadsheet programs write a cell whose formula failed."""
 UNCALCULATED: Final = "=?"
 """Stands for a formula whose result the file does not have."""
+_LARGEST: Final = 10**1000
 _FORMULA = re.compile(r"=\s*(?:[\w$@\"'{(]|[+-]\s*[\w(]).*", re.DOTALL)
 _QUOTED = re.compile(r'="((?:[^"]|"")*)"')
 _BLANK = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*")
@@ -77,8 +78,10 @@ def cell_of_python(value: Any) -> Cell:
         ValueError: It has no text that a person would expect. The message says what it is.
     """
     kind = cast("type[object]", type(value))
-    if kind is str or kind is int or kind is bool:
+    if kind is str or kind is bool:
         return cast("Cell", value)
+    if kind is int:
+        return _of_int(value)
     if value is None or kind.__name__ in ("NAType", "NaTType"):
         return ""
     if kind is float:
@@ -87,6 +90,12 @@ def cell_of_python(value: Any) -> Cell:
         return _of_collection(value)
     convert = next((convert for types, convert in _CONVERTERS if isinstance(value, types)), None)
     return convert(value) if convert else _of_scalar(value)
+
+
+def _of_int(value: int) -> int:
+    if not -_LARGEST < value < _LARGEST:  # Python itself writes no integer of more than 4,300 digits.
+        raise ValueError("a number that is too large")
+    return value
 
 
 def _of_float(value: float) -> Cell:
@@ -150,7 +159,7 @@ def _of_str(value: str) -> str:
 _CONVERTERS: Sequence[tuple[type | tuple[type, ...], Callable[[Any], Cell]]] = (
     (Enum, lambda value: cell_of_python(value.value)),
     (str, _of_str),
-    (int, int),
+    (int, lambda value: _of_int(int(value))),
     (Decimal, _of_decimal),
     (datetime, _of_datetime),
     (date, date.isoformat),
