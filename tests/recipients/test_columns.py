@@ -129,6 +129,24 @@ async def test_summary_of_other_numbers(tmp_path: Path) -> None:
     assert "other columns" not in str((await read(tmp_path, [["Name", "Mobile"], ["Ram", NUMBERS[0]]])).summary())
 
 
+async def test_headers_that_name_no_numbers(tmp_path: Path) -> None:
+    """If no column has phone numbers, the error shows what may be the headers beside the letters of the columns."""
+    rows = [["नाम", "रकम", "शाखा"], ["Sita", "900", "x"], ["Ram", "50", "y"]]
+    with pytest.raises(UsageError, match=r"If row 1 .* give `has_header=True`, too.*: 'A' \(.नाम.\), 'B' \("):
+        await read(tmp_path, rows)
+    with pytest.raises(UsageError, match=r"The columns are: 'A', 'B', 'C'\."):
+        await read(tmp_path, rows[1:])
+    with pytest.raises(UsageError, match=r"The columns are: 'नाम', 'रकम', 'शाखा'\."):
+        await read(tmp_path, rows, has_header=True)
+
+
+async def test_rows_with_the_same_number() -> None:
+    """A problem names one other row with the same number as a row, and several as rows."""
+    two, three = [await RecipientList.from_rows([NUMBERS[0]] * count) for count in (2, 3)]
+    assert two.problems[0].message.endswith("is the same number as in row 1.")
+    assert three.problems[0].message.endswith("is the same number as in rows 1 and 3.")
+
+
 async def test_two_columns(tmp_path: Path) -> None:
     """If two columns may be meant, one must be chosen: by its header, in any spelling, or by its letters."""
     rows = [["Father's mobile", "Mother's mobile"], ["9841000001", "9851000002"]]

@@ -159,6 +159,13 @@ async def test_number_that_may_be_padded(number: Any, said: str) -> None:
     assert 2 == len(await RecipientList.from_rows(rows, allow_padded=True))
 
 
+async def test_article_of_a_type() -> None:
+    """A problem says "an object" and "a range"."""
+    people = await RecipientList.from_rows([("9841000001", object()), ("9851000002", range(1))], number="A")
+    said = [problem.message for problem in people.problems]
+    assert ["the value is an object", "the value is a range"] == [each.split(": ")[1].split(".")[0] for each in said]
+
+
 async def test_round_numbers_of_a_frame() -> None:
     """A round number of a DataFrame is left out unless it is allowed, because a spreadsheet may have padded it."""
     frame = pd.DataFrame({"phone": [9840000000, 9841000001]})

@@ -350,8 +350,9 @@ class ListBuilder:
         for place in same:
             if place in self.problems or (not differ and place == first):
                 continue
-            others = ", ".join(_shown(rows[other], other in self.added) for other in same[:5] if other != place)
-            kind, said = RowProblemKind.DUPLICATE, f"({mask(number)}) is the same number as in row {others}"
+            others = [_shown(rows[other], other in self.added) for other in same[:5] if other != place]
+            named = f"row {others[0]}" if len(others) == 1 else f"rows {', '.join(others[:-1])} and {others[-1]}"
+            kind, said = RowProblemKind.DUPLICATE, f"({mask(number)}) is the same number as in {named}"
             if differ:
                 kind, said = RowProblemKind.CONFLICT, f"{said}, with other values in {names}. Remove the wrong row"
             self.problems[place] = self._problem(rows[place], columns.number, kind, said, place)

@@ -168,7 +168,9 @@ class ColumnFinder:
         found = [index for index, share in enumerate(shares) if share >= 0.5]
         if not found and len(names) == 1:
             return 0
-        return _only(found, names)
+        row, cells = (None, ()) if is_named or self._has_header is False else _likely_headers(rows)
+        advice = f" If row {row} has the headers, give `has_header=True`, too." if row else ""
+        return _only(found, names, cells, advice)
 
     def _spoilt(self, best: int, ranks: Mapping[int, int], names: Sequence[str], rows: Sequence[Row]) -> list[int]:
         """Return the columns whose headers name phone numbers at least as clearly, although few cells have one."""
@@ -229,19 +231,32 @@ def _given(number: str, names: Sequence[str]) -> int:
     raise UsageError(f"`number` is {shown(number)!r}, and there is no such column. The columns are: {listed(names)}.")
 
 
-def _only(found: Sequence[int], names: Sequence[str]) -> int:
+def _likely_headers(rows: Sequence[Row]) -> tuple[int | None, Sequence[object]]:
+    """Return the first row with several cells, if they look like headers: texts without digits."""
+    for row, cells in rows:
+        filled = [cell for cell in cells if not is_blank(cell)]
+        if len(filled) > 1:
+            are_texts = all(isinstance(cell, str) and not any(map(str.isdigit, cell)) for cell in filled)
+            return (row, cells) if are_texts else (None, ())
+    return None, ()
+
+
+def _only(found: Sequence[int], names: Sequence[str], cells: Sequence[object] = (), advice: str = "") -> int:
     if len(found) == 1:
         return found[0]
     if found:
-        several = listed([names[index] for index in found])
-        raise UsageError(f"More than one column has phone numbers: {several}. Choose one of them with `number=`.")
+        several = listed([names[index] for index in found], [cell_of(cells, index) for index in found])
+        text = f"More than one column has phone numbers: {several}. Choose one of them with `number=`.{advice}"
+        raise UsageError(text)
     raise UsageError(
         "No column with phone numbers was found: no header names one, and in no column most cells are phone numbers. "
-        f"Give the header or the letters of the column as `number=`. The columns are: {listed(names)}."
+        f"Give the header or the letters of the column as `number=`.{advice} The columns are: {listed(names, cells)}."
     )
 
 
-def listed(names: Sequence[str]) -> str:
-    """Return names of columns for an error, each in quotation marks."""
-    some = ", ".join(repr(shown(name)) for name in names[:20])
+def listed(names: Sequence[str], cells: Sequence[object] = ()) -> str:
+    """Return names of columns for an error, each in quotation marks, and with a cell that may be its header."""
+    shown_cells = (cell_of(cells, index) for index in range(20))
+    tops = ("" if is_blank(cell) else f' ("{shown(str(cell))}")' for cell in shown_cells)
+    some = ", ".join(f"{shown(name)!r}{top}" for name, top in zip(names[:20], tops, strict=False))
     return (some or "none") + (f" and {len(names) - 20} more" if len(names) > 20 else "")

@@ -148,7 +148,8 @@ def _of_scalar(value: Any) -> str:
         value = value.astype(f"{type(value).__name__}[us]")
     item = value.item() if hasattr(value, "item") and hasattr(value, "dtype") else value
     if item is value or type(item) is type(value):
-        raise ValueError(f"a {type(value).__name__}")
+        name = type(value).__name__
+        raise ValueError(f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}")
     return str(cell_of_python(item))
 
 
