@@ -173,7 +173,7 @@ async def test_odd_store(url: str, service: RotatingService, methods: dict[str, 
     store = Odd(**methods)
     await MemoryTokenStore.save(store, EXPIRED)
     async with connect(url, store) as tingting:
-        with pytest.raises(TokenStoreError):
+        with pytest.raises(TokenStoreError, match=r"^accounts\.user_details: nothing was sent, because signing"):
             await tingting.accounts.user_details()
         for name in methods:
             delattr(store, name)

@@ -362,6 +362,10 @@ def test_other_refusals_about_credits(text: str) -> None:
         (b"Access denied", True),
         (b'{"message": "Forbidden"}', True),
         (b'{"detail": "Not found."}', False),
+        (b'{"has_logged_in": false, "message": "Invalid credentials"}', False),
+        (b'{"status": 400, "message": "Number is invalid", "details": {"a": "b"}}', False),
+        (b'{"number": ["This field is required."]}', False),
+        (b"", False),
         (b'{"success": false, "message": "No."}', False),
     ],
 )

@@ -113,7 +113,7 @@ async def test_cookies_of_the_users_session(serve: Any) -> None:
         assert not http.closed
 
 
-CLOSED = r"the aiohttp\.ClientSession that was given as `http` is closed\. Nothing was sent\. Give an open one"
+CLOSED = r"the aiohttp\.ClientSession that was given as `http` is closed, so nothing can be sent"
 
 
 async def test_user_session_that_is_closed(http: aiohttp.ClientSession) -> None:

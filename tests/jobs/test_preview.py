@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from support.jobs import KEY, NUMBERS, PEOPLE, make_job, run_job
+from support.jobs import KEY, NUMBERS, PEOPLE, forward, make_job, run_job
 from support.v1 import connect
 
 from tingting_async import Guards, Prices, RecipientList, SqliteLedger, TingTing as Classic, TingTingError, UsageError
@@ -176,3 +176,13 @@ async def test_rejects(tmp_path: Path) -> None:
         again = await preview(sandbox, rows=[*corrected], guards=Guards(suppressed=["9841000010"]))
     assert [5, 6, 7, 8, 9] == [person.row for person in corrected]
     assert ["9841000005", "9841000008", "9841000009"] == [row.number for row in again.reached]
+
+
+async def test_prices_that_are_only_for_the_preview() -> None:
+    """Credits that would not suffice by the `prices` of a preview are a problem, and do not refuse the run."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        job = await make_job(idempotency_key=None)
+        found = await job.preview(tingting, prices=Prices(per_sms_part=10**6))
+        assert (False, 1) == (found.is_refused, len(found.problems))
+        assert str(found).startswith("3 of 3 rows would be reached.")
+        await job.run(tingting, on_progress=forward(sandbox), poll_interval=0.01)

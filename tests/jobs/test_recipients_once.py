@@ -108,3 +108,26 @@ async def test_a_list_that_was_corrected(tmp_path: Path) -> None:
         rows.pop()
         await run_job(sandbox, job, ledger)
         assert NUMBERS[:3] == texted(sandbox)
+
+
+def test_two_event_loops() -> None:
+    """A job whose reading failed in one event loop can be previewed twice at once in another."""
+    numbers: list[Any] = [*NUMBERS[:3], object()]
+
+    class Rows:
+        """Rows that can be read again."""
+
+        async def __aiter__(self) -> AsyncIterator[Any]:
+            for number in numbers:
+                await asyncio.sleep(0)
+                yield number
+
+    job = CampaignJob(name="A", services="SMS", sms_message="hi", recipients=Rows())
+
+    async def preview_twice() -> list[Any]:
+        async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+            return await asyncio.gather(job.preview(tingting), job.preview(tingting), return_exceptions=True)
+
+    assert [UsageError] * 2 == [type(each) for each in asyncio.run(preview_twice())]
+    numbers.pop()
+    assert [3, 3] == [len(each.reached) for each in asyncio.run(preview_twice())]

@@ -1,3 +1,4 @@
+import csv
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -136,9 +137,11 @@ async def test_tuples() -> None:
 
 @pytest.mark.parametrize("number", ["9840000000", 9840000000, "+977 984 0000000", "९८४०००००००"])
 async def test_round_number(number: Any) -> None:
-    """A mobile number with seven zeros at its end is taken from a program: no spreadsheet has padded it."""
-    for rows in ([{"phone": number}], [number], [("A", number)], [NewContact(str(number))]):
+    """A round mobile number is taken in a contact and by itself; a row's cell may be one that a spreadsheet padded."""
+    for rows in ([number], [NewContact(str(number))]):
         assert ["9840000000"] == [each.number for each in await RecipientList.from_rows(rows)]
+    for cells in ([{"phone": number}], [("A", number), ("B", "9841000001")], csv.DictReader(["phone,name", f"{number},Sita"])):
+        assert ["padded"] == [each.kind for each in (await RecipientList.from_rows(cells)).problems]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +156,7 @@ async def test_round_number(number: Any) -> None:
 )
 async def test_number_that_may_be_padded(number: Any, said: str) -> None:
     """A float that may have been rounded, and an amount, are left out from a program, too, unless they are allowed."""
-    rows = [{"phone": number}, {"phone": "9841000001"}]
+    rows = [number, "9841000001"]
     (problem,) = (await RecipientList.from_rows(rows)).problems
     assert said in problem.message
     assert 2 == len(await RecipientList.from_rows(rows, allow_padded=True))

@@ -63,8 +63,23 @@ def test_invalid_fields(field: str, value: Any, advice: str) -> None:
 def test_fields_that_are_set_later() -> None:
     """A field that is changed later is checked, too."""
     fault = Fault("reset", times=1)
-    with pytest.raises(ValueError, match=r"^times=0 is not valid"):
-        fault.times = 0
+    with pytest.raises(ValueError, match=r"^times=-1 is not valid"):
+        fault.times = -1
+    with pytest.raises(ValueError, match=r"^nth=0 is not valid"):
+        fault.nth = 0
+
+
+def test_fault_that_is_ended() -> None:
+    """`fault.times = fault.count` ends a fault, also one that has not triggered."""
+    fault = Fault("reset")
+    fault.times = fault.count
+    assert not fault.is_waiting
+
+
+def test_huge_numbers() -> None:
+    """A number with too many digits to be shown is refused like others."""
+    with pytest.raises(ValueError, match=r"^status=a huge number is not valid"):
+        Fault("status", status=10**5000)
 
 
 def test_long_values() -> None:

@@ -357,13 +357,23 @@ async def test_recipients_on_the_suppression_list() -> None:
             )
 
 
+async def test_contacts_of_the_campaign_as_recipients() -> None:
+    """Listed contacts, which have no variables, are recipients of a message without placeholders."""
+    async with Sandbox(campaigns=0) as sandbox, connect(sandbox) as tingting:
+        campaign = await tingting.campaigns.create("n", "SMS", sms_message="Hi")
+        await tingting.contacts.add_many(campaign.id, ["9800000001", "9800000002"])
+        contacts = await tingting.contacts.list(campaign.id).collect()
+        assert () == (await tingting.campaigns.preflight(campaign.id, recipients=contacts)).problems
+        await tingting.campaigns.run(campaign.id, preflight=True, recipients=contacts)
+        assert 1 == count_effects(sandbox, "run")
+
+
 def one_by_one(rows: list[Any]) -> Iterator[Any]:
     """Return an iterator over rows, which can be read once."""
     yield from rows
 
 
 REFUSED_RECIPIENTS: list[tuple[Any, str]] = [
-    ([Person("9800000001", None, 7)], r"`recipients\[0\]\.variables` must be a mapping .*, not NoneType"),  # type: ignore[arg-type]
     ([Person("9800000001", {}, 7), Person("9800000002", ["a"], 8)], r"`recipients\[1\]\.variables` must be a mapping"),  # type: ignore[arg-type]
     (["9800000001", {"number": "9800000002", "name": "Sita"}], r"`recipients\[1\]` must be an object .*, not a dict"),
     ([None], r"`recipients\[0\]`"),

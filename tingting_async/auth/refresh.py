@@ -41,7 +41,7 @@ _NOT_SENT = "nothing was sent, because signing in failed"
 
 def _what(error: TingTingError) -> str:
     """Return what an error of the sign-in means for the request that needed it. Some say themselves that it stayed."""
-    return "signing in failed" if isinstance(error, NotSentError | TokenStoreError) else _NOT_SENT
+    return "signing in failed" if isinstance(error, NotSentError) else _NOT_SENT
 
 
 class SignInFailedError(Exception):

@@ -89,5 +89,5 @@ def _store_errors() -> Generator[None]:
         if not is_from_store and not isinstance(error, Exception):
             raise
         raise TokenStoreError(
-            f"The token store failed with {type(error).__name__}, so nothing was sent. Its own error is the cause."
+            f"The token store failed with {type(error).__name__}. Its own error is the cause."
         ) from error

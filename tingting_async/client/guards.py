@@ -38,7 +38,7 @@ def _amount(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None
     """Refuse a value that is not an amount of credits."""
     is_amount = isinstance(value, Decimal) and value.is_finite() and 0 <= value <= MOST
     if not is_amount and not (value is None and attribute.default is None):
-        raise UsageError(f"`{attribute.name}` is {shown(value)}; it must be a number of 0 or more.")
+        raise UsageError(f"`{attribute.name}` is {shown(value)}; it must be a number from 0 to {MOST:,}.")
 
 
 @attrs.frozen(kw_only=True)
@@ -127,7 +127,7 @@ class Reach:
 def _limit(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     """Refuse a value that is not a number of recipients."""
     if value is not None and not is_count(value, least=0):
-        raise UsageError(f"`{attribute.name}` is {shown(value)}; it must be an integer of 0 or more.")
+        raise UsageError(f"`{attribute.name}` is {shown(value)}; it must be an integer from 0 to 2**63 - 1.")
 
 
 def _hours(value: tuple[time, time] | None) -> tuple[time, time] | None:

@@ -113,7 +113,7 @@ def _advice(kind: type[ApiError], request: Request[Any], response: Response, sta
         return PROXY_SIGN_IN
     if status == 402 or re.search(_CREDITS, shown):
         return "Buy credits, and try again."
-    if 400 <= response.status < 500 and not refusals.is_own(response):
+    if 400 <= response.status < 500 and refusals.is_foreign(response):
         return _FOREIGN
     if kind is NotFoundError and not any(part.isdigit() for part in request.path.split("/")):
         return "Check `base_url` and the arguments."  # The path contains no id that could be wrong.
@@ -125,8 +125,8 @@ _FOREIGN = (
     "and the network."
 )
 _CREDITS = (
-    r"(?i)\b(enough|insufficient|no|low|run out of|out of)\b[^.]{0,40}\bcredits?\b"
-    r"|\bcredits?\b[^.]{0,40}\b(insufficient|not enough|exhausted|used up)\b"
+    r"(?i)\b(enough|insufficient|no|low|run out of|out of)\b[^.]{0,40}\bcredits?\b(?![ _]limit)"
+    r"|\bcredits?\b(?![ _]limit)[^.]{0,40}\b(insufficient|not enough|exhausted|used up)\b"
 )
 """How a service may say that the account has not enough credits. A field `credit_limit` is another matter."""
 

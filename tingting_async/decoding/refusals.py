@@ -55,9 +55,23 @@ def _is_clear(body: Any) -> bool:
     return (type(inner) is int and 400 <= inner < 500) or envelope.keys() <= {"error", "errors"}
 
 
-def is_own(response: Response) -> bool:
-    """Return whether a 4xx has one of the service's own JSON forms, so that the service may have written it."""
-    return _own_error(response) is not None
+def is_foreign(response: Response) -> bool:
+    """Return whether the service certainly did not write a 4xx: by its headers or words, or because it is not JSON.
+
+    This decides only what an error advises. Whether a response proves a refusal is another question, see `is_refusal`.
+    """
+    if any(pattern.match(each) for name, pattern in _GATEWAY_HEADERS for each in response.headers.getall(name, ())):
+        return True
+    if not response.body.strip():
+        return False
+    try:
+        body: Any = response.json()
+    except ValueError:
+        return True
+    if not isinstance(body, dict):
+        return not isinstance(body, list)
+    found: dict[str, Any] = cast("dict[str, Any]", body)
+    return any(_is_foreign(found[name]) for name in ("detail", "message", "error") if found.get(name))
 
 
 def is_dead_token(response: Response, status: int) -> bool:

@@ -70,8 +70,8 @@ def is_session_closed(error: Exception) -> bool:
 def closed_http_error(operation: str) -> UsageError:
     """Return the error for a user's session that is closed."""
     return UsageError(
-        f"{operation}: the aiohttp.ClientSession that was given as `http` is closed. Nothing was sent. Give an open "
-        "one, and close it after this session."
+        f"{operation}: the aiohttp.ClientSession that was given as `http` is closed, so nothing can be sent. Give an "
+        "open one, and close it after this session."
     )
 
 

@@ -113,7 +113,7 @@ class CampaignJob:
         self._key = idempotency_key
         self._allow_legacy_font = allow_legacy_font
         self._has_begun = False
-        self._reading = asyncio.Lock()
+        self._reading: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._has_begun_to_read = False
         self._require_complete()
 
@@ -234,10 +234,11 @@ class CampaignJob:
         problems = [_note_on_sent(self._fields.get("schedule"), core.read_clocks().local)] if was_sent else []
         try:
             await run.refuse_other(self._name, self._services, self._fields, selection)
+            is_refused = False
         except UsageError as error:
-            problems = [str(error)]
+            problems, is_refused = [str(error)], True
         found = await preview(core, self._services, self._fields, selection, prices, was_sent=was_sent)
-        return attrs.evolve(found, problems=(*problems, *found.problems))
+        return attrs.evolve(found, problems=(*problems, *found.problems), is_refused=is_refused or found.is_refused)
 
     def _core(self, tingting: object, on_progress: object, operation: str = "run") -> Core:
         """Return the core of the session, if the job can use it.
@@ -284,7 +285,10 @@ class CampaignJob:
         Raises:
             UsageError: They cannot be read, or an earlier call has read a part of the iterator.
         """
-        async with self._reading:
+        loop = asyncio.get_running_loop()
+        if self._reading is None or self._reading[0] is not loop:  # A lock belongs to an event loop.
+            self._reading = (loop, asyncio.Lock())
+        async with self._reading[1]:
             if not isinstance(self._recipients, RecipientList):
                 if self._has_begun_to_read and isinstance(self._recipients, Iterator | AsyncIterator):
                     raise UsageError(

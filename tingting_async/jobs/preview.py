@@ -66,6 +66,7 @@ class JobPreview:
         estimated_credits: What the job would cost, as estimated by the prices; None without prices.
         credits_left: How many credits the account has left; None without prices.
         was_sent: Whether a job with this key was sent before, so that it reaches nobody now.
+        is_refused: Whether `run` would raise an error now, for one of the problems.
     """
 
     rows: tuple[PreviewRow, ...] = attrs.field(repr=repr_items)
@@ -76,6 +77,7 @@ class JobPreview:
     estimated_credits: Decimal | None = None
     credits_left: Decimal | None = None
     was_sent: bool = False
+    is_refused: bool = False
 
     @property
     def reached(self) -> tuple[PreviewRow, ...]:
@@ -90,7 +92,7 @@ class JobPreview:
     def __str__(self) -> str:
         kinds = Counter(row.problem for row in self.left_out)
         count = f"{len(self.reached)} of {len(self.rows)} rows would be reached."
-        parts = [f"`run` would be refused now. Otherwise, {count}" if self.problems and not self.was_sent else count]
+        parts = [f"`run` would be refused now. Otherwise, {count}" if self.is_refused else count]
         parts += [f"{count} left out: {kind}." for kind, count in kinds.items()]
         if self.sms_parts:
             parts.append(f"SMS parts: {self.sms_parts}.")
@@ -163,11 +165,12 @@ async def preview(
     elif core.guards is not None and core.guards.prices is not None:
         with suppress(UsageError):  # The guards may lack the price of campaigns that nobody limits.
             cost = core.guards.prices.estimate(calls=calls, sms_parts=parts)
+    is_refused = bool(problems)
     if cost is not None:
         left = (await Dashboards(core).get()).remaining_credits
         if prices is not None and left is not None and cost > left:  # The guards' prices are checked above.
             problems.append(f"It is estimated to cost {counted(cost, 'credit')}, and the account has {left:f} left.")
-    return JobPreview(rows, selection.recipients, tuple(problems), calls, parts, cost, left, was_sent)
+    return JobPreview(rows, selection.recipients, tuple(problems), calls, parts, cost, left, was_sent, is_refused)
 
 
 @contextmanager

@@ -84,7 +84,9 @@ class RowReader:
         if self._kind is None:
             self._kind = kind
             names = None if kind == "tuple" else self._columns
-            self._builder = ListBuilder(self._options, is_file=False, are_typed=True, names=names)
+            # The cells of other rows may be those of a spreadsheet, read by `csv` or `openpyxl`.
+            are_typed = kind in ("contact", "phone number")
+            self._builder = ListBuilder(self._options, is_file=False, are_typed=are_typed, names=names)
         elif self._kind != kind:
             raise UsageError(f"`rows[{self._count - 1}]` is a {kind}, and the rows before it are {self._kind}s.")
         self.builder.add(self._count, cells)

@@ -173,8 +173,8 @@ class RecipientList(Sequence[Recipient]):
             mobile_only: See `read`.
             split_numbers: See `read`.
             allow_unknown_prefix: See `read`.
-            allow_padded: See `read`. A mobile number that is a string or an integer, and not of a DataFrame, is taken
-                in any case: no spreadsheet has padded it.
+            allow_padded: See `read`. A mobile number in a contact, or given as a bare string or integer, is taken in
+                any case. The cells of other rows may be those of a spreadsheet.
             besides: See `read`.
 
         Raises:

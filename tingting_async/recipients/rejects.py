@@ -10,9 +10,8 @@ from typing import IO
 import attrs
 
 from tingting_async.errors import UsageError
-from tingting_async.persistence import atomic_write
+from tingting_async.persistence import atomic_write, resolve_path
 from tingting_async.recipients import headers
-from tingting_async.recipients.files import resolve
 from tingting_async.recipients.problems import RowProblem, RowProblemKind
 from tingting_async.recipients.tables import import_xlsxwriter
 from tingting_async.recipients.values import Cell, escape
@@ -54,7 +53,10 @@ def write_rejects(
     Raises:
         UsageError: The file cannot be written.
     """
-    resolved = resolve(path)
+    try:
+        resolved = resolve_path(path)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     write = {".csv": _write_csv, ".xlsx": _write_xlsx}.get(resolved.suffix.lower())
     if write is None:
         raise UsageError(f"`path` must end in .csv or .xlsx, not in {redact(resolved.suffix)!r}.")

@@ -157,7 +157,7 @@ class GivenRows:
             self._checker = self._new_checker(None)
         self.one_shot: object = given if self._iterator is given else None
         """The iterator that the caller gave as such, which nobody can read a second time; None if there is none."""
-        self.has_begun = False
+        self.has_begun: bool = False
         """Whether the iterator was begun."""
         self._end = self._count = 0
         self._is_last = self._iterator is None

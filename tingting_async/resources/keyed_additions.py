@@ -264,7 +264,7 @@ class Content:
     """The content of contacts, as a text that does not depend on their order."""
 
     def __init__(self) -> None:
-        self.numbers = NumberSet()
+        self.numbers: NumberSet = NumberSet()
         """The numbers of the contacts."""
         self._count = self._total = 0
 

@@ -24,7 +24,10 @@ Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
 def _refused(field: "attrs.Attribute[Any]", value: object, problem: str) -> ValueError:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:  # Of an integer that has too many digits.
+        shown = "a huge number"
     shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
     return ValueError(f"{field.name}={shown} is not valid: {problem}.")
 
@@ -65,7 +68,8 @@ def check_path(_fault: object, field: "attrs.Attribute[Any]", value: object) -> 
     if not isinstance(value, str) or not value:
         raise _refused(field, value, "use a pattern for the path, such as '*/send/otp/'")
     if value[0] not in "/*?[":
-        raise _refused(field, value, f"the path of a request begins with '/', so use a pattern such as '*{value}*'")
+        pattern = "*/send/otp/" if "://" in value or "*" in value else f"*{value}*"
+        raise _refused(field, value, f"the path of a request begins with '/', so use a pattern such as {pattern!r}")
     if "?" in value and "=" in value:
         path, _, query = value.partition("?")
         raise _refused(field, value, f"the query is not a part of the path. Use path={path!r}, query={query!r}")

@@ -56,6 +56,14 @@ Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 _is_count: checks.Validator = optional(checks.whole_number(1, meaning="a whole number"))
+
+
+def _end_after(fault: "Fault", field: "attrs.Attribute[Any]", times: int | None) -> int | None:
+    """Check `times` when it is set later: `fault.times = fault.count` ends a fault, also if it has not triggered."""
+    optional(checks.whole_number(0, meaning="a whole number"))(fault, field, times)
+    return times
+
+
 _is_status: checks.Validator = optional(checks.whole_number(200, 599, meaning="an HTTP status"))
 
 
@@ -80,7 +88,7 @@ class Fault:
     """A further condition on the request, such as `lambda request: b"9800000001" in request.body`."""
     nth: int | None = attrs.field(default=None, validator=_is_count)
     """Trigger on the n-th matching request only, counting from 1; None for every one."""
-    times: int | None = attrs.field(default=None, validator=_is_count)
+    times: int | None = attrs.field(default=None, validator=_is_count, on_setattr=_end_after)
     """How often to trigger at most; None for no limit."""
     status: int | None = attrs.field(default=None, validator=_is_status)
     """The HTTP status of `status` and `status_after` (default 500) and of `redirect` (default 302)."""

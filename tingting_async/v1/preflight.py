@@ -18,7 +18,7 @@ from tingting_async.v1.contacts import Contacts
 from tingting_async.v1.dashboard import Dashboards
 from tingting_async.v1.models.campaigns import Campaign, CampaignStatus, PreflightReport
 from tingting_async.v1.models.contacts import Contact
-from tingting_async.v1.reach import iterate, national, read_values
+from tingting_async.v1.reach import iterate, national, read_values, variables_of
 
 if TYPE_CHECKING:
     from tingting_async.client.guards import Prices
@@ -97,7 +97,7 @@ async def preflight(
             name = f"`recipients[{row}]`" if getattr(each, "row", None) is None else f"Row {each.row}"
             # Who is on the suppression list is never added.
             if not suppressed or national(getattr(each, "number", each)) not in suppressed:
-                values.take(row, name, getattr(each, "variables", {}))
+                values.take(row, name, variables_of(each))
             row += 1
         expected = values.count
         if total and expected and total != expected:

@@ -121,7 +121,7 @@ async def values_by_number(recipients: Sequence[Any] | None) -> dict[str, Values
     found: dict[str, Values] = {}
     if recipients is not None:
         async for recipient in iterate(recipients):
-            found[national(getattr(recipient, "number", recipient)) or ""] = getattr(recipient, "variables", {})
+            found[national(getattr(recipient, "number", recipient)) or ""] = variables_of(recipient)
     return found
 
 
@@ -147,11 +147,16 @@ def _require_recipient(each: Any, name: str) -> None:
         )
     if not hasattr(each, "number"):
         phone_number(each, name)
-    elif not isinstance(variables := getattr(each, "variables", {}), Mapping):
+    elif not isinstance(variables := variables_of(each), Mapping):
         raise UsageError(
-            f"`{name}.variables` must be a mapping of names to values, not {type(variables).__name__}. The contacts of "
-            "`contacts.list()` have no variables: give the recipients that you added."
+            f"`{name}.variables` must be a mapping of names to values, not {type(cast('object', variables)).__name__}."
         )
+
+
+def variables_of(recipient: Any) -> Mapping[str, Any]:
+    """Return the variables of a recipient; none for a contact of `contacts.list()`, which does not have them."""
+    variables = getattr(recipient, "variables", None)
+    return {} if variables is None else variables
 
 
 async def iterate(recipients: Recipients) -> AsyncIterator[Any]:
