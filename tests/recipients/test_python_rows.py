@@ -140,7 +140,8 @@ async def test_round_number(number: Any) -> None:
     """A round mobile number is taken in a contact and by itself; a row's cell may be one that a spreadsheet padded."""
     for rows in ([number], [NewContact(str(number))]):
         assert ["9840000000"] == [each.number for each in await RecipientList.from_rows(rows)]
-    for cells in ([{"phone": number}], [("A", number), ("B", "9841000001")], csv.DictReader(["phone,name", f"{number},Sita"])):
+    rows_of_csv = csv.DictReader(["phone,name", f"{number},Sita"])
+    for cells in ([{"phone": number}], [("A", number), ("B", "9841000001")], rows_of_csv):
         assert ["padded"] == [each.kind for each in (await RecipientList.from_rows(cells)).problems]
 
 
