@@ -9,7 +9,7 @@ import pytest
 from support.messages import READ
 from support.servers import Received, Server, http_response, replies, stall
 
-from tingting_async import NotSentError, OutcomeUnknownError, RetryPolicy, SqliteLedger, TingTing, UsageError
+from tingting_async import NotSentError, OutcomeUnknownError, RetryPolicy, SessionClosedError, SqliteLedger, TingTing
 from tingting_async.http.messages import Effect, Request, Response
 
 pytestmark = pytest.mark.anyio
@@ -113,14 +113,15 @@ async def test_cookies_of_the_users_session(serve: Any) -> None:
         assert not http.closed
 
 
-CLOSED = r"the aiohttp\.ClientSession that was given as `http` is closed, so nothing can be sent"
+CLOSED = r"the aiohttp\.ClientSession that was given as `http` is closed\. Nothing was sent\. Give an open one"
 
 
 async def test_user_session_that_is_closed(http: aiohttp.ClientSession) -> None:
-    """A user's session that is closed already is refused by its name."""
+    """The error for a user's session that is closed already names it."""
     await http.close()
-    with pytest.raises(UsageError, match=CLOSED):
-        TingTing(base_url="http://localhost:1", api_token="k", http=http)
+    async with TingTing(base_url="http://localhost:1", api_token="k", http=http) as tingting:
+        with pytest.raises(SessionClosedError, match=CLOSED):
+            await tingting._core.execute(READ)
 
 
 @pytest.mark.parametrize("has_middlewares", [False, True])
@@ -137,7 +138,7 @@ async def test_user_session_that_is_closed_later(serve: Any, tmp_path: Path, has
             await tingting._core.execute(READ)
             await http.close()
             for call in (tingting.campaigns.get(1), tingting.campaigns.run(1, message="m")):
-                with pytest.raises(UsageError, match=CLOSED):
+                with pytest.raises(SessionClosedError, match=CLOSED):
                     await call
         assert [] == await ledger.unresolved()
     assert 1 == len(server.requests)

@@ -8,7 +8,7 @@ from typing import Any
 
 from yarl import URL
 
-from tingting_async.errors import NotSentError, TransportError, UsageError
+from tingting_async.errors import NotSentError, SessionClosedError, TransportError
 from tingting_async.http.messages import Request
 
 _CHECK = "Check `base_url` and the network."
@@ -67,11 +67,11 @@ def is_session_closed(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and "Session is closed" in str(error)
 
 
-def closed_http_error(operation: str) -> UsageError:
+def closed_http_error(operation: str) -> SessionClosedError:
     """Return the error for a user's session that is closed."""
-    return UsageError(
-        f"{operation}: the aiohttp.ClientSession that was given as `http` is closed, so nothing can be sent. Give an "
-        "open one, and close it after this session."
+    return SessionClosedError(
+        f"{operation}: the aiohttp.ClientSession that was given as `http` is closed. Nothing was sent. Give an open "
+        "one, and close it after this session."
     )
 
 

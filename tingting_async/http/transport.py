@@ -123,8 +123,6 @@ class Transport:
         for name, value, kind in kinds:
             if value is not None and not isinstance(value, kind):
                 raise UsageError(f"`{name}` must be a {kind.__name__}, not {type(value).__name__}.")
-        if http is not None and http.closed:
-            raise closed_http_error("TingTing")
         self.base_url = base_url
         base = URL(base_url, encoded=True)
         self._base = (base.scheme, base.raw_authority, base.raw_path.rstrip("/"))
