@@ -374,7 +374,7 @@ class PartialFailureError(TingTingError):
 
     @classmethod
     def behind(cls, error: BaseException) -> "PartialFailureError | None":
-        """Return the `PartialFailureError` among an error and its causes; None if there is none.
+        """Return the error, or the one of its causes, that is a `PartialFailureError`; None if there is none.
 
         A cancelled operation ends with a `CancelledError`, or with the `TimeoutError` of `asyncio.timeout`. The
         `PartialFailureError`, which says what the operation has done, is a cause of that error.

@@ -158,7 +158,7 @@ def test_open_files() -> None:
 
 
 def test_secrets_beside_the_address() -> None:
-    """A phone number or a token in the reason is masked, although the address beside it is not."""
+    """A phone number or a token in the reason is masked. The address next to it is not."""
     error = OSError(1, "refused 9800000001 for 198.51.100.51 with Bearer abcdef")
     shown = mapped("https://198.51.100.51", error)
     assert "198.51.100.51:443: refused …01 for 198.51.100.51 with [secure]" in shown

@@ -202,7 +202,7 @@ class Core:
 
     @property
     def ledger(self) -> "Ledger | None":
-        """The ledger, which records sends; None if there is none."""
+        """The ledger that records the sends; None without a ledger."""
         return self._ledger
 
     def _require_ledger(self, request: Request[Any]) -> "Ledger | None":

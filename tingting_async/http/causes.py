@@ -36,13 +36,7 @@ def network_error(
 ) -> TransportError:
     """Return our error for an error of the network.
 
-    Args:
-        request: The request that failed.
-        error: The error that ended its attempt.
-        base_url: The service's base URL.
-        is_connected: Whether the request had a connection, so that it may have been sent.
-        is_closed: Whether the session was closed by then.
-        is_proxy: Whether the error is one of the proxy.
+    The arguments are those of `map_error` in `http/transport.py`. `is_proxy` says whether it is an error of the proxy.
     """
     if isinstance(error, TimeoutError):
         what, advice = ("the session was closed", "") if is_closed else ("timed out", _CHECK)
