@@ -57,10 +57,10 @@ async def test_closing_ends_every_attempt(serve: Any) -> None:
 async def test_close() -> None:
     """All limits expire at once; a second call, or a limit that has expired, changes nothing."""
     deadlines = Deadlines(Limit)
-    ready = asyncio.Event()
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
 
     async def wait(seconds: float) -> None:
-        limit = deadlines.limit(asyncio.get_running_loop().time() + seconds)
+        limit = deadlines.limit(loop.time() + seconds, loop)
         ready.set()
         with pytest.raises(TimeoutError), limit:
             await asyncio.Event().wait()
@@ -79,7 +79,8 @@ async def test_a_cancellation_stays_one() -> None:
     deadlines = Deadlines(Limit)
 
     async def wait() -> None:
-        with deadlines.limit(asyncio.get_running_loop().time() + 100):
+        loop = asyncio.get_running_loop()
+        with deadlines.limit(loop.time() + 100, loop):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(wait())
@@ -94,9 +95,9 @@ async def test_a_limit_that_was_left_has_no_effect() -> None:
     """A limit that the task has left in time does not interrupt the task, and the next limit still expires."""
     deadlines = Deadlines(Limit)
     loop = asyncio.get_running_loop()
-    with deadlines.limit(loop.time() + 0.01):
+    with deadlines.limit(loop.time() + 0.01, loop):
         pass
-    with pytest.raises(TimeoutError), deadlines.limit(loop.time() + 0.05) as limit:
+    with pytest.raises(TimeoutError), deadlines.limit(loop.time() + 0.05, loop) as limit:
         await asyncio.Event().wait()
     assert limit.when <= loop.time()
 
@@ -108,7 +109,7 @@ async def test_many_limits() -> None:
     start, rounds = loop.time(), 0
 
     async def wait(number: int) -> None:
-        with pytest.raises(TimeoutError), deadlines.limit(start + 0.05 + number / 1e4):
+        with pytest.raises(TimeoutError), deadlines.limit(start + 0.05 + number / 1e4, loop):
             await asyncio.Event().wait()
 
     class Watched(dict[Any, Any]):

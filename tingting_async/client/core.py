@@ -311,7 +311,8 @@ class Core:
         self._share = self._share or FairShare(slots=self.max_in_flight)
 
         def fetch(params: Params, *, defers_judgement: bool = False) -> Coroutine[Any, Any, Response]:
-            self.ensure_open()
+            if not defers_judgement:  # The tasks that prefetch pages end with the session.
+                self.ensure_open()
             merged = merge(request.params, params) if request.params else params
             return self._pipeline.execute(request, merged, defers_judgement=defers_judgement)
 

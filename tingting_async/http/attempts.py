@@ -1,5 +1,6 @@
 """Attempts to send a request: how far each has come, and what it does before the request leaves."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -91,9 +92,9 @@ class Attempts(Deadlines[Attempt]):
     def __init__(self) -> None:
         super().__init__(Attempt)
 
-    def start(self, request: Request[Any], when: float) -> Attempt:
+    def start(self, request: Request[Any], when: float, loop: asyncio.AbstractEventLoop) -> Attempt:
         """Return an attempt of the current task to send a request, which expires at a time of the loop's clock."""
-        attempt = self.limit(when)
+        attempt = self.limit(when, loop)
         attempt.request = request
         return attempt
 

@@ -31,6 +31,18 @@ _CONNECT_CALL = re.compile(r"\[Errno (\d+)\] Connect call failed \([^)]*\)")
 """asyncio's text, which has an address instead of the operating system's text."""
 
 
+def late_error(request: Request[Any], base_url: str) -> NotSentError:
+    """Return the error for a request whose time ran out before it could be sent."""
+    return NotSentError(
+        f"{request.operation}: {request.method} {request.path} on {base_url}: timed out before the request was sent. "
+        "Nothing was sent.",
+        operation=request.operation,
+        method=request.method,
+        path=request.path,
+        phase="connect",
+    )
+
+
 def network_error(
     request: Request[Any], error: Exception, base_url: str, *, is_connected: bool, is_closed: bool, is_proxy: bool
 ) -> TransportError:

@@ -59,13 +59,13 @@ class Deadlines(Generic[L]):
         self.limits: dict[asyncio.Task[Any] | None, L] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def limit(self, when: float) -> L:
-        """Return a limit for the current task, which must not have another one."""
-        task = asyncio.current_task()
+    def limit(self, when: float, loop: asyncio.AbstractEventLoop) -> L:
+        """Return a limit for the current task of the running loop. It must not have another one."""
+        task = asyncio.current_task(loop)  # To find the loop costs more than the rest.
         assert task is not None
         limit = self.limits[task] = self._kind(self, task, when, task.cancelling())
         if self._timer is None or when < self._timer.when():
-            self._set_timer(when, task.get_loop())
+            self._set_timer(when, loop)
         return limit
 
     def expect(self, limit: L) -> None:

@@ -143,8 +143,9 @@ class Throttle:
             SessionClosedError: The session was closed.
         """
         if not self._is_closed:
-            until = min(deadline, asyncio.get_running_loop().time() + seconds)
-            with contextlib.suppress(TimeoutError), self._waits.limit(until):
+            loop = asyncio.get_running_loop()
+            until = min(deadline, loop.time() + seconds)
+            with contextlib.suppress(TimeoutError), self._waits.limit(until, loop):
                 await asyncio.sleep(seconds)
         if self._is_closed:
             raise closed_error(operation)
@@ -168,11 +169,12 @@ class Throttle:
     ) -> T:
         if self._is_closed:
             raise closed_error(request.operation)
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         limit = deadline - now if timeout.pool is None else min(timeout.pool, deadline - now)
         cause = None
         try:
-            with self._waits.limit(now + limit):
+            with self._waits.limit(now + limit, loop):
                 return await acquire(now + limit)
         except TimeoutError:
             if self._is_closed:

@@ -10,6 +10,7 @@ import functools
 import math
 import ssl as ssl_module
 from collections.abc import Callable, Mapping
+from http.cookies import SimpleCookie
 from time import monotonic, time
 from typing import Any, cast
 
@@ -24,7 +25,7 @@ from tingting_async.errors import NotSentError, TingTingError, UsageError
 from tingting_async.http.attempts import Attempt, Attempts
 from tingting_async.http.base_url import check_proxy, proxy_of_environment, redirect_target
 from tingting_async.http.bodies import check_form, encode_json, too_large
-from tingting_async.http.causes import closed_http_error, is_session_closed, network_error, short_cause
+from tingting_async.http.causes import closed_http_error, is_session_closed, late_error, network_error, short_cause
 from tingting_async.http.clocks import Dated
 from tingting_async.http.download import Inflater
 from tingting_async.http.messages import File, Params, Request, Response, decode_error, encode_query
@@ -37,7 +38,6 @@ MAX_BODY_SIZE = 64 * 2**20
 MAX_REDIRECTS = 5
 MAX_IDLE = 1.0
 """How long a connection may have been idle when a request that changes something is sent on it, in seconds."""
-_USER_AGENT = f"tingting_async/{__version__}"
 
 ClientSession = aiohttp.ClientSession
 """The type of a user's own session, for modules that must not import aiohttp."""
@@ -62,6 +62,15 @@ class _Form(_Body, aiohttp.MultipartWriter):
     """A multipart/form-data body."""
 
 
+class _NoCookies(aiohttp.DummyCookieJar):
+    """A cookie jar that is always empty. The one of aiohttp makes a new container of no cookies for each request."""
+
+    _none = SimpleCookie()
+
+    def filter_cookies(self, request_url: URL) -> SimpleCookie:  # noqa: ARG002 - no URL has cookies
+        return self._none
+
+
 class _Connector(aiohttp.TCPConnector):
     """Records which tasks have a connection: aiohttp does not say whether a request was sent when its time ran out.
 
@@ -71,11 +80,12 @@ class _Connector(aiohttp.TCPConnector):
     def __init__(self, attempts: Attempts, **options: Any) -> None:
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - aiohttp's deprecated options
         self._attempts = attempts
+        self._used_by = asyncio.get_running_loop()
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
-        attempt = self._attempts.limits[asyncio.current_task()]
+        attempt = self._attempts.limits[asyncio.current_task(self._used_by)]
         if attempt.is_connected:
             # aiohttp wants a second connection only to resend a GET, PUT or DELETE that the service may have received.
             raise _ConnectionLostError("the connection was lost")
@@ -129,8 +139,7 @@ class Transport:
         self.throttle: Throttle = Throttle(max_in_flight=max_in_flight, rate=rate)
         self._user_session = http
         # Middlewares and subclasses may write another body than ours.
-        is_plain = type(http) is aiohttp.ClientSession and not getattr(http, "_middlewares", True)
-        self._writes_our_bodies = http is None or is_plain
+        self._notices_bodies = type(http) is aiohttp.ClientSession and not getattr(http, "_middlewares", True)
         # aiohttp's own `trust_env` would also add credentials from ~/.netrc, next to ours.
         self._proxy = check_proxy(proxy, "proxy") if proxy else proxy_of_environment(base_url) if trust_env else None
         self._ssl = ssl
@@ -229,20 +238,18 @@ class Transport:
     ) -> Response:
         if self._is_closed:  # While this request waited for a slot, or for another attempt.
             raise closed_error(request.operation)
-        now = asyncio.get_running_loop().time()
+        now = (loop := asyncio.get_running_loop()).time()
         if now >= deadline:  # `before_send` took too long. An idle connection of a user's session would still send it.
-            what = f"{request.method} {request.path} on {self.base_url}: timed out before the request was sent"
-            text, phase = f"{request.operation}: {what}. Nothing was sent.", "connect"
-            raise NotSentError(text, operation=request.operation, method=request.method, path=request.path, phase=phase)
+            raise late_error(request, self.base_url)
         self.sent += 1
         end = deadline if timeout.attempt is None else min(deadline, now + timeout.attempt)
-        attempt = self._attempts.start(request, end)  # aiohttp's `total` costs more: it enters its timer three times.
+        attempt = self._attempts.start(request, end, loop)  # aiohttp's `total` enters its timer three times.
         if permit is not None:
             renew = functools.partial(self.throttle.renew_rate, permit, attempt, request, timeout, deadline)
             attempt.renew_permit = renew
         attempt.must_prepare = permit is not None or request.before_first_byte is not None
-        is_noticed = self._writes_our_bodies and not request.effect.is_safe
-        if request.before_first_byte is not None or (self._user_session is not None and is_noticed):
+        is_noticed = self._notices_bodies and not request.effect.is_safe
+        if request.before_first_byte is not None or is_noticed:
             body = _Bytes(b"") if body is None else body
             body.attempt = attempt
         try:
@@ -294,7 +301,7 @@ class Transport:
         if self._user_session is not None:
             if self._view is None:
                 self._view = copy.copy(self._user_session)
-                self._view._cookie_jar = aiohttp.DummyCookieJar()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+                self._view._cookie_jar = _NoCookies()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             return self._view
         session = self._sessions.get(may_be_idle := request.effect.is_safe and request.authenticate)
         if session is None:
@@ -305,8 +312,8 @@ class Transport:
             connector = _Connector(self._attempts, **options)
             session = self._sessions[may_be_idle] = aiohttp.ClientSession(
                 connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": _USER_AGENT, "Accept": "application/json, */*;q=0.5"},
+                cookie_jar=_NoCookies(),
+                headers={"User-Agent": f"tingting_async/{__version__}", "Accept": "application/json, */*;q=0.5"},
             )
         return session
 
@@ -377,7 +384,8 @@ async def _read(request: Request[Any], received: aiohttp.ClientResponse) -> byte
     elif (length or 0) > MAX_BODY_SIZE:
         raise too_large(request, received.status, MAX_BODY_SIZE)
     elif length is not None and aiohttp.hdrs.CONTENT_ENCODING not in received.headers:
-        return await received.read()
+        is_whole = received.content.is_eof() and request.effect.is_safe  # No body is still being written.
+        return received.content.read_nowait() if is_whole else await received.read()
     body = bytearray()  # The size of a compressed body is known only after reading.
     async for chunk in received.content.iter_any():
         for piece in (chunk,) if inflater is None else inflater.feed(chunk):

@@ -93,12 +93,6 @@ class _PendingPage:
     arrival: "asyncio.Future[None] | None" = None
     """The future that the consumer awaits. The worker holds it by way of this page, and so keeps the consumer alive."""
 
-    def result(self) -> Any:
-        """Return the response, or raise the error."""
-        if self.error is not None:
-            raise self.error
-        return self.response
-
     def wake(self) -> None:
         """Wake the consumer if it waits for this page."""
         if self.arrival is not None and not self.arrival.done():
@@ -221,7 +215,9 @@ class Prefetcher(Generic[T]):
         request = pending.page_request
         try:
             # Decode here, not in the worker: a waiting page should be bytes, not hundreds of objects.
-            response, page = pending.result(), None
+            if pending.error is not None:
+                raise pending.error  # noqa: TRY301 - handled as what decoding raises
+            response, page = pending.response, None
             try:  # noqa: SIM105 - as below
                 page = self._decode(response, request.number)
             except ApiError:  # The page reports a failure under HTTP 200.
@@ -284,7 +280,8 @@ class Prefetcher(Generic[T]):
 
     def on_page_fetched(self, pending: _PendingPage) -> _PendingPage | None:
         """Wake the consumer if it waits for this page; return the next page for the same worker, if there is room."""
-        pending.wake()
+        if pending.arrival is not None:
+            pending.wake()
         # A waiting consumer would request the next page one turn of the loop later. Requesting it now keeps responses
         # that arrived together from arriving together again. The limit matters if one late page blocks the consumer.
         has_room = (

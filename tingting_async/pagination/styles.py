@@ -195,7 +195,7 @@ class LimitOffsetPagination(PaginationStyle):
                 self._step = linked - offset
                 if linked != end or not page.items or (total is not None and end > total):
                     self._check_link(request, page, linked)
-                return self._request(self._overlap(max(linked, end), page), request.number + 1)
+                return self._following(request, max(linked, end), page)
             if total is not None and end > total:  # A service that ignores `offset` has a next page forever.
                 raise PaginationError(
                     f"Page {request.number} ends at item {end} of {total}, but has a next page.", number=request.number
@@ -208,7 +208,7 @@ class LimitOffsetPagination(PaginationStyle):
             return None  # The total may be cached, or count rows that no page has. The missing link decides.
         elif page.links is not None and len(page.items) < self.limit:
             return None  # The same, on the first page.
-        return self._request(self._overlap(end, page), request.number + 1)
+        return self._following(request, end, page)
 
     def predict(self, request: PageRequest, like: Page[Any]) -> PageRequest | None:
         """Return the next request if its page is as far away as the last link led, or has the size of the last page."""
@@ -216,7 +216,7 @@ class LimitOffsetPagination(PaginationStyle):
         end = self.offset(request) + step
         if step <= 0 or like.total_items is None or end >= like.total_items:
             return None
-        return self._request(self._overlap(end, like), request.number + 1)
+        return self._following(request, end, like)
 
     def is_after_end(self, request: PageRequest, first: Page[Any]) -> bool:
         """Compare the offset with the number of items."""
@@ -240,8 +240,9 @@ class LimitOffsetPagination(PaginationStyle):
                 number=request.number,
             )
 
-    def _overlap(self, end: int, page: Page[Any]) -> int:  # noqa: ARG002 - for pages that overlap
-        return end
+    def _following(self, request: PageRequest, end: int, page: Page[Any]) -> PageRequest:  # noqa: ARG002 - for overlaps
+        """Return the request that follows `request`, after the items up to `end`."""
+        return PageRequest((("limit", self._limit), ("offset", str(end))), request.number + 1)
 
     def _request(self, offset: int, number: int) -> PageRequest:
         return PageRequest((("limit", self._limit), ("offset", str(offset))), number)
@@ -287,5 +288,6 @@ class OverlappingPagination(LimitOffsetPagination):
         offset = self.offset(request)
         return self._request(max(0, offset - items), max(1, request.number - 1)) if offset else None
 
-    def _overlap(self, end: int, page: Page[Any]) -> int:
-        return end - 1 if len(page.items) > 1 else end  # After a page of one item, an overlap would not advance.
+    def _following(self, request: PageRequest, end: int, page: Page[Any]) -> PageRequest:
+        # After a page of one item, an overlap would not advance.
+        return super()._following(request, end - 1 if len(page.items) > 1 else end, page)

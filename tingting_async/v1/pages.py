@@ -28,18 +28,16 @@ def read_page(
     for name in ("count", "next"):
         if name not in beside:
             decoder.payload(request, response, (name,))  # Raises.
-    following = beside.pop("next")
-    pages = beside.pop("total_pages", None)
+    following, total, pages = beside.pop("next"), beside.pop("count"), beside.pop("total_pages", None)
+    # A function would cost every page two calls.
+    if type(total) is not int:
+        total = decoder.decode_value(request, response, total, int, ("count",))
+    if pages is not None and type(pages) is not int:
+        pages = decoder.decode_value(request, response, pages, int, ("total_pages",))
     links = {"next": following, "previous": beside.pop("previous", None)}
     # This envelope does not contain the page's number. An empty string means that there is no next page, as elsewhere
     # in this API. Arguments by position cost less, and every page needs them.
-    total = _count(decoder, request, response, beside.pop("count"), "count")
-    total_pages = None if pages is None else _count(decoder, request, response, pages, "total_pages")
-    return Page(rows, number, total, total_pages, bool(following), links, beside)
-
-
-def _count(decoder: Decoder, request: Request[Any], response: Response, value: Any, name: str) -> int:
-    return value if type(value) is int else decoder.decode_value(request, response, value, int, (name,))
+    return Page(rows, number, total, pages, bool(following), links, beside)
 
 
 def read_results(

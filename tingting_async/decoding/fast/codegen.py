@@ -17,6 +17,7 @@ from msgspec.json import Decoder
 
 # For larger integers it matters how the JSON parser represents them. They are left to the strict hooks.
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+AwareDatetime = Annotated[datetime, Meta(tz=True)]
 Scalar = Int64 | float | str | None
 
 MAX_FOUND = 1024
@@ -30,13 +31,13 @@ class FastDecoder:
     shape: Any
     """The type that msgspec parses JSON into. It refuses unknown fields if the model keeps them."""
     open_shape: Any
-    """The same, but unknown fields are ignored, and values may have an unusual form."""
+    """The same, but unknown fields are ignored, and values may have an unusual form. `complete` reads both."""
     fill: Callable[[Any], Any]
     """Makes the result of a shape; raises what the hooks raise."""
     fill_all: Callable[[Any], list[Any]]
     """Makes the results of many shapes in one loop, which costs less than a call for each."""
-    keep_unknown: Callable[[Any, Any], None]
-    """Adds the unknown fields of a JSON value to the result made of its open shape."""
+    complete: Callable[[Any, Any], None]
+    """Decodes the unusual values of the result made of an open shape, and adds the unknown fields of the JSON value."""
 
     def decode(self, value: Any) -> Any:
         """Decode a JSON value.
@@ -48,19 +49,19 @@ class FastDecoder:
             return self.fill(convert(value, self.shape))
         except ValueError:  # Most probably of an unknown field, or of a value in an unusual form.
             result = self.fill(convert(value, self.open_shape))
-        self.keep_unknown(result, value)
+        self.complete(result, value)
         return result
 
     def for_list(self) -> "FastDecoder":
         """Return the fast way to decode a list of models."""
-        fill_all, keep = self.fill_all, self.keep_unknown
+        fill_all, complete = self.fill_all, self.complete
 
-        def keep_unknown(results: Any, values: Any) -> None:
+        def complete_all(results: Any, values: Any) -> None:
             for result, value in zip(results, values, strict=True):
-                keep(result, value)
+                complete(result, value)
 
         shape, open_shape = (GenericAlias(list, (each,)) for each in (self.shape, self.open_shape))
-        return FastDecoder(shape, open_shape, fill_all, lambda lists: [fill_all(rows) for rows in lists], keep_unknown)
+        return FastDecoder(shape, open_shape, fill_all, lambda lists: [fill_all(rows) for rows in lists], complete_all)
 
 
 @attrs.frozen
@@ -87,7 +88,7 @@ class FieldPlan:
     nested: FastDecoder | None = None
     """Decodes the value of the field, if it is a model."""
     unusual: Any = None
-    """The type of the field in the open shape, if that accepts more; None if it does not."""
+    """The type of the field in the open shape, if that accepts more. The hook decodes it when the model is filled."""
 
     @property
     def missing_default(self) -> Any:
@@ -130,7 +131,7 @@ def compile_model(model: type, parts: list[FieldPlan], *, extra: str | None) -> 
         parts: Its fields, without `extra`.
         extra: The field that keeps unknown fields; None if they are dropped.
     """
-    names: dict[str, Any] = {"model": model, "Mutable": _mutable_subclass(model), "UNSET": UNSET, "datetime": datetime}
+    names: dict[str, Any] = {"model": model, "Mutable": _mutable_subclass(model), "UNSET": UNSET}
     lines = ["    self = Mutable()"]
     for part in parts:
         names |= {f"{slot}_{part.name}": getattr(part, slot) for slot in ("hook", "kind", "make")}
@@ -146,13 +147,13 @@ def compile_model(model: type, parts: list[FieldPlan], *, extra: str | None) -> 
         names,
         f"{model.__module__}.{model.__qualname__}",
     )
-    shape = _shape(model, parts, is_open=extra is None)
-    open_shape = shape if extra is None else _shape(model, parts, is_open=True)
+    shape = _shape(model, parts, is_open=False, ignores_unknown=extra is None)
+    open_shape = _shape(model, parts, is_open=True, ignores_unknown=True)
     for each in (shape, open_shape):
         # msgspec inspects a type on first use, and crashes if another thread uses the type at that moment. So the
         # first use is here, before any other thread can know the type.
         Decoder(each)
-    return FastDecoder(shape, open_shape, names[one], names[many], _unknown_keeper(parts, extra))
+    return FastDecoder(shape, open_shape, names[one], names[many], _completer(model, parts, extra))
 
 
 def run(lines: list[str], names: dict[str, Any], purpose: str) -> None:
@@ -219,7 +220,7 @@ def _assignment(part: FieldPlan, names: dict[str, Any]) -> list[str]:
     return [*lines, f"    self.{part.name} = {made}"]
 
 
-def _shape(model: type, parts: list[FieldPlan], *, is_open: bool) -> Any:
+def _shape(model: type, parts: list[FieldPlan], *, is_open: bool, ignores_unknown: bool) -> Any:
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     keys: dict[str, str] = {}
     for part in parts:
@@ -235,19 +236,24 @@ def _shape(model: type, parts: list[FieldPlan], *, is_open: bool) -> Any:
             fields.append((f"{part.name}_alias", shape | UnsetType, UNSET))
     # A shape lives only until its model is filled: the garbage collector does not need to track it.
     return defstruct(
-        f"{model.__name__}Shape", fields, rename=keys, forbid_unknown_fields=not is_open, kw_only=True, gc=False
+        f"{model.__name__}Shape", fields, rename=keys, forbid_unknown_fields=not ignores_unknown, kw_only=True, gc=False
     )
 
 
-def _unknown_keeper(parts: list[FieldPlan], extra: str | None) -> Callable[[Any, Any], None]:
+def _completer(model: Any, parts: list[FieldPlan], extra: str | None) -> Callable[[Any, Any], None]:
     known = {name for part in parts for name in (part.key, part.alias)} - {""}
-    nested = [(part.name, part.key, part.nested.keep_unknown) for part in parts if part.nested is not None]
+    nested = [(part.name, part.key, part.nested.complete) for part in parts if part.nested is not None]
+    unusual = [(getattr(model, part.name), part) for part in parts if part.unusual is not None]
 
-    def keep_unknown(result: Any, value: Any) -> None:
+    def complete(result: Any, value: Any) -> None:
+        for slot, part in unusual:
+            if part.key in value:
+                assert part.hook is not None
+                slot.__set__(result, part.hook(slot.__get__(result), part.kind))
         if extra is not None and not value.keys() <= known:
             getattr(result, extra).update({key: part for key, part in value.items() if key not in known})
-        for name, key, keep in nested:
+        for name, key, complete_inner in nested:
             if (inner := getattr(result, name)) is not None:
-                keep(inner, value[key])
+                complete_inner(inner, value[key])
 
-    return keep_unknown
+    return complete

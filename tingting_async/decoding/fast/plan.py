@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from types import GenericAlias
 from typing import Any, get_args, get_origin
 
@@ -11,6 +10,7 @@ from cattrs import Converter
 from cattrs.cols import is_mapping
 
 from tingting_async.decoding.fast.codegen import (
+    AwareDatetime,
     FastDecoder,
     FieldPlan,
     Found,
@@ -20,9 +20,8 @@ from tingting_async.decoding.fast.codegen import (
     compile_model,
 )
 from tingting_async.decoding.fields import EXTRA, OpenEnum
-from tingting_async.decoding.hooks import Hook, HookFunction, ModelHook, OptionalHook, read_enum, wire_names
+from tingting_async.decoding.hooks import Hook, ModelHook, OptionalHook, read_enum, wire_names
 from tingting_async.decoding.scalars import (
-    as_local,
     read_bool,
     read_datetime,
     read_decimal,
@@ -89,16 +88,12 @@ class Planner:
             shape, made, make = nested.shape, null + "{make}(value)", nested.fill
         elif inner is read_enum:
             shape, made = kind, "value or None" if is_optional else "value"  # An empty string is falsy.
-        elif inner is read_datetime:
-            null = "value is None or " if is_optional else ""
-            shape, made, make = datetime, f"value if {null}value.tzinfo is not None else {{make}}(value)", as_local
-        elif isinstance(inner, Hook) and inner.usual is datetime:
-            shape, unusual, make = datetime, Scalar, partial(_read_datetime, hook, kind)
-            made = f"{null}value if type(value) is datetime and value.tzinfo is not None else {{make}}(value)"
+        elif inner is read_datetime or (isinstance(inner, Hook) and inner.usual is datetime):
+            shape, unusual, made = AwareDatetime, Scalar, "value"
         elif inner in (read_decimal, read_duration):
             shape, make = Scalar, Found(hook, kind)
             # The float 1.0 is equal to the integer 1, but not the same decimal.
-            made = f"{null}{{hook}}(value, {{kind}}) if type(value) is float else {{make}}[value]"
+            made = "{hook}(value, {kind}) if type(value) is float else {make}[value]"
         elif inner is read_number_text:
             shape, made = Scalar, f"value if type(value) is str else {by_hook}"
         elif is_mapping(kind) and get_args(kind)[1] is Any:
@@ -123,10 +118,6 @@ class Planner:
             nested=nested,
             unusual=unusual,
         )
-
-
-def _read_datetime(hook: HookFunction, kind: Any, value: Any) -> Any:
-    return as_local(value) if type(value) is datetime else hook(value, kind)
 
 
 def _item_shape(kind: Any) -> Any:
