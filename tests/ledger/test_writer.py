@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -75,13 +75,15 @@ async def test_one_transaction(path: Path, writer: Writer[sqlite3.Connection]) -
 
 
 @pytest.fixture
-def patient(path: Path) -> Writer[sqlite3.Connection]:
-    """Return a writer whose wait for the end of an iteration has no limit."""
-    return Writer(LedgerFile(path), max_iteration=threading.TIMEOUT_MAX)
+async def patient(path: Path) -> AsyncIterator[Writer[sqlite3.Connection]]:
+    """Return a writer that waits long for more work, and for the end of an iteration."""
+    writer = Writer(LedgerFile(path), patience=60)
+    yield writer
+    await writer.aclose()
 
 
 async def share(writer: Writer[sqlite3.Connection]) -> None:
-    """Let work share a transaction, so that the next thread waits for the end of an iteration."""
+    """Let work share a transaction, so that the next one waits for the end of an iteration."""
     await asyncio.gather(*(writer.run(lambda _: None) for _ in range(3)))
 
 
@@ -108,9 +110,23 @@ async def test_work_that_comes_alone(patient: Writer[sqlite3.Connection]) -> Non
         if has_shared:
             await share(patient)
             await patient.run(lambda _: None)
-        run = asyncio.create_task(patient.run(lambda _: "done"))
-        asyncio.get_running_loop().call_soon(join_threads)  # In the same iteration.
-        assert "done" == await run
+        has_run, is_in_time = threading.Event(), []
+        run = asyncio.create_task(patient.run(lambda _, has_run=has_run: has_run.set()))
+        # In the same iteration.
+        asyncio.get_running_loop().call_soon(lambda event, found: found.append(event.wait(20)), has_run, is_in_time)
+        await run
+        assert [True] == is_in_time
+
+
+async def test_the_thread_lingers(patient: Writer[sqlite3.Connection]) -> None:
+    """Work that comes soon after other work is done in the same thread, which ends when the ledger is closed."""
+    ran_in = [await patient.run(lambda _: threading.current_thread()) for _ in range(3)]
+    assert 1 == len(set(ran_in))
+    assert ran_in[0].is_alive()
+    await patient.aclose()
+    ran_in[0].join(20)
+    assert not ran_in[0].is_alive()
+    assert ran_in[0] is not await patient.run(lambda _: threading.current_thread())
 
 
 async def test_loop_that_is_blocked(patient: Writer[sqlite3.Connection]) -> None:

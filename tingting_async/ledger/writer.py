@@ -18,10 +18,11 @@ T = TypeVar("T")
 
 MAX_BATCH = 1000
 """The maximum number of pieces of work that share a transaction."""
-MAX_ITERATION = 0.1
-"""The maximum number of seconds for which a thread waits for the end of an iteration of the event loop.
+PATIENCE = 0.1
+"""How many seconds a thread waits for more work before it ends, and for the end of an iteration of the event loop.
 
-The loop may be blocked, or may have stopped.
+To start a thread takes longer than to wake one, and the work of a send comes in two pieces. The end of the interpreter
+waits for the thread. The loop may be blocked, or may have stopped.
 """
 _FORK_TIMEOUT = 1.0
 """Seconds for which a fork waits for the end of a transaction. One that takes longer waits for another process."""
@@ -53,21 +54,21 @@ class Writer(Generic[C]):
     """Runs work in transactions of a database, one after the other, for callers in any event loop and any thread.
 
     A durable commit takes much longer than the work itself, so all work that waits shares one transaction. A thread
-    runs it. It starts when there is work and ends when there is none, so that it neither delays the end of the
-    interpreter nor is lost in a fork. A child that is forked begins with an empty queue and without a connection.
+    runs it. It starts when there is work, and ends when there has been none for a moment, so that it hardly delays the
+    end of the interpreter. A child that is forked begins without a thread, with an empty queue and no connection.
 
-    After work has shared a transaction, the next thread begins only at the end of the event loop's iteration that
-    started it. So tasks that wake up in the same iteration, such as those whose responses arrived together, share a
-    transaction, too. Work that comes alone, and work of other event loops, does not wait for that.
+    After work has shared a transaction, the thread begins the next one only at the end of the event loop's iteration
+    in which its work came. So tasks that wake up in the same iteration, such as those whose responses arrived together,
+    share a transaction, too. Work that comes alone, and work of other event loops, does not wait for that.
 
     Args:
         database: What the work needs.
-        max_iteration: The maximum number of seconds for which a thread waits for the end of an iteration.
+        patience: How many seconds the thread waits for more work, and for the end of an iteration.
     """
 
-    def __init__(self, database: Database[C], *, max_iteration: float = MAX_ITERATION) -> None:
+    def __init__(self, database: Database[C], *, patience: float = PATIENCE) -> None:
         self._database = database
-        self._max_iteration = max_iteration
+        self._patience = patience
         self._reset()
         self._handle_forks()
 
@@ -75,11 +76,14 @@ class Writer(Generic[C]):
         self._lock = threading.RLock()
         """Guards everything below except the transaction. A signal handler may fork while its own thread holds it."""
         self._queue: deque[_Piece[Any, Any]] = deque()
+        self._has_thread = False
+        """Whether there is a thread, which waits for work or serves the queue."""
+        self._must_begin = threading.Event()
+        """Set when the thread has to begin a transaction."""
         self._is_served = False
-        """Whether a thread serves the queue, or is about to."""
+        """Whether the queue is served, or is about to be."""
         self._is_shared = False
-        """Whether work has shared a transaction since a thread was last started."""
-        self._iteration_ended = threading.Event()
+        """Whether work has shared a transaction since the thread last had to begin."""
         self._iteration_of: asyncio.AbstractEventLoop | None = None
         """The event loop whose iteration the thread waits for to end."""
         self._in_transaction = threading.Lock()
@@ -99,7 +103,7 @@ class Writer(Generic[C]):
         return await self._submit(work)
 
     async def aclose(self) -> None:
-        """Close the connection when all earlier work has ended. The next use opens another."""
+        """Close the connection, and end the thread, when all earlier work has ended. The next use opens another."""
         await self._submit(None)
 
     async def _submit(self, work: Callable[[C], T] | None) -> T:
@@ -124,30 +128,34 @@ class Writer(Generic[C]):
             self._queue.append(piece)
             if self._is_served:
                 if self._iteration_of not in (None, piece.loop):
-                    self._iteration_ended.set()
+                    self._must_begin.set()
                 return
         try:
-            self._start(piece.loop)
+            self._begin(piece.loop)
         except BaseException:  # A signal handler may raise at any line.
-            self._is_served = False  # Later work starts a thread. If there are two, they take turns.
+            self._is_served = self._has_thread = False  # Later work starts a thread. If there are two, they take turns.
             raise
 
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start a thread, if none serves the queue."""
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the thread serve the queue, if none does. Start it, if there is none."""
         with self._lock:
             if self._is_served:
                 return
             self._is_served = True
             must_wait, self._is_shared = self._is_shared, False
             self._iteration_of = loop if must_wait else None
-            self._iteration_ended.clear()
-        if must_wait:
-            loop.call_soon(self._iteration_ended.set)
-        serve = self._serve_after_iteration if must_wait else self._serve
+            has_thread, self._has_thread = self._has_thread, True
+            if must_wait:
+                loop.call_soon(self._must_begin.set)
+            else:
+                self._must_begin.set()
+        if has_thread:
+            return
         try:
             # Not a daemon: the interpreter waits for the work before it ends.
-            threading.Thread(target=serve, name="tingting_async ledger", daemon=False).start()
+            threading.Thread(target=self._run, name="tingting_async ledger", daemon=False).start()
         except RuntimeError:
+            self._has_thread = False
             self._serve()  # It blocks the event loop, but not doing it could lose what became of a send.
 
     def _handle_forks(self) -> None:
@@ -177,14 +185,21 @@ class Writer(Generic[C]):
 
     # What follows runs in the thread.
 
-    def _serve_after_iteration(self) -> None:
-        """Do the work that waits, until there is none, when the iteration has ended or has taken too long."""
-        self._iteration_ended.wait(self._max_iteration)
-        self._serve()
+    def _run(self) -> None:
+        """Do the work that comes, until none has come for a while."""
+        patience = self._patience
+        while True:
+            self._must_begin.wait(patience)
+            with self._lock:
+                self._must_begin.clear()
+                if not self._is_served:
+                    self._has_thread = False
+                    return
+            patience = 0.0 if self._serve() else self._patience
 
-    def _serve(self) -> None:
-        """Do the work that waits, until there is none."""
-        is_served = True
+    def _serve(self) -> bool:
+        """Do the work that waits, until there is none. Return whether the last of it has closed the connection."""
+        is_served, is_closed = True, False
         while is_served:
             with self._lock:
                 self._iteration_of = None
@@ -194,7 +209,7 @@ class Writer(Generic[C]):
                 with self._in_transaction:
                     if work := [piece for piece in batch if piece.work is not None]:
                         self._execute(work)
-                    if any(piece.work is None for piece in batch):
+                    if is_closed := any(piece.work is None for piece in batch):
                         self._database.close()
             except BaseException as error:  # noqa: BLE001 - whatever it is, the callers wait for it
                 _fail([piece for piece in batch if piece.error is None], error)
@@ -202,6 +217,7 @@ class Writer(Generic[C]):
             with self._lock:
                 is_served = self._is_served = bool(self._queue)
             _announce(batch)
+        return is_closed
 
     def _execute(self, batch: "list[_Piece[C, Any]]") -> BaseException | None:
         """Do work in one transaction. If a piece fails, undo that, and do each half in a transaction of its own.
