@@ -16,7 +16,7 @@ import pytest
 
 from tingting_async import LedgerError
 from tingting_async.ledger.file import LedgerFile
-from tingting_async.ledger.writer import Writer
+from tingting_async.ledger.writer import MAX_ITERATIONS, Writer
 
 pytestmark = pytest.mark.anyio
 
@@ -76,7 +76,7 @@ async def test_one_transaction(path: Path, writer: Writer[sqlite3.Connection]) -
 
 @pytest.fixture
 async def patient(path: Path) -> AsyncIterator[Writer[sqlite3.Connection]]:
-    """Return a writer that waits long for more work, and for the end of an iteration."""
+    """Return a writer that waits long for more work, and for the end of iterations."""
     writer = Writer(LedgerFile(path), patience=60)
     yield writer
     await writer.aclose()
@@ -101,6 +101,30 @@ async def test_one_iteration(path: Path, patient: Writer[sqlite3.Connection]) ->
     for iteration in range(1, 6):
         await asyncio.gather(*(patient.run(partial(insert, f"{iteration}.{number}")) for number in range(50)))
         assert [iteration] == read(path, "SELECT changes FROM ledger")
+
+
+async def test_following_iterations(path: Path, patient: Writer[sqlite3.Connection]) -> None:
+    """Work that comes in the next iterations shares the transaction, too, if some comes in each of them."""
+    await share(patient)
+    has_begun = threading.Event()
+    runs: list[asyncio.Task[Any]] = [asyncio.create_task(patient.run(lambda _: has_begun.set()))]
+    for number in range(MAX_ITERATIONS - 2):
+        await asyncio.sleep(0)
+        runs.append(asyncio.create_task(patient.run(partial(insert, str(number)))))
+        assert not has_begun.wait(0.02)  # Meanwhile, the thread can run.
+    await asyncio.gather(*runs)
+    assert [1] == read(path, "SELECT changes FROM ledger")
+
+
+async def test_work_in_every_iteration(patient: Writer[sqlite3.Connection]) -> None:
+    """Work is done even if more comes in every iteration of the event loop."""
+    await share(patient)
+    runs = [asyncio.create_task(patient.run(lambda _: None))]
+    while not runs[0].done():
+        assert len(runs) < 50_000
+        runs.append(asyncio.create_task(patient.run(lambda _: None)))
+        await asyncio.sleep(0)
+    await asyncio.gather(*runs)
 
 
 async def test_work_that_comes_alone(patient: Writer[sqlite3.Connection]) -> None:

@@ -18,8 +18,10 @@ T = TypeVar("T")
 
 MAX_BATCH = 1000
 """The maximum number of pieces of work that share a transaction."""
+MAX_ITERATIONS = 5
+"""For how many iterations of the event loop a thread waits at most, while work comes in each of them."""
 PATIENCE = 0.1
-"""How many seconds a thread waits for more work before it ends, and for the end of an iteration of the event loop.
+"""How many seconds a thread waits for more work before it ends, and for the end of iterations of the event loop.
 
 To start a thread takes longer than to wake one, and the work of a send comes in two pieces. The end of the interpreter
 waits for the thread. The loop may be blocked, or may have stopped.
@@ -57,13 +59,13 @@ class Writer(Generic[C]):
     runs it. It starts when there is work, and ends when there has been none for a moment, so that it hardly delays the
     end of the interpreter. A child that is forked begins without a thread, with an empty queue and no connection.
 
-    After work has shared a transaction, the thread begins the next one only at the end of the event loop's iteration
-    in which its work came. So tasks that wake up in the same iteration, such as those whose responses arrived together,
-    share a transaction, too. Work that comes alone, and work of other event loops, does not wait for that.
+    After work has shared a transaction, the thread begins the next one only after an iteration of the event loop in
+    which no more work has come. So tasks that wake up soon after each other, such as those whose responses arrived
+    together, share a transaction, too. Work that comes alone, and work of other event loops, does not wait for that.
 
     Args:
         database: What the work needs.
-        patience: How many seconds the thread waits for more work, and for the end of an iteration.
+        patience: How many seconds the thread waits for more work, and for the end of iterations.
     """
 
     def __init__(self, database: Database[C], *, patience: float = PATIENCE) -> None:
@@ -85,7 +87,7 @@ class Writer(Generic[C]):
         self._is_shared = False
         """Whether work has shared a transaction since the thread last had to begin."""
         self._iteration_of: asyncio.AbstractEventLoop | None = None
-        """The event loop whose iteration the thread waits for to end."""
+        """The event loop whose iterations the thread waits for to end."""
         self._in_transaction = threading.Lock()
         """Held during a transaction."""
         self._held_by_fork: list[Callable[[], None]] = []
@@ -146,7 +148,7 @@ class Writer(Generic[C]):
             self._iteration_of = loop if must_wait else None
             has_thread, self._has_thread = self._has_thread, True
             if must_wait:
-                loop.call_soon(self._must_begin.set)
+                loop.call_soon(self._end_iteration, loop, 0, MAX_ITERATIONS)
             else:
                 self._must_begin.set()
         if has_thread:
@@ -157,6 +159,20 @@ class Writer(Generic[C]):
         except RuntimeError:
             self._has_thread = False
             self._serve()  # It blocks the event loop, but not doing it could lose what became of a send.
+
+    def _end_iteration(self, loop: asyncio.AbstractEventLoop, seen: int, left: int) -> None:
+        """Let the thread begin if no work has come in the iteration that has ended.
+
+        Args:
+            loop: The event loop.
+            seen: How much work waited before that iteration.
+            left: For how many more iterations the thread may wait.
+        """
+        waiting = len(self._queue)
+        if left > 1 and waiting > seen:
+            loop.call_soon(self._end_iteration, loop, waiting, left - 1)
+        else:
+            self._must_begin.set()
 
     def _handle_forks(self) -> None:
         """Let a fork wait for the end of a transaction.
