@@ -113,6 +113,25 @@ async def test_cookies_of_the_users_session(serve: Any) -> None:
         assert not http.closed
 
 
+async def test_middleware_that_reads_responses(serve: Any) -> None:
+    """A response that a middleware of the user's session has read is decoded all the same."""
+
+    async def read(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        seen.append(await response.text())
+        return response
+
+    async def script(received: Received) -> None:
+        await received.respond(body=b'{"status": "success"}')
+
+    seen: list[str] = []
+    server = await serve(script)
+    async with aiohttp.ClientSession(middlewares=[read]) as http, connect(server, http) as tingting:
+        response = await tingting._core.execute(READ)
+    assert ['{"status": "success"}'] == seen
+    assert {"status": "success"} == response.json()
+
+
 CLOSED = r"the aiohttp\.ClientSession that was given as `http` is closed\. Nothing was sent\. Give an open one"
 
 

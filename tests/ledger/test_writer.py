@@ -16,7 +16,7 @@ import pytest
 
 from tingting_async import LedgerError
 from tingting_async.ledger.file import LedgerFile
-from tingting_async.ledger.writer import MAX_ITERATIONS, Writer
+from tingting_async.ledger.writer import MAX_ITERATIONS, Writer, _Piece
 
 pytestmark = pytest.mark.anyio
 
@@ -186,6 +186,80 @@ async def test_loop_that_stops(path: Path, writer: Writer[sqlite3.Connection]) -
     assert "0" == await asyncio.to_thread(run)
 
 
+class Interruption(BaseException):
+    """What a signal handler raises."""
+
+
+async def is_interrupted(writer: Writer[sqlite3.Connection], line: int) -> bool:
+    """Hand work over. At one of its lines, other work comes and is to be done, and a signal handler raises.
+
+    Args:
+        writer: The writer.
+        line: The number of the line. No handler runs at the end of a `with`, which is the same line as its start.
+
+    Returns:
+        Whether there is such a line.
+    """
+    own, other = (_Piece[sqlite3.Connection, None](lambda _: None, asyncio.get_running_loop()) for _ in range(2))
+    codes = {each.__code__ for each in (Writer._enqueue, Writer._begin)}
+    seen: set[int] = set()
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        if frame.f_code in codes and event == "line" and frame.f_lineno not in seen:
+            seen.add(frame.f_lineno)
+            if len(seen) == line:
+                writer._enqueue(other)
+                raise Interruption
+        return trace if frame.f_code in codes else None
+
+    sys.settrace(trace)
+    try:
+        writer._enqueue(own)
+    except Interruption:
+        await asyncio.wait_for(other.ended, 20)
+        return True
+    finally:
+        sys.settrace(None)
+    await asyncio.wait_for(own.ended, 20)
+    return False
+
+
+@pytest.mark.parametrize("before", ["nothing", "work", "shared work"])
+async def test_signal_handler_that_raises_at_any_line(path: Path, before: str) -> None:
+    """If a signal handler raises while work is handed over, other work that came at that moment is done."""
+    for line in range(1, 50):
+        writer = Writer(LedgerFile(path), patience=0.05)
+        if before != "nothing":
+            await (share(writer) if before == "shared work" else writer.run(lambda _: None))
+        if not await is_interrupted(writer, line):
+            break
+    assert 10 < line < 49
+
+
+class PoorLoop(asyncio.SelectorEventLoop):
+    """An event loop that cannot be told that work has ended."""
+
+    def call_soon_threadsafe(self, *_: Any, **__: Any) -> Any:
+        """Fail for lack of memory."""
+        raise MemoryError
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_thread_that_fails(writer: Writer[sqlite3.Connection]) -> None:
+    """If the thread ends because of an error, later work starts another one."""
+    with closing(PoorLoop()) as loop:
+        left: Any = loop.create_task(writer.run(lambda _: None))
+
+        def run() -> None:
+            loop.call_soon(loop.stop)
+            loop.run_forever()
+            join_threads()
+
+        await asyncio.to_thread(run)
+        assert "ours" == await asyncio.wait_for(writer.run(lambda _: "ours"), 20)
+        left._log_destroy_pending = False  # It is meant to be left behind.
+
+
 async def test_file_that_is_lost_after_work_has_failed(path: Path, writer: Writer[sqlite3.Connection]) -> None:
     """If no transaction can begin any more while work that fails is sorted out, what was committed has its result."""
     failures = 0
@@ -302,6 +376,8 @@ def test_event_loop_that_is_closed(path: Path) -> None:
         closed.run_until_complete(asyncio.sleep(0))
         closed.close()
         left._log_destroy_pending = False  # It is meant to be left behind.
+        while writer._queue:  # Until its transaction waits for the file.
+            pass
         thread = threading.Thread(target=lambda: asyncio.run(writer.run(partial(insert, "other"))))
         thread.start()
         while len(writer._queue) == 0 and thread.is_alive():
@@ -401,3 +477,33 @@ def test_forks(path: Path) -> None:
     assert ("", f"{[0] * 12}\n") == (done.stderr, done.stdout)
     assert 12 * 16 == len(read(path, "SELECT id FROM sends WHERE id LIKE 'child %'"))
     assert ["ok"] == read(path, "PRAGMA integrity_check")
+
+
+FORK_OF_ONE = """
+import asyncio, os, sys, threading
+from pathlib import Path
+from tingting_async.ledger.file import LedgerFile
+from tingting_async.ledger.writer import Writer
+
+writer = Writer(LedgerFile(Path(sys.argv[1])), patience=60)
+asyncio.run(writer.run(lambda _: None))
+print(threading.active_count())
+child = os.fork()
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+print(threading.active_count(), asyncio.run(writer.run(lambda _: "done")))
+asyncio.run(writer.aclose())
+"""
+
+
+def test_fork_while_the_thread_waits(path: Path) -> None:
+    """The thread ends before a fork, of which Python would warn otherwise, and later work starts another one."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-P", "-c", FORK_OF_ONE, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert ("", "2\n1 done\n") == (done.stderr, done.stdout)

@@ -61,7 +61,7 @@ class Deadlines(Generic[L]):
 
     def limit(self, when: float, loop: asyncio.AbstractEventLoop) -> L:
         """Return a limit for the current task of the running loop. It must not have another one."""
-        task = asyncio.current_task(loop)  # To find the loop costs more than the rest.
+        task = asyncio.current_task(loop)  # Without the loop, asyncio looks for it, which costs more.
         assert task is not None
         limit = self.limits[task] = self._kind(self, task, when, task.cancelling())
         if self._timer is None or when < self._timer.when():

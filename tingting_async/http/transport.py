@@ -63,7 +63,7 @@ class _Form(_Body, aiohttp.MultipartWriter):
 
 
 class _NoCookies(aiohttp.DummyCookieJar):
-    """A cookie jar that is always empty. The one of aiohttp makes a new container of no cookies for each request."""
+    """The cookie jar of our own sessions, always empty. That of aiohttp makes a container of none for each request."""
 
     _none = SimpleCookie()
 
@@ -193,8 +193,7 @@ class Transport:
             followed = 0
             # A POST would become a GET, and another origin would receive the token.
             while 300 <= response.status < 400 and request.method == "GET" and followed < MAX_REDIRECTS:
-                target = redirect_target(url, response)
-                if target is None:
+                if (target := redirect_target(url, response)) is None:
                     break
                 url, followed = target, followed + 1
                 permit = await throttle.acquire_rate(request, timeout, deadline)
@@ -271,7 +270,8 @@ class Transport:
                 )
                 self.latest = (received.headers, now, monotonic(), time())
                 try:
-                    return Response(received.status, received.headers, await _read(request, received))
+                    content = await _read(request, received, is_ours=self._user_session is None)
+                    return Response(received.status, received.headers, content)
                 except BaseException:
                     received.close()  # A response that was read to its end has released its connection already.
                     raise
@@ -301,7 +301,7 @@ class Transport:
         if self._user_session is not None:
             if self._view is None:
                 self._view = copy.copy(self._user_session)
-                self._view._cookie_jar = _NoCookies()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+                self._view._cookie_jar = aiohttp.DummyCookieJar()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             return self._view
         session = self._sessions.get(may_be_idle := request.effect.is_safe and request.authenticate)
         if session is None:
@@ -374,7 +374,7 @@ def _body(request: Request[Any]) -> _Body | None:
     return body
 
 
-async def _read(request: Request[Any], received: aiohttp.ClientResponse) -> bytes:
+async def _read(request: Request[Any], received: aiohttp.ClientResponse, *, is_ours: bool) -> bytes:
     length, sink = received.content_length, request.sink if received.status == 200 else None
     inflater = Inflater(received.headers) if request.must_prove_end else None
     if inflater is not None and received.status == 200 and inflater.doubt:
@@ -384,7 +384,7 @@ async def _read(request: Request[Any], received: aiohttp.ClientResponse) -> byte
     elif (length or 0) > MAX_BODY_SIZE:
         raise too_large(request, received.status, MAX_BODY_SIZE)
     elif length is not None and aiohttp.hdrs.CONTENT_ENCODING not in received.headers:
-        is_whole = received.content.is_eof() and request.effect.is_safe  # No body is still being written.
+        is_whole = is_ours and request.effect.is_safe and received.content.is_eof()  # `read` costs three coroutines.
         return received.content.read_nowait() if is_whole else await received.read()
     body = bytearray()  # The size of a compressed body is known only after reading.
     async for chunk in received.content.iter_any():

@@ -24,10 +24,10 @@ PATIENCE = 0.1
 """How many seconds a thread waits for more work before it ends, and for the end of iterations of the event loop.
 
 To start a thread takes longer than to wake one, and the work of a send comes in two pieces. The end of the interpreter
-waits for the thread. The loop may be blocked, or may have stopped.
+waits for the thread. The wait for iterations has a limit because the loop may be blocked or stopped.
 """
 _FORK_TIMEOUT = 1.0
-"""Seconds for which a fork waits for the end of a transaction. One that takes longer waits for another process."""
+"""Seconds for which a fork waits for the thread, and for a transaction. One that takes longer waits for another process."""
 
 
 class Database(Protocol[C_co]):
@@ -57,7 +57,7 @@ class Writer(Generic[C]):
 
     A durable commit takes much longer than the work itself, so all work that waits shares one transaction. A thread
     runs it. It starts when there is work, and ends when there has been none for a moment, so that it hardly delays the
-    end of the interpreter. A child that is forked begins without a thread, with an empty queue and no connection.
+    end of the interpreter. It also ends before a fork. The child begins with an empty queue, and without a connection.
 
     After work has shared a transaction, the thread begins the next one only after an iteration of the event loop in
     which no more work has come. So tasks that wake up soon after each other, such as those whose responses arrived
@@ -78,8 +78,8 @@ class Writer(Generic[C]):
         self._lock = threading.RLock()
         """Guards everything below except the transaction. A signal handler may fork while its own thread holds it."""
         self._queue: deque[_Piece[Any, Any]] = deque()
-        self._has_thread = False
-        """Whether there is a thread, which waits for work or serves the queue."""
+        self._thread: threading.Thread | None = None
+        """The thread, which serves the queue or waits for work."""
         self._must_begin = threading.Event()
         """Set when the thread has to begin a transaction."""
         self._is_served = False
@@ -134,8 +134,9 @@ class Writer(Generic[C]):
                 return
         try:
             self._begin(piece.loop)
-        except BaseException:  # A signal handler may raise at any line.
-            self._is_served = self._has_thread = False  # Later work starts a thread. If there are two, they take turns.
+        except BaseException:  # A signal handler may raise at any line, when others rely on this call already.
+            self._is_served = False
+            self._begin(piece.loop)  # If there are now two threads, they take turns.
             raise
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -146,7 +147,7 @@ class Writer(Generic[C]):
             self._is_served = True
             must_wait, self._is_shared = self._is_shared, False
             self._iteration_of = loop if must_wait else None
-            has_thread, self._has_thread = self._has_thread, True
+            has_thread = self._thread is not None
             if must_wait:
                 loop.call_soon(self._end_iteration, loop, 0, MAX_ITERATIONS)
             else:
@@ -157,7 +158,6 @@ class Writer(Generic[C]):
             # Not a daemon: the interpreter waits for the work before it ends.
             threading.Thread(target=self._run, name="tingting_async ledger", daemon=False).start()
         except RuntimeError:
-            self._has_thread = False
             self._serve()  # It blocks the event loop, but not doing it could lose what became of a send.
 
     def _end_iteration(self, loop: asyncio.AbstractEventLoop, seen: int, left: int) -> None:
@@ -175,9 +175,10 @@ class Writer(Generic[C]):
             self._must_begin.set()
 
     def _handle_forks(self) -> None:
-        """Let a fork wait for the end of a transaction.
+        """Let a fork wait for the end of a transaction, and of the thread.
 
-        A child that is forked during a transaction inherits the database library's knowledge of the parent's locks.
+        A child that is forked during a transaction inherits the database library's knowledge of the parent's locks. And
+        Python warns of forks while there are threads.
         """
         if hasattr(os, "register_at_fork"):  # Windows has no forks.
             os.register_at_fork(
@@ -187,6 +188,10 @@ class Writer(Generic[C]):
             )
 
     def _before_fork(self) -> None:
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            self._must_begin.set()  # Without work, it ends.
+            thread.join(_FORK_TIMEOUT)
         for lock, timeout in ((self._in_transaction, _FORK_TIMEOUT), (self._lock, -1)):
             if lock.acquire(timeout=timeout):
                 self._held_by_fork.append(lock.release)
@@ -203,15 +208,21 @@ class Writer(Generic[C]):
 
     def _run(self) -> None:
         """Do the work that comes, until none has come for a while."""
-        patience = self._patience
-        while True:
-            self._must_begin.wait(patience)
+        patience, self._thread = self._patience, threading.current_thread()
+        try:
+            while True:
+                self._must_begin.wait(patience)
+                with self._lock:
+                    self._must_begin.clear()
+                    self._is_served = bool(self._queue)
+                    if not self._is_served:
+                        self._thread = None
+                        return
+                patience = 0.0 if self._serve() else self._patience
+        except BaseException:  # E.g. for lack of memory.
             with self._lock:
-                self._must_begin.clear()
-                if not self._is_served:
-                    self._has_thread = False
-                    return
-            patience = 0.0 if self._serve() else self._patience
+                self._is_served, self._thread = False, None
+            raise
 
     def _serve(self) -> bool:
         """Do the work that waits, until there is none. Return whether the last of it has closed the connection."""
@@ -229,7 +240,7 @@ class Writer(Generic[C]):
                         self._database.close()
             except BaseException as error:  # noqa: BLE001 - whatever it is, the callers wait for it
                 _fail([piece for piece in batch if piece.error is None], error)
-            # Before the callers know: their next work starts a thread, which may wait for the end of their iteration.
+            # Before the callers know: their next work must wake up the thread, which may wait for their iterations.
             with self._lock:
                 is_served = self._is_served = bool(self._queue)
             _announce(batch)

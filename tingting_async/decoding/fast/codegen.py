@@ -31,13 +31,13 @@ class FastDecoder:
     shape: Any
     """The type that msgspec parses JSON into. It refuses unknown fields if the model keeps them."""
     open_shape: Any
-    """The same, but unknown fields are ignored, and values may have an unusual form. `complete` reads both."""
+    """The same, but unknown fields are ignored, and values may have an unusual form."""
     fill: Callable[[Any], Any]
     """Makes the result of a shape; raises what the hooks raise."""
     fill_all: Callable[[Any], list[Any]]
     """Makes the results of many shapes in one loop, which costs less than a call for each."""
     complete: Callable[[Any, Any], None]
-    """Decodes the unusual values of the result made of an open shape, and adds the unknown fields of the JSON value."""
+    """Decodes the unusual values in the result of an open shape, and adds the unknown fields of the JSON value."""
 
     def decode(self, value: Any) -> Any:
         """Decode a JSON value.
@@ -88,7 +88,7 @@ class FieldPlan:
     nested: FastDecoder | None = None
     """Decodes the value of the field, if it is a model."""
     unusual: Any = None
-    """The type of the field in the open shape, if that accepts more. The hook decodes it when the model is filled."""
+    """The type of the field in the open shape, if that accepts more. The hook decodes it once the model is filled."""
 
     @property
     def missing_default(self) -> Any:
@@ -247,7 +247,7 @@ def _completer(model: Any, parts: list[FieldPlan], extra: str | None) -> Callabl
 
     def complete(result: Any, value: Any) -> None:
         for slot, part in unusual:
-            if part.key in value:
+            if part.key in value or part.alias in value:
                 assert part.hook is not None
                 slot.__set__(result, part.hook(slot.__get__(result), part.kind))
         if extra is not None and not value.keys() <= known:
