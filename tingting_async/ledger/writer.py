@@ -27,7 +27,7 @@ To start a thread takes longer than to wake one, and the work of a send comes in
 waits for the thread. The wait for iterations has a limit because the loop may be blocked or stopped.
 """
 _FORK_TIMEOUT = 1.0
-"""Seconds for which a fork waits for the thread, and for a transaction. One that takes longer waits for another process."""
+"""Seconds for which a fork waits for the thread and for a transaction. A longer one waits for another process."""
 
 
 class Database(Protocol[C_co]):
