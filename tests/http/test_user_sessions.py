@@ -132,6 +132,33 @@ async def test_middleware_that_reads_responses(serve: Any) -> None:
     assert {"status": "success"} == response.json()
 
 
+def session_with_cookies() -> aiohttp.ClientSession:
+    """Return a session that adds a cookie to each request."""
+
+    async def request(self: Any, *args: Any, **options: Any) -> aiohttp.ClientResponse:
+        cookies = {"account": "of this session"}
+        return await aiohttp.ClientSession._request(self, *args, **options, cookies=cookies)
+
+    with pytest.warns(DeprecationWarning, match="Inheritance"):
+        return type("UserSession", (aiohttp.ClientSession,), {"_request": request})()  # type: ignore[no-any-return]
+
+
+async def test_cookies_that_a_users_session_adds(serve: Any) -> None:
+    """A cookie that a user's session adds to its requests is sent with no request of another session."""
+
+    async def script(received: Received) -> None:
+        await received.respond()
+
+    server = await serve(script)
+    async with session_with_cookies() as with_cookies, aiohttp.ClientSession() as without:
+        for http in (with_cookies, without, None):
+            async with TingTing(base_url=server.url, api_token="k", http=http) as tingting:
+                await tingting._core.execute(READ)
+    assert ["account", None, None] == [
+        cookie and cookie.partition("=")[0] for cookie in (each.headers.get("cookie") for each in server.requests)
+    ]
+
+
 CLOSED = r"the aiohttp\.ClientSession that was given as `http` is closed\. Nothing was sent\. Give an open one"
 
 

@@ -423,6 +423,12 @@ def test_many_event_loops(path: Path, seed: int) -> None:
     assert refused
 
 
+def run_script(script: str, path: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Run a script for a ledger's file in a process of its own."""
+    command = [sys.executable, *options, "-P", "-c", script, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+
+
 FORKS = """
 import asyncio, os, sqlite3, sys, threading
 from functools import partial
@@ -467,13 +473,7 @@ print(codes)
 
 def test_forks(path: Path) -> None:
     """Children that are forked in the middle of transactions use the ledger, and so does the parent."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-P", "-c", FORKS, str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-    )
+    done = run_script(FORKS, path, "-W", "ignore")
     assert ("", f"{[0] * 12}\n") == (done.stderr, done.stdout)
     assert 12 * 16 == len(read(path, "SELECT id FROM sends WHERE id LIKE 'child %'"))
     assert ["ok"] == read(path, "PRAGMA integrity_check")
@@ -499,11 +499,5 @@ asyncio.run(writer.aclose())
 
 def test_fork_while_the_thread_waits(path: Path) -> None:
     """The thread ends before a fork, of which Python would warn otherwise, and later work starts another one."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-P", "-c", FORK_OF_ONE, str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-    )
+    done = run_script(FORK_OF_ONE, path, "-W", "error")
     assert ("", "2\n1 done\n") == (done.stderr, done.stdout)

@@ -63,9 +63,11 @@ class _Form(_Body, aiohttp.MultipartWriter):
 
 
 class _NoCookies(aiohttp.DummyCookieJar):
-    """The cookie jar of our own sessions, always empty. That of aiohttp makes a container of none for each request."""
+    """The cookie jar of one of our own sessions, always empty. aiohttp's makes an empty container for each request."""
 
-    _none = SimpleCookie()
+    def __init__(self) -> None:
+        super().__init__()
+        self._none: SimpleCookie = SimpleCookie()
 
     def filter_cookies(self, request_url: URL) -> SimpleCookie:  # noqa: ARG002 - no URL has cookies
         return self._none
@@ -213,8 +215,7 @@ class Transport:
         self._attempts.close()
         if self._view is not None:
             self._view.detach()
-        closing = [asyncio.ensure_future(session.close()) for session in self._sessions.values()]
-        await asyncio.shield(asyncio.gather(*closing, return_exceptions=True))
+        await asyncio.shield(asyncio.gather(*map(ClientSession.close, self._sessions.values()), return_exceptions=True))
 
     def _url(self, request: Request[Any], params: Params) -> URL:
         # Building a URL from its parts costs half of parsing one.
@@ -244,8 +245,7 @@ class Transport:
         end = deadline if timeout.attempt is None else min(deadline, now + timeout.attempt)
         attempt = self._attempts.start(request, end, loop)  # aiohttp's `total` enters its timer three times.
         if permit is not None:
-            renew = functools.partial(self.throttle.renew_rate, permit, attempt, request, timeout, deadline)
-            attempt.renew_permit = renew
+            attempt.renew_permit = lambda: self.throttle.renew_rate(permit, attempt, request, timeout, deadline)
         attempt.must_prepare = permit is not None or request.before_first_byte is not None
         is_noticed = self._notices_bodies and not request.effect.is_safe
         if request.before_first_byte is not None or is_noticed:

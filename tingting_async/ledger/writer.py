@@ -134,13 +134,13 @@ class Writer(Generic[C]):
                 return
         try:
             self._begin(piece.loop)
-        except BaseException:  # A signal handler may raise at any line, when others rely on this call already.
+        except BaseException:  # A signal handler may raise at any line. Others may rely on this call by then.
             self._is_served = False
             self._begin(piece.loop)  # If there are now two threads, they take turns.
             raise
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let the thread serve the queue, if none does. Start it, if there is none."""
+        """Wake up the thread if nobody serves the queue. Start one if there is no thread."""
         with self._lock:
             if self._is_served:
                 return
@@ -225,7 +225,7 @@ class Writer(Generic[C]):
             raise
 
     def _serve(self) -> bool:
-        """Do the work that waits, until there is none. Return whether the last of it has closed the connection."""
+        """Do the work until the queue is empty. Return whether the last batch closed the connection."""
         is_served, is_closed = True, False
         while is_served:
             with self._lock:
@@ -240,7 +240,7 @@ class Writer(Generic[C]):
                         self._database.close()
             except BaseException as error:  # noqa: BLE001 - whatever it is, the callers wait for it
                 _fail([piece for piece in batch if piece.error is None], error)
-            # Before the callers know: their next work must wake up the thread, which may wait for their iterations.
+            # Before the callers wake up: their next work must find that nobody serves the queue.
             with self._lock:
                 is_served = self._is_served = bool(self._queue)
             _announce(batch)

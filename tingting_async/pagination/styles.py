@@ -242,7 +242,7 @@ class LimitOffsetPagination(PaginationStyle):
 
     def _following(self, request: PageRequest, end: int, page: Page[Any]) -> PageRequest:  # noqa: ARG002 - for overlaps
         """Return the request that follows `request`, after the items up to `end`."""
-        return PageRequest((("limit", self._limit), ("offset", str(end))), request.number + 1)
+        return self._request(end, request.number + 1)
 
     def _request(self, offset: int, number: int) -> PageRequest:
         return PageRequest((("limit", self._limit), ("offset", str(offset))), number)
